@@ -1,0 +1,194 @@
+//! Every event that can be recorded.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::grant::{Ending, GrantId};
+use crate::net::Cidr;
+use crate::policy::{FirewallName, Person, TargetName, Transport};
+
+/// Something that happened: when, by whom, from where, and what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub who: Who,
+    /// The address they came from, where they came over a network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<IpAddr>,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+impl Event {
+    /// An event that came over no network.
+    pub fn new(at: Timestamp, who: Who, what: What) -> Self {
+        Self { at, who, from: None, what }
+    }
+
+    /// The same event, come from an address.
+    pub fn from(self, from: Option<IpAddr>) -> Self {
+        Self { from, ..self }
+    }
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// The program by itself.
+    Doorward,
+    /// A person who was signed in, or at a shell.
+    Person(Person),
+    /// A name that was typed at sign-in and is nobody's, or whose password was wrong: cut to 63 bytes.
+    Claimed(String),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Doorward => f.write_str("doorward"),
+            Self::Person(person) => person.fmt(f),
+            Self::Claimed(name) => write!(f, "somebody as {name:?}"),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum What {
+    /// The server started.
+    Started {
+        /// Its version.
+        version: String,
+    },
+    /// The policy was read, first or again.
+    PolicyRead {
+        /// SHA-256 of the three files.
+        digest: String,
+    },
+    /// The policy was changed to something that cannot be read; the last good one stays in force.
+    PolicyUnreadable {
+        /// How many mistakes.
+        mistakes: usize,
+    },
+    /// Somebody signed in.
+    SignedIn,
+    /// Somebody did not sign in.
+    SignInRefused {
+        /// Why: for the record alone, never told to whom it was refused.
+        why: String,
+    },
+    /// Somebody signed out.
+    SignedOut,
+    /// A grant was opened.
+    Opened {
+        /// Which.
+        grant: GrantId,
+        /// To what.
+        target: TargetName,
+        /// By which way.
+        transport: Transport,
+        /// The addresses it admits.
+        source: Cidr,
+        /// Its end.
+        until: Timestamp,
+        /// The person's reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What allowed it.
+        because: String,
+    },
+    /// A grant got a later end.
+    Extended {
+        /// Which.
+        grant: GrantId,
+        /// Its new end.
+        until: Timestamp,
+        /// The person's reason, if a new one was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A grant was asked for and waits.
+    Asked {
+        /// Which.
+        grant: GrantId,
+        /// To what.
+        target: TargetName,
+        /// For how long, in seconds.
+        seconds: i64,
+        /// The person's reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Something was asked for and refused.
+    Refused {
+        /// What, in words.
+        asked: String,
+        /// Why, in words.
+        why: Vec<String>,
+    },
+    /// A grant ended.
+    Ended {
+        /// Which.
+        grant: GrantId,
+        /// How.
+        how: Ending,
+    },
+    /// Rules were added to a firewall.
+    RulesAdded {
+        /// Which firewall.
+        firewall: FirewallName,
+        /// Which rules, and why each.
+        rules: Vec<String>,
+    },
+    /// Rules were taken from a firewall.
+    RulesRemoved {
+        /// Which firewall.
+        firewall: FirewallName,
+        /// Which rules, and why each stood.
+        rules: Vec<String>,
+        /// Live connections that were cut.
+        cut: u64,
+    },
+    /// Rules were not as Doorward had left them, and were put right.
+    DriftRighted {
+        /// Which firewall.
+        firewall: FirewallName,
+        /// What was wrong, in words.
+        found: Vec<String>,
+    },
+    /// A firewall could not be brought to what is wanted. Recorded when it begins, not at each pass.
+    FirewallFailed {
+        /// Which firewall.
+        firewall: FirewallName,
+        /// Why.
+        why: String,
+    },
+    /// A firewall that had failed is as wanted again.
+    FirewallRecovered {
+        /// Which firewall.
+        firewall: FirewallName,
+    },
+    /// The record was read by an operator or exported.
+    RecordRead,
+}
+
+impl What {
+    /// The grant that it is about.
+    pub fn grant(&self) -> Option<&GrantId> {
+        match self {
+            Self::Opened { grant, .. }
+            | Self::Extended { grant, .. }
+            | Self::Asked { grant, .. }
+            | Self::Ended { grant, .. } => Some(grant),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The mark that a rule bears where it is enforced: who is let in, by which grant, until when.
+//!
+//! It is the rule's description in a security group and its comment in nftables, so the place of
+//! enforcement explains itself, and a rule can be closed at its end with nothing else at hand.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::grant::GrantId;
+use crate::policy::{FirewallName, Person, TargetName};
+
+/// Which Doorward made a rule: eight hexadecimal digits, drawn when its store is made.
+///
+/// Two installations may share a security group; neither touches what the other keeps open.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct InstallationId(String);
+
+/// A text that names no installation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an installation (eight hexadecimal digits)")]
+pub struct NotAnInstallation(String);
+
+impl InstallationId {
+    /// From four random bytes.
+    pub fn from_random(bytes: [u8; 4]) -> Self {
+        Self(format!("{:08x}", u32::from_be_bytes(bytes)))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstallationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for InstallationId {
+    type Err = NotAnInstallation;
+
+    fn from_str(text: &str) -> Result<Self, NotAnInstallation> {
+        let good = text.len() == 8 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if good { Ok(Self(text.into())) } else { Err(NotAnInstallation(text.into())) }
+    }
+}
+
+impl From<InstallationId> for String {
+    fn from(id: InstallationId) -> Self {
+        id.0
+    }
+}
+
+impl TryFrom<String> for InstallationId {
+    type Error = NotAnInstallation;
+
+    fn try_from(text: String) -> Result<Self, NotAnInstallation> {
+        text.parse()
+    }
+}
+
+/// Why a rule stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Because {
+    /// A grant.
+    Grant {
+        /// Which.
+        id: GrantId,
+        /// Whose.
+        person: Person,
+        /// To what.
+        target: TargetName,
+    },
+    /// A firewall's static list.
+    Static {
+        /// Which firewall's.
+        firewall: FirewallName,
+    },
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grant { id, person, target } => write!(f, "{id} {person} to {target}"),
+            Self::Static { firewall } => write!(f, "the static list of {firewall}"),
+        }
+    }
+}
+
+/// What a rule's description says.
+///
+/// `doorward 3f9c2a1b g-k3v9t2m4x7q8 jon to orders-db until 2026-11-22T10:00:00Z`, or
+/// `doorward 3f9c2a1b static orders-clients`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Which installation made the rule.
+    pub by: InstallationId,
+    /// Why it stands.
+    pub because: Because,
+    /// Its end, in whole seconds; none for a static rule.
+    pub until: Option<Timestamp>,
+}
+
+/// A description that is not a mark of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a mark of Doorward")]
+pub struct NotAMark;
+
+impl Mark {
+    /// The tag that each rule of ours bears in AWS; its value is the installation.
+    pub const TAG: &'static str = "doorward";
+
+    /// A mark; the end is rounded up to a whole second, since a mark has no fractions.
+    pub fn new(by: InstallationId, because: Because, until: Option<Timestamp>) -> Self {
+        let whole = |until: Timestamp| {
+            let up = i64::from(until.subsec_nanosecond() > 0);
+            Timestamp::from_second(until.as_second() + up).unwrap_or(until)
+        };
+        Self { by, because, until: until.map(whole) }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.because, self.until) {
+            (Because::Grant { id, person, target }, Some(until)) => {
+                write!(f, "doorward {} {id} {} to {target} until {until}", self.by, escape(person.as_str()))
+            }
+            (Because::Grant { id, person, target }, None) => {
+                write!(f, "doorward {} {id} {} to {target}", self.by, escape(person.as_str()))
+            }
+            (Because::Static { firewall }, _) => write!(f, "doorward {} static {firewall}", self.by),
+        }
+    }
+}
+
+impl FromStr for Mark {
+    type Err = NotAMark;
+
+    fn from_str(text: &str) -> Result<Self, NotAMark> {
+        let words: Vec<&str> = text.split(' ').collect();
+        match *words.as_slice() {
+            ["doorward", by, "static", firewall] => Ok(Self {
+                by: by.parse().map_err(|_| NotAMark)?,
+                because: Because::Static { firewall: firewall.parse().map_err(|_| NotAMark)? },
+                until: None,
+            }),
+            ["doorward", by, id, person, "to", target, "until", until] => Ok(Self {
+                by: by.parse().map_err(|_| NotAMark)?,
+                because: Because::Grant {
+                    id: id.parse().map_err(|_| NotAMark)?,
+                    person: unescape(person).and_then(|person| person.parse().ok()).ok_or(NotAMark)?,
+                    target: target.parse().map_err(|_| NotAMark)?,
+                },
+                until: Some(until.parse().map_err(|_| NotAMark)?),
+            }),
+            _ => Err(NotAMark),
+        }
+    }
+}
+
+const LONGEST_NAME: usize = 120;
+
+/// EC2 allows `a-z A-Z 0-9` and ` ._-:/()#,@[]+=&;{}!$*` in a description (API reference, `IpRange`);
+/// what else a name has is written as `=XX` a byte. A description has 255 bytes, so a name that grows beyond
+/// [`LONGEST_NAME`] is cut and ends in `*`; the grant's own name is never cut.
+fn escape(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for letter in name.chars() {
+        let mut bytes = [0; 4];
+        let mut piece = String::new();
+        for byte in letter.encode_utf8(&mut bytes).bytes() {
+            if byte.is_ascii_alphanumeric() || b"._-:/()#,@[]+&;{}!$*".contains(&byte) {
+                piece.push(char::from(byte));
+            } else {
+                piece.push_str(&format!("={byte:02X}"));
+            }
+        }
+        if text.len() + piece.len() > LONGEST_NAME {
+            text.push('*');
+            break;
+        }
+        text.push_str(&piece);
+    }
+    text
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'=' {
+            let digits = [rest.next()?, rest.next()?];
+            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(person: &str) -> Mark {
+        Mark::new(
+            InstallationId::from_random([0x3f, 0x9c, 0x2a, 0x1b]),
+            Because::Grant {
+                id: GrantId::from_random([7; 8]),
+                person: person.parse().expect("a person"),
+                target: "orders-db".parse().expect("a target"),
+            },
+            Some("2026-11-22T10:00:00.5Z".parse().expect("an instant")),
+        )
+    }
+
+    #[test]
+    fn a_mark_reads_as_it_writes() {
+        for person in ["jon", "rené", "o'neil", "jon@example.org", "a=b", "李"] {
+            let mark = mark(person);
+            assert_eq!(mark.to_string().parse(), Ok(mark.clone()), "{mark}");
+            assert!(mark.to_string().ends_with("until 2026-11-22T10:00:01Z"), "{mark}");
+        }
+    }
+
+    #[test]
+    fn the_longest_mark_fits_a_description() {
+        let mark = Mark::new(
+            InstallationId::from_random([0; 4]),
+            Because::Grant {
+                id: GrantId::from_random([7; 8]),
+                person: "é".repeat(31).parse().expect("a person"),
+                target: "t".repeat(63).parse().expect("a target"),
+            },
+            Some(Timestamp::UNIX_EPOCH),
+        );
+        assert!(mark.to_string().len() <= 255, "{mark}");
+        assert_eq!(mark.to_string().parse::<Mark>().map(|read| read.until), Ok(mark.until));
+    }
+
+    #[test]
+    fn what_others_wrote_is_no_mark() {
+        for text in ["", "doorward", "office", "doorward 3f9c2a1b static", "doorward xyz static a"] {
+            assert_eq!(text.parse::<Mark>(), Err(NotAMark), "{text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Rules, and whole rulesets of them: the one currency of security groups, nftables and the relay.
+
+mod mark;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use jiff::Timestamp;
+
+pub use mark::{Because, InstallationId, Mark, NotAnInstallation};
+
+use crate::grant::Live;
+use crate::net::{Cidr, Flow};
+use crate::policy::{Firewall, FirewallName, Target};
+
+/// Lets one prefix in to one flow, because of a grant or of a line of the policy.
+///
+/// Made only from a [`Live`] grant or from a static line; there is no other constructor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    flow: Flow,
+    peer: Cidr,
+    until: Option<Timestamp>,
+    because: Because,
+}
+
+impl Rule {
+    pub(crate) fn of_live(live: Live<'_>, flow: Flow, peer: Cidr) -> Self {
+        let grant = live.grant();
+        let because = Because::Grant {
+            id: grant.id().clone(),
+            person: grant.person().clone(),
+            target: grant.target().clone(),
+        };
+        Self { flow, peer, until: Some(live.until()), because }
+    }
+
+    /// The rules of a firewall's static list: each entry, to the ports of each target behind it.
+    pub fn statics<'a>(
+        firewall: &'a Firewall,
+        targets: impl IntoIterator<Item = &'a Target> + 'a,
+    ) -> impl Iterator<Item = Self> + 'a {
+        targets
+            .into_iter()
+            .filter(|target| target.firewall.as_ref() == Some(&firewall.name))
+            .flat_map(|target| &target.ports)
+            .flat_map(|flow| firewall.statics.iter().map(move |peer| (*flow, *peer)))
+            .filter(|(flow, peer)| flow.fits(peer.family()))
+            .map(|(flow, peer)| Self {
+                flow,
+                peer,
+                until: None,
+                because: Because::Static { firewall: firewall.name.clone() },
+            })
+    }
+
+    /// What it lets through.
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// Whom it lets in.
+    pub fn peer(&self) -> Cidr {
+        self.peer
+    }
+
+    /// Its end; none for a static rule.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// Why it stands.
+    pub fn because(&self) -> &Because {
+        &self.because
+    }
+
+    /// Of two rules that admit the same, the one that speaks for both: a static one, else the later end.
+    fn outlasts(&self, other: &Self) -> bool {
+        match (self.until, other.until) {
+            (None, Some(_)) => true,
+            (Some(_), None) => false,
+            (mine, theirs) => (mine, &other.because) > (theirs, &self.because),
+        }
+    }
+}
+
+/// Everything that one firewall lets in: at most one rule for each flow and peer.
+///
+/// A firewall is replaced by a ruleset, never patched. An empty ruleset admits nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ruleset(BTreeMap<(Flow, Cidr), Rule>);
+
+impl Ruleset {
+    /// The rules, in order of flow and peer.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.0.values()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nobody is let in.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The rule for exactly that flow and peer.
+    pub fn get(&self, flow: Flow, peer: Cidr) -> Option<&Rule> {
+        self.0.get(&(flow, peer))
+    }
+
+    /// The end until which an address is admitted to a flow, at `now`.
+    ///
+    /// A rule whose end has come admits nobody, also when nobody has replaced the ruleset yet.
+    pub fn admits(&self, address: std::net::IpAddr, flow: Flow, now: Timestamp) -> Option<&Rule> {
+        self.0
+            .values()
+            .filter(|rule| rule.flow == flow && rule.peer.contains(address))
+            .filter(|rule| rule.until.is_none_or(|until| now < until))
+            .reduce(|best, rule| if rule.outlasts(best) { rule } else { best })
+    }
+
+    /// The first end in it.
+    pub fn next_end(&self) -> Option<Timestamp> {
+        self.0.values().filter_map(|rule| rule.until).min()
+    }
+}
+
+impl FromIterator<Rule> for Ruleset {
+    /// Two rules with the same flow and peer are one rule; the one that lives longer speaks for both.
+    fn from_iter<T: IntoIterator<Item = Rule>>(rules: T) -> Self {
+        let mut set: BTreeMap<(Flow, Cidr), Rule> = BTreeMap::new();
+        for rule in rules {
+            match set.entry((rule.flow, rule.peer)) {
+                Entry::Vacant(place) => {
+                    place.insert(rule);
+                }
+                Entry::Occupied(mut place) => {
+                    if rule.outlasts(place.get()) {
+                        place.insert(rule);
+                    }
+                }
+            }
+        }
+        Self(set)
+    }
+}
+
+/// The wanted rulesets of every firewall of a policy, from the live grants and the static lists.
+///
+/// Each firewall is there, also one that lets nobody in: its ruleset is empty, and that is enforced too.
+pub fn rulesets<'a>(
+    policy: &'a crate::policy::Policy,
+    live: impl IntoIterator<Item = Live<'a>>,
+) -> BTreeMap<FirewallName, Ruleset> {
+    let mut rules: BTreeMap<&FirewallName, Vec<Rule>> = policy
+        .firewalls
+        .iter()
+        .map(|(name, firewall)| (name, Rule::statics(firewall, policy.targets.values()).collect()))
+        .collect();
+    for live in live {
+        let Some(target) = policy.targets.get(live.grant().target()) else { continue };
+        let Some(rules) = target.firewall.as_ref().and_then(|firewall| rules.get_mut(firewall)) else {
+            continue;
+        };
+        rules.extend(live.rules(target));
+    }
+    rules.into_iter().map(|(name, rules)| (name.clone(), rules.into_iter().collect())).collect()
+}

@@ -1,0 +1,324 @@
+//! A grant: a rule with a person and an end.
+//!
+//! Its life is one enum. Only [`crate::policy::decide`] mints a grant, only [`Grant::live`] yields a
+//! [`Live`], and only a [`Live`] yields rules: an expired grant cannot be turned into an open port.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::firewall::Rule;
+use crate::net::Cidr;
+use crate::policy::{Group, Person, Target, TargetName, Transport};
+
+/// A grant's name: `g-` and twelve letters or digits, unguessable enough to be unique.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct GrantId(String);
+
+/// A text that is no grant's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a grant (like `g-k3v9t2m4x7q8`)")]
+pub struct NotAGrant(String);
+
+impl GrantId {
+    const LETTERS: &'static [u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+    /// From 8 random bytes, of which 60 bits are used.
+    pub fn from_random(bytes: [u8; 8]) -> Self {
+        let mut bits = u64::from_le_bytes(bytes);
+        let mut id = String::from("g-");
+        for _ in 0..12 {
+            let letter = Self::LETTERS.get((bits & 31) as usize).copied().unwrap_or(b'a');
+            id.push(char::from(letter));
+            bits >>= 5;
+        }
+        Self(id)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for GrantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for GrantId {
+    type Err = NotAGrant;
+
+    fn from_str(text: &str) -> Result<Self, NotAGrant> {
+        let good = text
+            .strip_prefix("g-")
+            .is_some_and(|rest| rest.len() == 12 && rest.bytes().all(|byte| Self::LETTERS.contains(&byte)));
+        if good { Ok(Self(text.into())) } else { Err(NotAGrant(text.into())) }
+    }
+}
+
+impl From<GrantId> for String {
+    fn from(id: GrantId) -> Self {
+        id.0
+    }
+}
+
+impl TryFrom<String> for GrantId {
+    type Error = NotAGrant;
+
+    fn try_from(text: String) -> Result<Self, NotAGrant> {
+        text.parse()
+    }
+}
+
+/// Where a grant is in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "life", rename_all = "kebab-case")]
+pub enum Life {
+    /// Somebody else must agree first.
+    Waiting {
+        /// When it was asked for.
+        asked: Timestamp,
+        /// How long it would last from the moment of approval, in seconds.
+        seconds: i64,
+        /// Whose members may agree.
+        from: Vec<Group>,
+    },
+    /// Open until its end.
+    Open {
+        /// Since when.
+        since: Timestamp,
+        /// Its end. From this instant on it is not live.
+        until: Timestamp,
+        /// Who agreed, when the policy asked for that.
+        approved_by: Option<Person>,
+    },
+    /// Over.
+    Ended {
+        /// When it was opened, if it ever was.
+        since: Option<Timestamp>,
+        /// When it ended.
+        at: Timestamp,
+        /// How.
+        how: Ending,
+    },
+}
+
+/// How a grant ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ending", rename_all = "kebab-case")]
+pub enum Ending {
+    /// Its time was up.
+    TimeUp,
+    /// Somebody closed it: the person or an operator.
+    Closed {
+        /// Who.
+        by: Person,
+    },
+    /// The policy allows it no longer.
+    NoLongerAllowed {
+        /// Why, in words.
+        why: String,
+    },
+    /// Who was asked said no.
+    Rejected {
+        /// Who.
+        by: Person,
+    },
+    /// Nobody agreed in time.
+    Unanswered,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimeUp => f.write_str("its time was up"),
+            Self::Closed { by } => write!(f, "closed by {by}"),
+            Self::NoLongerAllowed { why } => write!(f, "no longer allowed: {why}"),
+            Self::Rejected { by } => write!(f, "refused by {by}"),
+            Self::Unanswered => f.write_str("nobody agreed in time"),
+        }
+    }
+}
+
+/// A permission with a person and an end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    id: GrantId,
+    person: Person,
+    target: TargetName,
+    transport: Transport,
+    source: Cidr,
+    reason: Option<String>,
+    #[serde(flatten)]
+    life: Life,
+}
+
+/// How long a request may wait for somebody to agree.
+pub const APPROVAL_WAITS: SignedDuration = SignedDuration::from_hours(24);
+
+impl Grant {
+    /// Called by `policy::decide` alone; a test of the house looks for others.
+    pub(crate) fn mint(
+        id: GrantId,
+        person: Person,
+        target: TargetName,
+        transport: Transport,
+        source: Cidr,
+        reason: Option<String>,
+        life: Life,
+    ) -> Self {
+        Self { id, person, target, transport, source, reason, life }
+    }
+
+    pub(crate) fn with_life(&self, life: Life) -> Self {
+        Self { life, ..self.clone() }
+    }
+
+    pub(crate) fn with_reason(&self, reason: Option<String>) -> Self {
+        Self { reason: reason.or_else(|| self.reason.clone()), ..self.clone() }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &GrantId {
+        &self.id
+    }
+
+    /// Whose it is.
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// What it reaches.
+    pub fn target(&self) -> &TargetName {
+        &self.target
+    }
+
+    /// By which way.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// The addresses that it admits.
+    pub fn source(&self) -> Cidr {
+        self.source
+    }
+
+    /// Why, in the person's words.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Where it is in its life.
+    pub fn life(&self) -> &Life {
+        &self.life
+    }
+
+    /// The end, while it is open.
+    pub fn until(&self) -> Option<Timestamp> {
+        match self.life {
+            Life::Open { until, .. } => Some(until),
+            Life::Waiting { .. } | Life::Ended { .. } => None,
+        }
+    }
+
+    /// Since when it is or was open.
+    pub fn since(&self) -> Option<Timestamp> {
+        match self.life {
+            Life::Open { since, .. } => Some(since),
+            Life::Ended { since, .. } => since,
+            Life::Waiting { .. } => None,
+        }
+    }
+
+    /// Whether it is over.
+    pub fn ended(&self) -> bool {
+        matches!(self.life, Life::Ended { .. })
+    }
+
+    /// The only way to rules: open, begun, and not at its end.
+    pub fn live(&self, now: Timestamp) -> Option<Live<'_>> {
+        match self.life {
+            Life::Open { until, .. } if now < until => Some(Live { grant: self, until }),
+            _ => None,
+        }
+    }
+
+    /// The grant as it is once it has ended so; an ended grant stays as it was.
+    pub fn end(&self, how: Ending, now: Timestamp) -> Self {
+        match self.life {
+            Life::Ended { .. } => self.clone(),
+            Life::Open { since, .. } => self.with_life(Life::Ended { since: Some(since), at: now, how }),
+            Life::Waiting { .. } => self.with_life(Life::Ended { since: None, at: now, how }),
+        }
+    }
+
+    /// How it must end now on account of the time alone, if it must.
+    pub fn overdue(&self, now: Timestamp) -> Option<Ending> {
+        match &self.life {
+            Life::Open { until, .. } if now >= *until => Some(Ending::TimeUp),
+            Life::Waiting { asked, .. } if now.duration_since(*asked) >= APPROVAL_WAITS => {
+                Some(Ending::Unanswered)
+            }
+            _ => None,
+        }
+    }
+
+    /// The next instant at which time alone changes it.
+    pub fn next_change(&self) -> Option<Timestamp> {
+        match &self.life {
+            Life::Open { until, .. } => Some(*until),
+            Life::Waiting { asked, .. } => asked.checked_add(APPROVAL_WAITS).ok(),
+            Life::Ended { .. } => None,
+        }
+    }
+}
+
+/// A grant that was live at the instant it was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Live<'a> {
+    grant: &'a Grant,
+    until: Timestamp,
+}
+
+impl<'a> Live<'a> {
+    /// The grant.
+    pub fn grant(self) -> &'a Grant {
+        self.grant
+    }
+
+    /// Its end.
+    pub fn until(self) -> Timestamp {
+        self.until
+    }
+
+    /// What a firewall must admit for it: the person's address, to exactly the target's ports.
+    ///
+    /// Only a direct grant admits an address; every other transport carries its own packets.
+    pub fn rules(self, target: &'a Target) -> impl Iterator<Item = Rule> + 'a {
+        let direct = self.grant.transport == Transport::Direct && target.name == self.grant.target;
+        let source = self.grant.source;
+        target
+            .ports
+            .iter()
+            .filter(move |flow| direct && flow.fits(source.family()))
+            .map(move |flow| Rule::of_live(self, *flow, source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_as_it_writes() {
+        let id = GrantId::from_random(*b"\xff\x01\x02\x03\x04\x05\x06\x07");
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+        assert!("g-".parse::<GrantId>().is_err());
+        assert!("g-ABCDEFGHIJKL".parse::<GrantId>().is_err());
+    }
+}

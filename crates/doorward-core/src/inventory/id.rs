@@ -1,0 +1,83 @@
+//! Typed ids of AWS's things: `sg-…` is never taken for `vpc-…`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A text that is no id of the kind that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not the id of a {kind} (like `{like}`)")]
+pub struct NotAnId {
+    given: String,
+    kind: &'static str,
+    like: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal, $like:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let good = text.strip_prefix($prefix).is_some_and(|rest| {
+                    (1..=64).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                });
+                if good {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(NotAnId { given: text.into(), kind: $kind, like: $like })
+                }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NotAnId;
+
+            fn try_from(text: String) -> Result<Self, NotAnId> {
+                text.parse()
+            }
+        }
+    };
+}
+
+id!(
+    /// A security group.
+    SecurityGroupId, "sg-", "security group", "sg-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A rule of a security group.
+    SecurityGroupRuleId, "sgr-", "security group rule", "sgr-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A VPC.
+    VpcId, "vpc-", "VPC", "vpc-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A prefix list.
+    PrefixListId, "pl-", "prefix list", "pl-0a1b2c3d4e5f60718"
+);

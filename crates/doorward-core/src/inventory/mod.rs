@@ -1,0 +1,293 @@
+//! What an account is, as far as it was seen, and what could not be seen.
+//!
+//! The account as it is and the account as it should be are the same type.
+
+mod id;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+pub use id::{NotAnId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+
+use crate::firewall::{InstallationId, Mark};
+use crate::net::{Cidr, Family, Flow};
+
+/// The profile and the Region through which something is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// A profile of the AWS configuration; none for the default chain of credentials.
+    pub profile: Option<String>,
+    /// A Region; none for the profile's own.
+    pub region: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let region = self.region.as_deref().unwrap_or("the default Region");
+        match &self.profile {
+            Some(profile) => write!(f, "{region} (profile {profile})"),
+            None => f.write_str(region),
+        }
+    }
+}
+
+/// An account, or what was seen of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// The security groups that were asked for and are there.
+    pub groups: BTreeMap<SecurityGroupId, SecurityGroup>,
+    /// How many entries a prefix list counts for against a group's quota: a customer's, its `MaxEntries`.
+    pub prefix_list_weights: BTreeMap<PrefixListId, u32>,
+    /// Rules a group may have, for each direction and family, where that is known: quota `L-0EA8095F`.
+    pub rules_per_group: BTreeMap<Place, u32>,
+    /// What could not be seen.
+    pub gaps: Vec<Gap>,
+}
+
+/// The default of quota `L-0EA8095F`, inbound or outbound rules per security group, for each family.
+pub const RULES_PER_GROUP: u32 = 60;
+
+/// Something that could not be seen, and why. A gap can block an opening, never a closing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// The call that failed, like `ec2:DescribeSecurityGroupRules`.
+    pub call: String,
+    /// Where.
+    pub place: Place,
+    /// The groups that the answer would have told of.
+    pub groups: Vec<SecurityGroupId>,
+    /// Why, in words.
+    pub why: String,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {} gave no answer: {}", self.call, self.place, self.why)
+    }
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityGroup {
+    /// Its id.
+    pub id: SecurityGroupId,
+    /// Where it was seen.
+    pub place: Place,
+    /// The account that owns it: twelve digits.
+    pub owner: Option<String>,
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub about: String,
+    /// Its rules by what they let through: AWS, too, knows a rule by that and not by its description.
+    pub rules: BTreeMap<RuleIdentity, StandingRule>,
+}
+
+impl SecurityGroup {
+    /// What the rules of a direction and family count against the quota.
+    ///
+    /// A prefix or a group reference counts one; a reference counts for both families; a prefix list counts
+    /// its weight, for its own family (VPC user guide, quotas).
+    pub fn weight(&self, direction: Direction, family: Family, weights: &BTreeMap<PrefixListId, u32>) -> u32 {
+        self.rules
+            .keys()
+            .filter(|rule| rule.direction == direction)
+            .map(|rule| rule.peer.weight(family, weights))
+            .sum()
+    }
+}
+
+/// Into the interfaces that carry a group, or out of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Ingress.
+    In,
+    /// Egress.
+    Out,
+}
+
+/// What makes two rules the same rule to AWS.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleIdentity {
+    /// Which way.
+    pub direction: Direction,
+    /// What is let through.
+    pub flow: Flow,
+    /// Whom with.
+    pub peer: Peer,
+}
+
+impl RuleIdentity {
+    /// Admits a prefix.
+    pub fn admitting(flow: Flow, peer: Cidr) -> Self {
+        Self { direction: Direction::In, flow, peer: Peer::Cidr(peer) }
+    }
+}
+
+impl fmt::Display for RuleIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.direction {
+            Direction::In => write!(f, "{} from {}", self.flow, self.peer),
+            Direction::Out => write!(f, "{} to {}", self.flow, self.peer),
+        }
+    }
+}
+
+/// The other side of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peer {
+    /// A prefix.
+    Cidr(Cidr),
+    /// The interfaces that carry a group.
+    Group(SecurityGroupId),
+    /// The entries of a prefix list.
+    PrefixList(PrefixListId),
+}
+
+impl Peer {
+    fn weight(&self, family: Family, weights: &BTreeMap<PrefixListId, u32>) -> u32 {
+        match self {
+            Self::Cidr(cidr) => u32::from(cidr.family() == family),
+            Self::Group(_) => 1,
+            // A list's family is not always known; counting it for both can refuse, never overrun.
+            Self::PrefixList(list) => weights.get(list).copied().unwrap_or(1),
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cidr(cidr) => cidr.fmt(f),
+            Self::Group(group) => group.fmt(f),
+            Self::PrefixList(list) => list.fmt(f),
+        }
+    }
+}
+
+/// A rule as it stands in a group, apart from what makes it itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StandingRule {
+    /// Its id; none while it is only wanted.
+    pub id: Option<SecurityGroupRuleId>,
+    /// Its description.
+    pub description: String,
+    /// The value of the tag [`Mark::TAG`], if it bears that.
+    pub tag: Option<String>,
+}
+
+/// Whose a rule is, read from its mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ownership {
+    /// Nobody's that we know: never touched.
+    Foreign,
+    /// A Doorward's, and its description says all.
+    Marked(Mark),
+    /// A Doorward's by its tag, with a description that no longer says which grant.
+    TagOnly(InstallationId),
+}
+
+impl StandingRule {
+    /// Whose it is. The description decides; without a readable one, the tag does.
+    pub fn ownership(&self) -> Ownership {
+        match (self.description.parse::<Mark>(), self.tag.as_deref().map(str::parse)) {
+            (Ok(mark), _) => Ownership::Marked(mark),
+            (Err(_), Some(Ok(by))) => Ownership::TagOnly(by),
+            (Err(_), _) => Ownership::Foreign,
+        }
+    }
+
+    /// The right to touch it, if `by` made it.
+    pub fn owned(&self, by: &InstallationId) -> Option<Owned<SecurityGroupRuleId>> {
+        let ours = match self.ownership() {
+            Ownership::Foreign => false,
+            Ownership::Marked(mark) => mark.by == *by,
+            Ownership::TagOnly(tag) => tag == *by,
+        };
+        self.id.clone().filter(|_| ours).map(Owned)
+    }
+
+    /// The right to close it because its own mark says that its time is up, whoever made it.
+    ///
+    /// A mark that has a tag and no readable end is past its end: in doubt, the door is shut.
+    pub fn expired(&self, now: jiff::Timestamp) -> Option<Owned<SecurityGroupRuleId>> {
+        let over = match self.ownership() {
+            Ownership::Foreign => false,
+            Ownership::Marked(mark) => mark.until.is_some_and(|until| until <= now),
+            Ownership::TagOnly(_) => true,
+        };
+        self.id.clone().filter(|_| over).map(Owned)
+    }
+}
+
+/// The id of something that a Doorward made: what destroys takes only this.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owned<Id>(Id);
+
+impl<Id> Owned<Id> {
+    /// The id.
+    pub fn id(&self) -> &Id {
+        &self.0
+    }
+}
+
+/// What is known of a group.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// It is there.
+    There(&'a SecurityGroup),
+    /// It was looked for and is not there.
+    Gone,
+    /// It could not be looked for.
+    Unseen(&'a Gap),
+}
+
+impl Inventory {
+    /// What is known of a group that was asked for.
+    pub fn group(&self, id: &SecurityGroupId) -> Seen<'_> {
+        if let Some(gap) = self.gaps.iter().find(|gap| gap.groups.contains(id)) {
+            return Seen::Unseen(gap);
+        }
+        self.groups.get(id).map_or(Seen::Gone, Seen::There)
+    }
+
+    /// Rules that a group may have, for each direction and family.
+    pub fn quota(&self, place: &Place) -> u32 {
+        self.rules_per_group.get(place).copied().unwrap_or(RULES_PER_GROUP)
+    }
+
+    /// Takes in what was seen in another place.
+    pub fn merge(&mut self, other: Self) {
+        self.groups.extend(other.groups);
+        self.prefix_list_weights.extend(other.prefix_list_weights);
+        self.rules_per_group.extend(other.rules_per_group);
+        self.gaps.extend(other.gaps);
+    }
+
+    /// A digest of the groups and their rules: a plan holds it, and is refused once it has moved.
+    pub fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        for group in self.groups.values() {
+            hash.update(format!("{} {:?} {}\n", group.id, group.place, group.rules.len()));
+            for (identity, rule) in &group.rules {
+                hash.update(format!("{identity:?} {rule:?}\n"));
+            }
+        }
+        Digest(hash.finalize().into())
+    }
+}
+
+/// SHA-256 of an inventory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

@@ -1,0 +1,12 @@
+//! The pure core of Doorward: every decision, and nothing that acts.
+//!
+//! No clock, disk, network, randomness or async runtime: `now`, ids and bytes are
+//! arguments, so a decision can be tested with ten thousand random histories.
+
+pub mod audit;
+pub mod firewall;
+pub mod grant;
+pub mod inventory;
+pub mod net;
+pub mod plan;
+pub mod policy;

@@ -1,0 +1,460 @@
+//! The decision: may this person have this, and why. Every way in asks here and nowhere else.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{Firewall, Group, People, Person, Policy, Target, TargetName, Transport};
+use crate::grant::{Grant, GrantId, Life};
+use crate::net::Cidr;
+
+/// Something that a person wants to do.
+#[derive(Debug, Clone, Copy)]
+pub enum Act<'a> {
+    /// Reach a target.
+    Open(&'a TargetName),
+    /// Close a grant.
+    Close(&'a Grant),
+    /// See a grant.
+    See(&'a Grant),
+    /// Agree to a grant that waits, or refuse it.
+    Answer(&'a Grant),
+    /// See everybody's grants and the record.
+    Operate,
+}
+
+/// A person asks for a way to a target.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The name that a new grant would get.
+    pub id: GrantId,
+    /// Who asks.
+    pub person: Person,
+    /// The address to admit.
+    pub from: IpAddr,
+    /// What they want to reach.
+    pub target: TargetName,
+    /// By which way; none: the first that the policy permits.
+    pub transport: Option<Transport>,
+    /// For how long from now; none: as the policy says is usual.
+    pub lasts: Option<SignedDuration>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What was decided, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Here it is: a new grant, or the one that was held with a later end.
+    Granted {
+        /// The grant.
+        grant: Grant,
+        /// What allows it.
+        reasons: Vec<Reason>,
+    },
+    /// Somebody else has to agree.
+    NeedsApproval {
+        /// The grant, waiting.
+        grant: Grant,
+        /// What allows it, and what asks for approval.
+        reasons: Vec<Reason>,
+    },
+    /// No, for all of these reasons.
+    Refused {
+        /// Every reason, not only the first.
+        reasons: Vec<Refusal>,
+    },
+}
+
+/// What speaks for a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum Reason {
+    /// The person is in a group of the target's.
+    Member {
+        /// Which group.
+        group: Group,
+    },
+    /// The policy permits the transport.
+    Permitted {
+        /// Which.
+        transport: Transport,
+    },
+    /// The grant that was held already goes on.
+    Extended {
+        /// Which.
+        grant: GrantId,
+    },
+    /// It needs to be agreed to, by one of these groups.
+    Approval {
+        /// Which.
+        from: Vec<Group>,
+    },
+    /// It was agreed to.
+    Approved {
+        /// By whom.
+        by: Person,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Member { group } => write!(f, "you are in `{group}`"),
+            Self::Permitted { transport } => write!(f, "the policy permits `{transport}`"),
+            Self::Extended { grant } => write!(f, "{grant} goes on"),
+            Self::Approval { from } => write!(f, "somebody in {} has to agree", listed(from)),
+            Self::Approved { by } => write!(f, "{by} agreed"),
+        }
+    }
+}
+
+/// What speaks against a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(tag = "refusal", rename_all = "kebab-case")]
+pub enum Refusal {
+    /// Nobody of that name.
+    #[error("`{person}` is not in the password file")]
+    NoSuchPerson {
+        /// Who asked.
+        person: Person,
+    },
+    /// Nothing of that name. Said, too, of a target that the person may not see.
+    #[error("there is no target `{target}` that `{person}` may open")]
+    NotYours {
+        /// Who asked.
+        person: Person,
+        /// For what.
+        target: TargetName,
+    },
+    /// Not permitted, or the target has no place where it could be enforced.
+    #[error("the policy does not permit `{transport}` for `{target}`; it permits {permitted}")]
+    Transport {
+        /// For what.
+        target: TargetName,
+        /// What was asked.
+        transport: Transport,
+        /// What would do, in words.
+        permitted: String,
+    },
+    /// No port, so nothing to admit.
+    #[error("the policy names no port for `{target}`, so there is nothing to open")]
+    NoPorts {
+        /// For what.
+        target: TargetName,
+    },
+    /// Zero, or less.
+    #[error("a grant has to last at least a second")]
+    TooShort,
+    /// Too long.
+    #[error("`{target}` may be open for at most {most} in one go, and this would be {asked}")]
+    TooLong {
+        /// For what.
+        target: TargetName,
+        /// The most, in words.
+        most: String,
+        /// What was asked, in words.
+        asked: String,
+    },
+    /// The held grant has lived for as long as it may.
+    #[error(
+        "{grant} ends at {until} and has then lived for the {most} that the policy allows; close it and ask anew"
+    )]
+    NothingLeft {
+        /// Which.
+        grant: GrantId,
+        /// Its end.
+        until: Timestamp,
+        /// The most, in words.
+        most: String,
+    },
+    /// No reason was given.
+    #[error("`{target}` is opened only with a reason")]
+    NoReason {
+        /// For what.
+        target: TargetName,
+    },
+    /// Not theirs, and they operate nothing.
+    #[error("{grant} is not `{person}`'s, and `{person}` is in none of the operators' groups")]
+    NotYourGrant {
+        /// Who.
+        person: Person,
+        /// Which.
+        grant: GrantId,
+    },
+    /// Not one whom the policy asks.
+    #[error("`{person}` is not among those who may answer for {grant}")]
+    NotAnApprover {
+        /// Who.
+        person: Person,
+        /// Which.
+        grant: GrantId,
+    },
+    /// Nobody answers for themselves.
+    #[error("nobody may agree to their own request")]
+    OwnRequest,
+    /// It is over, or was never asked.
+    #[error("{grant} does not wait for an answer")]
+    NotWaiting {
+        /// Which.
+        grant: GrantId,
+    },
+    /// Not an operator.
+    #[error("`{person}` is in none of the operators' groups")]
+    NotAnOperator {
+        /// Who.
+        person: Person,
+    },
+    /// Every address of a family at once: no person comes from there.
+    #[error("`{address}` is not an address that a person can come from")]
+    NoAddress {
+        /// Which.
+        address: IpAddr,
+    },
+    /// The place of enforcement cannot hold the rule.
+    #[error("{why}")]
+    NoRoom {
+        /// Why, in words.
+        why: String,
+    },
+}
+
+/// Whether a person may do something. The one authorisation function: pages, API and command line all pass it.
+pub fn authorise(policy: &Policy, people: &People, person: &Person, act: Act<'_>) -> Result<Reason, Refusal> {
+    if !people.knows(person) {
+        return Err(Refusal::NoSuchPerson { person: person.clone() });
+    }
+    let member = |groups: &std::collections::BTreeSet<Group>| {
+        let group = groups.iter().find(|group| people.in_any(person, [*group]))?;
+        Some(Reason::Member { group: group.clone() })
+    };
+    let operator = || member(&policy.people.operators);
+    match act {
+        Act::Open(name) => policy
+            .targets
+            .get(name)
+            .and_then(|target| member(&target.groups))
+            .ok_or_else(|| Refusal::NotYours { person: person.clone(), target: name.clone() }),
+        Act::Close(grant) | Act::See(grant) => {
+            if grant.person() == person {
+                return Ok(Reason::Permitted { transport: grant.transport() });
+            }
+            let answers =
+                matches!(act, Act::See(_)).then(|| answerer(policy, people, person, grant)).flatten();
+            operator()
+                .or(answers)
+                .ok_or_else(|| Refusal::NotYourGrant { person: person.clone(), grant: grant.id().clone() })
+        }
+        Act::Answer(grant) => {
+            if !matches!(grant.life(), Life::Waiting { .. }) {
+                return Err(Refusal::NotWaiting { grant: grant.id().clone() });
+            }
+            if grant.person() == person {
+                return Err(Refusal::OwnRequest);
+            }
+            answerer(policy, people, person, grant)
+                .ok_or_else(|| Refusal::NotAnApprover { person: person.clone(), grant: grant.id().clone() })
+        }
+        Act::Operate => operator().ok_or_else(|| Refusal::NotAnOperator { person: person.clone() }),
+    }
+}
+
+/// Those who may answer are read from the policy as it is now, not from the grant as it was asked.
+fn answerer(policy: &Policy, people: &People, person: &Person, grant: &Grant) -> Option<Reason> {
+    let approval = policy.targets.get(grant.target())?.approval.as_ref()?;
+    let group = approval.from.iter().find(|group| people.in_any(person, [*group]))?;
+    Some(Reason::Member { group: group.clone() })
+}
+
+/// Decides a request. `held` is the person's open grant to the same target from the same address, which is
+/// extended rather than doubled. Nothing else mints a grant.
+pub fn decide(
+    policy: &Policy,
+    people: &People,
+    request: &Request,
+    held: Option<&Grant>,
+    now: Timestamp,
+) -> Decision {
+    let member = match authorise(policy, people, &request.person, Act::Open(&request.target)) {
+        Ok(member) => member,
+        Err(refusal) => return Decision::Refused { reasons: vec![refusal] },
+    };
+    let Some(target) = policy.targets.get(&request.target) else {
+        let refusal = Refusal::NotYours { person: request.person.clone(), target: request.target.clone() };
+        return Decision::Refused { reasons: vec![refusal] };
+    };
+    let held = held.filter(|held| {
+        held.live(now).is_some()
+            && held.person() == &request.person
+            && held.target() == &request.target
+            && request.transport.is_none_or(|transport| transport == held.transport())
+    });
+
+    let mut refusals = Vec::new();
+    let wanted = request.transport.or(held.map(Grant::transport));
+    let transport = transport(policy, target, wanted).map_err(|refusal| refusals.push(refusal)).ok();
+    if target.ports.is_empty() {
+        refusals.push(Refusal::NoPorts { target: target.name.clone() });
+    }
+    let reason = request.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    if target.reason_required && reason.is_none() && held.is_none() {
+        refusals.push(Refusal::NoReason { target: target.name.clone() });
+    }
+    let from = request.from.to_canonical();
+    if from.is_unspecified() || from.is_multicast() {
+        refusals.push(Refusal::NoAddress { address: from });
+    }
+    let since = held.and_then(Grant::since).unwrap_or(now);
+    let until = end(target, request.lasts, held, since, now).map_err(|refusal| refusals.push(refusal)).ok();
+    let (Some(transport), Some(until), true) = (transport, until, refusals.is_empty()) else {
+        return Decision::Refused { reasons: refusals };
+    };
+
+    let mut reasons = vec![member, Reason::Permitted { transport }];
+    let approved_by = held.and_then(|held| match held.life() {
+        Life::Open { approved_by, .. } => approved_by.clone(),
+        Life::Waiting { .. } | Life::Ended { .. } => None,
+    });
+    let approval = target.approval.as_ref().filter(|approval| until.duration_since(since) > approval.above);
+    let reason = reason.map(str::to_owned);
+    let mint = |life| {
+        let source = Cidr::around(from, if from.is_ipv6() { policy.grants.ipv6_prefix } else { 32 });
+        let (id, person) = (request.id.clone(), request.person.clone());
+        Grant::mint(id, person, target.name.clone(), transport, source, reason.clone(), life)
+    };
+    if let Some(approval) = approval.filter(|_| approved_by.is_none()) {
+        let from: Vec<Group> = approval.from.iter().cloned().collect();
+        reasons.push(Reason::Approval { from: from.clone() });
+        let grant = mint(Life::Waiting { asked: now, seconds: until.duration_since(now).as_secs(), from });
+        return Decision::NeedsApproval { grant, reasons };
+    }
+    let life = Life::Open { since, until, approved_by };
+    let grant = match held {
+        Some(held) => {
+            reasons.push(Reason::Extended { grant: held.id().clone() });
+            held.with_life(life).with_reason(reason.clone())
+        }
+        None => mint(life),
+    };
+    Decision::Granted { grant, reasons }
+}
+
+/// Decides what becomes of a grant that waits, once somebody has agreed.
+pub fn approve(policy: &Policy, people: &People, grant: &Grant, by: &Person, now: Timestamp) -> Decision {
+    let refused = |refusal| Decision::Refused { reasons: vec![refusal] };
+    let answered = authorise(policy, people, by, Act::Answer(grant));
+    let member = authorise(policy, people, grant.person(), Act::Open(grant.target()));
+    let (answered, member) = match (answered, member) {
+        (Ok(answered), Ok(member)) => (answered, member),
+        (Err(refusal), _) | (_, Err(refusal)) => return refused(refusal),
+    };
+    let Life::Waiting { seconds, .. } = grant.life() else {
+        return refused(Refusal::NotWaiting { grant: grant.id().clone() });
+    };
+    let Some(target) = policy.targets.get(grant.target()) else {
+        return refused(Refusal::NotYours { person: grant.person().clone(), target: grant.target().clone() });
+    };
+    if let Err(refusal) = transport(policy, target, Some(grant.transport())) {
+        return refused(refusal);
+    }
+    // The policy may have become stricter while the request waited.
+    let lasts = SignedDuration::from_secs(*seconds).min(target.lasts.at_most);
+    let Ok(until) = now.checked_add(lasts) else { return refused(Refusal::TooShort) };
+    let grant = grant.with_life(Life::Open { since: now, until, approved_by: Some(by.clone()) });
+    Decision::Granted { grant, reasons: vec![member, answered, Reason::Approved { by: by.clone() }] }
+}
+
+/// Whether the policy as it is now still allows a grant that it once allowed.
+pub fn still_allowed(policy: &Policy, people: &People, grant: &Grant, now: Timestamp) -> Result<(), Refusal> {
+    authorise(policy, people, grant.person(), Act::Open(grant.target()))?;
+    let Some(target) = policy.targets.get(grant.target()) else {
+        return Err(Refusal::NotYours { person: grant.person().clone(), target: grant.target().clone() });
+    };
+    transport(policy, target, Some(grant.transport()))?;
+    let lived = grant.since().map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+    if lived > target.lasts.at_most {
+        let (most, asked) = (in_words(target.lasts.at_most), in_words(lived));
+        return Err(Refusal::TooLong { target: target.name.clone(), most, asked });
+    }
+    Ok(())
+}
+
+/// A direct grant needs a firewall to be enforced in; the others carry their own packets.
+fn transport(policy: &Policy, target: &Target, wanted: Option<Transport>) -> Result<Transport, Refusal> {
+    let enforced = |transport: Transport| {
+        let firewall: Option<&Firewall> =
+            target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
+        transport != Transport::Direct || firewall.is_some()
+    };
+    let mut permitted = target.transports.iter().copied().filter(|transport| enforced(*transport));
+    let found = match wanted {
+        Some(wanted) => permitted.clone().find(|transport| *transport == wanted),
+        None => permitted.next(),
+    };
+    found.ok_or_else(|| {
+        let names: Vec<String> = permitted.map(|transport| format!("`{transport}`")).collect();
+        Refusal::Transport {
+            target: target.name.clone(),
+            transport: wanted.unwrap_or(Transport::Direct),
+            permitted: if names.is_empty() { "none".into() } else { names.join(", ") },
+        }
+    })
+}
+
+/// The end of a grant that began at `since`. What was asked for outright is refused when it is too long;
+/// what is usual is cut to what is left.
+fn end(
+    target: &Target,
+    asked: Option<SignedDuration>,
+    held: Option<&Grant>,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Timestamp, Refusal> {
+    let most = in_words(target.lasts.at_most);
+    let last = since.checked_add(target.lasts.at_most).map_err(|_| Refusal::TooShort)?;
+    let until = match asked {
+        Some(asked) if asked < SignedDuration::from_secs(1) => return Err(Refusal::TooShort),
+        Some(asked) => {
+            let too_long = || Refusal::TooLong {
+                target: target.name.clone(),
+                most: most.clone(),
+                asked: in_words(now.duration_since(since) + asked),
+            };
+            // A duration of centuries does not overflow into a short one.
+            if asked > target.lasts.at_most {
+                return Err(Refusal::TooLong { target: target.name.clone(), most, asked: in_words(asked) });
+            }
+            let until = now.checked_add(asked).map_err(|_| too_long())?;
+            if until > last {
+                return Err(too_long());
+            }
+            until
+        }
+        None => now.checked_add(target.lasts.usually).map_or(last, |until| until.min(last)),
+    };
+    // Asking again never shortens.
+    match held.and_then(|held| Some((held, held.until()?))) {
+        Some((held, end)) if end >= last => {
+            Err(Refusal::NothingLeft { grant: held.id().clone(), until: end, most })
+        }
+        Some((_, end)) => Ok(until.max(end)),
+        None => Ok(until),
+    }
+}
+
+/// A duration as people say it: `2h`, `1h 30m`, `45s`.
+pub(crate) fn in_words(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    let parts =
+        [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let words: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    if words.is_empty() { "0s".into() } else { words.join(" ") }
+}
+
+fn listed(groups: &[Group]) -> String {
+    let names: Vec<String> = groups.iter().map(|group| format!("`{group}`")).collect();
+    names.join(" or ")
+}

@@ -1,0 +1,247 @@
+//! The policy: who may reach what, by which transport, for how long.
+
+mod decide;
+mod name;
+mod people;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+pub use decide::{Act, Decision, Reason, Refusal, Request, approve, authorise, decide, still_allowed};
+pub use name::{FirewallName, Group, NameError, Person, TargetName};
+pub use people::People;
+
+use crate::inventory::{Place, SecurityGroupId, VpcId};
+use crate::net::{Cidr, Flow};
+
+/// A whole policy file, checked. Paths are as written; the program resolves them beside the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The two Apache files, and who operates Doorward.
+    pub people: PeopleFiles,
+    /// How the server listens and what it believes.
+    pub server: Server,
+    /// What holds for every grant.
+    pub grants: GrantDefaults,
+    /// Places of enforcement by name.
+    pub firewalls: BTreeMap<FirewallName, Firewall>,
+    /// What can be reached, by name.
+    pub targets: BTreeMap<TargetName, Target>,
+}
+
+/// `[people]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeopleFiles {
+    /// Apache's htpasswd file.
+    pub passwords: String,
+    /// Apache's group file.
+    pub groups: String,
+    /// Groups whose members see everything that is open, and may close it. Empty: nobody.
+    pub operators: BTreeSet<Group>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where the pages and the API are served.
+    pub listen: SocketAddr,
+    /// The address people type; `https` makes cookies Secure.
+    pub url: Option<String>,
+    /// TLS from these two PEM files.
+    pub tls: Option<Tls>,
+    /// Proxies whose `X-Forwarded-For` is believed. Empty: none.
+    pub proxies: Vec<Cidr>,
+    /// Where grants and the record are kept: a path (SQLite) or `postgres://…`.
+    pub store: String,
+    /// A host name of this server that resolves to IPv4 only, to learn a person's IPv4 address from a page that came over IPv6.
+    pub url_v4: Option<String>,
+    /// Likewise for IPv6.
+    pub url_v6: Option<String>,
+}
+
+/// A certificate and its key, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The chain, the server's own certificate first.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
+}
+
+/// `[grants]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantDefaults {
+    /// How many bits of an IPv6 address are admitted, 48 to 128: privacy addresses change within a /64.
+    pub ipv6_prefix: u8,
+    /// Whether every request needs a reason.
+    pub reason_required: bool,
+}
+
+/// `[firewall.NAME]`: a place where rules are enforced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firewall {
+    /// Its name.
+    pub name: FirewallName,
+    /// What it is for, in the operator's words.
+    pub about: String,
+    /// Where it stands.
+    pub kind: Enforcement,
+    /// Always let in, to the ports of every target behind it.
+    pub statics: Vec<Cidr>,
+}
+
+/// What enforces rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enforcement {
+    /// An EC2 security group.
+    SecurityGroup {
+        /// `sg-…`
+        group: SecurityGroupId,
+        /// The profile and Region that it is found through.
+        at: Place,
+        /// The VPC that it must be in, when the policy says so.
+        vpc: Option<VpcId>,
+    },
+    /// A table of our own in this machine's nftables.
+    Nftables {
+        /// The table's name; its family is always `inet`.
+        table: String,
+    },
+    /// The program's own TCP relay.
+    Relay {
+        /// Where it listens.
+        listen: SocketAddr,
+    },
+}
+
+impl Enforcement {
+    /// What taking a rule away does to a connection that is already there.
+    pub fn closing(&self) -> Closing {
+        match self {
+            // AWS keeps tracked connections when their rule goes (EC2 user guide, connection tracking).
+            Self::SecurityGroup { .. } => Closing::RefusesNewOnly,
+            Self::Nftables { .. } | Self::Relay { .. } => Closing::Severs,
+        }
+    }
+}
+
+/// What the end of a grant does to a connection that is already there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Closing {
+    /// It is cut.
+    Severs,
+    /// It lives on until one side ends it; only new ones are refused.
+    RefusesNewOnly,
+}
+
+impl fmt::Display for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Severs => "open connections are cut",
+            Self::RefusesNewOnly => "new connections are refused; one that is already open may live on",
+        })
+    }
+}
+
+/// `[target.NAME]`: what people reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its name.
+    pub name: TargetName,
+    /// What it is, in the operator's words.
+    pub about: String,
+    /// Where it is.
+    pub address: Address,
+    /// What a grant admits. Empty: nothing.
+    pub ports: BTreeSet<Flow>,
+    /// Whose members may ask. Empty: nobody.
+    pub groups: BTreeSet<Group>,
+    /// Ways that the policy permits. Empty: none.
+    pub transports: BTreeSet<Transport>,
+    /// Where a direct grant is enforced.
+    pub firewall: Option<FirewallName>,
+    /// How long a grant lasts.
+    pub lasts: Lasts,
+    /// When somebody else must agree.
+    pub approval: Option<Approval>,
+    /// Whether a request needs a reason.
+    pub reason_required: bool,
+}
+
+/// Where a target is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Address {
+    /// `rds:IDENTIFIER`: a DB instance or cluster.
+    Rds(String),
+    /// `proxy:NAME`: an RDS Proxy.
+    Proxy(String),
+    /// `cache:ID`: an ElastiCache cluster or replication group.
+    Cache(String),
+    /// `instance:i-…`
+    Instance(String),
+    /// `tag:KEY=VALUE`: the instances that bear the tag.
+    Tag(String, String),
+    /// An address or a DNS name.
+    Host(String),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rds(id) => write!(f, "rds:{id}"),
+            Self::Proxy(name) => write!(f, "proxy:{name}"),
+            Self::Cache(id) => write!(f, "cache:{id}"),
+            Self::Instance(id) => write!(f, "instance:{id}"),
+            Self::Tag(key, value) => write!(f, "tag:{key}={value}"),
+            Self::Host(host) => f.write_str(host),
+        }
+    }
+}
+
+/// A way to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// The person's own address is admitted.
+    Direct,
+    /// A WireGuard gateway in the VPC.
+    Wireguard,
+    /// A Session Manager session.
+    Ssm,
+    /// SSH through a jump host.
+    Ssh,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Direct => "direct",
+            Self::Wireguard => "wireguard",
+            Self::Ssm => "ssm",
+            Self::Ssh => "ssh",
+        })
+    }
+}
+
+/// `lasts = { usually = "2h", at-most = "8h" }`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lasts {
+    /// When the person names no duration.
+    pub usually: SignedDuration,
+    /// The longest that one grant lives, extensions included, from its first second.
+    pub at_most: SignedDuration,
+}
+
+/// `approval = { from = ["leads"], above = "4h" }`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Whose members may agree; never the person who asks.
+    pub from: BTreeSet<Group>,
+    /// Grants that live longer than this need it; zero: every grant.
+    pub above: SignedDuration,
+}

@@ -1,0 +1,133 @@
+//! The names of a policy: persons, groups, targets, firewalls. Parsed at the border, then trusted.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A text that cannot be a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing at all.
+    #[error("a name cannot be empty")]
+    Empty,
+    /// Too long to be written into a rule's description.
+    #[error("`{0}` is longer than 63 bytes")]
+    TooLong(String),
+    /// A byte that Apache's files, a rule's description or a URL could not carry.
+    #[error("`{name}` has {what}, which a name cannot have")]
+    Forbidden {
+        /// What was typed.
+        name: String,
+        /// The first character that is not allowed, described.
+        what: String,
+    },
+}
+
+const LONGEST: usize = 63;
+
+fn check(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), NameError> {
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if text.len() > LONGEST {
+        return Err(NameError::TooLong(text.into()));
+    }
+    match text.chars().find(|&letter| !allowed(letter)) {
+        None => Ok(()),
+        Some(letter) => {
+            let what = match letter {
+                ' ' => "a space".into(),
+                letter if letter.is_control() => format!("the control character {:?}", letter),
+                letter => format!("`{letter}`"),
+            };
+            Err(NameError::Forbidden { name: text.into(), what })
+        }
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                check(text, $allowed)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+    };
+}
+
+/// Apache splits its files at colons and white space; everything else may be in a name, in any script.
+fn apache(letter: char) -> bool {
+    !(letter == ':' || letter == ',' || letter.is_whitespace() || letter.is_control())
+}
+
+/// What may be a TOML bare key, a part of a URL and a part of a firewall's set name.
+fn plain(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.')
+}
+
+name!(
+    /// A person, as the password file names them.
+    Person, apache
+);
+name!(
+    /// A group of people, as the group file names it.
+    Group, apache
+);
+name!(
+    /// A target: what people reach.
+    TargetName, plain
+);
+name!(
+    /// A firewall: where rules are enforced.
+    FirewallName, plain
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_at_the_border() {
+        assert!("rené".parse::<Person>().is_ok());
+        assert_eq!("".parse::<Person>(), Err(NameError::Empty));
+        assert!("jon doe".parse::<Person>().is_err());
+        assert!("orders/db".parse::<TargetName>().is_err());
+        assert!("x".repeat(64).parse::<Group>().is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! What a test needs of the machine, and what becomes of the test where it is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::{Failed, Trial};
+
+/// Something that not every machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each part of the suite uses its own")]
+pub enum Need {
+    /// To be root, for network namespaces and nftables.
+    Root,
+    /// `nft`, from Debian's nftables.
+    Nft,
+    /// `ip`, from Debian's iproute2.
+    Ip,
+    /// `psql`, `initdb` and `pg_ctl`, from Debian's postgresql.
+    Postgres,
+    /// `moto_server`, from PyPI's `moto[server]`, in the virtual environment that `./test` makes.
+    Moto,
+    /// `parliament`, from PyPI, likewise.
+    Parliament,
+    /// `chromium` and `chromedriver`, from Debian.
+    Chromium,
+    /// `htpasswd`, from Debian's apache2-utils.
+    Htpasswd,
+}
+
+impl Need {
+    fn missing(self) -> Option<String> {
+        let absent = |programs: &[&str]| {
+            let absent = programs.iter().find(|program| find(program).is_none())?;
+            Some(format!("needs {absent}"))
+        };
+        match self {
+            // SAFETY-free: `id -u` says who we are.
+            Self::Root => (output("id", &["-u"]).trim() != "0").then(|| "needs root".to_owned()),
+            Self::Nft => absent(&["nft"]),
+            Self::Ip => absent(&["ip"]),
+            Self::Postgres => absent(&["psql", "initdb", "pg_ctl"]),
+            Self::Moto => absent(&["moto_server"]),
+            Self::Parliament => absent(&["parliament"]),
+            Self::Chromium => absent(&["chromium", "chromedriver"]),
+            Self::Htpasswd => absent(&["htpasswd"]),
+        }
+    }
+}
+
+/// A program's path: in the virtual environment that `./test` names in `DOORWARD_VENV`, on the `PATH`, in the
+/// system's folders, or among PostgreSQL's.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let venv = std::env::var_os("DOORWARD_VENV").map(|venv| Path::new(&venv).join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let postgres = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|dir| dir.path().join("bin"));
+    let fixed = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    venv.into_iter()
+        .chain(std::env::split_paths(&path).filter(|dir| dir.is_absolute()))
+        .chain(fixed)
+        .chain(postgres)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+}
+
+/// A test that runs where all that it needs is there.
+pub fn trial(
+    name: &str,
+    needs: &[Need],
+    test: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    let missing: Vec<String> = needs.iter().filter_map(|need| need.missing()).collect();
+    if missing.is_empty() {
+        return Trial::test(name, test);
+    }
+    let why = missing.join(", ");
+    if std::env::var_os("CI").is_some() {
+        return Trial::test(name, move || Err(format!("not run: {why}").into()));
+    }
+    Trial::test(format!("{name} ({why})"), || Ok(())).with_ignored_flag(true)
+}
