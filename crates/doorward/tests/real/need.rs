@@ -34,7 +34,6 @@ impl Need {
             Some(format!("needs {absent}"))
         };
         match self {
-            // SAFETY-free: `id -u` says who we are.
             Self::Root => (output("id", &["-u"]).trim() != "0").then(|| "needs root".to_owned()),
             Self::Nft => absent(&["nft"]),
             Self::Ip => absent(&["ip"]),
