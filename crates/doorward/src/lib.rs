@@ -1,1 +1,7 @@
-//! Doorward.
+//! Doorward, the program: what the commands, the pages and the reconciler share.
+
+pub mod clock;
+pub mod policy_file;
+pub mod reconciler;
+pub mod requests;
+pub mod store;
