@@ -1,8 +1,12 @@
 //! The policy: who may reach what, by which transport, for how long.
 
+mod address;
 mod decide;
+mod duration;
+mod mistake;
 mod name;
-mod people;
+mod parse;
+pub mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,9 +15,13 @@ use std::net::SocketAddr;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+pub use address::AddressError;
 pub use decide::{Act, Decision, Reason, Refusal, Request, approve, authorise, decide, still_allowed};
+pub use duration::{DurationError, duration};
+pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub use name::{FirewallName, Group, NameError, Person, TargetName};
-pub use people::People;
+pub use parse::{FilesAt, GroupAt, Reading, check, parse, read};
+pub use people::{EditError, HashError, HashKind, PasswordHash, People};
 
 use crate::inventory::{Place, SecurityGroupId, VpcId};
 use crate::net::{Cidr, Flow};
@@ -27,6 +35,8 @@ pub struct Policy {
     pub server: Server,
     /// What holds for every grant.
     pub grants: GrantDefaults,
+    /// How Session Manager is reached, when the policy says so.
+    pub ssm: Option<Ssm>,
     /// Places of enforcement by name.
     pub firewalls: BTreeMap<FirewallName, Firewall>,
     /// What can be reached, by name.
@@ -79,6 +89,13 @@ pub struct GrantDefaults {
     pub ipv6_prefix: u8,
     /// Whether every request needs a reason.
     pub reason_required: bool,
+}
+
+/// `[ssm]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssm {
+    /// The machine that sessions are opened to.
+    pub jump_host: Address,
 }
 
 /// `[firewall.NAME]`: a place where rules are enforced.
