@@ -10,7 +10,7 @@ pub mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -205,6 +205,16 @@ pub enum Address {
     Tag(String, String),
     /// An address or a DNS name.
     Host(String),
+}
+
+impl Address {
+    /// The address itself, where the policy names one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Host(host) => host.parse().map(|address: IpAddr| address.to_canonical()).ok(),
+            Self::Rds(_) | Self::Proxy(_) | Self::Cache(_) | Self::Instance(_) | Self::Tag(..) => None,
+        }
+    }
 }
 
 impl fmt::Display for Address {
