@@ -54,12 +54,21 @@ pub fn duration(text: &str) -> Result<SignedDuration, DurationError> {
     if duration > LONGEST { Err(too_long()) } else { Ok(duration) }
 }
 
+/// A duration as people say it: `2h`, `1h 30m`, `45s`.
+pub fn in_words(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    let parts =
+        [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let words: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    if words.is_empty() { "0s".into() } else { words.join(" ") }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::policy::decide::in_words;
 
     fn check(text: &str, expected: Result<i64, &str>) {
         let read = duration(text).map(|length| length.as_secs()).map_err(|error| error.to_string());

@@ -7,6 +7,7 @@ mod mistake;
 mod name;
 mod parse;
 pub mod people;
+mod reason;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,12 +17,13 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 pub use address::AddressError;
-pub use decide::{Act, Decision, Reason, Refusal, Request, approve, authorise, decide, still_allowed};
-pub use duration::{DurationError, duration};
+pub use decide::{Act, Decision, Request, approve, authorise, decide, still_allowed};
+pub use duration::{DurationError, duration, in_words};
 pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub use name::{FirewallName, Group, NameError, Person, TargetName};
 pub use parse::{FilesAt, GroupAt, Reading, check, parse, read};
 pub use people::{EditError, HashError, HashKind, PasswordHash, People};
+pub use reason::{Reason, Refusal};
 
 use crate::inventory::{Place, SecurityGroupId, VpcId};
 use crate::net::{Cidr, Flow};

@@ -8,7 +8,8 @@ use jiff::SignedDuration;
 use super::*;
 use crate::grant::{Grant, GrantId};
 use crate::policy::{
-    Address, Decision, GrantDefaults, Lasts, People, PeopleFiles, Policy, Request, Server, Transport, decide,
+    Address, Decision, GrantDefaults, HashKind, Lasts, PasswordHash, People, PeopleFiles, Policy, Request,
+    Server, Transport, decide,
 };
 
 fn now() -> Timestamp {
@@ -50,6 +51,7 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
             url_v6: None,
         },
         grants: GrantDefaults { ipv6_prefix: 64, reason_required: false },
+        ssm: None,
         targets: targets.iter().map(|given| (given.0.parse().expect("a name"), target(given))).collect(),
         firewalls: BTreeMap::from([(firewall.name.clone(), firewall)]),
     }
@@ -60,7 +62,7 @@ fn grants(policy: &Policy, wanted: &[(&str, &str, &str)]) -> Vec<Grant> {
     for (person, ..) in wanted {
         let person: crate::policy::Person = person.parse().expect("a person");
         people.groups.entry("dbs".parse().expect("a group")).or_default().insert(person.clone());
-        people.passwords.insert(person, String::new());
+        people.passwords.insert(person, PasswordHash::decoy(HashKind::Bcrypt, 4));
     }
     let open = |(index, (person, from, target)): (usize, &(&str, &str, &str))| {
         let request = Request {

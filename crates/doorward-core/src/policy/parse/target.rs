@@ -168,7 +168,7 @@ fn lasts<'t>(walk: &mut Walk<'t>, target: &Section<'t, '_>) -> Option<Lasts> {
         (Some(usually), Some(at_most)) => Lasts { usually, at_most },
     };
     if lasts.usually > lasts.at_most {
-        let words = crate::policy::decide::in_words;
+        let words = crate::policy::in_words;
         let default = if at_most.is_none() { ", which holds where nothing else is said" } else { "" };
         let what = format!(
             "a grant would usually last {} and may last at most {}{default}",
@@ -203,7 +203,7 @@ fn approval<'t>(
     }
     let above = above.ok()?.unwrap_or(SignedDuration::ZERO);
     if let Some(lasts) = lasts.filter(|lasts| above >= lasts.at_most) {
-        let words = crate::policy::decide::in_words;
+        let words = crate::policy::in_words;
         let what =
             format!("no grant lasts longer than {}, so nobody is ever asked to agree", words(lasts.at_most));
         walk.warning(&section.value_at("above"), what, None);
