@@ -3,6 +3,7 @@
 //! The account as it is and the account as it should be are the same type.
 
 mod id;
+mod partition;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use id::{NotAnId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+pub use partition::Partition;
 
 use crate::firewall::{InstallationId, Mark};
 use crate::net::{Cidr, Family, Flow};

@@ -1,6 +1,12 @@
 //! A plan: the difference between the account as it is and as it should be, as ordered steps.
 
+#[cfg(test)]
+mod laws;
+mod perform;
+
 use std::collections::BTreeMap;
+
+pub use perform::{NotPerformed, perform};
 
 use crate::firewall::{InstallationId, Mark, Rule, Ruleset};
 use crate::inventory::{
@@ -100,7 +106,7 @@ pub fn wanted(
     let mut wanted = actual.clone();
     for (id, ruleset) in rulesets {
         let Some(group) = wanted.groups.get_mut(id) else { continue };
-        group.rules.retain(|_, rule| rule.owned(by).is_none());
+        group.rules.retain(|identity, rule| ours(identity, rule, by).is_none());
         for rule in ruleset.iter() {
             let identity = RuleIdentity::admitting(rule.flow(), rule.peer());
             let before = actual.groups.get(id).and_then(|group| group.rules.get(&identity));
@@ -145,7 +151,7 @@ fn group_steps(
         match is.rules.get(identity) {
             None => add.push((identity.clone(), mark)),
             Some(standing) if standing.description == rule.description && standing.tag == rule.tag => {}
-            Some(standing) => describe.extend(standing.owned(by).map(|id| Remark {
+            Some(standing) => describe.extend(ours(identity, standing, by).map(|id| Remark {
                 id,
                 rule: identity.clone(),
                 mark,
@@ -157,7 +163,7 @@ fn group_steps(
         .rules
         .iter()
         .filter(|(identity, _)| !should.rules.contains_key(*identity))
-        .filter_map(|(identity, rule)| Some((rule.owned(by)?, identity.clone())))
+        .filter_map(|(identity, rule)| Some((ours(identity, rule, by)?, identity.clone())))
         .collect();
 
     let group = || is.id.clone();
@@ -173,6 +179,16 @@ fn group_steps(
     steps.extend(describe.into_iter().chain(first).chain(last));
 }
 
+/// The right to touch a rule. No Doorward makes a rule for the way out, so one that bears a mark was copied by
+/// hand and stays its maker's.
+fn ours(
+    identity: &RuleIdentity,
+    rule: &StandingRule,
+    by: &InstallationId,
+) -> Option<Owned<SecurityGroupRuleId>> {
+    rule.owned(by).filter(|_| identity.direction == Direction::In)
+}
+
 fn of_family(rule: &RuleIdentity, family: Family) -> bool {
     matches!(&rule.peer, Peer::Cidr(cidr) if cidr.family() == family)
 }
@@ -186,6 +202,7 @@ pub fn sweep(actual: &Inventory, now: jiff::Timestamp) -> Plan {
             let rules: Vec<_> = group
                 .rules
                 .iter()
+                .filter(|(identity, _)| identity.direction == Direction::In)
                 .filter_map(|(identity, rule)| Some((rule.expired(now)?, identity.clone())))
                 .collect();
             (!rules.is_empty()).then(|| Step::Revoke { group: group.id.clone(), rules })
