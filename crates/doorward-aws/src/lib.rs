@@ -1,1 +1,22 @@
-//! Doorward.
+//! The only crate that speaks to AWS: it observes an account, and performs steps on it.
+//!
+//! Calls are made on the official runtime (credentials, signatures, retries, timeouts) with shapes of our own, so
+//! none of the generated service crates is built. A recorded or simulated account is read by the same shapes.
+
+mod account;
+mod configuration;
+mod connection;
+mod error;
+mod observe;
+mod operation;
+mod perform;
+mod reading;
+mod recorded;
+mod simulated;
+mod wire;
+
+pub use account::{Account, CallerIdentity};
+pub use error::Error;
+pub use perform::Performed;
+pub use recorded::{NotRecorded, recorded};
+pub use simulated::Simulated;

@@ -81,3 +81,10 @@ id!(
     /// A prefix list.
     PrefixListId, "pl-", "prefix list", "pl-0a1b2c3d4e5f60718"
 );
+
+impl SecurityGroupRuleId {
+    /// The id of a rule in an account that lives in memory.
+    pub fn numbered(number: u64) -> Self {
+        Self(format!("sgr-{number:017x}"))
+    }
+}

@@ -1,0 +1,175 @@
+//! Where credentials, Region and endpoint come from, and how long AWS may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_smithy_http_client::tls;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::service_config::ServiceConfigKey;
+use doorward_core::inventory::{Partition, Place};
+use tokio::sync::Mutex;
+
+use crate::operation::Service;
+
+/// How often one call is tried, and what lies between.
+pub(crate) struct Retries {
+    pub(crate) attempts: u32,
+    pub(crate) first_pause: Duration,
+    pub(crate) longest_pause: Duration,
+}
+
+/// Throttling lasts for seconds, and a person waits: four attempts, within [`TIMEOUTS`].
+pub(crate) const RETRIES: Retries =
+    Retries { attempts: 4, first_pause: Duration::from_millis(500), longest_pause: Duration::from_secs(4) };
+
+/// How long a connection, one attempt, and a call with all its attempts may take.
+pub(crate) struct Timeouts {
+    connect: Duration,
+    attempt: Duration,
+    call: Duration,
+}
+
+pub(crate) const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(3),
+    attempt: Duration::from_secs(5),
+    call: Duration::from_secs(15),
+};
+
+impl Timeouts {
+    pub(crate) fn config(&self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.connect)
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.call)
+            .build()
+    }
+
+    pub(crate) fn words(&self) -> String {
+        format!(
+            "it took longer than {} seconds, or {} seconds with every attempt",
+            self.attempt.as_secs(),
+            self.call.as_secs()
+        )
+    }
+}
+
+/// TLS by rustls with ring, trusting what the system trusts.
+pub(crate) fn client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https()
+}
+
+/// What the AWS CLI would use for the same profile and Region.
+pub(crate) async fn load(place: &Place, client: &SharedHttpClient) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(client.clone())
+        .timeout_config(TIMEOUTS.config());
+    let region = place.region.clone().map(Region::new);
+    let Some(profile) = &place.profile else {
+        return match region {
+            Some(region) => loader.region(region).load().await,
+            None => loader.load().await,
+        };
+    };
+    // A profile that is named outright comes before keys in the environment, as with `aws --profile`: with two
+    // profiles in one policy, the environment's keys would else be used for both.
+    let provider = ProviderConfig::default().with_http_client(client.clone()).with_region(region.clone());
+    let own = ProfileFileRegionProvider::builder().configure(&provider).profile_name(profile).build();
+    let region = RegionProviderChain::first_try(region).or_else(own).or_default_provider();
+    loader = loader.profile_name(profile).region(region);
+    loader = loader.credentials_provider(Profile {
+        name: profile.clone(),
+        config: provider,
+        provider: Mutex::default(),
+    });
+    loader.load().await
+}
+
+/// The credentials of one profile.
+///
+/// A profile that could not be read is read again the next time: who mends the file need not restart the server.
+#[derive(Debug)]
+struct Profile {
+    name: String,
+    config: ProviderConfig,
+    provider: Mutex<Option<Arc<ProfileFileCredentialsProvider>>>,
+}
+
+impl Profile {
+    async fn credentials(&self) -> provider::Result {
+        let mut known = self.provider.lock().await;
+        let provider = known.take().unwrap_or_else(|| {
+            let builder = ProfileFileCredentialsProvider::builder().configure(&self.config);
+            Arc::new(builder.profile_name(&self.name).build())
+        });
+        let credentials = provider.provide_credentials().await?;
+        *known = Some(provider);
+        Ok(credentials)
+    }
+}
+
+impl ProvideCredentials for Profile {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
+}
+
+/// The address of a service: what `AWS_ENDPOINT_URL_…`, `AWS_ENDPOINT_URL` or the profile say, else AWS's own.
+pub(crate) fn endpoint(config: &SdkConfig, service: Service, region: &str) -> String {
+    let key = ServiceConfigKey::builder()
+        .service_id(service.id())
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let own = key.ok().and_then(|key| config.service_config()?.load_config(key));
+    if let Some(url) = own.as_deref().or(config.endpoint_url()) {
+        return url.to_owned();
+    }
+    let partition = Partition::of(region);
+    let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
+    let domain = match config.use_dual_stack() {
+        Some(true) => partition.dual_stack_domain(),
+        _ => partition.domain(),
+    };
+    format!("https://{}{fips}.{region}.{domain}", service.endpoint_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(config: &SdkConfig, service: Service, region: &str, expected: &str) {
+        assert_eq!(endpoint(config, service, region), expected);
+    }
+
+    #[test]
+    fn each_partition_has_its_endpoints() {
+        let config = SdkConfig::builder().build();
+        check(&config, Service::Ec2, "eu-west-1", "https://ec2.eu-west-1.amazonaws.com");
+        check(&config, Service::Ec2, "cn-north-1", "https://ec2.cn-north-1.amazonaws.com.cn");
+        check(&config, Service::Ec2, "us-gov-west-1", "https://ec2.us-gov-west-1.amazonaws.com");
+        check(&config, Service::Quotas, "us-east-1", "https://servicequotas.us-east-1.amazonaws.com");
+        check(&config, Service::Sts, "eu-west-1", "https://sts.eu-west-1.amazonaws.com");
+    }
+
+    #[test]
+    fn what_is_configured_comes_first() {
+        let config = SdkConfig::builder().use_fips(true).build();
+        check(&config, Service::Ec2, "us-east-1", "https://ec2-fips.us-east-1.amazonaws.com");
+        let config = SdkConfig::builder().use_dual_stack(true).build();
+        check(&config, Service::Ec2, "eu-west-1", "https://ec2.eu-west-1.api.aws");
+        let config = SdkConfig::builder().endpoint_url("http://127.0.0.1:5000").build();
+        check(&config, Service::Ec2, "eu-west-1", "http://127.0.0.1:5000");
+    }
+}

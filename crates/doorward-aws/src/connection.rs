@@ -1,0 +1,211 @@
+//! One way to one Region with one set of credentials: what every call goes through.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
+use aws_smithy_runtime::client::http::connection_poisoning::ConnectionPoisoningInterceptor;
+use aws_smithy_runtime::client::orchestrator::operation::Operation as Orchestrated;
+use aws_smithy_runtime::client::retries::RetryPartition;
+use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthSchemeOptionResolver};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, SharedInterceptor};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_runtime_api::client::runtime_plugin::{SharedRuntimePlugin, StaticRuntimePlugin};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use aws_types::SigningName;
+use aws_types::region::{Region, SigningRegion};
+use doorward_core::inventory::Place;
+
+use crate::configuration::{self, RETRIES, TIMEOUTS};
+use crate::error::{Error, Failure};
+use crate::operation::{Body, Operation, Service};
+use crate::wire::Refusal;
+
+/// How often AWS was asked, by the name of the call; each attempt counts, since AWS counts it too.
+pub(crate) type Calls = BTreeMap<&'static str, u64>;
+
+/// A Region, credentials, and what the calls to it share.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    region: String,
+    config: SdkConfig,
+    client: SharedHttpClient,
+    /// How much may be tried again: of its own, so that one bad Region does not use up what another needs.
+    retries: RetryPartition,
+    /// Likewise, how far this machine's clock is off.
+    skew: SharedInterceptor,
+    calls: Arc<Mutex<Calls>>,
+}
+
+impl Connection {
+    /// Reads the configuration of a place; nothing is sent to AWS yet.
+    pub(crate) async fn to(place: &Place) -> Result<Self, Error> {
+        let client = configuration::client();
+        let config = configuration::load(place, &client).await;
+        let region = config.region().map(|region| region.as_ref().to_owned());
+        let region = region.filter(|region| !region.is_empty());
+        Ok(Self {
+            region: region.ok_or_else(|| Error::NoRegion(place.clone()))?,
+            config,
+            client,
+            retries: RetryPartition::custom(place.to_string()).build(),
+            skew: SharedInterceptor::permanent(ServiceClockSkewInterceptor::new()),
+            calls: Arc::default(),
+        })
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    pub(crate) fn calls(&self) -> Calls {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes one call, again where that may help, and reads its answer.
+    pub(crate) async fn call<O: Operation>(&self, operation: &O) -> Result<O::Answer, Failure> {
+        let service = O::SERVICE;
+        let endpoint = configuration::endpoint(&self.config, service, &self.region);
+        let orchestrated = Orchestrated::builder()
+            .service_name(service.id())
+            .operation_name(O::NAME)
+            .http_client(self.client.clone())
+            .endpoint_url(&endpoint)
+            .standard_retry(
+                &RetryConfig::standard()
+                    .with_max_attempts(RETRIES.attempts)
+                    .with_initial_backoff(RETRIES.first_pause)
+                    .with_max_backoff(RETRIES.longest_pause),
+            )
+            .timeout_config(TIMEOUTS.config())
+            .interceptor(Count { call: O::NAME, calls: Arc::clone(&self.calls) })
+            .runtime_plugin(self.plugin(service))
+            .serializer(move |body: Body| request::<O>(body))
+            .deserializer(answer::<O>)
+            .build();
+        orchestrated.invoke(operation.body()).await.map_err(failure)
+    }
+
+    /// Who signs, how, and after which failures it is tried again.
+    fn plugin(&self, service: Service) -> SharedRuntimePlugin {
+        let mut layer = Layer::new("doorward");
+        layer.store_put(AuthSchemeOptionResolverParams::new(()));
+        layer.store_put(self.retries.clone());
+        layer.store_put(SigV4OperationSigningConfig {
+            region: Some(SigningRegion::from(Region::new(self.region.clone()))),
+            name: Some(SigningName::from_static(service.signing_name())),
+            signing_options: SigningOptions::default(),
+            ..SigV4OperationSigningConfig::default()
+        });
+        let components = RuntimeComponentsBuilder::new("doorward")
+            .with_auth_scheme(SigV4AuthScheme::new())
+            .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
+                StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
+            )))
+            .with_identity_cache(self.config.identity_cache())
+            .with_interceptor(ConnectionPoisoningInterceptor::new())
+            .with_interceptor(self.skew.clone())
+            .with_retry_classifier(HttpStatusCodeClassifier::default())
+            .with_retry_classifier(TransientErrorClassifier::<Refusal>::new())
+            .with_retry_classifier(AwsErrorCodeClassifier::<Refusal>::new())
+            .with_retry_classifier(ServiceClockSkewClassifier::<Refusal>::new());
+        let components = match self.config.credentials_provider() {
+            Some(provider) => components.with_identity_resolver(SCHEME_ID, provider),
+            None => components,
+        };
+        SharedRuntimePlugin::new(
+            StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components),
+        )
+    }
+}
+
+fn request<O: Operation>(body: Body) -> Result<HttpRequest, BoxError> {
+    let (content, body) = match body {
+        Body::Form(fields) => {
+            let mut form = O::SERVICE.form(O::NAME);
+            form.append(fields);
+            ("application/x-www-form-urlencoded; charset=utf-8", form.into_body())
+        }
+        Body::Json(json) => ("application/x-amz-json-1.1", json),
+    };
+    let mut request = HttpRequest::new(SdkBody::from(body));
+    request.set_method("POST")?;
+    request.set_uri("/")?;
+    let headers = request.headers_mut();
+    headers.insert("content-type", content);
+    headers.insert("user-agent", concat!("doorward/", env!("CARGO_PKG_VERSION")));
+    if let Some(target) = O::SERVICE.json_target(O::NAME) {
+        headers.insert("x-amz-target", target);
+    }
+    Ok(request)
+}
+
+fn answer<O: Operation>(response: &HttpResponse) -> Result<O::Answer, OrchestratorError<Refusal>> {
+    let body = response.body().bytes().unwrap_or_default();
+    if !response.status().is_success() {
+        let kind = response.headers().get("x-amzn-errortype");
+        return Err(OrchestratorError::operation(Refusal::read(response.status().as_u16(), kind, body)));
+    }
+    // Half an answer counts as none, and is asked for again.
+    O::SERVICE.read(body).map_err(|why| OrchestratorError::response(why.into()))
+}
+
+fn failure(error: SdkError<Refusal, HttpResponse>) -> Failure {
+    let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), words);
+    match error {
+        SdkError::ServiceError(refused) => Failure::Refused(refused.into_err()),
+        SdkError::TimeoutError(_) => Failure::Silent(TIMEOUTS.words()),
+        SdkError::ResponseError(_) => Failure::Silent(format!("the answer cannot be read: {why}")),
+        _ => Failure::Silent(why),
+    }
+}
+
+/// The chain of reasons, each said once, outermost first.
+fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !said.iter().any(|before| before.contains(&text)) {
+            said.push(text);
+        }
+        next = error.source();
+    }
+    said.join(": ")
+}
+
+/// Counts each request that leaves.
+#[derive(Debug)]
+struct Count {
+    call: &'static str,
+    calls: Arc<Mutex<Calls>>,
+}
+
+impl Intercept for Count {
+    fn name(&self) -> &'static str {
+        "count"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(self.call).or_default() += 1;
+        Ok(())
+    }
+}

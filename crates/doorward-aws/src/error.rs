@@ -1,0 +1,124 @@
+//! Why AWS did not do what it was asked, in words for the person who reads them.
+
+use doorward_core::inventory::{Place, SecurityGroupId};
+
+use crate::wire::Refusal;
+
+/// A call that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No Region to speak to.
+    #[error("no Region is configured{}", of_profile(.0))]
+    NoRegion(Place),
+    /// AWS said no.
+    #[error("{call} in {place} was refused: {code}: {message}")]
+    Refused {
+        /// Like `ec2:AuthorizeSecurityGroupIngress`.
+        call: String,
+        /// Where.
+        place: Place,
+        /// AWS's code, like `UnauthorizedOperation`.
+        code: String,
+        /// AWS's sentence.
+        message: String,
+    },
+    /// The group has no room for the rules.
+    #[error(
+        "security group {group} is full: the rules would be more than quota L-0EA8095F (rules per security group) allows"
+    )]
+    Full {
+        /// Which.
+        group: SecurityGroupId,
+    },
+    /// The group does not exist.
+    #[error("security group {group} is not in {place}")]
+    NoGroup {
+        /// Which.
+        group: SecurityGroupId,
+        /// Where it was looked for.
+        place: Place,
+    },
+    /// No answer came, or none that can be read. What was asked may have been done.
+    #[error("{call} in {place} gave no answer: {why}")]
+    Silent {
+        /// Like `ec2:AuthorizeSecurityGroupIngress`.
+        call: String,
+        /// Where.
+        place: Place,
+        /// Why, in words.
+        why: String,
+    },
+}
+
+fn of_profile(place: &Place) -> String {
+    place.profile.as_ref().map(|profile| format!(" for profile `{profile}`")).unwrap_or_default()
+}
+
+impl Error {
+    /// What to type next, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoRegion(_) => Some("write `region = \"eu-west-1\"` under `[aws]`, or set AWS_REGION"),
+            Self::Refused { code, .. } if is_denial(code) => {
+                Some("`doorward iam` prints the IAM policy that Doorward needs")
+            }
+            Self::Full { .. } => {
+                Some("ask for more in Service Quotas (vpc, L-0EA8095F), or remove rules that nobody needs")
+            }
+            Self::Refused { .. } | Self::NoGroup { .. } | Self::Silent { .. } => None,
+        }
+    }
+}
+
+/// Whether AWS refused because the credentials lack a permission.
+fn is_denial(code: &str) -> bool {
+    // EC2's code, then those of the JSON and of the other query services.
+    matches!(code, "UnauthorizedOperation" | "AccessDeniedException" | "AccessDenied")
+}
+
+/// How one call failed, before it is said where and of which group.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    Refused(Refusal),
+    Silent(String),
+}
+
+impl Failure {
+    /// Whether AWS refused with one of these codes.
+    pub(crate) fn is(&self, codes: &[&str]) -> bool {
+        matches!(self, Self::Refused(refusal) if codes.contains(&refusal.code()))
+    }
+
+    /// Whether AWS refused because the credentials lack a permission.
+    pub(crate) fn is_denial(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if is_denial(refusal.code()))
+    }
+
+    /// As the error that a caller sees; `group` is the one that the call was about.
+    pub(crate) fn at(self, call: &str, place: &Place, group: Option<&SecurityGroupId>) -> Error {
+        let (call, place) = (call.to_owned(), place.clone());
+        match (self, group) {
+            (Self::Refused(refusal), Some(group))
+                if refusal.code() == "RulesPerSecurityGroupLimitExceeded" =>
+            {
+                Error::Full { group: group.clone() }
+            }
+            (Self::Refused(refusal), Some(group)) if refusal.code() == "InvalidGroup.NotFound" => {
+                Error::NoGroup { group: group.clone(), place }
+            }
+            (Self::Refused(refusal), _) => {
+                let (code, message) = (refusal.code().to_owned(), refusal.message().to_owned());
+                Error::Refused { call, place, code, message }
+            }
+            (Self::Silent(why), _) => Error::Silent { call, place, why },
+        }
+    }
+
+    /// As the reason of a gap.
+    pub(crate) fn why(&self) -> String {
+        match self {
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::Silent(why) => why.clone(),
+        }
+    }
+}

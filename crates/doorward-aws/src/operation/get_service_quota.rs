@@ -1,0 +1,40 @@
+//! `servicequotas:GetServiceQuota`: how many rules a security group may have in this account and Region.
+
+use serde::Deserialize;
+
+use super::{Body, Operation, Service};
+
+/// Asks for `L-0EA8095F`, inbound or outbound rules per security group.
+#[derive(Debug, Clone)]
+pub(crate) struct GetServiceQuota;
+
+impl Operation for GetServiceQuota {
+    const NAME: &'static str = "GetServiceQuota";
+    const SERVICE: Service = Service::Quotas;
+    type Answer = QuotaAnswer;
+
+    fn body(&self) -> Body {
+        Body::Json(r#"{"ServiceCode":"vpc","QuotaCode":"L-0EA8095F"}"#.to_owned())
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct QuotaAnswer {
+    #[serde(rename = "Quota")]
+    quota: QuotaShape,
+}
+
+#[derive(Debug, Deserialize)]
+struct QuotaShape {
+    #[serde(rename = "Value")]
+    value: f64,
+}
+
+impl QuotaAnswer {
+    /// As a whole number: quotas travel as floating-point numbers.
+    pub(crate) fn rules(&self) -> Option<u32> {
+        let value = self.quota.value;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+        (1.0..=100_000.0).contains(&value).then_some(value as u32)
+    }
+}

@@ -1,0 +1,145 @@
+//! The calls to AWS, a file each: what is sent, and the shape of what comes back.
+//!
+//! A shape reads the wire's XML and the AWS CLI's JSON alike, so a recorded answer is an answer.
+
+mod authorize_security_group;
+mod create_tags;
+mod describe_managed_prefix_lists;
+mod describe_security_group_rules;
+mod describe_security_groups;
+mod get_caller_identity;
+mod get_service_quota;
+mod modify_security_group_rules;
+mod permission;
+mod revoke_security_group;
+
+use std::fmt::Debug;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) use authorize_security_group::{AuthorizeEgress, AuthorizeIngress};
+pub(crate) use create_tags::CreateTags;
+pub(crate) use describe_managed_prefix_lists::DescribeManagedPrefixLists;
+pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape, RulesAnswer};
+pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape, GroupsAnswer};
+pub(crate) use get_caller_identity::GetCallerIdentity;
+pub(crate) use get_service_quota::GetServiceQuota;
+pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
+pub(crate) use permission::{Permission, PermissionShape};
+pub(crate) use revoke_security_group::{RevokeEgress, RevokeIngress};
+
+use crate::wire::Form;
+
+/// How many values a filter may have, and so how many groups one describe call may ask for.
+pub(crate) const GROUPS_A_CALL: usize = 200;
+
+/// The largest page of both describe calls of security groups.
+const PAGE: u32 = 1000;
+
+/// One call.
+pub(crate) trait Operation: 'static {
+    /// Like `DescribeSecurityGroups`.
+    const NAME: &'static str;
+    /// Whose it is.
+    const SERVICE: Service;
+    /// What comes back.
+    type Answer: DeserializeOwned + Debug + Send + Sync + 'static;
+
+    /// What is sent.
+    fn body(&self) -> Body;
+}
+
+/// A call whose answer may come in pages.
+pub(crate) trait Paged: Operation {
+    type Item;
+
+    /// The same call, for the page that the token stands for.
+    fn at(&self, token: String) -> Self;
+
+    /// The members of this page, and the token of the next.
+    fn split(answer: Self::Answer) -> (Vec<Self::Item>, Option<String>);
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// The fields of a query, without its action.
+    Form(Form),
+    /// A JSON document.
+    Json(String),
+}
+
+/// An answer that says no more than that it was done.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Done {}
+
+/// A service of AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Ec2,
+    Quotas,
+    Sts,
+}
+
+impl Service {
+    /// The name by which environment and profile set its endpoint: `AWS_ENDPOINT_URL_SERVICE_QUOTAS`.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::Ec2 => "EC2",
+            Self::Quotas => "Service Quotas",
+            Self::Sts => "STS",
+        }
+    }
+
+    /// What stands before the Region in its endpoint.
+    pub(crate) fn endpoint_name(self) -> &'static str {
+        self.signing_name()
+    }
+
+    /// The service that a signature is for; IAM knows its actions by the same name.
+    pub(crate) fn signing_name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Quotas => "servicequotas",
+            Self::Sts => "sts",
+        }
+    }
+
+    /// A form that names the call, for the services that take forms.
+    pub(crate) fn form(self, call: &str) -> Form {
+        let version = match self {
+            Self::Ec2 => "2016-11-15",
+            Self::Sts => "2011-06-15",
+            Self::Quotas => "2019-06-24",
+        };
+        let mut form = Form::default();
+        form.put("Action", call);
+        form.put("Version", version);
+        form
+    }
+
+    /// The header that names the call, for the services that take JSON.
+    pub(crate) fn json_target(self, call: &str) -> Option<String> {
+        match self {
+            Self::Quotas => Some(format!("ServiceQuotasV20190624.{call}")),
+            Self::Ec2 | Self::Sts => None,
+        }
+    }
+
+    /// Reads an answer; an error says what is wrong with it.
+    pub(crate) fn read<A: DeserializeOwned>(self, body: &[u8]) -> Result<A, String> {
+        match self {
+            Self::Quotas => serde_json::from_slice(body).map_err(|error| error.to_string()),
+            Self::Ec2 | Self::Sts => {
+                let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+                quick_xml::de::from_str(text).map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+/// The name of a call as IAM has it: `ec2:DescribeSecurityGroups`.
+pub(crate) fn action<O: Operation>() -> String {
+    format!("{}:{}", O::SERVICE.signing_name(), O::NAME)
+}

@@ -1,0 +1,96 @@
+//! Turns answers, live or recorded, into groups and rules.
+
+use std::str::FromStr;
+
+use doorward_core::firewall::Mark;
+use doorward_core::inventory::{
+    Direction, NotAnId, Peer, Place, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule,
+};
+use doorward_core::net::{Cidr, NetError};
+
+use crate::operation::{GroupShape, PermissionShape, RuleShape};
+use crate::wire::{NotAFlow, Protocol};
+
+/// A group or rule of a kind that this program does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error(transparent)]
+    Id(#[from] NotAnId),
+    #[error(transparent)]
+    Address(#[from] NetError),
+    #[error(transparent)]
+    Flow(#[from] NotAFlow),
+    #[error("it names no other side")]
+    NoPeer,
+}
+
+/// A group, still without its rules.
+pub(crate) fn group(shape: &GroupShape, place: &Place) -> Result<SecurityGroup, Unreadable> {
+    Ok(SecurityGroup {
+        vpc: id(shape.vpc.as_deref())?,
+        name: shape.name.clone().unwrap_or_default(),
+        about: shape.about.clone().unwrap_or_default(),
+        owner: shape.owner.clone(),
+        ..unnamed(shape.id.parse()?, place)
+    })
+}
+
+/// A group of which nothing but its id is known.
+pub(crate) fn unnamed(id: SecurityGroupId, place: &Place) -> SecurityGroup {
+    SecurityGroup {
+        id,
+        place: place.clone(),
+        owner: None,
+        vpc: None,
+        name: String::new(),
+        about: String::new(),
+        rules: Default::default(),
+    }
+}
+
+/// A rule as `DescribeSecurityGroupRules` tells it.
+pub(crate) fn rule(shape: &RuleShape) -> Result<(RuleIdentity, StandingRule), Unreadable> {
+    let referenced = shape.referenced.as_ref().and_then(|referenced| referenced.group.as_deref());
+    let peer = match (shape.v4.as_deref().or(shape.v6.as_deref()), referenced, shape.prefix_list.as_deref()) {
+        (Some(cidr), ..) => Peer::Cidr(cidr.parse::<Cidr>()?),
+        (None, Some(group), _) => Peer::Group(group.parse()?),
+        (None, None, Some(list)) => Peer::PrefixList(list.parse()?),
+        (None, None, None) => return Err(Unreadable::NoPeer),
+    };
+    let protocol = Protocol { name: &shape.protocol, from: shape.from, to: shape.to };
+    let direction = if shape.egress { Direction::Out } else { Direction::In };
+    let tag = shape.tags.0.iter().find(|tag| tag.key == Mark::TAG);
+    let standing = StandingRule {
+        id: id(shape.id.as_deref())?,
+        description: shape.description.clone().unwrap_or_default(),
+        tag: tag.map(|tag| tag.value.clone().unwrap_or_default()),
+    };
+    Ok((RuleIdentity { direction, flow: protocol.flow()?, peer }, standing))
+}
+
+/// The rules that `DescribeSecurityGroups` tells of: without ids and tags, so nobody's to touch.
+pub(crate) fn permissions(
+    shapes: &[PermissionShape],
+    direction: Direction,
+) -> impl Iterator<Item = Result<(RuleIdentity, StandingRule), Unreadable>> + '_ {
+    shapes.iter().flat_map(move |shape| {
+        let cidrs = shape.v4.0.iter().chain(&shape.v6.0);
+        let cidrs = cidrs.map(|range| (range, range.peer.parse().map(Peer::Cidr).map_err(Unreadable::from)));
+        let groups = shape.groups.0.iter();
+        let groups =
+            groups.map(|range| (range, range.peer.parse().map(Peer::Group).map_err(Unreadable::from)));
+        let lists = shape.prefix_lists.0.iter();
+        let lists =
+            lists.map(|range| (range, range.peer.parse().map(Peer::PrefixList).map_err(Unreadable::from)));
+        cidrs.chain(groups).chain(lists).map(move |(range, peer)| {
+            let protocol = Protocol { name: &shape.protocol, from: shape.from, to: shape.to };
+            let identity = RuleIdentity { direction, flow: protocol.flow()?, peer: peer? };
+            let description = range.description.clone().unwrap_or_default();
+            Ok((identity, StandingRule { id: None, description, tag: None }))
+        })
+    })
+}
+
+fn id<T: FromStr<Err = NotAnId>>(text: Option<&str>) -> Result<Option<T>, Unreadable> {
+    Ok(text.filter(|text| !text.is_empty()).map(str::parse).transpose()?)
+}

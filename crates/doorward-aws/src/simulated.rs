@@ -1,0 +1,187 @@
+//! An account in memory that answers as AWS does: for the demo, for trying a policy, and for tests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use doorward_core::inventory::{Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
+use doorward_core::plan::{NotPerformed, Step, perform};
+
+use crate::error::Error;
+use crate::perform::Performed;
+use crate::recorded::{NotRecorded, recorded};
+
+/// An account that starts as an inventory and changes only by steps. Clones are the same account.
+#[derive(Debug, Clone, Default)]
+pub struct Simulated(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    inventory: Inventory,
+    rules_per_group: Option<u32>,
+    last: u64,
+    calls: BTreeMap<&'static str, u64>,
+}
+
+impl Simulated {
+    /// An account that starts as this inventory.
+    pub fn new(inventory: Inventory) -> Self {
+        Self(Arc::new(Mutex::new(State { inventory, ..State::default() })))
+    }
+
+    /// An account that starts as a folder of recorded answers says.
+    pub fn from_folder(folder: &Path) -> Result<Self, NotRecorded> {
+        recorded(folder).map(Self::new)
+    }
+
+    /// Sets quota `L-0EA8095F`, rules for each direction and family.
+    pub fn set_quota(&self, rules_per_group: u32) {
+        self.state().rules_per_group = Some(rules_per_group);
+    }
+
+    /// Changes the account behind Doorward's back, as somebody does by hand.
+    pub fn by_hand<T>(&self, change: impl FnOnce(&mut Inventory) -> T) -> T {
+        change(&mut self.state().inventory)
+    }
+
+    /// All of it.
+    pub fn inventory(&self) -> Inventory {
+        self.state().inventory.clone()
+    }
+
+    /// How often it was asked, by the name of the call that AWS would have been asked.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.state().calls.clone()
+    }
+
+    /// What is known of some groups. A group recorded in one Region is not in another.
+    pub fn observe(&self, place: &Place, groups: &[SecurityGroupId]) -> Inventory {
+        if groups.is_empty() {
+            return Inventory::default();
+        }
+        let mut state = self.state();
+        state.count("DescribeSecurityGroups");
+        state.count("DescribeSecurityGroupRules");
+        let seen = groups.iter().filter_map(|id| {
+            let group = state.inventory.groups.get(id)?;
+            let elsewhere =
+                group.place.region.is_some() && place.region.is_some() && group.place.region != place.region;
+            let mut group = group.clone();
+            group.place = place.clone();
+            (!elsewhere).then_some((id.clone(), group))
+        });
+        Inventory {
+            groups: seen.collect(),
+            prefix_list_weights: state.inventory.prefix_list_weights.clone(),
+            rules_per_group: state.rules_per_group.map(|quota| (place.clone(), quota)).into_iter().collect(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Performs one step: a whole call or nothing, and then, after a lost race, a rule at a time.
+    pub fn perform(&self, place: &Place, step: &Step) -> Result<Performed, Error> {
+        let mut state = self.state();
+        match state.one_call(step) {
+            Ok(()) => Ok(Performed { done: rules(step), already: Vec::new() }),
+            Err(NotPerformed::Duplicate { .. } | NotPerformed::NoRule { .. }) => {
+                let mut performed = Performed::default();
+                for one in one_by_one(step) {
+                    match state.one_call(&one) {
+                        Ok(()) => performed.done.extend(rules(&one)),
+                        Err(NotPerformed::Duplicate { rule, .. } | NotPerformed::NoRule { rule, .. }) => {
+                            performed.already.push(rule);
+                        }
+                        Err(other) => return Err(refused(other, place)),
+                    }
+                }
+                Ok(performed)
+            }
+            Err(other) => Err(refused(other, place)),
+        }
+    }
+
+    /// Closes rules by what they let through.
+    pub fn close_blind(
+        &self,
+        place: &Place,
+        group: &SecurityGroupId,
+        rules: &[RuleIdentity],
+    ) -> Result<Performed, Error> {
+        let mut state = self.state();
+        state.count("RevokeSecurityGroupIngress");
+        let Some(group) = state.inventory.groups.get_mut(group) else {
+            return Err(Error::NoGroup { group: group.clone(), place: place.clone() });
+        };
+        let (done, already) =
+            rules.iter().cloned().partition(|rule: &RuleIdentity| group.rules.remove(rule).is_some());
+        Ok(Performed { done, already })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn count(&mut self, call: &'static str) {
+        *self.calls.entry(call).or_default() += 1;
+    }
+
+    fn one_call(&mut self, step: &Step) -> Result<(), NotPerformed> {
+        self.count(match step {
+            Step::Authorize { .. } => "AuthorizeSecurityGroupIngress",
+            Step::Describe { .. } => "ModifySecurityGroupRules",
+            Step::Revoke { .. } => "RevokeSecurityGroupIngress",
+        });
+        let place = self.inventory.groups.get(step.group()).map(|group| group.place.clone());
+        if let (Some(place), Some(quota)) = (place, self.rules_per_group) {
+            self.inventory.rules_per_group.insert(place, quota);
+        }
+        let last = &mut self.last;
+        perform(&mut self.inventory, step, || {
+            *last += 1;
+            SecurityGroupRuleId::numbered(*last)
+        })
+    }
+}
+
+fn refused(why: NotPerformed, place: &Place) -> Error {
+    let (code, message) = match why {
+        NotPerformed::Full { group, .. } => return Error::Full { group },
+        NotPerformed::NoGroup { group } => return Error::NoGroup { group, place: place.clone() },
+        NotPerformed::Duplicate { .. } => ("InvalidPermission.Duplicate", why.to_string()),
+        NotPerformed::NoRule { .. } => ("InvalidSecurityGroupRuleId.NotFound", why.to_string()),
+    };
+    Error::Refused {
+        call: "ec2:AuthorizeSecurityGroupIngress".to_owned(),
+        place: place.clone(),
+        code: code.to_owned(),
+        message,
+    }
+}
+
+fn rules(step: &Step) -> Vec<RuleIdentity> {
+    match step {
+        Step::Authorize { rules, .. } => rules.iter().map(|(rule, _)| rule.clone()).collect(),
+        Step::Describe { rules, .. } => rules.iter().map(|remark| remark.rule.clone()).collect(),
+        Step::Revoke { rules, .. } => rules.iter().map(|(_, rule)| rule.clone()).collect(),
+    }
+}
+
+fn one_by_one(step: &Step) -> Vec<Step> {
+    let group = || step.group().clone();
+    match step {
+        Step::Authorize { rules, .. } => {
+            let one = |rule: &_| Step::Authorize { group: group(), rules: vec![Clone::clone(rule)] };
+            rules.iter().map(one).collect()
+        }
+        Step::Describe { rules, .. } => {
+            let one = |rule: &_| Step::Describe { group: group(), rules: vec![Clone::clone(rule)] };
+            rules.iter().map(one).collect()
+        }
+        Step::Revoke { rules, .. } => {
+            let one = |rule: &_| Step::Revoke { group: group(), rules: vec![Clone::clone(rule)] };
+            rules.iter().map(one).collect()
+        }
+    }
+}

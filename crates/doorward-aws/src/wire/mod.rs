@@ -1,0 +1,22 @@
+//! What goes over the wire and comes back, whatever the call: forms, lists, refusals, flows.
+
+mod flow;
+mod form;
+mod list;
+mod refusal;
+
+pub(crate) use flow::{NotAFlow, Protocol, written};
+pub(crate) use form::Form;
+pub(crate) use list::List;
+pub(crate) use refusal::Refusal;
+
+use serde::Deserialize;
+
+/// A tag of a resource.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Tag {
+    #[serde(rename = "Key", alias = "key")]
+    pub(crate) key: String,
+    #[serde(rename = "Value", alias = "value", default)]
+    pub(crate) value: Option<String>,
+}
