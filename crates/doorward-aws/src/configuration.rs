@@ -7,7 +7,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
-use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -72,25 +72,23 @@ pub(crate) async fn load(place: &Place, client: &SharedHttpClient) -> SdkConfig 
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(client.clone())
         .timeout_config(TIMEOUTS.config());
-    let region = place.region.clone().map(Region::new);
-    let Some(profile) = &place.profile else {
-        return match region {
-            Some(region) => loader.region(region).load().await,
-            None => loader.load().await,
-        };
-    };
+    let mut region = place.region.clone().map(Region::new);
+    let provider = ProviderConfig::default().with_http_client(client.clone());
+    if let Some(profile) = &place.profile {
+        let own = ProfileFileRegionProvider::builder().configure(&provider).profile_name(profile).build();
+        region = RegionProviderChain::first_try(region).or_else(own).region().await;
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = region {
+        loader = loader.region(region);
+    }
+    let config = loader.load().await;
+    let Some(profile) = place.profile.clone() else { return config };
     // A profile that is named outright comes before keys in the environment, as with `aws --profile`: with two
     // profiles in one policy, the environment's keys would else be used for both.
-    let provider = ProviderConfig::default().with_http_client(client.clone()).with_region(region.clone());
-    let own = ProfileFileRegionProvider::builder().configure(&provider).profile_name(profile).build();
-    let region = RegionProviderChain::first_try(region).or_else(own).or_default_provider();
-    loader = loader.profile_name(profile).region(region);
-    loader = loader.credentials_provider(Profile {
-        name: profile.clone(),
-        config: provider,
-        provider: Mutex::default(),
-    });
-    loader.load().await
+    let provider = provider.with_region(config.region().cloned());
+    let credentials = Profile { name: profile, config: provider, provider: Mutex::default() };
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
 /// The credentials of one profile.

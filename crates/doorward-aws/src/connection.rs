@@ -173,13 +173,27 @@ fn failure(error: SdkError<Refusal, HttpResponse>) -> Failure {
     }
 }
 
-/// The chain of reasons, each said once, outermost first.
+/// The chain of reasons, each said once and on one line, outermost first; what only names a layer is left out.
 fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    const LAYERS: &[&str] = &[
+        "other",
+        "io error",
+        "user error",
+        "client error (Connect)",
+        "the credential provider was not enabled",
+    ];
     let mut said: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        if !said.iter().any(|before| before.contains(&text)) {
+        let text = match text.split_once(" in chain. Attempted:") {
+            // What follows tells of each source, why it has none.
+            Some((none, _)) => format!(
+                "{none} in the environment, the profile, a web identity token, the container or the instance"
+            ),
+            None => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        };
+        if !LAYERS.contains(&text.as_str()) && !said.iter().any(|before| before.contains(&text)) {
             said.push(text);
         }
         next = error.source();

@@ -44,7 +44,10 @@ impl Account {
                 }
                 Err(failure) => {
                     seen.gap::<DescribeSecurityGroups>(&chunk, failure.why());
-                    exists.extend(chunk);
+                    // Who may not see groups may see their rules. Who got no answer has waited enough.
+                    if failure.is_denial() {
+                        exists.extend(chunk);
+                    }
                 }
             }
         }

@@ -3,6 +3,17 @@
 //! A test names what it needs. Where that is missing the test is listed as ignored, with the reason in its
 //! name; under `CI=true` it fails instead, so that nothing is skipped unseen.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this is how a test fails"
+)]
+
+mod aws;
+mod faulty;
+mod moto;
 mod need;
 
 use std::process::ExitCode;
@@ -11,6 +22,10 @@ use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let trials: Vec<Trial> = Vec::new();
+    if let Some(code) = moto::hermetic() {
+        return code;
+    }
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(aws::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

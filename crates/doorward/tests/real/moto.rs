@@ -1,0 +1,180 @@
+//! moto's server as AWS, and the configuration through which a test reaches it.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use doorward_core::inventory::Place;
+
+use crate::need::find;
+
+/// A moto server on a free port of this machine; it ends with the last test that uses it.
+pub struct Moto {
+    port: u16,
+    child: Child,
+}
+
+static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
+
+impl Moto {
+    /// The server that all tests of this run share: each makes groups of its own in it.
+    pub fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(moto) = shared.upgrade() {
+            return moto;
+        }
+        let moto = Arc::new(Self::start());
+        *shared = Arc::downgrade(&moto);
+        moto
+    }
+
+    fn start() -> Self {
+        let port = free_port();
+        let server = find("moto_server").expect("moto_server");
+        // The shell ends moto when its own input ends: also when the test is killed and drops nothing.
+        let child = Command::new("sh")
+            .arg("-c")
+            .arg("\"$0\" -H 127.0.0.1 -p \"$1\" >/dev/null 2>&1 & server=$!; cat; kill $server; wait $server")
+            .arg(server)
+            .arg(port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sh");
+        let moto = Self { port, child };
+        let begun = Instant::now();
+        while ureq::get(format!("http://127.0.0.1:{port}/moto-api/")).call().is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "moto_server does not answer");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        moto
+    }
+
+    /// Where it listens, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// One call to EC2 in a Region, as fields of a form: moto reads the Region from the signature and believes it.
+    pub fn ec2(&self, region: &str, action: &str, fields: &[(&str, &str)]) -> String {
+        let fields =
+            [("Action", action), ("Version", "2016-11-15")].into_iter().chain(fields.iter().copied());
+        let credential = format!("Credential=test/20261122/{region}/ec2/aws4_request");
+        let mut answer = ureq::post(self.url())
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .header(
+                "authorization",
+                format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"),
+            )
+            .send_form(fields)
+            .expect("an answer of moto");
+        answer.body_mut().read_to_string().expect("a text")
+    }
+
+    /// A new VPC's id.
+    pub fn vpc(&self, region: &str) -> String {
+        let answer = self.ec2(region, "CreateVpc", &[("CidrBlock", "10.0.0.0/16")]);
+        between(&answer, "<vpcId>", "</vpcId>")
+    }
+
+    /// A new group's id.
+    pub fn group(&self, region: &str, vpc: &str, name: &str) -> String {
+        let fields = [("GroupName", name), ("GroupDescription", "for a test"), ("VpcId", vpc)];
+        let answer = self.ec2(region, "CreateSecurityGroup", &fields);
+        between(&answer, "<groupId>", "</groupId>")
+    }
+
+    /// A rule that somebody made by hand: TCP to one port from one IPv4 prefix.
+    pub fn rule_by_hand(&self, region: &str, group: &str, port: u16, from: &str, description: &str) {
+        let port = port.to_string();
+        let answer = self.ec2(
+            region,
+            "AuthorizeSecurityGroupIngress",
+            &[
+                ("GroupId", group),
+                ("IpPermissions.1.IpProtocol", "tcp"),
+                ("IpPermissions.1.FromPort", &port),
+                ("IpPermissions.1.ToPort", &port),
+                ("IpPermissions.1.IpRanges.1.CidrIp", from),
+                ("IpPermissions.1.IpRanges.1.Description", description),
+            ],
+        );
+        assert!(answer.contains("securityGroupRuleSet"), "{answer}");
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // The shell ends when moto has.
+        let _ = self.child.wait();
+    }
+}
+
+/// What stands between two marks in a text, the first time.
+pub fn between(text: &str, before: &str, after: &str) -> String {
+    let rest = text.split_once(before).map(|(_, rest)| rest);
+    let found = rest.and_then(|rest| rest.split_once(after)).map(|(found, _)| found.to_owned());
+    found.unwrap_or_else(|| panic!("no {before} in {text}"))
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+const CONFIG: &str = "AWS_CONFIG_FILE";
+const MARK: &str = "DOORWARD_TEST_AWS";
+
+/// Runs this program again with an AWS configuration of its own: no test reads the developer's.
+///
+/// A process may not change its environment while threads run, so it is set from outside. None in the second run.
+pub fn hermetic() -> Option<ExitCode> {
+    if std::env::var_os(MARK).is_some() {
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("config");
+    std::fs::write(&config, "").expect("a file");
+    let mut again = Command::new(std::env::current_exe().expect("this program"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+        again.env_remove(name);
+    }
+    let status = again
+        .args(std::env::args_os().skip(1))
+        .env(MARK, "1")
+        .env(CONFIG, &config)
+        .env("AWS_SHARED_CREDENTIALS_FILE", folder.path().join("credentials"))
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .status()
+        .expect("this program");
+    Some(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Adds a profile to this run's configuration: keys that moto takes, a Region, and where EC2 answers.
+pub fn profile(name: &str, region: &str, url: &str) -> Place {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = PathBuf::from(std::env::var_os(CONFIG).expect("a configuration"));
+    let mut config = std::fs::read_to_string(&path).expect("the configuration");
+    config.push_str(&format!(
+        "[profile {name}]\nregion = {region}\nendpoint_url = {url}\naws_access_key_id = test\naws_secret_access_key = test\n"
+    ));
+    // Renamed into place, since another test may be reading it.
+    let mut new = tempfile::NamedTempFile::new_in(path.parent().expect("a folder")).expect("a file");
+    new.write_all(config.as_bytes()).expect("the configuration");
+    new.persist(&path).expect("the configuration");
+    Place { profile: Some(name.to_owned()), region: None }
+}
