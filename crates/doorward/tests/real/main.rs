@@ -3,14 +3,30 @@
 //! A test names what it needs. Where that is missing the test is listed as ignored, with the reason in its
 //! name; under `CI=true` it fails instead, so that nothing is skipped unseen.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod need;
+mod netns;
+mod nftables;
+mod policies;
+mod probe;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
+    if probe::run() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::from_args();
-    let trials: Vec<Trial> = Vec::new();
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(nftables::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
