@@ -1,6 +1,7 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
 pub mod clock;
+pub mod firewall;
 pub mod policy_file;
 pub mod reconciler;
 pub mod requests;

@@ -50,6 +50,8 @@ pub enum Difference {
         guarded: Guarded,
         /// What its comment says.
         comment: Option<String>,
+        /// Seconds after which the kernel takes it; none: never.
+        left: Option<u64>,
     },
     /// An address is admitted for longer or shorter than it should be, in seconds; none: for ever.
     End {
@@ -93,10 +95,10 @@ impl fmt::Display for Difference {
             Self::Missing { peer, guarded, comment } => {
                 write!(f, "{peer} was not admitted to {guarded} ({comment})")
             }
-            Self::Extra { peer, guarded, comment: Some(comment) } => {
+            Self::Extra { peer, guarded, comment: Some(comment), .. } => {
                 write!(f, "{peer} was admitted to {guarded} ({comment})")
             }
-            Self::Extra { peer, guarded, comment: None } => {
+            Self::Extra { peer, guarded, comment: None, .. } => {
                 write!(f, "{peer} was admitted to {guarded} without a mark")
             }
             Self::End { peer, guarded, wanted, found } => {
@@ -112,6 +114,26 @@ impl fmt::Display for Difference {
                 None => write!(f, "{peer} to {guarded} bore no mark"),
             },
         }
+    }
+}
+
+impl Difference {
+    /// Whether it is only that the kernel has not yet taken what is at its end, and is about to.
+    pub fn is_ending(&self) -> bool {
+        matches!(self, Self::Extra { left: Some(left), .. } if *left <= SLACK)
+    }
+}
+
+impl Standing {
+    /// The chains whose rules are not the ones that [`Standing::rules`] told of the same table earlier.
+    pub fn edited(&self, before: &[(String, String)]) -> Vec<Difference> {
+        let of = |rules: &[(String, String)], name: &str| -> Vec<String> {
+            rules.iter().filter(|(chain, _)| chain == name).map(|(_, says)| says.clone()).collect()
+        };
+        let after = self.rules();
+        let names: BTreeSet<&str> = before.iter().chain(&after).map(|(chain, _)| chain.as_str()).collect();
+        let edited = names.into_iter().filter(|name| of(before, name) != of(&after, name));
+        edited.map(|name| Difference::ChainChanged(name.into())).collect()
     }
 }
 
@@ -186,7 +208,7 @@ fn elements(wanted: &Set, standing: &[StandingElement], found: &mut Vec<Differen
     for element in standing {
         if element.nets.is_empty() {
             let (peer, comment) = (element.says.clone(), element.comment.clone());
-            found.push(Difference::Extra { peer, guarded, comment });
+            found.push(Difference::Extra { peer, guarded, comment, left: element.left });
         }
         // A hash set is asked under its mask, so its element speaks for the whole prefix.
         let bits = wanted.lookup.bits;
@@ -218,5 +240,6 @@ fn elements(wanted: &Set, standing: &[StandingElement], found: &mut Vec<Differen
         peer: peer.to_string(),
         guarded,
         comment: element.comment.clone(),
+        left: element.left,
     }));
 }
