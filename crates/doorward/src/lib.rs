@@ -1,1 +1,5 @@
 //! Doorward.
+
+pub mod command;
+pub mod people;
+pub mod policy_file;
