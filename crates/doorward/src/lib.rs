@@ -1,3 +1,9 @@
-//! Doorward.
+//! Doorward, the program: what the commands, the pages and the reconciler share.
 
+pub mod clock;
 pub mod cloud;
+pub mod firewall;
+pub mod policy_file;
+pub mod reconciler;
+pub mod requests;
+pub mod store;

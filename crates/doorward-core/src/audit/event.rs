@@ -192,3 +192,49 @@ impl What {
         }
     }
 }
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasoned = |f: &mut fmt::Formatter<'_>, reason: &Option<String>| match reason {
+            Some(reason) => write!(f, " ({reason:?})"),
+            None => Ok(()),
+        };
+        match self {
+            Self::Started { version } => write!(f, "started, version {version}"),
+            Self::PolicyRead { digest } => {
+                write!(f, "read the policy {}", digest.get(..12).unwrap_or(digest))
+            }
+            Self::PolicyUnreadable { mistakes } => {
+                write!(f, "kept the last good policy: the new one has {mistakes} mistakes")
+            }
+            Self::SignedIn => f.write_str("signed in"),
+            Self::SignInRefused { why } => write!(f, "was not signed in: {why}"),
+            Self::SignedOut => f.write_str("signed out"),
+            Self::Opened { grant, target, transport, source, until, reason, because: _ } => {
+                write!(f, "opened {target} for {source} by {transport} until {until} as {grant}")?;
+                reasoned(f, reason)
+            }
+            Self::Extended { grant, until, reason } => {
+                write!(f, "extended {grant} until {until}")?;
+                reasoned(f, reason)
+            }
+            Self::Asked { grant, target, seconds, reason } => {
+                write!(f, "asked for {target} for {seconds} s as {grant}")?;
+                reasoned(f, reason)
+            }
+            Self::Refused { asked, why } => write!(f, "was refused: {asked}: {}", why.join("; ")),
+            Self::Ended { grant, how } => write!(f, "ended {grant}: {how}"),
+            Self::RulesAdded { firewall, rules } => write!(f, "added to {firewall}: {}", rules.join(", ")),
+            Self::RulesRemoved { firewall, rules, cut } => {
+                write!(f, "took from {firewall}: {}", rules.join(", "))?;
+                if *cut > 0 { write!(f, "; cut {cut} open connections") } else { Ok(()) }
+            }
+            Self::DriftRighted { firewall, found } => write!(f, "put {firewall} right: {}", found.join(", ")),
+            Self::FirewallFailed { firewall, why } => {
+                write!(f, "could not bring {firewall} to what is wanted: {why}")
+            }
+            Self::FirewallRecovered { firewall } => write!(f, "brought {firewall} to what is wanted again"),
+            Self::RecordRead => f.write_str("read the record"),
+        }
+    }
+}

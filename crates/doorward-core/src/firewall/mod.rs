@@ -1,9 +1,11 @@
 //! Rules, and whole rulesets of them: the one currency of security groups, nftables and the relay.
 
 mod mark;
+pub mod nftables;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -11,7 +13,7 @@ pub use mark::{Because, InstallationId, Mark, NotAnInstallation};
 
 use crate::grant::Live;
 use crate::net::{Cidr, Flow};
-use crate::policy::{Firewall, FirewallName, Target};
+use crate::policy::{Enforcement, Firewall, FirewallName, Target};
 
 /// Lets one prefix in to one flow, because of a grant or of a line of the policy.
 ///
@@ -20,6 +22,7 @@ use crate::policy::{Firewall, FirewallName, Target};
 pub struct Rule {
     flow: Flow,
     peer: Cidr,
+    to: Option<IpAddr>,
     until: Option<Timestamp>,
     because: Because,
 }
@@ -32,7 +35,12 @@ impl Rule {
             person: grant.person().clone(),
             target: grant.target().clone(),
         };
-        Self { flow, peer, until: Some(live.until()), because }
+        Self { flow, peer, to: None, until: Some(live.until()), because }
+    }
+
+    /// The rule, narrowed to one destination.
+    fn only_to(self, to: Option<IpAddr>) -> Self {
+        Self { to, ..self }
     }
 
     /// The rules of a firewall's static list: each entry, to the ports of each target behind it.
@@ -43,12 +51,13 @@ impl Rule {
         targets
             .into_iter()
             .filter(|target| target.firewall.as_ref() == Some(&firewall.name))
-            .flat_map(|target| &target.ports)
-            .flat_map(|flow| firewall.statics.iter().map(move |peer| (*flow, *peer)))
-            .filter(|(flow, peer)| flow.fits(peer.family()))
-            .map(|(flow, peer)| Self {
+            .flat_map(|target| target.ports.iter().map(|flow| (*flow, firewall.destination(target))))
+            .flat_map(|(flow, to)| firewall.statics.iter().map(move |peer| (flow, *peer, to)))
+            .filter(|(flow, peer, _)| flow.fits(peer.family()))
+            .map(|(flow, peer, to)| Self {
                 flow,
                 peer,
+                to,
                 until: None,
                 because: Because::Static { firewall: firewall.name.clone() },
             })
@@ -62,6 +71,11 @@ impl Rule {
     /// Whom it lets in.
     pub fn peer(&self) -> Cidr {
         self.peer
+    }
+
+    /// The one destination that it lets them to; none where the firewall does not tell destinations apart.
+    pub fn to(&self) -> Option<IpAddr> {
+        self.to
     }
 
     /// Its end; none for a static rule.
@@ -84,14 +98,27 @@ impl Rule {
     }
 }
 
-/// Everything that one firewall lets in: at most one rule for each flow and peer.
+impl Firewall {
+    /// The destination that a rule for a target behind this firewall is bound to, where it can be.
+    ///
+    /// A packet filter on the way sees where a packet goes, so that a grant to one database does not open its
+    /// neighbour on the same port. A security group and a relay stand before their target and cannot tell.
+    pub fn destination(&self, target: &Target) -> Option<IpAddr> {
+        match self.kind {
+            Enforcement::Nftables { .. } => target.address.ip(),
+            Enforcement::SecurityGroup { .. } | Enforcement::Relay { .. } => None,
+        }
+    }
+}
+
+/// Everything that one firewall lets in: at most one rule for each flow, peer and destination.
 ///
 /// A firewall is replaced by a ruleset, never patched. An empty ruleset admits nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ruleset(BTreeMap<(Flow, Cidr), Rule>);
+pub struct Ruleset(BTreeMap<(Flow, Cidr, Option<IpAddr>), Rule>);
 
 impl Ruleset {
-    /// The rules, in order of flow and peer.
+    /// The rules, in order of flow, peer and destination.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.0.values()
     }
@@ -106,15 +133,15 @@ impl Ruleset {
         self.0.is_empty()
     }
 
-    /// The rule for exactly that flow and peer.
+    /// The rule for exactly that flow and peer, to wherever the firewall stands before.
     pub fn get(&self, flow: Flow, peer: Cidr) -> Option<&Rule> {
-        self.0.get(&(flow, peer))
+        self.0.get(&(flow, peer, None))
     }
 
     /// The end until which an address is admitted to a flow, at `now`.
     ///
     /// A rule whose end has come admits nobody, also when nobody has replaced the ruleset yet.
-    pub fn admits(&self, address: std::net::IpAddr, flow: Flow, now: Timestamp) -> Option<&Rule> {
+    pub fn admits(&self, address: IpAddr, flow: Flow, now: Timestamp) -> Option<&Rule> {
         self.0
             .values()
             .filter(|rule| rule.flow == flow && rule.peer.contains(address))
@@ -129,11 +156,11 @@ impl Ruleset {
 }
 
 impl FromIterator<Rule> for Ruleset {
-    /// Two rules with the same flow and peer are one rule; the one that lives longer speaks for both.
+    /// Two rules that admit the same are one rule; the one that lives longer speaks for both.
     fn from_iter<T: IntoIterator<Item = Rule>>(rules: T) -> Self {
-        let mut set: BTreeMap<(Flow, Cidr), Rule> = BTreeMap::new();
+        let mut set: BTreeMap<(Flow, Cidr, Option<IpAddr>), Rule> = BTreeMap::new();
         for rule in rules {
-            match set.entry((rule.flow, rule.peer)) {
+            match set.entry((rule.flow, rule.peer, rule.to)) {
                 Entry::Vacant(place) => {
                     place.insert(rule);
                 }
@@ -162,10 +189,12 @@ pub fn rulesets<'a>(
         .collect();
     for live in live {
         let Some(target) = policy.targets.get(live.grant().target()) else { continue };
-        let Some(rules) = target.firewall.as_ref().and_then(|firewall| rules.get_mut(firewall)) else {
+        let Some(firewall) = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name)) else {
             continue;
         };
-        rules.extend(live.rules(target));
+        let to = firewall.destination(target);
+        let Some(rules) = rules.get_mut(&firewall.name) else { continue };
+        rules.extend(live.rules(target).map(|rule| rule.only_to(to)));
     }
     rules.into_iter().map(|(name, rules)| (name.clone(), rules.into_iter().collect())).collect()
 }

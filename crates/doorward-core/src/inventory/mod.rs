@@ -204,14 +204,18 @@ impl StandingRule {
         }
     }
 
-    /// The right to touch it, if `by` made it.
-    pub fn owned(&self, by: &InstallationId) -> Option<Owned<SecurityGroupRuleId>> {
-        let ours = match self.ownership() {
+    /// Whether `by` made it.
+    pub fn made_by(&self, by: &InstallationId) -> bool {
+        match self.ownership() {
             Ownership::Foreign => false,
             Ownership::Marked(mark) => mark.by == *by,
             Ownership::TagOnly(tag) => tag == *by,
-        };
-        self.id.clone().filter(|_| ours).map(Owned)
+        }
+    }
+
+    /// The right to touch it, if `by` made it.
+    pub fn owned(&self, by: &InstallationId) -> Option<Owned<SecurityGroupRuleId>> {
+        self.id.clone().filter(|_| self.made_by(by)).map(Owned)
     }
 
     /// The right to close it because its own mark says that its time is up, whoever made it.

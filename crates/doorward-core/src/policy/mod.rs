@@ -1,19 +1,29 @@
 //! The policy: who may reach what, by which transport, for how long.
 
+mod address;
 mod decide;
+mod duration;
+mod mistake;
 mod name;
-mod people;
+mod parse;
+pub mod people;
+mod reason;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-pub use decide::{Act, Decision, Reason, Refusal, Request, approve, authorise, decide, still_allowed};
+pub use address::AddressError;
+pub use decide::{Act, Decision, Request, approve, authorise, decide, still_allowed};
+pub use duration::{DurationError, duration, in_words};
+pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub use name::{FirewallName, Group, NameError, Person, TargetName};
-pub use people::People;
+pub use parse::{FilesAt, GroupAt, Reading, check, parse, read};
+pub use people::{EditError, HashError, HashKind, PasswordHash, People};
+pub use reason::{Reason, Refusal};
 
 use crate::inventory::{Place, SecurityGroupId, VpcId};
 use crate::net::{Cidr, Flow};
@@ -27,6 +37,8 @@ pub struct Policy {
     pub server: Server,
     /// What holds for every grant.
     pub grants: GrantDefaults,
+    /// How Session Manager is reached, when the policy says so.
+    pub ssm: Option<Ssm>,
     /// Places of enforcement by name.
     pub firewalls: BTreeMap<FirewallName, Firewall>,
     /// What can be reached, by name.
@@ -79,6 +91,13 @@ pub struct GrantDefaults {
     pub ipv6_prefix: u8,
     /// Whether every request needs a reason.
     pub reason_required: bool,
+}
+
+/// `[ssm]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssm {
+    /// The machine that sessions are opened to.
+    pub jump_host: Address,
 }
 
 /// `[firewall.NAME]`: a place where rules are enforced.
@@ -188,6 +207,16 @@ pub enum Address {
     Tag(String, String),
     /// An address or a DNS name.
     Host(String),
+}
+
+impl Address {
+    /// The address itself, where the policy names one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Host(host) => host.parse().map(|address: IpAddr| address.to_canonical()).ok(),
+            Self::Rds(_) | Self::Proxy(_) | Self::Cache(_) | Self::Instance(_) | Self::Tag(..) => None,
+        }
+    }
 }
 
 impl fmt::Display for Address {

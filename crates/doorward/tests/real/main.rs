@@ -8,24 +8,32 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "this is how a test fails"
+    reason = "a test fails by panicking"
 )]
 
 mod aws;
 mod faulty;
 mod moto;
 mod need;
+mod netns;
+mod nftables;
+mod policies;
+mod probe;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
+    if probe::run() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::from_args();
     if let Some(code) = moto::hermetic() {
         return code;
     }
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
+    trials.extend(nftables::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,0 +1,133 @@
+//! What must hold between the parts of a policy: firewalls that exist, are not shared where they cannot be, and
+//! do not fight.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use super::firewall::FirewallAt;
+use super::target::TargetAt;
+use super::walk::Walk;
+use crate::net::Flow;
+use crate::policy::mistake::did_you_mean;
+use crate::policy::{Address, Enforcement, FirewallName, Server, Transport};
+
+/// Checks targets against firewalls, firewalls against each other and relays against the server.
+///
+/// `named` has the names of all firewalls, also of those with a mistake of their own. Both lists are in the
+/// order of the file, so that it is the second of two that is blamed.
+pub(super) fn check(
+    walk: &mut Walk<'_>,
+    server: &Server,
+    firewalls: &[FirewallAt],
+    targets: &[TargetAt],
+    named: &BTreeSet<FirewallName>,
+) {
+    for target in targets {
+        firewall_of(walk, target, named);
+    }
+    for at in firewalls {
+        behind(walk, at, targets);
+    }
+    for (index, at) in firewalls.iter().enumerate() {
+        for before in firewalls.iter().take(index) {
+            if let Some(what) = fight(&before.firewall.kind, &at.firewall.kind) {
+                let name = &before.firewall.name;
+                let line = walk.spot(&before.name_at).line;
+                let what = format!("{what} `[firewall.{name}]`, on line {line}");
+                walk.error(&at.kind_at, what, Some("make them one firewall".into()));
+            }
+        }
+        if let Enforcement::Relay { listen } = at.firewall.kind
+            && same_port(listen, server.listen)
+        {
+            let what = format!("the server itself listens on {}", server.listen);
+            walk.error(&at.kind_at, what, Some("take another port".into()));
+        }
+    }
+}
+
+fn firewall_of(walk: &mut Walk<'_>, at: &TargetAt, named: &BTreeSet<FirewallName>) {
+    let target = &at.target;
+    match &target.firewall {
+        Some(firewall) if !named.contains(firewall) => {
+            let hint = match did_you_mean(firewall.as_str(), named.iter().map(FirewallName::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("add `[firewall.{firewall}]`"),
+            };
+            walk.missing(&at.firewall_at, format!("there is no `[firewall.{firewall}]`"), Some(hint));
+        }
+        None if target.transports.contains(&Transport::Direct) => {
+            let what = "`direct` admits an address, and no `firewall` is named that could";
+            let like = named.iter().next().map_or("orders-clients", FirewallName::as_str);
+            walk.missing(&at.transports_at, what, Some(format!("add `firewall = \"{like}\"`")));
+        }
+        _ => {}
+    }
+}
+
+/// The targets of one firewall.
+fn behind(walk: &mut Walk<'_>, at: &FirewallAt, targets: &[TargetAt]) {
+    let name = &at.firewall.name;
+    let behind: Vec<&TargetAt> =
+        targets.iter().filter(|target| target.target.firewall.as_ref() == Some(name)).collect();
+    if behind.is_empty() && walk.unreadable.is_empty() && !walk.mistakes.iter().any(|it| it.is_error()) {
+        let what = format!("no target is behind `[firewall.{name}]`, so it lets nobody in");
+        walk.warning(&at.name_at, what, Some(format!("add `firewall = \"{name}\"` to a target")));
+    }
+    let Enforcement::Relay { .. } = at.firewall.kind else { return };
+    for (index, target) in behind.iter().enumerate() {
+        if let Some(first) = behind.first().filter(|_| index > 0) {
+            let what = format!(
+                "the relay `{name}` leads to one target, and that is `[target.{}]` already",
+                first.target.name
+            );
+            let hint = "give this target a relay of its own, with another port".to_owned();
+            walk.error(&target.firewall_at, what, Some(hint));
+        }
+        if !matches!(target.target.address, Address::Host(_)) {
+            let what = format!("the relay `{name}` cannot dial `{}`", target.target.address);
+            let hint = "write its address or its host name, like `db.internal.example.org`".to_owned();
+            walk.error(&target.address_at, what, Some(hint));
+        }
+        let ports: Vec<Flow> = target.target.ports.iter().copied().collect();
+        let single =
+            matches!(ports.as_slice(), [Flow::Tcp(ports)] if ports.from() == ports.to() && ports.from() > 0);
+        if !single && !ports.is_empty() {
+            let what = format!("the relay `{name}` leads to exactly one TCP port");
+            walk.error(&target.ports_at, what, Some("write it as `ports = [\"tcp/5432\"]`".into()));
+        }
+    }
+}
+
+/// Why two firewalls cannot both be, if so.
+fn fight(one: &Enforcement, other: &Enforcement) -> Option<String> {
+    match (one, other) {
+        (Enforcement::SecurityGroup { group: one, .. }, Enforcement::SecurityGroup { group: other, .. })
+            if one == other =>
+        {
+            Some(format!("`{other}` is kept by another firewall already, and the two would fight:"))
+        }
+        (Enforcement::Nftables { table: one }, Enforcement::Nftables { table: other }) if one == other => {
+            Some(format!(
+                "the table `inet {other}` is kept by another firewall already, and the two would fight:"
+            ))
+        }
+        (Enforcement::Relay { listen: one }, Enforcement::Relay { listen: other })
+            if same_port(*one, *other) =>
+        {
+            Some(format!("{other} is taken by another relay already:"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether only one of two can listen; `[::]` is taken to serve IPv4 too, as it does on Linux.
+fn same_port(one: SocketAddr, other: SocketAddr) -> bool {
+    let wild = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let reach = |wide: SocketAddr, narrow: SocketAddr| {
+        wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())
+    };
+    one.port() == other.port()
+        && one.port() != 0
+        && (one.ip() == other.ip() || (wild && (reach(one, other) || reach(other, one))))
+}

@@ -1,0 +1,151 @@
+//! `[firewall.NAME]`: where rules are enforced, and who is always let in.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+
+use super::settings;
+use super::walk::{Section, Span, Walk, and};
+use crate::inventory::{Place, SecurityGroupId, VpcId};
+use crate::net::Cidr;
+use crate::policy::{Enforcement, Firewall, FirewallName};
+
+/// A firewall, and where its parts stand.
+pub(super) struct FirewallAt {
+    pub(super) firewall: Firewall,
+    pub(super) name_at: Span,
+    pub(super) kind_at: Span,
+}
+
+const KINDS: [&str; 3] = ["security-group", "nftables", "relay"];
+const KEYS: [&str; 9] =
+    ["security-group", "nftables", "relay", "about", "static", "anyone", "region", "profile", "vpc"];
+
+/// Reads one firewall; none when something that it cannot be without is wrong.
+pub(super) fn read<'t>(
+    walk: &mut Walk<'t>,
+    name: &FirewallName,
+    section: &Section<'t, '_>,
+    aws: &Place,
+) -> Option<FirewallAt> {
+    let about = section.plain(walk, "about", "about = \"…\"").unwrap_or_default().to_owned();
+    let statics = statics(walk, section);
+    let kind = kind(walk, section, aws);
+    let (kind, kind_at) = kind?;
+    let name_at = section.at.clone();
+    Some(FirewallAt { firewall: Firewall { name: name.clone(), about, kind, statics }, name_at, kind_at })
+}
+
+/// The keys that a firewall's table may have; the two that are not supported yet speak for themselves.
+pub(super) fn keys() -> Vec<&'static str> {
+    KEYS.into_iter().chain(["iptables", "pf"]).collect()
+}
+
+fn kind<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, aws: &Place) -> Option<(Enforcement, Span)> {
+    for key in ["iptables", "pf"] {
+        if section.get(key).is_some() {
+            let what = format!("`{key}` is not supported in this version");
+            let hint = "write `nftables = \"inet doorward\"`, or `relay = \"0.0.0.0:15432\"`".to_owned();
+            walk.error(&section.key_at(key), what, Some(hint));
+            return None;
+        }
+    }
+    let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| section.get(kind).is_some()).collect();
+    let kind = match kinds.as_slice() {
+        [kind] => *kind,
+        [] => {
+            let what = format!("{} does not say what enforces it", section.name);
+            let hint = "add `security-group = \"sg-…\"`, `nftables = \"inet doorward\"` or `relay = \"0.0.0.0:15432\"`";
+            walk.missing(&section.at, what, Some(hint.to_owned()));
+            return None;
+        }
+        [_, second, ..] => {
+            let what = format!("{} has {}; a firewall is one of them", section.name, and(&kinds));
+            walk.error(&section.key_at(second), what, Some("make them a firewall each".into()));
+            return None;
+        }
+    };
+    if kind != "security-group" {
+        for key in ["region", "profile", "vpc"] {
+            if section.get(key).is_some() {
+                let what = format!("`{key}` says where a security group is, and this is `{kind}`");
+                walk.error(&section.key_at(key), what, Some(format!("take `{key}` away")));
+            }
+        }
+    }
+    let at = section.value_at(kind);
+    let kind = match kind {
+        "security-group" => security_group(walk, section, aws),
+        "nftables" => nftables(walk, section),
+        _ => relay(walk, section),
+    };
+    kind.map(|kind| (kind, at))
+}
+
+fn security_group<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, aws: &Place) -> Option<Enforcement> {
+    let at = settings::place(walk, section, aws.clone());
+    let vpc = section.parsed::<VpcId>(walk, "vpc", "vpc = \"vpc-0a1b2c3d4e5f60718\"");
+    let like = "security-group = \"sg-0a1b2c3d4e5f60718\"";
+    let group = section.parsed::<SecurityGroupId>(walk, "security-group", like)?;
+    Some(Enforcement::SecurityGroup { group, at, vpc })
+}
+
+fn nftables<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Enforcement> {
+    const LIKE: &str = "nftables = \"inet doorward\"";
+    let text = section.text(walk, "nftables", LIKE)?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let wrong = match words.as_slice() {
+        ["inet", table] => match table_name(table) {
+            Ok(table) => return Some(Enforcement::Nftables { table }),
+            Err(wrong) => wrong,
+        },
+        [family, _] => format!("the table's family is `inet`, which is IPv4 and IPv6, and not `{family}`"),
+        _ => format!("`{text}` is not a family and a table"),
+    };
+    walk.error(&section.value_at("nftables"), wrong, Some(format!("write `{LIKE}`")));
+    None
+}
+
+fn table_name(name: &str) -> Result<String, String> {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    let good = name.len() <= 63
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(allowed);
+    if good {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("`{name}` is not a table's name: small letters, digits, `_` and `-`, a letter first"))
+    }
+}
+
+fn relay<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Enforcement> {
+    const LIKE: &str = "relay = \"0.0.0.0:15432\"";
+    let listen: SocketAddr = settings::listen(walk, section, "relay", LIKE)?;
+    if listen.port() == 0 {
+        let what = "port 0 is another port at each start, which nobody would know";
+        walk.warning(&section.value_at("relay"), what, Some(format!("write `{LIKE}`")));
+    }
+    Some(Enforcement::Relay { listen })
+}
+
+/// The static list. Everybody is let in only by a policy that says so twice.
+fn statics<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<Cidr> {
+    let anyone = section.flag(walk, "anyone").unwrap_or(false);
+    let statics = section.list::<Cidr>(walk, "static", "static = [\"198.51.100.0/24\"]").unwrap_or_default();
+    let hint = || Some("take it away, or say `anyone = true` in this firewall if you mean it".to_owned());
+    let mut open = anyone;
+    for (cidr, at) in &statics {
+        if cidr.is_everyone() && !anyone {
+            walk.error(at, format!("`{cidr}` lets everybody in"), hint());
+            open = true;
+        }
+    }
+    // `0.0.0.0/1` and `128.0.0.0/1` are everybody too.
+    let nets: Vec<IpNet> = statics.iter().map(|(cidr, _)| cidr.net()).collect();
+    let together = IpNet::aggregate(&nets).into_iter().find(|net| net.prefix_len() == 0);
+    if let Some(everyone) = together.filter(|_| !open) {
+        let what = format!("together these are `{everyone}`, which lets everybody in");
+        walk.error(&section.value_at("static"), what, hint());
+    }
+    statics.into_iter().map(|(cidr, _)| cidr).collect()
+}

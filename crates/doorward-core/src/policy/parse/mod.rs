@@ -1,0 +1,207 @@
+//! Reads a policy file and finds every mistake in it at once.
+
+mod across;
+mod firewall;
+mod settings;
+mod syntax;
+mod target;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use self::walk::{Section, Walk};
+use super::mistake::{Lines, Mistake, Spot, did_you_mean};
+use super::{Group, People, Policy};
+
+/// A policy, or every mistake that keeps it from being one. Warnings are not told; [`read`] tells them.
+pub fn parse(text: &str, file: &str) -> Result<Policy, Vec<Mistake>> {
+    let Reading { policy, mistakes, .. } = read(text, file);
+    policy.ok_or(mistakes)
+}
+
+/// All that was understood of a policy file.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The policy, unless there is an error.
+    pub policy: Option<Policy>,
+    /// The people files, also where something else is wrong: whoever leaves must not wait for that.
+    pub people: Option<FilesAt>,
+    /// Errors and warnings, in the order of the file.
+    pub mistakes: Vec<Mistake>,
+    /// Every group that is named, and where.
+    pub groups: Vec<GroupAt>,
+}
+
+/// The people files as a policy names them, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesAt {
+    /// The password file, as written.
+    pub passwords: String,
+    /// Where it is named.
+    pub passwords_at: Spot,
+    /// The group file, as written.
+    pub groups: String,
+    /// Where it is named.
+    pub groups_at: Spot,
+}
+
+/// A group that a policy names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupAt {
+    /// Which.
+    pub group: Group,
+    /// Where.
+    pub at: Spot,
+    /// What it lets its members do.
+    pub lets: String,
+}
+
+/// Reads a policy file. `file` is what it is called in mistakes.
+pub fn read(text: &str, file: &str) -> Reading {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut walk = Walk { file, lines: Lines::of(text), mistakes: Vec::new(), unreadable: Vec::new() };
+    syntax::note(&mut walk, &errors);
+    let mut groups = Vec::new();
+    let (policy, people) = document_of(&mut walk, &document, &mut groups);
+    let mut mistakes = walk.mistakes;
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    let policy = policy.filter(|_| !mistakes.iter().any(Mistake::is_error));
+    Reading { policy, people, mistakes, groups }
+}
+
+/// The groups that a policy names and that do not exist, or that nobody is in.
+///
+/// They are errors to whoever checks a policy. They do not keep a policy from being used: that would keep in
+/// those who were taken out of the group just now.
+pub fn check(reading: &Reading, people: &People, file: &str) -> Vec<Mistake> {
+    let empty = |at: &GroupAt| {
+        let group = &at.group;
+        let (what, hint) = match people.groups.get(group) {
+            Some(members) if members.iter().any(|member| people.knows(member)) => return None,
+            Some(_) => (
+                format!("nobody is in the group `{group}`, so it lets nobody {}", at.lets),
+                format!("`doorward group add {group} PERSON` puts somebody in"),
+            ),
+            None => {
+                let known = people.groups.keys().map(Group::as_str);
+                let hint =
+                    did_you_mean(group.as_str(), known).map(|meant| format!("did you mean `{meant}`?"));
+                let add = || format!("`doorward group add --new {group} PERSON` makes it");
+                let what = format!("there is no group `{group}`, so it lets nobody {}", at.lets);
+                (what, hint.unwrap_or_else(add))
+            }
+        };
+        Some(Mistake::error(file, at.at, what, Some(hint)))
+    };
+    reading.groups.iter().filter_map(empty).collect()
+}
+
+const SECTIONS: [&str; 7] = ["people", "aws", "server", "grants", "ssm", "firewall", "target"];
+
+fn document_of<'t>(
+    walk: &mut Walk<'t>,
+    document: &Spanned<DeTable<'t>>,
+    groups: &mut Vec<GroupAt>,
+) -> (Option<Policy>, Option<FilesAt>) {
+    let root = Section { name: "the policy".into(), at: 0..0, table: document.get_ref() };
+    unknown_sections(walk, &root);
+    let (people, files) = settings::people(walk, &root, groups);
+    let aws = settings::aws(walk, &root);
+    let server = settings::server(walk, &root);
+    let grants = settings::grants(walk, &root);
+    let ssm = settings::ssm(walk, &root);
+
+    let named = tables(walk, &root, "firewall");
+    let mut firewalls = Vec::new();
+    let mut names = std::collections::BTreeSet::new();
+    for (key, at, value) in named {
+        let heading = format!("`[firewall.{key}]`");
+        let section = walk.section(&heading, at.clone(), value, &firewall::keys());
+        let Some(name) = name(walk, key, &at) else { continue };
+        firewalls.extend(section.and_then(|section| firewall::read(walk, &name, &section, &aws)));
+        names.insert(name);
+    }
+    let mut targets = Vec::new();
+    for (key, at, value) in tables(walk, &root, "target") {
+        let heading = format!("`[target.{key}]`");
+        let section = walk.section(&heading, at.clone(), value, &target::KEYS);
+        let Some(name) = name(walk, key, &at) else { continue };
+        targets.extend(section.and_then(|section| target::read(walk, &name, &section, &grants, groups)));
+    }
+    firewalls.sort_by_key(|at| at.name_at.start);
+    targets.sort_by_key(|at| at.name_at.start);
+    across::check(walk, &server, &firewalls, &targets, &names);
+
+    let policy = people.map(|people| Policy {
+        people,
+        server,
+        grants,
+        ssm,
+        firewalls: firewalls.into_iter().map(|at| (at.firewall.name.clone(), at.firewall)).collect(),
+        targets: targets
+            .into_iter()
+            .map(|at| (at.target.name.clone(), at.target))
+            .collect::<BTreeMap<_, _>>(),
+    });
+    (policy, files)
+}
+
+fn unknown_sections<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) {
+    for (key, value) in root.table {
+        let given: &str = key.get_ref();
+        if SECTIONS.contains(&given) {
+            continue;
+        }
+        let table = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
+        let what = if table {
+            format!("a policy has no `[{given}]`")
+        } else {
+            format!("`{given}` stands in no table")
+        };
+        let hint = match did_you_mean(given, SECTIONS) {
+            Some(meant @ ("firewall" | "target")) => format!("did you mean `[{meant}.NAME]`?"),
+            Some(meant) => format!("did you mean `[{meant}]`?"),
+            None if table => format!("there are {}", walk::and(&SECTIONS)),
+            None => "put it below the `[table]` that it belongs to".to_owned(),
+        };
+        walk.error(&key.span(), what, Some(hint));
+    }
+}
+
+/// The tables below `[firewall.…]` or `[target.…]`.
+fn tables<'t, 'v>(
+    walk: &mut Walk<'t>,
+    root: &Section<'t, 'v>,
+    kind: &str,
+) -> Vec<(&'v str, walk::Span, &'v Spanned<DeValue<'t>>)> {
+    let Some(value) = root.get(kind) else { return Vec::new() };
+    let hint = || Some(format!("each {kind} is a table of its own, with its name: `[{kind}.NAME]`"));
+    let DeValue::Table(table) = value.get_ref() else {
+        walk.error(&root.key_at(kind), format!("`{kind}` has no names below it"), hint());
+        return Vec::new();
+    };
+    let mut tables = Vec::new();
+    for (key, value) in table {
+        if matches!(value.get_ref(), DeValue::Table(_)) {
+            tables.push((&**key.get_ref(), key.span(), value));
+        } else {
+            let what = format!("`{}` stands in `[{kind}]`, which has no keys of its own", key.get_ref());
+            walk.error(&key.span(), what, hint());
+        }
+    }
+    tables
+}
+
+fn name<T: std::str::FromStr<Err: std::fmt::Display>>(
+    walk: &mut Walk<'_>,
+    key: &str,
+    at: &walk::Span,
+) -> Option<T> {
+    key.parse().map_err(|error: T::Err| walk.error(at, error.to_string(), None)).ok()
+}

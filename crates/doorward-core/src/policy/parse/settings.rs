@@ -1,0 +1,233 @@
+//! The sections that a policy has once: `[people]`, `[aws]`, `[server]`, `[grants]`, `[ssm]`.
+
+use std::net::SocketAddr;
+
+use super::walk::{Section, Walk};
+use super::{FilesAt, GroupAt};
+use crate::inventory::Place;
+use crate::net::Cidr;
+use crate::policy::mistake::Spot;
+use crate::policy::{Address, GrantDefaults, Group, PeopleFiles, Server, Ssm, Tls};
+
+/// `[people]`: what it says, and where it names the files.
+pub(super) fn people<'t>(
+    walk: &mut Walk<'t>,
+    root: &Section<'t, '_>,
+    groups: &mut Vec<GroupAt>,
+) -> (Option<PeopleFiles>, Option<FilesAt>) {
+    const LIKE: &str = "passwords = \"people.htpasswd\"";
+    const GROUPS_LIKE: &str = "groups = \"people.groups\"";
+    let Some(value) = root.get("people") else {
+        let hint = format!("add `[people]`, with `{LIKE}` and `{GROUPS_LIKE}`");
+        walk.missing(&(0..0), "the policy has no `[people]`", Some(hint));
+        return (None, None);
+    };
+    let keys = ["passwords", "groups", "operators"];
+    let Some(section) = walk.section("`[people]`", root.key_at("people"), value, &keys) else {
+        return (None, None);
+    };
+    let passwords =
+        section.need(walk, "passwords", LIKE).and_then(|_| path(walk, &section, "passwords", LIKE));
+    let files =
+        section.need(walk, "groups", GROUPS_LIKE).and_then(|_| path(walk, &section, "groups", GROUPS_LIKE));
+    let operators = section.list::<Group>(walk, "operators", "operators = [\"ops\"]").unwrap_or_default();
+    for (group, span) in &operators {
+        let at = walk.spot(span);
+        groups.push(GroupAt { group: group.clone(), at, lets: "operate Doorward".into() });
+    }
+    let (Some((passwords, passwords_at)), Some((groups, groups_at))) = (passwords, files) else {
+        return (None, None);
+    };
+    if passwords == groups {
+        let what = "`passwords` and `groups` are the same file";
+        walk.error(&section.value_at("groups"), what, Some(format!("write `{GROUPS_LIKE}`")));
+    }
+    let at = FilesAt { passwords: passwords.clone(), passwords_at, groups: groups.clone(), groups_at };
+    let operators = operators.into_iter().map(|(group, _)| group).collect();
+    (Some(PeopleFiles { passwords, groups, operators }), Some(at))
+}
+
+fn path<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, key: &str, like: &str) -> Option<(String, Spot)> {
+    let path = section.plain(walk, key, like)?;
+    Some((path.to_owned(), walk.spot(&section.value_at(key))))
+}
+
+/// `[aws]`: the profile and the Region of security groups that do not say their own.
+pub(super) fn aws<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Place {
+    let Some(value) = root.get("aws") else { return Place::default() };
+    let Some(section) = walk.section("`[aws]`", root.key_at("aws"), value, &["region", "profile"]) else {
+        return Place::default();
+    };
+    place(walk, &section, Place::default())
+}
+
+/// `region` and `profile` of a section, else what holds outside of it.
+pub(super) fn place<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, outside: Place) -> Place {
+    const LIKE: &str = "region = \"eu-west-1\"";
+    let region = section.plain(walk, "region", LIKE).map(str::to_owned);
+    if let Some(region) = region.as_deref().filter(|region| !is_region(region)) {
+        let what = format!("`{region}` is not a Region's name");
+        walk.error(&section.value_at("region"), what, Some(format!("write it as AWS does: `{LIKE}`")));
+    }
+    let profile = section.plain(walk, "profile", "profile = \"prod\"").map(str::to_owned);
+    Place { profile: profile.or(outside.profile), region: region.or(outside.region) }
+}
+
+/// `eu-west-1`, `us-gov-east-1`, and what may come; not `eu-west-1a`, which is a zone.
+fn is_region(text: &str) -> bool {
+    let mut parts = text.rsplit('-');
+    let number = parts.next().unwrap_or("");
+    let words: Vec<&str> = parts.collect();
+    !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && words.len() >= 2
+        && words.iter().all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+}
+
+/// `[server]`
+pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server {
+    let mut server = Server {
+        listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        url: None,
+        tls: None,
+        proxies: Vec::new(),
+        store: "doorward.db".into(),
+        url_v4: None,
+        url_v6: None,
+    };
+    let Some(value) = root.get("server") else { return server };
+    let keys = ["listen", "url", "tls", "proxies", "store", "url-v4", "url-v6"];
+    let Some(section) = walk.section("`[server]`", root.key_at("server"), value, &keys) else {
+        return server;
+    };
+    if let Some(listen) = listen(walk, &section, "listen", "listen = \"127.0.0.1:8080\"") {
+        server.listen = listen;
+    }
+    server.url = url(walk, &section, "url", "url = \"https://doorward.example.org\"");
+    server.url_v4 = url(walk, &section, "url-v4", "url-v4 = \"https://v4.doorward.example.org\"");
+    server.url_v6 = url(walk, &section, "url-v6", "url-v6 = \"https://v6.doorward.example.org\"");
+    server.tls = tls(walk, &section);
+    for (proxy, at) in section.list::<Cidr>(walk, "proxies", "proxies = [\"10.0.0.10\"]").unwrap_or_default()
+    {
+        if proxy.is_everyone() {
+            let what = format!("`{proxy}` lets everybody say which address they come from");
+            walk.error(&at, what, Some("name the proxies' own addresses".into()));
+        }
+        server.proxies.push(proxy);
+    }
+    if let Some(store) = section.plain(walk, "store", "store = \"doorward.db\"") {
+        match store.split_once("://") {
+            Some((scheme, _)) if !matches!(scheme, "postgres" | "postgresql") => walk.error(
+                &section.value_at("store"),
+                format!("`{scheme}://` is no store"),
+                Some("write a path, which SQLite uses, or `postgres://…`".into()),
+            ),
+            _ => server.store = store.to_owned(),
+        }
+    }
+    server
+}
+
+fn tls<'t>(walk: &mut Walk<'t>, server: &Section<'t, '_>) -> Option<Tls> {
+    const CERTIFICATE: &str = "certificate = \"server.pem\"";
+    const KEY: &str = "key = \"server.key\"";
+    let at = server.key_at("tls");
+    let section = walk.section("`tls`", at, server.get("tls")?, &["certificate", "key"])?;
+    let certificate = section.need(walk, "certificate", CERTIFICATE);
+    let key = section.need(walk, "key", KEY);
+    let certificate = certificate.and_then(|_| section.plain(walk, "certificate", CERTIFICATE));
+    let key = key.and_then(|_| section.plain(walk, "key", KEY));
+    Some(Tls { certificate: certificate?.to_owned(), key: key?.to_owned() })
+}
+
+/// An address and a port to listen on.
+pub(super) fn listen<'t>(
+    walk: &mut Walk<'t>,
+    section: &Section<'t, '_>,
+    key: &str,
+    like: &str,
+) -> Option<SocketAddr> {
+    let text = section.text(walk, key, like)?;
+    let Ok(listen) = text.parse::<SocketAddr>() else {
+        let hint = match text.rsplit_once(':') {
+            Some(("" | "*", port)) => format!("for every address write `{key} = \"0.0.0.0:{port}\"`"),
+            Some(("localhost", port)) => format!("write `{key} = \"127.0.0.1:{port}\"`"),
+            _ => format!("write `{like}`, or `[::1]:…` for IPv6"),
+        };
+        let what = format!("`{text}` is not an address and a port");
+        walk.error(&section.value_at(key), what, Some(hint));
+        return None;
+    };
+    Some(listen)
+}
+
+/// `https://host…`, without a slash at its end.
+fn url<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, key: &str, like: &str) -> Option<String> {
+    let text = section.plain(walk, key, like)?;
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = host.map(|rest| rest.split('/').next().unwrap_or(rest));
+    let good = host.is_some_and(|host| !host.is_empty() && !host.starts_with(':') && !host.contains('@'))
+        && !text.contains(['?', '#', '"', '\'', '<', '>', '\\', ';', ','])
+        && !text.contains(char::is_whitespace);
+    if !good {
+        let what = format!("`{text}` is not the address of a site");
+        walk.error(&section.value_at(key), what, Some(format!("write `{like}`")));
+        return None;
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
+/// `[grants]`
+pub(super) fn grants<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> GrantDefaults {
+    let mut grants = GrantDefaults { ipv6_prefix: 128, reason_required: false };
+    let Some(value) = root.get("grants") else { return grants };
+    let keys = ["ipv6-prefix", "reason"];
+    let Some(section) = walk.section("`[grants]`", root.key_at("grants"), value, &keys) else {
+        return grants;
+    };
+    if let Some(bits) = section.number(walk, "ipv6-prefix", "ipv6-prefix = 64") {
+        match u8::try_from(bits) {
+            Ok(bits @ 48..=128) => grants.ipv6_prefix = bits,
+            _ => walk.error(
+                &section.value_at("ipv6-prefix"),
+                format!("`ipv6-prefix` is from 48 to 128 bits, and {bits} is not"),
+                Some("one household has a /64 or a /56: `ipv6-prefix = 64`".into()),
+            ),
+        }
+    }
+    if let Some(required) = reason(walk, &section) {
+        grants.reason_required = required;
+    }
+    grants
+}
+
+/// `reason = "required"` or `"optional"`.
+pub(super) fn reason<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<bool> {
+    const LIKE: &str = "reason = \"required\"";
+    match section.text(walk, "reason", LIKE)? {
+        "required" => Some(true),
+        "optional" => Some(false),
+        other => {
+            let what = format!("`{other}` is not what `reason` can be");
+            walk.error(
+                &section.value_at("reason"),
+                what,
+                Some("write `\"required\"` or `\"optional\"`".into()),
+            );
+            None
+        }
+    }
+}
+
+/// `[ssm]`
+pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Option<Ssm> {
+    const LIKE: &str = "jump-host = \"tag:Name=jump\"";
+    let section = walk.section("`[ssm]`", root.key_at("ssm"), root.get("ssm")?, &["jump-host"])?;
+    section.need(walk, "jump-host", LIKE)?;
+    let jump_host = section.parsed::<Address>(walk, "jump-host", LIKE)?;
+    if matches!(jump_host, Address::Rds(_) | Address::Proxy(_) | Address::Cache(_)) {
+        let what = format!("`{jump_host}` is no machine that a session can be opened to");
+        walk.error(&section.value_at("jump-host"), what, Some(format!("write `{LIKE}`")));
+    }
+    Some(Ssm { jump_host })
+}

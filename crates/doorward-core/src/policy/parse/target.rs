@@ -1,0 +1,212 @@
+//! `[target.NAME]`: what people reach, and for how long.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use jiff::SignedDuration;
+
+use super::walk::{Section, Span, Walk, and};
+use super::{GroupAt, settings};
+use crate::net::Flow;
+use crate::policy::duration::duration;
+use crate::policy::mistake::did_you_mean;
+use crate::policy::{
+    Address, Approval, FirewallName, GrantDefaults, Group, Lasts, Target, TargetName, Transport,
+};
+
+/// A target, and where its parts stand.
+pub(super) struct TargetAt {
+    pub(super) target: Target,
+    pub(super) name_at: Span,
+    pub(super) address_at: Span,
+    pub(super) ports_at: Span,
+    pub(super) firewall_at: Span,
+    pub(super) transports_at: Span,
+}
+
+pub(super) const KEYS: [&str; 9] =
+    ["about", "address", "ports", "groups", "transports", "firewall", "lasts", "approval", "reason"];
+
+const USUALLY: SignedDuration = SignedDuration::from_hours(1);
+const AT_MOST: SignedDuration = SignedDuration::from_hours(8);
+
+/// Reads one target; none when something that it cannot be without is wrong.
+pub(super) fn read<'t>(
+    walk: &mut Walk<'t>,
+    name: &TargetName,
+    section: &Section<'t, '_>,
+    grants: &GrantDefaults,
+    named: &mut Vec<GroupAt>,
+) -> Option<TargetAt> {
+    let about = section.plain(walk, "about", "about = \"…\"").unwrap_or_default().to_owned();
+    let address = {
+        let like = "address = \"rds:orders-prod\"";
+        section.need(walk, "address", like);
+        section.parsed::<Address>(walk, "address", like)
+    };
+    let ports = some_of::<Flow>(walk, section, "ports", "ports = [\"tcp/5432\"]");
+    let groups = some_of::<Group>(walk, section, "groups", "groups = [\"dbs\"]");
+    for (group, span) in groups.iter().flatten() {
+        let at = walk.spot(span);
+        named.push(GroupAt { group: group.clone(), at, lets: format!("open {}", section.name) });
+    }
+    let transports = some_of::<Way>(walk, section, "transports", "transports = [\"direct\"]");
+    let firewall = section.parsed::<FirewallName>(walk, "firewall", "firewall = \"orders-clients\"");
+    let lasts = lasts(walk, section);
+    let approval = approval(walk, section, lasts, named);
+    let reason_required = settings::reason(walk, section).unwrap_or(grants.reason_required);
+    let target = Target {
+        name: name.clone(),
+        about,
+        address: address?,
+        ports: set(ports?),
+        groups: set(groups?),
+        transports: transports?.into_iter().map(|(way, _)| way.0).collect(),
+        firewall,
+        lasts: lasts?,
+        approval,
+        reason_required,
+    };
+    Some(TargetAt {
+        target,
+        name_at: section.at.clone(),
+        address_at: section.value_at("address"),
+        ports_at: section.value_at("ports"),
+        firewall_at: section.value_at("firewall"),
+        transports_at: section.value_at("transports"),
+    })
+}
+
+fn set<T: Ord>(list: Vec<(T, Span)>) -> BTreeSet<T> {
+    list.into_iter().map(|(item, _)| item).collect()
+}
+
+/// A list that has to be there. An empty one is a way to say `nobody` and is told of, since it is never
+/// permission.
+fn some_of<'t, T: std::str::FromStr<Err: Display> + PartialEq>(
+    walk: &mut Walk<'t>,
+    section: &Section<'t, '_>,
+    key: &str,
+    like: &str,
+) -> Option<Vec<(T, Span)>> {
+    section.need(walk, key, like)?;
+    let before = walk.mistakes.len();
+    let list = section.list::<T>(walk, key, like)?;
+    if list.is_empty() && walk.mistakes.len() == before {
+        let what = format!("`{key}` is empty, so nobody can open {}", section.name);
+        walk.warning(&section.value_at(key), what, Some(format!("write `{like}`")));
+    }
+    Some(list)
+}
+
+/// A transport as a policy writes it.
+#[derive(Debug, PartialEq, Eq)]
+struct Way(Transport);
+
+impl std::str::FromStr for Way {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const WAYS: [Transport; 4] =
+            [Transport::Direct, Transport::Wireguard, Transport::Ssm, Transport::Ssh];
+        let names = WAYS.map(|way| way.to_string());
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if let Some(way) = WAYS.into_iter().find(|way| way.to_string() == text) {
+            return Ok(Self(way));
+        }
+        Err(match did_you_mean(text, names.iter().copied()) {
+            Some(meant) => format!("`{text}` is no transport; did you mean `{meant}`?"),
+            None => format!("`{text}` is no transport; there are {}", and(&names)),
+        })
+    }
+}
+
+/// A duration of a table, which is at least `least` seconds.
+fn length<'t>(
+    walk: &mut Walk<'t>,
+    section: &Section<'t, '_>,
+    key: &str,
+    like: &str,
+    least: i64,
+) -> Result<Option<SignedDuration>, ()> {
+    if section.get(key).is_none() {
+        return Ok(None);
+    }
+    let at = section.value_at(key);
+    let text = section.text(walk, key, like).ok_or(())?;
+    match duration(text) {
+        Ok(length) if length.as_secs() >= least => Ok(Some(length)),
+        Ok(_) => {
+            walk.error(&at, format!("`{key}` is at least a second"), None);
+            Err(())
+        }
+        Err(error) => {
+            walk.error(&at, error.to_string(), None);
+            Err(())
+        }
+    }
+}
+
+/// `lasts = { usually = "2h", at-most = "8h" }`, each of which may be left out.
+fn lasts<'t>(walk: &mut Walk<'t>, target: &Section<'t, '_>) -> Option<Lasts> {
+    let Some(value) = target.get("lasts") else {
+        return Some(Lasts { usually: USUALLY, at_most: AT_MOST });
+    };
+    if matches!(value.get_ref(), toml::de::DeValue::String(_)) {
+        let hint = "write `lasts = { usually = \"2h\", at-most = \"8h\" }`".to_owned();
+        walk.error(&value.span(), "`lasts` says two durations, and this is one", Some(hint));
+        return None;
+    }
+    let section = walk.section("`lasts`", target.key_at("lasts"), value, &["usually", "at-most"])?;
+    let usually = length(walk, &section, "usually", "usually = \"2h\"", 1);
+    let at_most = length(walk, &section, "at-most", "at-most = \"8h\"", 1);
+    let (usually, at_most) = (usually.ok()?, at_most.ok()?);
+    let lasts = match (usually, at_most) {
+        (None, None) => Lasts { usually: USUALLY, at_most: AT_MOST },
+        (None, Some(at_most)) => Lasts { usually: USUALLY.min(at_most), at_most },
+        (Some(usually), None) => Lasts { usually, at_most: AT_MOST },
+        (Some(usually), Some(at_most)) => Lasts { usually, at_most },
+    };
+    if lasts.usually > lasts.at_most {
+        let words = crate::policy::in_words;
+        let default = if at_most.is_none() { ", which holds where nothing else is said" } else { "" };
+        let what = format!(
+            "a grant would usually last {} and may last at most {}{default}",
+            words(lasts.usually),
+            words(lasts.at_most)
+        );
+        walk.error(&section.value_at("usually"), what, Some("make `at-most` the longer of the two".into()));
+        return None;
+    }
+    Some(lasts)
+}
+
+/// `approval = { from = ["leads"], above = "4h" }`
+fn approval<'t>(
+    walk: &mut Walk<'t>,
+    target: &Section<'t, '_>,
+    lasts: Option<Lasts>,
+    named: &mut Vec<GroupAt>,
+) -> Option<Approval> {
+    let value = target.get("approval")?;
+    let section = walk.section("`approval`", target.key_at("approval"), value, &["from", "above"])?;
+    let above = length(walk, &section, "above", "above = \"4h\"", 0);
+    section.need(walk, "from", "from = [\"leads\"]")?;
+    let from = section.list::<Group>(walk, "from", "from = [\"leads\"]")?;
+    for (group, span) in &from {
+        let at = walk.spot(span);
+        named.push(GroupAt { group: group.clone(), at, lets: format!("agree to {}", target.name) });
+    }
+    if from.is_empty() {
+        let what = format!("`from` is empty, so nobody can agree to opening {}", target.name);
+        walk.warning(&section.value_at("from"), what, Some("write `from = [\"leads\"]`".into()));
+    }
+    let above = above.ok()?.unwrap_or(SignedDuration::ZERO);
+    if let Some(lasts) = lasts.filter(|lasts| above >= lasts.at_most) {
+        let words = crate::policy::in_words;
+        let what =
+            format!("no grant lasts longer than {}, so nobody is ever asked to agree", words(lasts.at_most));
+        walk.warning(&section.value_at("above"), what, None);
+    }
+    Some(Approval { from: set(from), above })
+}

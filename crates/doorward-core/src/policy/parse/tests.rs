@@ -1,0 +1,549 @@
+//! Policies that are right, and every way to get one wrong.
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::*;
+use crate::policy::{Address, Enforcement};
+
+const PEOPLE: &str = "[people]\npasswords = \"people.htpasswd\"\ngroups = \"people.groups\"\n";
+
+const WHOLE: &str = r#"
+[people]
+passwords = "people.htpasswd"
+groups    = "people.groups"
+operators = ["ops"]
+
+[aws]
+region  = "eu-west-1"
+profile = "prod"
+
+[server]
+listen  = "[::1]:9000"
+url     = "https://doorward.example.org/"
+proxies = ["10.0.0.10"]
+tls     = { certificate = "server.pem", key = "server.key" }
+store   = "postgres://localhost/doorward"
+
+[grants]
+ipv6-prefix = 64
+reason      = "required"
+
+[firewall.orders-clients]
+security-group = "sg-0a1b2c3d4e5f60718"
+about   = "who may reach the orders database"
+static  = ["198.51.100.0/24"]
+region  = "eu-central-1"
+vpc     = "vpc-0a1b2c3d4e5f60718"
+
+[firewall.bastion]
+nftables = "inet doorward"
+
+[firewall.wiki]
+relay  = "0.0.0.0:15432"
+static = ["0.0.0.0/0"]
+anyone = true
+
+[target.orders-db]
+about      = "Orders database (PostgreSQL)"
+address    = "rds:orders-prod"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct", "ssm", "wireguard", "ssh"]
+firewall   = "orders-clients"
+lasts      = { usually = "2h", at-most = "8h" }
+approval   = { from = ["leads"], above = "4h" }
+
+[target.shell]
+address    = "10.0.0.7"
+ports      = ["tcp/22", "icmp"]
+groups     = ["ops"]
+transports = ["direct"]
+firewall   = "bastion"
+reason     = "optional"
+
+[target.wiki]
+address    = "wiki.internal.example.org"
+ports      = ["tcp/80"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "wiki"
+
+[ssm]
+jump-host = "tag:Name=jump"
+"#;
+
+#[test]
+fn a_whole_policy_is_what_it_says() {
+    let reading = read(WHOLE, "doorward.toml");
+    assert_eq!(reading.mistakes, Vec::new());
+    let policy = reading.policy.expect("a policy");
+    assert_eq!(policy.server.listen.to_string(), "[::1]:9000");
+    assert_eq!(policy.server.url.as_deref(), Some("https://doorward.example.org"));
+    assert_eq!(policy.grants.ipv6_prefix, 64);
+    let firewall = |name: &str| &policy.firewalls[&name.parse().expect("a name")];
+    let Enforcement::SecurityGroup { at, vpc, .. } = &firewall("orders-clients").kind else {
+        panic!("a security group")
+    };
+    assert_eq!((at.region.as_deref(), at.profile.as_deref()), (Some("eu-central-1"), Some("prod")));
+    assert!(vpc.is_some());
+    assert_eq!(firewall("bastion").kind, Enforcement::Nftables { table: "doorward".into() });
+    let target = |name: &str| &policy.targets[&name.parse().expect("a name")];
+    let orders = target("orders-db");
+    assert_eq!(orders.address, Address::Rds("orders-prod".into()));
+    assert_eq!(orders.transports.len(), 4);
+    assert_eq!(orders.lasts.at_most, SignedDuration::from_hours(8));
+    assert_eq!(orders.approval.as_ref().expect("approval").above, SignedDuration::from_hours(4));
+    assert!(orders.reason_required && !target("shell").reason_required);
+    assert_eq!(target("wiki").lasts.usually, SignedDuration::from_hours(1));
+    assert_eq!(policy.ssm.expect("ssm").jump_host.to_string(), "tag:Name=jump");
+    let named: Vec<String> = reading.groups.iter().map(|at| at.group.to_string()).collect();
+    assert_eq!(named, ["ops", "dbs", "leads", "ops", "dbs"]);
+}
+
+#[test]
+fn a_policy_without_targets_is_nobody_nothing_nowhere() {
+    let policy = parse(PEOPLE, "doorward.toml").expect("a policy");
+    assert!(policy.targets.is_empty() && policy.firewalls.is_empty() && policy.people.operators.is_empty());
+    assert_eq!(policy.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!((policy.server.store.as_str(), policy.grants.ipv6_prefix), ("doorward.db", 128));
+}
+
+/// The mistakes of a text, each with its hint, as they are printed.
+fn check(text: &str, expected: &[&str]) {
+    let mistakes = read(text, "p").mistakes;
+    let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(told, expected, "{text}");
+    assert_eq!(parse(text, "p").is_err(), mistakes.iter().any(Mistake::is_error));
+}
+
+/// The same of what stands below three lines of `[people]`; the text begins on line 4.
+fn check_below(text: &str, expected: &[&str]) {
+    check(&format!("{PEOPLE}{text}"), expected);
+}
+
+/// A target that is right, but for the lines that a test puts into it; they begin on line 7.
+fn check_target(lines: &str, expected: &[&str]) {
+    let given = |key: &str| lines.lines().any(|line| line.split('=').next().map(str::trim) == Some(key));
+    let defaults = [
+        ("address", "\"db.example.org\""),
+        ("ports", "[\"tcp/5432\"]"),
+        ("groups", "[\"dbs\"]"),
+        ("transports", "[\"direct\"]"),
+        ("firewall", "\"f\""),
+    ];
+    let rest: String = defaults
+        .iter()
+        .filter(|(key, _)| !given(key))
+        .map(|(key, value)| format!("{key} = {value}\n"))
+        .collect();
+    check_below(
+        &format!("[firewall.f]\nnftables = \"inet doorward\"\n[target.t]\n{lines}\n{rest}"),
+        expected,
+    );
+}
+
+#[test]
+fn no_people() {
+    check(
+        "",
+        &[
+            "p:1:1: the policy has no `[people]`\n  hint: add `[people]`, with `passwords = \"people.htpasswd\"` and `groups = \"people.groups\"`",
+        ],
+    );
+    check(
+        "[people]\npasswords = \"a\"\n",
+        &["p:1:2: `[people]` needs `groups`\n  hint: add `groups = \"people.groups\"`"],
+    );
+    check("people = 3", &["p:1:1: `[people]` should be a table, and is a number"]);
+    check(
+        "[people]\npasswords = \"a\"\ngroups = \"a\"\n",
+        &["p:3:10: `passwords` and `groups` are the same file\n  hint: write `groups = \"people.groups\"`"],
+    );
+}
+
+#[test]
+fn no_toml() {
+    check_below(
+        "[server]\nlisten = 127.0.0.1:8080\nstore = \"x\"\nurl = \"https://a\nproxies ! [\n",
+        &[
+            "p:5:15: this is not TOML: invalid float\n  hint: a text stands in quotes: `listen = \"127.0.0.1:8080\"`",
+            "p:7:17: this is not TOML: invalid basic string, expected `\"`\n  hint: a text begins and ends with `\"` on one line",
+            "p:8:9: this is not TOML: key with no value, expected `=`",
+        ],
+    );
+}
+
+#[test]
+fn a_thing_twice() {
+    let target =
+        "[target.orders]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"ssm\"]\n";
+    check_below(
+        &format!("{target}{target}"),
+        &[
+            "p:9:9: `[target.orders]` is here a second time; the first is on line 4\n  hint: rename one of them, or make them one `target`",
+        ],
+    );
+    check_below(
+        "[grants]\nreason = \"required\"\nipv6-prefix = 64\nreason = \"optional\"\n",
+        &["p:7:1: `reason` is here a second time; the first is on line 5"],
+    );
+}
+
+#[test]
+fn unknown_keys() {
+    check_below(
+        "[grant]\nx = 1\n[targets.a]\nx = 1\n[users]\n",
+        &[
+            "p:4:2: a policy has no `[grant]`\n  hint: did you mean `[grants]`?",
+            "p:6:2: a policy has no `[targets]`\n  hint: did you mean `[target.NAME]`?",
+            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `grants`, `ssm`, `firewall` and `target`",
+        ],
+    );
+    check(
+        "x = 1",
+        &[
+            "p:1:1: `x` stands in no table\n  hint: put it below the `[table]` that it belongs to",
+            "p:1:1: the policy has no `[people]`\n  hint: add `[people]`, with `passwords = \"people.htpasswd\"` and `groups = \"people.groups\"`",
+        ],
+    );
+    check_target(
+        "colour = 1\nreasons = 2\nlasts = { usual = \"1h\", at_most = \"2h\" }",
+        &[
+            "p:7:1: `[target.t]` has no key `colour`\n  hint: there are `about`, `address`, `ports`, `groups`, `transports`, `firewall`, `lasts`, `approval` and `reason`",
+            "p:8:1: `[target.t]` has no key `reasons`\n  hint: did you mean `reason`?",
+            "p:9:11: `lasts` has no key `usual`\n  hint: did you mean `usually`?",
+            "p:9:25: `lasts` has no key `at_most`\n  hint: did you mean `at-most`?",
+        ],
+    );
+}
+
+#[test]
+fn wrong_types() {
+    check_target(
+        "ports = \"tcp/5432\"\ngroups = [1]\naddress = true\nreason = 1.5",
+        &[
+            "p:7:9: `ports` should be a list, and is a text\n  hint: write `ports = [\"tcp/5432\"]`",
+            "p:8:11: each entry of `groups` should be a text in quotes, and is a number\n  hint: write `groups = [\"dbs\"]`",
+            "p:9:11: `address` should be a text in quotes, and is true or false\n  hint: write `address = \"rds:orders-prod\"`",
+            "p:10:10: `reason` should be a text in quotes, and is a number with a fraction\n  hint: write `reason = \"required\"`",
+        ],
+    );
+    check_below(
+        "[grants]\nipv6-prefix = 99999999999999999999\n[[target]]\nx = 1\n",
+        &[
+            "p:5:15: `ipv6-prefix` is out of all bounds",
+            "p:6:3: `target` has no names below it\n  hint: each target is a table of its own, with its name: `[target.NAME]`",
+        ],
+    );
+    check_below(
+        "[target]\naddress = \"a\"\n",
+        &[
+            "p:5:1: `address` stands in `[target]`, which has no keys of its own\n  hint: each target is a table of its own, with its name: `[target.NAME]`",
+        ],
+    );
+}
+
+#[test]
+fn what_is_missing() {
+    check_below(
+        "[target.t]\n[firewall.f]\n",
+        &[
+            "p:4:9: `[target.t]` needs `address`\n  hint: add `address = \"rds:orders-prod\"`",
+            "p:4:9: `[target.t]` needs `ports`\n  hint: add `ports = [\"tcp/5432\"]`",
+            "p:4:9: `[target.t]` needs `groups`\n  hint: add `groups = [\"dbs\"]`",
+            "p:4:9: `[target.t]` needs `transports`\n  hint: add `transports = [\"direct\"]`",
+            "p:5:11: `[firewall.f]` does not say what enforces it\n  hint: add `security-group = \"sg-…\"`, `nftables = \"inet doorward\"` or `relay = \"0.0.0.0:15432\"`",
+        ],
+    );
+}
+
+#[test]
+fn emptiness_is_told_of_and_no_permission() {
+    check_target(
+        "ports = []\ngroups = []\ntransports = []\napproval = { from = [] }",
+        &[
+            "p:7:9: warning: `ports` is empty, so nobody can open `[target.t]`\n  hint: write `ports = [\"tcp/5432\"]`",
+            "p:8:10: warning: `groups` is empty, so nobody can open `[target.t]`\n  hint: write `groups = [\"dbs\"]`",
+            "p:9:14: warning: `transports` is empty, so nobody can open `[target.t]`\n  hint: write `transports = [\"direct\"]`",
+            "p:10:21: warning: `from` is empty, so nobody can agree to opening `[target.t]`\n  hint: write `from = [\"leads\"]`",
+        ],
+    );
+}
+
+#[test]
+fn values_that_cannot_be() {
+    check_target(
+        "ports = [\"5432\", \"tcp/9-1\"]\ngroups = [\"a b\"]\ntransports = [\"dirct\", \"vpn\"]\nreason = \"yes\"\naddress = \"rds:1\"",
+        &[
+            "p:7:10: `5432` is not a flow (like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`, `proto/107` or `all`)",
+            "p:7:18: `tcp/9-1` counts backwards; write the lower port first",
+            "p:8:11: `a b` has a space, which a name cannot have",
+            "p:9:15: `dirct` is no transport; did you mean `direct`?",
+            "p:9:24: `vpn` is no transport; there are `direct`, `wireguard`, `ssm` and `ssh`",
+            "p:10:10: `yes` is not what `reason` can be\n  hint: write `\"required\"` or `\"optional\"`",
+            "p:11:11: `rds:1` is not the identifier of a DB instance or cluster (like `rds:orders-prod`)",
+        ],
+    );
+    check_below(
+        "[aws]\nregion = \"eu-west-1a\"\n[server]\nlisten = \":8080\"\nurl = \"doorward\"\nstore = \"mysql://x\"\nproxies = [\"::/0\"]\n[grants]\nipv6-prefix = 40\n",
+        &[
+            "p:5:10: `eu-west-1a` is not a Region's name\n  hint: write it as AWS does: `region = \"eu-west-1\"`",
+            "p:7:10: `:8080` is not an address and a port\n  hint: for every address write `listen = \"0.0.0.0:8080\"`",
+            "p:8:7: `doorward` is not the address of a site\n  hint: write `url = \"https://doorward.example.org\"`",
+            "p:9:9: `mysql://` is no store\n  hint: write a path, which SQLite uses, or `postgres://…`",
+            "p:10:12: `::/0` lets everybody say which address they come from\n  hint: name the proxies' own addresses",
+            "p:12:15: `ipv6-prefix` is from 48 to 128 bits, and 40 is not\n  hint: one household has a /64 or a /56: `ipv6-prefix = 64`",
+        ],
+    );
+    check_below(
+        "[ssm]\njump-host = \"rds:orders\"\n[target.\"a b\"]\n[firewall.\"\"]\n",
+        &[
+            "p:5:13: `rds:orders` is no machine that a session can be opened to\n  hint: write `jump-host = \"tag:Name=jump\"`",
+            "p:6:9: `a b` has a space, which a name cannot have",
+            "p:7:11: a name cannot be empty",
+        ],
+    );
+}
+
+#[test]
+fn durations() {
+    check_target(
+        "lasts = \"2h\"",
+        &[
+            "p:7:9: `lasts` says two durations, and this is one\n  hint: write `lasts = { usually = \"2h\", at-most = \"8h\" }`",
+        ],
+    );
+    check_target(
+        "lasts = { usually = \"8\", at-most = \"0s\" }",
+        &[
+            "p:7:21: `8` has no unit; write `8s`, `8m`, `8h` or `8d`",
+            "p:7:36: `at-most` is at least a second",
+        ],
+    );
+    check_target(
+        "lasts = { usually = \"8h\", at-most = \"2h\" }",
+        &[
+            "p:7:21: a grant would usually last 8h and may last at most 2h\n  hint: make `at-most` the longer of the two",
+        ],
+    );
+    check_target(
+        "lasts = { usually = \"12h\" }",
+        &[
+            "p:7:21: a grant would usually last 12h and may last at most 8h, which holds where nothing else is said\n  hint: make `at-most` the longer of the two",
+        ],
+    );
+    check_target("lasts = { at-most = \"30m\" }", &[]);
+    check_target(
+        "approval = { from = [\"leads\"], above = \"8h\" }",
+        &["p:7:40: warning: no grant lasts longer than 8h, so nobody is ever asked to agree"],
+    );
+}
+
+#[test]
+fn firewalls_one_by_one() {
+    let check = |lines: &str, expected: &[&str]| {
+        let target = "address = \"db.example.org\"\nports = [\"tcp/5432\"]\ngroups = [\"g\"]\ntransports = [\"direct\"]\nfirewall = \"f\"\n";
+        check_below(&format!("[firewall.f]\n{lines}\n[target.t]\n{target}"), expected);
+    };
+    let instead = "\n  hint: write `nftables = \"inet doorward\"`, or `relay = \"0.0.0.0:15432\"`";
+    check(
+        "iptables = \"doorward\"",
+        &[&format!("p:5:1: `iptables` is not supported in this version{instead}")],
+    );
+    check("pf = \"doorward\"", &[&format!("p:5:1: `pf` is not supported in this version{instead}")]);
+    check(
+        "nftables = \"inet a\"\nrelay = \"0.0.0.0:1\"",
+        &[
+            "p:6:1: `[firewall.f]` has `nftables` and `relay`; a firewall is one of them\n  hint: make them a firewall each",
+        ],
+    );
+    check(
+        "nftables = \"ip a\"",
+        &[
+            "p:5:12: the table's family is `inet`, which is IPv4 and IPv6, and not `ip`\n  hint: write `nftables = \"inet doorward\"`",
+        ],
+    );
+    check(
+        "nftables = \"doorward\"",
+        &["p:5:12: `doorward` is not a family and a table\n  hint: write `nftables = \"inet doorward\"`"],
+    );
+    check(
+        "nftables = \"inet a;b\"\nvpc = \"vpc-1\"",
+        &[
+            "p:5:12: `a;b` is not a table's name: small letters, digits, `_` and `-`, a letter first\n  hint: write `nftables = \"inet doorward\"`",
+            "p:6:1: `vpc` says where a security group is, and this is `nftables`\n  hint: take `vpc` away",
+        ],
+    );
+    check(
+        "security-group = \"orders\"\nvpc = \"sg-1\"",
+        &[
+            "p:5:18: `orders` is not the id of a security group (like `sg-0a1b2c3d4e5f60718`)",
+            "p:6:7: `sg-1` is not the id of a VPC (like `vpc-0a1b2c3d4e5f60718`)",
+        ],
+    );
+    check(
+        "relay = \"0.0.0.0:0\"",
+        &[
+            "p:5:9: warning: port 0 is another port at each start, which nobody would know\n  hint: write `relay = \"0.0.0.0:15432\"`",
+        ],
+    );
+}
+
+#[test]
+fn everybody_is_let_in_only_by_who_says_so_twice() {
+    let check = |lines: &str, expected: &[&str]| {
+        let target = "address = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"direct\"]\nfirewall = \"f\"\n";
+        check_below(&format!("[firewall.f]\nnftables = \"inet d\"\n{lines}\n[target.t]\n{target}"), expected);
+    };
+    let hint = "\n  hint: take it away, or say `anyone = true` in this firewall if you mean it";
+    check(
+        "static = [\"10.0.0.0/8\", \"0.0.0.0/0\", \"::/0\"]",
+        &[
+            &format!("p:6:25: `0.0.0.0/0` lets everybody in{hint}"),
+            &format!("p:6:38: `::/0` lets everybody in{hint}"),
+        ],
+    );
+    check(
+        "static = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
+        &[&format!("p:6:10: together these are `0.0.0.0/0`, which lets everybody in{hint}")],
+    );
+    check(
+        "static = [\"0.0.0.0/0\"]\nanyone = false",
+        &[&format!("p:6:11: `0.0.0.0/0` lets everybody in{hint}")],
+    );
+    check("static = [\"0.0.0.0/0\", \"::/0\"]\nanyone = true", &[]);
+    check(
+        "static = [\"198.51.100.7/24\", \"office\", \"10.0.0.1\", \"10.0.0.1/32\"]",
+        &[
+            "p:6:11: `198.51.100.7/24` has bits set behind its prefix; did you mean `198.51.100.0/24`?",
+            "p:6:30: `office` is not an address or a CIDR (like `203.0.113.7` or `198.51.100.0/24`)",
+            "p:6:52: warning: this is in `static` twice",
+        ],
+    );
+}
+
+#[test]
+fn parts_that_do_not_fit() {
+    check_target("firewall = \"g\"", &["p:7:12: there is no `[firewall.g]`\n  hint: add `[firewall.g]`"]);
+    check_below(
+        "[target.t]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"direct\", \"ssm\"]\n",
+        &[
+            "p:8:14: `direct` admits an address, and no `firewall` is named that could\n  hint: add `firewall = \"orders-clients\"`",
+        ],
+    );
+    check_below(
+        "[firewall.f]\nnftables = \"inet doorward\"\n",
+        &[
+            "p:4:11: warning: no target is behind `[firewall.f]`, so it lets nobody in\n  hint: add `firewall = \"f\"` to a target",
+        ],
+    );
+    let behind = |name: &str, firewall: &str| {
+        format!(
+            "[target.{name}]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"direct\"]\nfirewall = \"{firewall}\"\n"
+        )
+    };
+    let two = |kind: &str, other: &str| {
+        format!(
+            "[firewall.one]\n{kind}\n[firewall.two]\n{other}\n{}{}",
+            behind("a", "one"),
+            behind("b", "two")
+        )
+    };
+    check_below(
+        &two("security-group = \"sg-1\"", "security-group = \"sg-1\""),
+        &[
+            "p:7:18: `sg-1` is kept by another firewall already, and the two would fight: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+        ],
+    );
+    check_below(
+        &two("nftables = \"inet d\"", "nftables = \"inet d\""),
+        &[
+            "p:7:12: the table `inet d` is kept by another firewall already, and the two would fight: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+        ],
+    );
+    check_below(
+        &two("relay = \"0.0.0.0:1\"", "relay = \"127.0.0.1:1\""),
+        &[
+            "p:7:9: 127.0.0.1:1 is taken by another relay already: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+        ],
+    );
+    check_below(&two("relay = \"10.0.0.1:1\"", "relay = \"127.0.0.1:1\""), &[]);
+    check_below(
+        &two("relay = \"127.0.0.1:8080\"", "relay = \"127.0.0.1:1\""),
+        &["p:5:9: the server itself listens on 127.0.0.1:8080\n  hint: take another port"],
+    );
+}
+
+#[test]
+fn a_relay_leads_to_one_port_of_one_host() {
+    let target = |name: &str, address: &str, ports: &str| {
+        format!(
+            "[target.{name}]\naddress = \"{address}\"\nports = {ports}\ngroups = [\"g\"]\ntransports = [\"direct\"]\nfirewall = \"f\"\n"
+        )
+    };
+    let relay = "[firewall.f]\nrelay = \"0.0.0.0:15432\"\n";
+    check_below(
+        &format!("{relay}{}{}", target("a", "a", "[\"tcp/1\"]"), target("b", "b", "[\"tcp/1\"]")),
+        &[
+            "p:17:12: the relay `f` leads to one target, and that is `[target.a]` already\n  hint: give this target a relay of its own, with another port",
+        ],
+    );
+    let cannot = "\n  hint: write its address or its host name, like `db.internal.example.org`";
+    let one =
+        "p:8:9: the relay `f` leads to exactly one TCP port\n  hint: write it as `ports = [\"tcp/5432\"]`";
+    check_below(
+        &format!("{relay}{}", target("a", "rds:a", "[\"tcp/1-2\"]")),
+        &[&format!("p:7:11: the relay `f` cannot dial `rds:a`{cannot}"), one],
+    );
+    for ports in ["[\"udp/1\"]", "[\"tcp/1\", \"tcp/2\"]", "[\"all\"]", "[\"tcp/0\"]"] {
+        check_below(&format!("{relay}{}", target("a", "a", ports)), &[one]);
+    }
+}
+
+#[test]
+fn people_are_known_also_where_the_rest_is_wrong() {
+    let reading = read(&format!("{PEOPLE}[target.t]\nlasts = 3\nx ="), "p");
+    assert!(reading.policy.is_none());
+    let people = reading.people.expect("the files");
+    assert_eq!((people.passwords.as_str(), people.passwords_at.line), ("people.htpasswd", 2));
+}
+
+#[test]
+fn groups_are_looked_for() {
+    let hash = "richard:abl0JrMf6tlhw\njon:abl0JrMf6tlhw\n";
+    let people = People::parse(hash.as_bytes(), "h", b"dbs: jon\nleads:\n", "g").expect("people");
+    let text = WHOLE.replace("\"ops\"", "\"db\"");
+    let told: Vec<String> =
+        super::check(&read(&text, "p"), &people, "p").iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "p:5:14: there is no group `db`, so it lets nobody operate Doorward\n  hint: did you mean `dbs`?",
+            "p:45:24: nobody is in the group `leads`, so it lets nobody agree to `[target.orders-db]`\n  hint: `doorward group add leads PERSON` puts somebody in",
+            "p:50:15: there is no group `db`, so it lets nobody open `[target.shell]`\n  hint: did you mean `dbs`?",
+        ]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}|[\\[\\]{}=\"'.,#\\n a-z0-9]{0,200}") {
+        let _ = read(&text, "p");
+    }
+
+    /// A policy with a piece cut out, doubled or overwritten says something or is one; its places are in the text.
+    #[test]
+    fn no_damage_panics(from in 0..WHOLE.len(), length in 0_usize..40, with in "\\PC{0,8}|[\\[\\]{}=\",\\n]{0,4}") {
+        let to = (from + length).min(WHOLE.len());
+        let text = format!("{}{with}{}", &WHOLE[..from], &WHOLE[to..]);
+        let reading = read(&text, "p");
+        prop_assert!(reading.policy.is_some() || reading.mistakes.iter().any(Mistake::is_error));
+        for mistake in reading.mistakes {
+            let line = text.split('\n').nth(mistake.line - 1);
+            prop_assert!(line.is_some_and(|line| mistake.column <= line.chars().count() + 1), "{mistake}");
+        }
+    }
+}

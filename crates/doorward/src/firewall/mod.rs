@@ -1,0 +1,3 @@
+//! Drivers that bring a ruleset to where it is enforced.
+
+pub mod nftables;

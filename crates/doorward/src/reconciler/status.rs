@@ -1,0 +1,121 @@
+//! What the reconciler last saw and did: for the pages, and for whoever waits for a rule to stand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use doorward_core::inventory::Inventory;
+use doorward_core::policy::FirewallName;
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+/// Whether a firewall is as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Standing {
+    /// It lets in exactly what is wanted.
+    AsWanted,
+    /// It could not be brought there; the next pass tries again.
+    Failing {
+        /// Why, in words.
+        why: String,
+    },
+    /// No pass has ended since.
+    Unknown,
+}
+
+/// The outcome of a pass.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// The last nudge that the pass began after.
+    pub covers: u64,
+    /// When it began; none before the first.
+    pub at: Option<Timestamp>,
+    /// Each firewall of the policy.
+    pub firewalls: BTreeMap<FirewallName, Standing>,
+    /// Live connections that were cut, summed since the start.
+    pub cut: u64,
+    /// The account as it was seen.
+    pub inventory: Arc<Inventory>,
+    /// Mistakes in the policy on disk, while an earlier one is in force.
+    pub mistakes: Vec<String>,
+}
+
+impl Status {
+    /// Whether a firewall was as it should be.
+    pub fn of(&self, firewall: &FirewallName) -> Standing {
+        self.firewalls.get(firewall).cloned().unwrap_or(Standing::Unknown)
+    }
+}
+
+/// Wakes the reconciler, and waits for a pass that began after it.
+#[derive(Debug, Clone)]
+pub struct Nudge {
+    count: Arc<AtomicU64>,
+    wake: Arc<Notify>,
+    status: watch::Receiver<Arc<Status>>,
+}
+
+/// The reconciler's end of a [`Nudge`].
+#[derive(Debug)]
+pub struct Nudged {
+    count: Arc<AtomicU64>,
+    wake: Arc<Notify>,
+    status: watch::Sender<Arc<Status>>,
+}
+
+impl Nudge {
+    /// Both ends.
+    pub fn pair() -> (Self, Nudged) {
+        let count = Arc::new(AtomicU64::new(0));
+        let wake = Arc::new(Notify::new());
+        let (sender, status) = watch::channel(Arc::new(Status::default()));
+        let nudged = Nudged { count: Arc::clone(&count), wake: Arc::clone(&wake), status: sender };
+        (Self { count, wake, status }, nudged)
+    }
+
+    /// The outcome of the last pass.
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status.borrow())
+    }
+
+    /// Has a pass made, without waiting for it.
+    pub fn wake(&self) -> u64 {
+        let mine = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+        self.wake.notify_one();
+        mine
+    }
+
+    /// Has a pass made and waits until one that began from now on has ended; the last outcome when that takes
+    /// longer than `limit`, or nobody reconciles.
+    pub async fn settled(&self, limit: Duration) -> (bool, Arc<Status>) {
+        let mine = self.wake();
+        let mut status = self.status.clone();
+        let waited = tokio::time::timeout(limit, status.wait_for(|status| status.covers >= mine)).await;
+        (matches!(waited, Ok(Ok(_))), self.status())
+    }
+}
+
+impl Nudged {
+    /// The nudges so far; a pass that begins now covers them all.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Waits for a nudge, or until `limit` is over.
+    pub async fn wait(&self, limit: Duration) {
+        // Elapsed or nudged: either way there is a pass to make.
+        let _ = tokio::time::timeout(limit, self.wake.notified()).await;
+    }
+
+    /// Tells the outcome of a pass.
+    pub fn tell(&self, status: Status) {
+        self.status.send_replace(Arc::new(status));
+    }
+
+    /// The outcome of the last pass.
+    pub fn last(&self) -> Arc<Status> {
+        Arc::clone(&self.status.borrow())
+    }
+}

@@ -1,0 +1,489 @@
+//! What people ask for, and the only writer of grants: every page, call and command comes through here.
+
+mod view;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_core::audit::{Event, What, Who};
+use doorward_core::firewall::rulesets;
+use doorward_core::grant::{Ending, Grant, GrantId, Life};
+use doorward_core::plan;
+use doorward_core::policy::{
+    Act, Closing, Decision, Enforcement, FirewallName, Person, Reason, Refusal, Request, TargetName,
+    Transport, approve, authorise, decide, still_allowed,
+};
+use jiff::{SignedDuration, Timestamp};
+
+pub use view::{GrantView, Offer};
+
+use crate::clock::{Clock, random};
+use crate::policy_file::{Loaded, PolicyFile};
+use crate::reconciler::{Nudge, Standing};
+use crate::store::{self, Change, Store};
+
+/// Somebody who was recognised, and where they come from.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub person: Person,
+    /// The address they come from, when they came over a network.
+    pub from: Option<IpAddr>,
+}
+
+/// What somebody asks to be opened.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// What they want to reach.
+    pub target: TargetName,
+    /// The address to admit.
+    pub address: IpAddr,
+    /// By which way; none: the first that the policy permits.
+    pub transport: Option<Transport>,
+    /// For how long; none: as is usual.
+    pub lasts: Option<SignedDuration>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub enum Opened {
+    /// It is open.
+    Granted {
+        /// The grant.
+        grant: Grant,
+        /// Whether it had been open before and has a later end now.
+        extended: bool,
+        /// Why it was allowed.
+        reasons: Vec<Reason>,
+        /// What its end will do to a connection.
+        closing: Closing,
+        /// Whether the firewall lets it in by now.
+        standing: Standing,
+    },
+    /// Somebody else has to agree.
+    Waiting {
+        /// The grant.
+        grant: Grant,
+        /// Why.
+        reasons: Vec<Reason>,
+    },
+}
+
+/// What came of closing.
+#[derive(Debug, Clone)]
+pub struct Closed {
+    /// The grant, ended.
+    pub grant: Grant,
+    /// What that does to a connection that is still open.
+    pub closing: Closing,
+    /// Whether the firewall refuses it by now.
+    pub standing: Standing,
+    /// Live connections that were cut.
+    pub cut: u64,
+    /// Why the address is still let in, if it is: another grant, or the static list.
+    pub still: Option<String>,
+}
+
+/// Why something was not done. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The policy says no, for all of these reasons.
+    #[error("{}", in_lines(.0))]
+    Refused(Vec<Refusal>),
+    /// Nothing of that name that the person may see.
+    #[error("there is no grant {0} that you may see")]
+    NoSuchGrant(GrantId),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operating system had no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random(#[source] getrandom::Error),
+}
+
+fn in_lines(refusals: &[Refusal]) -> String {
+    let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}
+
+/// How long an answer waits for the firewall before it says that it is still on its way.
+const WAITS: Duration = Duration::from_secs(10);
+
+/// How often a change is decided anew when somebody else changed the same grant in that moment.
+const TRIES: usize = 5;
+
+/// Decides requests and writes grants.
+#[derive(Debug)]
+pub struct Requests {
+    store: Store,
+    policy: Arc<PolicyFile>,
+    clock: Clock,
+    nudge: Nudge,
+    // One opening at a time: two of one person must not both find that nothing is held.
+    opening: tokio::sync::Mutex<()>,
+}
+
+impl Requests {
+    /// Over a store and a policy; `nudge` wakes whoever reconciles.
+    pub fn new(store: Store, policy: Arc<PolicyFile>, clock: Clock, nudge: Nudge) -> Self {
+        Self { store, policy, clock, nudge, opening: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The policy in force.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        self.policy.current()
+    }
+
+    /// The policy file.
+    pub fn policy_file(&self) -> &PolicyFile {
+        &self.policy
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Wakes the reconciler.
+    pub fn nudge(&self) -> &Nudge {
+        &self.nudge
+    }
+
+    /// Opens a target, or extends what the person holds.
+    pub async fn open(&self, caller: &Caller, ask: Ask) -> Result<Opened, Error> {
+        let decided = {
+            let _one_at_a_time = self.opening.lock().await;
+            self.retried(async || self.decide_open(caller, &ask).await).await?
+        };
+        let (grant, extended, reasons) = match decided {
+            Decided::Waiting(grant, reasons) => return Ok(Opened::Waiting { grant, reasons }),
+            Decided::Granted { grant, extended, reasons } => (grant, extended, reasons),
+        };
+        let standing = self.standing(&grant).await;
+        Ok(Opened::Granted { closing: self.closing(&grant), grant, extended, reasons, standing })
+    }
+
+    async fn decide_open(&self, caller: &Caller, ask: &Ask) -> Result<Decided, Error> {
+        let loaded = self.policy.current();
+        let (policy, people) = (&loaded.policy, &loaded.people);
+        let now = self.clock.now();
+        let request = Request {
+            id: GrantId::from_random(random().map_err(Error::Random)?),
+            person: caller.person.clone(),
+            from: ask.address,
+            target: ask.target.clone(),
+            transport: ask.transport,
+            lasts: ask.lasts,
+            reason: ask.reason.clone(),
+        };
+        let unfinished = self.store.unfinished().await?;
+        let same = |grant: &&Grant| {
+            grant.person() == &caller.person
+                && grant.target() == &ask.target
+                && grant.source().contains(ask.address)
+        };
+        let held = unfinished.iter().filter(same).find(|grant| grant.live(now).is_some());
+        let (grant, extended, reasons) = match decide(policy, people, &request, held, now) {
+            Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
+            Decision::NeedsApproval { grant, reasons } => {
+                let waits = |grant: &&Grant| {
+                    matches!(grant.life(), Life::Waiting { .. }) && grant.overdue(now).is_none()
+                };
+                if let Some(waiting) = unfinished.iter().filter(same).find(waits) {
+                    return Ok(Decided::Waiting(waiting.clone(), reasons));
+                }
+                let what = What::Asked {
+                    grant: grant.id().clone(),
+                    target: grant.target().clone(),
+                    seconds: match grant.life() {
+                        Life::Waiting { seconds, .. } => *seconds,
+                        Life::Open { .. } | Life::Ended { .. } => 0,
+                    },
+                    reason: grant.reason().map(str::to_owned),
+                };
+                let change = Change { before: None, after: grant.clone() };
+                self.store.commit(&[change], vec![self.event(caller, what)]).await?;
+                return Ok(Decided::Waiting(grant, reasons));
+            }
+            Decision::Granted { grant, reasons } => {
+                let extended = held.is_some_and(|held| held.id() == grant.id());
+                (grant, extended, reasons)
+            }
+        };
+        if let Err(refusal) = self.room(&loaded, &unfinished, &grant, now).await {
+            return Err(self.refuse(caller, ask, vec![refusal]).await);
+        }
+        let until = grant.until().unwrap_or(now);
+        let reason = ask.reason.clone().filter(|reason| !reason.trim().is_empty());
+        let what = if extended {
+            What::Extended { grant: grant.id().clone(), until, reason }
+        } else {
+            opened(&grant, until, &reasons)
+        };
+        let change = Change { before: held.filter(|_| extended).cloned(), after: grant.clone() };
+        self.store.commit(&[change], vec![self.event(caller, what)]).await?;
+        Ok(Decided::Granted { grant, extended, reasons })
+    }
+
+    /// Closes a grant: the person's own, or anybody's for an operator. What has ended already stays ended.
+    pub async fn close(&self, caller: &Caller, id: &GrantId) -> Result<Closed, Error> {
+        let cut_before = self.nudge.status().cut;
+        let grant = self
+            .retried(async || {
+                let loaded = self.policy.current();
+                let grant = self.visible(&loaded, caller, id).await?;
+                if let Err(refusal) =
+                    authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&grant))
+                {
+                    return Err(Error::Refused(vec![refusal]));
+                }
+                if grant.ended() {
+                    return Ok(grant);
+                }
+                let how = Ending::Closed { by: caller.person.clone() };
+                let after = grant.end(how.clone(), self.clock.now());
+                let event = self.event(caller, What::Ended { grant: id.clone(), how });
+                self.store
+                    .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
+                    .await?;
+                Ok(after)
+            })
+            .await?;
+        let standing = self.standing(&grant).await;
+        let cut = self.nudge.status().cut.saturating_sub(cut_before);
+        let still = self.still_admitted(&grant).await?;
+        Ok(Closed { closing: self.closing(&grant), grant, standing, cut, still })
+    }
+
+    /// Agrees to a grant that waits, or refuses it.
+    pub async fn answer(&self, caller: &Caller, id: &GrantId, agree: bool) -> Result<Opened, Error> {
+        let (grant, reasons) = self
+            .retried(async || {
+                let loaded = self.policy.current();
+                let now = self.clock.now();
+                let grant = self.visible(&loaded, caller, id).await?;
+                if let Err(refusal) =
+                    authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&grant))
+                {
+                    return Err(Error::Refused(vec![refusal]));
+                }
+                if !agree {
+                    let how = Ending::Rejected { by: caller.person.clone() };
+                    let after = grant.end(how.clone(), now);
+                    let event = self.event(caller, What::Ended { grant: id.clone(), how });
+                    self.store
+                        .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
+                        .await?;
+                    return Ok((after, Vec::new()));
+                }
+                let (after, reasons) =
+                    match approve(&loaded.policy, &loaded.people, &grant, &caller.person, now) {
+                        Decision::Granted { grant, reasons } => (grant, reasons),
+                        Decision::NeedsApproval { grant, reasons } => return Ok((grant, reasons)),
+                        Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
+                    };
+                let unfinished = self.store.unfinished().await?;
+                if let Err(refusal) = self.room(&loaded, &unfinished, &after, now).await {
+                    return Err(Error::Refused(vec![refusal]));
+                }
+                let what = opened(&after, after.until().unwrap_or(now), &reasons);
+                let change = Change { before: Some(grant), after: after.clone() };
+                self.store.commit(&[change], vec![self.event(caller, what)]).await?;
+                Ok((after, reasons))
+            })
+            .await?;
+        if grant.until().is_none() {
+            return Ok(Opened::Waiting { grant, reasons });
+        }
+        let standing = self.standing(&grant).await;
+        Ok(Opened::Granted { closing: self.closing(&grant), grant, extended: false, reasons, standing })
+    }
+
+    /// Ends what the time or the policy ends, and returns what is open then; called by the reconciler.
+    ///
+    /// `outlived` says of an open grant that it has lived its time by the clock that cannot be set back.
+    pub async fn end_what_is_over(
+        &self,
+        loaded: &Loaded,
+        now: Timestamp,
+        outlived: impl Fn(&Grant) -> bool,
+    ) -> Result<Vec<Grant>, Error> {
+        for _ in 0..TRIES {
+            let unfinished = self.store.unfinished().await?;
+            let mut changes = Vec::new();
+            let mut events = Vec::new();
+            for grant in unfinished.iter().filter(|grant| !grant.ended()) {
+                let forbidden = || {
+                    let why = still_allowed(&loaded.policy, &loaded.people, grant, now).err()?.to_string();
+                    Some(Ending::NoLongerAllowed { why })
+                };
+                let outlived = || (grant.until().is_some() && outlived(grant)).then_some(Ending::TimeUp);
+                let Some(how) = grant.overdue(now).or_else(outlived).or_else(forbidden) else { continue };
+                events.push(Event::new(
+                    now,
+                    Who::Doorward,
+                    What::Ended { grant: grant.id().clone(), how: how.clone() },
+                ));
+                changes.push(Change { before: Some(grant.clone()), after: grant.end(how, now) });
+            }
+            if changes.is_empty() {
+                return Ok(unfinished);
+            }
+            match self.store.commit(&changes, events).await {
+                Ok(_) | Err(store::Error::Conflict) => {}
+                // Rules must go although the store cannot say so now: the grants are ended in memory.
+                Err(error) => {
+                    tracing::error!(%error, "ended grants could not be written; their rules are taken away all the same");
+                    let ended = |grant: Grant| {
+                        let after = changes.iter().find(|change| change.after.id() == grant.id());
+                        after.map_or(grant, |change| change.after.clone())
+                    };
+                    return Ok(unfinished.into_iter().map(ended).collect());
+                }
+            }
+        }
+        Err(Error::Store(store::Error::Conflict))
+    }
+
+    /// Appends events that change no grant.
+    pub async fn record(&self, events: Vec<Event>) -> Result<(), Error> {
+        if !events.is_empty() {
+            self.store.commit(&[], events).await?;
+        }
+        Ok(())
+    }
+
+    /// An event by a caller, now.
+    pub fn event(&self, caller: &Caller, what: What) -> Event {
+        Event::new(self.clock.now(), Who::Person(caller.person.clone()), what).from(caller.from)
+    }
+
+    async fn visible(&self, loaded: &Loaded, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
+        let grant = self.store.grant(id).await?.ok_or_else(|| Error::NoSuchGrant(id.clone()))?;
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::See(&grant))
+            .map_err(|_| Error::NoSuchGrant(id.clone()))?;
+        Ok(grant)
+    }
+
+    async fn refuse(&self, caller: &Caller, ask: &Ask, reasons: Vec<Refusal>) -> Error {
+        let what = What::Refused {
+            asked: format!("open {} for {}", ask.target, ask.address),
+            why: reasons.iter().map(ToString::to_string).collect(),
+        };
+        // A refusal stands although it could not be recorded: nothing was opened.
+        match self.store.commit(&[], vec![self.event(caller, what)]).await {
+            Ok(_) => Error::Refused(reasons),
+            Err(error) => Error::Store(error),
+        }
+    }
+
+    /// Whether the place of enforcement can hold a grant's rules beside all others.
+    async fn room(
+        &self,
+        loaded: &Loaded,
+        unfinished: &[Grant],
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Some(firewall) = self.firewall_of(loaded, grant) else { return Ok(()) };
+        if !matches!(firewall.kind, Enforcement::SecurityGroup { .. }) {
+            return Ok(());
+        }
+        let mut status = self.nudge.status();
+        if status.at.is_none() {
+            status = self.nudge.settled(WAITS).await.1;
+        }
+        if status.at.is_none() {
+            return Err(Refusal::NoRoom {
+                why: format!("firewall `{}` has not been looked at yet", firewall.name),
+            });
+        }
+        let others = unfinished.iter().filter(|other| other.id() != grant.id()).chain([grant]);
+        let live = others.filter_map(|grant| grant.live(now));
+        let wanted = rulesets(&loaded.policy, live);
+        let Some(ruleset) = wanted.get(&firewall.name) else { return Ok(()) };
+        plan::room(&status.inventory, firewall, ruleset, self.store.installation())
+            .map_err(|why| Refusal::NoRoom { why: why.to_string() })
+    }
+
+    fn firewall_of<'a>(
+        &self,
+        loaded: &'a Loaded,
+        grant: &Grant,
+    ) -> Option<&'a doorward_core::policy::Firewall> {
+        let name = loaded.policy.targets.get(grant.target())?.firewall.as_ref()?;
+        loaded.policy.firewalls.get(name).filter(|_| grant.transport() == Transport::Direct)
+    }
+
+    fn firewall_name(&self, grant: &Grant) -> Option<FirewallName> {
+        self.firewall_of(&self.policy.current(), grant).map(|firewall| firewall.name.clone())
+    }
+
+    fn closing(&self, grant: &Grant) -> Closing {
+        let loaded = self.policy.current();
+        self.firewall_of(&loaded, grant).map_or(Closing::RefusesNewOnly, |firewall| firewall.kind.closing())
+    }
+
+    async fn standing(&self, grant: &Grant) -> Standing {
+        let (covered, status) = self.nudge.settled(WAITS).await;
+        match self.firewall_name(grant) {
+            Some(firewall) if covered => status.of(&firewall),
+            _ => Standing::Unknown,
+        }
+    }
+
+    /// What else admits the address of a grant that has ended.
+    async fn still_admitted(&self, grant: &Grant) -> Result<Option<String>, Error> {
+        let loaded = self.policy.current();
+        let now = self.clock.now();
+        let Some(firewall) = self.firewall_of(&loaded, grant) else { return Ok(None) };
+        let Some(target) = loaded.policy.targets.get(grant.target()) else { return Ok(None) };
+        let unfinished = self.store.unfinished().await?;
+        let wanted = rulesets(&loaded.policy, unfinished.iter().filter_map(|grant| grant.live(now)));
+        let admitted = |ruleset: &doorward_core::firewall::Ruleset| {
+            let address = grant.source().address();
+            target
+                .ports
+                .iter()
+                .find_map(|flow| ruleset.admits(address, *flow, now).map(|rule| rule.because().to_string()))
+        };
+        Ok(wanted.get(&firewall.name).and_then(admitted))
+    }
+
+    /// Decides again when somebody else changed the same grant in the same moment.
+    async fn retried<T>(&self, decide: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+        for _ in 1..TRIES {
+            match decide().await {
+                Err(Error::Store(store::Error::Conflict)) => {}
+                done => return done,
+            }
+        }
+        decide().await
+    }
+}
+
+enum Decided {
+    Granted { grant: Grant, extended: bool, reasons: Vec<Reason> },
+    Waiting(Grant, Vec<Reason>),
+}
+
+fn opened(grant: &Grant, until: Timestamp, reasons: &[Reason]) -> What {
+    let because: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    What::Opened {
+        grant: grant.id().clone(),
+        target: grant.target().clone(),
+        transport: grant.transport(),
+        source: grant.source(),
+        until,
+        reason: grant.reason().map(str::to_owned),
+        because: because.join("; "),
+    }
+}

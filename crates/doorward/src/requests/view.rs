@@ -1,0 +1,219 @@
+//! What people see: the targets they may open, and grants with what is known of them.
+
+use doorward_core::audit::{Line, Verifier};
+use doorward_core::grant::{Ending, Grant, GrantId, Life};
+use doorward_core::net::{Cidr, Flow};
+use doorward_core::policy::{Act, Closing, Group, Person, TargetName, Transport, authorise};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Caller, Error, Requests};
+use crate::reconciler::Standing;
+
+/// A target that a person may open.
+#[derive(Debug, Clone, Serialize)]
+pub struct Offer {
+    /// Its name.
+    pub target: TargetName,
+    /// What it is.
+    pub about: String,
+    /// Where it is, as the policy says.
+    pub address: String,
+    /// What a grant admits.
+    pub ports: Vec<Flow>,
+    /// The ways that the policy permits.
+    pub transports: Vec<Transport>,
+    /// Seconds that a grant usually lasts.
+    pub usually: i64,
+    /// The most seconds that a grant may last.
+    pub at_most: i64,
+    /// Seconds above which somebody has to agree; none: nobody ever has to.
+    pub approval_above: Option<i64>,
+    /// Whose members may agree.
+    pub approval_from: Vec<Group>,
+    /// Whether a reason must be given.
+    pub reason_required: bool,
+    /// What the end of a grant does to open connections.
+    pub closing: Option<Closing>,
+    /// Whether its firewall is as it should be.
+    pub standing: Standing,
+    /// What is known of the static list: whether the person's address is let in anyway.
+    pub always_from: Vec<Cidr>,
+}
+
+/// A grant as it is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct GrantView {
+    /// Its name.
+    pub id: GrantId,
+    /// Whose.
+    pub person: Person,
+    /// To what.
+    pub target: TargetName,
+    /// By which way.
+    pub transport: Transport,
+    /// The addresses it admits.
+    pub source: Cidr,
+    /// Why, in the person's words.
+    pub reason: Option<String>,
+    /// `waiting`, `open` or `ended`.
+    pub state: &'static str,
+    /// Since when it is or was open, or waits.
+    pub since: Option<Timestamp>,
+    /// Its end, to come or past.
+    pub until: Option<Timestamp>,
+    /// Who agreed.
+    pub approved_by: Option<Person>,
+    /// How it ended, in words.
+    pub ended: Option<String>,
+    /// Whether the firewall is as it should be; none for what is not open.
+    pub standing: Option<Standing>,
+    /// What its end does to open connections.
+    pub closing: Closing,
+}
+
+impl Requests {
+    /// The targets that a person may open.
+    pub fn offers(&self, person: &Person) -> Vec<Offer> {
+        let loaded = self.loaded();
+        let policy = &loaded.policy;
+        let status = self.nudge().status();
+        let mine = policy
+            .targets
+            .values()
+            .filter(|target| authorise(policy, &loaded.people, person, Act::Open(&target.name)).is_ok());
+        mine.map(|target| {
+            let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
+            Offer {
+                target: target.name.clone(),
+                about: target.about.clone(),
+                address: target.address.to_string(),
+                ports: target.ports.iter().copied().collect(),
+                transports: target.transports.iter().copied().collect(),
+                usually: target.lasts.usually.as_secs(),
+                at_most: target.lasts.at_most.as_secs(),
+                approval_above: target.approval.as_ref().map(|approval| approval.above.as_secs()),
+                approval_from: target
+                    .approval
+                    .iter()
+                    .flat_map(|approval| approval.from.iter().cloned())
+                    .collect(),
+                reason_required: target.reason_required,
+                closing: firewall.map(|firewall| firewall.kind.closing()),
+                standing: firewall.map_or(Standing::Unknown, |firewall| status.of(&firewall.name)),
+                always_from: firewall.map(|firewall| firewall.statics.clone()).unwrap_or_default(),
+            }
+        })
+        .collect()
+    }
+
+    /// A person's grants that are open or wait, the next to end first.
+    pub async fn current(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
+        let now = self.clock().now();
+        let grants = self.store().unfinished().await?;
+        let mine = grants.iter().filter(|grant| grant.person() == person && going_on(grant, now));
+        Ok(self.views(mine))
+    }
+
+    /// Everybody's grants that are open or wait, for an operator.
+    pub async fn all(&self, caller: &Caller) -> Result<Vec<GrantView>, Error> {
+        self.operator(caller)?;
+        let now = self.clock().now();
+        let grants = self.store().unfinished().await?;
+        Ok(self.views(grants.iter().filter(|grant| going_on(grant, now))))
+    }
+
+    /// Grants that wait for this person's answer.
+    pub async fn to_answer(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
+        let loaded = self.loaded();
+        let now = self.clock().now();
+        let grants = self.store().unfinished().await?;
+        let mine = grants.iter().filter(|grant| {
+            going_on(grant, now)
+                && authorise(&loaded.policy, &loaded.people, person, Act::Answer(grant)).is_ok()
+        });
+        Ok(self.views(mine))
+    }
+
+    /// A person's ended grants, the latest first.
+    pub async fn history(&self, person: &Person, limit: u32) -> Result<Vec<GrantView>, Error> {
+        let grants = self.store().history(Some(person), limit).await?;
+        Ok(grants.iter().map(|grant| self.view(grant)).collect())
+    }
+
+    /// One grant, if the caller may see it.
+    pub async fn one(&self, caller: &Caller, id: &GrantId) -> Result<GrantView, Error> {
+        let grant = self.visible(&self.loaded(), caller, id).await?;
+        Ok(self.view(&grant))
+    }
+
+    /// Lines of the record before `before` (none: from the end), the latest first, for an operator.
+    pub async fn record_before(
+        &self,
+        caller: &Caller,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<Line>, Error> {
+        self.operator(caller)?;
+        let lines = self.store().latest_lines(before, limit).await?;
+        // Each line by itself: the chain is `audit verify`'s business, and one bad line must not hide the others.
+        Ok(lines.iter().filter_map(|line| read_line(line)).collect())
+    }
+
+    /// Whether a person operates Doorward.
+    pub fn operates(&self, person: &Person) -> bool {
+        let loaded = self.loaded();
+        authorise(&loaded.policy, &loaded.people, person, Act::Operate).is_ok()
+    }
+
+    fn operator(&self, caller: &Caller) -> Result<(), Error> {
+        let loaded = self.loaded();
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::Operate)
+            .map(drop)
+            .map_err(|refusal| Error::Refused(vec![refusal]))
+    }
+
+    fn views<'a>(&self, grants: impl Iterator<Item = &'a Grant>) -> Vec<GrantView> {
+        let mut views: Vec<GrantView> = grants.map(|grant| self.view(grant)).collect();
+        views.sort_by(|one, other| (one.until, &one.id).cmp(&(other.until, &other.id)));
+        views
+    }
+
+    /// A grant as it is shown.
+    pub fn view(&self, grant: &Grant) -> GrantView {
+        let (state, since, until, approved_by, ended) = match grant.life() {
+            Life::Waiting { asked, .. } => ("waiting", Some(*asked), grant.next_change(), None, None),
+            Life::Open { since, until, approved_by } => {
+                ("open", Some(*since), Some(*until), approved_by.clone(), None)
+            }
+            Life::Ended { since, at, how } => ("ended", *since, Some(*at), None, Some(how)),
+        };
+        let standing = (state == "open").then(|| {
+            let firewall = self.firewall_name(grant);
+            firewall.map_or(Standing::Unknown, |firewall| self.nudge().status().of(&firewall))
+        });
+        GrantView {
+            id: grant.id().clone(),
+            person: grant.person().clone(),
+            target: grant.target().clone(),
+            transport: grant.transport(),
+            source: grant.source(),
+            reason: grant.reason().map(str::to_owned),
+            state,
+            since,
+            until,
+            approved_by,
+            ended: ended.map(Ending::to_string),
+            standing,
+            closing: self.closing(grant),
+        }
+    }
+}
+
+fn going_on(grant: &Grant, now: Timestamp) -> bool {
+    !grant.ended() && grant.overdue(now).is_none()
+}
+
+fn read_line(text: &str) -> Option<Line> {
+    serde_json::from_str(text).ok().or_else(|| Verifier::default().line(text).ok())
+}

@@ -1,0 +1,84 @@
+//! The record as it is kept: each line's exact text, and the head that says where it ends.
+
+use doorward_core::audit::{Broken, Head, Verifier};
+use sqlx::{Any, Row, Transaction};
+
+use super::{Error, Store};
+
+/// How a check of the record ended.
+pub type Verified = Result<Head, Broken>;
+
+impl Store {
+    /// Where the record ends.
+    pub async fn head(&self) -> Result<Head, Error> {
+        let row = sqlx::query("SELECT seq, hash FROM head WHERE id = 1").fetch_one(&self.pool).await?;
+        read_head(&row)
+    }
+
+    /// Lines behind `after`, in order, at most `limit`.
+    pub async fn lines(&self, after: u64, limit: u32) -> Result<Vec<String>, Error> {
+        let rows = sqlx::query("SELECT line FROM record WHERE seq > $1 ORDER BY seq LIMIT $2")
+            .bind(i64::try_from(after).unwrap_or(i64::MAX))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Lines before `before` (none: from the end), the latest first, at most `limit`.
+    pub async fn latest_lines(&self, before: Option<u64>, limit: u32) -> Result<Vec<String>, Error> {
+        let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+        let rows = sqlx::query("SELECT line FROM record WHERE seq < $1 ORDER BY seq DESC LIMIT $2")
+            .bind(before)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Reads the whole record and checks its chain up to the head, a thousand lines at a time.
+    pub async fn verify(&self) -> Result<Verified, Error> {
+        // The head is read first: lines that are appended meanwhile lie behind it.
+        let head = self.head().await?;
+        let mut verifier = Verifier::default();
+        let mut read: u64 = 0;
+        while verifier.head().seq < head.seq {
+            let lines = self.lines(read, 1000).await?;
+            if lines.is_empty() {
+                break;
+            }
+            for line in lines {
+                if verifier.head().seq == head.seq {
+                    break;
+                }
+                match verifier.line(&line) {
+                    Ok(line) => read = line.seq,
+                    Err(broken) => return Ok(Err(broken)),
+                }
+            }
+        }
+        Ok(verifier.ends_at(head).map(|()| head))
+    }
+}
+
+pub(super) async fn lock_head(transaction: &mut Transaction<'_, Any>) -> Result<Head, Error> {
+    sqlx::query("UPDATE head SET seq = seq WHERE id = 1").execute(&mut **transaction).await?;
+    let row = sqlx::query("SELECT seq, hash FROM head WHERE id = 1").fetch_one(&mut **transaction).await?;
+    read_head(&row)
+}
+
+pub(super) async fn write_head(transaction: &mut Transaction<'_, Any>, head: Head) -> Result<(), Error> {
+    sqlx::query("UPDATE head SET seq = $1, hash = $2 WHERE id = 1")
+        .bind(i64::try_from(head.seq).unwrap_or(i64::MAX))
+        .bind(head.hash.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+fn read_head(row: &sqlx::any::AnyRow) -> Result<Head, Error> {
+    let seq: i64 = row.try_get(0)?;
+    let hash: String = row.try_get(1)?;
+    let seq = u64::try_from(seq).map_err(|error| Error::damaged("head", error))?;
+    Ok(Head { seq, hash: hash.parse().map_err(|error| Error::damaged("head", error))? })
+}
