@@ -185,3 +185,70 @@ fn one_by_one(step: &Step) -> Vec<Step> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use doorward_core::firewall::{Because, InstallationId, Mark};
+    use doorward_core::inventory::Seen;
+
+    use super::*;
+
+    fn example() -> Simulated {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/account");
+        Simulated::from_folder(&folder).expect("the example's account")
+    }
+
+    fn group() -> SecurityGroupId {
+        "sg-0a1b2c3d4e5f60718".parse().expect("a group")
+    }
+
+    fn authorize(last: std::ops::RangeInclusive<u8>) -> Step {
+        let rules = last.map(|last| {
+            let peer = format!("203.0.113.{last}").parse().expect("an address");
+            let because = Because::Static { firewall: "orders-clients".parse().expect("a firewall") };
+            let mark = Mark::new(InstallationId::from_random([1; 4]), because, None);
+            (RuleIdentity::admitting("tcp/5432".parse().expect("a flow"), peer), mark)
+        });
+        Step::Authorize { group: group(), rules: rules.collect() }
+    }
+
+    #[test]
+    fn the_example_has_one_group_and_one_foreign_rule() {
+        let place = Place { profile: Some("prod".into()), region: Some("eu-west-1".into()) };
+        let seen = example().observe(&place, &[group(), "sg-0bad".parse().expect("a group")]);
+        let Seen::There(found) = seen.group(&group()) else { panic!("no group") };
+        assert_eq!(found.place, place);
+        assert_eq!(found.rules.len(), 2);
+        assert!(matches!(seen.group(&"sg-0bad".parse().expect("a group")), Seen::Gone));
+        // Both recorded answers tell the same.
+        assert!(found.rules.values().all(|rule| rule.id.is_some()));
+    }
+
+    #[test]
+    fn it_refuses_and_forgives_as_aws_does() {
+        let account = example();
+        let place = Place::default();
+        let performed = account.perform(&place, &authorize(1..=2)).expect("rules");
+        assert_eq!((performed.done.len(), performed.already.len()), (2, 0));
+        let performed = account.perform(&place, &authorize(2..=3)).expect("rules");
+        assert_eq!((performed.done.len(), performed.already.len()), (1, 1));
+        let full = account.perform(&place, &authorize(4..=60)).expect_err("no room for 57 beside 4");
+        assert_eq!(full, Error::Full { group: group() });
+        assert_eq!(account.inventory().groups[&group()].rules.len(), 5);
+        account.set_quota(100);
+        account.perform(&place, &authorize(4..=60)).expect("room now");
+        assert_eq!(account.observe(&place, &[group()]).quota(&place), 100);
+        let gone = Step::Authorize { group: "sg-0bad".parse().expect("a group"), rules: vec![] };
+        assert!(matches!(account.perform(&place, &gone), Err(Error::NoGroup { .. })));
+        let one = RuleIdentity::admitting(
+            "tcp/5432".parse().expect("a flow"),
+            "203.0.113.1".parse().expect("an address"),
+        );
+        let closed = account.close_blind(&place, &group(), std::slice::from_ref(&one)).expect("closed");
+        assert_eq!(closed.done, std::slice::from_ref(&one));
+        assert_eq!(
+            account.close_blind(&place, &group(), std::slice::from_ref(&one)).expect("closed").already,
+            [one]
+        );
+    }
+}

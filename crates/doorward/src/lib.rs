@@ -1,6 +1,7 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
 pub mod clock;
+pub mod cloud;
 pub mod command;
 pub mod firewall;
 pub mod people;

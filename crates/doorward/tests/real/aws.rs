@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use doorward::cloud::Cloud;
 use doorward_aws::{Account, Error, Performed};
 use doorward_core::firewall::{Because, InstallationId, Mark, Rule, Ruleset};
 use doorward_core::inventory::{
@@ -37,6 +38,7 @@ pub fn trials() -> Vec<Trial> {
         moto("aws: 500 groups are six calls", few_calls),
         moto("aws: every page is read", every_page),
         moto("aws: quotas and prefix lists are known", quotas),
+        moto("aws: a policy's places are seen as one", places),
         moto("aws: who has no Region, profile or network is told which", misconfigured),
     ]
 }
@@ -584,5 +586,38 @@ fn misconfigured() -> Result<(), Failed> {
         let identity = corner.account.identity().await.expect("an identity");
         assert_eq!(identity.account, "123456789012");
         assert_eq!(corner.account.region(), REGION);
+    })
+}
+
+fn places() -> Result<(), Failed> {
+    run(async {
+        let corner = Corner::new("ireland").await;
+        let (here, place) = (corner.group("ireland"), corner.account.place().clone());
+        let there = corner.moto.group("us-east-1", &corner.moto.vpc("us-east-1"), "virginia");
+        let there: SecurityGroupId = there.parse().expect("a group");
+        let far = moto::profile("virginia", "us-east-1", &corner.faulty.url());
+        let nowhere = Place { profile: Some("nowhere".into()), region: None };
+        let lost: SecurityGroupId = "sg-0a1b2c3d4e5f60718".parse().expect("a group");
+
+        let cloud = Cloud::live();
+        let groups = BTreeMap::from([
+            (place.clone(), BTreeSet::from([here.clone()])),
+            (far.clone(), BTreeSet::from([there.clone()])),
+            (nowhere, BTreeSet::from([lost.clone()])),
+        ]);
+        let seen = cloud.observe(&groups).await;
+        assert!(matches!(seen.group(&here), Seen::There(group) if group.place == place));
+        assert!(matches!(seen.group(&there), Seen::There(group) if group.place == far));
+        let Seen::Unseen(gap) = seen.group(&lost) else { panic!("{seen:?}") };
+        assert_eq!(gap.why, "no Region is configured for profile `nowhere`");
+
+        // A step goes to its own place.
+        let step = authorize(&there, &[rule("tcp/1", "203.0.113.1")]);
+        assert!(matches!(cloud.perform(&place, &step).await, Err(Error::NoGroup { .. })));
+        cloud.perform(&far, &step).await.expect("a performed step");
+        let seen = cloud.observe(&groups).await;
+        assert_eq!(rules(&seen, &there).len(), 1);
+        assert_eq!(cloud.calls()["DescribeSecurityGroups"], 4);
+        assert_eq!(cloud.calls()["GetServiceQuota"], 2);
     })
 }
