@@ -16,7 +16,7 @@ use doorward_core::policy::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-pub use view::{GrantView, Offer};
+pub use view::{GrantView, Offer, State};
 
 use crate::clock::{Clock, random};
 use crate::policy_file::{Loaded, PolicyFile};
