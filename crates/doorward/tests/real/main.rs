@@ -15,7 +15,9 @@ mod need;
 mod netns;
 mod nftables;
 mod policies;
+mod postgres;
 mod probe;
+mod relay;
 
 use std::process::ExitCode;
 
@@ -28,5 +30,6 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(nftables::trials());
+    trials.extend(relay::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
