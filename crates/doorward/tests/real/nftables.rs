@@ -16,7 +16,7 @@ use crate::policies::{grant, installation, policy, ruleset};
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft];
-    let named: [(&str, fn()); 13] = [
+    let named: [(&str, fn()); 14] = [
         ("refused, admitted, refused again", refused_admitted_refused),
         ("the kernel closes by itself", the_kernel_closes),
         ("a live connection is cut", a_live_connection_is_cut),
@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         ("other tables are left alone", other_tables),
         ("a table of somebody else is never taken", foreign_table),
         ("two hundred replacements open and close nothing", no_window),
+        ("ten thousand grants are one transaction", many),
         ("drift is found and put right", drift),
         ("a pass that changes nothing writes nothing", quiet),
         ("on a router, each destination is its own", router),
@@ -297,6 +298,24 @@ fn no_window() {
     };
     let (admitted, refused) = (count(admitted.ends(), "open"), count(refused.ends(), "refused"));
     assert!(admitted > 1000 && refused > 1000, "{admitted} {refused}");
+}
+
+fn many() {
+    let world = World::new();
+    let _server = world.serves();
+    let address = |n: u32| std::net::Ipv4Addr::from_bits(0xCB00_0000 + n * 7).to_string();
+    let mut grants: Vec<Grant> = (0..10_000).map(|n| world.grant(&address(n))).collect();
+    grants.push(world.grant(NEAR));
+    let all: Vec<&Grant> = grants.iter().collect();
+    let wrote = Instant::now();
+    assert!(world.replace(&all).wrote);
+    let wrote = wrote.elapsed();
+    assert_eq!(world.near.tries(DOOR), "open");
+    let looked = Instant::now();
+    assert_eq!(world.replace(&all), Replaced::default());
+    println!("10,001 grants: written in {wrote:?}, found as they should be in {:?}", looked.elapsed());
+    world.replace(&[]);
+    assert_eq!(world.near.tries(DOOR), "refused");
 }
 
 fn drift() {

@@ -14,14 +14,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-use crate::need::{Need, trial};
+use crate::need::{Need, find, trial};
 use crate::policies::{grant, policy, ruleset};
 use crate::postgres::{Postgres, psql, said};
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let database = ("psql is refused, served and cut in its sleep", database as fn());
-    let sockets: [(&str, fn()); 11] = [
+    let sockets: [(&str, fn()); 12] = [
+        ("without descriptors it waits and does not spin", starved),
         ("who is refused is reset and the upstream never hears of it", refused),
         ("a thousand connections are carried and cut", thousand),
         ("a hundred megabytes arrive whole, both ways", integrity),
@@ -348,6 +349,55 @@ fn limits() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert!(talks(&mut admitted([127, 0, 0, 1]).await).await);
+    });
+}
+
+/// A relay in a program of its own, to `port`; says where it listens.
+pub fn alone(port: u16) {
+    runtime().block_on(async {
+        let relay = relay_to(port);
+        relay.replace(ruleset(&doors(&["127.0.0.0/8"]), &[]));
+        println!("{}", relay.address());
+        std::future::pending::<()>().await;
+    });
+}
+
+fn starved() {
+    runtime().block_on(async {
+        let (port, accepted) = echo().await;
+        let this = std::env::current_exe().expect("this program");
+        let mut child = tokio::process::Command::new(find("prlimit").expect("prlimit"))
+            .args(["--nofile=24:24", "--"])
+            .arg(this)
+            .env(crate::probe::VERB, format!("relay {port}"))
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it starts");
+        let mut said = String::new();
+        let mut stdout = tokio::io::BufReader::new(child.stdout.take().expect("a pipe"));
+        tokio::io::AsyncBufReadExt::read_line(&mut stdout, &mut said).await.expect("it says where");
+        let address: SocketAddr = said.trim().parse().expect("an address");
+
+        let mut streams = Vec::new();
+        for _ in 0..40 {
+            streams.push(connect(address).await);
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(accepted.load(Ordering::Relaxed) < 12, "no two descriptors for each of forty");
+        let spent = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id().expect("it runs")));
+            let stat = stat.expect("it runs");
+            let fields: Vec<u64> = stat.split(' ').map(|field| field.parse().unwrap_or(0)).collect();
+            // User and system time in hundredths of a second (proc(5), fields 14 and 15).
+            fields[13] + fields[14]
+        };
+        let before = spent();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(spent() - before <= 10, "it spins: {} ms of a second", (spent() - before) * 10);
+        drop(streams);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(talks(&mut connect(address).await).await, "and goes on afterwards");
     });
 }
 
