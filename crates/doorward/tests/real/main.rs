@@ -18,7 +18,9 @@ mod need;
 mod netns;
 mod nftables;
 mod policies;
+mod postgres;
 mod probe;
+mod relay;
 
 use std::process::ExitCode;
 
@@ -35,5 +37,6 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
     trials.extend(nftables::trials());
+    trials.extend(relay::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
