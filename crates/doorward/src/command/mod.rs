@@ -22,6 +22,7 @@ pub struct Cli {
         global = true,
         value_name = "FILE",
         env = "DOORWARD_POLICY",
+        hide_env_values = true,
         default_value = "doorward.toml"
     )]
     pub policy: PathBuf,
@@ -42,14 +43,12 @@ Exit codes:
   74  a file cannot be read or written
   77  permission is denied";
 
-/// The verbs.
+/// The verbs. What each does is said where it is defined, and shown from there.
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "a second text here would be shown instead of the verb's own")]
 pub enum Command {
-    /// Say every mistake in the policy and in the people files
     Check(check::Check),
-    /// Add and remove people, and set their passwords
     User(user::User),
-    /// Put people into groups, and take them out
     Group(group::GroupCommand),
 }
 

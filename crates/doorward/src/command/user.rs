@@ -198,7 +198,8 @@ fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
 /// The password file, refused when it has mistakes.
 pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords, Failure> {
     let path = &files.passwords;
-    let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+    let bytes = crate::policy_file::read(path)
+        .map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
     let read = passwords::read(&bytes, &path.display().to_string());
     if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
         return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());
@@ -209,7 +210,8 @@ pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords
 /// The group file, refused when it has mistakes.
 pub(super) fn read_groups(files: &PeoplePaths) -> Result<groups::Groups, Failure> {
     let path = &files.groups;
-    let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+    let bytes = crate::policy_file::read(path)
+        .map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
     let read = groups::read(&bytes, &path.display().to_string());
     if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
         return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());
