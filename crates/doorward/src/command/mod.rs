@@ -3,6 +3,7 @@
 mod check;
 mod failure;
 mod group;
+mod terminal;
 mod user;
 
 use std::path::PathBuf;
@@ -41,7 +42,8 @@ Exit codes:
   70  Doorward itself is wrong; please report it
   73  a file cannot be made
   74  a file cannot be read or written
-  77  permission is denied";
+  77  permission is denied
+ 130  interrupted";
 
 /// The verbs. What each does is said where it is defined, and shown from there.
 #[derive(Debug, Subcommand)]
