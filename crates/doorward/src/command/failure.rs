@@ -32,6 +32,8 @@ pub enum Code {
     Io = 74,
     /// Permission is denied.
     NoPermission = 77,
+    /// Ctrl-C, as shells say it.
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {

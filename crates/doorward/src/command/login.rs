@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Code, Failure};
+use super::{Code, Failure, terminal};
 use crate::client::{Client, Login as Kept};
 use crate::clock::Clock;
 
@@ -34,7 +34,10 @@ impl Login {
                 Failure::of(Code::Usage, &error).hint("say who you are with `--as PERSON`")
             })?,
         };
-        let password = super::password(&format!("Password of {name}: "), self.stdin)?;
+        let password = match self.stdin {
+            true => terminal::first_line()?,
+            false => terminal::password(&format!("Password of {name}: "))?,
+        };
         let kept = Client::login(&self.url, &name, &password).map_err(super::server_failure)?;
         kept.keep().map_err(Failure::with(Code::CannotCreate))?;
         super::print(&format!(

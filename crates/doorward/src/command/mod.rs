@@ -5,16 +5,19 @@ mod audit;
 mod check;
 mod close;
 mod completions;
+mod demo;
 mod failure;
 mod group;
 mod list;
 mod login;
 mod open;
+mod serve;
 mod sweep;
+mod terminal;
 mod user;
 mod ways;
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -46,7 +49,8 @@ use crate::requests::Error;
   70  a fault of Doorward itself
   73  something could not be made
   74  reading or writing failed
-  77  you are not allowed: signed out, or without the rights that the machine asks for"
+  77  you are not allowed: signed out, or without the rights that the machine asks for
+  130 interrupted"
 )]
 pub struct Cli {
     /// The policy file
@@ -63,7 +67,10 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "a second text here would be shown instead of the verb's own")]
 enum Verb {
+    Demo(demo::Demo),
+    Serve(serve::Serve),
     Check(check::Check),
     User(user::User),
     Group(group::GroupCommand),
@@ -88,6 +95,8 @@ impl Cli {
         let done = |()| ExitCode::SUCCESS;
         let policy = self.policy.as_path();
         match self.verb {
+            Verb::Demo(verb) => verb.run().map(done),
+            Verb::Serve(verb) => verb.run(policy).map(done),
             Verb::Check(verb) => verb.run(policy),
             Verb::User(verb) => verb.run(policy),
             Verb::Group(verb) => verb.run(policy),
@@ -188,20 +197,6 @@ fn transport(text: &str) -> Result<Transport, String> {
         "direct" => Ok(Transport::Direct),
         _ => Err(format!("`{text}` is not a way that this version opens; `direct` is")),
     }
-}
-
-/// A password from the terminal without showing it, or the first line of standard input.
-fn password(prompt: &str, stdin: bool) -> Result<String, Failure> {
-    if stdin {
-        let mut text = String::new();
-        std::io::stdin().lock().take(4096).read_to_string(&mut text).map_err(Failure::with(Code::Io))?;
-        return Ok(text.lines().next().unwrap_or_default().to_owned());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Code::Usage, "there is no terminal to ask for the password on")
-            .hint("give it on standard input with `--stdin`"));
-    }
-    rpassword::prompt_password(prompt).map_err(Failure::with(Code::Io))
 }
 
 fn request_failure(error: Error) -> Failure {

@@ -217,19 +217,10 @@ fn edit(
 ) -> Result<bool, FileError> {
     let unreadable = |source| FileError::Unreadable { path: path.into(), source };
     let unwritable = |source| FileError::Unwritable { path: path.into(), source };
-    let (real, missing) = match fs::canonicalize(path) {
-        Ok(real) => (real, false),
-        // A link to nowhere is there, and it is not ours to say where it should lead.
-        Err(error) if make && error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-            (path.to_owned(), true)
-        }
-        Err(error) => return Err(unreadable(error)),
-    };
-    let folder = match real.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let (folder, ..) = resolve(path, make).map_err(unreadable)?;
     let _lock = lock(&folder).map_err(unwritable)?;
+    // Only now: whoever had the lock before may have made the file.
+    let (folder, real, missing) = resolve(path, make).map_err(unreadable)?;
     let before = if missing { None } else { Some(fs::metadata(&real).map_err(unreadable)?) };
     if before.as_ref().is_some_and(|before| !before.is_file()) {
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
@@ -247,6 +238,23 @@ fn edit(
         Replace::Io(source) => unwritable(source),
     })?;
     Ok(missing)
+}
+
+/// The folder of a file, the file itself, and whether it is missing and may be made.
+fn resolve(path: &Path, make: bool) -> io::Result<(PathBuf, PathBuf, bool)> {
+    let (real, missing) = match fs::canonicalize(path) {
+        Ok(real) => (real, false),
+        // A link to nowhere is there, and it is not ours to say where it should lead.
+        Err(error) if make && error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            (path.to_owned(), true)
+        }
+        Err(error) => return Err(error),
+    };
+    let folder = match real.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    Ok((folder, real, missing))
 }
 
 /// Held until it is dropped, or the process ends.

@@ -181,7 +181,7 @@ fn a_thing_twice() {
     check_below(
         &format!("{target}{target}"),
         &[
-            "p:9:9: `[target.orders]` is here a second time; the first is on line 4\n  hint: rename one of them, or make them one `target`",
+            "p:9:9: `[target.orders]` is here a second time; the first is on line 4\n  hint: rename one of them, or make them one target",
         ],
     );
     check_below(
