@@ -1,7 +1,9 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
 pub mod clock;
+pub mod command;
 pub mod firewall;
+pub mod people;
 pub mod policy_file;
 pub mod reconciler;
 pub mod requests;
