@@ -8,3 +8,4 @@ pub mod policy_file;
 pub mod reconciler;
 pub mod requests;
 pub mod store;
+pub mod web;
