@@ -11,3 +11,4 @@ pub mod reconciler;
 pub mod requests;
 pub mod running;
 pub mod store;
+pub mod web;

@@ -51,7 +51,7 @@ pub async fn serve(
         Ok(()) => {
             ready(listener.url());
             let web = Web::new(requests).map_err(Failure::with(Code::Internal))?;
-            listener.serve(web::router(web), super::interrupted()).await.map_err(Failure::with(Code::Io))
+            listener.serve(web, super::interrupted()).await.map_err(Failure::with(Code::Io))
         }
         Err(error) => Err(super::request_failure(error)),
     };

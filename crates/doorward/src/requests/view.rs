@@ -86,6 +86,10 @@ pub struct GrantView {
     pub since: Option<Timestamp>,
     /// Its end, to come or past.
     pub until: Option<Timestamp>,
+    /// Seconds that it would last, while it waits.
+    pub asked_for: Option<i64>,
+    /// Whose members may agree, while it waits.
+    pub waits_for: Vec<Group>,
     /// Who agreed.
     pub approved_by: Option<Person>,
     /// How it ended, in words.
@@ -212,6 +216,10 @@ impl Requests {
             }
             Life::Ended { since, at, how } => (State::Ended, *since, Some(*at), None, Some(how)),
         };
+        let (asked_for, waits_for) = match grant.life() {
+            Life::Waiting { seconds, from, .. } => (Some(*seconds), from.clone()),
+            Life::Open { .. } | Life::Ended { .. } => (None, Vec::new()),
+        };
         let standing = (state == State::Open).then(|| {
             let firewall = self.firewall_name(grant);
             firewall.map_or(Standing::Unknown, |firewall| self.nudge().status().of(&firewall))
@@ -226,6 +234,8 @@ impl Requests {
             state,
             since,
             until,
+            asked_for,
+            waits_for,
             approved_by,
             ended: ended.map(Ending::to_string),
             standing,
