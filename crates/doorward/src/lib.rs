@@ -2,7 +2,9 @@
 
 pub mod clock;
 pub mod cloud;
+pub mod command;
 pub mod firewall;
+pub mod people;
 pub mod policy_file;
 pub mod reconciler;
 pub mod requests;

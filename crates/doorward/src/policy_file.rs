@@ -1,29 +1,351 @@
-//! The policy on disk.
+//! The policy file and the two people files: read together, and read again when one of them changes.
+//!
+//! While what is there is broken, the last that was good holds. A group that lost its last member is not broken:
+//! refusing that would keep in whoever was just taken out.
 
-use std::sync::Arc;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use doorward_core::policy::{People, Policy};
+use doorward_core::policy::people::{self, People};
+use doorward_core::policy::{self, FilesAt, Mistake, Policy, Spot, utf8};
+use sha2::{Digest as _, Sha256};
 
-/// A policy that was read whole, with its people.
-#[derive(Debug)]
+/// A policy, the people, and what was told of them.
+#[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The policy.
+    /// The policy; its paths are resolved beside the policy file.
     pub policy: Arc<Policy>,
-    /// The people.
+    /// Who there is.
     pub people: Arc<People>,
-    /// SHA-256 of the three files.
+    /// SHA-256 of the three files, in hexadecimal digits.
     pub digest: String,
+    /// What is no reason to refuse them. A group that nobody is in is among these, and an error to `doorward check`.
+    pub warnings: Vec<Mistake>,
 }
 
-/// The three files.
+/// Why there is no policy.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The policy file cannot be read.
+    #[error("cannot read the policy `{}`", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It, or a people file, has mistakes.
+    #[error("the policy `{}` has mistakes", path.display())]
+    Mistakes {
+        /// The policy file.
+        path: PathBuf,
+        /// Every mistake of all three files, warnings too.
+        mistakes: Vec<Mistake>,
+    },
+}
+
+/// Everything there is to say of a policy file and of the people files that it names.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// The policy and the people, unless a mistake makes them useless.
+    pub loaded: Option<Loaded>,
+    /// Every mistake of all three files, by file and line.
+    pub mistakes: Vec<Mistake>,
+    /// The people files, where the policy names them.
+    pub files: Option<PeoplePaths>,
+}
+
+/// Where the people files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeoplePaths {
+    /// The password file.
+    pub passwords: PathBuf,
+    /// The group file.
+    pub groups: PathBuf,
+}
+
+/// Reads a policy file and the people files beside it.
+pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    let Examined { loaded, mistakes, .. } = examine(path)?;
+    loaded.ok_or(LoadError::Mistakes { path: path.into(), mistakes })
+}
+
+/// Where a policy's people files are, also when something else in it is wrong.
+pub fn people_paths(path: &Path) -> Result<PeoplePaths, LoadError> {
+    let bytes = read(path).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+    let name = path.display().to_string();
+    let mistakes = match utf8(&bytes, &name) {
+        Ok(text) => {
+            let reading = policy::read(text, &name);
+            if let Some(files) = reading.people {
+                return Ok(paths(path, &files));
+            }
+            reading.mistakes
+        }
+        Err(mistake) => vec![mistake],
+    };
+    Err(LoadError::Mistakes { path: path.into(), mistakes })
+}
+
+fn paths(policy: &Path, files: &FilesAt) -> PeoplePaths {
+    PeoplePaths { passwords: beside(policy, &files.passwords), groups: beside(policy, &files.groups) }
+}
+
+/// Reads everything and says everything. An error only where the policy file itself cannot be read.
+pub fn examine(path: &Path) -> Result<Examined, LoadError> {
+    let bytes = read(path).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+    Ok(examine_bytes(path, &bytes))
+}
+
+fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
+    let name = path.display().to_string();
+    let text = match utf8(bytes, &name) {
+        Ok(text) => text,
+        Err(mistake) => return Examined { loaded: None, mistakes: vec![mistake], files: None },
+    };
+    let reading = policy::read(text, &name);
+    let Some(files) = &reading.people else {
+        return Examined { loaded: None, mistakes: reading.mistakes, files: None };
+    };
+    let mut mistakes = reading.mistakes.clone();
+    let paths = paths(path, files);
+    let mut people_file = |path: &Path, at: Spot| match read(path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            let hint = (error.kind() == io::ErrorKind::NotFound).then(|| missing_hint(at, files));
+            let what = format!("cannot read `{}`: {error}", path.display());
+            mistakes.push(Mistake::error(&name, at, what, hint));
+            None
+        }
+    };
+    let passwords = people_file(&paths.passwords, files.passwords_at);
+    let groups = people_file(&paths.groups, files.groups_at);
+    let display = |path: &Path| path.display().to_string();
+    // Where one of the two cannot be read, what is wrong in the other is said all the same.
+    let (people, mut told) = people::read(
+        passwords.as_deref().unwrap_or_default(),
+        &display(&paths.passwords),
+        groups.as_deref().unwrap_or_default(),
+        &display(&paths.groups),
+    );
+    if passwords.is_none() {
+        told.retain(Mistake::is_error);
+    }
+    let both = passwords.zip(groups);
+    let people = people.filter(|_| both.is_some());
+    if let Some(people) = &people {
+        mistakes.extend(policy::check(&reading, people, &name));
+    }
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    mistakes.append(&mut told);
+    let loaded = match (reading.policy, people, both) {
+        (Some(policy), Some(people), Some((passwords, groups))) => Some(Loaded {
+            policy: Arc::new(resolved(policy, path)),
+            people: Arc::new(people),
+            digest: digest([bytes, &passwords, &groups]),
+            warnings: mistakes.clone(),
+        }),
+        _ => None,
+    };
+    Examined { loaded, mistakes, files: Some(paths) }
+}
+
+fn missing_hint(at: Spot, files: &FilesAt) -> String {
+    if at == files.passwords_at {
+        "`doorward user add NAME` makes it".into()
+    } else {
+        "`doorward group add --new GROUP NAME` makes it".into()
+    }
+}
+
+/// A path as it is written in a policy, from where the program stands.
+fn beside(policy: &Path, written: &str) -> PathBuf {
+    policy.parent().unwrap_or(Path::new("")).join(written)
+}
+
+fn resolved(mut policy: Policy, path: &Path) -> Policy {
+    let resolve = |written: &mut String| {
+        // A folder whose name is not UTF-8 leaves the path as it is written, which opens from within that folder.
+        if let Some(path) = beside(path, written).to_str() {
+            *written = path.to_owned();
+        }
+    };
+    resolve(&mut policy.people.passwords);
+    resolve(&mut policy.people.groups);
+    if let Some(tls) = &mut policy.server.tls {
+        resolve(&mut tls.certificate);
+        resolve(&mut tls.key);
+    }
+    if !policy.server.store.contains("://") {
+        resolve(&mut policy.server.store);
+    }
+    policy
+}
+
+/// The bytes of a regular file: a pipe would wait, and a device would never end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let kind = fs::metadata(path)?;
+    if kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    fs::read(path)
+}
+
+fn digest(files: [&[u8]; 3]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update((file.len() as u64).to_be_bytes());
+        hash.update(file);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What [`PolicyFile::refresh`] found.
+#[derive(Debug, Clone)]
+pub enum Refreshed {
+    /// Nothing is new.
+    Unchanged,
+    /// Something is, and it holds from now on.
+    Changed(Arc<Loaded>),
+    /// What is there now cannot be used, for these mistakes; what was good holds. Said once for each state of the
+    /// files.
+    Broken(Vec<Mistake>),
+}
+
+/// A policy that follows its files. Cheap to ask, from any thread.
 #[derive(Debug)]
 pub struct PolicyFile {
-    current: Arc<Loaded>,
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    good: Arc<Loaded>,
+    /// What makes the files as they are now useless; empty while `good` is what they say.
+    broken: Vec<Mistake>,
+    stamps: Stamps,
 }
 
 impl PolicyFile {
-    /// The last good policy.
+    /// Reads the files for the first time.
+    pub fn open(path: &Path) -> Result<Self, LoadError> {
+        let people = people_paths(path).ok();
+        let stamps = Stamps::of(path, people);
+        let good = Arc::new(load(path)?);
+        Ok(Self { path: path.into(), state: Mutex::new(State { good, broken: Vec::new(), stamps }) })
+    }
+
+    /// Where the policy is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The last that was good.
     pub fn current(&self) -> Arc<Loaded> {
-        Arc::clone(&self.current)
+        self.state().good.clone()
+    }
+
+    /// Why the files as they are now are not what [`Self::current`] says; nothing while they are.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        self.state().broken.clone()
+    }
+
+    /// Looks whether a file changed, and reads all three if so.
+    pub fn refresh(&self) -> Refreshed {
+        let mut state = self.state();
+        let stamps = Stamps::of(&self.path, state.stamps.people.clone());
+        if stamps == state.stamps && state.stamps.settled {
+            return Refreshed::Unchanged;
+        }
+        // The stamps are older than what is read below: what changes in between is read at the next refresh.
+        state.stamps = stamps;
+        let examined = match examine(&self.path) {
+            Ok(examined) => examined,
+            Err(LoadError::Unreadable { path, source }) => {
+                let what = format!("cannot read the policy: {source}");
+                let mistake = Mistake::error(&path.display().to_string(), Spot::START, what, None);
+                Examined { loaded: None, mistakes: vec![mistake], files: None }
+            }
+            Err(LoadError::Mistakes { mistakes, .. }) => Examined { loaded: None, mistakes, files: None },
+        };
+        if examined.files.is_some() && examined.files != state.stamps.people {
+            // Other files from now on, which have no stamp yet, so that the next refresh reads them again.
+            state.stamps = Stamps { people: examined.files, settled: false, ..Stamps::default() };
+        }
+        match examined.loaded {
+            Some(loaded) => {
+                let was_broken = !std::mem::take(&mut state.broken).is_empty();
+                if loaded.digest == state.good.digest && !was_broken {
+                    return Refreshed::Unchanged;
+                }
+                state.good = Arc::new(loaded);
+                Refreshed::Changed(state.good.clone())
+            }
+            None if examined.mistakes == state.broken => Refreshed::Unchanged,
+            None => {
+                state.broken.clone_from(&examined.mistakes);
+                Refreshed::Broken(examined.mistakes)
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change of the state is one assignment, so a thread that panicked left nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What three files looked like at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Stamps {
+    people: Option<PeoplePaths>,
+    files: [Option<Stamp>; 3],
+    /// Whether all changes are so old that a further one has another time. A clock's tick is some milliseconds, and
+    /// two seconds on the coarsest of file systems.
+    settled: bool,
+}
+
+impl Stamps {
+    fn of(policy: &Path, people: Option<PeoplePaths>) -> Self {
+        let metadata = |path: &Path| fs::metadata(path).ok();
+        let people_file = |which: fn(&PeoplePaths) -> &PathBuf| people.as_ref().map(which);
+        let files = [
+            metadata(policy),
+            people_file(|people| &people.passwords).and_then(|path| metadata(path)),
+            people_file(|people| &people.groups).and_then(|path| metadata(path)),
+        ];
+        let now = SystemTime::now();
+        let settled = files.iter().flatten().all(|file| {
+            let age = file.modified().ok().and_then(|modified| now.duration_since(modified).ok());
+            age.is_some_and(|age| age > Duration::from_secs(2))
+        });
+        Self { people, files: files.map(|file| file.as_ref().map(Stamp::of)), settled }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    place: (u64, u64),
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(file: &Metadata) -> Self {
+        Self {
+            place: (file.dev(), file.ino()),
+            length: file.len(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        }
     }
 }

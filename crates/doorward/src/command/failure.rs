@@ -1,0 +1,173 @@
+//! A failure as it is told: what was in the way, why, and what to type next.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use super::note;
+use crate::people::edit::FileError;
+use crate::people::password::PasswordError;
+use crate::policy_file::LoadError;
+
+/// How the program ends, after `sysexits.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The command line is wrong.
+    Usage = 64,
+    /// What was read is wrong.
+    Data = 65,
+    /// A file is not there.
+    NoInput = 66,
+    /// Doorward is wrong.
+    Internal = 70,
+    /// A file cannot be made.
+    CannotCreate = 73,
+    /// A file cannot be read or written.
+    Io = 74,
+    /// Permission is denied.
+    NoPermission = 77,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+impl Code {
+    /// That of a failure to read or write.
+    pub fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => Self::NoInput,
+            io::ErrorKind::PermissionDenied => Self::NoPermission,
+            _ => Self::Io,
+        }
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub struct Failure {
+    /// Lines that come first, like the mistakes of a file.
+    details: Vec<String>,
+    /// What failed, and below it why, and why that.
+    chain: Vec<String>,
+    hint: Option<String>,
+    code: Code,
+}
+
+impl Failure {
+    /// A failure and the code to end with.
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
+        Self { details: Vec::new(), chain: vec![what.into()], hint: None, code }
+    }
+
+    /// An error and all that caused it.
+    pub fn of(code: Code, error: &dyn Error) -> Self {
+        let failure = Self::new(code, error.to_string());
+        match error.source() {
+            Some(source) => failure.because(source),
+            None => failure,
+        }
+    }
+
+    /// Adds an error, and all that caused it, as the cause.
+    #[must_use]
+    pub fn because(mut self, error: &dyn Error) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            self.chain.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// What to type next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Lines to print before.
+    #[must_use]
+    pub fn details(mut self, lines: impl IntoIterator<Item = impl ToString>) -> Self {
+        self.details.extend(lines.into_iter().map(|line| line.to_string()));
+        self
+    }
+
+    /// Prints it to the standard error, and says how to end.
+    pub fn tell(self) -> ExitCode {
+        for line in &self.details {
+            note(line);
+        }
+        let mut chain = self.chain.iter();
+        if let Some(what) = chain.next() {
+            note(&format!("error: {what}"));
+        }
+        for cause in chain {
+            note(&format!("caused by: {cause}"));
+        }
+        if let Some(hint) = &self.hint {
+            note(&format!("hint: {hint}"));
+        }
+        self.code.into()
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match &error {
+            LoadError::Unreadable { source, .. } => {
+                let failure = Self::of(Code::of_io(source), &error);
+                if source.kind() == io::ErrorKind::NotFound {
+                    failure.hint("`--policy FILE` or the variable DOORWARD_POLICY says where the policy is")
+                } else {
+                    failure
+                }
+            }
+            LoadError::Mistakes { mistakes, .. } => Self::of(Code::Data, &error)
+                .details(mistakes)
+                .hint("`doorward check` says it again when they are put right"),
+        }
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        match &error {
+            FileError::Unreadable { source, .. } => Self::of(Code::of_io(source), &error),
+            FileError::Unwritable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Self::of(Code::NoPermission, &error)
+            }
+            FileError::Unwritable { .. } => Self::of(Code::CannotCreate, &error),
+            FileError::NotTheOwner { .. } => {
+                Self::of(Code::NoPermission, &error).hint("run this as the file's owner, or as root")
+            }
+            FileError::Mistakes { mistakes, .. } => Self::of(Code::Data, &error).details(mistakes),
+            FileError::There { person, .. } => Self::of(Code::Data, &error)
+                .hint(format!("`doorward user passwd {person}` sets a new password")),
+            FileError::NoPerson { meant: Some(meant), .. }
+            | FileError::NoGroup { meant: Some(meant), .. } => {
+                Self::of(Code::Data, &error).hint(format!("did you mean `{meant}`?"))
+            }
+            FileError::NoPerson { .. } => {
+                Self::of(Code::Data, &error).hint("`doorward user list` says who is there")
+            }
+            FileError::NoGroup { group, .. } => Self::of(Code::Data, &error)
+                .hint(format!("`doorward group add --new {group} PERSON` makes it")),
+            FileError::GroupThere { .. } => Self::of(Code::Data, &error).hint("leave `--new` away"),
+            FileError::Name(_) => Self::of(Code::Data, &error),
+        }
+    }
+}
+
+impl From<PasswordError> for Failure {
+    fn from(error: PasswordError) -> Self {
+        let code = match error {
+            PasswordError::NoRandom(_) => Code::Internal,
+            PasswordError::Empty | PasswordError::TooLong(_) | PasswordError::Nul => Code::Data,
+        };
+        Self::of(code, &error)
+    }
+}

@@ -1,0 +1,154 @@
+//! `doorward group`: who is in which group, in Apache's group file.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use doorward_core::policy::{Group, Person};
+use serde::Serialize;
+
+use super::user::{read_groups, read_passwords};
+use super::{Failure, json, note, print};
+use crate::people::edit;
+use crate::policy_file::{PeoplePaths, people_paths};
+
+/// Put people into groups, and take them out
+///
+/// The group file stays as it is but for the one line: comments, order, commas, mode and owner are left alone.
+#[derive(Debug, Args)]
+pub struct GroupCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Put people into a group
+    #[command(after_help = "\
+Examples:
+  doorward group add dbs maria
+  doorward group add dbs maria jon
+  doorward group add --new leads richard     the group is not there yet")]
+    Add {
+        /// The group
+        group: Group,
+        /// Who
+        #[arg(required = true, value_name = "PERSON")]
+        people: Vec<Person>,
+        /// Make the group, which must not be there
+        #[arg(long)]
+        new: bool,
+    },
+    /// Take people out of a group
+    ///
+    /// What they have open by it is closed at the server's next look at the files.
+    #[command(after_help = "\
+Examples:
+  doorward group remove dbs maria")]
+    Remove {
+        /// The group
+        group: Group,
+        /// Who
+        #[arg(required = true, value_name = "PERSON")]
+        people: Vec<Person>,
+    },
+    /// List the groups and who is in them
+    #[command(after_help = "\
+Examples:
+  doorward group list
+  doorward group list --json | jq -r '.[] | select(.members == []) | .name'")]
+    List {
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl GroupCommand {
+    /// Edits the file, or lists it.
+    pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
+        let files = people_paths(policy)?;
+        match self.verb {
+            Verb::Add { group, people, new } => add(&files, &group, &people, new)?,
+            Verb::Remove { group, people } => remove(&files, &group, &people)?,
+            Verb::List { json } => list(&files, json)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn add(files: &PeoplePaths, group: &Group, people: &[Person], new: bool) -> Result<(), Failure> {
+    let known = read_passwords(files)?.named;
+    if let Some(stranger) = people.iter().find(|person| !known.contains_key(*person)) {
+        return Err(edit::no_person(&files.passwords, stranger, known.keys()).into());
+    }
+    let joined = edit::join(&files.groups, group, people, new)?;
+    if new {
+        print(&format!("made the group `{group}` in {}\n", files.groups.display()))?;
+    }
+    let mut told = std::collections::BTreeSet::new();
+    for person in people.iter().filter(|person| told.insert(*person)) {
+        print(&if joined.contains(person) {
+            format!("put `{person}` into the group `{group}`\n")
+        } else {
+            format!("`{person}` is in the group `{group}` already\n")
+        })?;
+    }
+    Ok(())
+}
+
+fn remove(files: &PeoplePaths, group: &Group, people: &[Person]) -> Result<(), Failure> {
+    let left = edit::leave(&files.groups, group, people)?;
+    let mut told = std::collections::BTreeSet::new();
+    for person in people.iter().filter(|person| told.insert(*person)) {
+        print(&if left.contains(person) {
+            format!("took `{person}` out of the group `{group}`\n")
+        } else {
+            format!("`{person}` is not in the group `{group}`\n")
+        })?;
+    }
+    if left.is_empty() { Ok(()) } else { tell_empty(files, std::slice::from_ref(group)) }
+}
+
+/// Says which of the groups nobody is in any more.
+pub(super) fn tell_empty(files: &PeoplePaths, groups: &[Group]) -> Result<(), Failure> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let read = read_groups(files)?;
+    for group in groups {
+        if read.members.get(group).is_some_and(std::collections::BTreeSet::is_empty) {
+            note(&format!("note: nobody is in the group `{group}` any more"));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Row<'r> {
+    name: &'r Group,
+    members: Vec<&'r Person>,
+}
+
+fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
+    let groups = read_groups(files)?;
+    let rows: Vec<Row<'_>> = groups
+        .members
+        .iter()
+        .map(|(name, members)| Row { name, members: members.iter().collect() })
+        .collect();
+    if as_json {
+        return print(&json(&rows)?);
+    }
+    if rows.is_empty() {
+        note(&format!("there is no group in {}", files.groups.display()));
+        note("hint: `doorward group add --new GROUP PERSON` makes one");
+    }
+    let width = rows.iter().map(|row| row.name.as_str().chars().count()).max().unwrap_or(0);
+    let lines = rows.iter().map(|row| {
+        let members: Vec<&str> = row.members.iter().map(|person| person.as_str()).collect();
+        let members = if members.is_empty() { "(nobody)".to_owned() } else { members.join(", ") };
+        format!("{:width$}  {members}\n", row.name.as_str())
+    });
+    print(&lines.collect::<String>())
+}

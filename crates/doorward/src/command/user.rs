@@ -1,0 +1,254 @@
+//! `doorward user`: who there is, and their passwords, in Apache's password file.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use doorward_core::policy::people::{groups, passwords};
+use doorward_core::policy::{Group, Person};
+use serde::Serialize;
+
+use super::{Code, Failure, json, note, print};
+use crate::people::edit::{self, FileError, Whose};
+use crate::people::password::{LONGEST_NEW, hash_new};
+use crate::policy_file::{PeoplePaths, people_paths};
+
+/// Add and remove people, and set their passwords
+///
+/// The password file stays as it is but for the one line: comments, order, mode and owner are left alone.
+#[derive(Debug, Args)]
+pub struct User {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Add a person
+    ///
+    /// The password is typed twice, unseen, or read from the first line of the standard input. It is never an
+    /// argument, which every user of the machine could see.
+    #[command(after_help = "\
+Examples:
+  doorward user add maria
+  doorward user add maria --group dbs --group leads
+  pass show maria | doorward user add maria --stdin")]
+    Add {
+        /// The person's name
+        name: Person,
+        /// A group to put them into; may be given several times
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<Group>,
+        /// Read the password from the first line of the standard input
+        #[arg(long)]
+        stdin: bool,
+    },
+    /// Remove a person, from all groups too
+    ///
+    /// What they have open is closed at the server's next look at the files.
+    #[command(after_help = "\
+Examples:
+  doorward user remove maria")]
+    Remove {
+        /// The person's name
+        name: Person,
+    },
+    /// Set a person's password
+    #[command(after_help = "\
+Examples:
+  doorward user passwd maria
+  pass show maria | doorward user passwd maria --stdin")]
+    Passwd {
+        /// The person's name
+        name: Person,
+        /// Read the password from the first line of the standard input
+        #[arg(long)]
+        stdin: bool,
+    },
+    /// List the people, how their passwords are hashed, and their groups
+    #[command(after_help = "\
+Examples:
+  doorward user list
+  doorward user list --json | jq -r '.[] | select(.hash == \"des-crypt\") | .name'")]
+    List {
+        /// Write JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl User {
+    /// Edits the file, or lists it.
+    pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
+        let files = people_paths(policy)?;
+        match self.verb {
+            Verb::Add { name, groups, stdin } => add(&files, &name, &groups, stdin)?,
+            Verb::Remove { name } => remove(&files, &name)?,
+            Verb::Passwd { name, stdin } => passwd(&files, &name, stdin)?,
+            Verb::List { json } => list(&files, json)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Result<(), Failure> {
+    // All that can be refused is refused before a password is asked for, and before a file is touched.
+    if files.passwords.exists() {
+        let read = read_passwords(files)?;
+        if read.named.contains_key(name) {
+            return Err(FileError::There { person: name.clone(), path: files.passwords.clone() }.into());
+        }
+    }
+    let mut member_of: Vec<Group> = Vec::new();
+    if files.groups.exists() || !wanted.is_empty() {
+        let read = read_groups(files)?;
+        if let Some(missing) = wanted.iter().find(|group| !read.members.contains_key(*group)) {
+            return Err(edit::no_group(&files.groups, missing, read.members.keys()).into());
+        }
+        let of = read.members.iter().filter(|(_, members)| members.contains(name));
+        member_of.extend(of.map(|(group, _)| group.clone()));
+    }
+    let hash = hash_new(&new_password(name, stdin)?)?;
+    let made = edit::set_password(&files.passwords, name, &hash, Whose::New)?;
+    let file = files.passwords.display();
+    print(&if made {
+        format!("made {file}, with `{name}` in it\n")
+    } else {
+        format!("added `{name}` to {file}\n")
+    })?;
+    for group in member_of {
+        note(&format!("note: `{name}` was named in the group `{group}` already, and is in it now"));
+    }
+    for group in wanted {
+        if !edit::join(&files.groups, group, std::slice::from_ref(name), false)?.is_empty() {
+            print(&format!("put `{name}` into the group `{group}`\n"))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(files: &PeoplePaths, name: &Person) -> Result<(), Failure> {
+    // The password file first: without a line in it nobody is let in, whatever the groups say.
+    let was = edit::remove_person(&files.passwords, name)?;
+    if was {
+        print(&format!("removed `{name}` from {}\n", files.passwords.display()))?;
+    }
+    let left = if files.groups.exists() { edit::leave_all(&files.groups, name)? } else { Vec::new() };
+    for group in &left {
+        print(&format!("took `{name}` out of the group `{group}`\n"))?;
+    }
+    if !was && left.is_empty() {
+        let read = read_passwords(files)?;
+        return Err(edit::no_person(&files.passwords, name, read.named.keys()).into());
+    }
+    super::group::tell_empty(files, &left)
+}
+
+fn passwd(files: &PeoplePaths, name: &Person, stdin: bool) -> Result<(), Failure> {
+    let read = read_passwords(files)?;
+    if !read.named.contains_key(name) {
+        return Err(edit::no_person(&files.passwords, name, read.named.keys()).into());
+    }
+    let hash = hash_new(&new_password(name, stdin)?)?;
+    edit::set_password(&files.passwords, name, &hash, Whose::Known)?;
+    print(&format!("set a new password for `{name}` in {}\n", files.passwords.display()))
+}
+
+#[derive(Serialize)]
+struct Row<'r> {
+    name: &'r Person,
+    hash: String,
+    groups: Vec<&'r Group>,
+}
+
+fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
+    let passwords = read_passwords(files)?;
+    let groups = read_groups(files)?;
+    let rows: Vec<Row<'_>> = passwords
+        .hashes
+        .iter()
+        .map(|(name, hash)| Row {
+            name,
+            hash: hash.kind().to_string(),
+            groups: groups
+                .members
+                .iter()
+                .filter(|(_, of)| of.contains(name))
+                .map(|(group, _)| group)
+                .collect(),
+        })
+        .collect();
+    if as_json {
+        return print(&json(&rows)?);
+    }
+    if rows.is_empty() {
+        note(&format!("nobody is in {}", files.passwords.display()));
+        note("hint: `doorward user add NAME` adds somebody");
+    }
+    let width = rows.iter().map(|row| row.name.as_str().chars().count()).max().unwrap_or(0);
+    let lines = rows.iter().map(|row| {
+        let groups: Vec<&str> = row.groups.iter().map(|group| group.as_str()).collect();
+        let line = format!("{:width$}  {:13}  {}", row.name.as_str(), row.hash, groups.join(", "));
+        line.trim_end().to_owned() + "\n"
+    });
+    print(&lines.collect::<String>())
+}
+
+/// The password file, refused when it has mistakes.
+pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords, Failure> {
+    let path = &files.passwords;
+    let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+    let read = passwords::read(&bytes, &path.display().to_string());
+    if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
+        return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());
+    }
+    Ok(read)
+}
+
+/// The group file, refused when it has mistakes.
+pub(super) fn read_groups(files: &PeoplePaths) -> Result<groups::Groups, Failure> {
+    let path = &files.groups;
+    let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+    let read = groups::read(&bytes, &path.display().to_string());
+    if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
+        return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());
+    }
+    Ok(read)
+}
+
+/// A password from the terminal, typed twice and unseen, or from the first line of the standard input.
+fn new_password(name: &Person, stdin: bool) -> Result<String, Failure> {
+    let password = if stdin {
+        first_line()?
+    } else {
+        if !std::io::stdin().is_terminal() {
+            let failure = Failure::new(Code::Usage, "there is no terminal to type a password into");
+            return Err(failure.hint("`--stdin` reads it from the first line of the standard input"));
+        }
+        let ask = |prompt: String| {
+            rpassword::prompt_password(prompt).map_err(|error| {
+                Failure::new(Code::Io, "cannot read a password from the terminal").because(&error)
+            })
+        };
+        let password = ask(format!("New password for {name}: "))?;
+        if ask("The same again: ".to_owned())? != password {
+            return Err(Failure::new(Code::Data, "the two passwords differ, so nothing was changed"));
+        }
+        password
+    };
+    Ok(password)
+}
+
+fn first_line() -> Result<String, Failure> {
+    let mut line = Vec::new();
+    let mut input = std::io::Read::take(std::io::stdin().lock(), LONGEST_NEW as u64 * 64);
+    let read = input.read_until(b'\n', &mut line);
+    read.map_err(|error| Failure::new(Code::Io, "cannot read the standard input").because(&error))?;
+    let line = line.strip_suffix(b"\n").unwrap_or(&line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match std::str::from_utf8(line) {
+        Ok(line) => Ok(line.to_owned()),
+        Err(_) => Err(Failure::new(Code::Data, "the password on the standard input is not UTF-8")),
+    }
+}

@@ -1,0 +1,412 @@
+//! Edits the password file and the group file: a line at a time, in one step, and nothing else of them.
+//!
+//! The new file is written beside the old one and takes its place whole, so that whoever reads meanwhile sees one or
+//! the other. Edits by several processes wait for each other on a lock of the folder.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+
+use doorward_core::policy::people::{groups, passwords};
+use doorward_core::policy::{EditError, Group, Mistake, Person, did_you_mean, utf8};
+
+/// Why a people file was left as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The new file could not be given the old one's owner.
+    #[error("cannot keep the owner of `{}`", path.display())]
+    NotTheOwner {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It has mistakes, and what is not understood is not edited.
+    #[error("`{}` has mistakes, so it was not touched", path.display())]
+    Mistakes {
+        /// Which file.
+        path: PathBuf,
+        /// Its errors.
+        mistakes: Vec<Mistake>,
+    },
+    /// The person is there already.
+    #[error("`{person}` is in `{}` already", path.display())]
+    There {
+        /// Who.
+        person: Person,
+        /// The password file.
+        path: PathBuf,
+    },
+    /// There is no such person.
+    #[error("there is no `{person}` in `{}`", path.display())]
+    NoPerson {
+        /// Who.
+        person: Person,
+        /// The password file.
+        path: PathBuf,
+        /// Who was probably meant.
+        meant: Option<String>,
+    },
+    /// There is no such group.
+    #[error("there is no group `{group}` in `{}`", path.display())]
+    NoGroup {
+        /// Which.
+        group: Group,
+        /// The group file.
+        path: PathBuf,
+        /// Which was probably meant.
+        meant: Option<String>,
+    },
+    /// The group is there already.
+    #[error("there is a group `{group}` in `{}` already", path.display())]
+    GroupThere {
+        /// Which.
+        group: Group,
+        /// The group file.
+        path: PathBuf,
+    },
+    /// The name cannot be written into it.
+    #[error(transparent)]
+    Name(#[from] EditError),
+}
+
+/// What setting a password is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Somebody who is not there yet. A file that is not there is made.
+    New,
+    /// Somebody who is there.
+    Known,
+}
+
+/// Writes a person's hashed password. Whether the file was made for it.
+pub fn set_password(path: &Path, person: &Person, hash: &str, whose: Whose) -> Result<bool, FileError> {
+    edit(path, whose == Whose::New, |text, name| {
+        let read = passwords::read(text.as_bytes(), name);
+        refuse_mistakes(path, read.mistakes)?;
+        match (whose, read.named.contains_key(person)) {
+            (Whose::New, true) => return Err(FileError::There { person: person.clone(), path: path.into() }),
+            (Whose::Known, false) => return Err(no_person(path, person, read.named.keys())),
+            _ => {}
+        }
+        Ok(Some(passwords::with(text, person, hash)?))
+    })
+}
+
+/// Takes a person's line away. Whether there was one.
+pub fn remove_person(path: &Path, person: &Person) -> Result<bool, FileError> {
+    let mut was = false;
+    edit(path, false, |text, name| {
+        let read = passwords::read(text.as_bytes(), name);
+        refuse_mistakes(path, read.mistakes)?;
+        let edited = passwords::without(text, person);
+        was = edited.is_some();
+        Ok(edited)
+    })?;
+    Ok(was)
+}
+
+/// Puts people into a group, and says who was not in it. With `new` the group is made, and the file where there is
+/// none; without, it has to be there.
+pub fn join(path: &Path, group: &Group, people: &[Person], new: bool) -> Result<Vec<Person>, FileError> {
+    let mut joined = Vec::new();
+    edit(path, new, |text, name| {
+        let read = groups::read(text.as_bytes(), name);
+        refuse_mistakes(path, read.mistakes)?;
+        let members = read.members.get(group);
+        match (new, members) {
+            (true, Some(_)) => {
+                return Err(FileError::GroupThere { group: group.clone(), path: path.into() });
+            }
+            (false, None) => return Err(no_group(path, group, read.members.keys())),
+            _ => {}
+        }
+        let mut edited = text.to_owned();
+        for person in people {
+            if members.is_some_and(|members| members.contains(person)) || joined.contains(person) {
+                continue;
+            }
+            edited = groups::with(&edited, group, person)?;
+            joined.push(person.clone());
+        }
+        Ok(Some(edited))
+    })?;
+    Ok(joined)
+}
+
+/// Takes people out of a group, and says who was in it. The group stays, also when it is empty.
+pub fn leave(path: &Path, group: &Group, people: &[Person]) -> Result<Vec<Person>, FileError> {
+    let mut left = Vec::new();
+    edit(path, false, |text, name| {
+        let read = groups::read(text.as_bytes(), name);
+        refuse_mistakes(path, read.mistakes)?;
+        if !read.members.contains_key(group) {
+            return Err(no_group(path, group, read.members.keys()));
+        }
+        let mut edited = text.to_owned();
+        for person in people {
+            if let Some(without) = groups::without(&edited, group, person) {
+                edited = without;
+                left.push(person.clone());
+            }
+        }
+        Ok(Some(edited))
+    })?;
+    Ok(left)
+}
+
+/// Takes a person out of every group, and says of which.
+pub fn leave_all(path: &Path, person: &Person) -> Result<Vec<Group>, FileError> {
+    let mut left = Vec::new();
+    edit(path, false, |text, name| {
+        let read = groups::read(text.as_bytes(), name);
+        refuse_mistakes(path, read.mistakes)?;
+        let mut edited = text.to_owned();
+        for group in read.members.keys() {
+            if let Some(without) = groups::without(&edited, group, person) {
+                edited = without;
+                left.push(group.clone());
+            }
+        }
+        Ok(Some(edited))
+    })?;
+    Ok(left)
+}
+
+/// There is no such person; those who are there may have been meant.
+pub fn no_person<'p>(path: &Path, person: &Person, known: impl Iterator<Item = &'p Person>) -> FileError {
+    let meant = did_you_mean(person.as_str(), known.map(Person::as_str)).map(str::to_owned);
+    FileError::NoPerson { person: person.clone(), path: path.into(), meant }
+}
+
+/// There is no such group; those that are there may have been meant.
+pub fn no_group<'g>(path: &Path, group: &Group, known: impl Iterator<Item = &'g Group>) -> FileError {
+    let meant = did_you_mean(group.as_str(), known.map(Group::as_str)).map(str::to_owned);
+    FileError::NoGroup { group: group.clone(), path: path.into(), meant }
+}
+
+fn refuse_mistakes(path: &Path, mistakes: Vec<Mistake>) -> Result<(), FileError> {
+    let mistakes: Vec<Mistake> = mistakes.into_iter().filter(Mistake::is_error).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(FileError::Mistakes { path: path.into(), mistakes }) }
+}
+
+/// Reads a file, has it changed, and puts the new one in its place. Whether the file was made.
+///
+/// Behind a symbolic link it is the file itself that is replaced.
+fn edit(
+    path: &Path,
+    make: bool,
+    change: impl FnOnce(&str, &str) -> Result<Option<String>, FileError>,
+) -> Result<bool, FileError> {
+    let unreadable = |source| FileError::Unreadable { path: path.into(), source };
+    let unwritable = |source| FileError::Unwritable { path: path.into(), source };
+    let (real, missing) = match fs::canonicalize(path) {
+        Ok(real) => (real, false),
+        // A link to nowhere is there, and it is not ours to say where it should lead.
+        Err(error) if make && error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            (path.to_owned(), true)
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    let folder = match real.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let _lock = lock(&folder).map_err(unwritable)?;
+    let before = if missing { None } else { Some(fs::metadata(&real).map_err(unreadable)?) };
+    if before.as_ref().is_some_and(|before| !before.is_file()) {
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
+    }
+    let bytes = if missing { Vec::new() } else { fs::read(&real).map_err(unreadable)? };
+    let name = path.display().to_string();
+    let text = utf8(&bytes, &name)
+        .map_err(|mistake| FileError::Mistakes { path: path.into(), mistakes: vec![mistake] })?;
+    let Some(edited) = change(text, &name)? else { return Ok(false) };
+    if edited == text && !missing {
+        return Ok(false);
+    }
+    replace(&real, &folder, before.as_ref(), edited.as_bytes()).map_err(|error| match error {
+        Replace::Owner(source) => FileError::NotTheOwner { path: path.into(), source },
+        Replace::Io(source) => unwritable(source),
+    })?;
+    Ok(missing)
+}
+
+/// Held until it is dropped, or the process ends.
+fn lock(folder: &Path) -> io::Result<Option<File>> {
+    let folder = match File::open(folder) {
+        Ok(folder) => folder,
+        // A folder that may be entered and not listed can be written all the same.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match folder.lock() {
+        Ok(()) => Ok(Some(folder)),
+        // Some network file systems have no locks.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+enum Replace {
+    Owner(io::Error),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Replace {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn replace(real: &Path, folder: &Path, before: Option<&fs::Metadata>, bytes: &[u8]) -> Result<(), Replace> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(real.file_name().unwrap_or_default());
+    name.push(".doorward-new");
+    let beside = folder.join(name);
+    // Left behind by a process that was killed; the lock is ours, so nobody is writing it.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&beside)?;
+    let written = fill(&mut file, before, bytes).and_then(|()| Ok(fs::rename(&beside, real)?));
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&beside);
+    }
+    written?;
+    // Without this the rename may be lost with the power, and the old file is back; it is whole in any case.
+    if let Ok(folder) = File::open(folder) {
+        folder.sync_all()?;
+    }
+    Ok(())
+}
+
+fn fill(file: &mut File, before: Option<&fs::Metadata>, bytes: &[u8]) -> Result<(), Replace> {
+    if let Some(before) = before {
+        let mine = file.metadata()?;
+        if (mine.uid(), mine.gid()) != (before.uid(), before.gid()) {
+            fchown(&*file, Some(before.uid()), Some(before.gid())).map_err(Replace::Owner)?;
+        }
+        file.set_permissions(before.permissions())?;
+    }
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    const HASH: &str = "abl0JrMf6tlhw";
+
+    fn person(name: &str) -> Person {
+        name.parse().expect("a person")
+    }
+
+    fn group(name: &str) -> Group {
+        name.parse().expect("a group")
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a folder")
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn mode_and_link_stay_and_nothing_is_left_behind() {
+        let folder = folder();
+        let real = folder.path().join("real");
+        let link = folder.path().join("people.htpasswd");
+        fs::write(&real, "# ours\njon:old").expect("written");
+        fs::write(folder.path().join(".real.doorward-new"), "of a killed process").expect("written");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o604)).expect("a mode");
+        symlink("real", &link).expect("a link");
+        assert!(matches!(
+            set_password(&link, &person("jon"), HASH, Whose::Known),
+            Err(FileError::Mistakes { .. })
+        ));
+        fs::write(&real, format!("# ours\njon:{HASH}")).expect("written");
+        assert!(!set_password(&link, &person("maria"), HASH, Whose::New).expect("set"));
+        assert_eq!(fs::read_to_string(&real).expect("read"), format!("# ours\njon:{HASH}\nmaria:{HASH}\n"));
+        assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o604);
+        assert!(link.is_symlink());
+        assert_eq!(names(folder.path()), ["people.htpasswd", "real"]);
+    }
+
+    #[test]
+    fn a_file_is_made_only_for_somebody_new() {
+        let folder = folder();
+        let path = folder.path().join("people.htpasswd");
+        let known = set_password(&path, &person("jon"), HASH, Whose::Known);
+        assert!(matches!(known, Err(FileError::Unreadable { .. })));
+        assert!(set_password(&path, &person("jon"), HASH, Whose::New).expect("made"));
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o027, 0, "not for everybody");
+        symlink("nowhere", folder.path().join("link")).expect("a link");
+        let nowhere = set_password(&folder.path().join("link"), &person("jon"), HASH, Whose::New);
+        assert!(matches!(nowhere, Err(FileError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn groups_are_joined_and_left() {
+        let folder = folder();
+        let path = folder.path().join("people.groups");
+        fs::write(&path, "dbs: richard, jon\nops: jon\n").expect("written");
+        let read = || fs::read_to_string(&path).expect("read");
+        let both = [person("maria"), person("jon"), person("maria")];
+        assert_eq!(join(&path, &group("dbs"), &both, false).expect("joined"), [person("maria")]);
+        assert_eq!(read(), "dbs: richard, jon, maria\nops: jon\n");
+        let wrong = join(&path, &group("db"), &both, false).expect_err("no such group");
+        assert!(matches!(wrong, FileError::NoGroup { meant: Some(meant), .. } if meant == "dbs"));
+        assert!(matches!(join(&path, &group("dbs"), &both, true), Err(FileError::GroupThere { .. })));
+        assert_eq!(leave_all(&path, &person("jon")).expect("left"), [group("dbs"), group("ops")]);
+        assert_eq!(read(), "dbs: richard, maria\nops:\n");
+        assert_eq!(leave(&path, &group("dbs"), &[person("jon")]).expect("left"), []);
+        join(&path, &group("leads"), &[person("maria")], true).expect("made");
+        assert_eq!(read(), "dbs: richard, maria\nops:\nleads: maria\n");
+    }
+
+    #[test]
+    fn many_at_once_lose_nobody() {
+        let folder = folder();
+        let path = folder.path().join("people.htpasswd");
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                let path = &path;
+                scope.spawn(move || {
+                    set_password(path, &person(&format!("p{number}")), HASH, Whose::New).expect("set");
+                });
+            }
+        });
+        assert_eq!(fs::read_to_string(&path).expect("read").lines().count(), 16);
+    }
+}
