@@ -6,6 +6,7 @@ use crate::policy::mistake::{Mistake, Spot};
 /// Notes the errors of the TOML reader, one a line: what follows on the same line is mostly its echo.
 pub(super) fn note(walk: &mut Walk<'_>, errors: &[toml::de::Error]) {
     let mut doubled = Vec::new();
+    let mut told_list = None;
     for error in errors {
         let spot = error.span().map_or(Spot::START, |span| walk.lines.spot(span.start));
         if error.message() == "duplicate key" {
@@ -16,10 +17,22 @@ pub(super) fn note(walk: &mut Walk<'_>, errors: &[toml::de::Error]) {
             continue;
         }
         walk.unreadable.push(spot.line);
+        // A list without its end takes in every line that follows.
+        let in_list = error.message().contains("array");
+        if in_list && told_list == Some(spot.line - 1) {
+            told_list = Some(spot.line);
+            continue;
+        }
+        told_list = in_list.then_some(spot.line);
         // The reader expects nothing where a value goes on that should have ended.
         let message = error.message().trim().trim_end_matches(", expected nothing");
         let what = format!("this is not TOML: {message}");
-        walk.mistakes.push(Mistake::error(walk.file, spot, what, hint(walk.lines.line(spot.line))));
+        let hint = if in_list {
+            Some("a list that begins here or above may lack a `,` or its `]`".to_owned())
+        } else {
+            hint(walk.lines.line(spot.line))
+        };
+        walk.mistakes.push(Mistake::error(walk.file, spot, what, hint));
     }
     // The keys of a table that is there twice are doubled too; the table says it all.
     let mut headers = Vec::new();
