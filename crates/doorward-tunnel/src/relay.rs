@@ -120,6 +120,12 @@ pub struct Relay {
     accepting: tokio::task::JoinHandle<()>,
 }
 
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 impl Relay {
     /// Listens and admits nobody. Connections go to `to`, and are admitted by rules for exactly `flow`.
     pub fn bind(
