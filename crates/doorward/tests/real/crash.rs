@@ -90,7 +90,10 @@ fn killed() -> Result<(), Failed> {
     let undead: Vec<&String> = told.closed.iter().filter(|id| open.contains_key(*id)).collect();
     assert!(lost.is_empty(), "grants that people were told are open, and are not: {lost:?}");
     assert!(undead.is_empty(), "grants that people were told are closed, and are open: {undead:?}");
-    assert!(!told.closed.is_empty() && told.open.len() + told.closed.len() > 50, "too little happened to mean anything");
+    assert!(
+        !told.closed.is_empty() && told.open.len() + told.closed.len() > 50,
+        "too little happened to mean anything"
+    );
 
     let marked: BTreeSet<String> = descriptions(&moto, REGION, &group)
         .iter()

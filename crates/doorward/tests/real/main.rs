@@ -12,7 +12,9 @@
 )]
 
 mod aws;
+mod crash;
 mod faulty;
+mod grants;
 mod moto;
 mod need;
 mod netns;
@@ -22,6 +24,7 @@ mod policies;
 mod postgres;
 mod probe;
 mod relay;
+mod server;
 
 use std::process::ExitCode;
 
@@ -37,6 +40,8 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
+    trials.extend(crash::trials());
+    trials.extend(grants::trials());
     trials.extend(nftables::trials());
     trials.extend(people::trials());
     trials.extend(relay::trials());
