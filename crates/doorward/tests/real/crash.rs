@@ -30,6 +30,8 @@ pub fn trials() -> Vec<Trial> {
 struct Told {
     open: BTreeSet<String>,
     closed: BTreeSet<String>,
+    /// Its closing was asked for, and the server died before it answered.
+    unsure: BTreeSet<String>,
 }
 
 fn killed() -> Result<(), Failed> {
@@ -68,7 +70,7 @@ fn killed() -> Result<(), Failed> {
         });
         server.kill();
         for news in news {
-            told.open.retain(|id| !news.closed.contains(id));
+            told.open.retain(|id| !news.closed.contains(id) && !news.unsure.contains(id));
             told.closed.extend(news.closed);
             told.open.extend(news.open.into_iter().filter(|id| !told.closed.contains(id)));
         }
@@ -87,6 +89,7 @@ fn killed() -> Result<(), Failed> {
         .collect();
     let lost: Vec<&String> = told.open.iter().filter(|id| !open.contains_key(*id)).collect();
     let lost: Vec<&&String> = lost.iter().filter(|id| !is_over(&server, token, id)).collect();
+    println!("{} grants are known to be open, {} to be closed", told.open.len(), told.closed.len());
     let undead: Vec<&String> = told.closed.iter().filter(|id| open.contains_key(*id)).collect();
     assert!(lost.is_empty(), "grants that people were told are open, and are not: {lost:?}");
     assert!(undead.is_empty(), "grants that people were told are closed, and are open: {undead:?}");
@@ -150,9 +153,9 @@ fn work(server: &Server, token: &str, stop: &AtomicBool, chance: &mut Chance) ->
                     told.closed.insert(id);
                 }
                 Ok(_) => {}
-                // Asked and not answered: it may be closed, so it is no longer known to be open.
                 Err(_) => {
                     told.open.remove(&id);
+                    told.unsure.insert(id);
                     break;
                 }
             }
