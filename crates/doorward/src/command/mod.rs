@@ -3,6 +3,7 @@
 mod check;
 mod failure;
 mod group;
+mod iam;
 mod user;
 
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub enum Command {
     User(user::User),
     /// Put people into groups, and take them out
     Group(group::GroupCommand),
+    /// Print the least IAM policy that Doorward needs
+    Iam(iam::Iam),
 }
 
 impl Cli {
@@ -60,6 +63,7 @@ impl Cli {
             Command::Check(check) => check.run(&self.policy),
             Command::User(user) => user.run(&self.policy),
             Command::Group(group) => group.run(&self.policy),
+            Command::Iam(iam) => iam.run(&self.policy),
         }
     }
 }
