@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use doorward_core::inventory::{Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
+use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
 use doorward_core::plan::{NotPerformed, Step, perform};
 
 use crate::error::Error;
@@ -21,6 +21,14 @@ struct State {
     rules_per_group: Option<u32>,
     last: u64,
     calls: BTreeMap<&'static str, u64>,
+    denied: Denied,
+}
+
+/// What the credentials lack.
+#[derive(Debug, Clone, Copy, Default)]
+struct Denied {
+    seeing: bool,
+    changing: bool,
 }
 
 impl Simulated {
@@ -37,6 +45,11 @@ impl Simulated {
     /// Sets quota `L-0EA8095F`, rules for each direction and family.
     pub fn set_quota(&self, rules_per_group: u32) {
         self.state().rules_per_group = Some(rules_per_group);
+    }
+
+    /// Takes permissions from the credentials, or gives them back: to see groups, and to change them.
+    pub fn deny(&self, seeing: bool, changing: bool) {
+        self.state().denied = Denied { seeing, changing };
     }
 
     /// Changes the account behind Doorward's back, as somebody does by hand.
@@ -62,6 +75,12 @@ impl Simulated {
         let mut state = self.state();
         state.count("DescribeSecurityGroups");
         state.count("DescribeSecurityGroupRules");
+        if state.denied.seeing {
+            let why = "UnauthorizedOperation: You are not authorized to perform this operation.".to_owned();
+            let call = "ec2:DescribeSecurityGroups".to_owned();
+            let gap = Gap { call, place: place.clone(), groups: groups.to_vec(), why };
+            return Inventory { gaps: vec![gap], ..Inventory::default() };
+        }
         let seen = groups.iter().filter_map(|id| {
             let group = state.inventory.groups.get(id)?;
             let elsewhere =
@@ -81,6 +100,7 @@ impl Simulated {
     /// Performs one step: a whole call or nothing, and then, after a lost race, a rule at a time.
     pub fn perform(&self, place: &Place, step: &Step) -> Result<Performed, Error> {
         let mut state = self.state();
+        state.permitted(place)?;
         match state.one_call(step) {
             Ok(()) => Ok(Performed { done: rules(step), already: Vec::new() }),
             Err(NotPerformed::Duplicate { .. } | NotPerformed::NoRule { .. }) => {
@@ -108,6 +128,7 @@ impl Simulated {
         rules: &[RuleIdentity],
     ) -> Result<Performed, Error> {
         let mut state = self.state();
+        state.permitted(place)?;
         state.count("RevokeSecurityGroupIngress");
         let Some(group) = state.inventory.groups.get_mut(group) else {
             return Err(Error::NoGroup { group: group.clone(), place: place.clone() });
@@ -125,6 +146,18 @@ impl Simulated {
 impl State {
     fn count(&mut self, call: &'static str) {
         *self.calls.entry(call).or_default() += 1;
+    }
+
+    fn permitted(&self, place: &Place) -> Result<(), Error> {
+        if !self.denied.changing {
+            return Ok(());
+        }
+        Err(Error::Refused {
+            call: "ec2:AuthorizeSecurityGroupIngress".to_owned(),
+            place: place.clone(),
+            code: "UnauthorizedOperation".to_owned(),
+            message: "You are not authorized to perform this operation.".to_owned(),
+        })
     }
 
     fn one_call(&mut self, step: &Step) -> Result<(), NotPerformed> {

@@ -37,7 +37,8 @@ CREATE TABLE sessions (
     kind   TEXT   NOT NULL,
     made   BIGINT NOT NULL,
     ends   BIGINT NOT NULL,
-    origin TEXT   NOT NULL
+    origin TEXT   NOT NULL,
+    bound  TEXT   NOT NULL
 );
 CREATE INDEX sessions_person ON sessions (person);
 

@@ -1,5 +1,6 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
+pub mod client;
 pub mod clock;
 pub mod cloud;
 pub mod command;
@@ -8,4 +9,6 @@ pub mod people;
 pub mod policy_file;
 pub mod reconciler;
 pub mod requests;
+pub mod running;
 pub mod store;
+pub mod web;

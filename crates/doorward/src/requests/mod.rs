@@ -1,6 +1,7 @@
 //! What people ask for, and the only writer of grants: every page, call and command comes through here.
 
 mod view;
+mod way;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use doorward_core::policy::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-pub use view::{GrantView, Offer};
+pub use view::{GrantView, Offer, State};
+pub use way::Way;
 
 use crate::clock::{Clock, random};
 use crate::policy_file::{Loaded, PolicyFile};
@@ -115,6 +117,21 @@ const WAITS: Duration = Duration::from_secs(10);
 /// How often a change is decided anew when somebody else changed the same grant in that moment.
 const TRIES: usize = 5;
 
+/// Decides again when somebody else changed the same grant in the same moment.
+///
+/// A macro, because the future of an async closure that borrows is not known to be `Send`.
+macro_rules! retried {
+    ($decide:expr) => {{
+        let mut tries = 1;
+        loop {
+            match $decide.await {
+                Err(Error::Store(store::Error::Conflict)) if tries < TRIES => tries += 1,
+                done => break done,
+            }
+        }
+    }};
+}
+
 /// Decides requests and writes grants.
 #[derive(Debug)]
 pub struct Requests {
@@ -161,7 +178,7 @@ impl Requests {
     pub async fn open(&self, caller: &Caller, ask: Ask) -> Result<Opened, Error> {
         let decided = {
             let _one_at_a_time = self.opening.lock().await;
-            self.retried(async || self.decide_open(caller, &ask).await).await?
+            retried!(self.decide_open(caller, &ask))?
         };
         let (grant, extended, reasons) = match decided {
             Decided::Waiting(grant, reasons) => return Ok(Opened::Waiting { grant, reasons }),
@@ -236,8 +253,7 @@ impl Requests {
     /// Closes a grant: the person's own, or anybody's for an operator. What has ended already stays ended.
     pub async fn close(&self, caller: &Caller, id: &GrantId) -> Result<Closed, Error> {
         let cut_before = self.nudge.status().cut;
-        let grant = self
-            .retried(async || {
+        let grant = retried!(async {
                 let loaded = self.policy.current();
                 let grant = self.visible(&loaded, caller, id).await?;
                 if let Err(refusal) =
@@ -255,8 +271,7 @@ impl Requests {
                     .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
                     .await?;
                 Ok(after)
-            })
-            .await?;
+            })?;
         let standing = self.standing(&grant).await;
         let cut = self.nudge.status().cut.saturating_sub(cut_before);
         let still = self.still_admitted(&grant).await?;
@@ -265,8 +280,7 @@ impl Requests {
 
     /// Agrees to a grant that waits, or refuses it.
     pub async fn answer(&self, caller: &Caller, id: &GrantId, agree: bool) -> Result<Opened, Error> {
-        let (grant, reasons) = self
-            .retried(async || {
+        let (grant, reasons) = retried!(async {
                 let loaded = self.policy.current();
                 let now = self.clock.now();
                 let grant = self.visible(&loaded, caller, id).await?;
@@ -298,8 +312,7 @@ impl Requests {
                 let change = Change { before: Some(grant), after: after.clone() };
                 self.store.commit(&[change], vec![self.event(caller, what)]).await?;
                 Ok((after, reasons))
-            })
-            .await?;
+            })?;
         if grant.until().is_none() {
             return Ok(Opened::Waiting { grant, reasons });
         }
@@ -456,17 +469,6 @@ impl Requests {
                 .find_map(|flow| ruleset.admits(address, *flow, now).map(|rule| rule.because().to_string()))
         };
         Ok(wanted.get(&firewall.name).and_then(admitted))
-    }
-
-    /// Decides again when somebody else changed the same grant in the same moment.
-    async fn retried<T>(&self, decide: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
-        for _ in 1..TRIES {
-            match decide().await {
-                Err(Error::Store(store::Error::Conflict)) => {}
-                done => return done,
-            }
-        }
-        decide().await
     }
 }
 

@@ -1,17 +1,19 @@
 //! What people see: the targets they may open, and grants with what is known of them.
 
+use std::fmt;
+
 use doorward_core::audit::{Line, Verifier};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::net::{Cidr, Flow};
 use doorward_core::policy::{Act, Closing, Group, Person, TargetName, Transport, authorise};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Caller, Error, Requests};
 use crate::reconciler::Standing;
 
 /// A target that a person may open.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Offer {
     /// Its name.
     pub target: TargetName,
@@ -37,12 +39,34 @@ pub struct Offer {
     pub closing: Option<Closing>,
     /// Whether its firewall is as it should be.
     pub standing: Standing,
-    /// What is known of the static list: whether the person's address is let in anyway.
+    /// Addresses that are always let in.
     pub always_from: Vec<Cidr>,
 }
 
+/// Where a grant is in its life, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Somebody has to agree.
+    Waiting,
+    /// Open until its end.
+    Open,
+    /// Over.
+    Ended,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waiting => "waiting",
+            Self::Open => "open",
+            Self::Ended => "ended",
+        })
+    }
+}
+
 /// A grant as it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GrantView {
     /// Its name.
     pub id: GrantId,
@@ -56,12 +80,16 @@ pub struct GrantView {
     pub source: Cidr,
     /// Why, in the person's words.
     pub reason: Option<String>,
-    /// `waiting`, `open` or `ended`.
-    pub state: &'static str,
+    /// Where it is in its life.
+    pub state: State,
     /// Since when it is or was open, or waits.
     pub since: Option<Timestamp>,
     /// Its end, to come or past.
     pub until: Option<Timestamp>,
+    /// Seconds that it would last, while it waits.
+    pub asked_for: Option<i64>,
+    /// Whose members may agree, while it waits.
+    pub waits_for: Vec<Group>,
     /// Who agreed.
     pub approved_by: Option<Person>,
     /// How it ended, in words.
@@ -182,13 +210,17 @@ impl Requests {
     /// A grant as it is shown.
     pub fn view(&self, grant: &Grant) -> GrantView {
         let (state, since, until, approved_by, ended) = match grant.life() {
-            Life::Waiting { asked, .. } => ("waiting", Some(*asked), grant.next_change(), None, None),
+            Life::Waiting { asked, .. } => (State::Waiting, Some(*asked), grant.next_change(), None, None),
             Life::Open { since, until, approved_by } => {
-                ("open", Some(*since), Some(*until), approved_by.clone(), None)
+                (State::Open, Some(*since), Some(*until), approved_by.clone(), None)
             }
-            Life::Ended { since, at, how } => ("ended", *since, Some(*at), None, Some(how)),
+            Life::Ended { since, at, how } => (State::Ended, *since, Some(*at), None, Some(how)),
         };
-        let standing = (state == "open").then(|| {
+        let (asked_for, waits_for) = match grant.life() {
+            Life::Waiting { seconds, from, .. } => (Some(*seconds), from.clone()),
+            Life::Open { .. } | Life::Ended { .. } => (None, Vec::new()),
+        };
+        let standing = (state == State::Open).then(|| {
             let firewall = self.firewall_name(grant);
             firewall.map_or(Standing::Unknown, |firewall| self.nudge().status().of(&firewall))
         });
@@ -202,6 +234,8 @@ impl Requests {
             state,
             since,
             until,
+            asked_for,
+            waits_for,
             approved_by,
             ended: ended.map(Ending::to_string),
             standing,

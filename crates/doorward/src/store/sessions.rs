@@ -39,17 +39,23 @@ pub struct Session {
     pub ends: Timestamp,
     /// The address from which they signed in.
     pub origin: String,
+    /// What ties it to the person's password: a digest keyed with the token, so it tells nothing by itself.
+    pub bound: String,
 }
+
+/// Sessions that a person may have at once; the oldest go.
+const AT_ONCE: i64 = 32;
 
 fn digest(token: &str) -> String {
     Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Store {
-    /// Keeps a session under its token.
+    /// Keeps a session under its token, and forgets those that are over.
     pub async fn keep_session(&self, token: &str, session: &Session) -> Result<(), Error> {
+        let mut transaction = self.pool.begin().await?;
         sqlx::query(
-            "INSERT INTO sessions (token, person, kind, made, ends, origin) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO sessions (token, person, kind, made, ends, origin, bound) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(digest(token))
         .bind(session.person.as_str())
@@ -57,15 +63,30 @@ impl Store {
         .bind(session.made.as_millisecond())
         .bind(session.ends.as_millisecond())
         .bind(&session.origin)
-        .execute(&self.pool)
+        .bind(&session.bound)
+        .execute(&mut *transaction)
         .await?;
+        sqlx::query("DELETE FROM sessions WHERE ends <= $1")
+            .bind(session.made.as_millisecond())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "DELETE FROM sessions WHERE person = $1 AND token NOT IN \
+             (SELECT token FROM sessions WHERE person = $2 ORDER BY made DESC, token LIMIT $3)",
+        )
+        .bind(session.person.as_str())
+        .bind(session.person.as_str())
+        .bind(AT_ONCE)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
         Ok(())
     }
 
     /// The session of a token, unless it is over.
     pub async fn session(&self, token: &str, now: Timestamp) -> Result<Option<Session>, Error> {
         let row = sqlx::query(
-            "SELECT person, kind, made, ends, origin FROM sessions WHERE token = $1 AND ends > $2",
+            "SELECT person, kind, made, ends, origin, bound FROM sessions WHERE token = $1 AND ends > $2",
         )
         .bind(digest(token))
         .bind(now.as_millisecond())
@@ -80,6 +101,7 @@ impl Store {
             made: instant(row.try_get(2)?),
             ends: instant(row.try_get(3)?),
             origin: row.try_get(4)?,
+            bound: row.try_get(5)?,
         }))
     }
 

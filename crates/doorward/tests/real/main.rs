@@ -17,8 +17,11 @@ mod moto;
 mod need;
 mod netns;
 mod nftables;
+mod people;
 mod policies;
+mod postgres;
 mod probe;
+mod relay;
 
 use std::process::ExitCode;
 
@@ -35,5 +38,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
     trials.extend(nftables::trials());
+    trials.extend(people::trials());
+    trials.extend(relay::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

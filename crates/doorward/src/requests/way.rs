@@ -1,0 +1,107 @@
+//! Where to connect to once a target is open.
+
+use std::fmt;
+
+use doorward_core::net::Flow;
+use doorward_core::policy::{Address, Enforcement, TargetName};
+use serde::Serialize;
+
+use super::Requests;
+
+/// Where a program connects to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Way {
+    /// The host: a name or an address; or, where only AWS knows it, the policy's word for it.
+    pub host: String,
+    /// Whether `host` can be typed as it stands.
+    pub known: bool,
+    /// The protocol and the ports.
+    pub flow: Flow,
+}
+
+impl Way {
+    /// The port, where there is exactly one.
+    pub fn port(&self) -> Option<u16> {
+        self.flow.ports().filter(|ports| ports.from() == ports.to()).map(|ports| ports.from())
+    }
+
+    /// A command that would use it, for the ports that everybody knows.
+    pub fn command(&self) -> Option<String> {
+        let (host, port) = (&self.host, self.port()?);
+        if !self.known || !matches!(self.flow, Flow::Tcp(_)) {
+            return None;
+        }
+        match port {
+            22 => Some(format!("ssh {host}")),
+            3306 => Some(format!("mysql --host={host} --port={port}")),
+            5432 => Some(format!("psql --host={host} --port={port}")),
+            6379 => Some(format!("redis-cli -h {host} -p {port}")),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port() {
+            Some(port) if self.host.contains(':') && self.known => write!(f, "[{}]:{port}", self.host),
+            Some(port) if self.known => write!(f, "{}:{port}", self.host),
+            _ => write!(f, "{}, {}", self.host, self.flow),
+        }
+    }
+}
+
+impl Requests {
+    /// Where to connect to once a target is open; a relay's own address where one stands before it.
+    pub fn ways(&self, target: &TargetName) -> Vec<Way> {
+        let loaded = self.loaded();
+        let policy = &loaded.policy;
+        let Some(target) = policy.targets.get(target) else { return Vec::new() };
+        let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
+        if let Some(Enforcement::Relay { listen }) = firewall.map(|firewall| &firewall.kind) {
+            let named = policy.server.url.as_deref().and_then(host_of).filter(|_| listen.ip().is_unspecified());
+            let host = named.map_or_else(|| listen.ip().to_string(), str::to_owned);
+            let known = !listen.ip().is_unspecified() || named.is_some();
+            let flow = Flow::Tcp(doorward_core::net::Ports::one(listen.port()));
+            return vec![Way { host, known, flow }];
+        }
+        let known = matches!(target.address, Address::Host(_));
+        let host = target.address.to_string();
+        target.ports.iter().map(|flow| Way { host: host.clone(), known, flow: *flow }).collect()
+    }
+}
+
+/// The host of a URL, without brackets.
+fn host_of(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next();
+    }
+    authority.split(':').next().filter(|host| !host.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(host: &str, known: bool, flow: &str, expected: (&str, Option<&str>)) {
+        let way = Way { host: host.into(), known, flow: flow.parse().expect("a flow") };
+        assert_eq!((way.to_string().as_str(), way.command().as_deref()), expected);
+    }
+
+    #[test]
+    fn a_way_is_said_as_it_is_typed() {
+        check("db", true, "tcp/5432", ("db:5432", Some("psql --host=db --port=5432")));
+        check("2001:db8::1", true, "tcp/22", ("[2001:db8::1]:22", Some("ssh 2001:db8::1")));
+        check("rds:orders", false, "tcp/5432", ("rds:orders, tcp/5432", None));
+        check("db", true, "tcp/1000-2000", ("db, tcp/1000-2000", None));
+        check("db", true, "udp/53", ("db:53", None));
+    }
+
+    #[test]
+    fn a_host_is_found_in_a_url() {
+        assert_eq!(host_of("https://door.example:8443/x"), Some("door.example"));
+        assert_eq!(host_of("http://[::1]:80"), Some("::1"));
+        assert_eq!(host_of("door"), None);
+    }
+}

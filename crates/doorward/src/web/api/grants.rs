@@ -1,0 +1,193 @@
+//! Grants for programs: list, open, extend, look at, close, answer.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use doorward_core::grant::{Grant, GrantId};
+use doorward_core::policy::{Closing, Reason, TargetName, Transport};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Bearer, Body, Refused, reads};
+use crate::reconciler::Standing;
+use crate::requests::{Ask, GrantView, Opened, Way};
+use crate::web::Web;
+use crate::web::failure::Failure;
+
+/// Whose.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "`all`")]
+pub struct Whose {
+    #[serde(default)]
+    all: bool,
+}
+
+/// `GET /grants`: one's own; with `?all=true` everybody's, for an operator.
+pub async fn list(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    whose: Result<Query<Whose>, QueryRejection>,
+) -> Result<Json<Vec<GrantView>>, Refused> {
+    let Query(whose) = whose.map_err(|rejection| reads::query(&rejection))?;
+    let grants = if whose.all {
+        web.requests().all(&signed.caller).await?
+    } else {
+        web.requests().current(&signed.caller.person).await?
+    };
+    Ok(Json(grants))
+}
+
+/// What to open.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with `target`")]
+pub struct Wanted {
+    target: TargetName,
+    #[serde(default)]
+    lasts: Value,
+    transport: Option<Transport>,
+    reason: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    grant: GrantView,
+    extended: bool,
+    reasons: Vec<String>,
+    closing: Closing,
+    standing: Option<Standing>,
+    connect: Vec<Way>,
+}
+
+/// `POST /grants`: opens a target for the caller's address, or extends what is open for it.
+pub async fn open(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    Body(wanted): Body<Wanted>,
+) -> Result<(StatusCode, Json<Outcome>), Refused> {
+    web.change(&signed.caller.person)?;
+    let address = signed.caller.from.ok_or_else(|| {
+        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "your address is not known")
+            .hint("the proxy in front of Doorward has to send X-Forwarded-For")
+    })?;
+    let lasts = lasts(&wanted.lasts)?;
+    let (transport, reason) = (wanted.transport, wanted.reason);
+    let ask = Ask { target: wanted.target, address, transport, lasts, reason };
+    let opened = web.requests().open(&signed.caller, ask).await?;
+    let status = match &opened {
+        Opened::Granted { extended: false, .. } => StatusCode::CREATED,
+        Opened::Granted { extended: true, .. } => StatusCode::OK,
+        Opened::Waiting { .. } => StatusCode::ACCEPTED,
+    };
+    Ok((status, Json(outcome(&web, opened))))
+}
+
+fn lasts(value: &Value) -> Result<Option<SignedDuration>, Failure> {
+    let wrong = || {
+        let why = format!("`{value}` is not a length of time");
+        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why).hint("write `\"2h\"`, `\"90m\"` or a number of seconds")
+    };
+    match value {
+        Value::Null => Ok(None),
+        Value::Number(number) => {
+            number.as_i64().map(|seconds| Some(SignedDuration::from_secs(seconds))).ok_or_else(wrong)
+        }
+        Value::String(text) => text.trim().parse().map(Some).map_err(|_| wrong()),
+        _ => Err(wrong()),
+    }
+}
+
+fn outcome(web: &Web, opened: Opened) -> Outcome {
+    let texts = |reasons: &[Reason]| reasons.iter().map(ToString::to_string).collect();
+    match opened {
+        Opened::Granted { grant, extended, reasons, closing, standing } => Outcome {
+            extended,
+            connect: web.requests().ways(grant.target()),
+            grant: settled(web, &grant, &standing),
+            reasons: texts(&reasons),
+            closing,
+            standing: Some(standing),
+        },
+        Opened::Waiting { grant, reasons } => {
+            let view = web.requests().view(&grant);
+            Outcome {
+                extended: false,
+                closing: view.closing,
+                grant: view,
+                reasons: texts(&reasons),
+                standing: None,
+                connect: Vec::new(),
+            }
+        }
+    }
+}
+
+/// A grant with what was just learnt of its firewall, rather than what the pass before said.
+fn settled(web: &Web, grant: &Grant, standing: &Standing) -> GrantView {
+    let view = web.requests().view(grant);
+    let standing = view.standing.is_some().then(|| standing.clone());
+    GrantView { standing, ..view }
+}
+
+/// `GET /grants/{id}`
+pub async fn one(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    Path(id): Path<String>,
+) -> Result<Json<GrantView>, Refused> {
+    Ok(Json(web.requests().one(&signed.caller, &read(&id)?).await?))
+}
+
+/// What closing did.
+#[derive(Debug, Serialize)]
+pub struct Closed {
+    grant: GrantView,
+    closing: Closing,
+    standing: Standing,
+    cut: u64,
+    still: Option<String>,
+}
+
+/// `DELETE /grants/{id}`
+pub async fn close(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    Path(id): Path<String>,
+) -> Result<Json<Closed>, Refused> {
+    web.change(&signed.caller.person)?;
+    let closed = web.requests().close(&signed.caller, &read(&id)?).await?;
+    Ok(Json(Closed {
+        grant: web.requests().view(&closed.grant),
+        closing: closed.closing,
+        standing: closed.standing,
+        cut: closed.cut,
+        still: closed.still,
+    }))
+}
+
+/// An answer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with `agree`")]
+pub struct Answer {
+    agree: bool,
+}
+
+/// `POST /grants/{id}/approval`
+pub async fn answer(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    Path(id): Path<String>,
+    Body(answer): Body<Answer>,
+) -> Result<Json<Outcome>, Refused> {
+    web.change(&signed.caller.person)?;
+    let opened = web.requests().answer(&signed.caller, &read(&id)?, answer.agree).await?;
+    Ok(Json(outcome(&web, opened)))
+}
+
+fn read(id: &str) -> Result<GrantId, Failure> {
+    id.parse().map_err(|_| Failure::new(StatusCode::NOT_FOUND, format!("there is no grant `{id}`")))
+}

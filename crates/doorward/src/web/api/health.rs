@@ -1,0 +1,63 @@
+//! Whether the server does its work: it answers, and the reconciler lives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::web::Web;
+
+/// After that long without a pass the reconciler counts as dead.
+const DEAD: Duration = Duration::from_secs(120);
+
+/// How the server is.
+#[derive(Debug, Serialize)]
+pub struct Health {
+    ok: bool,
+    version: &'static str,
+    last_pass: Option<Timestamp>,
+}
+
+/// `GET /healthz`
+pub async fn health(State(web): State<Arc<Web>>) -> (StatusCode, Json<Health>) {
+    let clock = web.requests().clock();
+    let last_pass = web.requests().nudge().status().at;
+    let ok = alive(last_pass, clock.now(), clock.uptime());
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Health { ok, version: env!("CARGO_PKG_VERSION"), last_pass }))
+}
+
+/// A pass lately; or a start so recent that there was no time for one.
+fn alive(last_pass: Option<Timestamp>, now: Timestamp, uptime: Duration) -> bool {
+    let dead = SignedDuration::try_from(DEAD).unwrap_or(SignedDuration::MAX);
+    match last_pass {
+        None => uptime < DEAD,
+        Some(at) => now.duration_since(at) < dead,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(last_pass: Option<&str>, uptime: u64, expected: bool) {
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let found =
+            alive(last_pass.map(at), at("2026-11-22T10:00:00Z"), Duration::from_secs(uptime));
+        assert_eq!(found, expected, "{last_pass:?} {uptime}");
+    }
+
+    #[test]
+    fn a_dead_reconciler_is_noticed() {
+        check(None, 10, true);
+        check(None, 120, false);
+        check(Some("2026-11-22T09:59:50Z"), 5000, true);
+        check(Some("2026-11-22T09:57:50Z"), 5000, false);
+        // The clock was set back: the pass lies ahead.
+        check(Some("2026-11-22T11:00:00Z"), 5000, true);
+    }
+}

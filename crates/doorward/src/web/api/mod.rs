@@ -1,0 +1,141 @@
+//! The JSON API under `/api/v1`: what the pages do, for programs. A bearer token and no cookie, so no form can reach it.
+
+mod grants;
+pub mod health;
+mod openapi;
+mod reads;
+mod sessions;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Web;
+use super::failure::Failure;
+use super::session::Signed;
+
+/// A person whose token came with the request.
+#[derive(Debug)]
+pub struct Bearer(pub Signed);
+
+/// Every call: its method, its path and what it does. The router and the test of the OpenAPI document read it.
+fn calls() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Web>>)> {
+    vec![
+        ("post", "/sessions", post(sessions::begin)),
+        ("delete", "/sessions/current", delete(sessions::end)),
+        ("get", "/me", get(reads::me)),
+        ("get", "/targets", get(reads::targets)),
+        ("get", "/grants", get(grants::list)),
+        ("post", "/grants", post(grants::open)),
+        ("get", "/grants/{id}", get(grants::one)),
+        ("delete", "/grants/{id}", delete(grants::close)),
+        ("post", "/grants/{id}/approval", post(grants::answer)),
+        ("get", "/record", get(reads::record)),
+        ("get", "/healthz", get(health::health)),
+        ("get", "/openapi.json", get(openapi::document)),
+    ]
+}
+
+/// The calls, to be nested under `/api/v1`.
+pub fn router() -> Router<Arc<Web>> {
+    let router = Router::new();
+    let router = calls().into_iter().fold(router, |router, (_, path, call)| router.route(path, call));
+    router.fallback(nothing).method_not_allowed_fallback(not_that_way)
+}
+
+async fn nothing() -> Refused {
+    Failure::new(StatusCode::NOT_FOUND, "there is no such call")
+        .hint("`/api/v1/openapi.json` has them all")
+        .into()
+}
+
+async fn not_that_way() -> Refused {
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this call does not know that method")
+        .hint("`/api/v1/openapi.json` has them all")
+        .into()
+}
+
+/// A failure as the API says it.
+#[derive(Debug)]
+pub struct Refused(Failure);
+
+impl<T: Into<Failure>> From<T> for Refused {
+    fn from(failure: T) -> Self {
+        Self(failure.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let failure = self.0;
+        let refusals: Vec<Value> =
+            failure.refusals.iter().map(|refusal| with_text(refusal, refusal.to_string())).collect();
+        let error = failure.lines().join("; ");
+        let body = serde_json::json!({ "error": error, "refusals": refusals, "hint": failure.hint });
+        let mut response = (failure.status, axum::Json(body)).into_response();
+        if let Some(seconds) = failure.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if failure.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// A value with its sentence beside its fields.
+fn with_text(value: &impl Serialize, text: String) -> Value {
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    if let Value::Object(fields) = &mut value {
+        fields.insert("text".into(), Value::String(text));
+    }
+    value
+}
+
+/// A JSON body.
+#[derive(Debug)]
+struct Body<T>(T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Web>> for Body<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, web: &Arc<Web>) -> Result<Self, Refused> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let json = kind.and_then(|kind| kind.split(';').next()).is_some_and(|kind| {
+            let kind = kind.trim().to_ascii_lowercase();
+            kind == "application/json" || kind.ends_with("+json")
+        });
+        if !json {
+            let failure = Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be JSON");
+            return Err(failure.hint("send `Content-Type: application/json`").into());
+        }
+        let bytes = Bytes::from_request(request, web).await.map_err(|rejection: BytesRejection| {
+            let status = rejection.status();
+            let why = if status == StatusCode::PAYLOAD_TOO_LARGE {
+                "the body is longer than 64 KiB"
+            } else {
+                "the body could not be read"
+            };
+            Failure::new(status, why)
+        })?;
+        let body = serde_json::from_slice(&bytes).map_err(|error| {
+            let status =
+                if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
+            Failure::new(status, format!("the body is not what this call takes: {error}"))
+        })?;
+        Ok(Self(body))
+    }
+}
+
+#[cfg(test)]
+mod tests;

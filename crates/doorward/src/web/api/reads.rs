@@ -1,0 +1,80 @@
+//! What is only read: who one is, what one may open, the record.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use doorward_core::audit::Line;
+use doorward_core::policy::Person;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Bearer, Refused};
+use crate::requests::Offer;
+use crate::web::failure::Failure;
+use crate::web::{Web, record};
+
+/// Who is signed in.
+#[derive(Debug, Serialize)]
+pub struct Me {
+    person: Person,
+    address: Option<IpAddr>,
+    operator: bool,
+    ends: Timestamp,
+}
+
+/// `GET /me`
+pub async fn me(Bearer(signed): Bearer) -> Json<Me> {
+    let (person, address) = (signed.caller.person, signed.caller.from);
+    Json(Me { person, address, operator: signed.operator, ends: signed.ends })
+}
+
+/// `GET /targets`
+pub async fn targets(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Json<Vec<Offer>> {
+    Json(web.requests().offers(&signed.caller.person))
+}
+
+/// Which part of the record.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "`before` and `limit`")]
+pub struct Part {
+    before: Option<u64>,
+    limit: Option<u32>,
+}
+
+/// Lines of the record.
+#[derive(Debug, Serialize)]
+pub struct Lines {
+    lines: Vec<Line>,
+    // What to ask for `before` to read on; none at the beginning of the record.
+    next: Option<u64>,
+}
+
+/// The most lines that are sent at once.
+const MOST: u32 = 1000;
+
+/// `GET /record`
+pub async fn record(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    part: Result<Query<Part>, QueryRejection>,
+) -> Result<Json<Lines>, Refused> {
+    let Query(part) = part.map_err(|rejection| query(&rejection))?;
+    let limit = part.limit.unwrap_or(100);
+    if limit == 0 || limit > MOST {
+        let why = format!("`limit` is from 1 to {MOST}");
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why).into());
+    }
+    let lines = record::read(&web, &signed.caller, part.before, limit).await?;
+    let next = lines.last().map(|line| line.seq).filter(|seq| *seq > 1);
+    Ok(Json(Lines { lines, next }))
+}
+
+/// A query that is not what the call takes.
+pub fn query(rejection: &QueryRejection) -> Failure {
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, rejection.body_text().to_lowercase())
+        .hint("`/api/v1/openapi.json` has the parameters of each call")
+}

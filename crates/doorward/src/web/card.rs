@@ -1,0 +1,256 @@
+//! A grant as a card: how long it is still open, what it admits, and what can be done about it.
+
+use std::fmt::Write as _;
+
+use doorward_core::policy::Closing;
+use jiff::{SignedDuration, Timestamp};
+use maud::{Markup, html};
+use sha2::{Digest as _, Sha256};
+
+use super::layout::{sentence, token};
+use super::session::Signed;
+use super::words;
+use crate::reconciler::Standing;
+use crate::requests::{GrantView, Offer, State, Way};
+
+/// Lengths that are offered, in seconds, as far as the policy allows them.
+const LENGTHS: [i64; 12] =
+    [900, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800, 259_200, 604_800, 2_592_000];
+
+/// What the fields that a page shows of a grant are drawn from, so that a script replaces a card only when it changed.
+pub fn version(grant: &GrantView) -> String {
+    let shown = format!(
+        "{} {} {:?} {:?} {:?} {:?}",
+        grant.id, grant.state, grant.until, grant.standing, grant.approved_by, grant.reason
+    );
+    Sha256::digest(shown.as_bytes()).iter().take(6).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Whether the firewall lets it in.
+pub fn standing(standing: &Standing) -> Markup {
+    match standing {
+        Standing::AsWanted => html! { span.badge.good { "In force" } },
+        Standing::Failing { why } => html! { span.badge.bad title=(why) { "Not in force" } },
+        Standing::Unknown => html! { span.badge.pending { "Being put in force" } },
+    }
+}
+
+/// How long it is still open: in words, and as a bar; a script counts both down.
+pub fn countdown(grant: &GrantView, now: Timestamp) -> Markup {
+    let (Some(since), Some(until)) = (grant.since, grant.until) else { return html! {} };
+    let left = until.duration_since(now).as_secs().max(0);
+    let total = until.duration_since(since).as_secs().max(1);
+    let whole = until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    html! {
+        p.left {
+            strong role="timer" data-until=(whole) data-name=(grant.target) { (words::left(left)) }
+            span.quiet { "until " (words::time(until)) }
+        }
+        progress max=(total) value=(left) data-until=(whole) aria-label="Time left" {}
+    }
+}
+
+/// Where to connect to, and with what.
+pub fn ways(ways: &[Way]) -> Markup {
+    html! {
+        @for way in ways {
+            div.way {
+                code { (way) }
+                @if let Some(command) = way.command() { code.command { (command) } }
+            }
+        }
+    }
+}
+
+/// What closing will do, said before.
+pub fn promise(closing: Closing) -> Markup {
+    html! { p.quiet.promise { "When it closes, " (closing) "." } }
+}
+
+/// A grant of one's own.
+pub fn mine(
+    signed: &Signed,
+    grant: &GrantView,
+    offer: Option<&Offer>,
+    connect: &[Way],
+    problem: Option<&Markup>,
+    now: Timestamp,
+) -> Markup {
+    let waits = grant.state == State::Waiting;
+    html! {
+        li.card.grant #(grant.id) data-key=(grant.id) data-version=(version(grant)) {
+            div.head {
+                h3 { (grant.target) }
+                @if waits { span.badge.pending { "Waiting" } }
+                @if let Some(state) = &grant.standing { (standing(state)) }
+            }
+            @if let Some(offer) = offer { p.quiet { (offer.about) } }
+            @if let Some(problem) = problem { (problem) }
+            @if let Some(Standing::Failing { why }) = &grant.standing {
+                p.problem { "Your address is not let in yet: " (why) ". Doorward keeps trying." }
+            }
+            @if waits {
+                p.left { strong { "Waiting for " (groups(grant)) } }
+                p.quiet {
+                    "For " (words::lasting(grant.asked_for.unwrap_or_default())) " from the moment they agree."
+                    @if let Some(until) = grant.until { " Without an answer it lapses at " (words::time(until)) "." }
+                }
+            } @else {
+                (countdown(grant, now))
+            }
+            dl.facts {
+                dt { "Admits" } dd { code { (words::source(grant.source)) } " " span.quiet { (grant.source.family()) } }
+                @if !waits && !connect.is_empty() { dt { "Connect to" } dd { (ways(connect)) } }
+                @if let Some(reason) = &grant.reason { dt { "Reason" } dd { (reason) } }
+                @if let Some(by) = &grant.approved_by { dt { "Agreed by" } dd { (by) } }
+            }
+            div.actions {
+                @if let (Some(offer), false) = (offer, waits) { (extend(signed, grant, offer, now)) }
+                form method="post" action={ "/grants/" (grant.id) "/close" } {
+                    (token(signed))
+                    button.danger type="submit" {
+                        @if waits { "Withdraw" } @else { "Close" }
+                        span.unseen { " " (grant.target) " for " (words::source(grant.source)) }
+                    }
+                }
+            }
+            @if !waits { (promise(grant.closing)) }
+        }
+    }
+}
+
+fn groups(grant: &GrantView) -> String {
+    let names: Vec<&str> = grant.waits_for.iter().map(|group| group.as_str()).collect();
+    names.join(" or ")
+}
+
+fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> Markup {
+    let (Some(since), Some(until)) = (grant.since, grant.until) else { return html! {} };
+    let most = SignedDuration::from_secs(offer.at_most);
+    let last = since.checked_add(most).unwrap_or(until);
+    if last.duration_since(until).as_secs() < 60 {
+        return html! {
+            p.quiet { "It is open for as long as the policy allows in one go (" (words::lasting(offer.at_most)) ")." }
+        };
+    }
+    let (now_left, most_left) = (until.duration_since(now).as_secs(), last.duration_since(now).as_secs());
+    let asks = |seconds: i64| {
+        let lives = now.duration_since(since).as_secs() + seconds;
+        let above = offer.approval_above.is_some_and(|above| lives > above) && grant.approved_by.is_none();
+        if above { ", if agreed to" } else { "" }
+    };
+    let lengths = LENGTHS.into_iter().filter(|length| {
+        *length > now_left + 60 && *length < most_left - 60 && *length != offer.usually
+    });
+    let id = format!("extend-{}", grant.id);
+    html! {
+        form.row method="post" action={ "/grants/" (grant.id) "/extend" } {
+            (token(signed))
+            label.unseen for=(id) { "Extend " (grant.target) " to" }
+            select #(id) name="lasts" {
+                @if offer.usually > now_left && offer.usually < most_left {
+                    option value="" { (words::lasting(offer.usually)) " from now" (asks(offer.usually)) }
+                }
+                @for length in lengths {
+                    option value=(length) { (words::lasting(length)) " from now" (asks(length)) }
+                }
+                option value="most" { "Until " (words::at(last)) ", the longest allowed" (asks(most_left)) }
+            }
+            button type="submit" { "Extend" span.unseen { " " (grant.target) } }
+        }
+    }
+}
+
+/// Lengths that a target may be opened for, in seconds: the usual one, the longest, and what lies between.
+pub fn lengths(offer: &Offer) -> Vec<i64> {
+    let mut lengths: Vec<i64> =
+        LENGTHS.into_iter().filter(|length| *length < offer.at_most).chain([offer.usually, offer.at_most]).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    lengths
+}
+
+/// Somebody else's request that waits for an answer.
+pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
+    let answer = |agree: &str, class: &str, text: &str| {
+        html! {
+            button class=(class) type="submit" name="agree" value=(agree) {
+                (text) span.unseen { " to " (grant.person) " opening " (grant.target) }
+            }
+        }
+    };
+    html! {
+        li.card.asked #(grant.id) data-key=(grant.id) data-version=(version(grant)) {
+            div.head {
+                h3 { (grant.person) " asks for " (grant.target) }
+            }
+            dl.facts {
+                dt { "For" } dd { (words::lasting(grant.asked_for.unwrap_or_default())) }
+                dt { "Admits" } dd { code { (words::source(grant.source)) } }
+                dt { "Reason" }
+                dd { @if let Some(reason) = &grant.reason { (reason) } @else { span.quiet { "none given" } } }
+                @if let Some(asked) = grant.since { dt { "Asked" } dd { (words::time(asked)) } }
+            }
+            form.actions method="post" action={ "/grants/" (grant.id) "/answer" } {
+                (token(signed))
+                (answer("yes", "main", "Agree"))
+                (answer("no", "", "Refuse"))
+            }
+        }
+    }
+}
+
+/// What stands in a list that is empty.
+pub fn nothing(text: &str) -> Markup {
+    html! { li.nothing data-key="nothing" data-version="0" { (sentence(text)) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::testing::{grant_view, offer, signed};
+
+    fn instant(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn lengths_keep_to_the_policy() {
+        assert_eq!(lengths(&offer(7200, 28_800)), [900, 1800, 3600, 7200, 14_400, 28_800]);
+        assert_eq!(lengths(&offer(600, 600)), [600]);
+        assert_eq!(lengths(&offer(5400, 7200)), [900, 1800, 3600, 5400, 7200]);
+    }
+
+    #[test]
+    fn a_card_says_its_end_without_a_script() {
+        let grant = grant_view("2026-11-22T10:00:00Z", "2026-11-22T12:00:00Z");
+        let page = countdown(&grant, instant("2026-11-22T10:18:30Z")).into_string();
+        assert!(page.contains("1 h 41 min left"), "{page}");
+        assert!(page.contains("2026-11-22 12:00 UTC"), "{page}");
+        assert!(page.contains("<progress max=\"7200\" value=\"6090\""), "{page}");
+    }
+
+    #[test]
+    fn what_cannot_be_extended_has_no_form() {
+        let grant = grant_view("2026-11-22T10:00:00Z", "2026-11-22T12:00:00Z");
+        let now = instant("2026-11-22T10:30:00Z");
+        let page = extend(&signed(), &grant, &offer(3600, 7200), now).into_string();
+        assert!(!page.contains("<form") && page.contains("as long as the policy allows"), "{page}");
+        let page = extend(&signed(), &grant, &offer(7200, 28_800), now).into_string();
+        assert!(page.contains("<option value=\"\">2 h from now</option>"), "{page}");
+        assert!(page.contains("<option value=\"14400\">4 h from now</option>"), "{page}");
+        assert!(!page.contains("value=\"3600\""), "{page}");
+        assert!(page.contains("Until 2026-11-22 18:00 UTC, the longest allowed"), "{page}");
+    }
+
+    #[test]
+    fn what_people_typed_is_escaped() {
+        let mut grant = grant_view("2026-11-22T10:00:00Z", "2026-11-22T12:00:00Z");
+        grant.reason = Some("<script>alert(1)</script>".into());
+        let page = mine(&signed(), &grant, None, &[], None, instant("2026-11-22T10:30:00Z")).into_string();
+        assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
+    }
+}

@@ -1,0 +1,201 @@
+//! Why a request was not fulfilled, for pages and API alike: the status, every reason, and what would help.
+
+use std::error::Error as _;
+
+use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::{Html, IntoResponse, Response};
+use doorward_core::policy::Refusal;
+use maud::html;
+
+use super::guard::TooMany;
+use super::layout;
+use crate::requests;
+use crate::store;
+
+/// Why not.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// In a sentence, when there are no refusals.
+    pub why: String,
+    /// Every reason that the policy gives.
+    pub refusals: Vec<Refusal>,
+    /// What would help.
+    pub hint: Option<String>,
+    /// Seconds until it is worth trying again.
+    pub retry_after: Option<u64>,
+}
+
+impl Failure {
+    /// With a status and a sentence.
+    pub fn new(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { status, why: why.into(), refusals: Vec::new(), hint: None, retry_after: None }
+    }
+
+    /// The same with what would help.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// No session, or one that is over.
+    pub fn signed_out() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "you are not signed in, or no longer")
+            .hint("sign in again; on the command line: `doorward login`")
+    }
+
+    /// Too often.
+    pub fn too_many(too_many: TooMany) -> Self {
+        let seconds = too_many.wait.as_secs() + u64::from(too_many.wait.subsec_nanos() > 0);
+        let seconds = seconds.max(1);
+        let words = super::words::lasting(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let why = format!("there were too many tries; try again in {words}");
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, why) }
+    }
+
+    /// The store did not do it.
+    pub fn of_store(error: &store::Error) -> Self {
+        match error {
+            store::Error::Full => {
+                tracing::error!(%error, "the store is full");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+                    .hint("an operator has to make room on the disk under the store")
+            }
+            store::Error::Conflict => {
+                Self::new(StatusCode::CONFLICT, error.to_string()).hint("look again, then try again")
+            }
+            _ => {
+                let why = chain(error);
+                tracing::error!(why, "the store failed");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+                    .hint("an operator finds the cause in the server's log")
+            }
+        }
+    }
+
+    /// Something that nobody can do anything about from outside.
+    pub fn broken(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(why = chain(error), "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server could not do this")
+            .hint("an operator finds the cause in the server's log")
+    }
+
+    /// Every reason, one by one, in words.
+    pub fn lines(&self) -> Vec<String> {
+        if self.refusals.is_empty() {
+            return vec![self.why.clone()];
+        }
+        self.refusals.iter().map(ToString::to_string).collect()
+    }
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        chain = format!("{chain}: {error}");
+        source = error.source();
+    }
+    chain
+}
+
+impl From<requests::Error> for Failure {
+    fn from(error: requests::Error) -> Self {
+        match error {
+            requests::Error::Refused(refusals) => {
+                let status =
+                    refusals.iter().map(status).max_by_key(|status| rank(*status)).unwrap_or(StatusCode::FORBIDDEN);
+                let hint = refusals.iter().find_map(hint);
+                Self { refusals, hint, ..Self::new(status, "the policy says no") }
+            }
+            requests::Error::NoSuchGrant(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            requests::Error::Store(error) => Self::of_store(&error),
+            requests::Error::Random(_) => {
+                tracing::error!(source = ?error.source(), "{error}");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
+        }
+    }
+}
+
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::NoSuchPerson { .. } => StatusCode::UNAUTHORIZED,
+        Refusal::NotYourGrant { .. }
+        | Refusal::NotAnApprover { .. }
+        | Refusal::OwnRequest
+        | Refusal::NotAnOperator { .. } => StatusCode::FORBIDDEN,
+        Refusal::NotYours { .. } => StatusCode::NOT_FOUND,
+        Refusal::NotWaiting { .. } | Refusal::NothingLeft { .. } | Refusal::NoRoom { .. } => StatusCode::CONFLICT,
+        Refusal::Transport { .. }
+        | Refusal::NoPorts { .. }
+        | Refusal::TooShort
+        | Refusal::TooLong { .. }
+        | Refusal::NoReason { .. }
+        | Refusal::NoAddress { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// Of several, the one that no other answer would change.
+fn rank(status: StatusCode) -> u8 {
+    match status {
+        StatusCode::UNAUTHORIZED => 4,
+        StatusCode::FORBIDDEN => 3,
+        StatusCode::NOT_FOUND => 2,
+        StatusCode::CONFLICT => 1,
+        _ => 0,
+    }
+}
+
+fn hint(refusal: &Refusal) -> Option<String> {
+    let hint = match refusal {
+        Refusal::TooLong { most, .. } => format!("ask for {most} or less"),
+        Refusal::NoReason { .. } => "say why you need it: a ticket's number or a few words".into(),
+        Refusal::NotYours { .. } => "ask an operator to put you in one of its groups".into(),
+        Refusal::NoRoom { .. } => "close what is no longer needed, or ask an operator for a higher quota".into(),
+        Refusal::Transport { permitted, .. } if permitted != "none" => format!("choose {permitted}"),
+        _ => return None,
+    };
+    Some(hint)
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let title = match self.status {
+            StatusCode::NOT_FOUND => "Nothing here",
+            StatusCode::FORBIDDEN => "Not for you",
+            StatusCode::TOO_MANY_REQUESTS => "Too often",
+            StatusCode::CONFLICT => "Meanwhile it changed",
+            StatusCode::SERVICE_UNAVAILABLE => "Not now",
+            StatusCode::INTERNAL_SERVER_ERROR => "This went wrong",
+            _ => "This cannot be done",
+        };
+        let page = layout::bare(
+            title,
+            html! {
+                h1 { (title) }
+                (reasons(&self))
+                p { a href="/" { "Back to the start" } }
+            },
+        );
+        let mut response = (self.status, Html(page.into_string())).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+/// The reasons as a page says them.
+pub fn reasons(failure: &Failure) -> maud::Markup {
+    let lines = failure.lines();
+    html! {
+        @if let [line] = lines.as_slice() {
+            p { (layout::sentence(line)) }
+        } @else {
+            ul { @for line in &lines { li { (layout::sentence(line)) } } }
+        }
+        @if let Some(hint) = &failure.hint { p.hint { (layout::sentence(hint)) } }
+    }
+}

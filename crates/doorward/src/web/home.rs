@@ -1,0 +1,284 @@
+//! What I may open and what is open: the page on which everything begins.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use doorward_core::net::Cidr;
+use doorward_core::policy::TargetName;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::failure::{self, Failure};
+use super::layout::{self, Here, token};
+use super::origin::Origin;
+use super::session::Signed;
+use super::{Web, card, probe, words};
+use crate::requests::{self, GrantView, Offer};
+
+/// Which note to show.
+#[derive(Debug, Default, Deserialize)]
+pub struct Noted {
+    note: Option<String>,
+}
+
+/// A form that came back with reasons why not, to be shown filled in as it was sent.
+#[derive(Debug)]
+pub struct Draft {
+    /// Which target's, or which grant's.
+    pub of: Of,
+    /// The length that was chosen.
+    pub lasts: String,
+    /// The way that was chosen.
+    pub transport: String,
+    /// The reason that was typed.
+    pub reason: String,
+    /// Why not.
+    pub failure: Failure,
+}
+
+/// Which form.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The form that opens a target.
+    Target(TargetName),
+    /// A form on a grant.
+    Grant(String),
+}
+
+/// `GET /`
+pub async fn page(
+    State(web): State<Arc<Web>>,
+    signed: Signed,
+    origin: Origin,
+    Query(noted): Query<Noted>,
+) -> Result<Response, Failure> {
+    let note = noted.note.and_then(|id| web.notes().take(&id, &signed.name()));
+    show(&web, &signed, origin, note, None).await
+}
+
+/// `GET /live`: the part of the page that changes by itself.
+pub async fn live(State(web): State<Arc<Web>>, signed: Signed) -> Result<Response, Failure> {
+    let part = open_part(&web, &signed, None).await?.1;
+    Ok(Html(part.into_string()).into_response())
+}
+
+/// The page, with the outcome of a form: a note of what was done, or a draft of what was not.
+pub async fn show(
+    web: &Web,
+    signed: &Signed,
+    origin: Origin,
+    note: Option<Markup>,
+    draft: Option<&Draft>,
+) -> Result<Response, Failure> {
+    let (grants, live) = open_part(web, signed, draft).await?;
+    let offers = web.requests().offers(&signed.caller.person);
+    let status = draft.map_or(StatusCode::OK, |draft| draft.failure.status);
+    let elsewhere = draft.filter(|draft| match &draft.of {
+        Of::Target(target) => !offers.iter().any(|offer| offer.target == *target),
+        Of::Grant(id) => !grants.iter().any(|grant| grant.id.as_str() == id.as_str()),
+    });
+    let main = html! {
+        h1.unseen { "Targets" }
+        @if let Some(note) = note { div.note role="status" tabindex="-1" autofocus { (note) } }
+        @if let Some(draft) = elsewhere { (problem(&draft.failure)) }
+        (address(web, signed, origin))
+        (live)
+        section aria-labelledby="targets" {
+            h2 #targets { "What you may open" }
+            ul.cards {
+                @for offer in &offers {
+                    (target(web, signed, origin, offer, &grants, draft))
+                }
+                @if offers.is_empty() {
+                    (card::nothing("no target is yours to open; an operator puts you in the group of those that you need"))
+                }
+            }
+        }
+    };
+    let mut response = layout::page(signed, Here::Home, status, main);
+    if let Some(seconds) = draft.and_then(|draft| draft.failure.retry_after) {
+        response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+    }
+    Ok(response)
+}
+
+async fn open_part(
+    web: &Web,
+    signed: &Signed,
+    draft: Option<&Draft>,
+) -> Result<(Vec<GrantView>, Markup), Failure> {
+    let person = &signed.caller.person;
+    let requests = web.requests();
+    let now = requests.clock().now();
+    let grants = requests.current(person).await?;
+    let to_answer = requests.to_answer(person).await?;
+    let offers = requests.offers(person);
+    let part = html! {
+        div #live data-live="/live" {
+            @if !to_answer.is_empty() {
+                section data-key="answers" data-list aria-labelledby="answers" {
+                    h2 #answers { "Waiting for your answer" }
+                    ul.cards data-list data-key="list" {
+                        @for grant in &to_answer { (card::to_answer(signed, grant)) }
+                    }
+                }
+            }
+            section data-key="open" data-list aria-labelledby="open" {
+                h2 #open { "Open now" }
+                ul.cards data-list data-key="list" {
+                    @for grant in &grants {
+                        @let offer = offers.iter().find(|offer| offer.target == grant.target);
+                        @let mine = draft.filter(|draft| draft.of == Of::Grant(grant.id.to_string()));
+                        @let problem = mine.map(|draft| problem(&draft.failure));
+                        (card::mine(signed, grant, offer, &requests.ways(&grant.target), problem.as_ref(), now))
+                    }
+                    @if grants.is_empty() { (card::nothing("nothing of yours is open")) }
+                }
+            }
+        }
+    };
+    Ok((grants, part))
+}
+
+fn problem(failure: &Failure) -> Markup {
+    html! {
+        div.problem role="alert" tabindex="-1" autofocus {
+            strong { "This was not done." }
+            (failure::reasons(failure))
+        }
+    }
+}
+
+fn address(web: &Web, signed: &Signed, origin: Origin) -> Markup {
+    let loaded = web.requests().loaded();
+    let prefix = loaded.policy.grants.ipv6_prefix;
+    html! {
+        section.address aria-labelledby="address" {
+            h2 #address { "You come from" }
+            @if let Some(seen) = origin.client {
+                @let (family, url) = probe::other(&loaded.policy, seen);
+                ul {
+                    li {
+                        span.family { (Cidr::host(seen).family()) }
+                        code { (seen) }
+                        @if seen.is_ipv6() && prefix < 128 {
+                            span.quiet { "admitted as " code { (Cidr::around(seen, prefix)) } }
+                        }
+                    }
+                    li data-probe=[url.as_ref().filter(|_| loaded.policy.server.url.is_some())]
+                        data-nonce=(signed.nonce()) data-family=(family) {
+                        span.family { (family) }
+                        @match &url {
+                            Some(url) => a href=(url) { "Look which " (family) " address you have" },
+                            None => span.quiet { "Your " (family) " address is not known here." },
+                        }
+                    }
+                }
+            } @else {
+                p.problem {
+                    "The proxy in front of Doorward does not say where you come from, so nothing can be opened. "
+                    "An operator sets it to send X-Forwarded-For."
+                }
+            }
+        }
+    }
+}
+
+fn target(
+    web: &Web,
+    signed: &Signed,
+    origin: Origin,
+    offer: &Offer,
+    grants: &[GrantView],
+    draft: Option<&Draft>,
+) -> Markup {
+    let name = &offer.target;
+    let draft = draft.filter(|draft| draft.of == Of::Target(name.clone()));
+    let held = grants.iter().filter(|grant| grant.target == *name && grant.state == requests::State::Open);
+    let here = |grant: &&GrantView| origin.client.is_some_and(|seen| grant.source.contains(seen));
+    let held_here = held.clone().find(here);
+    let always =
+        origin.client.is_some_and(|seen| offer.always_from.iter().any(|prefix| prefix.contains(seen)));
+    let reason = draft.map_or("", |draft| draft.reason.as_str());
+    let id = |field: &str| format!("{field}-{name}");
+    html! {
+        li.card.target id={ "target-" (name) } {
+            div.head {
+                h3 { (name) }
+                @if let Some(grant) = held_here { a.badge.good href={ "#" (grant.id) } { "Open" } }
+            }
+            p { (offer.about) }
+            dl.facts {
+                dt { "Where" } dd { (card::ways(&web.requests().ways(name))) }
+            }
+            @if always { p.quiet { "Your address is always let in here: it is on the static list." } }
+            @if let Some(draft) = draft { (problem(&draft.failure)) }
+            form.stack method="post" action="/grants" {
+                (token(signed))
+                input type="hidden" name="target" value=(name);
+                fieldset.admit data-admit hidden {
+                    legend { "Admit" }
+                    @if let Some(seen) = origin.client {
+                        label.check {
+                            input type="checkbox" name="admit" value="own" checked;
+                            code { (seen) }
+                        }
+                    }
+                }
+                div.fields {
+                    div {
+                        label for=(id("lasts")) { "For" }
+                        (lengths(offer, &id("lasts"), draft))
+                    }
+                    @if offer.transports.len() > 1 {
+                        div {
+                            label for=(id("transport")) { "By way of" }
+                            select id=(id("transport")) name="transport" {
+                                @for transport in &offer.transports {
+                                    @let chosen = draft.is_some_and(|draft| draft.transport == transport.to_string());
+                                    option value=(transport) selected[chosen] { (transport) }
+                                }
+                            }
+                        }
+                    }
+                    div.wide {
+                        label for=(id("reason")) {
+                            "Reason" @if !offer.reason_required { span.quiet { " (if you like)" } }
+                        }
+                        input id=(id("reason")) type="text" name="reason" value=(reason) maxlength="500"
+                            required[offer.reason_required] autocomplete="off";
+                    }
+                    button.main type="submit" {
+                        @if held_here.is_some() { "Extend" } @else { "Open" }
+                        span.unseen { " " (name) }
+                    }
+                }
+            }
+            @if let Some(closing) = offer.closing { (card::promise(closing)) }
+        }
+    }
+}
+
+fn lengths(offer: &Offer, id: &str, draft: Option<&Draft>) -> Markup {
+    let chosen = draft.and_then(|draft| draft.lasts.parse::<i64>().ok()).unwrap_or(offer.usually);
+    let lengths = card::lengths(offer);
+    html! {
+        select id=(id) name="lasts" {
+            @for length in &lengths {
+                @let above = offer.approval_above.is_some_and(|above| *length > above);
+                option value=(length) selected[*length == chosen] {
+                    (words::lasting(*length))
+                    @if above { ", if " (agreed(offer)) " agree" }
+                    @else if *length == offer.at_most && lengths.len() > 1 { ", the longest" }
+                }
+            }
+        }
+    }
+}
+
+fn agreed(offer: &Offer) -> String {
+    let names: Vec<&str> = offer.approval_from.iter().map(|group| group.as_str()).collect();
+    names.join(" or ")
+}

@@ -1,0 +1,154 @@
+//! The frame of every page: head, skip link, navigation, one main part.
+
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+
+use super::assets::{ADDRESS, COUNTDOWN, ICON, STYLE};
+use super::session::Signed;
+
+/// A page of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// What I may open, and what is open.
+    Home,
+    /// What was open.
+    History,
+    /// What everybody has open.
+    Operators,
+    /// The record.
+    Record,
+}
+
+impl Here {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Home => "Targets",
+            Self::History => "My history",
+            Self::Operators => "All that is open",
+            Self::Record => "Record",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Home => "/",
+            Self::History => "/history",
+            Self::Operators => "/operators",
+            Self::Record => "/record",
+        }
+    }
+}
+
+/// A page for somebody who is signed in.
+pub fn page(signed: &Signed, here: Here, status: StatusCode, main: Markup) -> Response {
+    let pages: &[Here] = if signed.operator {
+        &[Here::Home, Here::History, Here::Operators, Here::Record]
+    } else {
+        &[Here::Home, Here::History]
+    };
+    let page = frame(
+        here.title(),
+        html! {
+            nav aria-label="Pages" {
+                ul {
+                    @for page in pages {
+                        li {
+                            a href=(page.path()) aria-current=[(*page == here).then_some("page")] { (page.title()) }
+                        }
+                    }
+                }
+            }
+            form.who method="post" action="/sign-out" {
+                (token(signed))
+                span { span.quiet { "Signed in as " } strong { (signed.caller.person) } }
+                button.plain type="submit" { "Sign out" }
+            }
+        },
+        main,
+    );
+    (status, Html(page.into_string())).into_response()
+}
+
+/// A page for anybody.
+pub fn bare(title: &str, main: Markup) -> Markup {
+    frame(title, html! {}, html! { div.narrow { (main) } })
+}
+
+fn frame(title: &str, bar: Markup, main: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                title { (title) " · Doorward" }
+                link rel="icon" type="image/svg+xml" href=(ICON.path());
+                link rel="stylesheet" href=(STYLE.path());
+                script defer src=(COUNTDOWN.path()) {}
+                script defer src=(ADDRESS.path()) {}
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                header {
+                    div.bar {
+                        a.brand href="/" {
+                            img src=(ICON.path()) alt="" width="28" height="28";
+                            "Doorward"
+                        }
+                        (bar)
+                    }
+                }
+                main #main tabindex="-1" { (main) }
+                p #say .unseen role="status" aria-live="polite" {}
+            }
+        }
+    }
+}
+
+/// The field that ties a form to its session.
+pub fn token(signed: &Signed) -> Markup {
+    html! { input type="hidden" name="token" value=(signed.form_token()); }
+}
+
+/// A reason as a sentence of a page: a capital first, a full stop, and what stands in back-ticks as code.
+pub fn sentence(text: &str) -> Markup {
+    let starts_with_a_grant = text.starts_with("g-");
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 {
+                code { (part) }
+            } @else if place == 0 && !starts_with_a_grant {
+                (capital(part))
+            } @else {
+                (part)
+            }
+        }
+        @if !text.ends_with(['.', '!', '?']) { "." }
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    first + letters.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(sentence(text).into_string(), expected);
+    }
+
+    #[test]
+    fn reasons_become_sentences() {
+        check("`a` is not `b`", "<code>a</code> is not <code>b</code>.");
+        check("there is no `<b>`", "There is no <code>&lt;b&gt;</code>.");
+        check("what?", "What?");
+        check("g-abc ends", "g-abc ends.");
+    }
+}

@@ -1,0 +1,165 @@
+//! The pages and the API: what people do with a browser or a program, each request through one authorisation.
+
+pub mod api;
+mod assets;
+mod card;
+mod failure;
+mod form;
+mod guard;
+mod headers;
+mod history;
+mod home;
+mod layout;
+mod notes;
+mod open;
+mod operators;
+mod origin;
+mod probe;
+mod record;
+mod serve;
+mod session;
+mod sign_in;
+mod tally;
+#[cfg(test)]
+mod testing;
+mod words;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::routing::{get, post};
+use doorward_core::audit::{Event, What, Who};
+use doorward_core::policy::Person;
+use ring::hmac;
+use tokio::sync::Semaphore;
+
+use crate::clock::random;
+use crate::requests::Requests;
+use failure::Failure;
+use guard::Guard;
+use notes::Notes;
+use tally::Tally;
+
+pub use serve::{Error, Listener};
+
+/// The most bytes of a request's body.
+const BODY: usize = 64 * 1024;
+/// How long a request may take; opening waits up to ten seconds for a firewall.
+const TAKES: Duration = Duration::from_secs(30);
+
+/// What every request shares.
+pub struct Web {
+    requests: Arc<Requests>,
+    verifying: Arc<Semaphore>,
+    guard: Mutex<Guard>,
+    tally: Mutex<Tally>,
+    notes: Mutex<Notes>,
+    readers: Mutex<record::Readers>,
+    key: hmac::Key,
+}
+
+impl fmt::Debug for Web {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Web")
+    }
+}
+
+impl Web {
+    /// Over requests. Fails only when the system has no random bytes.
+    pub fn new(requests: Arc<Requests>) -> Result<Arc<Self>, getrandom::Error> {
+        // Passwords are slow on purpose: at most half of the processors look at them, the rest serves who is in.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Arc::new(Self {
+            requests,
+            verifying: Arc::new(Semaphore::new((cores / 2).max(1))),
+            guard: Mutex::default(),
+            tally: Mutex::default(),
+            notes: Mutex::default(),
+            readers: Mutex::default(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?),
+        }))
+    }
+
+    /// What people ask for.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// A key that lives as long as the program.
+    fn key(&self) -> &hmac::Key {
+        &self.key
+    }
+
+    fn guard(&self) -> MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn readers(&self) -> MutexGuard<'_, record::Readers> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A signed-in person asks for a change; refused when it is one of very many.
+    fn change(&self, person: &Person) -> Result<(), Failure> {
+        let now = self.requests.clock().uptime();
+        self.guard().change(person.as_str(), now).map_err(Failure::too_many)
+    }
+
+    /// Writes what is due by time: called every minute, and with `ending` once more at the end.
+    pub async fn keep_house(&self, ending: bool) {
+        let clock = self.requests.clock();
+        let summary = self.tally().summary(clock.uptime(), ending);
+        let Some(why) = summary else { return };
+        let event = Event::new(clock.now(), Who::Doorward, What::SignInRefused { why });
+        if let Err(error) = self.requests.record(vec![event]).await {
+            tracing::error!(%error, "refused sign-ins could not be recorded");
+        }
+    }
+}
+
+/// Every page and every call of the API.
+pub fn router(web: Arc<Web>) -> Router {
+    Router::new()
+        .route("/", get(home::page))
+        .route("/live", get(home::live))
+        .route("/sign-in", get(sign_in::page).post(sign_in::submit))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/grants", post(open::open))
+        .route("/grants/{id}/extend", post(open::extend))
+        .route("/grants/{id}/close", post(open::close))
+        .route("/grants/{id}/answer", post(open::answer))
+        .route("/history", get(history::page))
+        .route("/operators", get(operators::page))
+        .route("/operators/live", get(operators::live))
+        .route("/record", get(record::page))
+        .route("/address", get(probe::seen))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/healthz", get(api::health::health))
+        .fallback(nothing)
+        .nest("/api/v1", api::router())
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::from_fn(headers::in_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), headers::on_every_answer))
+        .with_state(web)
+}
+
+async fn nothing() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, "there is no such page")
+}
+
+/// The pages to which somebody may be sent back after signing in; no other place can be named.
+fn own_page(path: &str) -> Option<&'static str> {
+    ["/", "/history", "/operators", "/record"].into_iter().find(|page| *page == path)
+}

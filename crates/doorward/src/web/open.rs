@@ -1,0 +1,291 @@
+//! What the forms do: open, extend, close, answer. Each ends at a page that says what came of it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use doorward_core::grant::{Grant, GrantId};
+use doorward_core::policy::{Closing, Reason, TargetName, Transport};
+use jiff::SignedDuration;
+use maud::{Markup, html};
+
+use super::failure::{self, Failure};
+use super::form::Posted;
+use super::home::{self, Draft, Of};
+use super::layout::sentence;
+use super::{Web, card, own_page, probe, words};
+use crate::clock::random;
+use crate::reconciler::Standing;
+use crate::requests::{self, Ask, Closed, Opened};
+
+/// `POST /grants`: opens a target, or extends what is open from the same address.
+pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
+    let field = |name| posted.fields.get(name).unwrap_or_default().to_owned();
+    let asked = asked(&web, &posted);
+    let draft = |of, failure| Draft {
+        of,
+        lasts: field("lasts"),
+        transport: field("transport"),
+        reason: field("reason"),
+        failure,
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(failure) => {
+            let of = field("target").parse().map_or_else(|_| Of::Grant(String::new()), Of::Target);
+            return home::show(&web, &posted.signed, posted.origin, None, Some(&draft(of, failure))).await;
+        }
+    };
+    let mut done = Vec::new();
+    let mut refused: Vec<(IpAddr, Failure)> = Vec::new();
+    for address in asked.addresses {
+        let ask = Ask {
+            target: asked.target.clone(),
+            address,
+            transport: asked.transport,
+            lasts: asked.lasts,
+            reason: asked.reason.clone(),
+        };
+        match web.requests().open(&posted.signed.caller, ask).await {
+            Ok(opened) => done.push(outcome(&web, &opened)),
+            Err(error) => refused.push((address, error.into())),
+        }
+    }
+    if done.is_empty() && let Some((_, failure)) = refused.first() {
+        let draft = draft(Of::Target(asked.target), failure.clone());
+        return home::show(&web, &posted.signed, posted.origin, None, Some(&draft)).await;
+    }
+    let note = html! {
+        @for outcome in &done { (outcome) }
+        @for (address, failure) in &refused { (beside(*address, failure)) }
+    };
+    noted(&web, &posted, note)
+}
+
+struct Asked {
+    target: TargetName,
+    addresses: Vec<IpAddr>,
+    transport: Option<Transport>,
+    lasts: Option<SignedDuration>,
+    reason: Option<String>,
+}
+
+fn asked(web: &Web, posted: &Posted) -> Result<Asked, Failure> {
+    let fields = &posted.fields;
+    let wrong = |why: &str| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why);
+    let target = fields.get("target").unwrap_or_default();
+    let target = target.parse().map_err(|_| wrong("no target was named"))?;
+    let transport = fields.get("transport").map(|name| {
+        let transports = [Transport::Direct, Transport::Wireguard, Transport::Ssm, Transport::Ssh];
+        transports.into_iter().find(|transport| transport.to_string() == name)
+    });
+    let transport = match transport {
+        Some(None) => return Err(wrong("there is no such way to a target")),
+        Some(transport) => transport,
+        None => None,
+    };
+    let mut addresses = Vec::new();
+    let admits: Vec<&str> = fields.all("admit").collect();
+    if admits.contains(&"own") || fields.get("choose").is_none() {
+        let own = posted.origin.client.ok_or_else(|| {
+            wrong("your address is not known, because the proxy in front of Doorward does not say it")
+        })?;
+        addresses.push(own);
+    }
+    if admits.contains(&"other") {
+        let statement = fields.get("statement").unwrap_or_default();
+        let other = probe::stated(web, &posted.signed, statement).ok_or_else(|| {
+            wrong("what the page knew of your other address is out of date").hint("load the page again")
+        })?;
+        addresses.push(other);
+    }
+    if addresses.is_empty() {
+        return Err(wrong("no address was chosen, so there is nobody to admit"));
+    }
+    let reason = fields.get("reason").map(str::to_owned);
+    Ok(Asked { target, addresses, transport, lasts: seconds(fields.get("lasts"))?, reason })
+}
+
+fn seconds(text: Option<&str>) -> Result<Option<SignedDuration>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let seconds = text.parse::<i64>().map_err(|_| {
+        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{text}` is not a number of seconds"))
+    })?;
+    Ok(Some(SignedDuration::from_secs(seconds)))
+}
+
+/// `POST /grants/{id}/extend`
+pub async fn extend(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    match extended(&web, &id, &posted).await {
+        Ok(opened) => {
+            let note = outcome(&web, &opened);
+            noted(&web, &posted, note)
+        }
+        Err(failure) => {
+            let lasts = posted.fields.get("lasts").unwrap_or_default().to_owned();
+            let (transport, reason) = (String::new(), String::new());
+            let draft = Draft { of: Of::Grant(id), lasts, transport, reason, failure };
+            home::show(&web, &posted.signed, posted.origin, None, Some(&draft)).await
+        }
+    }
+}
+
+async fn extended(web: &Web, id: &str, posted: &Posted) -> Result<Opened, Failure> {
+    let caller = &posted.signed.caller;
+    let grant = web.requests().one(caller, &grant_id(id)?).await?;
+    if grant.person != caller.person {
+        return Err(Failure::new(StatusCode::FORBIDDEN, "only the person whose grant it is can extend it"));
+    }
+    let (Some(since), requests::State::Open) = (grant.since, grant.state) else {
+        return Err(Failure::new(StatusCode::CONFLICT, "it is no longer open").hint("open it anew"));
+    };
+    let lasts = match posted.fields.get("lasts") {
+        Some("most") => {
+            let offers = web.requests().offers(&caller.person);
+            let most = offers.iter().find(|offer| offer.target == grant.target).map(|offer| offer.at_most);
+            let lived = web.requests().clock().now().duration_since(since).as_secs();
+            // A second less, because the decision comes a moment later than this.
+            most.map(|most| SignedDuration::from_secs(most - lived - 1))
+        }
+        text => seconds(text)?,
+    };
+    let ask = Ask {
+        target: grant.target.clone(),
+        address: grant.source.address(),
+        transport: Some(grant.transport),
+        lasts,
+        reason: None,
+    };
+    Ok(web.requests().open(caller, ask).await?)
+}
+
+/// `POST /grants/{id}/close`
+pub async fn close(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let closed = web.requests().close(&posted.signed.caller, &grant_id(&id)?).await?;
+    noted(&web, &posted, what_closed(&closed))
+}
+
+/// `POST /grants/{id}/answer`
+pub async fn answer(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let agree = match posted.fields.get("agree") {
+        Some("yes") => true,
+        Some("no") => false,
+        _ => return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the answer is neither yes nor no")),
+    };
+    let opened = web.requests().answer(&posted.signed.caller, &grant_id(&id)?, agree).await?;
+    let (Opened::Granted { grant, .. } | Opened::Waiting { grant, .. }) = &opened;
+    let (person, target) = (grant.person(), grant.target());
+    let note = html! {
+        @if agree {
+            p { strong { "You agreed." } " " (person) " has " (target) " open" @if let Some(until) = grant.until() { " until " (words::time(until)) } "." }
+        } @else {
+            p { strong { "You refused." } " " (person) " does not get " (target) " opened." }
+        }
+    };
+    noted(&web, &posted, note)
+}
+
+fn grant_id(id: &str) -> Result<GrantId, Failure> {
+    id.parse().map_err(|_| Failure::new(StatusCode::NOT_FOUND, "there is no such grant"))
+}
+
+/// Keeps what is to be said and sends the browser to the page that says it.
+fn noted(web: &Web, posted: &Posted, note: Markup) -> Result<Response, Failure> {
+    let id = u64::from_le_bytes(random().map_err(|error| Failure::broken(&error))?);
+    let id = format!("{id:016x}");
+    web.notes().keep(id.clone(), posted.signed.name(), note);
+    let page = posted.fields.get("back").and_then(own_page).unwrap_or("/");
+    Ok((StatusCode::SEE_OTHER, [(LOCATION, format!("{page}?note={id}"))]).into_response())
+}
+
+fn outcome(web: &Web, opened: &Opened) -> Markup {
+    match opened {
+        Opened::Granted { grant, extended, closing, standing, .. } => {
+            granted(web, grant, *extended, *closing, standing)
+        }
+        Opened::Waiting { grant, reasons } => html! {
+            p { strong { "Asked for " (grant.target()) "." } " It opens once somebody agrees." }
+            @for reason in reasons {
+                @if matches!(reason, Reason::Approval { .. }) { p { (sentence(&reason.to_string())) } }
+            }
+        },
+    }
+}
+
+fn granted(web: &Web, grant: &Grant, extended: bool, closing: Closing, standing: &Standing) -> Markup {
+    let source = words::source(grant.source());
+    html! {
+        p {
+            strong { (grant.target()) @if extended { " stays open" } @else { " is open" } }
+            " for " code { (source) }
+            @if let Some(until) = grant.until() { " until " (words::time(until)) }
+            ". " (card::standing(standing))
+        }
+        @match standing {
+            Standing::AsWanted => {
+                @if !extended { p { "Now connect to" } (card::ways(&web.requests().ways(grant.target()))) }
+            }
+            Standing::Failing { why } => {
+                p.problem { "The firewall does not let you in yet: " (why) ". Doorward keeps trying." }
+            }
+            Standing::Unknown => {
+                p { "The firewall has not yet confirmed it; the card below says when it has." }
+            }
+        }
+        p.quiet { "When it closes, " (closing) "." }
+    }
+}
+
+fn what_closed(closed: &Closed) -> Markup {
+    let grant = &closed.grant;
+    let was_open = grant.since().is_some();
+    html! {
+        p {
+            strong { (grant.target()) @if was_open { " is closed" } @else { " is withdrawn" } }
+            " for " code { (words::source(grant.source())) } "."
+        }
+        @if was_open {
+            @match &closed.standing {
+                Standing::Failing { why } => {
+                    p.problem { "The firewall still lets the address in: " (why) ". Doorward keeps trying." }
+                }
+                Standing::Unknown => p { "The firewall has not yet confirmed it." },
+                Standing::AsWanted => {}
+            }
+            @match (closed.closing, closed.cut) {
+                (Closing::Severs, 0) => p { "No connection was open." },
+                (Closing::Severs, 1) => p { "One open connection was cut." },
+                (Closing::Severs, cut) => p { (cut) " open connections were cut." },
+                (Closing::RefusesNewOnly, _) => p {
+                    "New connections are refused. One that was already open lives on until either side ends it: "
+                    "this firewall cannot cut it."
+                },
+            }
+            @if let Some(still) = &closed.still {
+                p.hint { "The address is still let in, because of " (still) "." }
+            }
+        }
+    }
+}
+
+/// A refusal beside something that was done, in one note.
+fn beside(address: IpAddr, failure: &Failure) -> Markup {
+    html! {
+        div.problem { p { "Nothing was opened for " code { (address) } ":" } (failure::reasons(failure)) }
+    }
+}

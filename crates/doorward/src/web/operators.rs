@@ -1,0 +1,138 @@
+//! All that is open: by whom, since when, why; and whether the firewalls are as they should be.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::failure::Failure;
+use super::layout::{self, Here, token};
+use super::session::Signed;
+use super::{Web, card, words};
+use crate::reconciler::Standing;
+use crate::requests::{self, GrantView};
+
+/// Which note to show.
+#[derive(Debug, Default, Deserialize)]
+pub struct Noted {
+    note: Option<String>,
+}
+
+/// `GET /operators`
+pub async fn page(
+    State(web): State<Arc<Web>>,
+    signed: Signed,
+    Query(noted): Query<Noted>,
+) -> Result<Response, Failure> {
+    let grants = web.requests().all(&signed.caller).await?;
+    let note = noted.note.and_then(|id| web.notes().take(&id, &signed.name()));
+    let main = html! {
+        h1 { "All that is open" }
+        @if let Some(note) = note { div.note role="status" tabindex="-1" autofocus { (note) } }
+        (part(&web, &signed, &grants))
+    };
+    Ok(layout::page(&signed, Here::Operators, StatusCode::OK, main))
+}
+
+/// `GET /operators/live`: the part of the page that changes by itself.
+pub async fn live(State(web): State<Arc<Web>>, signed: Signed) -> Result<Response, Failure> {
+    let grants = web.requests().all(&signed.caller).await?;
+    Ok(Html(part(&web, &signed, &grants).into_string()).into_response())
+}
+
+fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
+    html! {
+        div #live data-live="/operators/live" {
+            (firewalls(web))
+            section data-key="open" data-version=(grants.is_empty()) data-list aria-labelledby="open" {
+                h2 #open { "Grants" }
+                table role="table" data-list data-key="table" {
+                    caption.unseen { "Everybody's grants that are open or wait, the next to end first" }
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            @for title in ["Person", "Target", "Admitted", "Since", "Left", "Why", ""] {
+                                th role="columnheader" scope="col" { (title) @if title.is_empty() { span.unseen { "Close" } } }
+                            }
+                        }
+                    }
+                    tbody role="rowgroup" data-list data-key="rows" {
+                        @for grant in grants { (row(web, signed, grant)) }
+                        @if grants.is_empty() {
+                            tr role="row" data-key="nothing" data-version="0" {
+                                td.nothing role="cell" colspan="7" { "Nothing is open." }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(web: &Web, signed: &Signed, grant: &GrantView) -> Markup {
+    let now = web.requests().clock().now();
+    let waits = grant.state == requests::State::Waiting;
+    html! {
+        tr role="row" #(grant.id) data-key=(grant.id) data-version=(card::version(grant)) {
+            th role="rowheader" scope="row" { (grant.person) }
+            td role="cell" data-title="Target" {
+                (grant.target) " "
+                @if let Some(state) = &grant.standing { (card::standing(state)) }
+                @if waits { span.badge.pending { "Waiting" } }
+            }
+            td role="cell" data-title="Admitted" { code { (words::source(grant.source)) } }
+            td role="cell" data-title="Since" { @if let Some(since) = grant.since { (words::time(since)) } }
+            td role="cell" data-title="Left" {
+                @if waits {
+                    span.quiet { "asks for " (words::lasting(grant.asked_for.unwrap_or_default())) }
+                } @else {
+                    (card::countdown(grant, now))
+                }
+            }
+            td role="cell" data-title="Why" {
+                @match &grant.reason { Some(reason) => (reason), None => span.quiet { "no reason given" } }
+                @if let Some(by) = &grant.approved_by { " " span.quiet { "agreed by " (by) } }
+            }
+            td role="cell" {
+                form method="post" action={ "/grants/" (grant.id) "/close" } {
+                    (token(signed))
+                    input type="hidden" name="back" value="/operators";
+                    button.danger type="submit" {
+                        "Close" span.unseen { " " (grant.target) " for " (grant.person) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn firewalls(web: &Web) -> Markup {
+    let status = web.requests().nudge().status();
+    let loaded = web.requests().loaded();
+    let version = format!("{:?} {:?} {}", status.firewalls, status.mistakes, status.at.is_some());
+    html! {
+        section data-key="firewalls" data-version=(version) aria-labelledby="firewalls" {
+            h2 #firewalls { "Firewalls" }
+            @if !status.mistakes.is_empty() {
+                div.problem role="alert" {
+                    p { "The policy on disk has mistakes, so the last good one stays in force:" }
+                    ul { @for mistake in &status.mistakes { li { (mistake) } } }
+                }
+            }
+            @if status.at.is_none() { p.quiet { "No pass over the firewalls has ended yet." } }
+            ul.firewalls {
+                @for firewall in loaded.policy.firewalls.values() {
+                    @let state = status.of(&firewall.name);
+                    li {
+                        strong { (firewall.name) } " " (card::standing(&state)) " "
+                        span.quiet { (firewall.about) }
+                        @if let Standing::Failing { why } = &state { p.problem { (layout::sentence(why)) } }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The record, page by page, for operators; that somebody reads it is recorded, too.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use doorward_core::audit::{Line, What, Who};
+use doorward_core::policy::Person;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::failure::Failure;
+use super::guard::Kept;
+use super::layout::{self, Here};
+use super::session::Signed;
+use super::{Web, words};
+use crate::requests::Caller;
+
+/// Lines of a page.
+const SHOWN: u32 = 50;
+/// Whoever reads on for so long is recorded once.
+const SITTING: Duration = Duration::from_secs(3600);
+
+/// Who read lately.
+pub type Readers = Kept<Person, Option<Duration>>;
+
+/// Which part.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    before: Option<u64>,
+}
+
+/// Reads lines before `before`, the latest first, and records once a sitting that somebody did.
+pub async fn read(web: &Web, caller: &Caller, before: Option<u64>, limit: u32) -> Result<Vec<Line>, Failure> {
+    let lines = web.requests().record_before(caller, before, limit).await?;
+    let now = web.requests().clock().uptime();
+    let anew = {
+        let mut readers = web.readers();
+        let last = readers.entry(caller.person.clone());
+        let anew = last.is_none_or(|last| now.saturating_sub(last) >= SITTING);
+        if anew {
+            *last = Some(now);
+        }
+        anew
+    };
+    if anew {
+        let event = web.requests().event(caller, What::RecordRead);
+        web.requests().record(vec![event]).await?;
+    }
+    Ok(lines)
+}
+
+/// `GET /record`
+pub async fn page(
+    State(web): State<Arc<Web>>,
+    signed: Signed,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Failure> {
+    let lines = read(&web, &signed.caller, asked.before, SHOWN).await?;
+    let earlier = lines.last().map(|line| line.seq).filter(|seq| *seq > 1);
+    let main = html! {
+        h1 { "Record" }
+        p.quiet {
+            "Every decision and every change, each line chained to the one before. "
+            code { "doorward audit verify" } " checks the chain."
+        }
+        @if lines.is_empty() { p.nothing { "There is nothing before this." } }
+        ol.record reversed { @for line in &lines { (entry(line)) } }
+        nav.pages aria-label="Parts of the record" {
+            @if asked.before.is_some() { a href="/record" { "Latest" } }
+            @if let Some(seq) = earlier { a rel="next" href={ "/record?before=" (seq) } { "Earlier" } }
+        }
+    };
+    Ok(layout::page(&signed, Here::Record, StatusCode::OK, main))
+}
+
+fn entry(line: &Line) -> Markup {
+    let event = &line.event;
+    html! {
+        li value=(line.seq) {
+            div.when { span.seq { (line.seq) } " " time datetime=(event.at) { (words::exactly(event.at)) } }
+            div.what {
+                p {
+                    strong.(kind(&event.who)) { (event.who) }
+                    @if let Some(from) = event.from { " " code { (from) } }
+                    " " (what(&event.what))
+                }
+                (details(&event.what))
+            }
+        }
+    }
+}
+
+fn kind(who: &Who) -> &'static str {
+    match who {
+        Who::Doorward => "machine",
+        Who::Person(_) => "person",
+        Who::Claimed(_) => "claimed",
+    }
+}
+
+fn what(what: &What) -> Markup {
+    html! {
+        @match what {
+            What::Started { version } => { "started version " (version) }
+            What::PolicyRead { .. } => { "read the policy" }
+            What::PolicyUnreadable { mistakes } => { "found " (mistakes) " mistakes in the policy and kept the last good one" }
+            What::SignedIn => { "signed in" }
+            What::SignInRefused { why } => { "was not signed in: " (why) }
+            What::SignedOut => { "signed out" }
+            What::Opened { target, source, until, .. } => {
+                "opened " b { (target) } " for " code { (words::source(*source)) } " until " (words::at(*until))
+            }
+            What::Extended { grant, until, .. } => { "extended " code { (grant) } " until " (words::at(*until)) }
+            What::Asked { target, seconds, .. } => { "asked for " b { (target) } " for " (words::lasting(*seconds)) }
+            What::Refused { asked, .. } => { "was refused: " (asked) }
+            What::Ended { grant, how } => { "ended " code { (grant) } ": " (how) }
+            What::RulesAdded { firewall, rules } => { "added " (rules.len()) " to " b { (firewall) } }
+            What::RulesRemoved { firewall, rules, cut } => {
+                "took " (rules.len()) " from " b { (firewall) }
+                @if *cut > 0 { " and cut " (cut) " connections" }
+            }
+            What::DriftRighted { firewall, .. } => { "put " b { (firewall) } " right" }
+            What::FirewallFailed { firewall, why } => { "could not bring " b { (firewall) } " to what is wanted: " (why) }
+            What::FirewallRecovered { firewall } => { "has " b { (firewall) } " as wanted again" }
+            What::RecordRead => { "read the record" }
+        }
+    }
+}
+
+fn details(what: &What) -> Markup {
+    let list = |lines: &[String]| html! { ul { @for line in lines { li { (line) } } } };
+    html! {
+        @match what {
+            What::PolicyRead { digest } => p.quiet { "digest " code { (digest) } },
+            What::Opened { grant, transport, reason, because, .. } => {
+                @if let Some(reason) = reason { p { "“" (reason) "”" } }
+                p.quiet { code { (grant) } ", " (transport) ", because " (because) }
+            }
+            What::Extended { reason: Some(reason), .. } => p { "“" (reason) "”" },
+            What::Asked { grant, reason, .. } => {
+                @if let Some(reason) = reason { p { "“" (reason) "”" } }
+                p.quiet { code { (grant) } }
+            }
+            What::Refused { why, .. } => (list(why)),
+            What::RulesAdded { rules, .. } | What::RulesRemoved { rules, .. } => (list(rules)),
+            What::DriftRighted { found, .. } => (list(found)),
+            _ => {}
+        }
+    }
+}

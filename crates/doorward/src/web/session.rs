@@ -1,0 +1,394 @@
+//! Who is calling: the cookie, the session behind it, and the tokens that tie a form to it.
+//!
+//! The cookie is `SameSite=Lax`, not `Strict`: whoever follows a link from a mail ("jon waits for you") should
+//! be signed in as they are. That gives nothing away, because no GET changes anything and every form carries
+//! a token of its session besides a check of where it came from.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use doorward_core::policy::{PasswordHash, Person, Policy};
+use jiff::{SignedDuration, Timestamp};
+use ring::hmac;
+use subtle::ConstantTimeEq as _;
+
+use super::failure::Failure;
+use super::origin::Origin;
+use super::{Web, api};
+use crate::clock::random;
+use crate::requests::Caller;
+use crate::store::{Session, SessionKind};
+
+/// How long a session lasts, in hours.
+pub const LASTS: i64 = 12;
+
+/// What a session is known by: 256 random bits, in base64.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Token {
+    fn new() -> Result<Self, getrandom::Error> {
+        Ok(Self(BASE64.encode(random::<32>()?)))
+    }
+
+    /// What came as one; text of another shape is none.
+    fn read(text: &str) -> Option<Self> {
+        let good = text.len() == 43
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// As it is sent to its owner, and to nobody else.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A name derived from it for one purpose, from which it cannot be learnt.
+    fn derive(&self, purpose: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes());
+        BASE64.encode(hmac::sign(&key, purpose.as_bytes()))
+    }
+
+    /// What ties a session to a password: another password, and the session is over.
+    fn bound(&self, hash: &PasswordHash) -> String {
+        let (kind, cost) = (hash.kind().prefix(), hash.cost());
+        self.derive(&format!("password {kind} {cost} {} {}", hash.salt(), hash.digest()))
+    }
+}
+
+/// A person with a session.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// Who, and from where.
+    pub caller: Caller,
+    /// Whether they operate Doorward.
+    pub operator: bool,
+    /// When the session ends by itself.
+    pub ends: Timestamp,
+    /// Its token.
+    pub token: Token,
+}
+
+impl Signed {
+    /// What every form of the session carries.
+    pub fn form_token(&self) -> String {
+        self.token.derive("form")
+    }
+
+    /// What a statement of an address is bound to.
+    pub fn nonce(&self) -> String {
+        self.token.derive("address")
+    }
+
+    /// Whose notes are whose.
+    pub fn name(&self) -> String {
+        self.token.derive("session")
+    }
+
+    /// Whether a form carries this session's token.
+    pub fn sent(&self, form_token: &str) -> bool {
+        self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
+    }
+}
+
+/// Starts a session, always with a new token.
+pub async fn begin(
+    web: &Web,
+    person: &Person,
+    kind: SessionKind,
+    origin: Origin,
+) -> Result<(Token, Timestamp), Failure> {
+    let loaded = web.requests().loaded();
+    let hash = loaded.people.passwords.get(person).ok_or_else(Failure::signed_out)?;
+    let token = Token::new().map_err(|error| Failure::broken(&error))?;
+    let made = web.requests().clock().now();
+    let ends = made + SignedDuration::from_hours(LASTS);
+    let session = Session {
+        person: person.clone(),
+        kind,
+        made,
+        ends,
+        origin: origin.counted().to_string(),
+        bound: token.bound(hash),
+    };
+    let kept = web.requests().store().keep_session(token.as_str(), &session).await;
+    kept.map_err(|error| Failure::of_store(&error))?;
+    Ok((token, ends))
+}
+
+/// Finds the session of a token. A session whose person or password is no longer the same is ended.
+async fn find(web: &Web, token: Token, kind: SessionKind, origin: Origin) -> Result<Option<Signed>, Failure> {
+    let requests = web.requests();
+    let now = requests.clock().now();
+    let session = requests.store().session(token.as_str(), now).await;
+    let Some(session) = session.map_err(|error| Failure::of_store(&error))? else { return Ok(None) };
+    if session.kind != kind {
+        return Ok(None);
+    }
+    let loaded = requests.loaded();
+    let same = loaded.people.passwords.get(&session.person).is_some_and(|hash| {
+        let bound = token.bound(hash);
+        bool::from(bound.as_bytes().ct_eq(session.bound.as_bytes()))
+    });
+    // A clock set back does not lengthen what was promised.
+    let begun = session.made <= now + SignedDuration::from_mins(5);
+    if !same || !begun {
+        end(web, &token).await?;
+        return Ok(None);
+    }
+    let operator = requests.operates(&session.person);
+    let caller = Caller { person: session.person, from: origin.client };
+    Ok(Some(Signed { caller, operator, ends: session.ends, token }))
+}
+
+/// Ends a session.
+pub async fn end(web: &Web, token: &Token) -> Result<(), Failure> {
+    let now = web.requests().clock().now();
+    let ended = web.requests().store().end_session(token.as_str(), now).await;
+    ended.map_err(|error| Failure::of_store(&error))
+}
+
+/// The session of a request's cookie.
+pub async fn of_cookie(web: &Web, headers: &HeaderMap, origin: Origin) -> Result<Option<Signed>, Failure> {
+    let loaded = web.requests().loaded();
+    let token = cookie(headers, name(&loaded.policy)).and_then(Token::read);
+    match token {
+        Some(token) => find(web, token, SessionKind::Browser, origin).await,
+        None => Ok(None),
+    }
+}
+
+/// The session of a request's `Authorization` header.
+pub async fn of_bearer(web: &Web, headers: &HeaderMap, origin: Origin) -> Result<Option<Signed>, Failure> {
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = value.and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    match token.and_then(Token::read) {
+        Some(token) => find(web, token, SessionKind::Api, origin).await,
+        None => Ok(None),
+    }
+}
+
+impl FromRequestParts<Arc<Web>> for Signed {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Response> {
+        let Ok(origin) = Origin::from_request_parts(parts, web).await;
+        match of_cookie(web, &parts.headers, origin).await {
+            Ok(Some(signed)) => Ok(signed),
+            Ok(None) => {
+                let next = super::own_page(parts.uri.path()).filter(|_| parts.method == Method::GET);
+                let to = match next {
+                    Some("/") => "/sign-in".to_owned(),
+                    Some(next) => format!("/sign-in?next={next}"),
+                    None => "/sign-in?ended=1".to_owned(),
+                };
+                Err((StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response())
+            }
+            Err(failure) => Err(failure.into_response()),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Web>> for api::Bearer {
+    type Rejection = api::Refused;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, api::Refused> {
+        let Ok(origin) = Origin::from_request_parts(parts, web).await;
+        let found = of_bearer(web, &parts.headers, origin).await?;
+        Ok(Self(found.ok_or_else(Failure::signed_out)?))
+    }
+}
+
+/// Whether people reach the server by https alone.
+pub fn secure(policy: &Policy) -> bool {
+    let https = |url: &str| url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
+    policy.server.tls.is_some() || policy.server.url.as_deref().is_some_and(https)
+}
+
+/// The cookie's name; browsers keep `__Host-` for cookies that are Secure and of this host alone.
+fn name(policy: &Policy) -> &'static str {
+    if secure(policy) { "__Host-doorward" } else { "doorward" }
+}
+
+/// The `Set-Cookie` that hands out a session.
+pub fn set(policy: &Policy, token: &Token) -> String {
+    let secure = if secure(policy) { "; Secure" } else { "" };
+    let seconds = LASTS * 3600;
+    let (name, token) = (name(policy), token.as_str());
+    format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
+}
+
+/// The `Set-Cookie` that takes it back.
+pub fn unset(policy: &Policy) -> String {
+    let secure = if secure(policy) { "; Secure" } else { "" };
+    format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{secure}", name(policy))
+}
+
+/// What ties the sign-in form to the browser that asked for it, so that nobody can be signed in as somebody else
+/// by a form on another page.
+#[derive(Debug, Clone)]
+pub struct BeforeSession {
+    value: String,
+    /// Whether the browser has it already.
+    pub sent: bool,
+}
+
+impl BeforeSession {
+    /// The browser's, or a new one.
+    pub fn of(policy: &Policy, headers: &HeaderMap) -> Result<Self, getrandom::Error> {
+        if let Some(Token(value)) = cookie(headers, Self::name(policy)).and_then(Token::read) {
+            return Ok(Self { value, sent: true });
+        }
+        Ok(Self { value: Token::new()?.0, sent: false })
+    }
+
+    fn name(policy: &Policy) -> &'static str {
+        if secure(policy) { "__Host-doorward-form" } else { "doorward-form" }
+    }
+
+    /// What the form carries.
+    pub fn form_token(&self, web: &Web) -> String {
+        BASE64.encode(hmac::sign(web.key(), format!("sign-in {}", self.value).as_bytes()))
+    }
+
+    /// Whether a form carries it.
+    pub fn fits(&self, web: &Web, form_token: &str) -> bool {
+        self.sent && bool::from(self.form_token(web).as_bytes().ct_eq(form_token.as_bytes()))
+    }
+
+    /// The `Set-Cookie` that hands it out.
+    pub fn set(&self, policy: &Policy) -> String {
+        let secure = if secure(policy) { "; Secure" } else { "" };
+        format!("{}={}; Path=/; HttpOnly; SameSite=Strict{secure}", Self::name(policy), self.value)
+    }
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(found, value)| (found == name).then_some(value))
+}
+
+/// Whether a form was sent from a page of ours, as far as the browser says.
+///
+/// Browsers say `Sec-Fetch-Site` over https and on this machine, and `Origin` always; a program that says neither
+/// still has to know the form's token.
+pub fn from_our_page(headers: &HeaderMap, policy: &Policy) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    let Some(from) = text(ORIGIN.as_str()) else { return true };
+    let server = &policy.server;
+    let ours = [&server.url, &server.url_v4, &server.url_v6];
+    let configured = ours.into_iter().flatten().any(|url| origin_of(url).eq_ignore_ascii_case(from));
+    let host = text(HOST.as_str()).is_some_and(|host| {
+        from.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+    });
+    configured || host
+}
+
+/// Scheme, host and port of a URL.
+pub fn origin_of(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |scheme| scheme + 3);
+    let end = url.get(start..).and_then(|rest| rest.find(['/', '?', '#']));
+    end.and_then(|end| url.get(..start + end)).unwrap_or(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward_core::policy::HashKind;
+
+    use super::*;
+    use crate::web::testing::policy;
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().expect("a header"));
+        }
+        headers
+    }
+
+    fn check(lines: &[(&'static str, &str)], expected: bool) {
+        let mut policy = policy();
+        policy.server.url = Some("https://door.example/".into());
+        assert_eq!(from_our_page(&headers(lines), &policy), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn forms_of_other_pages_are_told_apart() {
+        check(&[], true);
+        check(&[("sec-fetch-site", "same-origin")], true);
+        check(&[("sec-fetch-site", "none")], true);
+        check(&[("sec-fetch-site", "cross-site")], false);
+        check(&[("sec-fetch-site", "same-site")], false);
+        check(&[("sec-fetch-site", "cross-site"), ("origin", "https://door.example")], false);
+        check(&[("origin", "https://door.example")], true);
+        check(&[("origin", "http://door.example")], false);
+        check(&[("origin", "https://door.example.evil.test")], false);
+        check(&[("origin", "https://evil.test"), ("host", "door.example")], false);
+        check(&[("origin", "http://10.0.0.5:8080"), ("host", "10.0.0.5:8080")], true);
+        check(&[("origin", "null"), ("host", "null")], false);
+        check(&[("origin", "null")], false);
+    }
+
+    #[test]
+    fn an_origin_has_no_path() {
+        assert_eq!(origin_of("https://door.example:8443/x?y"), "https://door.example:8443");
+        assert_eq!(origin_of("https://door.example"), "https://door.example");
+        assert_eq!(origin_of("http://[::1]:80/"), "http://[::1]:80");
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let sent = headers(&[("cookie", "a=b; xdoorward=1"), ("cookie", "doorward=2; doorward=3")]);
+        assert_eq!(cookie(&sent, "doorward"), Some("2"));
+        assert_eq!(cookie(&sent, "__Host-doorward"), None);
+    }
+
+    #[test]
+    fn a_cookie_is_secure_where_the_page_is() {
+        let token = Token::new().expect("random bytes");
+        let mut policy = policy();
+        let plain = set(&policy, &token);
+        assert!(plain.starts_with("doorward=") && !plain.contains("Secure"), "{plain}");
+        policy.server.url = Some("HTTPS://door.example".into());
+        let secure = set(&policy, &token);
+        assert!(secure.starts_with("__Host-doorward=") && secure.ends_with("; Secure"), "{secure}");
+        for cookie in [plain, secure] {
+            assert!(cookie.contains("; Path=/; HttpOnly; SameSite=Lax; Max-Age=43200"), "{cookie}");
+        }
+    }
+
+    #[test]
+    fn what_is_derived_differs_by_purpose_and_session() {
+        let (one, other) = (Token::new().expect("random bytes"), Token::new().expect("random bytes"));
+        assert_ne!(one.derive("form"), other.derive("form"));
+        assert_ne!(one.derive("form"), one.derive("address"));
+        let hash = |kind| PasswordHash::decoy(kind, 5);
+        assert_ne!(one.bound(&hash(HashKind::Bcrypt)), one.bound(&hash(HashKind::Sha256Crypt)));
+        assert_ne!(one.bound(&hash(HashKind::Bcrypt)), other.bound(&hash(HashKind::Bcrypt)));
+        assert!(Token::read(one.as_str()).is_some());
+        assert!(Token::read("short").is_none());
+    }
+}

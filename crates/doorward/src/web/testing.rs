@@ -1,0 +1,1 @@
+//! Values that the web's own tests share.
