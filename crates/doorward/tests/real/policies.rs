@@ -11,6 +11,9 @@ use doorward_core::policy::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+/// `{SHA}` of nothing at all: nobody signs in here.
+const HASH: &str = "{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=";
+
 /// A policy of one firewall, `door`, and targets behind it: name, address, flows.
 pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
     let name: doorward_core::policy::FirewallName = "door".parse().expect("a name");
@@ -44,6 +47,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
             url_v6: None,
         },
         grants: GrantDefaults { ipv6_prefix: 64, reason_required: false },
+        ssm: None,
         targets: targets.iter().map(|given| (given.0.parse().expect("a name"), target(given))).collect(),
         firewalls: BTreeMap::from([(name.clone(), firewall)]),
     }
@@ -59,7 +63,7 @@ pub fn grant(policy: &Policy, from: &str, target: &str, lasts: SignedDuration) -
     static SERIAL: AtomicU64 = AtomicU64::new(1);
     let jon: doorward_core::policy::Person = "jon".parse().expect("a person");
     let people = People {
-        passwords: BTreeMap::from([(jon.clone(), String::new())]),
+        passwords: BTreeMap::from([(jon.clone(), HASH.parse().expect("a hash"))]),
         groups: BTreeMap::from([("dbs".parse().expect("a group"), BTreeSet::from([jon.clone()]))]),
     };
     let request = Request {
