@@ -18,14 +18,17 @@ mod terminal;
 mod user;
 mod ways;
 
+use std::future::poll_fn;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::task::Poll;
 
 use clap::{Parser, Subcommand};
 use doorward_core::policy::Transport;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use failure::{Code, Failure};
 
@@ -128,16 +131,18 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// Ready at Ctrl-C and at SIGTERM.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without a handler SIGTERM ends the process by itself.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+fn interrupted() -> impl Future<Output = ()> + Send {
+    signalled([SignalKind::interrupt(), SignalKind::terminate()])
+}
+
+/// Ready at the first of these signals, also at one that came before anybody awaited it.
+fn signalled<const N: usize>(kinds: [SignalKind; N]) -> impl Future<Output = ()> + Send {
+    // Without a handler a signal ends the process by itself.
+    let mut signals: Vec<Signal> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    poll_fn(move |context| {
+        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if came { Poll::Ready(()) } else { Poll::Pending }
+    })
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use clap::Args;
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::policy::{Closing, TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
+use tokio::signal::unix::SignalKind;
 
 use super::ways::{self, Found, Way};
 use super::{Code, Failure};
@@ -87,6 +88,8 @@ impl Open {
                 .await
                 .map_err(Failure::with(Code::Internal))??,
         };
+        // From now on a signal waits until what is opened can be closed; SIGHUP is a terminal that was closed.
+        let stop = super::signalled([SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]);
         let running = ways::start(file).await?;
         let caller = ways::caller(person);
         let ask = Ask {
@@ -113,11 +116,18 @@ impl Open {
                     still: None,
                 };
                 let told = self.tell(&answer);
-                match opened {
-                    Opened::Granted { grant, closing, .. } if told.is_ok() && !self.detach => {
-                        self.hold(&running, &caller, &grant, closing).await.map(|()| ExitCode::SUCCESS)
+                match (opened, told) {
+                    (Opened::Granted { grant, closing, .. }, Ok(code)) if !self.detach => {
+                        self.hold(&running, &caller, &grant, closing, stop).await.map(|()| code)
                     }
-                    _ => told,
+                    // Nobody would be there to close it.
+                    (Opened::Granted { grant, .. }, Err(failure)) if !self.detach => {
+                        let closed = requests.close(&caller, grant.id()).await;
+                        closed.map_err(super::request_failure).and(Err(failure.hint(
+                            "it was closed again; with `--detach` it stays, for `doorward serve` to try again",
+                        )))
+                    }
+                    (_, told) => told,
                 }
             }
         };
@@ -132,29 +142,33 @@ impl Open {
         caller: &crate::requests::Caller,
         grant: &Grant,
         closing: Closing,
+        stop: impl Future<Output = ()>,
     ) -> Result<(), Failure> {
         let requests = running.requests();
         let live = std::io::stderr().is_terminal() && !self.json;
-        let mut interrupted = std::pin::pin!(super::interrupted());
+        let mut stop = std::pin::pin!(stop);
         let mut every = tokio::time::interval(Duration::from_secs(1));
+        let mut held = grant.clone();
         loop {
             tokio::select! {
-                () = &mut interrupted => break,
+                () = &mut stop => break,
                 _ = every.tick() => {}
             }
             let now = requests.clock().now();
-            let seen = requests.store().grant(grant.id()).await.map_err(Failure::with(Code::Io))?;
-            match seen.filter(|grant| grant.live(now).is_some()).and_then(|grant| grant.until()) {
+            // A store that gives no answer ends nothing: the grant is held as it was last known.
+            if let Ok(Some(seen)) = requests.store().grant(grant.id()).await {
+                held = seen;
+            }
+            match held.live(now).is_some().then(|| held.until()).flatten() {
                 None => {
                     clear(live);
                     requests.nudge().settled(Duration::from_secs(5)).await;
-                    eprintln!("{} is over: {}", grant.id(), ended(requests, grant.id()).await);
+                    super::note(&format!("{} is over: {}", grant.id(), ended(requests, grant.id()).await));
                     return Ok(());
                 }
                 Some(until) if live => {
                     let left = super::in_words(until.duration_since(now));
-                    eprint!("\r\x1b[2K{} open for {} more; Ctrl-C closes", self.target, left);
-                    std::io::stderr().flush().map_err(Failure::with(Code::Io))?;
+                    tell_live(&format!("\r\x1b[2K{} open for {} more; Ctrl-C closes", self.target, left));
                 }
                 Some(_) => {}
             }
@@ -162,7 +176,7 @@ impl Open {
         clear(live);
         let closed = requests.close(caller, grant.id()).await.map_err(super::request_failure)?;
         match closed.standing {
-            Standing::AsWanted => eprintln!("closed: {closing}"),
+            Standing::AsWanted => super::note(&format!("closed: {closing}")),
             Standing::Failing { why } => {
                 let failure = Failure::new(
                     Code::Unavailable,
@@ -170,7 +184,7 @@ impl Open {
                 );
                 return Err(failure.hint("run `doorward sweep` after its end, or take the rule away by hand"));
             }
-            Standing::Unknown => eprintln!("closed; the firewall had not answered yet"),
+            Standing::Unknown => super::note("closed; the firewall had not answered yet"),
         }
         Ok(())
     }
@@ -196,8 +210,13 @@ impl Open {
 
 fn clear(live: bool) {
     if live {
-        eprint!("\r\x1b[2K");
+        tell_live("\r\x1b[2K");
     }
+}
+
+fn tell_live(text: &str) {
+    // The terminal may be gone, and the grant has to be closed all the same.
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 async fn ended(requests: &crate::requests::Requests, id: &GrantId) -> String {

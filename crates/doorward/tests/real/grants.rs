@@ -1,10 +1,13 @@
 //! Grants from end to end: the built server against moto, with drift by hand, and closings that nobody awaits.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use crate::faulty::{Fault, Faulty};
 use crate::moto::Moto;
@@ -23,6 +26,8 @@ pub fn trials() -> Vec<Trial> {
         moto("grants: a refused open says which quota", quota),
         moto("grants: a denied account is told, and opens nothing", denied),
         moto("grants: the same verbs on a local policy", local),
+        trial("grants: a command that stays closes what it opened, however it ends", &[], stays),
+        moto("grants: a command that stays leaves nothing open that it could not put in force", stays_not),
         moto("grants: several addresses behind a proxy, each its own grant", addresses),
     ]
 }
@@ -333,6 +338,61 @@ fn local() -> Result<(), Failed> {
     let (code, _, err) =
         house.run(&["open", "db-0", "--as", "jon", "--address", "203.0.113.7", "--for", "9h", "--detach"]);
     assert!(code == 1 && err.contains("at most 8h"), "{code}: {err}");
+    Ok(())
+}
+
+/// A relay in front of nothing, which needs no account.
+fn relay() -> String {
+    let door = crate::server::free_address();
+    format!(
+        "[firewall.door]\nabout = \"door\"\nrelay = \"{door}\"\n\n\
+         [target.wiki]\nabout = \"wiki\"\naddress = \"127.0.0.1\"\nports = [\"tcp/9\"]\ngroups = [\"dbs\"]\n\
+         transports = [\"direct\"]\nfirewall = \"door\"\nlasts = {HOURS}\n"
+    )
+}
+
+fn stays() -> Result<(), Failed> {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let house = House::new(&[("dbs", &["jon"])], &relay());
+        let open = ["open", "wiki", "--as", "jon", "--address", "203.0.113.7"];
+        let mut child = house.doorward(&open).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut first = String::new();
+        let mut out = BufReader::new(child.stdout.take().ok_or("no output")?);
+        out.read_line(&mut first)?;
+        assert!(first.contains("wiki is open for 203.0.113.7/32"), "{first}");
+        // A store that gives no answer for a while is no reason to go and leave the door open.
+        let store = |statement: &'static str| {
+            let url = format!("sqlite://{}", house.folder().join("doorward.db").display());
+            tokio::runtime::Runtime::new()?.block_on(async {
+                let mut connection = sqlx::SqliteConnection::connect(&url).await?;
+                sqlx::raw_sql(statement).execute(&mut connection).await?;
+                connection.close().await.map_err(Failed::from)
+            })
+        };
+        store("ALTER TABLE grants RENAME TO away")?;
+        std::thread::sleep(Duration::from_millis(2500));
+        assert_eq!(child.try_wait()?.map(|status| status.to_string()), None);
+        store("ALTER TABLE away RENAME TO grants")?;
+        Command::new("kill").args([signal, &child.id().to_string()]).status()?;
+        let ended = child.wait()?;
+        let (_, list, err) = house.run(&["list", "--as", "jon"]);
+        assert!(ended.success() && list.contains("Nothing is open."), "{signal}: {ended}: {list}{err}");
+        let (_, record, _) = house.run(&["audit", "list"]);
+        assert!(record.contains("closed by jon"), "{signal}: {record}");
+    }
+    Ok(())
+}
+
+fn stays_not() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let faulty = Faulty::before(moto.port());
+    let groups = new_groups(&moto, 1, "stays-not");
+    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&faulty.url());
+    faulty.breaks("AuthorizeSecurityGroupIngress", usize::MAX, Fault::denied());
+    let (code, _, err) = house.run(&["open", "db-0", "--as", "jon", "--address", "203.0.113.7"]);
+    assert!(code == 69 && err.contains("it was closed again"), "{code}: {err}");
+    let (_, list, _) = house.run(&["list", "--as", "jon"]);
+    assert!(list.contains("Nothing is open."), "{list}");
     Ok(())
 }
 
