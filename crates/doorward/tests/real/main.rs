@@ -12,11 +12,14 @@
 )]
 
 mod aws;
+mod browser;
 mod faulty;
+mod inside;
 mod moto;
 mod need;
 mod netns;
 mod nftables;
+mod pages;
 mod policies;
 mod probe;
 
@@ -35,5 +38,6 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
     trials.extend(nftables::trials());
+    trials.extend(pages::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
