@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use doorward_core::inventory::{Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
+use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
 use doorward_core::plan::{NotPerformed, Step, perform};
 
 use crate::error::Error;
@@ -21,6 +21,14 @@ struct State {
     rules_per_group: Option<u32>,
     last: u64,
     calls: BTreeMap<&'static str, u64>,
+    denied: Denied,
+}
+
+/// What the credentials lack.
+#[derive(Debug, Clone, Copy, Default)]
+struct Denied {
+    seeing: bool,
+    changing: bool,
 }
 
 impl Simulated {
@@ -37,6 +45,11 @@ impl Simulated {
     /// Sets quota `L-0EA8095F`, rules for each direction and family.
     pub fn set_quota(&self, rules_per_group: u32) {
         self.state().rules_per_group = Some(rules_per_group);
+    }
+
+    /// Takes permissions from the credentials, or gives them back: to see groups, and to change them.
+    pub fn deny(&self, seeing: bool, changing: bool) {
+        self.state().denied = Denied { seeing, changing };
     }
 
     /// Changes the account behind Doorward's back, as somebody does by hand.
@@ -62,6 +75,12 @@ impl Simulated {
         let mut state = self.state();
         state.count("DescribeSecurityGroups");
         state.count("DescribeSecurityGroupRules");
+        if state.denied.seeing {
+            let why = "UnauthorizedOperation: You are not authorized to perform this operation.".to_owned();
+            let call = "ec2:DescribeSecurityGroups".to_owned();
+            let gap = Gap { call, place: place.clone(), groups: groups.to_vec(), why };
+            return Inventory { gaps: vec![gap], ..Inventory::default() };
+        }
         let seen = groups.iter().filter_map(|id| {
             let group = state.inventory.groups.get(id)?;
             let elsewhere =
@@ -81,6 +100,7 @@ impl Simulated {
     /// Performs one step: a whole call or nothing, and then, after a lost race, a rule at a time.
     pub fn perform(&self, place: &Place, step: &Step) -> Result<Performed, Error> {
         let mut state = self.state();
+        state.permitted(place)?;
         match state.one_call(step) {
             Ok(()) => Ok(Performed { done: rules(step), already: Vec::new() }),
             Err(NotPerformed::Duplicate { .. } | NotPerformed::NoRule { .. }) => {
@@ -108,6 +128,7 @@ impl Simulated {
         rules: &[RuleIdentity],
     ) -> Result<Performed, Error> {
         let mut state = self.state();
+        state.permitted(place)?;
         state.count("RevokeSecurityGroupIngress");
         let Some(group) = state.inventory.groups.get_mut(group) else {
             return Err(Error::NoGroup { group: group.clone(), place: place.clone() });
@@ -125,6 +146,18 @@ impl Simulated {
 impl State {
     fn count(&mut self, call: &'static str) {
         *self.calls.entry(call).or_default() += 1;
+    }
+
+    fn permitted(&self, place: &Place) -> Result<(), Error> {
+        if !self.denied.changing {
+            return Ok(());
+        }
+        Err(Error::Refused {
+            call: "ec2:AuthorizeSecurityGroupIngress".to_owned(),
+            place: place.clone(),
+            code: "UnauthorizedOperation".to_owned(),
+            message: "You are not authorized to perform this operation.".to_owned(),
+        })
     }
 
     fn one_call(&mut self, step: &Step) -> Result<(), NotPerformed> {
@@ -183,5 +216,72 @@ fn one_by_one(step: &Step) -> Vec<Step> {
             let one = |rule: &_| Step::Revoke { group: group(), rules: vec![Clone::clone(rule)] };
             rules.iter().map(one).collect()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward_core::firewall::{Because, InstallationId, Mark};
+    use doorward_core::inventory::Seen;
+
+    use super::*;
+
+    fn example() -> Simulated {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/account");
+        Simulated::from_folder(&folder).expect("the example's account")
+    }
+
+    fn group() -> SecurityGroupId {
+        "sg-0a1b2c3d4e5f60718".parse().expect("a group")
+    }
+
+    fn authorize(last: std::ops::RangeInclusive<u8>) -> Step {
+        let rules = last.map(|last| {
+            let peer = format!("203.0.113.{last}").parse().expect("an address");
+            let because = Because::Static { firewall: "orders-clients".parse().expect("a firewall") };
+            let mark = Mark::new(InstallationId::from_random([1; 4]), because, None);
+            (RuleIdentity::admitting("tcp/5432".parse().expect("a flow"), peer), mark)
+        });
+        Step::Authorize { group: group(), rules: rules.collect() }
+    }
+
+    #[test]
+    fn the_example_has_one_group_and_one_foreign_rule() {
+        let place = Place { profile: Some("prod".into()), region: Some("eu-west-1".into()) };
+        let seen = example().observe(&place, &[group(), "sg-0bad".parse().expect("a group")]);
+        let Seen::There(found) = seen.group(&group()) else { panic!("no group") };
+        assert_eq!(found.place, place);
+        assert_eq!(found.rules.len(), 2);
+        assert!(matches!(seen.group(&"sg-0bad".parse().expect("a group")), Seen::Gone));
+        // Both recorded answers tell the same.
+        assert!(found.rules.values().all(|rule| rule.id.is_some()));
+    }
+
+    #[test]
+    fn it_refuses_and_forgives_as_aws_does() {
+        let account = example();
+        let place = Place::default();
+        let performed = account.perform(&place, &authorize(1..=2)).expect("rules");
+        assert_eq!((performed.done.len(), performed.already.len()), (2, 0));
+        let performed = account.perform(&place, &authorize(2..=3)).expect("rules");
+        assert_eq!((performed.done.len(), performed.already.len()), (1, 1));
+        let full = account.perform(&place, &authorize(4..=60)).expect_err("no room for 57 beside 4");
+        assert_eq!(full, Error::Full { group: group() });
+        assert_eq!(account.inventory().groups[&group()].rules.len(), 5);
+        account.set_quota(100);
+        account.perform(&place, &authorize(4..=60)).expect("room now");
+        assert_eq!(account.observe(&place, &[group()]).quota(&place), 100);
+        let gone = Step::Authorize { group: "sg-0bad".parse().expect("a group"), rules: vec![] };
+        assert!(matches!(account.perform(&place, &gone), Err(Error::NoGroup { .. })));
+        let one = RuleIdentity::admitting(
+            "tcp/5432".parse().expect("a flow"),
+            "203.0.113.1".parse().expect("an address"),
+        );
+        let closed = account.close_blind(&place, &group(), std::slice::from_ref(&one)).expect("closed");
+        assert_eq!(closed.done, std::slice::from_ref(&one));
+        assert_eq!(
+            account.close_blind(&place, &group(), std::slice::from_ref(&one)).expect("closed").already,
+            [one]
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! arguments, so a decision can be tested with ten thousand random histories.
 
 pub mod audit;
+pub mod export;
 pub mod firewall;
 pub mod grant;
 pub mod inventory;

@@ -1,1 +1,3 @@
-//! Doorward.
+//! Packets in motion.
+
+pub mod relay;

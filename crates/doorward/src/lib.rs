@@ -1,11 +1,14 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
+pub mod client;
 pub mod clock;
+pub mod cloud;
 pub mod command;
 pub mod firewall;
 pub mod people;
 pub mod policy_file;
 pub mod reconciler;
 pub mod requests;
+pub mod running;
 pub mod store;
 pub mod web;

@@ -1,17 +1,31 @@
-//! Doorward's program: parses what was typed, runs it, and turns a failure into an exit code.
+//! Parses the command line, runs the verb, and turns a failure into an exit code.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use doorward::command::{Cli, Code};
+use clap::Parser;
+use doorward::command::Cli;
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match Cli::try_parse() {
-        Ok(cli) => cli.run().unwrap_or_else(|failure| failure.tell()),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) => {
-            // A pipe that is closed is no reason to say anything.
+            // `--help` and `--version` come this way too; whoever reads may have gone.
             let _ = error.print();
-            if error.use_stderr() { Code::Usage.into() } else { ExitCode::SUCCESS }
+            return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
         }
+    };
+    let filter =
+        EnvFilter::try_from_env("DOORWARD_LOG").unwrap_or_else(|_| EnvFilter::new("doorward=info,warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    match cli.run() {
+        Ok(code) => code,
+        Err(failure) => failure.tell(),
     }
 }

@@ -187,7 +187,7 @@ fn resolved(mut policy: Policy, path: &Path) -> Policy {
 }
 
 /// The bytes of a regular file: a pipe would wait, and a device would never end.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let kind = fs::metadata(path)?;
     if kind.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
@@ -349,3 +349,6 @@ impl Stamp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,9 +142,15 @@ impl Ruleset {
     ///
     /// A rule whose end has come admits nobody, also when nobody has replaced the ruleset yet.
     pub fn admits(&self, address: IpAddr, flow: Flow, now: Timestamp) -> Option<&Rule> {
-        self.0
-            .values()
-            .filter(|rule| rule.flow == flow && rule.peer.contains(address))
+        // A look for each length of prefix, however many rules there are.
+        let address = address.to_canonical();
+        (0..=if address.is_ipv4() { 32 } else { 128 })
+            .map(|bits| Cidr::around(address, bits))
+            .flat_map(|peer| {
+                let rules = self.0.range((flow, peer, None)..);
+                rules.take_while(move |((of, from, _), _)| *of == flow && *from == peer)
+            })
+            .map(|(_, rule)| rule)
             .filter(|rule| rule.until.is_none_or(|until| now < until))
             .reduce(|best, rule| if rule.outlasts(best) { rule } else { best })
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A text that is no id of the kind that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not the id of a {kind} (like `{like}`)")]
+#[error("`{given}` is not the id of {} {kind} (like `{like}`)", if *.kind == "account" { "an" } else { "a" })]
 pub struct NotAnId {
     given: String,
     kind: &'static str,
@@ -81,6 +81,35 @@ id!(
     /// A prefix list.
     PrefixListId, "pl-", "prefix list", "pl-0a1b2c3d4e5f60718"
 );
+
+/// An account of AWS: twelve digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(NotAnId { given: text.into(), kind: "account", like: "123456789012" })
+        }
+    }
+}
 
 impl SecurityGroupRuleId {
     /// The id of a rule in an account that lives in memory.

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use id::{NotAnId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+pub use id::{AccountId, NotAnId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
 pub use partition::Partition;
 
 use crate::firewall::{InstallationId, Mark};

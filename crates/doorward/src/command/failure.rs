@@ -9,15 +9,21 @@ use crate::people::edit::FileError;
 use crate::people::password::PasswordError;
 use crate::policy_file::LoadError;
 
-/// How the program ends, after `sysexits.h`.
+/// How the program ends: 1 and 2 are answers, from 64 on as in `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
+    /// The policy says no, or something is not as it should be.
+    No = 1,
+    /// Somebody has to agree first.
+    Waiting = 2,
     /// The command line is wrong.
     Usage = 64,
     /// What was read is wrong.
     Data = 65,
     /// A file is not there.
     NoInput = 66,
+    /// AWS, a server or a firewall gave no answer, or said no.
+    Unavailable = 69,
     /// Doorward is wrong.
     Internal = 70,
     /// A file cannot be made.
@@ -26,6 +32,8 @@ pub enum Code {
     Io = 74,
     /// Permission is denied.
     NoPermission = 77,
+    /// Ctrl-C, as shells say it.
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {
@@ -69,6 +77,18 @@ impl Failure {
             Some(source) => failure.because(source),
             None => failure,
         }
+    }
+
+    /// For `map_err`.
+    pub fn with<E: Error>(code: Code) -> impl Fn(E) -> Self {
+        move |error| Self::of(code, &error)
+    }
+
+    /// What was being done when it failed.
+    #[must_use]
+    pub fn context(mut self, what: impl Into<String>) -> Self {
+        self.chain.insert(0, what.into());
+        self
     }
 
     /// Adds an error, and all that caused it, as the cause.

@@ -1,95 +1,241 @@
-//! The command line: a file per verb, and how a failure is told.
+//! The verbs, a file each, and what all of them share: how they print, fail and stop.
 
+mod answer;
+mod audit;
 mod check;
+mod close;
+mod completions;
+mod demo;
 mod failure;
 mod group;
+mod list;
+mod login;
+mod open;
+mod serve;
+mod sweep;
+mod terminal;
 mod user;
+mod ways;
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use doorward_core::policy::Transport;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
-pub use self::failure::{Code, Failure};
+pub use failure::{Code, Failure};
 
-/// Short-lived, recorded ways into a private network.
+use crate::client;
+use crate::policy_file::PolicyFile;
+use crate::requests::Error;
+
+/// Short-lived, recorded ways into a private AWS network
 #[derive(Debug, Parser)]
-#[command(name = "doorward", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(
+    name = "doorward",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes:
+  0   done
+  1   no: refused by the policy, or not as it should be
+  2   waits for somebody's approval
+  64  the command line is wrong
+  65  the policy or the people's files have mistakes
+  66  a file that was named is not there or cannot be read
+  69  AWS, the server or a firewall gave no answer, or said no
+  70  a fault of Doorward itself
+  73  something could not be made
+  74  reading or writing failed
+  77  you are not allowed: signed out, or without the rights that the machine asks for
+  130 interrupted"
+)]
 pub struct Cli {
     /// The policy file
     #[arg(
         long,
         global = true,
-        value_name = "FILE",
         env = "DOORWARD_POLICY",
-        default_value = "doorward.toml"
+        default_value = "doorward.toml",
+        value_name = "FILE"
     )]
-    pub policy: PathBuf,
-
-    /// What to do
+    policy: PathBuf,
     #[command(subcommand)]
-    pub command: Command,
+    verb: Verb,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-   0  it is done
-  64  the command line is wrong
-  65  a policy or a people file has mistakes, or names what is not there
-  66  a file cannot be found
-  70  Doorward itself is wrong; please report it
-  73  a file cannot be made
-  74  a file cannot be read or written
-  77  permission is denied";
-
-/// The verbs.
 #[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Say every mistake in the policy and in the people files
+#[allow(missing_docs, reason = "a second text here would be shown instead of the verb's own")]
+enum Verb {
+    Demo(demo::Demo),
+    Serve(serve::Serve),
     Check(check::Check),
-    /// Add and remove people, and set their passwords
     User(user::User),
-    /// Put people into groups, and take them out
     Group(group::GroupCommand),
+    Login(login::Login),
+    Logout(login::Logout),
+    Open(open::Open),
+    Close(close::Close),
+    List(list::List),
+    /// Agree to a grant that waits for approval
+    Approve(answer::Answer),
+    /// Refuse a grant that waits for approval
+    Reject(answer::Answer),
+    Sweep(sweep::Sweep),
+    Audit(audit::Audit),
+    Completions(completions::Completions),
+    Manual(completions::Manual),
 }
 
 impl Cli {
-    /// Does it.
+    /// Runs the verb.
     pub fn run(self) -> Result<ExitCode, Failure> {
-        match self.command {
-            Command::Check(check) => check.run(&self.policy),
-            Command::User(user) => user.run(&self.policy),
-            Command::Group(group) => group.run(&self.policy),
+        let done = |()| ExitCode::SUCCESS;
+        let policy = self.policy.as_path();
+        match self.verb {
+            Verb::Demo(verb) => verb.run().map(done),
+            Verb::Serve(verb) => verb.run(policy).map(done),
+            Verb::Check(verb) => verb.run(policy),
+            Verb::User(verb) => verb.run(policy),
+            Verb::Group(verb) => verb.run(policy),
+            Verb::Login(verb) => verb.run().map(done),
+            Verb::Logout(verb) => verb.run().map(done),
+            Verb::Open(verb) => verb.run(policy),
+            Verb::Close(verb) => verb.run(policy).map(done),
+            Verb::List(verb) => verb.run(policy).map(done),
+            Verb::Approve(verb) => verb.run(policy, true).map(done),
+            Verb::Reject(verb) => verb.run(policy, false).map(done),
+            Verb::Sweep(verb) => verb.run(policy).map(done),
+            Verb::Audit(verb) => verb.run(policy),
+            Verb::Completions(verb) => verb.run().map(done),
+            Verb::Manual(verb) => verb.run().map(done),
         }
     }
 }
 
-/// Writes to the standard output. Whoever closed it wants no more, which is no failure.
+/// Reads a policy with its people, or says every mistake in them.
+fn open_policy(policy: &Path) -> Result<PolicyFile, Failure> {
+    Ok(PolicyFile::open(policy)?)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::with(Code::Internal))
+}
+
+/// Ready at Ctrl-C and at SIGTERM.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        // Without a handler SIGTERM ends the process by itself.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
 fn print(text: &str) -> Result<(), Failure> {
-    use std::io::{ErrorKind, Write as _};
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(Code::Io, "cannot write to the standard output").because(&error))
-        }
-        _ => Ok(()),
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has read enough, as in `doorward list | head -1`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(Failure::with(Code::Io)),
     }
 }
 
 /// A line to the standard error, beside what the command is asked for.
 fn note(text: &str) {
-    use std::io::Write as _;
+    // Nobody is left to be told when standard error is gone.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// The value as indented JSON, with a line's end.
-fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    let json = serde_json::to_string_pretty(value)
-        .map_err(|error| Failure::new(Code::Internal, "cannot write this as JSON").because(&error))?;
+fn json(value: &impl Serialize) -> Result<String, Failure> {
+    let json = serde_json::to_string_pretty(value).map_err(Failure::with(Code::Internal))?;
     Ok(json + "\n")
 }
 
 /// `1 error`, `2 errors`.
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A table whose columns are as wide as they have to be; the last is never padded.
+fn table(titles: &[&str], rows: Vec<Vec<String>>) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(titles.get(column).map(|title| title.len())).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            line.push_str(&format!("{cell:width$}  "));
+        }
+        format!("{}\n", line.trim_end())
+    };
+    let mut text = line(&mut titles.iter().copied());
+    for row in &rows {
+        text.push_str(&line(&mut row.iter().map(String::as_str)));
+    }
+    text
+}
+
+/// An instant as people read it, to the second, in UTC.
+fn instant(instant: Timestamp) -> String {
+    instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+fn in_words(duration: SignedDuration) -> String {
+    doorward_core::policy::in_words(duration)
+}
+
+fn transport(text: &str) -> Result<Transport, String> {
+    match text {
+        "direct" => Ok(Transport::Direct),
+        _ => Err(format!("`{text}` is not a way that this version opens; `direct` is")),
+    }
+}
+
+fn request_failure(error: Error) -> Failure {
+    match error {
+        Error::Refused(refusals) => {
+            let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+            Failure::new(Code::No, lines.join("\n")).hint("`doorward list` shows what you may open")
+        }
+        error @ Error::NoSuchGrant(_) => {
+            Failure::of(Code::No, &error).hint("`doorward list` shows what is open")
+        }
+        error @ Error::Store(_) => Failure::of(Code::Io, &error),
+        error @ Error::Random(_) => Failure::of(Code::Internal, &error),
+    }
+}
+
+fn server_failure(error: client::Error) -> Failure {
+    match error {
+        client::Error::Refused { status, message, hint } => {
+            let code = match status {
+                401 => Code::NoPermission,
+                400..500 => Code::No,
+                _ => Code::Unavailable,
+            };
+            let failure = Failure::new(code, message);
+            match (hint, status) {
+                (Some(hint), _) => failure.hint(hint),
+                (None, 401) => failure.hint("sign in with `doorward login URL`"),
+                (None, _) => failure,
+            }
+        }
+        error @ client::Error::NotSignedIn => {
+            Failure::of(Code::NoPermission, &error).hint("sign in with `doorward login URL`")
+        }
+        error @ (client::Error::Unreachable { .. } | client::Error::Foreign { .. }) => {
+            Failure::of(Code::Unavailable, &error)
+                .hint("is the address right, and `doorward serve` running there?")
+        }
+        error @ client::Error::NotAUrl(_) => Failure::of(Code::Usage, &error),
+        error @ (client::Error::File { .. } | client::Error::NoHome) => Failure::of(Code::Io, &error),
+    }
 }

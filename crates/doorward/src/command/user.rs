@@ -1,6 +1,5 @@
 //! `doorward user`: who there is, and their passwords, in Apache's password file.
 
-use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,9 +8,9 @@ use doorward_core::policy::people::{groups, passwords};
 use doorward_core::policy::{Group, Person};
 use serde::Serialize;
 
-use super::{Code, Failure, json, note, print};
+use super::{Code, Failure, json, note, print, terminal};
 use crate::people::edit::{self, FileError, Whose};
-use crate::people::password::{LONGEST_NEW, hash_new};
+use crate::people::password::hash_new;
 use crate::policy_file::{PeoplePaths, people_paths};
 
 /// Add and remove people, and set their passwords
@@ -198,7 +197,8 @@ fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
 /// The password file, refused when it has mistakes.
 pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords, Failure> {
     let path = &files.passwords;
-    let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+    let bytes = crate::policy_file::read(path)
+        .map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
     let read = passwords::read(&bytes, &path.display().to_string());
     if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
         return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());
@@ -209,7 +209,8 @@ pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords
 /// The group file, refused when it has mistakes.
 pub(super) fn read_groups(files: &PeoplePaths) -> Result<groups::Groups, Failure> {
     let path = &files.groups;
-    let bytes = std::fs::read(path).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+    let bytes = crate::policy_file::read(path)
+        .map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
     let read = groups::read(&bytes, &path.display().to_string());
     if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
         return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());
@@ -219,36 +220,12 @@ pub(super) fn read_groups(files: &PeoplePaths) -> Result<groups::Groups, Failure
 
 /// A password from the terminal, typed twice and unseen, or from the first line of the standard input.
 fn new_password(name: &Person, stdin: bool) -> Result<String, Failure> {
-    let password = if stdin {
-        first_line()?
-    } else {
-        if !std::io::stdin().is_terminal() {
-            let failure = Failure::new(Code::Usage, "there is no terminal to type a password into");
-            return Err(failure.hint("`--stdin` reads it from the first line of the standard input"));
-        }
-        let ask = |prompt: String| {
-            rpassword::prompt_password(prompt).map_err(|error| {
-                Failure::new(Code::Io, "cannot read a password from the terminal").because(&error)
-            })
-        };
-        let password = ask(format!("New password for {name}: "))?;
-        if ask("The same again: ".to_owned())? != password {
-            return Err(Failure::new(Code::Data, "the two passwords differ, so nothing was changed"));
-        }
-        password
-    };
-    Ok(password)
-}
-
-fn first_line() -> Result<String, Failure> {
-    let mut line = Vec::new();
-    let mut input = std::io::Read::take(std::io::stdin().lock(), LONGEST_NEW as u64 * 64);
-    let read = input.read_until(b'\n', &mut line);
-    read.map_err(|error| Failure::new(Code::Io, "cannot read the standard input").because(&error))?;
-    let line = line.strip_suffix(b"\n").unwrap_or(&line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
-        Ok(line) => Ok(line.to_owned()),
-        Err(_) => Err(Failure::new(Code::Data, "the password on the standard input is not UTF-8")),
+    if stdin {
+        return terminal::first_line();
     }
+    let password = terminal::password(&format!("New password for {name}: "))?;
+    if terminal::password("The same again: ")? != password {
+        return Err(Failure::new(Code::Data, "the two passwords differ, so nothing was changed"));
+    }
+    Ok(password)
 }

@@ -17,7 +17,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
-/// How long one run of `nft` may take. Ten thousand elements take about a second.
+/// How long one run of `nft` may take. Ten thousand elements take a third of a second.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Why the firewall could not be read or written.
@@ -262,4 +262,42 @@ fn program(name: &'static str) -> Result<PathBuf, NftError> {
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
         .ok_or(NftError::Missing(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    fn check(code: i32, stderr: &str, expected: &str, hint: bool) {
+        let (status, stdout) = (ExitStatus::from_raw(code << 8), Vec::new());
+        let error = answer(Output { status, stdout, stderr: stderr.into() }, "list the table")
+            .expect_err("it failed");
+        assert_eq!((error.to_string().as_str(), error.hint().is_some()), (expected, hint));
+    }
+
+    #[test]
+    fn what_nft_complains_of_is_said_in_a_line() {
+        check(
+            1,
+            "Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n",
+            "the kernel does not permit this program to use nftables",
+            true,
+        );
+        check(
+            1,
+            "/dev/stdin:3:3-3: Error: syntax error, unexpected '}'\n  } }\n    ^\n",
+            "`nft` refused to list the table: /dev/stdin:3:3-3: Error: syntax error, unexpected '}'; } }",
+            false,
+        );
+        check(3, "", "`nft` refused to list the table: exit status: 3", false);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = program("no-such-program").expect_err("there is none");
+        assert_eq!(error.to_string(), "there is no `no-such-program` on the PATH, in /usr/sbin or in /sbin");
+    }
 }

@@ -217,19 +217,10 @@ fn edit(
 ) -> Result<bool, FileError> {
     let unreadable = |source| FileError::Unreadable { path: path.into(), source };
     let unwritable = |source| FileError::Unwritable { path: path.into(), source };
-    let (real, missing) = match fs::canonicalize(path) {
-        Ok(real) => (real, false),
-        // A link to nowhere is there, and it is not ours to say where it should lead.
-        Err(error) if make && error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-            (path.to_owned(), true)
-        }
-        Err(error) => return Err(unreadable(error)),
-    };
-    let folder = match real.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let (folder, ..) = resolve(path, make).map_err(unreadable)?;
     let _lock = lock(&folder).map_err(unwritable)?;
+    // Only now: whoever had the lock before may have made the file.
+    let (folder, real, missing) = resolve(path, make).map_err(unreadable)?;
     let before = if missing { None } else { Some(fs::metadata(&real).map_err(unreadable)?) };
     if before.as_ref().is_some_and(|before| !before.is_file()) {
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
@@ -247,6 +238,23 @@ fn edit(
         Replace::Io(source) => unwritable(source),
     })?;
     Ok(missing)
+}
+
+/// The folder of a file, the file itself, and whether it is missing and may be made.
+fn resolve(path: &Path, make: bool) -> io::Result<(PathBuf, PathBuf, bool)> {
+    let (real, missing) = match fs::canonicalize(path) {
+        Ok(real) => (real, false),
+        // A link to nowhere is there, and it is not ours to say where it should lead.
+        Err(error) if make && error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            (path.to_owned(), true)
+        }
+        Err(error) => return Err(error),
+    };
+    let folder = match real.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    Ok((folder, real, missing))
 }
 
 /// Held until it is dropped, or the process ends.
@@ -314,99 +322,4 @@ fn fill(file: &mut File, before: Option<&fs::Metadata>, bytes: &[u8]) -> Result<
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    use super::*;
-
-    const HASH: &str = "abl0JrMf6tlhw";
-
-    fn person(name: &str) -> Person {
-        name.parse().expect("a person")
-    }
-
-    fn group(name: &str) -> Group {
-        name.parse().expect("a group")
-    }
-
-    fn folder() -> tempfile::TempDir {
-        tempfile::tempdir().expect("a folder")
-    }
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn mode_and_link_stay_and_nothing_is_left_behind() {
-        let folder = folder();
-        let real = folder.path().join("real");
-        let link = folder.path().join("people.htpasswd");
-        fs::write(&real, "# ours\njon:old").expect("written");
-        fs::write(folder.path().join(".real.doorward-new"), "of a killed process").expect("written");
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o604)).expect("a mode");
-        symlink("real", &link).expect("a link");
-        assert!(matches!(
-            set_password(&link, &person("jon"), HASH, Whose::Known),
-            Err(FileError::Mistakes { .. })
-        ));
-        fs::write(&real, format!("# ours\njon:{HASH}")).expect("written");
-        assert!(!set_password(&link, &person("maria"), HASH, Whose::New).expect("set"));
-        assert_eq!(fs::read_to_string(&real).expect("read"), format!("# ours\njon:{HASH}\nmaria:{HASH}\n"));
-        assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o604);
-        assert!(link.is_symlink());
-        assert_eq!(names(folder.path()), ["people.htpasswd", "real"]);
-    }
-
-    #[test]
-    fn a_file_is_made_only_for_somebody_new() {
-        let folder = folder();
-        let path = folder.path().join("people.htpasswd");
-        let known = set_password(&path, &person("jon"), HASH, Whose::Known);
-        assert!(matches!(known, Err(FileError::Unreadable { .. })));
-        assert!(set_password(&path, &person("jon"), HASH, Whose::New).expect("made"));
-        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o027, 0, "not for everybody");
-        symlink("nowhere", folder.path().join("link")).expect("a link");
-        let nowhere = set_password(&folder.path().join("link"), &person("jon"), HASH, Whose::New);
-        assert!(matches!(nowhere, Err(FileError::Unreadable { .. })));
-    }
-
-    #[test]
-    fn groups_are_joined_and_left() {
-        let folder = folder();
-        let path = folder.path().join("people.groups");
-        fs::write(&path, "dbs: richard, jon\nops: jon\n").expect("written");
-        let read = || fs::read_to_string(&path).expect("read");
-        let both = [person("maria"), person("jon"), person("maria")];
-        assert_eq!(join(&path, &group("dbs"), &both, false).expect("joined"), [person("maria")]);
-        assert_eq!(read(), "dbs: richard, jon, maria\nops: jon\n");
-        let wrong = join(&path, &group("db"), &both, false).expect_err("no such group");
-        assert!(matches!(wrong, FileError::NoGroup { meant: Some(meant), .. } if meant == "dbs"));
-        assert!(matches!(join(&path, &group("dbs"), &both, true), Err(FileError::GroupThere { .. })));
-        assert_eq!(leave_all(&path, &person("jon")).expect("left"), [group("dbs"), group("ops")]);
-        assert_eq!(read(), "dbs: richard, maria\nops:\n");
-        assert_eq!(leave(&path, &group("dbs"), &[person("jon")]).expect("left"), []);
-        join(&path, &group("leads"), &[person("maria")], true).expect("made");
-        assert_eq!(read(), "dbs: richard, maria\nops:\nleads: maria\n");
-    }
-
-    #[test]
-    fn many_at_once_lose_nobody() {
-        let folder = folder();
-        let path = folder.path().join("people.htpasswd");
-        std::thread::scope(|scope| {
-            for number in 0..16 {
-                let path = &path;
-                scope.spawn(move || {
-                    set_password(path, &person(&format!("p{number}")), HASH, Whose::New).expect("set");
-                });
-            }
-        });
-        assert_eq!(fs::read_to_string(&path).expect("read").lines().count(), 16);
-    }
-}
+mod tests;

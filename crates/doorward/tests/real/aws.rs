@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use doorward::cloud::Cloud;
 use doorward_aws::{Account, Error, Performed};
+use doorward_core::export::iam::iam;
 use doorward_core::firewall::{Because, InstallationId, Mark, Rule, Ruleset};
 use doorward_core::inventory::{
     Inventory, Ownership, Place, RuleIdentity, SecurityGroupId, Seen, StandingRule,
@@ -17,7 +19,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::faulty::{Fault, Faulty};
 use crate::moto::{self, Moto};
-use crate::need::{Need, trial};
+use crate::need::{Need, find, trial};
 
 /// Every test of this file.
 pub fn trials() -> Vec<Trial> {
@@ -37,7 +39,9 @@ pub fn trials() -> Vec<Trial> {
         moto("aws: 500 groups are six calls", few_calls),
         moto("aws: every page is read", every_page),
         moto("aws: quotas and prefix lists are known", quotas),
+        moto("aws: a policy's places are seen as one", places),
         moto("aws: who has no Region, profile or network is told which", misconfigured),
+        trial("aws: parliament has nothing to say against the IAM policy", &[Need::Parliament], parliament),
     ]
 }
 
@@ -585,4 +589,79 @@ fn misconfigured() -> Result<(), Failed> {
         assert_eq!(identity.account, "123456789012");
         assert_eq!(corner.account.region(), REGION);
     })
+}
+
+fn places() -> Result<(), Failed> {
+    run(async {
+        let corner = Corner::new("ireland").await;
+        let (here, place) = (corner.group("ireland"), corner.account.place().clone());
+        let there = corner.moto.group("us-east-1", &corner.moto.vpc("us-east-1"), "virginia");
+        let there: SecurityGroupId = there.parse().expect("a group");
+        let far = moto::profile("virginia", "us-east-1", &corner.faulty.url());
+        let nowhere = Place { profile: Some("nowhere".into()), region: None };
+        let lost: SecurityGroupId = "sg-0a1b2c3d4e5f60718".parse().expect("a group");
+
+        let cloud = Cloud::live();
+        let groups = BTreeMap::from([
+            (place.clone(), BTreeSet::from([here.clone()])),
+            (far.clone(), BTreeSet::from([there.clone()])),
+            (nowhere, BTreeSet::from([lost.clone()])),
+        ]);
+        let seen = cloud.observe(&groups).await;
+        assert!(matches!(seen.group(&here), Seen::There(group) if group.place == place));
+        assert!(matches!(seen.group(&there), Seen::There(group) if group.place == far));
+        let Seen::Unseen(gap) = seen.group(&lost) else { panic!("{seen:?}") };
+        assert_eq!(gap.why, "no Region is configured for profile `nowhere`");
+
+        // A step goes to its own place.
+        let step = authorize(&there, &[rule("tcp/1", "203.0.113.1")]);
+        assert!(matches!(cloud.perform(&place, &step).await, Err(Error::NoGroup { .. })));
+        cloud.perform(&far, &step).await.expect("a performed step");
+        let seen = cloud.observe(&groups).await;
+        assert_eq!(rules(&seen, &there).len(), 1);
+        assert_eq!(cloud.calls()["DescribeSecurityGroups"], 4);
+        assert_eq!(cloud.calls()["GetServiceQuota"], 2);
+    })
+}
+
+fn parliament() -> Result<(), Failed> {
+    let firewall = |number: usize, at: &str| {
+        format!("[firewall.door-{number}]\nsecurity-group = \"sg-{number:017x}\"\n{at}\n")
+    };
+    let policy = |firewalls: String| {
+        let text = format!("[people]\npasswords = \"p\"\ngroups = \"g\"\n{firewalls}");
+        doorward_core::policy::parse(&text, "doorward.toml").expect("a policy")
+    };
+    let account = BTreeMap::from([(None, "123456789012".parse().expect("an account"))]);
+    let places = ["", "region = \"eu-west-1\"", "region = \"us-gov-west-1\"\nprofile = \"gov\""];
+    let few = places.iter().enumerate().map(|(number, at)| firewall(number, at)).collect();
+    let many = (0..500).map(|number| firewall(number, "region = \"eu-west-1\"")).collect();
+    for policy in [policy(few), policy(many)] {
+        for document in iam(&policy, None, &account).documents {
+            let json = serde_json::to_string(&document)?;
+            assert_eq!(findings(&json), "", "{json}");
+            // It would have said so.
+            let wrong = json.replace("security-group-rule", "security-groups");
+            assert!(findings(&wrong).contains("RESOURCE_MISMATCH"), "{wrong}");
+        }
+    }
+    Ok(())
+}
+
+fn findings(json: &str) -> String {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let mut parliament = Command::new(find("parliament").expect("parliament"))
+        .args(["--include-community-auditors", "--minimum_severity", "INFO", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("parliament");
+    parliament.stdin.take().expect("its input").write_all(json.as_bytes()).expect("its input");
+    let output = parliament.wait_with_output().expect("its output");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    // It ends with 0 when it has no finding, and with 1 when it has; all else is no verdict.
+    assert_eq!(output.status.code(), Some(i32::from(!said.is_empty())), "{output:?}");
+    said
 }

@@ -109,10 +109,7 @@ impl Browser {
         let request = ureq::http::Request::builder().method(method).uri(url);
         let answer = match body {
             Some(body) => self.agent.run(
-                request
-                    .header("content-type", "application/json")
-                    .body(body.to_string())
-                    .expect("a request"),
+                request.header("content-type", "application/json").body(body.to_string()).expect("a request"),
             ),
             None => self.agent.run(request.body(()).expect("a request")),
         };
@@ -198,8 +195,7 @@ impl Browser {
                 [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
             })
             .collect();
-        let pressed =
-            json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] });
+        let pressed = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] });
         let done = self.call("POST", "/actions", Some(pressed));
         assert!(done.is_null(), "{done}");
     }
@@ -236,7 +232,8 @@ impl Browser {
     /// Whether the page is no wider than the window.
     pub fn fits(&self) -> bool {
         let metrics = self.devtools("Page.getLayoutMetrics", json!({}));
-        let (page, window) = (&metrics["cssContentSize"]["width"], &metrics["cssLayoutViewport"]["clientWidth"]);
+        let (page, window) =
+            (&metrics["cssContentSize"]["width"], &metrics["cssLayoutViewport"]["clientWidth"]);
         page.as_f64().expect("a width") <= window.as_f64().expect("a width")
     }
 
@@ -315,7 +312,9 @@ fn start_driver() -> (Child, u16) {
     let port = lines
         .by_ref()
         .map_while(Result::ok)
-        .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok())
+        .find_map(|line| {
+            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
+        })
         .expect("chromedriver says its port");
     // What it says later must not fill the pipe.
     thread::spawn(move || lines.for_each(drop));

@@ -20,8 +20,11 @@ mod need;
 mod netns;
 mod nftables;
 mod pages;
+mod people;
 mod policies;
+mod postgres;
 mod probe;
+mod relay;
 
 use std::process::ExitCode;
 
@@ -39,5 +42,7 @@ fn main() -> ExitCode {
     trials.extend(aws::trials());
     trials.extend(nftables::trials());
     trials.extend(pages::trials());
+    trials.extend(people::trials());
+    trials.extend(relay::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use doorward_core::firewall::{InstallationId, Ruleset, rulesets};
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::policy::{
-    Address, Decision, Enforcement, Firewall, GrantDefaults, Lasts, People, PeopleFiles, Policy, Request,
-    Server, Target, Transport, decide,
+    Address, Decision, Enforcement, Firewall, GrantDefaults, HashKind, Lasts, PasswordHash, People,
+    PeopleFiles, Policy, Request, Server, Target, Transport, decide,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,6 +44,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
             url_v6: None,
         },
         grants: GrantDefaults { ipv6_prefix: 64, reason_required: false },
+        ssm: None,
         targets: targets.iter().map(|given| (given.0.parse().expect("a name"), target(given))).collect(),
         firewalls: BTreeMap::from([(name.clone(), firewall)]),
     }
@@ -59,7 +60,7 @@ pub fn grant(policy: &Policy, from: &str, target: &str, lasts: SignedDuration) -
     static SERIAL: AtomicU64 = AtomicU64::new(1);
     let jon: doorward_core::policy::Person = "jon".parse().expect("a person");
     let people = People {
-        passwords: BTreeMap::from([(jon.clone(), String::new())]),
+        passwords: BTreeMap::from([(jon.clone(), PasswordHash::decoy(HashKind::Bcrypt, 4))]),
         groups: BTreeMap::from([("dbs".parse().expect("a group"), BTreeSet::from([jon.clone()]))]),
     };
     let request = Request {

@@ -20,6 +20,7 @@ pub fn run() -> bool {
         ["ask", address] => say(&outcome(ask(address))),
         ["talk", address] => talk(address),
         ["wait", address, milliseconds] => wait(address, milliseconds),
+        ["relay", port] => crate::relay::alone(port.parse().expect("a port")),
         ["hammer", address] => hammer(address),
         _ => say(&format!("no verb {verb:?}")),
     }

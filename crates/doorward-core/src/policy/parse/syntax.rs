@@ -6,6 +6,7 @@ use crate::policy::mistake::{Mistake, Spot};
 /// Notes the errors of the TOML reader, one a line: what follows on the same line is mostly its echo.
 pub(super) fn note(walk: &mut Walk<'_>, errors: &[toml::de::Error]) {
     let mut doubled = Vec::new();
+    let mut told_list = None;
     for error in errors {
         let spot = error.span().map_or(Spot::START, |span| walk.lines.spot(span.start));
         if error.message() == "duplicate key" {
@@ -16,10 +17,22 @@ pub(super) fn note(walk: &mut Walk<'_>, errors: &[toml::de::Error]) {
             continue;
         }
         walk.unreadable.push(spot.line);
+        // A list without its end takes in every line that follows.
+        let in_list = error.message().contains("array");
+        if in_list && told_list == Some(spot.line - 1) {
+            told_list = Some(spot.line);
+            continue;
+        }
+        told_list = in_list.then_some(spot.line);
         // The reader expects nothing where a value goes on that should have ended.
         let message = error.message().trim().trim_end_matches(", expected nothing");
         let what = format!("this is not TOML: {message}");
-        walk.mistakes.push(Mistake::error(walk.file, spot, what, hint(walk.lines.line(spot.line))));
+        let hint = if in_list {
+            Some("a list that begins here or above may lack a `,` or its `]`".to_owned())
+        } else {
+            hint(walk.lines.line(spot.line))
+        };
+        walk.mistakes.push(Mistake::error(walk.file, spot, what, hint));
     }
     // The keys of a table that is there twice are doubled too; the table says it all.
     let mut headers = Vec::new();
@@ -38,33 +51,21 @@ pub(super) fn note(walk: &mut Walk<'_>, errors: &[toml::de::Error]) {
 /// A table or a key that is there twice, with the line of the first.
 fn twice(walk: &Walk<'_>, line: usize) -> (String, Option<String>) {
     let text = walk.lines.line(line);
-    let first = match header(text) {
-        Some(name) => {
-            let first = (1..line).find(|line| header(walk.lines.line(*line)).as_ref() == Some(&name));
-            return (
-                match first {
-                    Some(first) => format!("`{name}` is here a second time; the first is on line {first}"),
-                    None => format!("`{name}` is here a second time"),
-                },
-                Some(match name.split_once('.') {
-                    Some((kind, _)) => {
-                        format!("rename one of them, or make them one `{kind}`").replace("[", "")
-                    }
-                    None => "make them one table".to_owned(),
-                }),
-            );
-        }
-        None => {
-            let begins = header_of(walk, line).unwrap_or(0) + 1;
-            let key = key(text);
-            (begins..line).find(|line| key.is_some() && self::key(walk.lines.line(*line)) == key)
-        }
+    let (name, first, hint) = if let Some(name) = header(text) {
+        let first = (1..line).find(|line| header(walk.lines.line(*line)).as_ref() == Some(&name));
+        let hint = match name.split_once('.') {
+            Some((kind, _)) => format!("rename one of them, or make them one {kind}"),
+            None => "make them one table".to_owned(),
+        };
+        (format!("`[{name}]`"), first, Some(hint))
+    } else {
+        let begins = header_of(walk, line).unwrap_or(0) + 1;
+        let key = key(text);
+        let first = (begins..line).find(|line| key.is_some() && self::key(walk.lines.line(*line)) == key);
+        (key.map_or_else(|| "a key".to_owned(), |key| format!("`{key}`")), first, None)
     };
-    let name = key(text).map_or_else(|| "a key".to_owned(), |key| format!("`{key}`"));
-    match first {
-        Some(first) => (format!("{name} is here a second time; the first is on line {first}"), None),
-        None => (format!("{name} is here a second time"), None),
-    }
+    let first = first.map(|first| format!("; the first is on line {first}")).unwrap_or_default();
+    (format!("{name} is here a second time{first}"), hint)
 }
 
 /// The line of the header above a line, which may be that line itself.
@@ -72,12 +73,11 @@ fn header_of(walk: &Walk<'_>, line: usize) -> Option<usize> {
     (1..=line).rev().find(|line| header(walk.lines.line(*line)).is_some())
 }
 
-/// `[target.orders-db]`, however it is spaced and quoted.
+/// `target.orders-db` of `[target.orders-db]`, however it is spaced and quoted.
 fn header(line: &str) -> Option<String> {
     let (inside, _) = line.trim_start().strip_prefix('[')?.split_once(']')?;
-    let name: String =
-        inside.chars().filter(|letter| !letter.is_whitespace() && !matches!(letter, '"' | '\'')).collect();
-    Some(format!("[{name}]"))
+    let plain = |letter: &char| !letter.is_whitespace() && !matches!(letter, '"' | '\'');
+    Some(inside.chars().filter(plain).collect())
 }
 
 fn key(line: &str) -> Option<&str> {

@@ -175,13 +175,23 @@ fn no_toml() {
 }
 
 #[test]
+fn a_list_without_its_end() {
+    check_below(
+        "[target.t]\nports = [\"tcp/1\",\ngroups = [\"dbs\"]\naddress = \"a\"\n[grants]\nreason = \"optional\"\n",
+        &[
+            "p:6:8: this is not TOML: unexpected `=` in array, expected value, `]`\n  hint: a list that begins here or above may lack a `,` or its `]`",
+        ],
+    );
+}
+
+#[test]
 fn a_thing_twice() {
     let target =
         "[target.orders]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"ssm\"]\n";
     check_below(
         &format!("{target}{target}"),
         &[
-            "p:9:9: `[target.orders]` is here a second time; the first is on line 4\n  hint: rename one of them, or make them one `target`",
+            "p:9:9: `[target.orders]` is here a second time; the first is on line 4\n  hint: rename one of them, or make them one target",
         ],
     );
     check_below(

@@ -65,7 +65,7 @@ pub(super) fn lines<'b>(
         }
         if number == 1 && text.starts_with('\u{feff}') {
             let what = "the file begins with a byte order mark, which Apache takes for a part of the name";
-            let hint = format!("`sed -i '1s/^\\xEF\\xBB\\xBF//' {file}` takes it away");
+            let hint = format!("`dos2unix {file}` takes it away");
             mistakes.push(Mistake::error(file, Spot::START, what, Some(hint)));
             continue;
         }
@@ -74,7 +74,7 @@ pub(super) fn lines<'b>(
     // One mistake for the file, since one command puts all of its lines right.
     if let Some((number, line)) = windows {
         let what = "the line ends in CR LF, as on Windows";
-        let hint = format!("`sed -i 's/\\r$//' {file}` makes every line end in LF");
+        let hint = format!("`dos2unix {file}` makes every line end in LF");
         mistakes.push(Mistake::error(file, behind(line, number), what, Some(hint)));
     }
     lines

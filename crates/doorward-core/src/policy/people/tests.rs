@@ -103,8 +103,8 @@ fn files_of_another_kind() {
         format!("jon:{HASH}\r\nmaria:{HASH}\r\n").as_bytes(),
         b"dbs: jon\r\n",
         &[
-            "h:1:18: the line ends in CR LF, as on Windows\n  hint: `sed -i 's/\\r$//' h` makes every line end in LF",
-            "g:1:9: the line ends in CR LF, as on Windows\n  hint: `sed -i 's/\\r$//' g` makes every line end in LF",
+            "h:1:18: the line ends in CR LF, as on Windows\n  hint: `dos2unix h` makes every line end in LF",
+            "g:1:9: the line ends in CR LF, as on Windows\n  hint: `dos2unix g` makes every line end in LF",
         ],
     );
     check(
@@ -119,7 +119,7 @@ fn files_of_another_kind() {
         b"\xef\xbb\xbf# ours\n",
         b"",
         &[
-            "h:1:1: the file begins with a byte order mark, which Apache takes for a part of the name\n  hint: `sed -i '1s/^\\xEF\\xBB\\xBF//' h` takes it away",
+            "h:1:1: the file begins with a byte order mark, which Apache takes for a part of the name\n  hint: `dos2unix h` takes it away",
         ],
     );
     check("x".repeat(9_000).as_bytes(), b"", &["h:1:1: this line has 9000 bytes, and 8192 are the most"]);

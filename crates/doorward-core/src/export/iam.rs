@@ -1,0 +1,362 @@
+//! The least IAM policy with which Doorward can do what a policy asks of AWS.
+//!
+//! What each action takes is from the Service Authorization Reference, "Amazon EC2": the describe calls know no
+//! resources; authorising and revoking takes the group, modifying takes the group and the rule, tagging the rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::firewall::Mark;
+use crate::inventory::{AccountId, Partition, Place, SecurityGroupId};
+use crate::policy::{Enforcement, Policy};
+
+/// How many characters a managed policy may have, white space not counted (IAM user guide, quotas).
+pub const LONGEST: usize = 6144;
+
+/// The documents to attach to whom a profile is, and what had to be left open in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Iam {
+    /// One, unless the groups are so many that IAM wants several; none where no security group is named.
+    pub documents: Vec<Document>,
+    /// What stands as `*` because it is not known.
+    pub unknown: Vec<Unknown>,
+}
+
+/// An IAM policy document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Document {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: String,
+    effect: &'static str,
+    action: Vec<&'static str>,
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    condition: BTreeMap<&'static str, BTreeMap<String, Vec<String>>>,
+}
+
+/// Something that a place does not say.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unknown {
+    /// The account behind a profile.
+    Account(Option<String>),
+    /// The Region of a profile.
+    Region(Option<String>),
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, profile) = match self {
+            Self::Account(profile) => ("account", profile),
+            Self::Region(profile) => ("Region", profile),
+        };
+        match profile {
+            Some(profile) => write!(f, "the {what} of profile `{profile}` is not known: `*` stands for it"),
+            None => write!(f, "the {what} is not known: `*` stands for it"),
+        }
+    }
+}
+
+/// The profiles through which a policy reaches security groups; none is the default chain of credentials.
+pub fn profiles(policy: &Policy) -> BTreeSet<Option<String>> {
+    places(policy).into_keys().map(|place| place.profile).collect()
+}
+
+/// What a policy needs: of one profile, or of all, each with statements of its own.
+pub fn iam(
+    policy: &Policy,
+    only: Option<&Option<String>>,
+    accounts: &BTreeMap<Option<String>, AccountId>,
+) -> Iam {
+    let mut profiles: BTreeMap<Option<String>, Vec<(Place, BTreeSet<SecurityGroupId>)>> = BTreeMap::new();
+    for (place, groups) in places(policy) {
+        if only.is_none_or(|only| *only == place.profile) {
+            profiles.entry(place.profile.clone()).or_default().push((place, groups));
+        }
+    }
+    let mut unknown = BTreeSet::new();
+    let mut pages = Pages::default();
+    let several = profiles.len() > 1;
+    for (number, (profile, places)) in (1..).zip(profiles) {
+        let suffix = if several { suffix(number, profile.as_deref()) } else { String::new() };
+        let account = accounts.get(&profile);
+        if account.is_none() {
+            unknown.insert(Unknown::Account(profile.clone()));
+        }
+        if places.iter().any(|(place, _)| place.region.is_none()) {
+            unknown.insert(Unknown::Region(profile.clone()));
+        }
+        let regions: BTreeSet<Option<&str>> =
+            places.iter().map(|(place, _)| place.region.as_deref()).collect();
+        let rules: Vec<String> =
+            regions.iter().map(|region| arn(*region, account, "security-group-rule/*")).collect();
+        pages.add(see(&suffix, &regions));
+        pages.add(mark(&suffix, &rules));
+        let groups = places.iter().flat_map(|(place, groups)| {
+            groups
+                .iter()
+                .map(|group| arn(place.region.as_deref(), account, &format!("security-group/{group}")))
+        });
+        pages.add_each(&change(&suffix, &rules), groups);
+    }
+    Iam { documents: pages.documents, unknown: unknown.into_iter().collect() }
+}
+
+fn places(policy: &Policy) -> BTreeMap<Place, BTreeSet<SecurityGroupId>> {
+    let mut places: BTreeMap<Place, BTreeSet<SecurityGroupId>> = BTreeMap::new();
+    for firewall in policy.firewalls.values() {
+        if let Enforcement::SecurityGroup { group, at, .. } = &firewall.kind {
+            places.entry(at.clone()).or_default().insert(group.clone());
+        }
+    }
+    places
+}
+
+/// A Sid has letters and digits only, and is there once in a document.
+fn suffix(number: usize, profile: Option<&str>) -> String {
+    let name: String = profile.unwrap_or("default").chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{number}{name}")
+}
+
+fn arn(region: Option<&str>, account: Option<&AccountId>, resource: &str) -> String {
+    let partition = Partition::of(region.unwrap_or_default()).arn();
+    let region = region.unwrap_or("*");
+    let account = account.map_or("*", AccountId::as_str);
+    format!("arn:{partition}:ec2:{region}:{account}:{resource}")
+}
+
+fn see(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
+    // Where one Region is not known, a condition would shut it out.
+    let regions: Option<Vec<String>> = regions.iter().map(|region| region.map(str::to_owned)).collect();
+    let condition = regions
+        .map(|regions| ("StringEquals", BTreeMap::from([("aws:RequestedRegion".to_owned(), regions)])))
+        .into_iter()
+        .collect();
+    Statement {
+        sid: format!("SeeGroupsAndRules{suffix}"),
+        effect: "Allow",
+        action: vec![
+            "ec2:DescribeManagedPrefixLists",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "servicequotas:GetServiceQuota",
+        ],
+        resource: vec!["*".to_owned()],
+        condition,
+    }
+}
+
+/// No condition on the rule's tag: a rule that lost its tag by hand must still be closed.
+fn change(suffix: &str, rules: &[String]) -> Statement {
+    Statement {
+        sid: format!("ChangeTheseGroups{suffix}"),
+        effect: "Allow",
+        action: vec![
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:ModifySecurityGroupRules",
+            "ec2:RevokeSecurityGroupIngress",
+        ],
+        resource: rules.to_vec(),
+        condition: BTreeMap::new(),
+    }
+}
+
+/// One tag and no other, on rules and on nothing else: when they are made, and again when they lost it, which
+/// is why `ec2:CreateAction` is no condition.
+fn mark(suffix: &str, rules: &[String]) -> Statement {
+    let tag = Mark::TAG.to_owned();
+    let bears = BTreeMap::from([(format!("aws:RequestTag/{tag}"), vec!["*".to_owned()])]);
+    let alone = BTreeMap::from([("aws:TagKeys".to_owned(), vec![tag])]);
+    Statement {
+        sid: format!("MarkRules{suffix}"),
+        effect: "Allow",
+        action: vec!["ec2:CreateTags"],
+        resource: rules.to_vec(),
+        condition: BTreeMap::from([("ForAllValues:StringEquals", alone), ("StringLike", bears)]),
+    }
+}
+
+/// Documents that are filled one after the other.
+#[derive(Default)]
+struct Pages {
+    documents: Vec<Document>,
+}
+
+impl Pages {
+    fn add(&mut self, statement: Statement) {
+        if let Some(last) = self.documents.last_mut() {
+            last.statement.push(statement.clone());
+            if last.size() <= LONGEST {
+                return;
+            }
+            last.statement.pop();
+        }
+        self.documents.push(Document::of(statement));
+    }
+
+    /// Adds a statement for these resources: once, or as often as it takes for each to fit a page.
+    fn add_each(&mut self, empty: &Statement, resources: impl Iterator<Item = String>) {
+        let mut filled = empty.clone();
+        for resource in resources {
+            let mut more = filled.clone();
+            more.resource.push(resource.clone());
+            if Document::of(more.clone()).size() > LONGEST {
+                self.add(filled);
+                more = empty.clone();
+                more.resource.push(resource);
+            }
+            filled = more;
+        }
+        if filled.resource.len() > empty.resource.len() {
+            self.add(filled);
+        }
+    }
+}
+
+impl Document {
+    fn of(statement: Statement) -> Self {
+        Self { version: "2012-10-17", statement: vec![statement] }
+    }
+
+    /// Its characters, as IAM counts them.
+    pub fn size(&self) -> usize {
+        // Serialising strings and maps of strings cannot fail; if it did, the document would be too long.
+        serde_json::to_string(self).map_or(usize::MAX, |json| json.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A policy of so many firewalls: a group, and where it is.
+    fn policy(groups: impl IntoIterator<Item = (String, &'static str)>) -> Policy {
+        let mut text = "[people]\npasswords = \"p\"\ngroups = \"g\"\n".to_owned();
+        for (number, (group, at)) in groups.into_iter().enumerate() {
+            text.push_str(&format!("[firewall.door-{number}]\nsecurity-group = \"{group}\"\n{at}\n"));
+        }
+        crate::policy::parse(&text, "doorward.toml").expect("a policy")
+    }
+
+    fn json(document: &Document) -> serde_json::Value {
+        serde_json::to_value(document).expect("JSON")
+    }
+
+    fn account() -> AccountId {
+        "123456789012".parse().expect("an account")
+    }
+
+    #[test]
+    fn a_policy_needs_its_groups_and_nothing_else() {
+        let policy = policy([("sg-0a1b2c3d4e5f60718".into(), "profile = \"prod\"\nregion = \"eu-west-1\"")]);
+        let accounts = BTreeMap::from([(Some("prod".to_owned()), account())]);
+        let iam = iam(&policy, None, &accounts);
+        assert_eq!(iam.unknown, []);
+        assert_eq!(iam.documents.len(), 1);
+        let expected = serde_json::json!({
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "SeeGroupsAndRules",
+                    "Effect": "Allow",
+                    "Action": [
+                        "ec2:DescribeManagedPrefixLists",
+                        "ec2:DescribeSecurityGroupRules",
+                        "ec2:DescribeSecurityGroups",
+                        "servicequotas:GetServiceQuota"
+                    ],
+                    "Resource": ["*"],
+                    "Condition": {"StringEquals": {"aws:RequestedRegion": ["eu-west-1"]}}
+                },
+                {
+                    "Sid": "MarkRules",
+                    "Effect": "Allow",
+                    "Action": ["ec2:CreateTags"],
+                    "Resource": ["arn:aws:ec2:eu-west-1:123456789012:security-group-rule/*"],
+                    "Condition": {
+                        "ForAllValues:StringEquals": {"aws:TagKeys": ["doorward"]},
+                        "StringLike": {"aws:RequestTag/doorward": ["*"]}
+                    }
+                },
+                {
+                    "Sid": "ChangeTheseGroups",
+                    "Effect": "Allow",
+                    "Action": [
+                        "ec2:AuthorizeSecurityGroupIngress",
+                        "ec2:ModifySecurityGroupRules",
+                        "ec2:RevokeSecurityGroupIngress"
+                    ],
+                    "Resource": [
+                        "arn:aws:ec2:eu-west-1:123456789012:security-group-rule/*",
+                        "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-0a1b2c3d4e5f60718"
+                    ]
+                }
+            ]
+        });
+        assert_eq!(json(&iam.documents[0]), expected);
+    }
+
+    #[test]
+    fn profiles_have_statements_of_their_own() {
+        let policy = policy([
+            ("sg-0a".into(), "profile = \"prod\"\nregion = \"eu-west-1\""),
+            ("sg-0b".into(), "profile = \"stage-2\"\nregion = \"cn-north-1\""),
+            ("sg-0c".into(), ""),
+        ]);
+        let accounts = BTreeMap::from([(Some("prod".to_owned()), account())]);
+        let all = iam(&policy, None, &accounts);
+        let text = json(&all.documents[0]).to_string();
+        for expected in [
+            "\"ChangeTheseGroups1default\"",
+            "\"ChangeTheseGroups2prod\"",
+            "\"ChangeTheseGroups3stage2\"",
+            "arn:aws:ec2:*:*:security-group/sg-0c",
+            "arn:aws-cn:ec2:cn-north-1:*:security-group/sg-0b",
+            "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-0a",
+        ] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+        assert_eq!(
+            all.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "the account is not known: `*` stands for it",
+                "the account of profile `stage-2` is not known: `*` stands for it",
+                "the Region is not known: `*` stands for it",
+            ]
+        );
+        let prod = iam(&policy, Some(&Some("prod".to_owned())), &accounts);
+        assert!(!json(&prod.documents[0]).to_string().contains("sg-0b"));
+        assert_eq!(prod.unknown, []);
+        assert_eq!(profiles(&policy).len(), 3);
+    }
+
+    #[test]
+    fn many_groups_are_several_documents_that_iam_takes() {
+        let groups = (0..500).map(|number| (format!("sg-{number:017x}"), "region = \"eu-west-1\""));
+        let iam = iam(&policy(groups), None, &BTreeMap::from([(None, account())]));
+        assert!(iam.documents.len() > 1);
+        // Ten managed policies can be attached to a role.
+        assert!(iam.documents.len() <= 10, "{}", iam.documents.len());
+        let text: String = iam.documents.iter().map(|document| json(document).to_string()).collect();
+        for document in &iam.documents {
+            assert!(document.size() <= LONGEST, "{}", document.size());
+        }
+        for number in 0..500 {
+            assert_eq!(text.matches(&format!("sg-{number:017x}\"")).count(), 1);
+        }
+    }
+
+    #[test]
+    fn no_groups_need_nothing() {
+        let none = iam(&policy([]), None, &BTreeMap::new());
+        assert_eq!(none, Iam { documents: vec![], unknown: vec![] });
+    }
+}

@@ -1,0 +1,281 @@
+//! A Doorward server as the command line sees it: its API, and the session that `doorward login` keeps.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use doorward_core::grant::GrantId;
+use doorward_core::policy::{Person, TargetName, Transport};
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::requests::{GrantView, Offer};
+
+/// Why a server did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody is signed in.
+    #[error("you are not signed in to a server")]
+    NotSignedIn,
+    /// The server refused.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+        /// What to do about it, in its words.
+        hint: Option<String>,
+    },
+    /// It was not reached.
+    #[error("`{url}` was not reached")]
+    Unreachable {
+        /// Which.
+        url: String,
+        /// Why.
+        source: ureq::Error,
+    },
+    /// It is no Doorward.
+    #[error("`{url}` did not answer as a Doorward server does")]
+    Foreign {
+        /// Which.
+        url: String,
+        /// Why.
+        source: ureq::Error,
+    },
+    /// Not a server's address.
+    #[error("`{0}` is not the address of a server (like `https://doorward.example.org`)")]
+    NotAUrl(String),
+    /// The session's file could not be read or written.
+    #[error("`{}` could not be used", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no folder to keep a session in.
+    #[error("neither XDG_CONFIG_HOME nor HOME is set, so there is nowhere to keep a session")]
+    NoHome,
+}
+
+/// What `doorward login` keeps, readable by its owner alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Login {
+    /// The server.
+    pub url: String,
+    /// Who is signed in.
+    pub person: Person,
+    /// The token.
+    pub token: String,
+    /// Its end.
+    pub ends: Timestamp,
+}
+
+impl Login {
+    fn path() -> Result<PathBuf, Error> {
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+        let config = std::env::var_os("XDG_CONFIG_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let config = config.or_else(home).ok_or(Error::NoHome)?;
+        Ok(config.join("doorward").join("login.json"))
+    }
+
+    /// The session that was kept, unless there is none or it is over.
+    pub fn kept(now: Timestamp) -> Result<Option<Self>, Error> {
+        let path = Self::path()?;
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::File { path, source }),
+        };
+        let login: Self =
+            serde_json::from_str(&text).map_err(|error| Error::File { path, source: error.into() })?;
+        Ok((now < login.ends).then_some(login))
+    }
+
+    /// Keeps it.
+    pub fn keep(&self) -> Result<PathBuf, Error> {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = Self::path()?;
+        let failed = |source| Error::File { path: path.clone(), source };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let fresh = path.with_extension("new");
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)
+            .map_err(failed)?;
+        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        std::fs::rename(&fresh, &path).map_err(failed)?;
+        Ok(path)
+    }
+
+    /// Forgets it.
+    pub fn forget() -> Result<(), Error> {
+        let path = Self::path()?;
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File { path, source }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A connection to a server's API.
+#[derive(Debug)]
+pub struct Client {
+    agent: ureq::Agent,
+    url: String,
+    token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    token: String,
+    person: Person,
+    ends: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Failed {
+    error: String,
+    hint: Option<String>,
+}
+
+/// What the server answers to an opening.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answer {
+    /// The grant.
+    pub grant: GrantView,
+    /// Whether it had been open before.
+    #[serde(default)]
+    pub extended: bool,
+    /// Why, in words.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// Live connections that were cut.
+    #[serde(default)]
+    pub cut: u64,
+    /// What still admits the address.
+    #[serde(default)]
+    pub still: Option<String>,
+}
+
+#[derive(Serialize)]
+struct OpenBody<'a> {
+    target: &'a TargetName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lasts: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<Transport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl Client {
+    fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
+        let good = url.starts_with("https://") || url.starts_with("http://");
+        if !good || url.len() < 9 {
+            return Err(Error::NotAUrl(url.into()));
+        }
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(30)))
+            .http_status_as_error(false)
+            .user_agent(concat!("doorward/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Ok(Self { agent, url: url.trim_end_matches('/').into(), token })
+    }
+
+    /// Signs in; the session is returned, not kept.
+    pub fn login(url: &str, name: &str, password: &str) -> Result<Login, Error> {
+        let client = Self::new(url, None)?;
+        let body = serde_json::json!({ "name": name, "password": password });
+        let signed: Signed = client.send("POST", "/api/v1/sessions", Some(&body))?;
+        Ok(Login { url: client.url, person: signed.person, token: signed.token, ends: signed.ends })
+    }
+
+    /// With a session that was kept.
+    pub fn with(login: &Login) -> Result<Self, Error> {
+        Self::new(&login.url, Some(login.token.clone()))
+    }
+
+    /// Ends the session.
+    pub fn logout(&self) -> Result<(), Error> {
+        self.send::<serde::de::IgnoredAny>("DELETE", "/api/v1/sessions/current", None::<&()>).map(drop)
+    }
+
+    /// What may be opened.
+    pub fn targets(&self) -> Result<Vec<Offer>, Error> {
+        self.send("GET", "/api/v1/targets", None::<&()>)
+    }
+
+    /// The person's grants, or everybody's.
+    pub fn grants(&self, all: bool) -> Result<Vec<GrantView>, Error> {
+        self.send("GET", if all { "/api/v1/grants?all=true" } else { "/api/v1/grants" }, None::<&()>)
+    }
+
+    /// Opens or extends.
+    pub fn open(
+        &self,
+        target: &TargetName,
+        lasts: Option<SignedDuration>,
+        transport: Option<Transport>,
+        reason: Option<&str>,
+    ) -> Result<Answer, Error> {
+        let body = OpenBody { target, lasts: lasts.map(|lasts| lasts.as_secs()), transport, reason };
+        self.send("POST", "/api/v1/grants", Some(&body))
+    }
+
+    /// Closes.
+    pub fn close(&self, grant: &GrantId) -> Result<Answer, Error> {
+        self.send("DELETE", &format!("/api/v1/grants/{grant}"), None::<&()>)
+    }
+
+    /// Agrees to what waits, or refuses it.
+    pub fn answer(&self, grant: &GrantId, agree: bool) -> Result<Answer, Error> {
+        let body = serde_json::json!({ "agree": agree });
+        self.send("POST", &format!("/api/v1/grants/{grant}/approval"), Some(&body))
+    }
+
+    fn send<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Error> {
+        let url = format!("{}{path}", self.url);
+        let unreachable = |source| Error::Unreachable { url: self.url.clone(), source };
+        let foreign = |source| Error::Foreign { url: self.url.clone(), source };
+        let mut request = ureq::http::Request::builder().method(method).uri(&url);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let answer = match body {
+            Some(body) => {
+                let text = serde_json::to_string(body).map_err(|error| foreign(ureq::Error::Json(error)))?;
+                let request = request.header("content-type", "application/json").body(text);
+                self.agent.run(request.map_err(|error| foreign(error.into()))?)
+            }
+            None => self.agent.run(request.body(()).map_err(|error| foreign(error.into()))?),
+        };
+        let mut answer = answer.map_err(unreachable)?;
+        let status = answer.status().as_u16();
+        if status == 204 {
+            return serde_json::from_str("null").map_err(|error| foreign(ureq::Error::Json(error)));
+        }
+        if status >= 400 {
+            let said = answer.body_mut().read_json::<Failed>();
+            return Err(match said {
+                Ok(failed) => Error::Refused { status, message: failed.error, hint: failed.hint },
+                Err(error) => foreign(error),
+            });
+        }
+        answer.body_mut().read_json().map_err(foreign)
+    }
+}

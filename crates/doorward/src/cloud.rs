@@ -1,0 +1,149 @@
+//! The seam to AWS: the accounts that a policy names, or one that lives in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use doorward_aws::{Account, Error, Performed, Simulated};
+use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
+use doorward_core::plan::Step;
+use doorward_core::policy::{Enforcement, Policy};
+use tokio::task::JoinSet;
+
+/// The groups to look at, by the place through which each is reached.
+pub type Groups = BTreeMap<Place, BTreeSet<SecurityGroupId>>;
+
+/// The security groups that a policy names.
+pub fn groups(policy: &Policy) -> Groups {
+    let mut groups = Groups::new();
+    for firewall in policy.firewalls.values() {
+        if let Enforcement::SecurityGroup { group, at, .. } = &firewall.kind {
+            groups.entry(at.clone()).or_default().insert(group.clone());
+        }
+    }
+    groups
+}
+
+/// Where security groups are. Clones are the same cloud.
+#[derive(Debug, Clone)]
+pub enum Cloud {
+    /// AWS, through as many profiles and Regions as are asked for.
+    Live(Live),
+    /// An account in memory.
+    Simulated(Simulated),
+}
+
+impl Cloud {
+    /// AWS; nothing is read or sent before the first call.
+    pub fn live() -> Self {
+        Self::Live(Live::default())
+    }
+
+    /// What is known of these groups, all places at once. It takes as long as the slowest place: who must not
+    /// wait for another Region asks [`Self::observe_at`] for each.
+    pub async fn observe(&self, groups: &Groups) -> Inventory {
+        let mut places = JoinSet::new();
+        let mut seen = BTreeMap::new();
+        for (place, groups) in groups {
+            let (cloud, place) = (self.clone(), place.clone());
+            let groups: Vec<SecurityGroupId> = groups.iter().cloned().collect();
+            // Whatever becomes of the task, its groups are not forgotten: unseen is not gone.
+            seen.insert(place.clone(), unseen(&place, &groups, "it was cut short".to_owned()));
+            places.spawn(async move {
+                let inventory = cloud.observe_at(&place, &groups).await;
+                (place, inventory)
+            });
+        }
+        while let Some(observed) = places.join_next().await {
+            seen.extend(observed.ok());
+        }
+        let mut whole = Inventory::default();
+        for inventory in seen.into_values() {
+            whole.merge(inventory);
+        }
+        whole
+    }
+
+    /// What is known of these groups, which are all in one place. Never fails: what cannot be seen is a gap.
+    pub async fn observe_at(&self, place: &Place, groups: &[SecurityGroupId]) -> Inventory {
+        match self {
+            Self::Live(live) => match live.account(place).await {
+                Ok(account) => account.observe(groups).await,
+                Err(error) => unseen(place, groups, error.to_string()),
+            },
+            Self::Simulated(account) => account.observe(place, groups),
+        }
+    }
+
+    /// Performs one step on a group in that place.
+    pub async fn perform(&self, place: &Place, step: &Step) -> Result<Performed, Error> {
+        match self {
+            Self::Live(live) => live.account(place).await?.perform(step).await,
+            Self::Simulated(account) => account.perform(place, step),
+        }
+    }
+
+    /// Closes rules of a group that could not be observed, by what they let through.
+    pub async fn close_blind(
+        &self,
+        place: &Place,
+        group: &SecurityGroupId,
+        rules: &[RuleIdentity],
+    ) -> Result<Performed, Error> {
+        match self {
+            Self::Live(live) => live.account(place).await?.close_blind(group, rules).await,
+            Self::Simulated(account) => account.close_blind(place, group, rules),
+        }
+    }
+
+    /// How often AWS was asked so far, by the name of the call, all places together.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        match self {
+            Self::Live(live) => {
+                let mut calls = BTreeMap::new();
+                for (call, count) in live.accounts().values().flat_map(Account::calls) {
+                    *calls.entry(call).or_default() += count;
+                }
+                calls
+            }
+            Self::Simulated(account) => account.calls(),
+        }
+    }
+
+    /// What an operator may want to know and nothing depends on.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Live(live) => live.accounts().values().flat_map(Account::notes).collect(),
+            Self::Simulated(_) => Vec::new(),
+        }
+    }
+}
+
+fn unseen(place: &Place, groups: &[SecurityGroupId], why: String) -> Inventory {
+    let gap =
+        Gap { call: "the AWS configuration".into(), place: place.clone(), groups: groups.to_vec(), why };
+    Inventory { gaps: vec![gap], ..Inventory::default() }
+}
+
+/// The accounts that were asked for so far.
+#[derive(Debug, Clone, Default)]
+pub struct Live(Arc<Mutex<BTreeMap<Place, Account>>>);
+
+/// Reading a configuration asks the network only for the Region of an EC2 instance.
+const CONNECTING: Duration = Duration::from_secs(10);
+
+impl Live {
+    /// The account behind a place. One that could not be connected is tried again the next time.
+    async fn account(&self, place: &Place) -> Result<Account, Error> {
+        if let Some(account) = self.accounts().get(place) {
+            return Ok(account.clone());
+        }
+        let connecting = tokio::time::timeout(CONNECTING, Account::connect(place)).await;
+        let account = connecting.unwrap_or_else(|_| Err(Error::NoRegion(place.clone())))?;
+        Ok(self.accounts().entry(place.clone()).or_insert(account).clone())
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, BTreeMap<Place, Account>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,51 @@
+//! `doorward approve` and `doorward reject`: answers for a grant that waits.
+
+use std::path::Path;
+
+use clap::Args;
+use doorward_core::grant::GrantId;
+
+use super::Failure;
+use super::ways::{self, Found, Way};
+
+/// Answer for a grant that waits for approval
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward approve g-k3v9t2m4x7q8
+  doorward reject g-k3v9t2m4x7q8")]
+pub struct Answer {
+    /// The grant
+    pub grant: GrantId,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    way: Way,
+}
+
+impl Answer {
+    /// Answers.
+    pub fn run(self, policy: &Path, agree: bool) -> Result<(), Failure> {
+        let grant = match self.way.find(policy)? {
+            Found::Server(client) => client.answer(&self.grant, agree).map_err(super::server_failure)?.grant,
+            Found::Local(file, person) => super::runtime()?.block_on(async {
+                let running = ways::start(*file).await?;
+                let requests = running.requests();
+                let answered = requests.answer(&ways::caller(person), &self.grant, agree).await;
+                let seen = requests.store().grant(&self.grant).await;
+                let view = seen.ok().flatten().map(|grant| requests.view(&grant));
+                running.stop().await;
+                answered.map_err(super::request_failure)?;
+                view.ok_or_else(|| {
+                    super::request_failure(crate::requests::Error::NoSuchGrant(self.grant.clone()))
+                })
+            })?,
+        };
+        if self.json {
+            return super::print(&super::json(&grant)?);
+        }
+        let until = grant.until.map(super::instant).unwrap_or_default();
+        let said = if agree { format!("open until {until}") } else { "refused".into() };
+        super::print(&format!("{} of {} to {} is {said}\n", grant.id, grant.person, grant.target))
+    }
+}

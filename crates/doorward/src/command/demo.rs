@@ -1,0 +1,183 @@
+//! `doorward demo`: story 1 on this machine alone, with no account, no root and nothing to set up.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use doorward_aws::Simulated;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::{Code, Failure};
+use crate::cloud::Cloud;
+
+/// Try it: a server, a private service behind the relay, and a simulated account
+///
+/// Needs no AWS account, no root and no files; everything is on 127.0.0.1 and gone when it ends.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward demo
+  doorward demo --port 9000")]
+pub struct Demo {
+    /// The port of the pages; 8080 otherwise, or any that is free
+    #[arg(long)]
+    pub port: Option<u16>,
+}
+
+const GROUPS_JSON: &str = include_str!("../../../../examples/account/describe-security-groups.json");
+const RULES_JSON: &str = include_str!("../../../../examples/account/describe-security-group-rules.json");
+
+/// `jon` and `maria`, whose password is `open-sesame`.
+const PASSWORDS: &str = "\
+jon:$2y$08$l5pnvlMpn//dLCOV6iunsuh8ZJ8D.qpOGjGx00DcX6Bn44USa1BMu
+maria:$2y$08$l5pnvlMpn//dLCOV6iunsuh8ZJ8D.qpOGjGx00DcX6Bn44USa1BMu
+";
+const GROUPS: &str = "\
+staff: jon maria
+dbs: maria
+ops: maria
+";
+
+impl Demo {
+    /// Runs until Ctrl-C.
+    pub fn run(self) -> Result<(), Failure> {
+        let folder = tempfile::Builder::new().prefix("doorward-demo-").tempdir().map_err(Failure::with(Code::CannotCreate))?;
+        super::runtime()?.block_on(self.demo(folder.path()))?;
+        folder.close().map_err(Failure::with(Code::Io))
+    }
+
+    async fn demo(self, folder: &Path) -> Result<(), Failure> {
+        let web = self.port().await?;
+        let (door, _held) = free_port().await?;
+        drop(_held);
+        let service = private_service().await?;
+        let policy = folder.join("doorward.toml");
+        let account = folder.join("account");
+        std::fs::create_dir(&account).map_err(Failure::with(Code::CannotCreate))?;
+        let files = [
+            (policy.clone(), policy_text(web, door, service)),
+            (folder.join("people.htpasswd"), PASSWORDS.into()),
+            (folder.join("people.groups"), GROUPS.into()),
+            (account.join("describe-security-groups.json"), GROUPS_JSON.into()),
+            (account.join("describe-security-group-rules.json"), RULES_JSON.into()),
+        ];
+        for (path, text) in files {
+            std::fs::write(path, text).map_err(Failure::with(Code::CannotCreate))?;
+        }
+        let file = Arc::new(super::open_policy(&policy)?);
+        let cloud = Cloud::Simulated(Simulated::from_folder(&account).map_err(Failure::with(Code::Data))?);
+        super::serve::serve(file, cloud, |url| tell(url, door)).await
+    }
+
+    async fn port(&self) -> Result<u16, Failure> {
+        let wanted = self.port.unwrap_or(8080);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await {
+            Ok(_) => Ok(wanted),
+            Err(_) if self.port.is_none() => free_port().await.map(|(port, _)| port),
+            Err(error) => Err(Failure::of(Code::Unavailable, &error)
+                .context(format!("port {wanted} of 127.0.0.1 cannot be used"))
+                .hint("choose another with `--port`")),
+        }
+    }
+}
+
+async fn free_port() -> Result<(u16, TcpListener), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Failure::with(Code::Unavailable))?;
+    let port = listener.local_addr().map_err(Failure::with(Code::Unavailable))?.port();
+    Ok((port, listener))
+}
+
+fn policy_text(web: u16, door: u16, service: SocketAddr) -> String {
+    let port = service.port();
+    format!(
+        r#"# The demo's policy. The real thing looks like this, too.
+
+[people]
+passwords = "people.htpasswd"
+groups    = "people.groups"
+operators = ["ops"]
+
+[server]
+listen = "127.0.0.1:{web}"
+store  = "doorward.db"
+
+[aws]
+region = "eu-west-1"
+
+[firewall.wiki-door]
+about = "in front of the wiki: the built-in relay"
+relay = "127.0.0.1:{door}"
+
+[firewall.orders-clients]
+about          = "who may reach the orders database (a simulated security group)"
+security-group = "sg-0a1b2c3d4e5f60718"
+static         = ["198.51.100.0/24"]
+
+[target.wiki]
+about      = "The wiki, on a private port of this machine"
+address    = "127.0.0.1"
+ports      = ["tcp/{port}"]
+groups     = ["staff"]
+transports = ["direct"]
+firewall   = "wiki-door"
+lasts      = {{ usually = "10m", at-most = "1h" }}
+
+[target.orders-db]
+about      = "Orders database (PostgreSQL), in the simulated account"
+address    = "rds:orders-prod"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "orders-clients"
+lasts      = {{ usually = "2h", at-most = "8h" }}
+reason     = "required"
+"#
+    )
+}
+
+fn tell(url: &str, door: u16) {
+    let text = format!(
+        "
+  Doorward demo: {url}
+
+  sign in as   jon     password open-sesame   may open the wiki
+          or   maria   password open-sesame   may open the orders database too, and sees everybody's
+
+  Try:
+    1. curl http://127.0.0.1:{door}/     refused: nobody is let in
+    2. sign in as jon, open `wiki`, and curl again: a page
+    3. close it, and curl again: refused, and what was open is cut
+    4. sign in as maria, open `orders-db`, and read the record
+
+  Ctrl-C ends it; nothing is left behind.
+
+"
+    );
+    // Nobody reads it when standard output is gone, and the demo goes on.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// A service that stands for anything private: it answers each connection with one page.
+async fn private_service() -> Result<SocketAddr, Failure> {
+    let (_, listener) = free_port().await?;
+    let address = listener.local_addr().map_err(Failure::with(Code::Unavailable))?;
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                // Whatever is asked, and however it ends: there is one page.
+                let _ = connection.read(&mut request).await;
+                let page = "<!doctype html><title>The wiki</title><h1>The wiki</h1><p>You came through an open door.\n";
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
+                    page.len()
+                );
+                let _ = connection.write_all(answer.as_bytes()).await;
+                let _ = connection.shutdown().await;
+            });
+        }
+    });
+    Ok(address)
+}

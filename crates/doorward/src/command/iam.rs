@@ -1,0 +1,116 @@
+//! `doorward iam`: the least IAM policy that the policy file needs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::Args;
+use doorward_core::export::iam::{self, LONGEST};
+use doorward_core::inventory::{AccountId, NotAnId};
+use doorward_core::policy::Policy;
+
+use super::{Code, Failure, json, note, print};
+use crate::policy_file;
+
+/// Print the least IAM policy that Doorward needs
+///
+/// It allows to describe security groups, and to change exactly those that the policy names. With several profiles
+/// each has statements of its own, and `--profile` prints those of one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  doorward iam --account 123456789012
+  doorward iam --account prod=123456789012 --account stage=210987654321
+  doorward iam --profile prod --account 123456789012 > doorward-prod.json
+  aws iam create-policy --policy-name doorward --policy-document file://doorward-prod.json")]
+pub struct Iam {
+    /// The account that the groups are in, or PROFILE=ID where there are several
+    #[arg(long = "account", value_name = "ID")]
+    accounts: Vec<AccountOf>,
+    /// Only what this profile needs
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+    /// Which of several IAM policies, where one cannot hold every group
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    part: Option<u16>,
+}
+
+/// An account, of one profile or of all.
+#[derive(Debug, Clone)]
+struct AccountOf {
+    profile: Option<String>,
+    account: AccountId,
+}
+
+impl FromStr for AccountOf {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let (profile, account) = match text.rsplit_once('=') {
+            Some((profile, account)) => (Some(profile.to_owned()), account),
+            None => (None, text),
+        };
+        Ok(Self { profile, account: account.parse()? })
+    }
+}
+
+impl Iam {
+    /// Prints it.
+    pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
+        let loaded = policy_file::load(policy)?;
+        let accounts = self.accounts(&loaded.policy)?;
+        let only = self.profile.clone().map(Some);
+        let iam = iam::iam(&loaded.policy, only.as_ref(), &accounts);
+        for unknown in &iam.unknown {
+            note(&format!("note: {unknown}"));
+        }
+        if iam.unknown.iter().any(|unknown| matches!(unknown, iam::Unknown::Account(_))) {
+            note("hint: `--account 123456789012` says which account; `aws sts get-caller-identity` tells");
+        }
+        let count = iam.documents.len();
+        if count == 0 {
+            note("no firewall of this policy is a security group, so nothing is needed of AWS");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let part = match self.part {
+            Some(part) => usize::from(part),
+            None if count == 1 => 1,
+            None => {
+                let what = format!(
+                    "the groups of this policy need {count} IAM policies: one holds {LONGEST} characters at most"
+                );
+                let hint = format!("print each: `doorward iam --part 1` to `doorward iam --part {count}`");
+                return Err(Failure::new(Code::Usage, what).hint(hint));
+            }
+        };
+        match iam.documents.get(part - 1) {
+            Some(document) => print(&json(document)?)?,
+            None => return Err(Failure::new(Code::Usage, format!("there is no part {part} of {count}"))),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The account of each profile; one that is given without a profile is that of all others.
+    fn accounts(&self, policy: &Policy) -> Result<BTreeMap<Option<String>, AccountId>, Failure> {
+        let profiles = iam::profiles(policy);
+        let named = self.accounts.iter().filter_map(|of| of.profile.as_ref()).chain(&self.profile);
+        for name in named {
+            if !profiles.contains(&Some(name.clone())) {
+                let what = format!("no security group of this policy is reached through profile `{name}`");
+                let there: Vec<&str> = profiles.iter().filter_map(Option::as_deref).collect();
+                let failure = Failure::new(Code::Usage, what);
+                return Err(match there.as_slice() {
+                    [] => failure.hint("the policy names no profile: leave it away"),
+                    there => failure.hint(format!("the profiles are {}", there.join(", "))),
+                });
+            }
+        }
+        let of = |profile: &Option<String>| {
+            let own = self.accounts.iter().rfind(|of| of.profile.is_some() && of.profile == *profile);
+            let any = || self.accounts.iter().rfind(|of| of.profile.is_none());
+            own.or_else(any).map(|of| of.account.clone())
+        };
+        Ok(profiles.iter().filter_map(|profile| Some((profile.clone(), of(profile)?))).collect())
+    }
+}

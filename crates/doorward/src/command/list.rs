@@ -1,0 +1,136 @@
+//! `doorward list`: what you may open, and what is open.
+
+use std::path::Path;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::ways::{self, Found, Way};
+use super::{Code, Failure};
+use crate::clock::Clock;
+use crate::reconciler::Standing;
+use crate::requests::{GrantView, Offer, State};
+
+/// List what you may open and what is open
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward list
+  doorward list --all          everybody's, for operators
+  doorward list --history      what is over
+  doorward list --json | jq -r '.grants[].id'")]
+pub struct List {
+    /// Everybody's grants; for operators
+    #[arg(long)]
+    pub all: bool,
+    /// What is over, the latest first. Only with a local policy
+    #[arg(long, conflicts_with = "all")]
+    pub history: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    way: Way,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    targets: Vec<Offer>,
+    grants: Vec<GrantView>,
+}
+
+impl List {
+    /// Lists.
+    pub fn run(self, policy: &Path) -> Result<(), Failure> {
+        let listed = match self.way.find(policy)? {
+            Found::Server(client) => {
+                if self.history {
+                    return Err(Failure::new(Code::Usage, "`--history` is for a local policy")
+                        .hint("the server's page `history` shows it"));
+                }
+                let targets = client.targets().map_err(super::server_failure)?;
+                Listed { targets, grants: client.grants(self.all).map_err(super::server_failure)? }
+            }
+            Found::Local(file, person) => super::runtime()?.block_on(async {
+                let (requests, _nudged) =
+                    crate::running::requests(std::sync::Arc::new(*file), Clock::system())
+                        .await
+                        .map_err(Failure::with(Code::Io))?;
+                let caller = ways::caller(person);
+                let grants = if self.all {
+                    requests.all(&caller).await
+                } else if self.history {
+                    requests.history(&caller.person, 100).await
+                } else {
+                    requests.current(&caller.person).await
+                };
+                let listed = Listed {
+                    targets: requests.offers(&caller.person),
+                    grants: grants.map_err(super::request_failure)?,
+                };
+                requests.store().close().await;
+                Ok::<_, Failure>(listed)
+            })?,
+        };
+        if self.json {
+            return super::print(&super::json(&listed)?);
+        }
+        let mut text = String::new();
+        if !self.history {
+            text.push_str(&targets(&listed.targets));
+        }
+        text.push_str(&grants(&listed.grants, self.all, self.history, Timestamp::now()));
+        super::print(&text)
+    }
+}
+
+fn targets(offers: &[Offer]) -> String {
+    if offers.is_empty() {
+        return "You may open nothing: none of your groups is named by a target.\n".into();
+    }
+    let rows = offers.iter().map(|offer| {
+        let ports: Vec<String> = offer.ports.iter().map(ToString::to_string).collect();
+        let lasts = super::in_words(jiff::SignedDuration::from_secs(offer.usually));
+        let most = super::in_words(jiff::SignedDuration::from_secs(offer.at_most));
+        vec![
+            offer.target.to_string(),
+            ports.join(" "),
+            format!("{lasts}, at most {most}"),
+            offer.about.clone(),
+        ]
+    });
+    super::table(&["YOU MAY OPEN", "PORTS", "LASTS", ""], rows.collect())
+}
+
+fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> String {
+    if grants.is_empty() {
+        return if history { "\nNothing has been open.\n".into() } else { "\nNothing is open.\n".into() };
+    }
+    let rows = grants.iter().map(|grant| {
+        let left = grant.until.map(|until| match grant.state {
+            State::Open => format!("{} more", super::in_words(until.duration_since(now))),
+            State::Waiting => "waits for approval".into(),
+            State::Ended => {
+                format!("{} ({})", super::instant(until), grant.ended.clone().unwrap_or_default())
+            }
+        });
+        let standing = match &grant.standing {
+            Some(Standing::Failing { why }) => format!("not let in: {why}"),
+            _ => grant.reason.clone().unwrap_or_default(),
+        };
+        let who = if all { format!("{} ", grant.person) } else { String::new() };
+        let source = grant.source.to_string();
+        vec![
+            grant.id.to_string(),
+            format!("{who}{}", grant.target),
+            source,
+            left.unwrap_or_default(),
+            standing,
+        ]
+    });
+    let title = if history { "WAS OPEN" } else { "OPEN" };
+    format!(
+        "\n{}",
+        super::table(&[title, "TARGET", "FROM", if history { "ENDED" } else { "FOR" }, ""], rows.collect())
+    )
+}

@@ -1,0 +1,60 @@
+//! `doorward serve`: the pages, the API and the reconciler.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args;
+use doorward_core::audit::{Event, What, Who};
+
+use super::{Code, Failure};
+use crate::clock::Clock;
+use crate::cloud::Cloud;
+use crate::running::Running;
+use crate::web::{self, Web};
+
+/// Serve the pages and the API, and keep every firewall as the grants want it
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward serve
+  doorward --policy /etc/doorward/doorward.toml serve
+
+The policy and the people's files are read again when they change. SIGTERM and Ctrl-C stop; rules stay to
+their ends, and nftables closes by itself.")]
+pub struct Serve {}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub fn run(self, policy: &Path) -> Result<(), Failure> {
+        let file = Arc::new(super::open_policy(policy)?);
+        super::runtime()?.block_on(serve(file, Cloud::live(), |url| {
+            tracing::info!(%url, "serving");
+        }))
+    }
+}
+
+/// Serves a policy over an account until SIGTERM or Ctrl-C; `ready` is told the address.
+pub async fn serve(
+    file: Arc<crate::policy_file::PolicyFile>,
+    cloud: Cloud,
+    ready: impl FnOnce(&str),
+) -> Result<(), Failure> {
+    let clock = Clock::system();
+    // The port first: a second server must not reconcile beside the first.
+    let listener = web::Listener::bind(&file.current().policy.server).await.map_err(|error| {
+        Failure::of(Code::Unavailable, &error).hint("choose another address with `listen` in `[server]`, or end what has it")
+    })?;
+    let running = Running::start(file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
+    let requests = Arc::clone(running.requests());
+    let started = What::Started { version: env!("CARGO_PKG_VERSION").into() };
+    let recorded = requests.record(vec![Event::new(clock.now(), Who::Doorward, started)]).await;
+    let served = match recorded {
+        Ok(()) => {
+            ready(listener.url());
+            let web = Web::new(requests).map_err(Failure::with(Code::Internal))?;
+            listener.serve(web, super::interrupted()).await.map_err(Failure::with(Code::Io))
+        }
+        Err(error) => Err(super::request_failure(error)),
+    };
+    running.stop().await;
+    served
+}

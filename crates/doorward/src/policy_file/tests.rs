@@ -1,0 +1,160 @@
+//! A policy that follows its files, and what it does with broken ones.
+
+use std::time::Instant;
+
+use super::*;
+
+const POLICY: &str = "[people]\npasswords = \"h\"\ngroups = \"g\"\n[firewall.f]\nnftables = \"inet doorward\"\n\
+    [target.t]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"dbs\"]\ntransports = [\"direct\"]\nfirewall = \"f\"\n";
+const PASSWORDS: &str = "jon:abl0JrMf6tlhw\nmaria:abl0JrMf6tlhw\n";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a folder"));
+        folder.write("p.toml", POLICY);
+        folder.write("h", PASSWORDS);
+        folder.write("g", "dbs: jon\n");
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("written");
+    }
+
+    fn open(&self) -> PolicyFile {
+        PolicyFile::open(&self.path("p.toml")).expect("a policy")
+    }
+}
+
+fn changed(file: &PolicyFile) -> Arc<Loaded> {
+    match file.refresh() {
+        Refreshed::Changed(loaded) => loaded,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn broken(file: &PolicyFile) -> Vec<String> {
+    match file.refresh() {
+        Refreshed::Broken(mistakes) => mistakes.into_iter().map(|mistake| mistake.what).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn unchanged(file: &PolicyFile) {
+    let refreshed = file.refresh();
+    assert!(matches!(refreshed, Refreshed::Unchanged), "{refreshed:?}");
+}
+
+#[test]
+fn the_example_is_right() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/doorward.toml");
+    let loaded = load(&path).expect("a policy");
+    assert_eq!(loaded.warnings, Vec::new());
+    assert!(loaded.policy.people.passwords.ends_with("examples/people.htpasswd"));
+    for (person, hash) in &loaded.people.passwords {
+        assert!(crate::people::password::verify(hash, &format!("{person}-example")), "{person}");
+    }
+}
+
+#[test]
+fn paths_are_beside_the_policy() {
+    let folder = Folder::new();
+    let tls = "[server]\nstore = \"/var/lib/d.db\"\ntls = { certificate = \"c\", key = \"k\" }\n";
+    folder.write("p.toml", &format!("{POLICY}{tls}"));
+    let policy = load(&folder.path("p.toml")).expect("a policy").policy;
+    assert_eq!(Path::new(&policy.people.groups), folder.path("g"));
+    assert_eq!(policy.server.store, "/var/lib/d.db");
+    assert_eq!(Path::new(&policy.server.tls.as_ref().expect("tls").key), folder.path("k"));
+    folder.write("p.toml", POLICY);
+    let policy = load(&folder.path("p.toml")).expect("a policy").policy;
+    assert_eq!(Path::new(&policy.server.store), folder.path("doorward.db"));
+    folder.write("p.toml", &format!("{POLICY}[server]\nstore = \"postgres://db/x\"\n"));
+    assert_eq!(load(&folder.path("p.toml")).expect("a policy").policy.server.store, "postgres://db/x");
+}
+
+#[test]
+fn each_file_is_followed() {
+    let folder = Folder::new();
+    let file = folder.open();
+    unchanged(&file);
+    // As long as before, and within the same tick of the clock.
+    folder.write("g", "dbs: zoe\n");
+    let loaded = changed(&file);
+    assert!(loaded.people.groups.values().any(|members| members.iter().any(|it| it.as_str() == "zoe")));
+    folder.write("p.toml", &POLICY.replace("tcp/1", "tcp/2"));
+    assert_ne!(changed(&file).digest, loaded.digest);
+    folder.write("h", &PASSWORDS.replace("jon", "joe"));
+    assert_eq!(changed(&file).people.passwords.len(), 2);
+    unchanged(&file);
+    folder.write("h", &PASSWORDS.replace("jon", "joe"));
+    unchanged(&file);
+}
+
+#[test]
+fn what_is_broken_does_not_hold_and_is_said_once() {
+    let folder = Folder::new();
+    let file = folder.open();
+    folder.write("g", "dbs jon\n");
+    assert_eq!(broken(&file), ["there is no `:` behind the group's name"]);
+    unchanged(&file);
+    assert_eq!(file.mistakes().len(), 1);
+    assert_eq!(file.current().people.groups.len(), 1);
+    folder.write("g", "dbs: jon\n");
+    changed(&file);
+    assert!(file.mistakes().is_empty());
+    fs::remove_file(folder.path("h")).expect("removed");
+    assert!(broken(&file).concat().starts_with("cannot read `"));
+    fs::create_dir(folder.path("h")).expect("a folder");
+    assert!(broken(&file).concat().ends_with("it is a folder"));
+    fs::remove_dir(folder.path("h")).expect("removed");
+    folder.write("h", PASSWORDS);
+    changed(&file);
+    fs::remove_file(folder.path("p.toml")).expect("removed");
+    assert_eq!(broken(&file), ["cannot read the policy: No such file or directory (os error 2)"]);
+    unchanged(&file);
+    assert_eq!(file.current().policy.targets.len(), 1);
+    folder.write("p.toml", POLICY);
+    changed(&file);
+}
+
+#[test]
+fn a_group_that_lost_its_last_member_is_not_broken() {
+    let folder = Folder::new();
+    let file = folder.open();
+    folder.write("g", "dbs:\n");
+    let loaded = changed(&file);
+    assert!(loaded.people.groups.values().all(std::collections::BTreeSet::is_empty));
+    assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+}
+
+#[test]
+fn other_people_files_are_followed() {
+    let folder = Folder::new();
+    let file = folder.open();
+    folder.write("other", "maria:abl0JrMf6tlhw\n");
+    folder.write("p.toml", &POLICY.replace("\"h\"", "\"other\""));
+    assert_eq!(changed(&file).people.passwords.len(), 1);
+    folder.write("other", PASSWORDS);
+    assert_eq!(changed(&file).people.passwords.len(), 2);
+}
+
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = Folder::new();
+    fs::remove_file(folder.path("h")).expect("removed");
+    let made = std::process::Command::new("mkfifo").arg(folder.path("h")).status().expect("mkfifo");
+    assert!(made.success());
+    let begun = Instant::now();
+    let error = load(&folder.path("p.toml")).expect_err("no policy");
+    assert!(
+        matches!(&error, LoadError::Mistakes { mistakes, .. } if mistakes.iter().any(|it| it.what.ends_with("it is not a regular file"))),
+        "{error:?}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}

@@ -1,0 +1,221 @@
+//! Guards the house: the map, the arrows, core's dependencies, and who may do what.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every Rust file below a folder, with its path from the root and its text without its tests.
+fn sources(below: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(below), &mut found);
+    found.sort();
+    found
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("a file");
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+            let path = path.strip_prefix(root()).expect("below the root").display().to_string();
+            (path, code)
+        })
+        .collect()
+}
+
+/// The files among `below` in which one of `words` stands in code, not in a comment.
+fn files_with(below: &[&str], words: &[&str]) -> BTreeSet<String> {
+    let code = |text: &str| {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    below
+        .iter()
+        .flat_map(|below| sources(below))
+        .filter(|(_, text)| words.iter().any(|word| code(text).contains(word)))
+        .map(|(path, _)| path)
+        .collect()
+}
+
+#[test]
+fn every_path_on_the_map_exists() {
+    let map = text("ARCHITECTURE.md");
+    let mut seen = 0;
+    let mut folders: Vec<(usize, String)> = Vec::new();
+    for line in map.split("```").nth(1).expect("the map").lines().filter(|line| !line.trim().is_empty()) {
+        let depth = line.len() - line.trim_start().len();
+        let name = line.split_whitespace().next().expect("a name");
+        folders.retain(|(above, _)| *above < depth);
+        let above: String = folders.iter().map(|(_, name)| name.as_str()).collect();
+        let path = format!("{above}{name}");
+        if name.ends_with('/') {
+            folders.push((depth, name.to_owned()));
+        }
+        assert!(root().join(&path).exists(), "ARCHITECTURE.md names `{path}`, which is not there");
+        seen += 1;
+    }
+    assert!(seen > 20, "the map names only {seen} places");
+}
+
+#[test]
+fn every_linked_file_exists() {
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+        for link in text(document).split("](").skip(1) {
+            let link = link.split(')').next().unwrap_or_default();
+            let file = link.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !file.contains("://") {
+                assert!(root().join(file).exists(), "{document} links to `{file}`, which is not there");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_arrows_point_down() {
+    let dependencies = |name: &str| {
+        let manifest: toml::Table = text(&format!("crates/{name}/Cargo.toml")).parse().expect("a manifest");
+        let table = manifest.get("dependencies").and_then(toml::Value::as_table).expect("dependencies");
+        table.keys().cloned().collect::<BTreeSet<String>>()
+    };
+    let ours = |name: &str| {
+        dependencies(name).into_iter().filter(|name| name.starts_with("doorward")).collect::<Vec<_>>()
+    };
+    assert_eq!(ours("doorward-core"), Vec::<String>::new());
+    assert_eq!(ours("doorward-aws"), ["doorward-core"]);
+    assert_eq!(ours("doorward-tunnel"), ["doorward-core"]);
+    for name in ["doorward-core", "doorward-tunnel", "doorward"] {
+        let aws: Vec<String> =
+            dependencies(name).into_iter().filter(|name| name.starts_with("aws-")).collect();
+        assert!(aws.is_empty(), "only doorward-aws speaks to AWS, but {name} depends on {aws:?}");
+    }
+}
+
+#[test]
+fn core_depends_on_what_is_listed_and_on_nothing_else() {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--package",
+            "doorward-core",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--locked",
+            "--offline",
+        ])
+        .current_dir(root())
+        .output()
+        .expect("cargo tree");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let is: BTreeSet<String> = String::from_utf8_lossy(&tree.stdout)
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "doorward-core")
+        .map(str::to_owned)
+        .collect();
+    let listed = text("crates/doorward-core/dependencies.txt");
+    let listed: BTreeSet<String> =
+        listed.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect();
+    assert_eq!(is, listed, "crates/doorward-core/dependencies.txt lists core's whole tree");
+}
+
+#[test]
+fn core_has_no_clock_no_disk_no_network_and_no_chance() {
+    let words = [
+        "Timestamp::now",
+        "SystemTime",
+        "Instant::now",
+        "std::fs",
+        "std::process",
+        "std::env",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+        "tokio",
+        "getrandom",
+        "std::thread",
+        "async fn",
+    ];
+    assert_eq!(files_with(&["crates/doorward-core/src"], &words), BTreeSet::new());
+}
+
+#[test]
+fn only_a_decision_mints_a_grant() {
+    let found = files_with(&["crates"], &["Grant::mint("]);
+    assert_eq!(found, BTreeSet::from(["crates/doorward-core/src/policy/decide.rs".to_owned()]));
+}
+
+#[test]
+fn only_requests_write_grants() {
+    let found = files_with(&["crates/doorward/src"], &["Change {", ".commit(&"]);
+    let allowed = ["crates/doorward/src/requests/mod.rs", "crates/doorward/src/store/grants.rs"];
+    assert_eq!(found, allowed.map(str::to_owned).into());
+}
+
+#[test]
+fn only_commands_print() {
+    let found = files_with(
+        &[
+            "crates/doorward/src",
+            "crates/doorward-aws/src",
+            "crates/doorward-tunnel/src",
+            "crates/doorward-core/src",
+        ],
+        &["println!", "print!(", "eprintln!", "eprint!(", "stdout()", "stderr()"],
+    );
+    let others: Vec<&String> = found
+        .iter()
+        .filter(|path| {
+            !path.starts_with("crates/doorward/src/command/") && *path != "crates/doorward/src/main.rs"
+        })
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
+fn every_file_opens_with_a_sentence() {
+    for (path, text) in sources("crates") {
+        assert!(text.starts_with("//! "), "{path} does not say what it is");
+    }
+}
+
+#[test]
+fn every_direct_dependency_is_shared_through_the_workspace() {
+    for name in ["doorward-core", "doorward-aws", "doorward-tunnel", "doorward"] {
+        let manifest: toml::Table = text(&format!("crates/{name}/Cargo.toml")).parse().expect("a manifest");
+        for kind in ["dependencies", "dev-dependencies"] {
+            for (dependency, how) in manifest.get(kind).and_then(toml::Value::as_table).into_iter().flatten()
+            {
+                let shared = how.get("workspace").and_then(toml::Value::as_bool);
+                assert_eq!(shared, Some(true), "{name}: `{dependency}` is not a workspace dependency");
+            }
+        }
+    }
+}

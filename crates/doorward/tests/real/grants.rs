@@ -1,0 +1,319 @@
+//! Grants from end to end: the built server against moto, with drift by hand, and closings that nobody awaits.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
+
+use crate::faulty::{Fault, Faulty};
+use crate::moto::Moto;
+use crate::need::{Need, trial};
+use crate::server::{House, Server};
+
+const REGION: &str = "us-east-1";
+
+pub fn trials() -> Vec<Trial> {
+    let moto = |name, test: fn() -> Result<(), Failed>| trial(name, &[Need::Moto], test);
+    vec![
+        moto("grants: what is opened stands with its marks, is extended, ends, and is recorded", opened),
+        moto("grants: 200 people, 20 groups, drift by hand put right in one pass", drift),
+        moto("grants: who is taken from the group loses what is open", leaves),
+        moto("grants: sweep closes what is past its end with no server and no store", swept),
+        moto("grants: a refused open says which quota", quota),
+        moto("grants: a denied account is told, and opens nothing", denied),
+        moto("grants: the same verbs on a local policy", local),
+        moto("grants: several addresses behind a proxy, each its own grant", addresses),
+    ]
+}
+
+/// The description of each rule of a group, as AWS has it.
+pub fn descriptions(moto: &Moto, region: &str, group: &str) -> Vec<String> {
+    let answer = moto.ec2(
+        region,
+        "DescribeSecurityGroupRules",
+        &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", group)],
+    );
+    let mut found = Vec::new();
+    for rule in answer.split("<securityGroupRuleId>").skip(1) {
+        let egress = rule.contains("<isEgress>true</isEgress>");
+        let text = rule.split_once("<description>").and_then(|(_, rest)| rest.split_once("</description>"));
+        if let (false, Some((text, _))) = (egress, text) {
+            found.push(text.to_owned());
+        }
+    }
+    found
+}
+
+/// A policy with one target on each of these groups.
+fn policy(groups: &[String], lasts: &str) -> String {
+    let mut policy = String::from("[aws]\nregion = \"us-east-1\"\n\n");
+    for (number, group) in groups.iter().enumerate() {
+        policy.push_str(&format!(
+            "[firewall.clients-{number}]\nabout = \"clients {number}\"\nsecurity-group = \"{group}\"\n\
+             static = [\"198.51.100.0/24\"]\n\n\
+             [target.db-{number}]\nabout = \"database {number}\"\naddress = \"rds:db-{number}\"\nports = [\"tcp/5432\"]\n\
+             groups = [\"dbs\"]\ntransports = [\"direct\"]\nfirewall = \"clients-{number}\"\nlasts = {lasts}\n\n"
+        ));
+    }
+    policy
+}
+
+const HOURS: &str = "{ usually = \"2h\", at-most = \"8h\" }";
+
+fn new_groups(moto: &Moto, count: usize, name: &str) -> Vec<String> {
+    let vpc = moto.vpc(REGION);
+    (0..count).map(|number| moto.group(REGION, &vpc, &format!("{name}-{number}"))).collect()
+}
+
+/// Asks until it is so, for at most ten seconds.
+fn eventually(what: &str, so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn open(server: &Server, token: &str, body: Value) -> Value {
+    let (status, answer) = server.call(Some(token), "POST", "/api/v1/grants", Some(body)).expect("an answer");
+    assert!((200..300).contains(&status), "{status}: {answer}");
+    answer
+}
+
+fn opened() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "opened");
+    let house = House::new(&[("dbs", &["jon"]), ("ops", &["maria"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    let begun = Instant::now();
+    let answer = open(&server, &token, json!({ "target": "db-0", "reason": "ticket 4711", "lasts": 3 }));
+    let id = answer["grant"]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(answer["grant"]["standing"]["state"], "as-wanted", "{answer}");
+    let ours = |id: &str| descriptions(&moto, REGION, &groups[0]).into_iter().find(|text| text.contains(id));
+    let mark = ours(&id).ok_or("no rule stands")?;
+    assert!(mark.contains(" jon to db-0 until ") && mark.starts_with("doorward "), "{mark}");
+    let rules = moto.ec2(REGION, "DescribeSecurityGroupRules", &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[0])]);
+    assert!(rules.contains("<cidrIpv4>127.0.0.1/32</cidrIpv4>") && rules.contains("<key>doorward</key>"), "{rules}");
+    assert!(descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.ends_with("static clients-0")));
+
+    // Asking again extends: the same grant, the same rule, a later end in its mark.
+    let answer = open(&server, &token, json!({ "target": "db-0", "lasts": 4 }));
+    assert_eq!((answer["grant"]["id"].as_str(), &answer["extended"]), (Some(id.as_str()), &json!(true)));
+    assert_ne!(ours(&id).ok_or("no rule stands")?, mark);
+    let until: jiff::Timestamp = answer["grant"]["until"].as_str().expect("an end").parse()?;
+
+    // It ends by itself, within a second of its end.
+    eventually("the rule is gone", || ours(&id).is_none());
+    let late = jiff::Timestamp::now().duration_since(until);
+    assert!(late.as_millis() < 1000, "{late:?} late, {:?} after the beginning", begun.elapsed());
+    drop(server);
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{out}{err}");
+    let (_, out, _) = house.run(&["audit", "list", "--grant", &id]);
+    for word in ["opened db-0 for 127.0.0.1/32", "ticket 4711", "extended", "its time was up"] {
+        assert!(out.contains(word), "no `{word}` in the record:\n{out}");
+    }
+    Ok(())
+}
+
+fn drift() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 20, "drift");
+    let people: Vec<String> = (0..200).map(|number| format!("person{number}")).collect();
+    let names: Vec<&str> = people.iter().map(String::as_str).collect();
+    let settings = "[grants]\nreason = \"optional\"\n\n";
+    let house = House::new(&[("dbs", &names)], &format!("{settings}{}", policy(&groups, HOURS)));
+    house.trust_proxies();
+    let house = house.with_aws(&moto.url());
+    let server = house.serve();
+    // Ten people a group, each from an address of their own.
+    std::thread::scope(|scope| {
+        for chunk in people.chunks(25).map(<[String]>::to_vec).enumerate() {
+            let (server, (chunk_number, chunk)) = (&server, chunk);
+            scope.spawn(move || {
+                for (number, person) in chunk.iter().enumerate() {
+                    let number = chunk_number * 25 + number;
+                    let address = format!("203.0.113.{number}");
+                    let token = server.sign_in_from(person, &address);
+                    let body = json!({ "target": format!("db-{}", number % 20) });
+                    let (status, answer) =
+                        server.call_from(&address, Some(&token), "POST", "/api/v1/grants", Some(body)).expect("an answer");
+                    assert!(status < 300, "{answer}");
+                }
+            });
+        }
+    });
+    let all = |moto: &Moto| -> Vec<BTreeSet<String>> {
+        groups.iter().map(|group| descriptions(moto, REGION, group).into_iter().collect()).collect()
+    };
+    let before = all(&moto);
+    assert!(before.iter().all(|rules| rules.len() == 11), "ten people and the office: {before:?}");
+
+    // By hand: one of ours removed, one edited, and one of theirs added.
+    let ids = |group: &str| {
+        let answer = moto.ec2(REGION, "DescribeSecurityGroupRules", &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", group)]);
+        let rules = answer.split("<securityGroupRuleId>").skip(1).filter(|rule| rule.contains(" to db-"));
+        rules.map(|rule| rule.split('<').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let gone = &ids(&groups[0])[0];
+    moto.ec2(REGION, "RevokeSecurityGroupIngress", &[("GroupId", &groups[0]), ("SecurityGroupRuleId.1", gone)]);
+    let edited = &ids(&groups[1])[0];
+    let answer = moto.ec2(REGION, "ModifySecurityGroupRules", &[
+        ("GroupId", &groups[1]),
+        ("SecurityGroupRule.1.SecurityGroupRuleId", edited),
+        ("SecurityGroupRule.1.SecurityGroupRule.IpProtocol", "tcp"),
+        ("SecurityGroupRule.1.SecurityGroupRule.FromPort", "1"),
+        ("SecurityGroupRule.1.SecurityGroupRule.ToPort", "65535"),
+        ("SecurityGroupRule.1.SecurityGroupRule.CidrIpv4", "0.0.0.0/0"),
+        ("SecurityGroupRule.1.SecurityGroupRule.Description", "just for a minute"),
+    ]);
+    assert!(answer.contains("true"), "{answer}");
+    moto.rule_by_hand(REGION, &groups[2], 22, "192.0.2.0/24", "made by hand");
+
+    // One pass: somebody's request makes it.
+    let answer = server.call_from("203.0.113.250", Some(&server.sign_in_from("person0", "203.0.113.250")), "POST", "/api/v1/grants", Some(json!({ "target": "db-19" })))?;
+    assert!(answer.0 < 300, "{answer:?}");
+    let after = all(&moto);
+    for (number, (before, after)) in before.iter().zip(&after).enumerate() {
+        match number {
+            2 => {
+                let foreign: Vec<&String> = after.difference(before).collect();
+                assert_eq!(foreign, ["made by hand"]);
+            }
+            19 => assert_eq!(after.len(), 12),
+            _ => assert_eq!(before, after, "group {number}"),
+        }
+    }
+    let wide = moto.ec2(REGION, "DescribeSecurityGroupRules", &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[1])]);
+    assert!(!wide.split("<isEgress>false").skip(1).any(|rule| rule.contains("<fromPort>1</fromPort>")), "{wide}");
+    drop(server);
+    let (_, out, _) = house.run(&["audit", "list", "--limit", "20"]);
+    assert!(out.contains("put clients-0 right") && out.contains("put clients-1 right"), "{out}");
+    Ok(())
+}
+
+fn leaves() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "leaves");
+    let house = House::new(&[("dbs", &["jon", "maria"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    let server = house.serve();
+    let answer = open(&server, &server.sign_in("jon"), json!({ "target": "db-0" }));
+    let id = answer["grant"]["id"].as_str().expect("an id");
+    let stands = || descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains(id));
+    assert!(stands());
+    house.write_people(&[("dbs", &["maria"]), ("rest", &["jon"])]);
+    eventually("the rule is gone", || !stands());
+    drop(server);
+    let (_, out, _) = house.run(&["audit", "list", "--grant", id]);
+    assert!(out.contains("no longer allowed"), "{out}");
+    Ok(())
+}
+
+fn swept() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "swept");
+    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    open(&server, &token, json!({ "target": "db-0", "lasts": 1 }));
+    server.kill();
+    std::fs::remove_file(house.folder().join("doorward.db"))?;
+    moto.rule_by_hand(REGION, &groups[0], 22, "192.0.2.0/24", "made by hand");
+    std::thread::sleep(Duration::from_millis(2100));
+    let stands = || descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains(" to db-0"));
+    assert!(stands(), "nobody has closed it yet");
+    let (code, out, err) = house.run(&["sweep", "--dry-run"]);
+    assert!(code == 0 && out.contains("would close tcp/5432 from 127.0.0.1/32") && stands(), "{out}{err}");
+    let (code, out, err) = house.run(&["sweep"]);
+    assert!(code == 0 && out.contains("closed tcp/5432 from 127.0.0.1/32") && !stands(), "{out}{err}");
+    let (code, out, _) = house.run(&["sweep"]);
+    assert_eq!((code, out.as_str()), (0, "Nothing is past its end.\n"));
+    let left: BTreeSet<String> = descriptions(&moto, REGION, &groups[0]).into_iter().collect();
+    assert!(left.contains("made by hand") && left.iter().any(|text| text.contains(" static ")), "{left:?}");
+    Ok(())
+}
+
+fn quota() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "quota");
+    for number in 0..59 {
+        moto.rule_by_hand(REGION, &groups[0], 1000 + number, "192.0.2.0/24", "made by hand");
+    }
+    // The office is the sixtieth rule, so there is no room for a person.
+    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    let (status, answer) = server.call(Some(&token), "POST", "/api/v1/grants", Some(json!({ "target": "db-0" })))?;
+    let text = answer.to_string();
+    assert!((400..500).contains(&status), "{status}: {text}");
+    assert!(text.contains("L-0EA8095F") && text.contains("IPv4") && text.contains("61"), "{text}");
+    Ok(())
+}
+
+fn denied() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let faulty = Faulty::before(moto.port());
+    let groups = new_groups(&moto, 1, "denied");
+    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&faulty.url());
+    faulty.answer("DescribeSecurityGroupRules", Fault::Denied);
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    let (status, answer) = server.call(Some(&token), "POST", "/api/v1/grants", Some(json!({ "target": "db-0" })))?;
+    assert!((400..500).contains(&status) && answer.to_string().contains("UnauthorizedOperation"), "{status}: {answer}");
+    assert!(descriptions(&moto, REGION, &groups[0]).iter().all(|text| !text.contains(" to db-0")));
+    // It recovers by itself.
+    faulty.clear();
+    eventually("it opens", || {
+        let body = json!({ "target": "db-0" });
+        server.call(Some(&token), "POST", "/api/v1/grants", Some(body)).is_ok_and(|(status, _)| status < 300)
+    });
+    Ok(())
+}
+
+fn local() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "local");
+    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    let (code, out, err) = house.run(&["list", "--as", "jon"]);
+    assert!(code == 0 && out.contains("db-0") && out.contains("Nothing is open"), "{out}{err}");
+    let open = ["open", "db-0", "--as", "jon", "--address", "203.0.113.7", "--for", "1h", "--detach"];
+    let (code, out, err) = house.run(&open);
+    assert!(code == 0 && out.contains("db-0 is open for 203.0.113.7/32 until"), "{code}: {out}{err}");
+    assert!(descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains(" jon to db-0")));
+    let (code, out, _) = house.run(&["list", "--as", "jon", "--json"]);
+    let listed: Value = serde_json::from_str(&out)?;
+    assert_eq!((code, listed["grants"][0]["state"].as_str()), (0, Some("open")));
+    let (code, out, err) = house.run(&["close", "db-0", "--as", "jon"]);
+    assert!(code == 0 && out.contains("is closed"), "{out}{err}");
+    assert!(descriptions(&moto, REGION, &groups[0]).iter().all(|text| !text.contains(" to db-0")));
+    let (code, _, err) = house.run(&["open", "db-0", "--as", "nobody", "--address", "203.0.113.7", "--detach"]);
+    assert!(code == 1 && err.contains("`nobody` is not in the password file"), "{code}: {err}");
+    let (code, _, err) = house.run(&["open", "db-0", "--as", "jon", "--address", "203.0.113.7", "--for", "9h", "--detach"]);
+    assert!(code == 1 && err.contains("at most 8h"), "{code}: {err}");
+    Ok(())
+}
+
+fn addresses() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "addresses");
+    let policy = format!("[grants]\nipv6-prefix = 64\n\n{}", policy(&groups, HOURS));
+    let house = House::new(&[("dbs", &["jon"])], &policy);
+    house.trust_proxies();
+    let house = house.with_aws(&moto.url());
+    let server = house.serve();
+    let mut ids = BTreeSet::new();
+    for (from, admitted) in [("203.0.113.7", "203.0.113.7/32"), ("203.0.113.8", "203.0.113.8/32"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64")] {
+        let token = server.sign_in_from("jon", from);
+        let (status, answer) =
+            server.call_from(from, Some(&token), "POST", "/api/v1/grants", Some(json!({ "target": "db-0" })))?;
+        assert!(status < 300, "{answer}");
+        assert_eq!(answer["grant"]["source"], admitted);
+        ids.insert(answer["grant"]["id"].as_str().expect("an id").to_owned());
+    }
+    assert_eq!(ids.len(), 3);
+    let rules = moto.ec2(REGION, "DescribeSecurityGroupRules", &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[0])]);
+    assert!(rules.contains("<cidrIpv6>2001:db8:1:2::/64</cidrIpv6>"), "{rules}");
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! A folder with a policy, and the built program serving it.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The password of everybody in a [`House`], and its hash at bcrypt's least cost, so that tests do not wait.
+pub const PASSWORD: &str = "open-sesame";
+const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
+
+/// A folder with a policy and people, removed at its end.
+pub struct House {
+    folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+    /// Where it will listen.
+    pub listen: SocketAddr,
+}
+
+impl House {
+    /// People are in groups as given; `policy` is the part of the file behind `[people]` and `[server]`.
+    pub fn new(groups: &[(&str, &[&str])], policy: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let listen = free_address();
+        let house = Self { folder, environment: Vec::new(), listen };
+        house.write_people(groups);
+        house.write_policy(policy);
+        house
+    }
+
+    /// AWS is at that address, and takes any credentials.
+    pub fn with_aws(mut self, endpoint: &str) -> Self {
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL", endpoint),
+            ("AWS_ACCESS_KEY_ID", "testing"),
+            ("AWS_SECRET_ACCESS_KEY", "testing"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_CONFIG_FILE", "/nonexistent"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+        ] {
+            self.environment.push((name.into(), value.into()));
+        }
+        self
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The policy file.
+    pub fn policy(&self) -> PathBuf {
+        self.folder().join("doorward.toml")
+    }
+
+    /// Writes the people's files anew.
+    pub fn write_people(&self, groups: &[(&str, &[&str])]) {
+        let mut people: Vec<&str> = groups.iter().flat_map(|(_, members)| members.iter().copied()).collect();
+        people.sort_unstable();
+        people.dedup();
+        let passwords: String = people.iter().map(|person| format!("{person}:{HASH}\n")).collect();
+        let groups: String = groups.iter().map(|(name, members)| format!("{name}: {}\n", members.join(" "))).collect();
+        fs::write(self.folder().join("people.htpasswd"), passwords).expect("passwords");
+        fs::write(self.folder().join("people.groups"), groups).expect("groups");
+    }
+
+    /// Writes the policy anew.
+    pub fn write_policy(&self, policy: &str) {
+        let text = format!(
+            "[people]\npasswords = \"people.htpasswd\"\ngroups = \"people.groups\"\noperators = [\"ops\"]\n\n\
+             [server]\nlisten = \"{}\"\nstore = \"doorward.db\"\n\n{policy}",
+            self.listen
+        );
+        fs::write(self.policy(), text).expect("a policy");
+    }
+
+    /// Has the server believe what a proxy on this machine says of a client's address.
+    pub fn trust_proxies(&self) {
+        let text = fs::read_to_string(self.policy()).expect("a policy");
+        fs::write(self.policy(), text.replace("store = ", "proxies = [\"127.0.0.0/8\"]\nstore = ")).expect("a policy");
+    }
+
+    /// The built program on this policy.
+    pub fn doorward(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        command
+            .args(arguments)
+            .env("DOORWARD_POLICY", self.policy())
+            .env("XDG_CONFIG_HOME", self.folder().join("config"))
+            .env_remove("AWS_PROFILE")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command of the program to its end: exit code, standard output, standard error.
+    pub fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = self.doorward(arguments).output().expect("doorward runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Starts the server and waits until it answers.
+    pub fn serve(&self) -> Server {
+        let log = File::options().create(true).append(true).open(self.folder().join("serve.log")).expect("a log");
+        let child = self.doorward(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().expect("doorward serves");
+        let mut server = Server { child, url: format!("http://{}", self.listen), folder: self.folder().to_owned() };
+        let begun = Instant::now();
+        while !server.answers() {
+            let ended = server.child.try_wait().expect("a child");
+            assert!(ended.is_none() && begun.elapsed() < Duration::from_secs(30), "{}", server.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server
+    }
+}
+
+/// An address of this machine that was free a moment ago.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// The program, serving; killed at its end.
+pub struct Server {
+    child: Child,
+    /// Where it is.
+    pub url: String,
+    folder: PathBuf,
+}
+
+impl Server {
+    fn answers(&self) -> bool {
+        agent().get(format!("{}/api/v1/healthz", self.url)).call().is_ok()
+    }
+
+    /// What it wrote.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("serve.log")).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("an end");
+    }
+
+    /// Signs in and returns the token.
+    pub fn sign_in(&self, person: &str) -> String {
+        self.sign_in_from(person, "")
+    }
+
+    /// Signs in through a proxy on this machine, from an address.
+    pub fn sign_in_from(&self, person: &str, from: &str) -> String {
+        let body = serde_json::json!({ "name": person, "password": PASSWORD });
+        let (status, answer) = self.call_from(from, None, "POST", "/api/v1/sessions", Some(body)).expect("an answer");
+        assert!(status < 300, "{answer}");
+        answer["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Calls the API: the status and the JSON, or an error when the connection broke.
+    pub fn call(
+        &self,
+        token: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(u16, Value), ureq::Error> {
+        self.call_from("", token, method, path, body)
+    }
+
+    /// The same through a proxy on this machine, from an address.
+    pub fn call_from(
+        &self,
+        from: &str,
+        token: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(u16, Value), ureq::Error> {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if !from.is_empty() {
+            request = request.header("x-forwarded-for", from);
+        }
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = match body {
+            Some(body) => {
+                agent().run(request.header("content-type", "application/json").body(body.to_string())?)?
+            }
+            None => agent().run(request.body(())?)?,
+        };
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().read_to_string()?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20))).http_status_as_error(false);
+    config.build().new_agent()
+}
