@@ -1,18 +1,17 @@
-//! The pages and the API served from within the test, over a policy in a folder, with somebody who plays the reconciler.
+//! Doorward served from within the test: a policy in a folder, an account in memory, relays on free ports.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward::clock::{Clock, random};
+use doorward::clock::Clock;
+use doorward::cloud::Cloud;
 use doorward::policy_file::PolicyFile;
-use doorward::reconciler::{Nudge, Nudged, Standing, Status};
-use doorward::requests::Requests;
-use doorward::store::Store;
+use doorward::running::Running;
 use doorward::web::{Listener, Web};
+use doorward_aws::Simulated;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
@@ -37,11 +36,15 @@ static         = ["198.51.100.0/24"]
 
 [firewall.wiki-door]
 about = "the relay in front of the wiki"
-relay = "127.0.0.1:15080"
+relay = "127.0.0.1:WIKI"
 
-[firewall.reports]
-about    = "this machine"
-nftables = "inet doorward"
+[firewall.reports-door]
+about = "the relay in front of the reports"
+relay = "127.0.0.1:REPORTS"
+
+[firewall.fuse]
+about = "a relay for a moment"
+relay = "127.0.0.1:FUSE"
 
 [target.orders-db]
 about      = "Orders database (PostgreSQL)"
@@ -58,7 +61,7 @@ address    = "10.0.4.20"
 ports      = ["tcp/3306"]
 groups     = ["dbs"]
 transports = ["direct"]
-firewall   = "reports"
+firewall   = "reports-door"
 lasts      = { usually = "1h", at-most = "8h" }
 approval   = { from = ["leads"], above = "4h" }
 reason     = "required"
@@ -78,7 +81,7 @@ address    = "127.0.0.1"
 ports      = ["tcp/8082"]
 groups     = ["fuse"]
 transports = ["direct"]
-firewall   = "reports"
+firewall   = "fuse"
 lasts      = { usually = "6s", at-most = "1m" }
 "#;
 
@@ -87,11 +90,10 @@ const GROUPS: &str = "dbs: jon richard\nleads: richard\nops: maria\nfuse: maria\
 /// A server within the test; it ends with it.
 pub struct Inside {
     folder: tempfile::TempDir,
-    requests: Arc<Requests>,
     /// Where it answers.
     pub url: String,
     stop: Vec<oneshot::Sender<()>>,
-    runtime: Option<Runtime>,
+    running: Option<(Runtime, Running)>,
 }
 
 impl Inside {
@@ -103,16 +105,16 @@ impl Inside {
     /// Serves on a free port of each address; `server` says what stands in `[server]` for those ports.
     pub fn with(hosts: &[&str], server: impl FnOnce(&[SocketAddr]) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let free = |host: &&str| {
-            let listener = std::net::TcpListener::bind((*host, 0)).expect("a free port");
-            listener.local_addr().expect("an address")
-        };
-        let addresses: Vec<SocketAddr> = hosts.iter().map(free).collect();
+        let addresses: Vec<SocketAddr> = hosts.iter().map(|host| free(host)).collect();
         write(folder.path(), &server(&addresses));
         let runtime = Runtime::new().expect("a runtime");
-        let (requests, nudged) = runtime.block_on(requests(folder.path()));
-        runtime.spawn(play(Arc::clone(&requests), nudged));
-        let web = Web::new(Arc::clone(&requests)).expect("random bytes");
+        let policy = PolicyFile::open(&folder.path().join("doorward.toml")).expect("a good policy");
+        let account = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/account");
+        let cloud = Cloud::Simulated(Simulated::from_folder(&account).expect("an account"));
+        let running = runtime.block_on(Running::start(Arc::new(policy), cloud, Clock::system()));
+        let running = running.expect("a store");
+        let requests = running.requests();
+        let web = Web::new(Arc::clone(requests)).expect("random bytes");
         let mut stop = Vec::new();
         for address in &addresses {
             let mut server = requests.loaded().policy.server.clone();
@@ -126,58 +128,37 @@ impl Inside {
             }));
         }
         let url = format!("http://{}", addresses[0]);
-        Self { folder, requests, url, stop, runtime: Some(runtime) }
+        Self { folder, url, stop, running: Some((runtime, running)) }
     }
 
     /// The folder of the policy.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
-
-    /// What the server answers from.
-    pub fn requests(&self) -> &Requests {
-        &self.requests
-    }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
         self.stop.clear();
-        if let Some(runtime) = self.runtime.take() {
+        if let Some((runtime, running)) = self.running.take() {
+            runtime.block_on(running.stop());
             runtime.shutdown_timeout(Duration::from_secs(2));
         }
     }
+}
+
+fn free(host: &str) -> SocketAddr {
+    let listener = TcpListener::bind((host, 0)).expect("a free port");
+    listener.local_addr().expect("an address")
 }
 
 fn write(folder: &Path, server: &str) {
     let passwords: String = ["jon", "richard", "maria"].map(|name| format!("{name}:{HASH}\n")).concat();
     fs::write(folder.join("people.htpasswd"), passwords).expect("passwords");
     fs::write(folder.join("people.groups"), GROUPS).expect("groups");
-    let policy = format!("[server]\nstore = \"doorward.db\"\n{server}\n{POLICY}");
-    fs::write(folder.join("doorward.toml"), policy).expect("a policy");
-}
-
-async fn requests(folder: &Path) -> (Arc<Requests>, Nudged) {
-    let policy = Arc::new(PolicyFile::open(&folder.join("doorward.toml")).expect("a good policy"));
-    let random = random().expect("random bytes");
-    let store = policy.current().policy.server.store.clone();
-    let store = Store::open(&store, random).await.expect("a store");
-    let (nudge, nudged) = Nudge::pair();
-    (Arc::new(Requests::new(store, policy, Clock::system(), nudge)), nudged)
-}
-
-/// Ends what is over, reads the files again and says that every firewall is as wanted.
-async fn play(requests: Arc<Requests>, nudged: Nudged) {
-    loop {
-        let covers = nudged.count();
-        requests.policy_file().refresh();
-        let loaded = requests.loaded();
-        let now = requests.clock().now();
-        let ended = requests.end_what_is_over(&loaded, now, |_| false).await;
-        assert!(ended.is_ok(), "{ended:?}");
-        let firewalls: BTreeMap<_, _> =
-            loaded.policy.firewalls.keys().map(|name| (name.clone(), Standing::AsWanted)).collect();
-        nudged.tell(Status { covers, at: Some(now), firewalls, ..Status::default() });
-        nudged.wait(Duration::from_millis(500)).await;
+    let mut policy = format!("[server]\nstore = \"doorward.db\"\n{server}\n{POLICY}");
+    for door in ["WIKI", "REPORTS", "FUSE"] {
+        policy = policy.replace(door, &free("127.0.0.1").port().to_string());
     }
+    fs::write(folder.join("doorward.toml"), policy).expect("a policy");
 }

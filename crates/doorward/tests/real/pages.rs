@@ -21,8 +21,8 @@ fn sign_in(browser: &Browser, url: &str, name: &str) {
 }
 
 fn every_page() -> Result<(), Failed> {
-    let server = Inside::start();
     for (kind, setup) in [("desk", DESK), ("phone", PHONE), ("dark", Setup { dark: true, ..DESK })] {
+        let server = Inside::start();
         let browser = Browser::start(setup);
         browser.go(&server.url);
         browser.screenshot(&format!("{kind}-sign-in"));

@@ -26,7 +26,7 @@
 
   const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   const inLocalTime = (root) => {
-    for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
+    for (const time of root.querySelectorAll("time[datetime]:not([title], .exact)")) {
       time.title = time.textContent;
       time.textContent = local.format(new Date(time.dateTime));
     }
