@@ -69,7 +69,9 @@ pub(super) fn doors(
             over: BTreeSet::new(),
             settles: Vec::new(),
         };
-        for (grant, target) in ended.iter().filter_map(|grant| Some((grant, policy.targets.get(grant.target())?))) {
+        for (grant, target) in
+            ended.iter().filter_map(|grant| Some((grant, policy.targets.get(grant.target())?)))
+        {
             if target.firewall.as_ref() == Some(name) {
                 door.settles.push(grant.id().clone());
                 door.over.extend(opened(grant, target));

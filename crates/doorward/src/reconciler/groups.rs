@@ -80,7 +80,8 @@ impl Work {
         let mut before = known.inventory;
 
         // A closing waits for nothing, not even for a look.
-        let over = doors.iter().enumerate().map(|(number, door)| (number, Job::Close(over(&before, door, &by))));
+        let over =
+            doors.iter().enumerate().map(|(number, door)| (number, Job::Close(over(&before, door, &by))));
         let over = over.filter(|(_, job)| !job.is_empty()).collect();
         for (number, done) in perform(&cloud, &place, &doors, over).await {
             let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
@@ -93,7 +94,9 @@ impl Work {
         for (number, (door, outcome)) in doors.iter().zip(&mut outcomes).enumerate() {
             let job = match seen.group(&door.group) {
                 Seen::There(group) => {
-                    if let Some(left) = before.groups.get(&door.group).filter(|_| known.clean.contains(&door.group)) {
+                    if let Some(left) =
+                        before.groups.get(&door.group).filter(|_| known.clean.contains(&door.group))
+                    {
                         outcome.drift = drift(group, left, &by);
                     }
                     Job::Steps(steps(&seen, group, door, &by, outcome))
@@ -119,7 +122,8 @@ impl Work {
         }
         // A group that could not be seen is kept as it was last known: the next closing needs that.
         for door in &doors {
-            if let (Seen::Unseen(_), Some(known)) = (seen.group(&door.group), before.groups.get(&door.group)) {
+            if let (Seen::Unseen(_), Some(known)) = (seen.group(&door.group), before.groups.get(&door.group))
+            {
                 seen.groups.entry(door.group.clone()).or_insert_with(|| known.clone());
             }
         }
@@ -260,7 +264,11 @@ async fn perform(cloud: &Cloud, place: &Place, doors: &[Door], jobs: Vec<(usize,
     done
 }
 
-async fn perform_steps(cloud: &Cloud, place: &Place, steps: Vec<Step>) -> Vec<(Step, Result<Performed, Error>)> {
+async fn perform_steps(
+    cloud: &Cloud,
+    place: &Place,
+    steps: Vec<Step>,
+) -> Vec<(Step, Result<Performed, Error>)> {
     let mut done = Vec::new();
     for step in steps {
         // A step that fails holds up no other: a closing never waits for an opening.
@@ -315,7 +323,9 @@ fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<Secur
                     (Ok(_), Step::Describe { rules: remarks, .. }) => {
                         for remark in remarks {
                             outcome.added.push(format!("{}: now {}", remark.rule, remark.mark.because));
-                            if let Some(standing) = rules.as_mut().and_then(|rules| rules.get_mut(&remark.rule)) {
+                            if let Some(standing) =
+                                rules.as_mut().and_then(|rules| rules.get_mut(&remark.rule))
+                            {
                                 standing.description = remark.mark.to_string();
                                 standing.tag = Some(remark.mark.by.to_string());
                             }

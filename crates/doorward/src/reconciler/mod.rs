@@ -130,7 +130,8 @@ impl Reconciler {
     /// Time until an end comes by either clock; the wall clock may have been set since.
     fn ends_in(&self, (wall, uptime): (Option<Timestamp>, Option<Duration>)) -> Duration {
         let clock = self.requests.clock();
-        let wall = wall.map(|end| Duration::try_from(end.duration_since(clock.now())).unwrap_or(Duration::ZERO));
+        let wall =
+            wall.map(|end| Duration::try_from(end.duration_since(clock.now())).unwrap_or(Duration::ZERO));
         let uptime = uptime.map(|end| end.saturating_sub(clock.uptime()));
         wall.into_iter().chain(uptime).min().unwrap_or(Duration::MAX)
     }

@@ -38,7 +38,8 @@ impl Reconciler {
         let (grants, deadlines) = (&self.memory.grants, &self.memory.deadlines);
         let live = grants.iter().filter(|grant| !deadlines.passed(grant, uptime));
         let wanted = rulesets(&loaded.policy, live.filter_map(|grant| grant.live(now)));
-        let ended: Vec<&Grant> = grants.iter().filter(|grant| grant.live(now).is_none() && grant.since().is_some()).collect();
+        let ended: Vec<&Grant> =
+            grants.iter().filter(|grant| grant.live(now).is_none() && grant.since().is_some()).collect();
 
         let remembered = self.remembered(&loaded.policy).await;
         let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
@@ -49,7 +50,9 @@ impl Reconciler {
         let by = self.requests.store().installation();
         let outcomes = self.local.bring(&loaded.policy, &wanted, by, now).await;
         let well = |(firewall, _): &&(Option<FirewallName>, GrantId)| {
-            firewall.as_ref().is_none_or(|name| outcomes.get(name).is_none_or(|outcome| outcome.failed.is_none()))
+            firewall
+                .as_ref()
+                .is_none_or(|name| outcomes.get(name).is_none_or(|outcome| outcome.failed.is_none()))
         };
         self.settle(local_settles.iter().filter(well).map(|(_, grant)| grant.clone()).collect()).await;
         self.memory.failing.retain(|firewall, _| loaded.policy.firewalls.contains_key(firewall));
@@ -78,7 +81,10 @@ impl Reconciler {
         for (place, doors) in places {
             let cloud = self.cloud.clone();
             let known = self.memory.known.entry(place.clone()).or_insert_with(|| Known {
-                inventory: Arc::new(Known::unasked(&place, doors.iter().map(|door| door.group.clone()).collect())),
+                inventory: Arc::new(Known::unasked(
+                    &place,
+                    doors.iter().map(|door| door.group.clone()).collect(),
+                )),
                 clean: BTreeSet::new(),
             });
             if self.memory.busy.contains(&place) {
@@ -127,7 +133,9 @@ impl Reconciler {
                         None if outcome.failed.is_none() => {
                             self.forget(&Remembered { group: door.group, at: door.place }).await;
                         }
-                        None => tracing::warn!(group = %door.group, why = ?outcome.failed, "rules of ours are left in a group that the policy no longer names"),
+                        None => {
+                            tracing::warn!(group = %door.group, why = ?outcome.failed, "rules of ours are left in a group that the policy no longer names")
+                        }
                     }
                 }
                 self.tell(outcomes, covers, now, Vec::new()).await;

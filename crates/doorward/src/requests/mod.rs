@@ -255,24 +255,22 @@ impl Requests {
     pub async fn close(&self, caller: &Caller, id: &GrantId) -> Result<Closed, Error> {
         let cut_before = self.nudge.status().cut;
         let grant = retried!(async {
-                let loaded = self.policy.current();
-                let grant = self.visible(&loaded, caller, id).await?;
-                if let Err(refusal) =
-                    authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&grant))
-                {
-                    return Err(Error::Refused(vec![refusal]));
-                }
-                if grant.ended() {
-                    return Ok(grant);
-                }
-                let how = Ending::Closed { by: caller.person.clone() };
-                let after = grant.end(how.clone(), self.clock.now());
-                let event = self.event(caller, What::Ended { grant: id.clone(), how });
-                self.store
-                    .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
-                    .await?;
-                Ok(after)
-            })?;
+            let loaded = self.policy.current();
+            let grant = self.visible(&loaded, caller, id).await?;
+            if let Err(refusal) =
+                authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&grant))
+            {
+                return Err(Error::Refused(vec![refusal]));
+            }
+            if grant.ended() {
+                return Ok(grant);
+            }
+            let how = Ending::Closed { by: caller.person.clone() };
+            let after = grant.end(how.clone(), self.clock.now());
+            let event = self.event(caller, What::Ended { grant: id.clone(), how });
+            self.store.commit(&[Change { before: Some(grant), after: after.clone() }], vec![event]).await?;
+            Ok(after)
+        })?;
         let standing = self.standing(&grant).await;
         let cut = self.nudge.status().cut.saturating_sub(cut_before);
         let still = self.still_admitted(&grant).await?;
@@ -282,38 +280,38 @@ impl Requests {
     /// Agrees to a grant that waits, or refuses it.
     pub async fn answer(&self, caller: &Caller, id: &GrantId, agree: bool) -> Result<Opened, Error> {
         let (grant, reasons) = retried!(async {
-                let loaded = self.policy.current();
-                let now = self.clock.now();
-                let grant = self.visible(&loaded, caller, id).await?;
-                if let Err(refusal) =
-                    authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&grant))
-                {
-                    return Err(Error::Refused(vec![refusal]));
-                }
-                if !agree {
-                    let how = Ending::Rejected { by: caller.person.clone() };
-                    let after = grant.end(how.clone(), now);
-                    let event = self.event(caller, What::Ended { grant: id.clone(), how });
-                    self.store
-                        .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
-                        .await?;
-                    return Ok((after, Vec::new()));
-                }
-                let (after, reasons) =
-                    match approve(&loaded.policy, &loaded.people, &grant, &caller.person, now) {
-                        Decision::Granted { grant, reasons } => (grant, reasons),
-                        Decision::NeedsApproval { grant, reasons } => return Ok((grant, reasons)),
-                        Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
-                    };
-                let unfinished = self.store.unfinished().await?;
-                if let Err(refusal) = self.room(&loaded, &unfinished, &after, now).await {
-                    return Err(Error::Refused(vec![refusal]));
-                }
-                let what = opened(&after, after.until().unwrap_or(now), &reasons);
-                let change = Change { before: Some(grant), after: after.clone() };
-                self.store.commit(&[change], vec![self.event(caller, what)]).await?;
-                Ok((after, reasons))
-            })?;
+            let loaded = self.policy.current();
+            let now = self.clock.now();
+            let grant = self.visible(&loaded, caller, id).await?;
+            if let Err(refusal) =
+                authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&grant))
+            {
+                return Err(Error::Refused(vec![refusal]));
+            }
+            if !agree {
+                let how = Ending::Rejected { by: caller.person.clone() };
+                let after = grant.end(how.clone(), now);
+                let event = self.event(caller, What::Ended { grant: id.clone(), how });
+                self.store
+                    .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
+                    .await?;
+                return Ok((after, Vec::new()));
+            }
+            let (after, reasons) = match approve(&loaded.policy, &loaded.people, &grant, &caller.person, now)
+            {
+                Decision::Granted { grant, reasons } => (grant, reasons),
+                Decision::NeedsApproval { grant, reasons } => return Ok((grant, reasons)),
+                Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
+            };
+            let unfinished = self.store.unfinished().await?;
+            if let Err(refusal) = self.room(&loaded, &unfinished, &after, now).await {
+                return Err(Error::Refused(vec![refusal]));
+            }
+            let what = opened(&after, after.until().unwrap_or(now), &reasons);
+            let change = Change { before: Some(grant), after: after.clone() };
+            self.store.commit(&[change], vec![self.event(caller, what)]).await?;
+            Ok((after, reasons))
+        })?;
         if grant.until().is_none() {
             return Ok(Opened::Waiting { grant, reasons });
         }
@@ -412,7 +410,9 @@ impl Requests {
             return Ok(());
         }
         let unseen = |status: &Status| match &firewall.kind {
-            Enforcement::SecurityGroup { group, .. } => !matches!(status.inventory.group(group), Seen::There(_)),
+            Enforcement::SecurityGroup { group, .. } => {
+                !matches!(status.inventory.group(group), Seen::There(_))
+            }
             Enforcement::Nftables { .. } | Enforcement::Relay { .. } => false,
         };
         let mut status = self.nudge.status();

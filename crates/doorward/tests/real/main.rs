@@ -12,13 +12,16 @@
 )]
 
 mod aws;
+mod browser;
 mod crash;
 mod faulty;
 mod grants;
+mod inside;
 mod moto;
 mod need;
 mod netns;
 mod nftables;
+mod pages;
 mod people;
 mod policies;
 mod postgres;
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     trials.extend(crash::trials());
     trials.extend(grants::trials());
     trials.extend(nftables::trials());
+    trials.extend(pages::trials());
     trials.extend(people::trials());
     trials.extend(relay::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
