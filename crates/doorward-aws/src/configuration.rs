@@ -1,5 +1,6 @@
 //! Where credentials, Region and endpoint come from, and how long AWS may take.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -86,8 +88,12 @@ pub(crate) async fn load(place: &Place, client: &SharedHttpClient) -> SdkConfig 
     let Some(profile) = place.profile.clone() else { return config };
     // A profile that is named outright comes before keys in the environment, as with `aws --profile`: with two
     // profiles in one policy, the environment's keys would else be used for both.
-    let provider = provider.with_region(config.region().cloned());
-    let credentials = Profile { name: profile, config: provider, provider: Mutex::default() };
+    let credentials = Profile {
+        name: profile,
+        region: config.region().cloned(),
+        client: client.clone(),
+        provider: Mutex::default(),
+    };
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
@@ -97,7 +103,8 @@ pub(crate) async fn load(place: &Place, client: &SharedHttpClient) -> SdkConfig 
 #[derive(Debug)]
 struct Profile {
     name: String,
-    config: ProviderConfig,
+    region: Option<Region>,
+    client: SharedHttpClient,
     provider: Mutex<Option<Arc<ProfileFileCredentialsProvider>>>,
 }
 
@@ -105,10 +112,16 @@ impl Profile {
     async fn credentials(&self) -> provider::Result {
         let mut known = self.provider.lock().await;
         let provider = known.take().unwrap_or_else(|| {
-            let builder = ProfileFileCredentialsProvider::builder().configure(&self.config);
+            // A configuration of its own each time, since it keeps the file as it first read it.
+            let config = ProviderConfig::default().with_http_client(self.client.clone());
+            let config = config.with_region(self.region.clone());
+            let builder = ProfileFileCredentialsProvider::builder().configure(&config);
             Arc::new(builder.profile_name(&self.name).build())
         });
-        let credentials = provider.provide_credentials().await?;
+        let credentials = provider.provide_credentials().await.map_err(|error| match error.source() {
+            None => CredentialsError::not_loaded(format!("profile `{}` holds no credentials", self.name)),
+            Some(_) => error,
+        })?;
         *known = Some(provider);
         Ok(credentials)
     }

@@ -198,6 +198,9 @@ fn words(error: &(dyn std::error::Error + 'static)) -> String {
         }
         next = error.source();
     }
+    if said.is_empty() {
+        return error.to_string();
+    }
     said.join(": ")
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorward_core::inventory::{Gap, Inventory, Peer, PrefixListId, SecurityGroup, SecurityGroupId};
 use tokio::sync::Semaphore;
@@ -20,6 +21,9 @@ const AT_ONCE: usize = 4;
 
 /// More pages than any account has; a service that never stops naming a next page is not followed for ever.
 const MOST_PAGES: usize = 1000;
+
+/// How long all pages of one call may take, however quickly each comes: pages are read one after the other.
+const ALL_PAGES: Duration = Duration::from_secs(60);
 
 impl Account {
     /// What is known of some groups: the groups, their rules, and what counts against their quota.
@@ -84,7 +88,9 @@ impl Account {
             calls.spawn(async move {
                 // The semaphore is never closed, and a chunk without a turn is better than a lost one.
                 let _turn = turns.acquire().await.ok();
-                let answer = account.pages(operation(chunk.clone())).await;
+                let pages = tokio::time::timeout(ALL_PAGES, account.pages(operation(chunk.clone())));
+                let late = || Failure::Silent(format!("it took longer than {} seconds", ALL_PAGES.as_secs()));
+                let answer = pages.await.unwrap_or_else(|_| Err(late()));
                 (number, (chunk, answer))
             });
         }

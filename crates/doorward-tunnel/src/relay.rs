@@ -4,13 +4,14 @@
 //! that admitted it: it is cut at that end whether or not anybody replaces the ruleset.
 
 mod carry;
+mod places;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorward_core::firewall::{Because, Ruleset};
@@ -18,6 +19,8 @@ use doorward_core::net::Flow;
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
+
+use self::places::{Bound, Bytes, Live, Place, Shared, State};
 
 /// Tells the time; the wall clock but in tests.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -118,6 +121,12 @@ pub struct Relay {
     shared: Arc<Shared>,
     address: SocketAddr,
     accepting: tokio::task::JoinHandle<()>,
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Relay {
@@ -240,98 +249,6 @@ fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(1024)
 }
 
-/// What the listener, the connections and the owner of a relay have in common.
-///
-/// The ruleset and the list of connections are behind one lock, so that no connection is admitted by a ruleset
-/// that was replaced before it was listed.
-struct Shared {
-    state: Mutex<State>,
-    /// How many connections are in the list.
-    carried: watch::Sender<usize>,
-    limits: Limits,
-    clock: Clock,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct State {
-    to: Upstream,
-    flow: Flow,
-    ruleset: Ruleset,
-    serial: u64,
-    live: BTreeMap<u64, Live>,
-    by_address: BTreeMap<IpAddr, usize>,
-    /// What connections did that are over, and what never became one.
-    past: Counts,
-}
-
-impl State {
-    /// Gives each connection the end that the ruleset says now, and cuts those that it admits no more.
-    fn judge(&mut self, now: Timestamp) -> usize {
-        let mut cut = 0;
-        for live in self.live.values_mut().filter(|live| !live.is_cut()) {
-            let rule = self.ruleset.admits(live.peer.ip(), self.flow, now);
-            let bound = rule.map_or(Bound::Cut, |rule| Bound::of(rule.until()));
-            if let Some(rule) = rule {
-                live.because = rule.because().clone();
-            }
-            cut += usize::from(bound == Bound::Cut);
-            live.bind(bound);
-        }
-        self.past.cut += u64::try_from(cut).unwrap_or(u64::MAX);
-        cut
-    }
-
-    fn cut_all(&mut self) -> usize {
-        let open = self.live.values().filter(|live| !live.is_cut());
-        let cut = open.map(|live| live.bind(Bound::Cut)).count();
-        self.past.cut += u64::try_from(cut).unwrap_or(u64::MAX);
-        cut
-    }
-}
-
-/// Until when a connection may live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bound {
-    Static,
-    Until(Timestamp),
-    Cut,
-}
-
-impl Bound {
-    fn of(until: Option<Timestamp>) -> Self {
-        until.map_or(Self::Static, Self::Until)
-    }
-}
-
-struct Live {
-    peer: SocketAddr,
-    since: Timestamp,
-    because: Because,
-    bound: watch::Sender<Bound>,
-    bytes: Arc<Bytes>,
-}
-
-impl Live {
-    fn is_cut(&self) -> bool {
-        *self.bound.borrow() == Bound::Cut
-    }
-
-    fn bind(&self, bound: Bound) {
-        self.bound.send_if_modified(|now| std::mem::replace(now, bound) != bound);
-    }
-}
-
-#[derive(Default)]
-struct Bytes {
-    up: AtomicU64,
-    down: AtomicU64,
-}
-
 /// Accepts until it is aborted.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut failing = false;
@@ -390,42 +307,4 @@ fn receive(shared: &Arc<Shared>, client: TcpStream, peer: SocketAddr) {
     drop(state);
     let place = Place { shared: Arc::clone(shared), id };
     tokio::spawn(carry::carry(client, to, receiver, bytes, place));
-}
-
-/// A connection's place in the list, which it leaves however it ends.
-struct Place {
-    shared: Arc<Shared>,
-    id: u64,
-}
-
-impl Place {
-    /// Notes that the end came by the clock and not by a replaced ruleset.
-    fn at_its_end(&self) {
-        let mut state = self.shared.lock();
-        if let Some(live) = state.live.get(&self.id).filter(|live| !live.is_cut()) {
-            live.bind(Bound::Cut);
-            state.past.cut += 1;
-        }
-    }
-
-    fn undialled(&self) {
-        self.shared.lock().past.undialled += 1;
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        let Some(live) = state.live.remove(&self.id) else { return };
-        state.past.up += live.bytes.up.load(Ordering::Relaxed);
-        state.past.down += live.bytes.down.load(Ordering::Relaxed);
-        let address = live.peer.ip();
-        let left = state.by_address.get(&address).map_or(0, |count| count.saturating_sub(1));
-        if left == 0 {
-            state.by_address.remove(&address);
-        } else {
-            state.by_address.insert(address, left);
-        }
-        self.shared.carried.send_replace(state.live.len());
-    }
 }

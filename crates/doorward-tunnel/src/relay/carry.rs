@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::{Bound, Bytes, Clock, Place, Upstream};
+use super::places::{Bound, Bytes, Place};
+use super::{Clock, Upstream};
 
 /// How long a wall clock that was set forward may stay unnoticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

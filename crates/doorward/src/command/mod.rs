@@ -8,6 +8,7 @@ mod completions;
 mod demo;
 mod failure;
 mod group;
+mod iam;
 mod list;
 mod login;
 mod open;
@@ -85,6 +86,7 @@ enum Verb {
     Reject(answer::Answer),
     Sweep(sweep::Sweep),
     Audit(audit::Audit),
+    Iam(iam::Iam),
     Completions(completions::Completions),
     Manual(completions::Manual),
 }
@@ -109,6 +111,7 @@ impl Cli {
             Verb::Reject(verb) => verb.run(policy, false).map(done),
             Verb::Sweep(verb) => verb.run(policy).map(done),
             Verb::Audit(verb) => verb.run(policy),
+            Verb::Iam(verb) => verb.run(policy),
             Verb::Completions(verb) => verb.run().map(done),
             Verb::Manual(verb) => verb.run().map(done),
         }

@@ -147,7 +147,7 @@ impl Open {
             match seen.filter(|grant| grant.live(now).is_some()).and_then(|grant| grant.until()) {
                 None => {
                     clear(live);
-                    requests.nudge().settled(Duration::from_secs(5)).await;
+                    requests.nudge().settled(None, Duration::from_secs(5)).await;
                     eprintln!("{} is over: {}", grant.id(), ended(requests, grant.id()).await);
                     return Ok(());
                 }

@@ -1,10 +1,13 @@
 //! The doors of this machine itself: its nftables, and the relay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use doorward_core::firewall::nftables::{Difference, Table};
 use doorward_core::firewall::{InstallationId, Ruleset};
-use doorward_core::policy::{Enforcement, Firewall, FirewallName, Policy};
+use doorward_core::net::{Cidr, Flow};
+use doorward_core::policy::{Address, Enforcement, Firewall, FirewallName, Policy};
+use doorward_tunnel::relay::{self, Limits, Upstream};
 use jiff::Timestamp;
 
 use super::nftables::{NftError, Nftables};
@@ -14,7 +17,20 @@ use crate::reconciler::Outcome;
 #[derive(Debug, Default)]
 pub struct Local {
     nftables: Option<Nftables>,
+    relays: BTreeMap<FirewallName, Relay>,
 }
+
+/// A relay, and how the last pass left it.
+#[derive(Debug)]
+struct Relay {
+    relay: relay::Relay,
+    listen: std::net::SocketAddr,
+    rules: BTreeSet<(Flow, Cidr)>,
+    cut: u64,
+}
+
+/// What is carried gets this long when the program stops.
+const GRACE: Duration = Duration::from_secs(2);
 
 impl Local {
     /// Brings every door of this machine to its ruleset.
@@ -26,12 +42,20 @@ impl Local {
         now: Timestamp,
     ) -> BTreeMap<FirewallName, Outcome> {
         let mut outcomes = BTreeMap::new();
+        let relays = |name: &FirewallName| {
+            matches!(
+                policy.firewalls.get(name).map(|firewall| &firewall.kind),
+                Some(Enforcement::Relay { .. })
+            )
+        };
+        // What the policy forgot is closed first: another firewall may listen there now.
+        self.relays.retain(|name, _| relays(name));
         for (name, firewall) in &policy.firewalls {
             let Some(ruleset) = wanted.get(name) else { continue };
             let outcome = match &firewall.kind {
                 Enforcement::SecurityGroup { .. } => continue,
                 Enforcement::Nftables { .. } => self.table(policy, firewall, ruleset, by, now).await,
-                Enforcement::Relay { .. } => Outcome::default(),
+                Enforcement::Relay { listen } => self.relay(policy, firewall, *listen, ruleset),
             };
             outcomes.insert(name.clone(), outcome);
         }
@@ -69,8 +93,73 @@ impl Local {
         }
     }
 
-    /// Ends what only lives with the program; a table stays, and its elements end by the kernel's count.
-    pub async fn stop(self) {}
+    fn relay(
+        &mut self,
+        policy: &Policy,
+        firewall: &Firewall,
+        listen: std::net::SocketAddr,
+        ruleset: &Ruleset,
+    ) -> Outcome {
+        let failed = |why: String| Outcome { failed: Some(why), ..Outcome::default() };
+        let behind = policy.targets.values().find(|target| target.firewall.as_ref() == Some(&firewall.name));
+        let upstream = behind.and_then(|target| {
+            let flow = target.ports.first()?;
+            match &target.address {
+                Address::Host(host) => {
+                    Some((Upstream { host: host.clone(), port: flow.ports()?.from() }, *flow))
+                }
+                _ => None,
+            }
+        });
+        let Some((to, flow)) = upstream else {
+            self.relays.remove(&firewall.name);
+            return Outcome::default();
+        };
+        if self.relays.get(&firewall.name).is_some_and(|relay| relay.listen != listen) {
+            self.relays.remove(&firewall.name);
+        }
+        let held = match self.relays.remove(&firewall.name) {
+            Some(held) => held,
+            None => {
+                let bound =
+                    relay::Relay::bind(listen, to.clone(), flow, Limits::default(), relay::wall_clock());
+                match bound {
+                    Ok(relay) => Relay { relay, listen, rules: BTreeSet::new(), cut: 0 },
+                    Err(error) => return failed(format!("{error}: {}", error.source)),
+                }
+            }
+        };
+        held.relay.retarget(to, flow);
+        held.relay.replace(ruleset.clone());
+        let rules: BTreeSet<(Flow, Cidr)> = ruleset.iter().map(|rule| (rule.flow(), rule.peer())).collect();
+        let cut = held.relay.counts().cut;
+        let because = |(flow, peer): &(Flow, Cidr)| {
+            let because = ruleset.get(*flow, *peer).map(|rule| rule.because().to_string());
+            format!("{flow} from {peer}: {}", because.unwrap_or_default())
+        };
+        let outcome = Outcome {
+            added: rules.difference(&held.rules).map(because).collect(),
+            removed: held
+                .rules
+                .difference(&rules)
+                .map(|(flow, peer)| format!("{flow} from {peer}"))
+                .collect(),
+            cut: cut.saturating_sub(held.cut),
+            ..Outcome::default()
+        };
+        self.relays.insert(firewall.name.clone(), Relay { rules, cut, ..held });
+        outcome
+    }
+
+    /// Ends what only lives with the program: what the relays carry, after a moment's grace. A table stays, and
+    /// its elements end by the kernel's count.
+    pub async fn stop(self) {
+        let mut stopping = tokio::task::JoinSet::new();
+        for relay in self.relays.into_values() {
+            stopping.spawn(relay.relay.stop(GRACE));
+        }
+        stopping.join_all().await;
+    }
 }
 
 fn told(error: &NftError) -> String {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::firewall::rulesets;
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
+use doorward_core::inventory::Seen;
 use doorward_core::plan;
 use doorward_core::policy::{
     Act, Closing, Decision, Enforcement, FirewallName, Person, Reason, Refusal, Request, TargetName,
@@ -22,7 +23,7 @@ pub use way::Way;
 
 use crate::clock::{Clock, random};
 use crate::policy_file::{Loaded, PolicyFile};
-use crate::reconciler::{Nudge, Standing};
+use crate::reconciler::{Nudge, Standing, Status};
 use crate::store::{self, Change, Store};
 
 /// Somebody who was recognised, and where they come from.
@@ -408,14 +409,16 @@ impl Requests {
         if !matches!(firewall.kind, Enforcement::SecurityGroup { .. }) {
             return Ok(());
         }
+        let unseen = |status: &Status| match &firewall.kind {
+            Enforcement::SecurityGroup { group, .. } => {
+                !matches!(status.inventory.group(group), Seen::There(_))
+            }
+            Enforcement::Nftables { .. } | Enforcement::Relay { .. } => false,
+        };
         let mut status = self.nudge.status();
-        if status.at.is_none() {
-            status = self.nudge.settled(WAITS).await.1;
-        }
-        if status.at.is_none() {
-            return Err(Refusal::NoRoom {
-                why: format!("firewall `{}` has not been looked at yet", firewall.name),
-            });
+        if unseen(&status) {
+            // It may be there by now.
+            status = self.nudge.settled(Some(&firewall.name), WAITS).await.1;
         }
         let others = unfinished.iter().filter(|other| other.id() != grant.id()).chain([grant]);
         let live = others.filter_map(|grant| grant.live(now));
@@ -444,8 +447,9 @@ impl Requests {
     }
 
     async fn standing(&self, grant: &Grant) -> Standing {
-        let (covered, status) = self.nudge.settled(WAITS).await;
-        match self.firewall_name(grant) {
+        let firewall = self.firewall_name(grant);
+        let (covered, status) = self.nudge.settled(firewall.as_ref(), WAITS).await;
+        match firewall {
             Some(firewall) if covered => status.of(&firewall),
             _ => Standing::Unknown,
         }

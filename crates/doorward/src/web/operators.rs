@@ -113,7 +113,7 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView) -> Markup {
 /// What needs somebody's hand, first on the page.
 fn problems(web: &Web) -> Markup {
     let status = web.requests().nudge().status();
-    let failing = status.firewalls.iter().filter_map(|(name, state)| match state {
+    let failing = status.firewalls.iter().filter_map(|(name, (_, standing))| match standing {
         Standing::Failing { why } => Some((name, why)),
         Standing::AsWanted | Standing::Unknown => None,
     });

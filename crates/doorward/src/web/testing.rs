@@ -326,8 +326,8 @@ async fn play(requests: Arc<Requests>, nudged: Nudged) {
         let covers = nudged.count();
         let (loaded, now) = (requests.loaded(), requests.clock().now());
         let firewalls = loaded.policy.firewalls.keys();
-        let firewalls = firewalls.map(|name| (name.clone(), Standing::AsWanted)).collect();
-        nudged.tell(Status { covers, at: Some(now), firewalls, ..Status::default() });
+        let firewalls = firewalls.map(|name| (name.clone(), (covers, Standing::AsWanted))).collect();
+        nudged.change(|status| *status = Status { covers, at: Some(now), firewalls, ..Status::default() });
         nudged.wait(Duration::from_millis(50)).await;
     }
 }

@@ -87,6 +87,11 @@ impl Faulty {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).rules.push(rule);
     }
 
+    /// From now on, nothing goes wrong.
+    pub fn mends(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).rules.clear();
+    }
+
     /// The bodies of every request so far.
     pub fn requests(&self) -> Vec<String> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).bodies.clone()

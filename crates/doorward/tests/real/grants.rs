@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         moto("grants: sweep closes what is past its end with no server and no store", swept),
         moto("grants: a refused open says which quota", quota),
         moto("grants: a denied account is told, and opens nothing", denied),
+        moto("grants: a silent Region holds up no other, and no closing", silent),
         moto("grants: the same verbs on a local policy", local),
         moto("grants: several addresses behind a proxy, each its own grant", addresses),
     ]
@@ -84,7 +85,8 @@ fn open(server: &Server, token: &str, body: Value) -> Value {
 fn opened() -> Result<(), Failed> {
     let moto = Moto::shared();
     let groups = new_groups(&moto, 1, "opened");
-    let house = House::new(&[("dbs", &["jon"]), ("ops", &["maria"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    let house =
+        House::new(&[("dbs", &["jon"]), ("ops", &["maria"])], &policy(&groups, HOURS)).with_aws(&moto.url());
     let server = house.serve();
     let token = server.sign_in("jon");
     let begun = Instant::now();
@@ -94,8 +96,15 @@ fn opened() -> Result<(), Failed> {
     let ours = |id: &str| descriptions(&moto, REGION, &groups[0]).into_iter().find(|text| text.contains(id));
     let mark = ours(&id).ok_or("no rule stands")?;
     assert!(mark.contains(" jon to db-0 until ") && mark.starts_with("doorward "), "{mark}");
-    let rules = moto.ec2(REGION, "DescribeSecurityGroupRules", &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[0])]);
-    assert!(rules.contains("<cidrIpv4>127.0.0.1/32</cidrIpv4>") && rules.contains("<key>doorward</key>"), "{rules}");
+    let rules = moto.ec2(
+        REGION,
+        "DescribeSecurityGroupRules",
+        &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[0])],
+    );
+    assert!(
+        rules.contains("<cidrIpv4>127.0.0.1/32</cidrIpv4>") && rules.contains("<key>doorward</key>"),
+        "{rules}"
+    );
     assert!(descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.ends_with("static clients-0")));
 
     // Asking again extends: the same grant, the same rule, a later end in its mark.
@@ -138,8 +147,9 @@ fn drift() -> Result<(), Failed> {
                     let address = format!("203.0.113.{number}");
                     let token = server.sign_in_from(person, &address);
                     let body = json!({ "target": format!("db-{}", number % 20) });
-                    let (status, answer) =
-                        server.call_from(&address, Some(&token), "POST", "/api/v1/grants", Some(body)).expect("an answer");
+                    let (status, answer) = server
+                        .call_from(&address, Some(&token), "POST", "/api/v1/grants", Some(body))
+                        .expect("an answer");
                     assert!(status < 300, "{answer}");
                 }
             });
@@ -153,27 +163,45 @@ fn drift() -> Result<(), Failed> {
 
     // By hand: one of ours removed, one edited, and one of theirs added.
     let ids = |group: &str| {
-        let answer = moto.ec2(REGION, "DescribeSecurityGroupRules", &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", group)]);
+        let answer = moto.ec2(
+            REGION,
+            "DescribeSecurityGroupRules",
+            &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", group)],
+        );
         let rules = answer.split("<securityGroupRuleId>").skip(1).filter(|rule| rule.contains(" to db-"));
         rules.map(|rule| rule.split('<').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
     };
     let gone = &ids(&groups[0])[0];
-    moto.ec2(REGION, "RevokeSecurityGroupIngress", &[("GroupId", &groups[0]), ("SecurityGroupRuleId.1", gone)]);
+    moto.ec2(
+        REGION,
+        "RevokeSecurityGroupIngress",
+        &[("GroupId", &groups[0]), ("SecurityGroupRuleId.1", gone)],
+    );
     let edited = &ids(&groups[1])[0];
-    let answer = moto.ec2(REGION, "ModifySecurityGroupRules", &[
-        ("GroupId", &groups[1]),
-        ("SecurityGroupRule.1.SecurityGroupRuleId", edited),
-        ("SecurityGroupRule.1.SecurityGroupRule.IpProtocol", "tcp"),
-        ("SecurityGroupRule.1.SecurityGroupRule.FromPort", "1"),
-        ("SecurityGroupRule.1.SecurityGroupRule.ToPort", "65535"),
-        ("SecurityGroupRule.1.SecurityGroupRule.CidrIpv4", "0.0.0.0/0"),
-        ("SecurityGroupRule.1.SecurityGroupRule.Description", "just for a minute"),
-    ]);
+    let answer = moto.ec2(
+        REGION,
+        "ModifySecurityGroupRules",
+        &[
+            ("GroupId", &groups[1]),
+            ("SecurityGroupRule.1.SecurityGroupRuleId", edited),
+            ("SecurityGroupRule.1.SecurityGroupRule.IpProtocol", "tcp"),
+            ("SecurityGroupRule.1.SecurityGroupRule.FromPort", "1"),
+            ("SecurityGroupRule.1.SecurityGroupRule.ToPort", "65535"),
+            ("SecurityGroupRule.1.SecurityGroupRule.CidrIpv4", "0.0.0.0/0"),
+            ("SecurityGroupRule.1.SecurityGroupRule.Description", "just for a minute"),
+        ],
+    );
     assert!(answer.contains("true"), "{answer}");
     moto.rule_by_hand(REGION, &groups[2], 22, "192.0.2.0/24", "made by hand");
 
     // One pass: somebody's request makes it.
-    let answer = server.call_from("203.0.113.250", Some(&server.sign_in_from("person0", "203.0.113.250")), "POST", "/api/v1/grants", Some(json!({ "target": "db-19" })))?;
+    let answer = server.call_from(
+        "203.0.113.250",
+        Some(&server.sign_in_from("person0", "203.0.113.250")),
+        "POST",
+        "/api/v1/grants",
+        Some(json!({ "target": "db-19" })),
+    )?;
     assert!(answer.0 < 300, "{answer:?}");
     let after = all(&moto);
     for (number, (before, after)) in before.iter().zip(&after).enumerate() {
@@ -186,8 +214,15 @@ fn drift() -> Result<(), Failed> {
             _ => assert_eq!(before, after, "group {number}"),
         }
     }
-    let wide = moto.ec2(REGION, "DescribeSecurityGroupRules", &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[1])]);
-    assert!(!wide.split("<isEgress>false").skip(1).any(|rule| rule.contains("<fromPort>1</fromPort>")), "{wide}");
+    let wide = moto.ec2(
+        REGION,
+        "DescribeSecurityGroupRules",
+        &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[1])],
+    );
+    assert!(
+        !wide.split("<isEgress>false").skip(1).any(|rule| rule.contains("<fromPort>1</fromPort>")),
+        "{wide}"
+    );
     drop(server);
     let (_, out, _) = house.run(&["audit", "list", "--limit", "20"]);
     assert!(out.contains("put clients-0 right") && out.contains("put clients-1 right"), "{out}");
@@ -245,7 +280,8 @@ fn quota() -> Result<(), Failed> {
     let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&moto.url());
     let server = house.serve();
     let token = server.sign_in("jon");
-    let (status, answer) = server.call(Some(&token), "POST", "/api/v1/grants", Some(json!({ "target": "db-0" })))?;
+    let (status, answer) =
+        server.call(Some(&token), "POST", "/api/v1/grants", Some(json!({ "target": "db-0" })))?;
     let text = answer.to_string();
     assert!((400..500).contains(&status), "{status}: {text}");
     assert!(text.contains("L-0EA8095F") && text.contains("IPv4") && text.contains("61"), "{text}");
@@ -257,18 +293,58 @@ fn denied() -> Result<(), Failed> {
     let faulty = Faulty::before(moto.port());
     let groups = new_groups(&moto, 1, "denied");
     let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&faulty.url());
-    faulty.answer("DescribeSecurityGroupRules", Fault::Denied);
+    faulty.breaks("DescribeSecurityGroupRules", usize::MAX, Fault::denied());
     let server = house.serve();
     let token = server.sign_in("jon");
-    let (status, answer) = server.call(Some(&token), "POST", "/api/v1/grants", Some(json!({ "target": "db-0" })))?;
-    assert!((400..500).contains(&status) && answer.to_string().contains("UnauthorizedOperation"), "{status}: {answer}");
+    let (status, answer) =
+        server.call(Some(&token), "POST", "/api/v1/grants", Some(json!({ "target": "db-0" })))?;
+    assert!(
+        (400..500).contains(&status) && answer.to_string().contains("UnauthorizedOperation"),
+        "{status}: {answer}"
+    );
     assert!(descriptions(&moto, REGION, &groups[0]).iter().all(|text| !text.contains(" to db-0")));
     // It recovers by itself.
-    faulty.clear();
+    faulty.mends();
     eventually("it opens", || {
         let body = json!({ "target": "db-0" });
         server.call(Some(&token), "POST", "/api/v1/grants", Some(body)).is_ok_and(|(status, _)| status < 300)
     });
+    Ok(())
+}
+
+fn silent() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let faulty = Faulty::before(moto.port());
+    let groups = new_groups(&moto, 2, "silent");
+    let mut policy = policy(&groups, HOURS);
+    for (number, profile) in ["well", "ill"].iter().enumerate() {
+        let group = format!("security-group = \"{}\"", groups[number]);
+        policy = policy.replace(&group, &format!("{group}\nprofile = \"{profile}\""));
+    }
+    let house = House::new(&[("dbs", &["jon"])], &policy)
+        .with_profiles(&[("well", &moto.url()), ("ill", &faulty.url())]);
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    let stands = |group: usize| {
+        descriptions(&moto, REGION, &groups[group]).iter().any(|text| text.contains(" to db-"))
+    };
+    open(&server, &token, json!({ "target": "db-1", "lasts": 6 }));
+    assert!(stands(1));
+
+    // From now on nobody who looks at the second account gets an answer.
+    faulty.breaks("DescribeSecurityGroup", usize::MAX, Fault::Silence);
+    let begun = Instant::now();
+    let answer = open(&server, &token, json!({ "target": "db-0", "lasts": 3 }));
+    assert_eq!(answer["grant"]["standing"]["state"], "as-wanted", "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(2), "opened after {:?}", begun.elapsed());
+    let until: jiff::Timestamp = answer["grant"]["until"].as_str().expect("an end").parse()?;
+    eventually("the rule of the account that answers is gone", || !stands(0));
+    let late = jiff::Timestamp::now().duration_since(until);
+    assert!(late.as_millis() < 1000, "{late:?} late");
+    // What ends where nobody can look is closed all the same, while the look still waits for its answer.
+    eventually("the rule of the account that is silent is gone", || !stands(1));
+    let late = begun.elapsed();
+    assert!(late < Duration::from_secs(8), "closed only after {late:?}");
     Ok(())
 }
 
@@ -288,9 +364,11 @@ fn local() -> Result<(), Failed> {
     let (code, out, err) = house.run(&["close", "db-0", "--as", "jon"]);
     assert!(code == 0 && out.contains("is closed"), "{out}{err}");
     assert!(descriptions(&moto, REGION, &groups[0]).iter().all(|text| !text.contains(" to db-0")));
-    let (code, _, err) = house.run(&["open", "db-0", "--as", "nobody", "--address", "203.0.113.7", "--detach"]);
+    let (code, _, err) =
+        house.run(&["open", "db-0", "--as", "nobody", "--address", "203.0.113.7", "--detach"]);
     assert!(code == 1 && err.contains("`nobody` is not in the password file"), "{code}: {err}");
-    let (code, _, err) = house.run(&["open", "db-0", "--as", "jon", "--address", "203.0.113.7", "--for", "9h", "--detach"]);
+    let (code, _, err) =
+        house.run(&["open", "db-0", "--as", "jon", "--address", "203.0.113.7", "--for", "9h", "--detach"]);
     assert!(code == 1 && err.contains("at most 8h"), "{code}: {err}");
     Ok(())
 }
@@ -304,16 +382,29 @@ fn addresses() -> Result<(), Failed> {
     let house = house.with_aws(&moto.url());
     let server = house.serve();
     let mut ids = BTreeSet::new();
-    for (from, admitted) in [("203.0.113.7", "203.0.113.7/32"), ("203.0.113.8", "203.0.113.8/32"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64")] {
+    for (from, admitted) in [
+        ("203.0.113.7", "203.0.113.7/32"),
+        ("203.0.113.8", "203.0.113.8/32"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+    ] {
         let token = server.sign_in_from("jon", from);
-        let (status, answer) =
-            server.call_from(from, Some(&token), "POST", "/api/v1/grants", Some(json!({ "target": "db-0" })))?;
+        let (status, answer) = server.call_from(
+            from,
+            Some(&token),
+            "POST",
+            "/api/v1/grants",
+            Some(json!({ "target": "db-0" })),
+        )?;
         assert!(status < 300, "{answer}");
         assert_eq!(answer["grant"]["source"], admitted);
         ids.insert(answer["grant"]["id"].as_str().expect("an id").to_owned());
     }
     assert_eq!(ids.len(), 3);
-    let rules = moto.ec2(REGION, "DescribeSecurityGroupRules", &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[0])]);
+    let rules = moto.ec2(
+        REGION,
+        "DescribeSecurityGroupRules",
+        &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[0])],
+    );
     assert!(rules.contains("<cidrIpv6>2001:db8:1:2::/64</cidrIpv6>"), "{rules}");
     Ok(())
 }

@@ -13,7 +13,9 @@
 
 mod aws;
 mod browser;
+mod crash;
 mod faulty;
+mod grants;
 mod inside;
 mod moto;
 mod need;
@@ -25,6 +27,7 @@ mod policies;
 mod postgres;
 mod probe;
 mod relay;
+mod server;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,8 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
+    trials.extend(crash::trials());
+    trials.extend(grants::trials());
     trials.extend(nftables::trials());
     trials.extend(pages::trials());
     trials.extend(people::trials());

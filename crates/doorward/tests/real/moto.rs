@@ -165,13 +165,17 @@ pub fn hermetic() -> Option<ExitCode> {
 
 /// Adds a profile to this run's configuration: keys that moto takes, a Region, and where EC2 answers.
 pub fn profile(name: &str, region: &str, url: &str) -> Place {
+    let keys = "aws_access_key_id = test\naws_secret_access_key = test";
+    profile_with(name, &format!("region = {region}\nendpoint_url = {url}\n{keys}"))
+}
+
+/// Adds a profile of these lines.
+pub fn profile_with(name: &str, lines: &str) -> Place {
     static WRITING: Mutex<()> = Mutex::new(());
     let _turn = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = PathBuf::from(std::env::var_os(CONFIG).expect("a configuration"));
     let mut config = std::fs::read_to_string(&path).expect("the configuration");
-    config.push_str(&format!(
-        "[profile {name}]\nregion = {region}\nendpoint_url = {url}\naws_access_key_id = test\naws_secret_access_key = test\n"
-    ));
+    config.push_str(&format!("[profile {name}]\n{lines}\n"));
     // Renamed into place, since another test may be reading it.
     let mut new = tempfile::NamedTempFile::new_in(path.parent().expect("a folder")).expect("a file");
     new.write_all(config.as_bytes()).expect("the configuration");

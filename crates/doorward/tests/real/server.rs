@@ -47,6 +47,25 @@ impl House {
         self
     }
 
+    /// AWS is at these addresses, each behind a profile.
+    pub fn with_profiles(mut self, profiles: &[(&str, &str)]) -> Self {
+        let path = self.folder().join("aws-config");
+        let profile = |(name, url): &(&str, &str)| {
+            format!(
+                "[profile {name}]\nregion = us-east-1\nendpoint_url = {url}\naws_access_key_id = test\naws_secret_access_key = test\n"
+            )
+        };
+        fs::write(&path, profiles.iter().map(profile).collect::<String>()).expect("a configuration");
+        for (name, value) in [
+            ("AWS_CONFIG_FILE", path.to_str().expect("UTF-8")),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ] {
+            self.environment.push((name.into(), value.into()));
+        }
+        self
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -63,7 +82,8 @@ impl House {
         people.sort_unstable();
         people.dedup();
         let passwords: String = people.iter().map(|person| format!("{person}:{HASH}\n")).collect();
-        let groups: String = groups.iter().map(|(name, members)| format!("{name}: {}\n", members.join(" "))).collect();
+        let groups: String =
+            groups.iter().map(|(name, members)| format!("{name}: {}\n", members.join(" "))).collect();
         fs::write(self.folder().join("people.htpasswd"), passwords).expect("passwords");
         fs::write(self.folder().join("people.groups"), groups).expect("groups");
     }
@@ -81,7 +101,8 @@ impl House {
     /// Has the server believe what a proxy on this machine says of a client's address.
     pub fn trust_proxies(&self) {
         let text = fs::read_to_string(self.policy()).expect("a policy");
-        fs::write(self.policy(), text.replace("store = ", "proxies = [\"127.0.0.0/8\"]\nstore = ")).expect("a policy");
+        fs::write(self.policy(), text.replace("store = ", "proxies = [\"127.0.0.0/8\"]\nstore = "))
+            .expect("a policy");
     }
 
     /// The built program on this policy.
@@ -107,9 +128,12 @@ impl House {
 
     /// Starts the server and waits until it answers.
     pub fn serve(&self) -> Server {
-        let log = File::options().create(true).append(true).open(self.folder().join("serve.log")).expect("a log");
-        let child = self.doorward(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().expect("doorward serves");
-        let mut server = Server { child, url: format!("http://{}", self.listen), folder: self.folder().to_owned() };
+        let log =
+            File::options().create(true).append(true).open(self.folder().join("serve.log")).expect("a log");
+        let child =
+            self.doorward(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().expect("doorward serves");
+        let mut server =
+            Server { child, url: format!("http://{}", self.listen), folder: self.folder().to_owned() };
         let begun = Instant::now();
         while !server.answers() {
             let ended = server.child.try_wait().expect("a child");
@@ -162,7 +186,8 @@ impl Server {
     /// Signs in through a proxy on this machine, from an address.
     pub fn sign_in_from(&self, person: &str, from: &str) -> String {
         let body = serde_json::json!({ "name": person, "password": PASSWORD });
-        let (status, answer) = self.call_from(from, None, "POST", "/api/v1/sessions", Some(body)).expect("an answer");
+        let (status, answer) =
+            self.call_from(from, None, "POST", "/api/v1/sessions", Some(body)).expect("an answer");
         assert!(status < 300, "{answer}");
         answer["token"].as_str().expect("a token").to_owned()
     }
@@ -215,6 +240,8 @@ impl Drop for Server {
 }
 
 fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20))).http_status_as_error(false);
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(20)))
+        .http_status_as_error(false);
     config.build().new_agent()
 }

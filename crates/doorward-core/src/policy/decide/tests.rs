@@ -1,3 +1,5 @@
+//! The decision, tried: each reason against, the limits, who may answer, and what random askers get.
+
 use jiff::ToSpan;
 use proptest::prelude::*;
 

@@ -1,0 +1,143 @@
+//! The connections of a relay, and until when each may live.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use doorward_core::firewall::{Because, Ruleset};
+use doorward_core::net::Flow;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{Clock, Counts, Limits, Upstream};
+
+/// What the listener, the connections and the owner of a relay have in common.
+///
+/// The ruleset and the list of connections are behind one lock, so that no connection is admitted by a ruleset
+/// that was replaced before it was listed.
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    /// How many connections are in the list.
+    pub(super) carried: watch::Sender<usize>,
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) struct State {
+    pub(super) to: Upstream,
+    pub(super) flow: Flow,
+    pub(super) ruleset: Ruleset,
+    pub(super) serial: u64,
+    pub(super) live: BTreeMap<u64, Live>,
+    pub(super) by_address: BTreeMap<IpAddr, usize>,
+    /// What connections did that are over, and what never became one.
+    pub(super) past: Counts,
+}
+
+impl State {
+    /// Gives each connection the end that the ruleset says now, and cuts those that it admits no more.
+    pub(super) fn judge(&mut self, now: Timestamp) -> usize {
+        let mut cut = 0;
+        for live in self.live.values_mut().filter(|live| !live.is_cut()) {
+            let rule = self.ruleset.admits(live.peer.ip(), self.flow, now);
+            let bound = rule.map_or(Bound::Cut, |rule| Bound::of(rule.until()));
+            if let Some(rule) = rule {
+                live.because = rule.because().clone();
+            }
+            cut += usize::from(bound == Bound::Cut);
+            live.bind(bound);
+        }
+        self.past.cut += u64::try_from(cut).unwrap_or(u64::MAX);
+        cut
+    }
+
+    pub(super) fn cut_all(&mut self) -> usize {
+        let open = self.live.values().filter(|live| !live.is_cut());
+        let cut = open.map(|live| live.bind(Bound::Cut)).count();
+        self.past.cut += u64::try_from(cut).unwrap_or(u64::MAX);
+        cut
+    }
+}
+
+/// Until when a connection may live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bound {
+    Static,
+    Until(Timestamp),
+    Cut,
+}
+
+impl Bound {
+    pub(super) fn of(until: Option<Timestamp>) -> Self {
+        until.map_or(Self::Static, Self::Until)
+    }
+}
+
+pub(super) struct Live {
+    pub(super) peer: SocketAddr,
+    pub(super) since: Timestamp,
+    pub(super) because: Because,
+    pub(super) bound: watch::Sender<Bound>,
+    pub(super) bytes: Arc<Bytes>,
+}
+
+impl Live {
+    pub(super) fn is_cut(&self) -> bool {
+        *self.bound.borrow() == Bound::Cut
+    }
+
+    pub(super) fn bind(&self, bound: Bound) {
+        self.bound.send_if_modified(|now| std::mem::replace(now, bound) != bound);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Bytes {
+    pub(super) up: AtomicU64,
+    pub(super) down: AtomicU64,
+}
+
+/// A connection's place in the list, which it leaves however it ends.
+pub(super) struct Place {
+    pub(super) shared: Arc<Shared>,
+    pub(super) id: u64,
+}
+
+impl Place {
+    /// Notes that the end came by the clock and not by a replaced ruleset.
+    pub(super) fn at_its_end(&self) {
+        let mut state = self.shared.lock();
+        if let Some(live) = state.live.get(&self.id).filter(|live| !live.is_cut()) {
+            live.bind(Bound::Cut);
+            state.past.cut += 1;
+        }
+    }
+
+    pub(super) fn undialled(&self) {
+        self.shared.lock().past.undialled += 1;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        let Some(live) = state.live.remove(&self.id) else { return };
+        state.past.up += live.bytes.up.load(Ordering::Relaxed);
+        state.past.down += live.bytes.down.load(Ordering::Relaxed);
+        let address = live.peer.ip();
+        let left = state.by_address.get(&address).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            state.by_address.remove(&address);
+        } else {
+            state.by_address.insert(address, left);
+        }
+        self.shared.carried.send_replace(state.live.len());
+    }
+}
