@@ -279,11 +279,6 @@ impl Element<'_> {
         assert!(typed.is_null(), "{typed}");
     }
 
-    /// Its visible text.
-    pub fn text(&self) -> String {
-        self.call("GET", "/text", None).as_str().unwrap_or_default().to_owned()
-    }
-
     /// A property, like a field's `value`.
     pub fn property(&self, name: &str) -> Value {
         self.call("GET", &format!("/property/{name}"), None)

@@ -116,10 +116,12 @@ impl Inside {
         let requests = running.requests();
         let web = Web::new(Arc::clone(requests)).expect("random bytes");
         let mut stop = Vec::new();
+        let mut url = String::new();
         for address in &addresses {
             let mut server = requests.loaded().policy.server.clone();
             server.listen = *address;
             let listener = runtime.block_on(Listener::bind(&server)).expect("a listener");
+            url = listener.url().to_owned();
             let (sender, stopped) = oneshot::channel::<()>();
             stop.push(sender);
             let web = Arc::clone(&web);
@@ -127,7 +129,6 @@ impl Inside {
                 let _ = stopped.await;
             }));
         }
-        let url = format!("http://{}", addresses[0]);
         Self { folder, url, stop, running: Some((runtime, running)) }
     }
 
