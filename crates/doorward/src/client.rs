@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::requests::{GrantView, Offer};
+use crate::requests::{ClosedView, GrantView, Offer, OpenedView};
 
 /// Why a server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -147,25 +147,6 @@ struct Failed {
     hint: Option<String>,
 }
 
-/// What the server answers to an opening.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Answer {
-    /// The grant.
-    pub grant: GrantView,
-    /// Whether it had been open before.
-    #[serde(default)]
-    pub extended: bool,
-    /// Why, in words.
-    #[serde(default)]
-    pub reasons: Vec<String>,
-    /// Live connections that were cut.
-    #[serde(default)]
-    pub cut: u64,
-    /// What still admits the address.
-    #[serde(default)]
-    pub still: Option<String>,
-}
-
 #[derive(Serialize)]
 struct OpenBody<'a> {
     target: &'a TargetName,
@@ -227,18 +208,18 @@ impl Client {
         lasts: Option<SignedDuration>,
         transport: Option<Transport>,
         reason: Option<&str>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<OpenedView, Error> {
         let body = OpenBody { target, lasts: lasts.map(|lasts| lasts.as_secs()), transport, reason };
         self.send("POST", "/api/v1/grants", Some(&body))
     }
 
     /// Closes.
-    pub fn close(&self, grant: &GrantId) -> Result<Answer, Error> {
+    pub fn close(&self, grant: &GrantId) -> Result<ClosedView, Error> {
         self.send("DELETE", &format!("/api/v1/grants/{grant}"), None::<&()>)
     }
 
     /// Agrees to what waits, or refuses it.
-    pub fn answer(&self, grant: &GrantId, agree: bool) -> Result<Answer, Error> {
+    pub fn answer(&self, grant: &GrantId, agree: bool) -> Result<OpenedView, Error> {
         let body = serde_json::json!({ "agree": agree });
         self.send("POST", &format!("/api/v1/grants/{grant}/approval"), Some(&body))
     }

@@ -140,6 +140,16 @@ async fn interrupted() {
     }
 }
 
+/// Ready as well when the terminal is closed.
+async fn interrupted_or_left() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return interrupted().await };
+    tokio::select! {
+        () = interrupted() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
 fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads has read enough, as in `doorward list | head -1`.
