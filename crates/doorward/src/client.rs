@@ -160,8 +160,12 @@ struct OpenBody<'a> {
 
 impl Client {
     fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
-        let good = url.starts_with("https://") || url.starts_with("http://");
-        if !good || url.len() < 9 {
+        let read: Option<ureq::http::Uri> = url.parse().ok();
+        let good = |read: &ureq::http::Uri| {
+            let named = read.host().is_some_and(|host| !host.is_empty());
+            named && matches!(read.scheme_str(), Some("https" | "http")) && read.query().is_none()
+        };
+        if !read.as_ref().is_some_and(good) {
             return Err(Error::NotAUrl(url.into()));
         }
         let agent = ureq::Agent::config_builder()
@@ -253,6 +257,12 @@ impl Client {
         if status >= 400 {
             let said = answer.body_mut().read_json::<Failed>();
             return Err(match said {
+                // The session is over; the server does not know by which name it was reached.
+                Ok(failed) if status == 401 && self.token.is_some() => Error::Refused {
+                    status,
+                    message: failed.error,
+                    hint: Some(format!("sign in again with `doorward login {}`", self.url)),
+                },
                 Ok(failed) => Error::Refused { status, message: failed.error, hint: failed.hint },
                 Err(error) => foreign(error),
             });

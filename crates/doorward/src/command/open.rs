@@ -147,7 +147,7 @@ impl Open {
                 break;
             };
             if live {
-                let left = super::in_words(until.duration_since(now));
+                let left = super::left(until, now);
                 show(&format!("\r\x1b[2K{} open for {left} more; Ctrl-C closes", self.target));
             }
         }
@@ -201,7 +201,7 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
     }
     let until = grant.until.unwrap_or(now);
     let how = if answer.extended { "is extended" } else { "is open" };
-    let left = super::in_words(until.duration_since(now));
+    let left = super::left(until, now);
     let mut text =
         format!("{} {how} for {} until {} ({left})\n", grant.target, grant.source, super::instant(until));
     let mut line = |title: &str, what: String| text.push_str(&format!("  {title:10} {what}\n"));
