@@ -18,7 +18,7 @@ use doorward_core::policy::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-pub use view::{GrantView, Offer, State};
+pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
 pub use way::Way;
 
 use crate::clock::{Clock, random};

@@ -4,12 +4,12 @@ use std::fmt;
 
 use doorward_core::net::Flow;
 use doorward_core::policy::{Address, Enforcement, TargetName};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Requests;
 
 /// Where a program connects to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Way {
     /// The host: a name or an address; or, where only AWS knows it, the policy's word for it.
     pub host: String,

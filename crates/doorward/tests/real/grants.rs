@@ -47,7 +47,7 @@ pub fn descriptions(moto: &Moto, region: &str, group: &str) -> Vec<String> {
 }
 
 /// A policy with one target on each of these groups.
-fn policy(groups: &[String], lasts: &str) -> String {
+pub fn policy(groups: &[String], lasts: &str) -> String {
     let mut policy = String::from("[aws]\nregion = \"us-east-1\"\n\n");
     for (number, group) in groups.iter().enumerate() {
         policy.push_str(&format!(
@@ -60,15 +60,15 @@ fn policy(groups: &[String], lasts: &str) -> String {
     policy
 }
 
-const HOURS: &str = "{ usually = \"2h\", at-most = \"8h\" }";
+pub const HOURS: &str = "{ usually = \"2h\", at-most = \"8h\" }";
 
-fn new_groups(moto: &Moto, count: usize, name: &str) -> Vec<String> {
+pub fn new_groups(moto: &Moto, count: usize, name: &str) -> Vec<String> {
     let vpc = moto.vpc(REGION);
     (0..count).map(|number| moto.group(REGION, &vpc, &format!("{name}-{number}"))).collect()
 }
 
 /// Asks until it is so, for at most ten seconds.
-fn eventually(what: &str, so: impl Fn() -> bool) {
+pub fn eventually(what: &str, so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !so() {
         assert!(begun.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
@@ -76,7 +76,7 @@ fn eventually(what: &str, so: impl Fn() -> bool) {
     }
 }
 
-fn open(server: &Server, token: &str, body: Value) -> Value {
+pub fn open(server: &Server, token: &str, body: Value) -> Value {
     let (status, answer) = server.call(Some(token), "POST", "/api/v1/grants", Some(body)).expect("an answer");
     assert!((200..300).contains(&status), "{status}: {answer}");
     answer

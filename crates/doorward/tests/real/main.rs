@@ -13,7 +13,9 @@
 
 mod aws;
 mod browser;
+mod command_line;
 mod crash;
+mod desk;
 mod faulty;
 mod grants;
 mod inside;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
+    trials.extend(command_line::trials());
     trials.extend(crash::trials());
     trials.extend(grants::trials());
     trials.extend(nftables::trials());
