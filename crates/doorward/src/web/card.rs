@@ -59,7 +59,7 @@ pub fn ways(ways: &[Way]) -> Markup {
         @for way in ways {
             div.way {
                 code { (way) }
-                @if let Some(command) = way.command() {
+                @if let Some(command) = &way.command {
                     code.command {
                         @for (place, word) in command.split(' ').enumerate() {
                             @if place > 0 { " " }
