@@ -36,7 +36,8 @@ pub async fn measure(shop: &Shop, missed: &mut Vec<String>) -> Arc<Requests> {
         let begun = Instant::now();
         // The first pass of a process knows nothing yet, and moto is slow: what it did not take is tried again.
         let mut passes = 1;
-        while !reconciler.pass().await.firewalls.values().all(|standing| *standing == Standing::AsWanted) {
+        while !reconciler.pass().await.firewalls.values().all(|(_, standing)| *standing == Standing::AsWanted)
+        {
             passes += 1;
             assert!(passes < 10, "{:?}", requests.nudge().status().firewalls);
         }

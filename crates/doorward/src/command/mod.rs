@@ -140,6 +140,16 @@ async fn interrupted() {
     }
 }
 
+/// Ready as well when the terminal is closed.
+async fn interrupted_or_left() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return interrupted().await };
+    tokio::select! {
+        () = interrupted() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
 fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads has read enough, as in `doorward list | head -1`.
@@ -191,6 +201,12 @@ fn instant(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// What is left until an instant; a second that has begun counts.
+fn left(until: Timestamp, now: Timestamp) -> String {
+    let left = until.duration_since(now).saturating_add(SignedDuration::from_millis(999));
+    in_words(SignedDuration::from_secs(left.as_secs().max(0)))
+}
+
 fn in_words(duration: SignedDuration) -> String {
     doorward_core::policy::in_words(duration)
 }
@@ -225,10 +241,9 @@ fn server_failure(error: client::Error) -> Failure {
                 _ => Code::Unavailable,
             };
             let failure = Failure::new(code, message);
-            match (hint, status) {
-                (Some(hint), _) => failure.hint(hint),
-                (None, 401) => failure.hint("sign in with `doorward login URL`"),
-                (None, _) => failure,
+            match hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
             }
         }
         error @ client::Error::NotSignedIn => {
@@ -239,6 +254,9 @@ fn server_failure(error: client::Error) -> Failure {
                 .hint("is the address right, and `doorward serve` running there?")
         }
         error @ client::Error::NotAUrl(_) => Failure::of(Code::Usage, &error),
-        error @ (client::Error::File { .. } | client::Error::NoHome) => Failure::of(Code::Io, &error),
+        error @ client::Error::File { .. } => {
+            Failure::of(Code::Io, &error).hint("`doorward login URL` makes it anew")
+        }
+        error @ client::Error::NoHome => Failure::of(Code::Io, &error),
     }
 }
