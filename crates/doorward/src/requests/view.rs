@@ -207,8 +207,8 @@ impl Requests {
     /// A person's grants that are open or wait, the next to end first.
     pub async fn current(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
         let now = self.clock().now();
-        let grants = self.store().unfinished().await?;
-        let mine = grants.iter().filter(|grant| grant.person() == person && going_on(grant, now));
+        let grants = self.store().unfinished_of(person).await?;
+        let mine = grants.iter().filter(|grant| going_on(grant, now));
         Ok(self.views(mine))
     }
 
@@ -224,7 +224,7 @@ impl Requests {
     pub async fn to_answer(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
         let loaded = self.loaded();
         let now = self.clock().now();
-        let grants = self.store().unfinished().await?;
+        let grants = self.store().waiting().await?;
         let mine = grants.iter().filter(|grant| {
             going_on(grant, now)
                 && authorise(&loaded.policy, &loaded.people, person, Act::Answer(grant)).is_ok()
