@@ -12,6 +12,7 @@
 )]
 
 mod aws;
+mod bad_days;
 mod command_line;
 mod crash;
 mod desk;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
+    trials.extend(bad_days::trials());
     trials.extend(command_line::trials());
     trials.extend(crash::trials());
     trials.extend(grants::trials());
