@@ -143,7 +143,7 @@ impl Open {
             let now = requests.clock().now();
             let Some(until) = known.until().filter(|_| known.live(now).is_some()) else {
                 // A pass ends it, and says by which cause.
-                requests.nudge().settled(Duration::from_secs(5)).await;
+                requests.nudge().settled(None, Duration::from_secs(5)).await;
                 break;
             };
             if live {

@@ -35,8 +35,8 @@ impl Deadlines {
         self.0.get(grant.id()).is_some_and(|(noted, end)| Some(*noted) == until && uptime >= *end)
     }
 
-    /// Time to the first of them.
+    /// The first of them that is still to come.
     pub(super) fn next(&self, uptime: Duration) -> Option<Duration> {
-        self.0.values().map(|(_, end)| end.saturating_sub(uptime) + Duration::from_millis(1)).min()
+        self.0.values().map(|(_, end)| *end).filter(|end| *end > uptime).min()
     }
 }

@@ -59,7 +59,8 @@ impl Requests {
         let Some(target) = policy.targets.get(target) else { return Vec::new() };
         let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
         if let Some(Enforcement::Relay { listen }) = firewall.map(|firewall| &firewall.kind) {
-            let named = policy.server.url.as_deref().and_then(host_of).filter(|_| listen.ip().is_unspecified());
+            let named =
+                policy.server.url.as_deref().and_then(host_of).filter(|_| listen.ip().is_unspecified());
             let host = named.map_or_else(|| listen.ip().to_string(), str::to_owned);
             let known = !listen.ip().is_unspecified() || named.is_some();
             let flow = Flow::Tcp(doorward_core::net::Ports::one(listen.port()));

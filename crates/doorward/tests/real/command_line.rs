@@ -112,7 +112,11 @@ fn open_and_close() -> Result<(), Failed> {
     // Nobody else's hands.
     let others = maria.run(&["close", id]);
     others.is(1, &[], &[&format!("error: there is no grant {id} that you may see\n")]);
-    maria.run(&["close", "wiki"]).is(1, &[], &["error: you have nothing open to `wiki`\nhint: `doorward list`"]);
+    maria.run(&["close", "wiki"]).is(
+        1,
+        &[],
+        &["error: you have nothing open to `wiki`\nhint: `doorward list`"],
+    );
     maria.run(&["close", "--all"]).is(0, &["Nothing is open.\n"], &[]);
     assert_eq!(maria.run(&["close", "--all", "--json"]).out, "[]\n");
     assert!(wiki.lets_in());
@@ -163,7 +167,11 @@ fn refused() -> Result<(), Failed> {
     both.is(
         1,
         &[],
-        &["`wiki` is opened only with a reason", "`wiki` may be open for at most 1h in one go, and this would be 2h", "\nhint: "],
+        &[
+            "`wiki` is opened only with a reason",
+            "`wiki` may be open for at most 1h in one go, and this would be 2h",
+            "\nhint: ",
+        ],
     );
     jon.run(&["open", "wiki", "--for", "0s", "--reason", "x"]).is(1, &[], &["at least a second"]);
     let there = "error: there is no target `wiki` that `richard` may open\n";
@@ -177,7 +185,10 @@ fn refused() -> Result<(), Failed> {
     assert!(!wiki.lets_in());
     drop(server);
     let (_, out, _) = house.run(&["audit", "list", "--person", "jon"]);
-    assert!(out.contains("was refused: open wiki for 127.0.0.1: `wiki` is opened only with a reason"), "{out}");
+    assert!(
+        out.contains("was refused: open wiki for 127.0.0.1: `wiki` is opened only with a reason"),
+        "{out}"
+    );
     Ok(())
 }
 
@@ -214,7 +225,11 @@ fn approval() -> Result<(), Failed> {
     let withdrawn = jon.run(&["close", &id]);
     withdrawn.is(0, &[&format!("{id} to wiki is withdrawn: it was never open\n")], &[]);
     richard.run(&["approve", &id]).is(1, &[], &["does not wait for an answer"]);
-    jon.run(&["approve", "g-zzzzzzzzzzzz"]).is(1, &[], &["there is no grant g-zzzzzzzzzzzz that you may see"]);
+    jon.run(&["approve", "g-zzzzzzzzzzzz"]).is(
+        1,
+        &[],
+        &["there is no grant g-zzzzzzzzzzzz that you may see"],
+    );
     assert!(!wiki.lets_in());
     Ok(())
 }
@@ -258,7 +273,10 @@ fn no_server() -> Result<(), Failed> {
 
     // Something else listens there: pages, JSON that means something else, and no HTTP at all.
     let ok = |kind: &str, body: &str| {
-        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
     };
     let answers = [
         ok("text/html", "<h1>Welcome to nginx</h1>"),
@@ -270,7 +288,8 @@ fn no_server() -> Result<(), Failed> {
     for answer in answers {
         let url = foreign(answer.clone());
         let said = login(&url);
-        let words = if answer.starts_with("HTTP") { "did not answer as a Doorward server does" } else { "`http://" };
+        let words =
+            if answer.starts_with("HTTP") { "did not answer as a Doorward server does" } else { "`http://" };
         said.is(69, &[], &[words, hint]);
         assert!(!said.err.contains("panicked"), "{said:?}");
     }
@@ -288,7 +307,11 @@ fn no_server() -> Result<(), Failed> {
     }
     jon.run(&["logout"]).is(69, &[], &["was not reached", "hint: this machine has forgotten the session"]);
     std::fs::write(jon.session(), "{\"url\": ")?;
-    jon.run(&["list"]).is(74, &[], &["login.json` could not be used\ncaused by: ", "\nhint: `doorward login URL` makes it anew\n"]);
+    jon.run(&["list"]).is(
+        74,
+        &[],
+        &["login.json` could not be used\ncaused by: ", "\nhint: `doorward login URL` makes it anew\n"],
+    );
     Ok(())
 }
 

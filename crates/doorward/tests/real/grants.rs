@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         moto("grants: sweep closes what is past its end with no server and no store", swept),
         moto("grants: a refused open says which quota", quota),
         moto("grants: a denied account is told, and opens nothing", denied),
+        moto("grants: a silent Region holds up no other, and no closing", silent),
         moto("grants: the same verbs on a local policy", local),
         moto("grants: several addresses behind a proxy, each its own grant", addresses),
     ]
@@ -308,6 +309,42 @@ fn denied() -> Result<(), Failed> {
         let body = json!({ "target": "db-0" });
         server.call(Some(&token), "POST", "/api/v1/grants", Some(body)).is_ok_and(|(status, _)| status < 300)
     });
+    Ok(())
+}
+
+fn silent() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let faulty = Faulty::before(moto.port());
+    let groups = new_groups(&moto, 2, "silent");
+    let mut policy = policy(&groups, HOURS);
+    for (number, profile) in ["well", "ill"].iter().enumerate() {
+        let group = format!("security-group = \"{}\"", groups[number]);
+        policy = policy.replace(&group, &format!("{group}\nprofile = \"{profile}\""));
+    }
+    let house = House::new(&[("dbs", &["jon"])], &policy)
+        .with_profiles(&[("well", &moto.url()), ("ill", &faulty.url())]);
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    let stands = |group: usize| {
+        descriptions(&moto, REGION, &groups[group]).iter().any(|text| text.contains(" to db-"))
+    };
+    open(&server, &token, json!({ "target": "db-1", "lasts": 6 }));
+    assert!(stands(1));
+
+    // From now on nobody who looks at the second account gets an answer.
+    faulty.breaks("DescribeSecurityGroup", usize::MAX, Fault::Silence);
+    let begun = Instant::now();
+    let answer = open(&server, &token, json!({ "target": "db-0", "lasts": 3 }));
+    assert_eq!(answer["grant"]["standing"]["state"], "as-wanted", "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(2), "opened after {:?}", begun.elapsed());
+    let until: jiff::Timestamp = answer["grant"]["until"].as_str().expect("an end").parse()?;
+    eventually("the rule of the account that answers is gone", || !stands(0));
+    let late = jiff::Timestamp::now().duration_since(until);
+    assert!(late.as_millis() < 1000, "{late:?} late");
+    // What ends where nobody can look is closed all the same, while the look still waits for its answer.
+    eventually("the rule of the account that is silent is gone", || !stands(1));
+    let late = begun.elapsed();
+    assert!(late < Duration::from_secs(8), "closed only after {late:?}");
     Ok(())
 }
 

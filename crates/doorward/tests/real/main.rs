@@ -13,15 +13,18 @@
 
 mod aws;
 mod bad_days;
+mod browser;
 mod command_line;
 mod crash;
 mod desk;
 mod faulty;
 mod grants;
+mod inside;
 mod moto;
 mod need;
 mod netns;
 mod nftables;
+mod pages;
 mod people;
 mod policies;
 mod postgres;
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     trials.extend(crash::trials());
     trials.extend(grants::trials());
     trials.extend(nftables::trials());
+    trials.extend(pages::trials());
     trials.extend(people::trials());
     trials.extend(relay::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

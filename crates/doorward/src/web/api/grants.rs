@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use doorward_core::grant::GrantId;
-use doorward_core::policy::{TargetName, Transport};
+use doorward_core::policy::{self, TargetName, Transport};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
@@ -76,15 +76,17 @@ pub async fn open(
 
 fn lasts(value: &Value) -> Result<Option<SignedDuration>, Failure> {
     let wrong = || {
-        let why = format!("`{value}` is not a length of time");
-        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why).hint("write `\"2h\"`, `\"90m\"` or a number of seconds")
+        let typed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let why = format!("`{typed}` is not a length of time");
+        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why)
+            .hint("write `\"2h\"`, `\"90m\"` or a number of seconds")
     };
     match value {
         Value::Null => Ok(None),
         Value::Number(number) => {
             number.as_i64().map(|seconds| Some(SignedDuration::from_secs(seconds))).ok_or_else(wrong)
         }
-        Value::String(text) => text.trim().parse().map(Some).map_err(|_| wrong()),
+        Value::String(text) => policy::duration(text).map(Some).map_err(|_| wrong()),
         _ => Err(wrong()),
     }
 }
