@@ -12,6 +12,7 @@
 )]
 
 mod aws;
+mod bad_days;
 mod browser;
 mod command_line;
 mod crash;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
+    trials.extend(bad_days::trials());
     trials.extend(command_line::trials());
     trials.extend(crash::trials());
     trials.extend(grants::trials());

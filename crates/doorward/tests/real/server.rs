@@ -178,6 +178,20 @@ impl Server {
         self.child.wait().expect("an end");
     }
 
+    /// SIGTERM: the exit code, within half a minute.
+    pub fn terminate(mut self) -> Option<i32> {
+        let done = Command::new("kill").arg(self.pid().to_string()).status();
+        assert!(done.is_ok_and(|status| status.success()), "kill");
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(30) {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it does not end")
+    }
+
     /// Signs in and returns the token.
     pub fn sign_in(&self, person: &str) -> String {
         self.sign_in_from(person, "")
