@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::requests::{GrantView, Offer};
+use crate::requests::{ClosedView, GrantView, Offer, OpenedView};
 
 /// Why a server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -147,25 +147,6 @@ struct Failed {
     hint: Option<String>,
 }
 
-/// What the server answers to an opening.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Answer {
-    /// The grant.
-    pub grant: GrantView,
-    /// Whether it had been open before.
-    #[serde(default)]
-    pub extended: bool,
-    /// Why, in words.
-    #[serde(default)]
-    pub reasons: Vec<String>,
-    /// Live connections that were cut.
-    #[serde(default)]
-    pub cut: u64,
-    /// What still admits the address.
-    #[serde(default)]
-    pub still: Option<String>,
-}
-
 #[derive(Serialize)]
 struct OpenBody<'a> {
     target: &'a TargetName,
@@ -179,8 +160,12 @@ struct OpenBody<'a> {
 
 impl Client {
     fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
-        let good = url.starts_with("https://") || url.starts_with("http://");
-        if !good || url.len() < 9 {
+        let read: Option<ureq::http::Uri> = url.parse().ok();
+        let good = |read: &ureq::http::Uri| {
+            let named = read.host().is_some_and(|host| !host.is_empty());
+            named && matches!(read.scheme_str(), Some("https" | "http")) && read.query().is_none()
+        };
+        if !read.as_ref().is_some_and(good) {
             return Err(Error::NotAUrl(url.into()));
         }
         let agent = ureq::Agent::config_builder()
@@ -227,18 +212,18 @@ impl Client {
         lasts: Option<SignedDuration>,
         transport: Option<Transport>,
         reason: Option<&str>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<OpenedView, Error> {
         let body = OpenBody { target, lasts: lasts.map(|lasts| lasts.as_secs()), transport, reason };
         self.send("POST", "/api/v1/grants", Some(&body))
     }
 
     /// Closes.
-    pub fn close(&self, grant: &GrantId) -> Result<Answer, Error> {
+    pub fn close(&self, grant: &GrantId) -> Result<ClosedView, Error> {
         self.send("DELETE", &format!("/api/v1/grants/{grant}"), None::<&()>)
     }
 
     /// Agrees to what waits, or refuses it.
-    pub fn answer(&self, grant: &GrantId, agree: bool) -> Result<Answer, Error> {
+    pub fn answer(&self, grant: &GrantId, agree: bool) -> Result<OpenedView, Error> {
         let body = serde_json::json!({ "agree": agree });
         self.send("POST", &format!("/api/v1/grants/{grant}/approval"), Some(&body))
     }
@@ -272,6 +257,12 @@ impl Client {
         if status >= 400 {
             let said = answer.body_mut().read_json::<Failed>();
             return Err(match said {
+                // The session is over; the server does not know by which name it was reached.
+                Ok(failed) if status == 401 && self.token.is_some() => Error::Refused {
+                    status,
+                    message: failed.error,
+                    hint: Some(format!("sign in again with `doorward login {}`", self.url)),
+                },
                 Ok(failed) => Error::Refused { status, message: failed.error, hint: failed.hint },
                 Err(error) => foreign(error),
             });

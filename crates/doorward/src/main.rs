@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // It would panic when whoever reads standard error has gone, and grants would not be closed.
+        .log_internal_errors(false)
         .init();
     match cli.run() {
         Ok(code) => code,

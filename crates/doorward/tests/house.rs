@@ -63,7 +63,8 @@ fn files_with(below: &[&str], words: &[&str]) -> BTreeSet<String> {
 
 /// Files of tests that stand beside the code.
 fn is_test(path: &str) -> bool {
-    ["/tests.rs", "/laws.rs", "/testing.rs"].iter().any(|name| path.ends_with(name)) || path.contains("/tests/")
+    ["/tests.rs", "/laws.rs", "/testing.rs"].iter().any(|name| path.ends_with(name))
+        || path.contains("/tests/")
 }
 
 #[test]

@@ -26,23 +26,20 @@ pub struct Answer {
 impl Answer {
     /// Answers.
     pub fn run(self, policy: &Path, agree: bool) -> Result<(), Failure> {
-        let grant = match self.way.find(policy)? {
-            Found::Server(client) => client.answer(&self.grant, agree).map_err(super::server_failure)?.grant,
+        let answered = match self.way.find(policy)? {
+            Found::Server(client) => client.answer(&self.grant, agree).map_err(super::server_failure)?,
             Found::Local(file, person) => super::runtime()?.block_on(async {
                 let running = ways::start(*file).await?;
                 let requests = running.requests();
                 let answered = requests.answer(&ways::caller(person), &self.grant, agree).await;
-                let seen = requests.store().grant(&self.grant).await;
-                let view = seen.ok().flatten().map(|grant| requests.view(&grant));
+                let answered = answered.map(|opened| requests.opened(opened));
                 running.stop().await;
-                answered.map_err(super::request_failure)?;
-                view.ok_or_else(|| {
-                    super::request_failure(crate::requests::Error::NoSuchGrant(self.grant.clone()))
-                })
+                answered.map_err(super::request_failure)
             })?,
         };
+        let grant = &answered.grant;
         if self.json {
-            return super::print(&super::json(&grant)?);
+            return super::print(&super::json(&answered)?);
         }
         let until = grant.until.map(super::instant).unwrap_or_default();
         let said = if agree { format!("open until {until}") } else { "refused".into() };

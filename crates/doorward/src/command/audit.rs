@@ -1,7 +1,7 @@
 //! `doorward audit`: the record, listed, verified and exported.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -197,19 +197,17 @@ impl Export {
     async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
         let head = store.head().await.map_err(Failure::with(Code::Io))?;
         let mut after = self.after;
-        let mut out = std::io::stdout().lock();
         while after < head.seq {
             let lines = store.lines(after, PAGE).await.map_err(Failure::with(Code::Io))?;
             if lines.is_empty() {
                 break;
             }
-            for line in lines.iter().take(usize::try_from(head.seq - after).unwrap_or(usize::MAX)) {
-                writeln!(out, "{line}").map_err(Failure::with(Code::Io))?;
-            }
+            let wanted = lines.iter().take(usize::try_from(head.seq - after).unwrap_or(usize::MAX));
+            let text: String = wanted.map(|line| format!("{line}\n")).collect();
+            super::print(&text)?;
             after += lines.len() as u64;
         }
-        out.flush().map_err(Failure::with(Code::Io))?;
-        eprintln!("head {}:{}", head.seq, head.hash);
+        super::note(&format!("head {}:{}", head.seq, head.hash));
         Ok(ExitCode::SUCCESS)
     }
 }

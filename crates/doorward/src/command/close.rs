@@ -1,5 +1,6 @@
 //! `doorward close`: takes a grant back at once.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
@@ -8,9 +9,9 @@ use doorward_core::policy::TargetName;
 
 use super::ways::{self, Found, Way};
 use super::{Code, Failure};
-use crate::client::Answer;
+use crate::client::Client;
 use crate::reconciler::Standing;
-use crate::requests::{GrantView, State};
+use crate::requests::{Caller, ClosedView, GrantView, Requests};
 
 /// Close what is open, by the grant's name or by the target's
 #[derive(Debug, Args)]
@@ -35,66 +36,54 @@ pub struct Close {
 impl Close {
     /// Closes.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        let answers = match self.way.find(policy)? {
-            Found::Server(client) => {
-                let mine = client.grants(false).map_err(super::server_failure)?;
-                let chosen = self.chosen(&mine)?;
-                chosen
-                    .iter()
-                    .map(|id| client.close(id).map_err(super::server_failure))
-                    .collect::<Result<Vec<_>, _>>()?
-            }
+        let mut closed = Vec::new();
+        let done = match self.way.find(policy)? {
+            Found::Server(client) => self.there(&client, &mut closed),
             Found::Local(file, person) => super::runtime()?.block_on(async {
                 let running = ways::start(*file).await?;
-                let caller = ways::caller(person);
-                let closed = async {
-                    let requests = running.requests();
-                    let mine = requests.current(&caller.person).await.map_err(super::request_failure)?;
-                    let mut answers = Vec::new();
-                    for id in self.chosen(&mine)? {
-                        let closed = requests.close(&caller, &id).await.map_err(super::request_failure)?;
-                        answers.push(Answer {
-                            grant: GrantView {
-                                standing: Some(closed.standing),
-                                ..requests.view(&closed.grant)
-                            },
-                            extended: false,
-                            reasons: Vec::new(),
-                            cut: closed.cut,
-                            still: closed.still,
-                        });
-                    }
-                    Ok::<_, Failure>(answers)
-                }
-                .await;
+                let done = self.here(running.requests(), &ways::caller(person), &mut closed).await;
                 running.stop().await;
-                closed
-            })?,
+                done
+            }),
         };
         if self.json {
-            super::print(&super::json(&answers)?)?;
+            super::print(&super::json(&closed)?)?;
+        } else if self.all && closed.is_empty() && done.is_ok() {
+            super::print("Nothing is open.\n")?;
         } else {
-            let lines: Vec<String> = answers.iter().map(line).collect();
-            super::print(&lines.concat())?;
+            super::print(&closed.iter().map(line).collect::<String>())?;
         }
-        let stands = answers.iter().find_map(|answer| match &answer.grant.standing {
-            Some(Standing::Failing { why }) => Some(why),
-            _ => None,
-        });
-        match stands {
-            Some(why) => {
-                Err(Failure::new(Code::Unavailable, format!("a closed grant's rule may still stand: {why}"))
-                    .hint("it is tried again until it is gone; `doorward sweep` closes it after its end"))
-            }
-            None => Ok(()),
+        done?;
+        closed.iter().find_map(failure).map_or(Ok(()), Err)
+    }
+
+    /// Closes one after the other; what was closed before one fails is in `closed`.
+    fn there(&self, client: &Client, closed: &mut Vec<ClosedView>) -> Result<(), Failure> {
+        for id in self.chosen(&client.grants(false).map_err(super::server_failure)?)? {
+            closed.push(client.close(&id).map_err(super::server_failure)?);
         }
+        Ok(())
+    }
+
+    async fn here(
+        &self,
+        requests: &Requests,
+        caller: &Caller,
+        closed: &mut Vec<ClosedView>,
+    ) -> Result<(), Failure> {
+        let mine = requests.current(&caller.person).await.map_err(super::request_failure)?;
+        for id in self.chosen(&mine)? {
+            let done = requests.close(caller, &id).await.map_err(super::request_failure)?;
+            closed.push(requests.closed(done));
+        }
+        Ok(())
     }
 
     fn chosen(&self, mine: &[GrantView]) -> Result<Vec<GrantId>, Failure> {
         if self.all {
             return Ok(mine.iter().map(|grant| grant.id.clone()).collect());
         }
-        let mut chosen = Vec::new();
+        let mut chosen: Vec<GrantId> = Vec::new();
         for what in &self.what {
             if let Ok(id) = what.parse::<GrantId>() {
                 chosen.push(id);
@@ -108,23 +97,47 @@ impl Close {
                 return Err(failure.hint("`doorward list` shows what you have open"));
             }
         }
+        // Named twice is closed once.
+        let mut seen = BTreeSet::new();
+        chosen.retain(|id| seen.insert(id.clone()));
         Ok(chosen)
     }
 }
 
-fn line(answer: &Answer) -> String {
-    let grant = &answer.grant;
-    let mut text = match grant.state {
-        State::Ended => format!("{} to {} is closed", grant.id, grant.target),
-        State::Open | State::Waiting => format!("{} to {} is {}", grant.id, grant.target, grant.state),
-    };
-    match answer.cut {
-        0 => text.push_str(&format!(": {}\n", grant.closing)),
-        1 => text.push_str(": 1 open connection was cut\n"),
-        cut => text.push_str(&format!(": {cut} open connections were cut\n")),
+/// What closing did, in lines.
+pub(super) fn line(closed: &ClosedView) -> String {
+    let grant = &closed.grant;
+    let name = format!("{} to {}", grant.id, grant.target);
+    if grant.since.is_none() {
+        return format!("{name} is withdrawn: it was never open\n");
     }
-    if let Some(still) = &answer.still {
+    let done = match closed.cut {
+        0 => closed.closing.to_string(),
+        1 => "1 open connection was cut".into(),
+        cut => format!("{cut} open connections were cut"),
+    };
+    let how = match grant.ended.as_deref() {
+        Some(how) if !how.starts_with("closed by") => format!("is over, {how}"),
+        _ => "is closed".into(),
+    };
+    let mut text = format!("{name} {how}: {done}\n");
+    if let Some(still) = &closed.still {
         text.push_str(&format!("  {} is still let in by {still}\n", grant.source));
     }
     text
+}
+
+/// That what was closed may still be let in, if so.
+pub(super) fn failure(closed: &ClosedView) -> Option<Failure> {
+    closed.grant.since?;
+    let why = match &closed.standing {
+        Standing::AsWanted => return None,
+        Standing::Failing { why } => why,
+        Standing::Unknown => "its firewall has not answered yet",
+    };
+    let failure = Failure::new(
+        Code::Unavailable,
+        format!("{} is over, but its rule may still stand: {why}", closed.grant.id),
+    );
+    Some(failure.hint("a server tries again until it is gone; `doorward sweep` closes it after its end"))
 }

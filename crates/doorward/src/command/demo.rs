@@ -43,7 +43,10 @@ ops: maria
 impl Demo {
     /// Runs until Ctrl-C.
     pub fn run(self) -> Result<(), Failure> {
-        let folder = tempfile::Builder::new().prefix("doorward-demo-").tempdir().map_err(Failure::with(Code::CannotCreate))?;
+        let folder = tempfile::Builder::new()
+            .prefix("doorward-demo-")
+            .tempdir()
+            .map_err(Failure::with(Code::CannotCreate))?;
         super::runtime()?.block_on(self.demo(folder.path()))?;
         folder.close().map_err(Failure::with(Code::Io))
     }
@@ -84,7 +87,8 @@ impl Demo {
 }
 
 async fn free_port() -> Result<(u16, TcpListener), Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Failure::with(Code::Unavailable))?;
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Failure::with(Code::Unavailable))?;
     let port = listener.local_addr().map_err(Failure::with(Code::Unavailable))?.port();
     Ok((port, listener))
 }

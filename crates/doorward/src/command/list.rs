@@ -108,7 +108,7 @@ fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> Str
     }
     let rows = grants.iter().map(|grant| {
         let left = grant.until.map(|until| match grant.state {
-            State::Open => format!("{} more", super::in_words(until.duration_since(now))),
+            State::Open => format!("{} more", super::left(until, now)),
             State::Waiting => "waits for approval".into(),
             State::Ended => {
                 format!("{} ({})", super::instant(until), grant.ended.clone().unwrap_or_default())

@@ -18,17 +18,14 @@ mod terminal;
 mod user;
 mod ways;
 
-use std::future::poll_fn;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::task::Poll;
 
 use clap::{Parser, Subcommand};
 use doorward_core::policy::Transport;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use failure::{Code, Failure};
 
@@ -131,18 +128,26 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// Ready at Ctrl-C and at SIGTERM.
-fn interrupted() -> impl Future<Output = ()> + Send {
-    signalled([SignalKind::interrupt(), SignalKind::terminate()])
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        // Without a handler SIGTERM ends the process by itself.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
-/// Ready at the first of these signals, also at one that came before anybody awaited it.
-fn signalled<const N: usize>(kinds: [SignalKind; N]) -> impl Future<Output = ()> + Send {
-    // Without a handler a signal ends the process by itself.
-    let mut signals: Vec<Signal> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
-    poll_fn(move |context| {
-        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-        if came { Poll::Ready(()) } else { Poll::Pending }
-    })
+/// Ready as well when the terminal is closed.
+async fn interrupted_or_left() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return interrupted().await };
+    tokio::select! {
+        () = interrupted() => {}
+        _ = hangup.recv() => {}
+    }
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -196,6 +201,12 @@ fn instant(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// What is left until an instant; a second that has begun counts.
+fn left(until: Timestamp, now: Timestamp) -> String {
+    let left = until.duration_since(now).saturating_add(SignedDuration::from_millis(999));
+    in_words(SignedDuration::from_secs(left.as_secs().max(0)))
+}
+
 fn in_words(duration: SignedDuration) -> String {
     doorward_core::policy::in_words(duration)
 }
@@ -230,10 +241,9 @@ fn server_failure(error: client::Error) -> Failure {
                 _ => Code::Unavailable,
             };
             let failure = Failure::new(code, message);
-            match (hint, status) {
-                (Some(hint), _) => failure.hint(hint),
-                (None, 401) => failure.hint("sign in with `doorward login URL`"),
-                (None, _) => failure,
+            match hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
             }
         }
         error @ client::Error::NotSignedIn => {
@@ -244,6 +254,9 @@ fn server_failure(error: client::Error) -> Failure {
                 .hint("is the address right, and `doorward serve` running there?")
         }
         error @ client::Error::NotAUrl(_) => Failure::of(Code::Usage, &error),
-        error @ (client::Error::File { .. } | client::Error::NoHome) => Failure::of(Code::Io, &error),
+        error @ client::Error::File { .. } => {
+            Failure::of(Code::Io, &error).hint("`doorward login URL` makes it anew")
+        }
+        error @ client::Error::NoHome => Failure::of(Code::Io, &error),
     }
 }

@@ -7,17 +7,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use doorward_core::grant::{Grant, GrantId};
-use doorward_core::policy::{Closing, TargetName, Transport};
+use doorward_core::grant::Grant;
+use doorward_core::policy::{Person, TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
-use tokio::signal::unix::SignalKind;
 
 use super::ways::{self, Found, Way};
 use super::{Code, Failure};
-use crate::client::Answer;
 use crate::policy_file::PolicyFile;
 use crate::reconciler::Standing;
-use crate::requests::{Ask, GrantView, Opened, State};
+use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State};
 
 /// Open a target for your address, until its time is up
 ///
@@ -77,21 +75,14 @@ impl Open {
         }
     }
 
-    async fn local(
-        self,
-        file: PolicyFile,
-        person: doorward_core::policy::Person,
-    ) -> Result<ExitCode, Failure> {
+    async fn local(self, file: PolicyFile, person: Person) -> Result<ExitCode, Failure> {
         let address = match self.address {
             Some(address) => address,
             None => tokio::task::spawn_blocking(ways::outside_address)
                 .await
                 .map_err(Failure::with(Code::Internal))??,
         };
-        // From now on a signal waits until what is opened can be closed; SIGHUP is a terminal that was closed.
-        let stop = super::signalled([SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]);
         let running = ways::start(file).await?;
-        let caller = ways::caller(person);
         let ask = Ask {
             target: self.target.clone(),
             address,
@@ -99,148 +90,126 @@ impl Open {
             lasts: self.lasts,
             reason: self.reason.clone(),
         };
-        let opened = running.requests().open(&caller, ask).await;
-        let result = match opened {
-            Err(error) => Err(super::request_failure(error)),
-            Ok(opened) => {
-                let requests = running.requests();
-                let (grant, extended, reasons) = match &opened {
-                    Opened::Granted { grant, extended, reasons, .. } => (grant, *extended, reasons),
-                    Opened::Waiting { grant, reasons } => (grant, false, reasons),
-                };
-                let answer = Answer {
-                    grant: requests.view(grant),
-                    extended,
-                    reasons: reasons.iter().map(ToString::to_string).collect(),
-                    cut: 0,
-                    still: None,
-                };
-                let told = self.tell(&answer);
-                match (opened, told) {
-                    (Opened::Granted { grant, closing, .. }, Ok(code)) if !self.detach => {
-                        self.hold(&running, &caller, &grant, closing, stop).await.map(|()| code)
-                    }
-                    // Nobody would be there to close it.
-                    (Opened::Granted { grant, .. }, Err(failure)) if !self.detach => {
-                        let closed = requests.close(&caller, grant.id()).await;
-                        closed.map_err(super::request_failure).and(Err(failure.hint(
-                            "it was closed again; with `--detach` it stays, for `doorward serve` to try again",
-                        )))
-                    }
-                    (_, told) => told,
-                }
-            }
-        };
+        let done = self.here(running.requests(), &ways::caller(person), ask).await;
         running.stop().await;
-        result
+        done
     }
 
-    /// Keeps the grant open until its end, or until Ctrl-C.
-    async fn hold(
-        &self,
-        running: &crate::running::Running,
-        caller: &crate::requests::Caller,
-        grant: &Grant,
-        closing: Closing,
-        stop: impl Future<Output = ()>,
-    ) -> Result<(), Failure> {
-        let requests = running.requests();
+    async fn here(&self, requests: &Requests, caller: &Caller, ask: Ask) -> Result<ExitCode, Failure> {
+        // From here on who wants to stop has the grant closed, and does not end the program beside it.
+        let mut stopped = std::pin::pin!(super::interrupted_or_left());
+        let mut opening = std::pin::pin!(requests.open(caller, ask));
+        let (opened, early) = tokio::select! {
+            opened = &mut opening => (opened, false),
+            () = &mut stopped => (opening.await, true),
+        };
+        let opened = opened.map_err(super::request_failure)?;
+        let grant = match &opened {
+            Opened::Granted { grant, .. } => Some(grant.clone()),
+            Opened::Waiting { .. } => None,
+        };
+        let view = requests.opened(opened);
+        match grant {
+            Some(grant) if early => {
+                close(requests, caller, &grant).await?;
+                Err(Failure::new(Code::Interrupted, "interrupted while it was being opened"))
+            }
+            Some(grant) if !self.detach => {
+                // Although it is not let in yet: it may be at the next try, and then somebody has to close it.
+                if let Err(failure) = self.tell(&view) {
+                    failure.tell();
+                }
+                self.hold(requests, &grant, stopped).await;
+                close(requests, caller, &grant).await.map(|()| ExitCode::SUCCESS)
+            }
+            _ => self.tell(&view),
+        }
+    }
+
+    /// Waits for the grant's end, and for who wants to stop.
+    async fn hold(&self, requests: &Requests, grant: &Grant, mut stopped: impl Future<Output = ()> + Unpin) {
         let live = std::io::stderr().is_terminal() && !self.json;
-        let mut stop = std::pin::pin!(stop);
         let mut every = tokio::time::interval(Duration::from_secs(1));
-        let mut held = grant.clone();
+        let mut known = grant.clone();
         loop {
             tokio::select! {
-                () = &mut stop => break,
+                () = &mut stopped => break,
                 _ = every.tick() => {}
             }
+            // A store that does not answer ends nothing: it is as it was last known.
+            if let Ok(Some(grant)) = requests.store().grant(grant.id()).await {
+                known = grant;
+            }
             let now = requests.clock().now();
-            // A store that gives no answer ends nothing: the grant is held as it was last known.
-            if let Ok(Some(seen)) = requests.store().grant(grant.id()).await {
-                held = seen;
-            }
-            match held.live(now).is_some().then(|| held.until()).flatten() {
-                None => {
-                    clear(live);
-                    requests.nudge().settled(Duration::from_secs(5)).await;
-                    super::note(&format!("{} is over: {}", grant.id(), ended(requests, grant.id()).await));
-                    return Ok(());
-                }
-                Some(until) if live => {
-                    let left = super::in_words(until.duration_since(now));
-                    tell_live(&format!("\r\x1b[2K{} open for {} more; Ctrl-C closes", self.target, left));
-                }
-                Some(_) => {}
+            let Some(until) = known.until().filter(|_| known.live(now).is_some()) else {
+                // A pass ends it, and says by which cause.
+                requests.nudge().settled(None, Duration::from_secs(5)).await;
+                break;
+            };
+            if live {
+                let left = super::left(until, now);
+                show(&format!("\r\x1b[2K{} open for {left} more; Ctrl-C closes", self.target));
             }
         }
-        clear(live);
-        let closed = requests.close(caller, grant.id()).await.map_err(super::request_failure)?;
-        match closed.standing {
-            Standing::AsWanted => super::note(&format!("closed: {closing}")),
-            Standing::Failing { why } => {
-                let failure = Failure::new(
-                    Code::Unavailable,
-                    format!("the grant is over, but its rule may stand: {why}"),
-                );
-                return Err(failure.hint("run `doorward sweep` after its end, or take the rule away by hand"));
-            }
-            Standing::Unknown => super::note("closed; the firewall had not answered yet"),
+        if live {
+            show("\r\x1b[2K");
         }
-        Ok(())
     }
 
-    fn tell(&self, answer: &Answer) -> Result<ExitCode, Failure> {
+    fn tell(&self, answer: &OpenedView) -> Result<ExitCode, Failure> {
         let grant = &answer.grant;
         if self.json {
             super::print(&super::json(answer)?)?;
         } else {
-            super::print(&opened(grant, answer, Timestamp::now()))?;
+            super::print(&opened(answer, Timestamp::now()))?;
         }
-        match &grant.standing {
-            _ if grant.state == State::Waiting => Ok(Code::Waiting.into()),
-            Some(Standing::Failing { why }) => Err(Failure::new(
-                Code::Unavailable,
-                format!("the grant is open, but its firewall does not let it in yet: {why}"),
-            )
-            .hint("it is tried again until the grant's end; `doorward list` shows when it stands")),
-            _ => Ok(ExitCode::SUCCESS),
+        if grant.state == State::Waiting {
+            return Ok(Code::Waiting.into());
         }
+        let not_yet = match &answer.standing {
+            Some(Standing::Failing { why }) => format!("its firewall does not let it in yet: {why}"),
+            Some(Standing::Unknown) => "its firewall has not answered yet".into(),
+            Some(Standing::AsWanted) | None => return Ok(ExitCode::SUCCESS),
+        };
+        Err(Failure::new(Code::Unavailable, format!("the grant is open, but {not_yet}"))
+            .hint("it is tried again until the grant's end; `doorward list` shows when it stands"))
     }
 }
 
-fn clear(live: bool) {
-    if live {
-        tell_live("\r\x1b[2K");
-    }
+/// Closes what is open, or tells how it ended meanwhile.
+async fn close(requests: &Requests, caller: &Caller, grant: &Grant) -> Result<(), Failure> {
+    let by_itself = "run `doorward sweep` after its end, or take the rule away by hand";
+    let closed = requests.close(caller, grant.id()).await.map_err(|error| {
+        super::request_failure(error).context(format!("{} could not be closed", grant.id())).hint(by_itself)
+    })?;
+    let closed = requests.closed(closed);
+    super::note(super::close::line(&closed).trim_end());
+    super::close::failure(&closed).map_or(Ok(()), |failure| Err(failure.hint(by_itself)))
 }
 
-fn tell_live(text: &str) {
-    // The terminal may be gone, and the grant has to be closed all the same.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+/// What is written over again on the same line of the terminal.
+fn show(text: &str) {
+    let mut terminal = std::io::stderr().lock();
+    // Whoever watched may have left, and the grant goes on to its end.
+    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
 }
 
-async fn ended(requests: &crate::requests::Requests, id: &GrantId) -> String {
-    let grant = requests.store().grant(id).await.ok().flatten();
-    grant.and_then(|grant| requests.view(&grant).ended).unwrap_or_else(|| "its time was up".into())
-}
-
-fn opened(grant: &GrantView, answer: &Answer, now: Timestamp) -> String {
-    let mut text = String::new();
+fn opened(answer: &OpenedView, now: Timestamp) -> String {
+    let grant = &answer.grant;
     if grant.state == State::Waiting {
-        text.push_str(&format!("{} waits: {}\n", grant.id, answer.reasons.join("; ")));
-        return text;
+        return format!("{} waits: {}\n", grant.id, answer.reasons.join("; "));
     }
     let until = grant.until.unwrap_or(now);
     let how = if answer.extended { "is extended" } else { "is open" };
-    let left = super::in_words(until.duration_since(now));
-    text.push_str(&format!(
-        "{} {how} for {} until {} ({left})\n",
-        grant.target,
-        grant.source,
-        super::instant(until)
-    ));
-    text.push_str(&format!("  grant    {}\n", grant.id));
-    text.push_str(&format!("  because  {}\n", answer.reasons.join("; ")));
-    text.push_str(&format!("  at its end {}\n", grant.closing));
+    let left = super::left(until, now);
+    let mut text =
+        format!("{} {how} for {} until {} ({left})\n", grant.target, grant.source, super::instant(until));
+    let mut line = |title: &str, what: String| text.push_str(&format!("  {title:10} {what}\n"));
+    line("grant", grant.id.to_string());
+    for way in &answer.connect {
+        line("connect", way.command.clone().unwrap_or_else(|| way.to_string()));
+    }
+    line("because", answer.reasons.join("; "));
+    line("at its end", grant.closing.to_string());
     text
 }

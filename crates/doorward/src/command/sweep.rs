@@ -93,7 +93,7 @@ impl Sweep {
         failed.extend(gone.map(|group| format!("security group {group} is not there")));
         if self.json {
             super::print(&super::json(&swept)?)?;
-        } else {
+        } else if !swept.is_empty() || failed.is_empty() {
             super::print(&self.words(&swept))?;
         }
         match failed.as_slice() {

@@ -40,13 +40,13 @@ impl Way {
     /// A server, when somebody is signed in to one; else the policy file.
     pub fn find(&self, policy: &Path) -> Result<Found, Failure> {
         if !self.local && self.person.is_none() {
-            let login = Login::kept(Clock::system().now()).map_err(Failure::with(Code::Io))?;
+            let login = Login::kept(Clock::system().now()).map_err(super::server_failure)?;
             if let Some(login) = login {
-                return Client::with(&login).map(Found::Server).map_err(Failure::with(Code::Usage));
+                return Client::with(&login).map(Found::Server).map_err(super::server_failure);
             }
         }
-        if !policy.exists() {
-            let failure = Failure::of(Code::NoInput, &crate::client::Error::NotSignedIn);
+        if !policy.exists() && !self.local && self.person.is_none() {
+            let failure = Failure::of(Code::NoPermission, &crate::client::Error::NotSignedIn);
             return Err(failure.hint(format!(
                 "sign in with `doorward login URL`, or name a policy file with `--policy` (`{}` is not there)",
                 policy.display()

@@ -43,7 +43,10 @@ impl Local {
     ) -> BTreeMap<FirewallName, Outcome> {
         let mut outcomes = BTreeMap::new();
         let relays = |name: &FirewallName| {
-            matches!(policy.firewalls.get(name).map(|firewall| &firewall.kind), Some(Enforcement::Relay { .. }))
+            matches!(
+                policy.firewalls.get(name).map(|firewall| &firewall.kind),
+                Some(Enforcement::Relay { .. })
+            )
         };
         // What the policy forgot is closed first: another firewall may listen there now.
         self.relays.retain(|name, _| relays(name));
@@ -118,7 +121,8 @@ impl Local {
         let held = match self.relays.remove(&firewall.name) {
             Some(held) => held,
             None => {
-                let bound = relay::Relay::bind(listen, to.clone(), flow, Limits::default(), relay::wall_clock());
+                let bound =
+                    relay::Relay::bind(listen, to.clone(), flow, Limits::default(), relay::wall_clock());
                 match bound {
                     Ok(relay) => Relay { relay, listen, rules: BTreeSet::new(), cut: 0 },
                     Err(error) => return failed(format!("{error}: {}", error.source)),
@@ -135,7 +139,11 @@ impl Local {
         };
         let outcome = Outcome {
             added: rules.difference(&held.rules).map(because).collect(),
-            removed: held.rules.difference(&rules).map(|(flow, peer)| format!("{flow} from {peer}")).collect(),
+            removed: held
+                .rules
+                .difference(&rules)
+                .map(|(flow, peer)| format!("{flow} from {peer}"))
+                .collect(),
             cut: cut.saturating_sub(held.cut),
             ..Outcome::default()
         };

@@ -44,9 +44,9 @@ impl Deadlines {
         known.is_some_and(|(noted, end)| Some(*noted) == grant.until() && uptime >= *end)
     }
 
-    /// Time to the first of them.
+    /// The first of them that is still to come.
     pub(super) fn next(&self, uptime: Duration) -> Option<Duration> {
-        self.open.values().map(|(_, end)| end.saturating_sub(uptime) + Duration::from_millis(1)).min()
+        self.open.values().map(|(_, end)| *end).filter(|end| *end > uptime).min()
     }
 }
 

@@ -1,35 +1,21 @@
-//! Security groups: what a pass does to them.
+//! Security groups of one place: what a pass does to them, in a task of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use doorward_aws::{Error, Performed};
 use doorward_core::firewall::{InstallationId, Ruleset};
-use doorward_core::grant::Grant;
 use doorward_core::inventory::{
-    Inventory, Place, RuleIdentity, SecurityGroup, SecurityGroupId, Seen, StandingRule, VpcId,
+    Gap, Inventory, Owned, Place, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId, Seen,
+    StandingRule, VpcId,
 };
 use doorward_core::plan::{self, Step};
-use doorward_core::policy::{FirewallName, Policy};
 use tokio::task::JoinSet;
 
+use super::doors::Door;
 use crate::cloud::Cloud;
 
-/// Our rules in each group as the last pass left them, with their descriptions.
-pub(super) type Left = BTreeMap<SecurityGroupId, BTreeMap<RuleIdentity, String>>;
-
-/// A security group and what it shall let in.
-#[derive(Debug, Clone)]
-pub(super) struct Door {
-    pub firewall: FirewallName,
-    pub group: SecurityGroupId,
-    pub place: Place,
-    pub vpc: Option<VpcId>,
-    pub ruleset: Ruleset,
-    /// The policy speaks of it no longer; it is only emptied of our rules.
-    pub forgotten: bool,
-}
-
-/// What a pass did to one firewall.
+/// What was done to one firewall.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Rules that were added, in words.
@@ -44,18 +30,193 @@ pub struct Outcome {
     pub failed: Option<String>,
 }
 
-/// How many groups are written to at once; EC2 allows few writes a second.
+/// A place as it is known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// As it was last seen, and changed by us since. What could not be seen is a gap, and is kept as it was.
+    pub inventory: Arc<Inventory>,
+    /// Groups that the last task left exactly as wanted: what differs from that is drift.
+    pub clean: BTreeSet<SecurityGroupId>,
+}
+
+impl Known {
+    /// A place that was asked and has not answered yet.
+    pub fn unasked(place: &Place, groups: Vec<SecurityGroupId>) -> Inventory {
+        let (call, why) = ("ec2:DescribeSecurityGroups".to_owned(), "it has not answered yet".to_owned());
+        let gap = Gap { call, place: place.clone(), groups, why };
+        Inventory { gaps: vec![gap], ..Inventory::default() }
+    }
+}
+
+/// What one task has to do.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub cloud: Cloud,
+    pub place: Place,
+    /// The nudges that had come before it was decided.
+    pub covers: u64,
+    pub by: InstallationId,
+    pub doors: Vec<Door>,
+    pub known: Known,
+}
+
+/// What one task did.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// A place was brought to what is wanted, as far as that went.
+    Brought { place: Place, covers: u64, known: Known, doors: Vec<(Door, Outcome)> },
+    /// Rules that are over were taken from a group whose place is still being brought.
+    Closed { place: Place, door: Box<Door>, outcome: Outcome, gone: Vec<RuleIdentity> },
+}
+
+/// How many groups of a place are written to at once; EC2 allows few writes a second.
 const AT_ONCE: usize = 8;
 
-/// What of a pass every group needs.
-pub(super) struct Pass<'a> {
-    pub cloud: &'a Cloud,
-    pub policy: &'a Policy,
-    pub by: &'a InstallationId,
-    /// Grants that have ended and whose rules were not yet seen gone.
-    pub ended: Vec<&'a Grant>,
-    /// The account as it was last known.
-    pub known: &'a Inventory,
+impl Work {
+    /// Closes what is over by what was last known, observes, and brings every group to its ruleset.
+    pub async fn bring(self) -> Done {
+        let Self { cloud, place, covers, by, doors, known } = self;
+        let mut outcomes = vec![Outcome::default(); doors.len()];
+        let mut before = known.inventory;
+
+        // A closing waits for nothing, not even for a look.
+        let over =
+            doors.iter().enumerate().map(|(number, door)| (number, Job::Close(over(&before, door, &by))));
+        let over = over.filter(|(_, job)| !job.is_empty()).collect();
+        for (number, done) in perform(&cloud, &place, &doors, over).await {
+            let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
+            note(door, done, outcome, &mut Arc::make_mut(&mut before).groups);
+        }
+
+        let groups: Vec<SecurityGroupId> = doors.iter().map(|door| door.group.clone()).collect();
+        let mut seen = cloud.observe_at(&place, &groups).await;
+        let mut jobs = Vec::new();
+        for (number, (door, outcome)) in doors.iter().zip(&mut outcomes).enumerate() {
+            let job = match seen.group(&door.group) {
+                Seen::There(group) => {
+                    if let Some(left) =
+                        before.groups.get(&door.group).filter(|_| known.clean.contains(&door.group))
+                    {
+                        outcome.drift = drift(group, left, &by);
+                    }
+                    Job::Steps(steps(&seen, group, door, &by, outcome))
+                }
+                Seen::Gone => {
+                    // One that the policy has forgotten is as it should be when it is gone.
+                    outcome.failed = door
+                        .firewall
+                        .as_ref()
+                        .map(|_| format!("security group {} is not in {}", door.group, door.place));
+                    continue;
+                }
+                Seen::Unseen(gap) => {
+                    outcome.failed = Some(gap.to_string());
+                    // What was known was closed above. Without that, by what the ended grants had opened.
+                    let known = before.groups.contains_key(&door.group);
+                    Job::Close(door.over.iter().filter(|_| !known).map(|rule| (rule.clone(), None)).collect())
+                }
+            };
+            if !job.is_empty() {
+                jobs.push((number, job));
+            }
+        }
+        // A group that could not be seen is kept as it was last known: the next closing needs that.
+        for door in &doors {
+            if let (Seen::Unseen(_), Some(known)) = (seen.group(&door.group), before.groups.get(&door.group))
+            {
+                seen.groups.entry(door.group.clone()).or_insert_with(|| known.clone());
+            }
+        }
+        for (number, done) in perform(&cloud, &place, &doors, jobs).await {
+            let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
+            note(door, done, outcome, &mut seen.groups);
+        }
+        let good = doors.iter().zip(&outcomes).filter(|(_, outcome)| outcome.failed.is_none());
+        let clean = good.map(|(door, _)| door.group.clone()).collect();
+        let known = Known { inventory: Arc::new(seen), clean };
+        Done::Brought { place, covers, known, doors: doors.into_iter().zip(outcomes).collect() }
+    }
+}
+
+/// Takes away what is over in one group whose place is busy: it answers slowly, and a closing does not wait.
+pub(super) async fn close(cloud: Cloud, place: Place, door: Door, rules: Vec<Over>) -> Done {
+    let mut outcome = Outcome::default();
+    let mut gone = Vec::new();
+    for (rules, result) in take_away(&cloud, &place, &door.group, rules).await {
+        match result {
+            Ok(_) => gone.extend(rules),
+            Err(error) => outcome.failed = Some(error.to_string()),
+        }
+    }
+    outcome.removed = gone.iter().map(ToString::to_string).collect();
+    Done::Closed { place, door: Box::new(door), outcome, gone }
+}
+
+/// A rule that nothing wants any more, and the right to take it away by its id where that is known.
+pub(super) type Over = (RuleIdentity, Option<Owned<SecurityGroupRuleId>>);
+
+/// Our rules in a group, as it is known, that nothing wants any more.
+pub(super) fn over(known: &Inventory, door: &Door, by: &InstallationId) -> Vec<Over> {
+    let Some(group) = known.groups.get(&door.group) else { return Vec::new() };
+    let wanted = door.wanted();
+    let over = ours(group, by).filter(|(rule, _)| !wanted.contains(*rule));
+    over.map(|(rule, standing)| (rule.clone(), standing.owned(by))).collect()
+}
+
+/// By their ids where those are known; a rule that was added just now is only known by what it lets through.
+async fn take_away(
+    cloud: &Cloud,
+    place: &Place,
+    group: &SecurityGroupId,
+    rules: Vec<Over>,
+) -> Vec<(Vec<RuleIdentity>, Result<Performed, Error>)> {
+    let (mut by_id, mut blind) = (Vec::new(), Vec::new());
+    for (rule, id) in rules {
+        match id {
+            Some(id) => by_id.push((id, rule)),
+            None => blind.push(rule),
+        }
+    }
+    let mut done = Vec::new();
+    if !by_id.is_empty() {
+        let rules = by_id.iter().map(|(_, rule)| rule.clone()).collect();
+        let step = Step::Revoke { group: group.clone(), rules: by_id };
+        done.push((rules, cloud.perform(place, &step).await));
+    }
+    if !blind.is_empty() {
+        let result = cloud.close_blind(place, group, &blind).await;
+        done.push((blind, result));
+    }
+    done
+}
+
+fn steps(
+    seen: &Inventory,
+    group: &SecurityGroup,
+    door: &Door,
+    by: &InstallationId,
+    outcome: &mut Outcome,
+) -> Vec<Step> {
+    let wrong = door.vpc.as_ref().filter(|vpc| group.vpc.as_ref() != Some(vpc));
+    let ruleset = match wrong {
+        None => door.ruleset.clone(),
+        // In doubt a door stays shut: what is ours there goes, and nothing is added.
+        Some(vpc) => {
+            let actual = group.vpc.as_ref().map_or("no VPC", VpcId::as_str);
+            outcome.failed =
+                Some(format!("security group {} is in {actual}, and the policy says {vpc}", door.group));
+            Ruleset::default()
+        }
+    };
+    // One group at a time, so that one that cannot be brought to its rules holds up no other.
+    let alone = Inventory {
+        groups: BTreeMap::from([(door.group.clone(), group.clone())]),
+        prefix_list_weights: seen.prefix_list_weights.clone(),
+        rules_per_group: seen.rules_per_group.clone(),
+        gaps: Vec::new(),
+    };
+    let wanted = plan::wanted(&alone, &BTreeMap::from([(door.group.clone(), ruleset)]), by);
+    plan::difference(&alone, &wanted, by).for_account(alone.digest()).unwrap_or_default()
 }
 
 /// What is to be done to one group.
@@ -63,134 +224,24 @@ enum Job {
     /// It was seen.
     Steps(Vec<Step>),
     /// It was not: rules that are over are taken away by what they let through.
-    Close(Vec<RuleIdentity>),
+    Close(Vec<Over>),
 }
 
-/// Brings every group to its ruleset: the account as it is known then, and what was done, in the order of `doors`.
-pub(super) async fn bring(pass: Pass<'_>, doors: &[Door], left: &mut Left) -> (Inventory, Vec<Outcome>) {
-    let mut asked: BTreeMap<Place, BTreeSet<SecurityGroupId>> = BTreeMap::new();
-    for door in doors {
-        asked.entry(door.place.clone()).or_default().insert(door.group.clone());
-    }
-    let mut seen = pass.cloud.observe(&asked).await;
-    let mut outcomes = vec![Outcome::default(); doors.len()];
-    let mut jobs = Vec::new();
-
-    for (number, (door, outcome)) in doors.iter().zip(&mut outcomes).enumerate() {
-        match seen.group(&door.group) {
-            Seen::There(group) => {
-                let wrong = door.vpc.as_ref().filter(|vpc| group.vpc.as_ref() != Some(vpc));
-                let ruleset = match wrong {
-                    None => door.ruleset.clone(),
-                    // In doubt a door stays shut: what is ours there goes, and nothing is added.
-                    Some(vpc) => {
-                        let actual = group.vpc.as_ref().map_or("no VPC", VpcId::as_str);
-                        outcome.failed = Some(format!(
-                            "security group {} is in {actual}, and the policy says {vpc}",
-                            door.group
-                        ));
-                        Ruleset::default()
-                    }
-                };
-                outcome.drift = drift(group, pass.by, left.get(&door.group));
-                let steps = difference(&seen, door, ruleset, pass.by);
-                if !steps.is_empty() {
-                    jobs.push((number, Job::Steps(steps)));
-                }
-            }
-            Seen::Gone => {
-                let gone = !door.forgotten;
-                outcome.failed =
-                    gone.then(|| format!("security group {} is not in {}", door.group, door.place));
-                left.remove(&door.group);
-            }
-            Seen::Unseen(gap) => {
-                outcome.failed = Some(gap.to_string());
-                left.remove(&door.group);
-                let over = over(&pass, door);
-                if !over.is_empty() {
-                    jobs.push((number, Job::Close(over)));
-                }
-            }
+impl Job {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Steps(steps) => steps.is_empty(),
+            Self::Close(rules) => rules.is_empty(),
         }
     }
-    // A group that could not be seen is kept as it was last known: a closing needs that.
-    for door in doors {
-        if let (Seen::Unseen(_), Some(known)) = (seen.group(&door.group), pass.known.groups.get(&door.group))
-        {
-            seen.groups.entry(door.group.clone()).or_insert_with(|| known.clone());
-        }
-    }
-
-    for (number, done) in perform(pass.cloud, doors, jobs).await {
-        let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
-        left.remove(&door.group);
-        let group = seen.groups.get_mut(&door.group);
-        match done {
-            Done::Steps(steps) => {
-                let mut group = group;
-                for (step, result) in steps {
-                    match result {
-                        Ok(_) => note(&step, outcome, group.as_deref_mut()),
-                        Err(error) => outcome.failed = Some(error.to_string()),
-                    }
-                }
-            }
-            Done::Closed(identities, Ok(_)) => {
-                outcome.removed.extend(identities.iter().map(ToString::to_string));
-                if let Some(group) = group {
-                    group.rules.retain(|identity, _| !identities.contains(identity));
-                }
-            }
-            Done::Closed(_, Err(error)) => {
-                tracing::warn!(group = %door.group, %error, "rules that are over could not be closed; the next pass tries again");
-            }
-        }
-    }
-    for (door, outcome) in doors.iter().zip(&outcomes) {
-        if let Some(group) = seen.groups.get(&door.group).filter(|_| outcome.failed.is_none()) {
-            left.insert(door.group.clone(), ours(group, pass.by));
-        }
-    }
-    (seen, outcomes)
 }
 
-fn difference(seen: &Inventory, door: &Door, ruleset: Ruleset, by: &InstallationId) -> Vec<Step> {
-    // One group at a time, so that one that cannot be brought to its rules holds up no other.
-    let mut alone = Inventory {
-        prefix_list_weights: seen.prefix_list_weights.clone(),
-        rules_per_group: seen.rules_per_group.clone(),
-        ..Inventory::default()
-    };
-    alone.groups.extend(seen.groups.get(&door.group).map(|group| (door.group.clone(), group.clone())));
-    let wanted = plan::wanted(&alone, &BTreeMap::from([(door.group.clone(), ruleset)]), by);
-    plan::difference(&alone, &wanted, by).for_account(alone.digest()).unwrap_or_default()
-}
-
-/// What must be closed in a group that cannot be seen: our rules as they were last known, and what the grants
-/// that have ended had opened, unless something else still wants the same.
-fn over(pass: &Pass<'_>, door: &Door) -> Vec<RuleIdentity> {
-    let wanted: BTreeSet<RuleIdentity> =
-        door.ruleset.iter().map(|rule| RuleIdentity::admitting(rule.flow(), rule.peer())).collect();
-    let known = pass.known.groups.get(&door.group);
-    let mut over: BTreeSet<RuleIdentity> =
-        known.map(|group| ours(group, pass.by).into_keys().collect()).unwrap_or_default();
-    // Once a group is known, a grant that is not in it has been closed already.
-    for grant in pass.ended.iter().filter(|_| known.is_none()) {
-        let Some(target) = pass.policy.targets.get(grant.target()) else { continue };
-        if target.firewall.as_ref() == Some(&door.firewall) {
-            over.extend(target.ports.iter().map(|flow| RuleIdentity::admitting(*flow, grant.source())));
-        }
-    }
-    over.difference(&wanted).cloned().collect()
-}
-
-enum Done {
+enum Did {
     Steps(Vec<(Step, Result<Performed, Error>)>),
-    Closed(Vec<RuleIdentity>, Result<Performed, Error>),
+    Closed(Vec<(Vec<RuleIdentity>, Result<Performed, Error>)>),
 }
 
-async fn perform(cloud: &Cloud, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<(usize, Done)> {
+async fn perform(cloud: &Cloud, place: &Place, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<(usize, Did)> {
     let mut running = JoinSet::new();
     let mut done = Vec::new();
     for (number, job) in jobs {
@@ -198,16 +249,13 @@ async fn perform(cloud: &Cloud, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<
         if running.len() >= AT_ONCE {
             done.extend(running.join_next().await.and_then(Result::ok));
         }
-        let (cloud, place, group) = (cloud.clone(), door.place.clone(), door.group.clone());
+        let (cloud, place, group) = (cloud.clone(), place.clone(), door.group.clone());
         running.spawn(async move {
-            let done = match job {
-                Job::Steps(steps) => Done::Steps(perform_steps(&cloud, &place, steps).await),
-                Job::Close(identities) => {
-                    let result = cloud.close_blind(&place, &group, &identities).await;
-                    Done::Closed(identities, result)
-                }
+            let did = match job {
+                Job::Steps(steps) => Did::Steps(perform_steps(&cloud, &place, steps).await),
+                Job::Close(rules) => Did::Closed(take_away(&cloud, &place, &group, rules).await),
             };
-            (number, done)
+            (number, did)
         });
     }
     while let Some(result) = running.join_next().await {
@@ -243,59 +291,74 @@ async fn perform_steps(
     done
 }
 
-/// Tells a step that was performed, and notes it in what is known of the group. A rule that is new has no id
-/// that we know of; the next pass sees it.
-fn note(step: &Step, outcome: &mut Outcome, group: Option<&mut SecurityGroup>) {
-    let mut rules = group.map(|group| &mut group.rules);
-    match step {
-        Step::Authorize { rules: new, .. } => {
-            for (rule, mark) in new {
-                outcome.added.push(format!("{rule}: {}", mark.because));
-                let standing =
-                    StandingRule { id: None, description: mark.to_string(), tag: Some(mark.by.to_string()) };
-                rules.as_mut().map(|rules| rules.insert(rule.clone(), standing));
-            }
-        }
-        Step::Describe { rules: remarks, .. } => {
-            for remark in remarks {
-                outcome.added.push(format!("{}: now {}", remark.rule, remark.mark.because));
-                if let Some(standing) = rules.as_mut().and_then(|rules| rules.get_mut(&remark.rule)) {
-                    standing.description = remark.mark.to_string();
-                    standing.tag = Some(remark.mark.by.to_string());
+/// Tells what was done to a group, and notes it in what is known of it. A rule that is new has no id that we
+/// know of; the next look finds it.
+fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<SecurityGroupId, SecurityGroup>) {
+    let mut rules = known.get_mut(&door.group).map(|group| &mut group.rules);
+    match did {
+        Did::Closed(closed) => {
+            for (closed, result) in closed {
+                if let Err(error) = result {
+                    tracing::warn!(group = %door.group, %error, "rules that are over could not be closed; the next pass tries again");
+                    continue;
+                }
+                outcome.removed.extend(closed.iter().map(ToString::to_string));
+                if let Some(rules) = &mut rules {
+                    rules.retain(|rule, _| !closed.contains(rule));
                 }
             }
         }
-        Step::Revoke { rules: gone, .. } => {
-            for (_, rule) in gone {
-                outcome.removed.push(rule.to_string());
-                rules.as_mut().map(|rules| rules.remove(rule));
+        Did::Steps(steps) => {
+            for (step, result) in steps {
+                match (result, step) {
+                    (Err(error), _) => outcome.failed = Some(error.to_string()),
+                    (Ok(_), Step::Authorize { rules: new, .. }) => {
+                        for (rule, mark) in new {
+                            outcome.added.push(format!("{rule}: {}", mark.because));
+                            let tag = Some(mark.by.to_string());
+                            let standing = StandingRule { id: None, description: mark.to_string(), tag };
+                            rules.as_mut().map(|rules| rules.insert(rule, standing));
+                        }
+                    }
+                    (Ok(_), Step::Describe { rules: remarks, .. }) => {
+                        for remark in remarks {
+                            outcome.added.push(format!("{}: now {}", remark.rule, remark.mark.because));
+                            if let Some(standing) =
+                                rules.as_mut().and_then(|rules| rules.get_mut(&remark.rule))
+                            {
+                                standing.description = remark.mark.to_string();
+                                standing.tag = Some(remark.mark.by.to_string());
+                            }
+                        }
+                    }
+                    (Ok(_), Step::Revoke { rules: gone, .. }) => {
+                        for (_, rule) in gone {
+                            outcome.removed.push(rule.to_string());
+                            rules.as_mut().map(|rules| rules.remove(&rule));
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-fn ours(group: &SecurityGroup, by: &InstallationId) -> BTreeMap<RuleIdentity, String> {
-    let ours = group.rules.iter().filter(|(_, rule)| rule.made_by(by));
-    ours.map(|(identity, rule)| (identity.clone(), rule.description.clone())).collect()
+fn ours<'a>(
+    group: &'a SecurityGroup,
+    by: &'a InstallationId,
+) -> impl Iterator<Item = (&'a RuleIdentity, &'a StandingRule)> {
+    group.rules.iter().filter(|(_, rule)| rule.made_by(by))
 }
 
 /// What somebody else did to our rules since they were left.
-fn drift(
-    group: &SecurityGroup,
-    by: &InstallationId,
-    left: Option<&BTreeMap<RuleIdentity, String>>,
-) -> Vec<String> {
-    let Some(left) = left else { return Vec::new() };
-    let is = ours(group, by);
-    let gone =
-        left.keys().filter(|rule| !is.contains_key(*rule)).map(|rule| format!("{rule} had been removed"));
-    let new = is
-        .keys()
-        .filter(|rule| !left.contains_key(*rule))
-        .map(|rule| format!("{rule} had been added under our mark"));
-    let edited = is
-        .iter()
-        .filter(|(rule, text)| left.get(*rule).is_some_and(|left| left != *text))
-        .map(|(rule, _)| format!("the description of {rule} had been edited"));
+fn drift(is: &SecurityGroup, left: &SecurityGroup, by: &InstallationId) -> Vec<String> {
+    let missing = ours(left, by).filter(|(rule, _)| !is.rules.contains_key(*rule));
+    let gone = missing.map(|(rule, _)| format!("{rule} had been removed"));
+    let more = ours(is, by).filter(|(rule, _)| !left.rules.contains_key(*rule));
+    let new = more.map(|(rule, _)| format!("{rule} had been added under our mark"));
+    let differ = ours(left, by).filter(|(rule, was)| {
+        is.rules.get(*rule).is_some_and(|is| is.description != was.description || is.tag != was.tag)
+    });
+    let edited = differ.map(|(rule, _)| format!("the mark of {rule} had been edited"));
     gone.chain(new).chain(edited).collect()
 }

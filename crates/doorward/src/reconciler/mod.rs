@@ -1,20 +1,24 @@
 //! Observes, decides, performs: by timer, nudge and restart alike, with no input.
 //!
 //! A pass reads the policy and the grants, ends what is over, and brings every firewall to exactly the rules
-//! of what is live. A gap in what is seen can block an opening, never a closing.
+//! of what is live. Each place (a profile and a Region) is brought by a task of its own, so a Region that
+//! answers slowly holds up no other; and a gap in what is seen can block an opening, never a closing.
 
 mod deadlines;
+mod doors;
 mod groups;
 mod pass;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorward_core::grant::Grant;
-use doorward_core::inventory::Inventory;
+use doorward_core::inventory::Place;
 use doorward_core::policy::FirewallName;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 pub use groups::Outcome;
 pub use status::{Nudge, Nudged, Standing, Status};
@@ -24,6 +28,7 @@ use crate::firewall::Local;
 use crate::policy_file::Refreshed;
 use crate::requests::Requests;
 use deadlines::Deadlines;
+use groups::{Done, Known};
 
 /// How often the account is looked at when nothing happens: drift by hand is put right within this time.
 const LOOKS_EVERY: Duration = Duration::from_secs(30);
@@ -39,6 +44,7 @@ pub struct Reconciler {
     local: Local,
     nudged: Nudged,
     memory: Memory,
+    work: JoinSet<Done>,
 }
 
 /// What a pass leaves for the next: it only spares work and tells drift from change; without it (after a
@@ -46,13 +52,14 @@ pub struct Reconciler {
 #[derive(Debug, Default)]
 struct Memory {
     grants: Vec<Grant>,
-    inventory: Inventory,
-    left: groups::Left,
+    known: BTreeMap<Place, Known>,
+    /// Places that a task is bringing now, and those among them that have to be brought once more after it.
+    busy: BTreeSet<Place>,
+    again: BTreeSet<Place>,
     failing: BTreeMap<FirewallName, String>,
     deadlines: Deadlines,
     mistakes: Vec<String>,
     digest: Option<String>,
-    cut: u64,
     tries: u32,
     head: u64,
 }
@@ -60,31 +67,48 @@ struct Memory {
 impl Reconciler {
     /// Over a store of requests, an account and this machine's own firewalls.
     pub fn new(requests: Arc<Requests>, cloud: Cloud, local: Local, nudged: Nudged) -> Self {
-        Self { requests, cloud, local, nudged, memory: Memory::default() }
+        Self { requests, cloud, local, nudged, memory: Memory::default(), work: JoinSet::new() }
     }
 
     /// Makes passes until `stop` is ready.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Local {
         let mut stop = std::pin::pin!(stop);
         loop {
-            self.pass().await;
-            let mut waited = Duration::ZERO;
+            let covers = self.nudged.count();
+            self.begin().await;
+            let next = self.next_end();
+            let looks_at = Instant::now() + self.looks_in();
             loop {
-                let limit = self.next_wake().saturating_sub(waited);
+                let limit = self.ends_in(next).min(looks_at.saturating_duration_since(Instant::now()));
                 if limit.is_zero() {
                     break;
                 }
-                let slice = limit.min(LISTENS_EVERY);
                 tokio::select! {
-                    () = &mut stop => return self.local,
-                    () = self.nudged.wait(slice) => {}
+                    () = &mut stop => {
+                        // A step that has begun is brought to its end: the client's time limits bound it.
+                        while let Some(done) = self.work.join_next().await {
+                            self.finish(done).await;
+                        }
+                        return self.local;
+                    }
+                    Some(done) = self.work.join_next() => self.finish(done).await,
+                    () = self.nudged.wait(limit.min(LISTENS_EVERY)) => {}
                 }
-                waited += slice;
-                if self.nudged.count() > self.nudged.last().covers || self.changed_elsewhere().await {
+                let behind = self.memory.again.iter().any(|place| !self.memory.busy.contains(place));
+                if behind || self.nudged.count() > covers || self.changed_elsewhere().await {
                     break;
                 }
             }
         }
+    }
+
+    /// Observes, decides, performs, once, and waits until every place has answered or was given up.
+    pub async fn pass(&mut self) -> Arc<Status> {
+        self.begin().await;
+        while let Some(done) = self.work.join_next().await {
+            self.finish(done).await;
+        }
+        self.nudged.last()
     }
 
     /// Makes a pass as soon as somebody asks for one.
@@ -95,21 +119,29 @@ impl Reconciler {
         self.pass().await;
     }
 
-    /// Time to the next pass: the next end, the next look, or the next try of what failed.
-    fn next_wake(&self) -> Duration {
+    /// The next end that is still to come when a pass has begun, by either clock; none where there is none.
+    fn next_end(&self) -> (Option<Timestamp>, Option<Duration>) {
         let clock = self.requests.clock();
-        let next = self.memory.deadlines.next(clock.uptime());
-        let wall = self.memory.grants.iter().filter_map(Grant::next_change).min().map(|next| {
-            // A thousandth later, so that the pass finds it over.
-            Duration::try_from(next.duration_since(clock.now())).unwrap_or(Duration::ZERO)
-                + Duration::from_millis(1)
-        });
-        let look = if self.memory.failing.is_empty() {
-            LOOKS_EVERY
-        } else {
-            LOOKS_EVERY.min(Duration::from_secs(1 << self.memory.tries.min(5)))
-        };
-        [next, wall].into_iter().flatten().chain([look]).min().unwrap_or(look).max(Duration::from_millis(1))
+        let (now, uptime) = (clock.now(), clock.uptime());
+        let wall = self.memory.grants.iter().filter_map(Grant::next_change).filter(|next| *next > now).min();
+        (wall, self.memory.deadlines.next(uptime))
+    }
+
+    /// Time until an end comes by either clock; the wall clock may have been set since.
+    fn ends_in(&self, (wall, uptime): (Option<Timestamp>, Option<Duration>)) -> Duration {
+        let clock = self.requests.clock();
+        let wall =
+            wall.map(|end| Duration::try_from(end.duration_since(clock.now())).unwrap_or(Duration::ZERO));
+        let uptime = uptime.map(|end| end.saturating_sub(clock.uptime()));
+        wall.into_iter().chain(uptime).min().unwrap_or(Duration::MAX)
+    }
+
+    /// Time to the next look: sooner while something is not as wanted.
+    fn looks_in(&self) -> Duration {
+        match self.memory.failing.is_empty() {
+            true => LOOKS_EVERY,
+            false => LOOKS_EVERY.min(Duration::from_secs(1 << self.memory.tries.min(5))),
+        }
     }
 
     /// Whether the policy's files changed, or another process wrote to the store.

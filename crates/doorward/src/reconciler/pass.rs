@@ -1,43 +1,25 @@
-//! One pass: observe, decide, perform.
+//! One pass: what is over ends, what is wanted is decided, and tasks are sent out that make it so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use doorward_core::audit::{Event, What, Who};
-use doorward_core::firewall::{Ruleset, rulesets};
+use doorward_core::firewall::rulesets;
 use doorward_core::grant::{Grant, GrantId};
-use doorward_core::inventory::{Place, SecurityGroupId};
-use doorward_core::policy::{Enforcement, Firewall, FirewallName, Policy};
+use doorward_core::inventory::{Inventory, Place};
+use doorward_core::policy::{Enforcement, FirewallName, Policy};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use tokio::task::JoinError;
 
-use super::groups::{self, Door, Outcome};
-use super::{Reconciler, Standing, Status};
+use super::doors::{Door, Remembered, doors};
+use super::groups::{self, Done, Known, Outcome, Work};
+use super::{Reconciler, Standing};
 use crate::policy_file::Loaded;
 
-/// A place of enforcement as the store remembers it once the policy does not.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Remembered {
-    SecurityGroup { group: SecurityGroupId, at: Place },
-}
-
-impl Remembered {
-    fn of(firewall: &Firewall) -> Option<Self> {
-        match &firewall.kind {
-            Enforcement::SecurityGroup { group, at, .. } => {
-                Some(Self::SecurityGroup { group: group.clone(), at: at.clone() })
-            }
-            // A table ends its elements by itself and guards on until an operator deletes it; a relay listens in
-            // this process and is gone with it.
-            Enforcement::Nftables { .. } | Enforcement::Relay { .. } => None,
-        }
-    }
-}
-
 impl Reconciler {
-    /// Observes, decides, performs, once.
-    pub async fn pass(&mut self) -> Arc<Status> {
+    /// Ends what is over, brings this machine's own firewalls to what is wanted, and sends out a task for each
+    /// place in AWS.
+    pub(super) async fn begin(&mut self) {
         let covers = self.nudged.count();
         let clock = self.requests.clock().clone();
         let (now, uptime) = (clock.now(), clock.uptime());
@@ -45,73 +27,134 @@ impl Reconciler {
         let loaded = self.refresh(now, &mut events);
 
         let deadlines = &self.memory.deadlines;
-        let ended =
-            self.requests.end_what_is_over(&loaded, now, |grant| deadlines.passed(grant, uptime)).await;
-        match ended {
+        match self.requests.end_what_is_over(&loaded, now, |grant| deadlines.passed(grant, uptime)).await {
             Ok(grants) => self.memory.grants = grants,
             // Without the store, what was last known still ends when its time is up.
             Err(error) => {
-                tracing::error!(%error, "the grants could not be read; those known are kept to their ends")
+                tracing::error!(%error, "the grants could not be read; those known are kept to their ends");
             }
         }
-        let grants = std::mem::take(&mut self.memory.grants);
-        self.memory.deadlines.note(&grants, now, uptime);
-        let deadlines = &self.memory.deadlines;
-        let live = || {
-            grants.iter().filter(|grant| !deadlines.passed(grant, uptime)).filter_map(|grant| grant.live(now))
-        };
-        let wanted = rulesets(&loaded.policy, live());
+        self.memory.deadlines.note(&self.memory.grants, now, uptime);
+        let (grants, deadlines) = (&self.memory.grants, &self.memory.deadlines);
+        let live = grants.iter().filter(|grant| !deadlines.passed(grant, uptime));
+        let wanted = rulesets(&loaded.policy, live.filter_map(|grant| grant.live(now)));
+        let ended: Vec<&Grant> =
+            grants.iter().filter(|grant| grant.live(now).is_none() && grant.since().is_some()).collect();
 
         let remembered = self.remembered(&loaded.policy).await;
-        let mut outcomes: BTreeMap<FirewallName, Outcome> = BTreeMap::new();
-        let (doors, places) = doors(&loaded.policy, &wanted, &remembered);
-        let pass = groups::Pass {
-            cloud: &self.cloud,
-            policy: &loaded.policy,
-            by: self.requests.store().installation(),
-            ended: grants.iter().filter(|grant| grant.ended()).collect(),
-            known: &self.memory.inventory,
-        };
+        let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
+        let local_settles = of_no_group(&loaded.policy, &ended);
+        self.send_out(doors, covers);
+
         // This machine's own doors do not wait for a cloud that answers slowly.
         let by = self.requests.store().installation();
-        let local = self.local.bring(&loaded.policy, &wanted, by, now);
-        let left = &mut self.memory.left;
-        let (local, (inventory, cloud)) = tokio::join!(local, groups::bring(pass, &doors, left));
-        for (place, outcome) in
-            places.iter().zip(&cloud).filter_map(|(place, outcome)| Some((place.as_ref()?, outcome)))
-        {
-            if outcome.failed.is_none() {
-                self.forget(place).await;
+        let outcomes = self.local.bring(&loaded.policy, &wanted, by, now).await;
+        let well = |(firewall, _): &&(Option<FirewallName>, GrantId)| {
+            firewall
+                .as_ref()
+                .is_none_or(|name| outcomes.get(name).is_none_or(|outcome| outcome.failed.is_none()))
+        };
+        self.settle(local_settles.iter().filter(well).map(|(_, grant)| grant.clone()).collect()).await;
+        self.memory.failing.retain(|firewall, _| loaded.policy.firewalls.contains_key(firewall));
+        self.tell(outcomes, covers, now, events).await;
+
+        let mistakes = self.memory.mistakes.clone();
+        self.nudged.change(|status| {
+            status.covers = covers;
+            status.at = Some(now);
+            status.mistakes = mistakes;
+            status.firewalls.retain(|name, _| loaded.policy.firewalls.contains_key(name));
+        });
+    }
+
+    /// A task for each place. One that is busy is brought again when its task has ended; only what is over is
+    /// closed meanwhile.
+    fn send_out(&mut self, doors: Vec<Door>, covers: u64) {
+        let mut places: BTreeMap<Place, Vec<Door>> = BTreeMap::new();
+        for door in doors {
+            places.entry(door.place.clone()).or_default().push(door);
+        }
+        self.memory.known.retain(|place, _| places.contains_key(place));
+        self.memory.again.clear();
+        let by = self.requests.store().installation().clone();
+        let before = self.memory.known.len();
+        for (place, doors) in places {
+            let cloud = self.cloud.clone();
+            let known = self.memory.known.entry(place.clone()).or_insert_with(|| Known {
+                inventory: Arc::new(Known::unasked(
+                    &place,
+                    doors.iter().map(|door| door.group.clone()).collect(),
+                )),
+                clean: BTreeSet::new(),
+            });
+            if self.memory.busy.contains(&place) {
+                for door in doors {
+                    let rules = groups::over(&known.inventory, &door, &by);
+                    if !rules.is_empty() {
+                        // Until the task that has begun tells otherwise; another pass need not close it again.
+                        let inventory = Arc::make_mut(&mut known.inventory);
+                        if let Some(group) = inventory.groups.get_mut(&door.group) {
+                            group.rules.retain(|rule, _| !rules.iter().any(|(over, _)| over == rule));
+                        }
+                        self.work.spawn(groups::close(cloud.clone(), place.clone(), door, rules));
+                    }
+                }
+                self.memory.again.insert(place);
+                continue;
+            }
+            self.memory.busy.insert(place.clone());
+            let work = Work { cloud, place, covers, by: by.clone(), doors, known: known.clone() };
+            self.work.spawn(work.bring());
+        }
+        if self.memory.known.len() != before {
+            self.show_inventory();
+        }
+    }
+
+    /// Takes in what a task did.
+    pub(super) async fn finish(&mut self, done: Result<Done, JoinError>) {
+        let now = self.requests.clock().now();
+        match done {
+            Ok(Done::Brought { place, covers, known, doors }) => {
+                self.memory.busy.remove(&place);
+                if self.memory.known.contains_key(&place) {
+                    self.memory.known.insert(place, known);
+                }
+                self.show_inventory();
+                let mut outcomes = BTreeMap::new();
+                for (door, outcome) in doors {
+                    if outcome.failed.is_none() {
+                        self.settle(door.settles).await;
+                    }
+                    match door.firewall {
+                        Some(firewall) => {
+                            outcomes.insert(firewall, outcome);
+                        }
+                        None if outcome.failed.is_none() => {
+                            self.forget(&Remembered { group: door.group, at: door.place }).await;
+                        }
+                        None => {
+                            tracing::warn!(group = %door.group, why = ?outcome.failed, "rules of ours are left in a group that the policy no longer names")
+                        }
+                    }
+                }
+                self.tell(outcomes, covers, now, Vec::new()).await;
+            }
+            Ok(Done::Closed { place, door, outcome, gone }) => {
+                if gone.is_empty() {
+                    tracing::warn!(group = %door.group, %place, why = ?outcome.failed, "rules that are over could not be closed; it is tried again");
+                }
+                if let Some(firewall) = door.firewall.filter(|_| !gone.is_empty()) {
+                    let removed = What::RulesRemoved { firewall, rules: outcome.removed, cut: 0 };
+                    self.record(vec![Event::new(now, Who::Doorward, removed)]).await;
+                }
+            }
+            // A task that broke off leaves its place busy for ever, unless all are taken to be free.
+            Err(error) => {
+                tracing::error!(%error, "a place could not be brought to what is wanted; it is tried again");
+                self.memory.again.append(&mut self.memory.busy);
             }
         }
-        let named = doors.iter().zip(cloud).filter(|(door, _)| !door.forgotten);
-        outcomes.extend(named.map(|(door, outcome)| (door.firewall.clone(), outcome)));
-        outcomes.extend(local);
-
-        let settled = settled(&loaded.policy, &grants, &outcomes);
-        if let Err(error) = self.requests.store().settle(&settled).await {
-            tracing::error!(%error, "it could not be noted which rules are gone; the next pass notes it");
-        }
-        self.memory.grants = grants.into_iter().filter(|grant| !settled.contains(grant.id())).collect();
-        self.memory.inventory = inventory;
-        self.tell(&outcomes, now, &mut events);
-        if let Err(error) = self.requests.record(events).await {
-            tracing::error!(%error, "changes of firewalls could not be recorded");
-        }
-        self.memory.head = self.requests.store().head().await.map_or(self.memory.head, |head| head.seq);
-
-        let firewalls = outcomes.into_iter().map(|(name, outcome)| {
-            (name, outcome.failed.map_or(Standing::AsWanted, |why| Standing::Failing { why }))
-        });
-        self.nudged.tell(Status {
-            covers,
-            at: Some(now),
-            firewalls: firewalls.collect(),
-            cut: self.memory.cut,
-            inventory: Arc::new(self.memory.inventory.clone()),
-            mistakes: self.memory.mistakes.clone(),
-        });
-        self.nudged.last()
     }
 
     /// The policy in force: the newest that could be read.
@@ -137,27 +180,27 @@ impl Reconciler {
         loaded
     }
 
-    /// Places that had rules of ours and that the policy no longer names; those that it names are remembered.
+    /// Groups that had rules of ours and that the policy no longer names; those that it names are remembered.
     async fn remembered(&self, policy: &Policy) -> Vec<Remembered> {
         let store = self.requests.store();
         let known = match store.doors().await {
             Ok(known) => known,
             Err(error) => {
-                tracing::error!(%error, "places that the policy no longer names could not be read");
+                tracing::error!(%error, "groups that the policy no longer names could not be read");
                 return Vec::new();
             }
         };
-        let current: Vec<Remembered> = policy.firewalls.values().filter_map(Remembered::of).collect();
         let known: Vec<Remembered> =
             known.iter().filter_map(|(place, _)| serde_json::from_str(place).ok()).collect();
-        for firewall in policy.firewalls.values() {
-            let Some(place) = Remembered::of(firewall).filter(|place| !known.contains(place)) else {
-                continue;
-            };
-            let text = serde_json::to_string(&place).unwrap_or_default();
-            if let Err(error) = store.keep_door(&text, firewall.name.as_str()).await {
-                tracing::error!(%error, firewall = %firewall.name, "a firewall could not be remembered");
+        let mut current = Vec::new();
+        for (firewall, place) in Remembered::all(policy) {
+            if !known.contains(&place) {
+                let text = serde_json::to_string(&place).unwrap_or_default();
+                if let Err(error) = store.keep_door(&text, firewall.as_str()).await {
+                    tracing::error!(%error, %firewall, "a firewall could not be remembered");
+                }
             }
+            current.push(place);
         }
         known.into_iter().filter(|place| !current.contains(place)).collect()
     }
@@ -165,16 +208,39 @@ impl Reconciler {
     async fn forget(&self, place: &Remembered) {
         let text = serde_json::to_string(place).unwrap_or_default();
         if let Err(error) = self.requests.store().forget_door(&text).await {
-            tracing::error!(%error, "a firewall that is empty could not be forgotten");
+            tracing::error!(%error, "a group that is empty could not be forgotten");
         }
     }
 
-    /// Turns what was done into events: a failure when it begins and when it ends, not at each pass.
-    fn tell(&mut self, outcomes: &BTreeMap<FirewallName, Outcome>, now: Timestamp, events: &mut Vec<Event>) {
+    /// Notes that the rules of ended grants are gone.
+    async fn settle(&mut self, grants: Vec<GrantId>) {
+        if let Err(error) = self.requests.store().settle(&grants).await {
+            tracing::error!(%error, "it could not be noted which rules are gone; the next pass notes it");
+            return;
+        }
+        self.memory.grants.retain(|grant| !grant.ended() || !grants.contains(grant.id()));
+    }
+
+    async fn record(&mut self, events: Vec<Event>) {
+        if let Err(error) = self.requests.record(events).await {
+            tracing::error!(%error, "changes of firewalls could not be recorded");
+        }
+        self.memory.head = self.requests.store().head().await.map_or(self.memory.head, |head| head.seq);
+    }
+
+    /// Records what was done, and shows it: a failure when it begins and when it ends, not at each pass.
+    async fn tell(
+        &mut self,
+        outcomes: BTreeMap<FirewallName, Outcome>,
+        covers: u64,
+        now: Timestamp,
+        mut events: Vec<Event>,
+    ) {
         let mut note = |what| events.push(Event::new(now, Who::Doorward, what));
+        let mut standings = Vec::new();
+        let mut cut = 0;
         for (firewall, outcome) in outcomes {
-            self.memory.cut += outcome.cut;
-            let (firewall, outcome) = (firewall.clone(), outcome.clone());
+            cut += outcome.cut;
             if !outcome.drift.is_empty() {
                 note(What::DriftRighted { firewall: firewall.clone(), found: outcome.drift });
             }
@@ -182,84 +248,67 @@ impl Reconciler {
                 note(What::RulesAdded { firewall: firewall.clone(), rules: outcome.added });
             }
             if !outcome.removed.is_empty() || outcome.cut > 0 {
-                note(What::RulesRemoved {
-                    firewall: firewall.clone(),
-                    rules: outcome.removed,
-                    cut: outcome.cut,
-                });
+                let (rules, cut) = (outcome.removed, outcome.cut);
+                note(What::RulesRemoved { firewall: firewall.clone(), rules, cut });
             }
-            match (outcome.failed, self.memory.failing.get(&firewall)) {
-                (Some(why), before) => {
-                    if before != Some(&why) {
+            let standing = match outcome.failed {
+                Some(why) => {
+                    if self.memory.failing.insert(firewall.clone(), why.clone()).as_ref() != Some(&why) {
                         tracing::warn!(%firewall, %why, "a firewall is not as wanted");
                         note(What::FirewallFailed { firewall: firewall.clone(), why: why.clone() });
                     }
-                    self.memory.failing.insert(firewall, why);
+                    Standing::Failing { why }
                 }
-                (None, Some(_)) => {
-                    self.memory.failing.remove(&firewall);
-                    note(What::FirewallRecovered { firewall });
+                None => {
+                    if self.memory.failing.remove(&firewall).is_some() {
+                        note(What::FirewallRecovered { firewall: firewall.clone() });
+                    }
+                    Standing::AsWanted
                 }
-                (None, None) => {}
-            }
+            };
+            standings.push((firewall, standing));
         }
-        self.memory.failing.retain(|firewall, _| outcomes.contains_key(firewall));
         self.memory.tries =
             if self.memory.failing.is_empty() { 0 } else { self.memory.tries.saturating_add(1) };
+        // Recorded before it is shown: whoever is told that a rule stands finds it in the record.
+        self.record(events).await;
+        self.nudged.change(|status| {
+            status.cut += cut;
+            for (firewall, standing) in standings {
+                status.firewalls.insert(firewall, (covers, standing));
+            }
+        });
+    }
+
+    fn show_inventory(&self) {
+        let mut known = self.memory.known.values();
+        let whole = match (known.next(), known.next()) {
+            (Some(one), None) => Arc::clone(&one.inventory),
+            _ => {
+                let mut whole = Inventory::default();
+                for known in self.memory.known.values() {
+                    whole.merge((*known.inventory).clone());
+                }
+                Arc::new(whole)
+            }
+        };
+        self.nudged.change(|status| status.inventory = whole);
     }
 }
 
-/// The security groups of the policy, and those that it no longer names, which are emptied.
-fn doors(
-    policy: &Policy,
-    wanted: &BTreeMap<FirewallName, Ruleset>,
-    remembered: &[Remembered],
-) -> (Vec<Door>, Vec<Option<Remembered>>) {
-    let mut doors = Vec::new();
-    let mut places = Vec::new();
-    for (name, firewall) in &policy.firewalls {
-        let Enforcement::SecurityGroup { group, at, vpc } = &firewall.kind else { continue };
-        doors.push(Door {
-            firewall: name.clone(),
-            group: group.clone(),
-            place: at.clone(),
-            vpc: vpc.clone(),
-            ruleset: wanted.get(name).cloned().unwrap_or_default(),
-            forgotten: false,
-        });
-        places.push(None);
-    }
-    for place in remembered {
-        let Remembered::SecurityGroup { group, at } = place;
-        // A group that the policy names through another profile is not emptied behind its back.
-        let Ok(firewall) = group.as_str().parse::<FirewallName>() else { continue };
-        if doors.iter().any(|door: &Door| door.group == *group) {
-            continue;
-        }
-        let (group, at) = (group.clone(), at.clone());
-        doors.push(Door {
-            firewall,
-            group,
-            place: at,
-            vpc: None,
-            ruleset: Ruleset::default(),
-            forgotten: true,
-        });
-        places.push(Some(place.clone()));
-    }
-    (doors, places)
-}
-
-/// Ended grants whose rules are gone: their firewall was brought to what is wanted without them.
-fn settled(policy: &Policy, grants: &[Grant], outcomes: &BTreeMap<FirewallName, Outcome>) -> Vec<GrantId> {
-    let done = |name: &FirewallName| outcomes.get(name).is_some_and(|outcome| outcome.failed.is_none());
-    let gone = |grant: &&Grant| {
-        let target = policy.targets.get(grant.target());
-        match target.and_then(|target| target.firewall.as_ref()) {
-            Some(firewall) => done(firewall),
-            // Its firewall is no longer known by name: all of them have to be well.
-            None => outcomes.values().all(|outcome| outcome.failed.is_none()),
-        }
+/// Ended grants that no security group of the policy has to let go of, with the firewall that has to, if any.
+fn of_no_group(policy: &Policy, ended: &[&Grant]) -> Vec<(Option<FirewallName>, GrantId)> {
+    let firewall = |grant: &Grant| {
+        let name = policy.targets.get(grant.target())?.firewall.as_ref()?;
+        policy.firewalls.get(name)
     };
-    grants.iter().filter(|grant| grant.ended()).filter(gone).map(|grant| grant.id().clone()).collect()
+    ended
+        .iter()
+        .filter_map(|grant| match firewall(grant) {
+            Some(firewall) if matches!(firewall.kind, Enforcement::SecurityGroup { .. }) => None,
+            Some(firewall) => Some((Some(firewall.name.clone()), grant.id().clone())),
+            // Its target or firewall is no longer known; a group that was left behind is emptied as a whole.
+            None => Some((None, grant.id().clone())),
+        })
+        .collect()
 }

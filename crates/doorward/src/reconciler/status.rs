@@ -32,8 +32,8 @@ pub struct Status {
     pub covers: u64,
     /// When it began; none before the first.
     pub at: Option<Timestamp>,
-    /// Each firewall of the policy.
-    pub firewalls: BTreeMap<FirewallName, Standing>,
+    /// Each firewall of the policy, and the last nudge that its state was decided after.
+    pub firewalls: BTreeMap<FirewallName, (u64, Standing)>,
     /// Live connections that were cut, summed since the start.
     pub cut: u64,
     /// The account as it was seen.
@@ -45,7 +45,14 @@ pub struct Status {
 impl Status {
     /// Whether a firewall was as it should be.
     pub fn of(&self, firewall: &FirewallName) -> Standing {
-        self.firewalls.get(firewall).cloned().unwrap_or(Standing::Unknown)
+        self.firewalls.get(firewall).map_or(Standing::Unknown, |(_, standing)| standing.clone())
+    }
+
+    fn covers(&self, firewall: Option<&FirewallName>, nudge: u64) -> bool {
+        match firewall {
+            Some(firewall) => self.firewalls.get(firewall).is_some_and(|(covers, _)| *covers >= nudge),
+            None => self.covers >= nudge,
+        }
     }
 }
 
@@ -87,13 +94,14 @@ impl Nudge {
         mine
     }
 
-    /// Has a pass made and waits until one that began from now on has ended; the last outcome when that takes
-    /// longer than `limit`, or nobody reconciles.
-    pub async fn settled(&self, limit: Duration) -> (bool, Arc<Status>) {
+    /// Has a pass made and waits until one that began from now on has brought a firewall to its rules or failed
+    /// to, or until `limit` is over; without a firewall, until it has begun. Whether it has, and the last outcome.
+    pub async fn settled(&self, firewall: Option<&FirewallName>, limit: Duration) -> (bool, Arc<Status>) {
         let mine = self.wake();
         let mut status = self.status.clone();
-        let waited = tokio::time::timeout(limit, status.wait_for(|status| status.covers >= mine)).await;
-        (matches!(waited, Ok(Ok(_))), self.status())
+        let covered = status.wait_for(|status| status.covers(firewall, mine));
+        let waited = matches!(tokio::time::timeout(limit, covered).await, Ok(Ok(_)));
+        (waited, self.status())
     }
 }
 
@@ -109,9 +117,9 @@ impl Nudged {
         let _ = tokio::time::timeout(limit, self.wake.notified()).await;
     }
 
-    /// Tells the outcome of a pass.
-    pub fn tell(&self, status: Status) {
-        self.status.send_replace(Arc::new(status));
+    /// Changes what is told.
+    pub fn change(&self, change: impl FnOnce(&mut Status)) {
+        self.status.send_modify(|status| change(Arc::make_mut(status)));
     }
 
     /// The outcome of the last pass.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::firewall::rulesets;
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
+use doorward_core::inventory::Seen;
 use doorward_core::plan;
 use doorward_core::policy::{
     Act, Closing, Decision, Enforcement, FirewallName, Person, Reason, Refusal, Request, TargetName,
@@ -17,12 +18,12 @@ use doorward_core::policy::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-pub use view::{GrantView, Offer, State};
+pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
 pub use way::Way;
 
 use crate::clock::{Clock, random};
 use crate::policy_file::{Loaded, PolicyFile};
-use crate::reconciler::{Nudge, Standing};
+use crate::reconciler::{Nudge, Standing, Status};
 use crate::store::{self, Change, Store};
 
 /// Somebody who was recognised, and where they come from.
@@ -254,24 +255,22 @@ impl Requests {
     pub async fn close(&self, caller: &Caller, id: &GrantId) -> Result<Closed, Error> {
         let cut_before = self.nudge.status().cut;
         let grant = retried!(async {
-                let loaded = self.policy.current();
-                let grant = self.visible(&loaded, caller, id).await?;
-                if let Err(refusal) =
-                    authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&grant))
-                {
-                    return Err(Error::Refused(vec![refusal]));
-                }
-                if grant.ended() {
-                    return Ok(grant);
-                }
-                let how = Ending::Closed { by: caller.person.clone() };
-                let after = grant.end(how.clone(), self.clock.now());
-                let event = self.event(caller, What::Ended { grant: id.clone(), how });
-                self.store
-                    .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
-                    .await?;
-                Ok(after)
-            })?;
+            let loaded = self.policy.current();
+            let grant = self.visible(&loaded, caller, id).await?;
+            if let Err(refusal) =
+                authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&grant))
+            {
+                return Err(Error::Refused(vec![refusal]));
+            }
+            if grant.ended() {
+                return Ok(grant);
+            }
+            let how = Ending::Closed { by: caller.person.clone() };
+            let after = grant.end(how.clone(), self.clock.now());
+            let event = self.event(caller, What::Ended { grant: id.clone(), how });
+            self.store.commit(&[Change { before: Some(grant), after: after.clone() }], vec![event]).await?;
+            Ok(after)
+        })?;
         let standing = self.standing(&grant).await;
         let cut = self.nudge.status().cut.saturating_sub(cut_before);
         let still = self.still_admitted(&grant).await?;
@@ -281,38 +280,38 @@ impl Requests {
     /// Agrees to a grant that waits, or refuses it.
     pub async fn answer(&self, caller: &Caller, id: &GrantId, agree: bool) -> Result<Opened, Error> {
         let (grant, reasons) = retried!(async {
-                let loaded = self.policy.current();
-                let now = self.clock.now();
-                let grant = self.visible(&loaded, caller, id).await?;
-                if let Err(refusal) =
-                    authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&grant))
-                {
-                    return Err(Error::Refused(vec![refusal]));
-                }
-                if !agree {
-                    let how = Ending::Rejected { by: caller.person.clone() };
-                    let after = grant.end(how.clone(), now);
-                    let event = self.event(caller, What::Ended { grant: id.clone(), how });
-                    self.store
-                        .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
-                        .await?;
-                    return Ok((after, Vec::new()));
-                }
-                let (after, reasons) =
-                    match approve(&loaded.policy, &loaded.people, &grant, &caller.person, now) {
-                        Decision::Granted { grant, reasons } => (grant, reasons),
-                        Decision::NeedsApproval { grant, reasons } => return Ok((grant, reasons)),
-                        Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
-                    };
-                let unfinished = self.store.unfinished().await?;
-                if let Err(refusal) = self.room(&loaded, &unfinished, &after, now).await {
-                    return Err(Error::Refused(vec![refusal]));
-                }
-                let what = opened(&after, after.until().unwrap_or(now), &reasons);
-                let change = Change { before: Some(grant), after: after.clone() };
-                self.store.commit(&[change], vec![self.event(caller, what)]).await?;
-                Ok((after, reasons))
-            })?;
+            let loaded = self.policy.current();
+            let now = self.clock.now();
+            let grant = self.visible(&loaded, caller, id).await?;
+            if let Err(refusal) =
+                authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&grant))
+            {
+                return Err(Error::Refused(vec![refusal]));
+            }
+            if !agree {
+                let how = Ending::Rejected { by: caller.person.clone() };
+                let after = grant.end(how.clone(), now);
+                let event = self.event(caller, What::Ended { grant: id.clone(), how });
+                self.store
+                    .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
+                    .await?;
+                return Ok((after, Vec::new()));
+            }
+            let (after, reasons) = match approve(&loaded.policy, &loaded.people, &grant, &caller.person, now)
+            {
+                Decision::Granted { grant, reasons } => (grant, reasons),
+                Decision::NeedsApproval { grant, reasons } => return Ok((grant, reasons)),
+                Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
+            };
+            let unfinished = self.store.unfinished().await?;
+            if let Err(refusal) = self.room(&loaded, &unfinished, &after, now).await {
+                return Err(Error::Refused(vec![refusal]));
+            }
+            let what = opened(&after, after.until().unwrap_or(now), &reasons);
+            let change = Change { before: Some(grant), after: after.clone() };
+            self.store.commit(&[change], vec![self.event(caller, what)]).await?;
+            Ok((after, reasons))
+        })?;
         if grant.until().is_none() {
             return Ok(Opened::Waiting { grant, reasons });
         }
@@ -410,14 +409,16 @@ impl Requests {
         if !matches!(firewall.kind, Enforcement::SecurityGroup { .. }) {
             return Ok(());
         }
+        let unseen = |status: &Status| match &firewall.kind {
+            Enforcement::SecurityGroup { group, .. } => {
+                !matches!(status.inventory.group(group), Seen::There(_))
+            }
+            Enforcement::Nftables { .. } | Enforcement::Relay { .. } => false,
+        };
         let mut status = self.nudge.status();
-        if status.at.is_none() {
-            status = self.nudge.settled(WAITS).await.1;
-        }
-        if status.at.is_none() {
-            return Err(Refusal::NoRoom {
-                why: format!("firewall `{}` has not been looked at yet", firewall.name),
-            });
+        if unseen(&status) {
+            // It may be there by now.
+            status = self.nudge.settled(Some(&firewall.name), WAITS).await.1;
         }
         let others = unfinished.iter().filter(|other| other.id() != grant.id()).chain([grant]);
         let live = others.filter_map(|grant| grant.live(now));
@@ -446,8 +447,9 @@ impl Requests {
     }
 
     async fn standing(&self, grant: &Grant) -> Standing {
-        let (covered, status) = self.nudge.settled(WAITS).await;
-        match self.firewall_name(grant) {
+        let firewall = self.firewall_name(grant);
+        let (covered, status) = self.nudge.settled(firewall.as_ref(), WAITS).await;
+        match firewall {
             Some(firewall) if covered => status.of(&firewall),
             _ => Standing::Unknown,
         }

@@ -5,11 +5,11 @@ use std::fmt;
 use doorward_core::audit::{Line, Verifier};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::net::{Cidr, Flow};
-use doorward_core::policy::{Act, Closing, Group, Person, TargetName, Transport, authorise};
+use doorward_core::policy::{Act, Closing, Group, Person, Reason, TargetName, Transport, authorise};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Error, Requests};
+use super::{Caller, Closed, Error, Opened, Requests, Way};
 use crate::reconciler::Standing;
 
 /// A target that a person may open.
@@ -100,7 +100,76 @@ pub struct GrantView {
     pub closing: Closing,
 }
 
+/// What came of opening, extending or answering, as it is shown: the API's answer, and a command's `--json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OpenedView {
+    /// The grant.
+    pub grant: GrantView,
+    /// Whether it had been open before and has a later end now.
+    pub extended: bool,
+    /// Why it was allowed, or why it waits, in words.
+    pub reasons: Vec<String>,
+    /// What its end will do to a connection.
+    pub closing: Closing,
+    /// Whether the firewall lets it in by now; none while somebody has to agree.
+    pub standing: Option<Standing>,
+    /// Where to connect to; nowhere while somebody has to agree.
+    pub connect: Vec<Way>,
+}
+
+/// What came of closing, as it is shown: the API's answer, and a command's `--json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClosedView {
+    /// The grant, ended.
+    pub grant: GrantView,
+    /// What that does to a connection that is still open.
+    pub closing: Closing,
+    /// Whether the firewall refuses it by now.
+    pub standing: Standing,
+    /// Live connections that were cut.
+    pub cut: u64,
+    /// Why the address is still let in, if it is.
+    pub still: Option<String>,
+}
+
 impl Requests {
+    /// What came of opening, as it is shown.
+    pub fn opened(&self, opened: Opened) -> OpenedView {
+        let texts = |reasons: &[Reason]| reasons.iter().map(ToString::to_string).collect();
+        match opened {
+            Opened::Granted { grant, extended, reasons, closing, standing } => {
+                let view = self.view(&grant);
+                // What was just learnt of its firewall, rather than what the pass before said.
+                let known = view.standing.is_some().then(|| standing.clone());
+                OpenedView {
+                    extended,
+                    connect: self.ways(grant.target()),
+                    grant: GrantView { standing: known, ..view },
+                    reasons: texts(&reasons),
+                    closing,
+                    standing: Some(standing),
+                }
+            }
+            Opened::Waiting { grant, reasons } => {
+                let view = self.view(&grant);
+                OpenedView {
+                    extended: false,
+                    closing: view.closing,
+                    grant: view,
+                    reasons: texts(&reasons),
+                    standing: None,
+                    connect: Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// What came of closing, as it is shown.
+    pub fn closed(&self, closed: Closed) -> ClosedView {
+        let Closed { grant, closing, standing, cut, still } = closed;
+        ClosedView { grant: self.view(&grant), closing, standing, cut, still }
+    }
+
     /// The targets that a person may open.
     pub fn offers(&self, person: &Person) -> Vec<Offer> {
         let loaded = self.loaded();
@@ -138,8 +207,8 @@ impl Requests {
     /// A person's grants that are open or wait, the next to end first.
     pub async fn current(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
         let now = self.clock().now();
-        let grants = self.store().unfinished().await?;
-        let mine = grants.iter().filter(|grant| grant.person() == person && going_on(grant, now));
+        let grants = self.store().unfinished_of(person).await?;
+        let mine = grants.iter().filter(|grant| going_on(grant, now));
         Ok(self.views(mine))
     }
 
@@ -155,7 +224,7 @@ impl Requests {
     pub async fn to_answer(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
         let loaded = self.loaded();
         let now = self.clock().now();
-        let grants = self.store().unfinished().await?;
+        let grants = self.store().waiting().await?;
         let mine = grants.iter().filter(|grant| {
             going_on(grant, now)
                 && authorise(&loaded.policy, &loaded.people, person, Act::Answer(grant)).is_ok()

@@ -52,6 +52,23 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// A person's among them.
+    pub async fn unfinished_of(&self, person: &Person) -> Result<Vec<Grant>, Error> {
+        let rows = sqlx::query("SELECT id, body FROM grants WHERE settled = 0 AND person = $1 ORDER BY id")
+            .bind(person.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Every grant that waits for somebody's answer, by name.
+    pub async fn waiting(&self) -> Result<Vec<Grant>, Error> {
+        let rows = sqlx::query("SELECT id, body FROM grants WHERE state = 'waiting' ORDER BY id")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
     /// One grant.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, Error> {
         let row = sqlx::query("SELECT id, body FROM grants WHERE id = $1")

@@ -59,7 +59,14 @@ pub fn ways(ways: &[Way]) -> Markup {
         @for way in ways {
             div.way {
                 code { (way) }
-                @if let Some(command) = way.command() { code.command { (command) } }
+                @if let Some(command) = &way.command {
+                    code.command {
+                        @for (place, word) in command.split(' ').enumerate() {
+                            @if place > 0 { " " }
+                            span { (word) }
+                        }
+                    }
+                }
             }
         }
     }
@@ -81,7 +88,7 @@ pub fn mine(
 ) -> Markup {
     let waits = grant.state == State::Waiting;
     html! {
-        li.card.grant #(grant.id) data-key=(grant.id) data-version=(version(grant)) {
+        li.card.grant.waiting[waits] #(grant.id) data-key=(grant.id) data-version=(version(grant)) {
             div.head {
                 h3 { (grant.target) }
                 @if waits { span.badge.pending { "Waiting" } }
@@ -131,7 +138,7 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
     let (Some(since), Some(until)) = (grant.since, grant.until) else { return html! {} };
     let most = SignedDuration::from_secs(offer.at_most);
     let last = since.checked_add(most).unwrap_or(until);
-    if last.duration_since(until).as_secs() < 60 {
+    if last.duration_since(until).as_secs() < 120 {
         return html! {
             p.quiet { "It is open for as long as the policy allows in one go (" (words::lasting(offer.at_most)) ")." }
         };
@@ -141,9 +148,9 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
         let lives = now.duration_since(since).as_secs() + seconds;
         if offer.approval_above.is_some_and(|above| lives > above) { ", if agreed to" } else { "" }
     };
-    let lengths = LENGTHS.into_iter().filter(|length| {
-        *length > now_left + 60 && *length < most_left - 60 && *length != offer.usually
-    });
+    let lengths = LENGTHS
+        .into_iter()
+        .filter(|length| *length > now_left + 60 && *length < most_left - 60 && *length != offer.usually);
     let id = format!("extend-{}", grant.id);
     html! {
         form.row method="post" action={ "/grants/" (grant.id) "/extend" } {
@@ -156,7 +163,7 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
                 @for length in lengths {
                     option value=(length) { (words::lasting(length)) " from now" (asks(length)) }
                 }
-                option value="most" { "Until " (words::at(last)) ", the longest allowed" (asks(most_left)) }
+                option value="most" { "As long as allowed, to " (words::at(last)) (asks(most_left)) }
             }
             button type="submit" { "Extend" span.unseen { " " (grant.target) } }
         }
@@ -165,8 +172,11 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
 
 /// Lengths that a target may be opened for, in seconds: the usual one, the longest, and what lies between.
 pub fn lengths(offer: &Offer) -> Vec<i64> {
-    let mut lengths: Vec<i64> =
-        LENGTHS.into_iter().filter(|length| *length < offer.at_most).chain([offer.usually, offer.at_most]).collect();
+    let mut lengths: Vec<i64> = LENGTHS
+        .into_iter()
+        .filter(|length| *length < offer.at_most)
+        .chain([offer.usually, offer.at_most])
+        .collect();
     lengths.sort_unstable();
     lengths.dedup();
     lengths
@@ -242,7 +252,7 @@ mod tests {
         assert!(page.contains("<option value=\"\">2 h from now</option>"), "{page}");
         assert!(page.contains("<option value=\"14400\">4 h from now</option>"), "{page}");
         assert!(!page.contains("value=\"3600\""), "{page}");
-        assert!(page.contains("Until 2026-11-22 18:00 UTC, the longest allowed"), "{page}");
+        assert!(page.contains("As long as allowed, to 2026-11-22 18:00 UTC"), "{page}");
     }
 
     #[test]

@@ -104,8 +104,11 @@ impl From<requests::Error> for Failure {
     fn from(error: requests::Error) -> Self {
         match error {
             requests::Error::Refused(refusals) => {
-                let status =
-                    refusals.iter().map(status).max_by_key(|status| rank(*status)).unwrap_or(StatusCode::FORBIDDEN);
+                let status = refusals
+                    .iter()
+                    .map(status)
+                    .max_by_key(|status| rank(*status))
+                    .unwrap_or(StatusCode::FORBIDDEN);
                 let hint = refusals.iter().find_map(hint);
                 Self { refusals, hint, ..Self::new(status, "the policy says no") }
             }
@@ -127,7 +130,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::OwnRequest
         | Refusal::NotAnOperator { .. } => StatusCode::FORBIDDEN,
         Refusal::NotYours { .. } => StatusCode::NOT_FOUND,
-        Refusal::NotWaiting { .. } | Refusal::NothingLeft { .. } | Refusal::NoRoom { .. } => StatusCode::CONFLICT,
+        Refusal::NotWaiting { .. } | Refusal::NothingLeft { .. } | Refusal::NoRoom { .. } => {
+            StatusCode::CONFLICT
+        }
         Refusal::Transport { .. }
         | Refusal::NoPorts { .. }
         | Refusal::TooShort
@@ -153,7 +158,9 @@ fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::TooLong { most, .. } => format!("ask for {most} or less"),
         Refusal::NoReason { .. } => "say why you need it: a ticket's number or a few words".into(),
         Refusal::NotYours { .. } => "ask an operator to put you in one of its groups".into(),
-        Refusal::NoRoom { .. } => "close what is no longer needed, or ask an operator for a higher quota".into(),
+        Refusal::NoRoom { .. } => {
+            "close what is no longer needed, or ask an operator for a higher quota".into()
+        }
         Refusal::Transport { permitted, .. } if permitted != "none" => format!("choose {permitted}"),
         _ => return None,
     };

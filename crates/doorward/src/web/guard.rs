@@ -313,7 +313,7 @@ mod tests {
                 })
                 .count()
         };
-        assert_eq!(tries(&mut guard, 0, 60), 36);
+        assert_eq!(tries(&mut guard, 0, 60), 30 + 5);
     }
 
     #[test]

@@ -211,7 +211,8 @@ fn target(
             }
             p { (offer.about) }
             dl.facts {
-                dt { "Where" } dd { (card::ways(&web.requests().ways(name))) }
+                dt { "Where" }
+                dd { @for way in web.requests().ways(name) { code { (way) } " " } }
             }
             @if always { p.quiet { "Your address is always let in here: it is on the static list." } }
             @if let Some(draft) = draft { (problem(&draft.failure)) }

@@ -30,6 +30,15 @@ impl Here {
         }
     }
 
+    fn label(self) -> &'static str {
+        match self {
+            Self::Home => "Targets",
+            Self::History => "History",
+            Self::Operators => "All open",
+            Self::Record => "Record",
+        }
+    }
+
     fn path(self) -> &'static str {
         match self {
             Self::Home => "/",
@@ -54,7 +63,7 @@ pub fn page(signed: &Signed, here: Here, status: StatusCode, main: Markup) -> Re
                 ul {
                     @for page in pages {
                         li {
-                            a href=(page.path()) aria-current=[(*page == here).then_some("page")] { (page.title()) }
+                            a href=(page.path()) aria-current=[(*page == here).then_some("page")] { (page.label()) }
                         }
                     }
                 }

@@ -22,6 +22,8 @@ mod sign_in;
 mod tally;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::fmt;

@@ -39,7 +39,7 @@ pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Respons
             return home::show(&web, &posted.signed, posted.origin, None, Some(&draft(of, failure))).await;
         }
     };
-    let mut done = Vec::new();
+    let mut done: Vec<Opened> = Vec::new();
     let mut refused: Vec<(IpAddr, Failure)> = Vec::new();
     for address in asked.addresses {
         let ask = Ask {
@@ -50,16 +50,18 @@ pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Respons
             reason: asked.reason.clone(),
         };
         match web.requests().open(&posted.signed.caller, ask).await {
-            Ok(opened) => done.push(outcome(&web, &opened)),
+            Ok(opened) => done.push(opened),
             Err(error) => refused.push((address, error.into())),
         }
     }
-    if done.is_empty() && let Some((_, failure)) = refused.first() {
+    if done.is_empty()
+        && let Some((_, failure)) = refused.first()
+    {
         let draft = draft(Of::Target(asked.target), failure.clone());
         return home::show(&web, &posted.signed, posted.origin, None, Some(&draft)).await;
     }
     let note = html! {
-        @for outcome in &done { (outcome) }
+        (outcome(&web, &done))
         @for (address, failure) in &refused { (beside(*address, failure)) }
     };
     noted(&web, &posted, note)
@@ -125,7 +127,7 @@ pub async fn extend(
 ) -> Result<Response, Failure> {
     match extended(&web, &id, &posted).await {
         Ok(opened) => {
-            let note = outcome(&web, &opened);
+            let note = outcome(&web, &[opened]);
             noted(&web, &posted, note)
         }
         Err(failure) => {
@@ -151,8 +153,8 @@ async fn extended(web: &Web, id: &str, posted: &Posted) -> Result<Opened, Failur
             let offers = web.requests().offers(&caller.person);
             let most = offers.iter().find(|offer| offer.target == grant.target).map(|offer| offer.at_most);
             let lived = web.requests().clock().now().duration_since(since).as_secs();
-            // A second less, because the decision comes a moment later than this.
-            most.map(|most| SignedDuration::from_secs(most - lived - 1))
+            // Whole minutes, and a moment less, because the decision comes later than this.
+            most.map(|most| SignedDuration::from_secs((most - lived - 1) / 60 * 60))
         }
         text => seconds(text)?,
     };
@@ -188,7 +190,7 @@ pub async fn answer(
         _ => return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the answer is neither yes nor no")),
     };
     let opened = web.requests().answer(&posted.signed.caller, &grant_id(&id)?, agree).await?;
-    let (Opened::Granted { grant, .. } | Opened::Waiting { grant, .. }) = &opened;
+    let grant = grant_of(&opened);
     let (person, target) = (grant.person(), grant.target());
     let note = html! {
         @if agree {
@@ -213,41 +215,59 @@ fn noted(web: &Web, posted: &Posted, note: Markup) -> Result<Response, Failure> 
     Ok((StatusCode::SEE_OTHER, [(LOCATION, format!("{page}?note={id}"))]).into_response())
 }
 
-fn outcome(web: &Web, opened: &Opened) -> Markup {
-    match opened {
-        Opened::Granted { grant, extended, closing, standing, .. } => {
-            granted(web, grant, *extended, *closing, standing)
-        }
-        Opened::Waiting { grant, reasons } => html! {
-            p { strong { "Asked for " (grant.target()) "." } " It opens once somebody agrees." }
-            @for reason in reasons {
-                @if matches!(reason, Reason::Approval { .. }) { p { (sentence(&reason.to_string())) } }
-            }
-        },
+/// What came of opening one target for one or more addresses.
+fn outcome(web: &Web, opened: &[Opened]) -> Markup {
+    let stands = |opened: &&Opened| {
+        matches!(opened, Opened::Granted { extended: false, standing: Standing::AsWanted, .. })
+    };
+    let connect = opened.iter().find(stands).map(|opened| web.requests().ways(grant_of(opened).target()));
+    let closing = opened.iter().find_map(|opened| match opened {
+        Opened::Granted { closing, .. } => Some(*closing),
+        Opened::Waiting { .. } => None,
+    });
+    html! {
+        @for opened in opened { (told(opened)) }
+        @if let Some(connect) = connect { p { "Now connect to" } (card::ways(&connect)) }
+        @if let Some(closing) = closing { (card::promise(closing)) }
     }
 }
 
-fn granted(web: &Web, grant: &Grant, extended: bool, closing: Closing, standing: &Standing) -> Markup {
-    let source = words::source(grant.source());
+fn grant_of(opened: &Opened) -> &Grant {
+    let (Opened::Granted { grant, .. } | Opened::Waiting { grant, .. }) = opened;
+    grant
+}
+
+fn told(opened: &Opened) -> Markup {
+    let grant = grant_of(opened);
     html! {
-        p {
-            strong { (grant.target()) @if extended { " stays open" } @else { " is open" } }
-            " for " code { (source) }
-            @if let Some(until) = grant.until() { " until " (words::time(until)) }
-            ". " (card::standing(standing))
+        @match opened {
+            Opened::Granted { extended, standing, .. } => {
+                p {
+                    strong { (grant.target()) @if *extended { " stays open" } @else { " is open" } }
+                    " for " code { (words::source(grant.source())) }
+                    @if let Some(until) = grant.until() { " until " (words::time(until)) }
+                    ". " (card::standing(standing))
+                }
+                @match standing {
+                    Standing::AsWanted => {}
+                    Standing::Failing { why } => p.problem {
+                        "The firewall does not let you in yet: " (why) ". Doorward keeps trying."
+                    },
+                    Standing::Unknown => p {
+                        "The firewall has not yet confirmed it; the card below says when it has."
+                    },
+                }
+            }
+            Opened::Waiting { reasons, .. } => {
+                p {
+                    strong { "Asked for " (grant.target()) "." }
+                    " It opens for " code { (words::source(grant.source())) } " once somebody agrees."
+                }
+                @for reason in reasons {
+                    @if matches!(reason, Reason::Approval { .. }) { p { (sentence(&reason.to_string())) } }
+                }
+            }
         }
-        @match standing {
-            Standing::AsWanted => {
-                @if !extended { p { "Now connect to" } (card::ways(&web.requests().ways(grant.target()))) }
-            }
-            Standing::Failing { why } => {
-                p.problem { "The firewall does not let you in yet: " (why) ". Doorward keeps trying." }
-            }
-            Standing::Unknown => {
-                p { "The firewall has not yet confirmed it; the card below says when it has." }
-            }
-        }
-        p.quiet { "When it closes, " (closing) "." }
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn live(State(web): State<Arc<Web>>, signed: Signed) -> Result<Respons
 fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
     html! {
         div #live data-live="/operators/live" {
-            (firewalls(web))
+            (problems(web))
             section data-key="open" data-version=(grants.is_empty()) data-list aria-labelledby="open" {
                 h2 #open { "Grants" }
                 table role="table" data-list data-key="table" {
@@ -68,6 +68,7 @@ fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
                     }
                 }
             }
+            (firewalls(web))
         }
     }
 }
@@ -109,27 +110,47 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView) -> Markup {
     }
 }
 
+/// What needs somebody's hand, first on the page.
+fn problems(web: &Web) -> Markup {
+    let status = web.requests().nudge().status();
+    let failing = status.firewalls.iter().filter_map(|(name, (_, standing))| match standing {
+        Standing::Failing { why } => Some((name, why)),
+        Standing::AsWanted | Standing::Unknown => None,
+    });
+    let failing: Vec<_> = failing.collect();
+    let version = format!("{failing:?} {:?}", status.mistakes);
+    html! {
+        @if !failing.is_empty() || !status.mistakes.is_empty() {
+            section data-key="problems" data-version=(version) aria-labelledby="problems" {
+                h2 #problems { "What needs your hand" }
+                div.problem role="alert" {
+                    @for (name, why) in &failing {
+                        p { "The firewall " strong { (name) } " is not as it should be. " (layout::sentence(why)) }
+                    }
+                    @if !status.mistakes.is_empty() {
+                        p { "The policy on disk has mistakes, so the last good one stays in force:" }
+                        ul { @for mistake in &status.mistakes { li { (mistake) } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn firewalls(web: &Web) -> Markup {
     let status = web.requests().nudge().status();
     let loaded = web.requests().loaded();
-    let version = format!("{:?} {:?} {}", status.firewalls, status.mistakes, status.at.is_some());
+    let version = format!("{:?} {}", status.firewalls, status.at.is_some());
     html! {
         section data-key="firewalls" data-version=(version) aria-labelledby="firewalls" {
             h2 #firewalls { "Firewalls" }
-            @if !status.mistakes.is_empty() {
-                div.problem role="alert" {
-                    p { "The policy on disk has mistakes, so the last good one stays in force:" }
-                    ul { @for mistake in &status.mistakes { li { (mistake) } } }
-                }
-            }
             @if status.at.is_none() { p.quiet { "No pass over the firewalls has ended yet." } }
             ul.firewalls {
                 @for firewall in loaded.policy.firewalls.values() {
-                    @let state = status.of(&firewall.name);
                     li {
-                        strong { (firewall.name) } " " (card::standing(&state)) " "
+                        (card::standing(&status.of(&firewall.name))) " "
+                        strong { (firewall.name) } " "
                         span.quiet { (firewall.about) }
-                        @if let Standing::Failing { why } = &state { p.problem { (layout::sentence(why)) } }
                     }
                 }
             }

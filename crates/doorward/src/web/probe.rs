@@ -49,7 +49,8 @@ pub async fn seen(
     headers: HeaderMap,
 ) -> Response {
     let Some(address) = origin.client else {
-        return Failure::new(StatusCode::NOT_FOUND, "the proxy did not say where you come from").into_response();
+        return Failure::new(StatusCode::NOT_FOUND, "the proxy did not say where you come from")
+            .into_response();
     };
     if asked.nonce.len() != 43 {
         return Failure::new(StatusCode::BAD_REQUEST, "a nonce is missing").into_response();
@@ -114,7 +115,8 @@ mod tests {
     fn a_statement_holds_for_its_session_and_time() {
         let address: IpAddr = "2001:db8::7".parse().expect("an address");
         let statement = state(&key(), address, "nonce", Duration::from_secs(120));
-        let read = |statement: &str, nonce: &str, now| read(&key(), statement, nonce, Duration::from_secs(now));
+        let read =
+            |statement: &str, nonce: &str, now| read(&key(), statement, nonce, Duration::from_secs(now));
         assert_eq!(read(&statement, "nonce", 119), Some(address));
         assert_eq!(read(&statement, "nonce", 120), None);
         assert_eq!(read(&statement, "another", 1), None);

@@ -29,7 +29,7 @@ pub type Readers = Kept<Person, Option<Duration>>;
 /// Which part.
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
-    before: Option<u64>,
+    before: Option<String>,
 }
 
 /// Reads lines before `before`, the latest first, and records once a sitting that somebody did.
@@ -58,7 +58,10 @@ pub async fn page(
     signed: Signed,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let lines = read(&web, &signed.caller, asked.before, SHOWN).await?;
+    let before = asked.before.as_deref().map(str::parse::<u64>).transpose().map_err(|_| {
+        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the part to show is not the number of a line")
+    })?;
+    let lines = read(&web, &signed.caller, before, SHOWN).await?;
     let earlier = lines.last().map(|line| line.seq).filter(|seq| *seq > 1);
     let main = html! {
         h1 { "Record" }
@@ -69,7 +72,7 @@ pub async fn page(
         @if lines.is_empty() { p.nothing { "There is nothing before this." } }
         ol.record reversed { @for line in &lines { (entry(line)) } }
         nav.pages aria-label="Parts of the record" {
-            @if asked.before.is_some() { a href="/record" { "Latest" } }
+            @if before.is_some() { a href="/record" { "Latest" } }
             @if let Some(seq) = earlier { a rel="next" href={ "/record?before=" (seq) } { "Earlier" } }
         }
     };
@@ -80,12 +83,16 @@ fn entry(line: &Line) -> Markup {
     let event = &line.event;
     html! {
         li value=(line.seq) {
-            div.when { span.seq { (line.seq) } " " time datetime=(event.at) { (words::exactly(event.at)) } }
+            div.when { span.seq { (line.seq) } " " time.exact datetime=(event.at) { (words::exactly(event.at)) } }
             div.what {
                 p {
                     strong.(kind(&event.who)) { (event.who) }
                     @if let Some(from) = event.from { " " code { (from) } }
-                    " " (what(&event.what))
+                    " "
+                    @match (&event.who, &event.what) {
+                        (Who::Doorward, What::SignInRefused { why }) => { "counted sign-ins that were refused: " (why) }
+                        _ => (what(&event.what)),
+                    }
                 }
                 (details(&event.what))
             }
@@ -106,7 +113,7 @@ fn what(what: &What) -> Markup {
         @match what {
             What::Started { version } => { "started version " (version) }
             What::PolicyRead { .. } => { "read the policy" }
-            What::PolicyUnreadable { mistakes } => { "found " (mistakes) " mistakes in the policy and kept the last good one" }
+            What::PolicyUnreadable { mistakes } => { "found " (counted(*mistakes, "mistake")) " in the policy and kept the last good one" }
             What::SignedIn => { "signed in" }
             What::SignInRefused { why } => { "was not signed in: " (why) }
             What::SignedOut => { "signed out" }
@@ -117,10 +124,10 @@ fn what(what: &What) -> Markup {
             What::Asked { target, seconds, .. } => { "asked for " b { (target) } " for " (words::lasting(*seconds)) }
             What::Refused { asked, .. } => { "was refused: " (asked) }
             What::Ended { grant, how } => { "ended " code { (grant) } ": " (how) }
-            What::RulesAdded { firewall, rules } => { "added " (rules.len()) " to " b { (firewall) } }
+            What::RulesAdded { firewall, rules } => { "added " (counted(rules.len(), "rule")) " to " b { (firewall) } }
             What::RulesRemoved { firewall, rules, cut } => {
-                "took " (rules.len()) " from " b { (firewall) }
-                @if *cut > 0 { " and cut " (cut) " connections" }
+                "took " (counted(rules.len(), "rule")) " from " b { (firewall) }
+                @if *cut > 0 { " and cut " (counted(usize::try_from(*cut).unwrap_or(usize::MAX), "connection")) }
             }
             What::DriftRighted { firewall, .. } => { "put " b { (firewall) } " right" }
             What::FirewallFailed { firewall, why } => { "could not bring " b { (firewall) } " to what is wanted: " (why) }
@@ -130,6 +137,10 @@ fn what(what: &What) -> Markup {
     }
 }
 
+fn counted(count: usize, one: &str) -> String {
+    if count == 1 { format!("a {one}") } else { format!("{count} {one}s") }
+}
+
 fn details(what: &What) -> Markup {
     let list = |lines: &[String]| html! { ul { @for line in lines { li { (line) } } } };
     html! {
@@ -137,14 +148,14 @@ fn details(what: &What) -> Markup {
             What::PolicyRead { digest } => p.quiet { "digest " code { (digest) } },
             What::Opened { grant, transport, reason, because, .. } => {
                 @if let Some(reason) = reason { p { "“" (reason) "”" } }
-                p.quiet { code { (grant) } ", " (transport) ", because " (because) }
+                p.quiet { code { (grant) } ", " (transport) ". " (layout::sentence(because)) }
             }
             What::Extended { reason: Some(reason), .. } => p { "“" (reason) "”" },
             What::Asked { grant, reason, .. } => {
                 @if let Some(reason) = reason { p { "“" (reason) "”" } }
                 p.quiet { code { (grant) } }
             }
-            What::Refused { why, .. } => (list(why)),
+            What::Refused { why, .. } => ul { @for why in why { li { (layout::sentence(why)) } } },
             What::RulesAdded { rules, .. } | What::RulesRemoved { rules, .. } => (list(rules)),
             What::DriftRighted { found, .. } => (list(found)),
             _ => {}

@@ -113,8 +113,7 @@ impl Listener {
     pub async fn serve(self, web: Arc<Web>, stop: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let handle = Handle::new();
         let service = router(Arc::clone(&web)).into_make_service_with_connect_info::<SocketAddr>();
-        let mut server =
-            axum_server::from_tcp(self.listener).map_err(Error::Stopped)?.handle(handle.clone());
+        let mut server = axum_server::from_tcp(self.listener).map_err(Error::Stopped)?.handle(handle.clone());
         let builder = server.http_builder();
         builder
             .http1()
@@ -122,11 +121,18 @@ impl Listener {
             .header_read_timeout(HEAD)
             .max_buf_size(HEAD_BYTES)
             .max_headers(HEADERS);
-        builder.http2().timer(TokioTimer::new()).max_header_list_size(HEAD_BYTES as u32).max_concurrent_streams(64);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(HEAD_BYTES as u32)
+            .max_concurrent_streams(64);
         let answering = async {
             match &self.tls {
                 Some((.., config)) => {
-                    server.acceptor(RustlsAcceptor::new(config.clone()).handshake_timeout(HEAD)).serve(service).await
+                    server
+                        .acceptor(RustlsAcceptor::new(config.clone()).handshake_timeout(HEAD))
+                        .serve(service)
+                        .await
                 }
                 None => server.serve(service).await,
             }
@@ -179,13 +185,15 @@ impl Contents {
             .filter(|chain: &Vec<_>| !chain.is_empty())
             .ok_or_else(|| not_pem(&files.certificate, "certificate"))?;
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| not_pem(&files.key, "private key"))?;
-        let pair = |source| Error::Pair { certificate: files.certificate.clone(), key: files.key.clone(), source };
-        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(pair)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(pair)?;
+        let pair =
+            |source| Error::Pair { certificate: files.certificate.clone(), key: files.key.clone(), source };
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(pair)?
+                .with_no_client_auth()
+                .with_single_cert(chain, key)
+                .map_err(pair)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }

@@ -39,7 +39,7 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    fn new() -> Result<Self, getrandom::Error> {
+    pub(super) fn new() -> Result<Self, getrandom::Error> {
         Ok(Self(BASE64.encode(random::<32>()?)))
     }
 

@@ -197,7 +197,11 @@ fn form(web: &Web, headers: &HeaderMap, shown: Shown<'_>) -> Result<Response, Fa
 }
 
 /// `POST /sign-in`
-pub async fn submit(State(web): State<Arc<Web>>, origin: Origin, request: Request) -> Result<Response, Failure> {
+pub async fn submit(
+    State(web): State<Arc<Web>>,
+    origin: Origin,
+    request: Request,
+) -> Result<Response, Failure> {
     let headers = request.headers().clone();
     let loaded = web.requests().loaded();
     let fields = Fields::read(request, &web).await?;
@@ -206,8 +210,9 @@ pub async fn submit(State(web): State<Arc<Web>>, origin: Origin, request: Reques
     let shown = |failure| Shown { next, name, failure: Some(failure), said: None };
     let ours = session::from_our_page(&headers, &loaded.policy);
     if !ours || !before.fits(&web, fields.exactly("token")) {
-        let failure = Failure::new(StatusCode::FORBIDDEN, "this form was out of date, so nobody was signed in")
-            .hint("try again from here; your browser has to accept cookies");
+        let failure =
+            Failure::new(StatusCode::FORBIDDEN, "this form was out of date, so nobody was signed in")
+                .hint("try again from here; your browser has to accept cookies");
         return form(&web, &headers, shown(&failure));
     }
     let signed_in = sign_in(&web, name, fields.exactly("password"), SessionKind::Browser, origin).await;

@@ -47,8 +47,9 @@ impl Tally {
         let untold = self.untold;
         *self = Self { began: now, ..Self::default() };
         let minutes = lasted.as_secs().div_ceil(60).max(1);
-        (untold > 0)
-            .then(|| format!("{untold} more were refused in the last {minutes} min and have no line of their own"))
+        (untold > 0).then(|| {
+            format!("{untold} more were refused in the last {minutes} min and have no line of their own")
+        })
     }
 }
 
@@ -81,6 +82,8 @@ mod tests {
         let mut tally = Tally::default();
         let told = (0..5000).filter(|number| tally.refused(address(*number), Duration::ZERO)).count();
         assert_eq!(told, 100);
-        assert!(tally.summary(Duration::from_secs(1), true).is_some_and(|text| text.starts_with("4900 more")));
+        assert!(
+            tally.summary(Duration::from_secs(1), true).is_some_and(|text| text.starts_with("4900 more"))
+        );
     }
 }

@@ -51,7 +51,7 @@ fn killed() -> Result<(), Failed> {
             tokens.entry(person.clone()).or_insert_with(|| server.sign_in(person));
         }
         // From nothing to the whole of an opening and a closing.
-        let lives = Duration::from_millis(chance.below(250));
+        let lives = Duration::from_millis(chance.below(450));
         let stop = Arc::new(AtomicBool::new(false));
         let news = std::thread::scope(|scope| {
             let workers: Vec<_> = people
@@ -94,7 +94,7 @@ fn killed() -> Result<(), Failed> {
     assert!(lost.is_empty(), "grants that people were told are open, and are not: {lost:?}");
     assert!(undead.is_empty(), "grants that people were told are closed, and are open: {undead:?}");
     assert!(
-        !told.closed.is_empty() && told.open.len() + told.closed.len() > 50,
+        !told.closed.is_empty() && told.open.len() + told.closed.len() > 20,
         "too little happened to mean anything"
     );
 

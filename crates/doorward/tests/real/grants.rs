@@ -1,13 +1,10 @@
 //! Grants from end to end: the built server against moto, with drift by hand, and closings that nobody awaits.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
 use crate::faulty::{Fault, Faulty};
 use crate::moto::Moto;
@@ -25,9 +22,8 @@ pub fn trials() -> Vec<Trial> {
         moto("grants: sweep closes what is past its end with no server and no store", swept),
         moto("grants: a refused open says which quota", quota),
         moto("grants: a denied account is told, and opens nothing", denied),
+        moto("grants: a silent Region holds up no other, and no closing", silent),
         moto("grants: the same verbs on a local policy", local),
-        trial("grants: a command that stays closes what it opened, however it ends", &[], stays),
-        moto("grants: a command that stays leaves nothing open that it could not put in force", stays_not),
         moto("grants: several addresses behind a proxy, each its own grant", addresses),
     ]
 }
@@ -51,7 +47,7 @@ pub fn descriptions(moto: &Moto, region: &str, group: &str) -> Vec<String> {
 }
 
 /// A policy with one target on each of these groups.
-fn policy(groups: &[String], lasts: &str) -> String {
+pub fn policy(groups: &[String], lasts: &str) -> String {
     let mut policy = String::from("[aws]\nregion = \"us-east-1\"\n\n");
     for (number, group) in groups.iter().enumerate() {
         policy.push_str(&format!(
@@ -64,15 +60,15 @@ fn policy(groups: &[String], lasts: &str) -> String {
     policy
 }
 
-const HOURS: &str = "{ usually = \"2h\", at-most = \"8h\" }";
+pub const HOURS: &str = "{ usually = \"2h\", at-most = \"8h\" }";
 
-fn new_groups(moto: &Moto, count: usize, name: &str) -> Vec<String> {
+pub fn new_groups(moto: &Moto, count: usize, name: &str) -> Vec<String> {
     let vpc = moto.vpc(REGION);
     (0..count).map(|number| moto.group(REGION, &vpc, &format!("{name}-{number}"))).collect()
 }
 
 /// Asks until it is so, for at most ten seconds.
-fn eventually(what: &str, so: impl Fn() -> bool) {
+pub fn eventually(what: &str, so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !so() {
         assert!(begun.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
@@ -80,7 +76,7 @@ fn eventually(what: &str, so: impl Fn() -> bool) {
     }
 }
 
-fn open(server: &Server, token: &str, body: Value) -> Value {
+pub fn open(server: &Server, token: &str, body: Value) -> Value {
     let (status, answer) = server.call(Some(token), "POST", "/api/v1/grants", Some(body)).expect("an answer");
     assert!((200..300).contains(&status), "{status}: {answer}");
     answer
@@ -322,6 +318,42 @@ fn denied() -> Result<(), Failed> {
     Ok(())
 }
 
+fn silent() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let faulty = Faulty::before(moto.port());
+    let groups = new_groups(&moto, 2, "silent");
+    let mut policy = policy(&groups, HOURS);
+    for (number, profile) in ["well", "ill"].iter().enumerate() {
+        let group = format!("security-group = \"{}\"", groups[number]);
+        policy = policy.replace(&group, &format!("{group}\nprofile = \"{profile}\""));
+    }
+    let house = House::new(&[("dbs", &["jon"])], &policy)
+        .with_profiles(&[("well", &moto.url()), ("ill", &faulty.url())]);
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    let stands = |group: usize| {
+        descriptions(&moto, REGION, &groups[group]).iter().any(|text| text.contains(" to db-"))
+    };
+    open(&server, &token, json!({ "target": "db-1", "lasts": 6 }));
+    assert!(stands(1));
+
+    // From now on nobody who looks at the second account gets an answer.
+    faulty.breaks("DescribeSecurityGroup", usize::MAX, Fault::Silence);
+    let begun = Instant::now();
+    let answer = open(&server, &token, json!({ "target": "db-0", "lasts": 3 }));
+    assert_eq!(answer["grant"]["standing"]["state"], "as-wanted", "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(2), "opened after {:?}", begun.elapsed());
+    let until: jiff::Timestamp = answer["grant"]["until"].as_str().expect("an end").parse()?;
+    eventually("the rule of the account that answers is gone", || !stands(0));
+    let late = jiff::Timestamp::now().duration_since(until);
+    assert!(late.as_millis() < 1000, "{late:?} late");
+    // What ends where nobody can look is closed all the same, while the look still waits for its answer.
+    eventually("the rule of the account that is silent is gone", || !stands(1));
+    let late = begun.elapsed();
+    assert!(late < Duration::from_secs(8), "closed only after {late:?}");
+    Ok(())
+}
+
 fn local() -> Result<(), Failed> {
     let moto = Moto::shared();
     let groups = new_groups(&moto, 1, "local");
@@ -344,61 +376,6 @@ fn local() -> Result<(), Failed> {
     let (code, _, err) =
         house.run(&["open", "db-0", "--as", "jon", "--address", "203.0.113.7", "--for", "9h", "--detach"]);
     assert!(code == 1 && err.contains("at most 8h"), "{code}: {err}");
-    Ok(())
-}
-
-/// A relay in front of nothing, which needs no account.
-fn relay() -> String {
-    let door = crate::server::free_address();
-    format!(
-        "[firewall.door]\nabout = \"door\"\nrelay = \"{door}\"\n\n\
-         [target.wiki]\nabout = \"wiki\"\naddress = \"127.0.0.1\"\nports = [\"tcp/9\"]\ngroups = [\"dbs\"]\n\
-         transports = [\"direct\"]\nfirewall = \"door\"\nlasts = {HOURS}\n"
-    )
-}
-
-fn stays() -> Result<(), Failed> {
-    for signal in ["-INT", "-TERM", "-HUP"] {
-        let house = House::new(&[("dbs", &["jon"])], &relay());
-        let open = ["open", "wiki", "--as", "jon", "--address", "203.0.113.7"];
-        let mut child = house.doorward(&open).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let mut first = String::new();
-        let mut out = BufReader::new(child.stdout.take().ok_or("no output")?);
-        out.read_line(&mut first)?;
-        assert!(first.contains("wiki is open for 203.0.113.7/32"), "{first}");
-        // A store that gives no answer for a while is no reason to go and leave the door open.
-        let store = |statement: &'static str| {
-            let url = format!("sqlite://{}", house.folder().join("doorward.db").display());
-            tokio::runtime::Runtime::new()?.block_on(async {
-                let mut connection = sqlx::SqliteConnection::connect(&url).await?;
-                sqlx::raw_sql(statement).execute(&mut connection).await?;
-                connection.close().await.map_err(Failed::from)
-            })
-        };
-        store("ALTER TABLE grants RENAME TO away")?;
-        std::thread::sleep(Duration::from_millis(2500));
-        assert_eq!(child.try_wait()?.map(|status| status.to_string()), None);
-        store("ALTER TABLE away RENAME TO grants")?;
-        Command::new("kill").args([signal, &child.id().to_string()]).status()?;
-        let ended = child.wait()?;
-        let (_, list, err) = house.run(&["list", "--as", "jon"]);
-        assert!(ended.success() && list.contains("Nothing is open."), "{signal}: {ended}: {list}{err}");
-        let (_, record, _) = house.run(&["audit", "list"]);
-        assert!(record.contains("closed by jon"), "{signal}: {record}");
-    }
-    Ok(())
-}
-
-fn stays_not() -> Result<(), Failed> {
-    let moto = Moto::shared();
-    let faulty = Faulty::before(moto.port());
-    let groups = new_groups(&moto, 1, "stays-not");
-    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&faulty.url());
-    faulty.breaks("AuthorizeSecurityGroupIngress", usize::MAX, Fault::denied());
-    let (code, _, err) = house.run(&["open", "db-0", "--as", "jon", "--address", "203.0.113.7"]);
-    assert!(code == 69 && err.contains("it was closed again"), "{code}: {err}");
-    let (_, list, _) = house.run(&["list", "--as", "jon"]);
-    assert!(list.contains("Nothing is open."), "{list}");
     Ok(())
 }
 

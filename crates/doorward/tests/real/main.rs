@@ -12,13 +12,19 @@
 )]
 
 mod aws;
+mod bad_days;
+mod browser;
+mod command_line;
 mod crash;
+mod desk;
 mod faulty;
 mod grants;
+mod inside;
 mod moto;
 mod need;
 mod netns;
 mod nftables;
+mod pages;
 mod people;
 mod policies;
 mod postgres;
@@ -40,9 +46,12 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
+    trials.extend(bad_days::trials());
+    trials.extend(command_line::trials());
     trials.extend(crash::trials());
     trials.extend(grants::trials());
     trials.extend(nftables::trials());
+    trials.extend(pages::trials());
     trials.extend(people::trials());
     trials.extend(relay::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

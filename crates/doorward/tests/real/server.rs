@@ -47,6 +47,25 @@ impl House {
         self
     }
 
+    /// AWS is at these addresses, each behind a profile.
+    pub fn with_profiles(mut self, profiles: &[(&str, &str)]) -> Self {
+        let path = self.folder().join("aws-config");
+        let profile = |(name, url): &(&str, &str)| {
+            format!(
+                "[profile {name}]\nregion = us-east-1\nendpoint_url = {url}\naws_access_key_id = test\naws_secret_access_key = test\n"
+            )
+        };
+        fs::write(&path, profiles.iter().map(profile).collect::<String>()).expect("a configuration");
+        for (name, value) in [
+            ("AWS_CONFIG_FILE", path.to_str().expect("UTF-8")),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ] {
+            self.environment.push((name.into(), value.into()));
+        }
+        self
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -157,6 +176,20 @@ impl Server {
     pub fn kill(mut self) {
         self.child.kill().expect("a kill");
         self.child.wait().expect("an end");
+    }
+
+    /// SIGTERM: the exit code, within half a minute.
+    pub fn terminate(mut self) -> Option<i32> {
+        let done = Command::new("kill").arg(self.pid().to_string()).status();
+        assert!(done.is_ok_and(|status| status.success()), "kill");
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(30) {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it does not end")
     }
 
     /// Signs in and returns the token.

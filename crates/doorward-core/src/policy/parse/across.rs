@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::firewall::FirewallAt;
 use super::target::TargetAt;
-use super::walk::Walk;
+use super::walk::{Span, Walk};
 use crate::net::Flow;
 use crate::policy::mistake::did_you_mean;
 use crate::policy::{Address, Enforcement, FirewallName, Server, Transport};
@@ -23,7 +23,7 @@ pub(super) fn check(
     named: &BTreeSet<FirewallName>,
 ) {
     for target in targets {
-        firewall_of(walk, target, named);
+        direct_has_a_firewall(walk, target, named);
     }
     for at in firewalls {
         behind(walk, at, targets);
@@ -46,22 +46,29 @@ pub(super) fn check(
     }
 }
 
-fn firewall_of(walk: &mut Walk<'_>, at: &TargetAt, named: &BTreeSet<FirewallName>) {
-    let target = &at.target;
-    match &target.firewall {
-        Some(firewall) if !named.contains(firewall) => {
-            let hint = match did_you_mean(firewall.as_str(), named.iter().map(FirewallName::as_str)) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("add `[firewall.{firewall}]`"),
-            };
-            walk.missing(&at.firewall_at, format!("there is no `[firewall.{firewall}]`"), Some(hint));
-        }
-        None if target.transports.contains(&Transport::Direct) => {
-            let what = "`direct` admits an address, and no `firewall` is named that could";
-            let like = named.iter().next().map_or("orders-clients", FirewallName::as_str);
-            walk.missing(&at.transports_at, what, Some(format!("add `firewall = \"{like}\"`")));
-        }
-        _ => {}
+/// Checks the firewall that a target names, also of a target with mistakes of its own.
+pub(super) fn firewall_is_there(
+    walk: &mut Walk<'_>,
+    firewall: &FirewallName,
+    at: &Span,
+    named: &BTreeSet<FirewallName>,
+) {
+    if named.contains(firewall) {
+        return;
+    }
+    let hint = match did_you_mean(firewall.as_str(), named.iter().map(FirewallName::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("add `[firewall.{firewall}]`"),
+    };
+    walk.missing(at, format!("there is no `[firewall.{firewall}]`"), Some(hint));
+}
+
+/// A direct grant has to be enforced somewhere.
+fn direct_has_a_firewall(walk: &mut Walk<'_>, at: &TargetAt, named: &BTreeSet<FirewallName>) {
+    if at.target.firewall.is_none() && at.target.transports.contains(&Transport::Direct) {
+        let what = "`direct` admits an address, and no `firewall` is named that could";
+        let like = named.iter().next().map_or("orders-clients", FirewallName::as_str);
+        walk.missing(&at.transports_at, what, Some(format!("add `firewall = \"{like}\"`")));
     }
 }
 

@@ -134,7 +134,8 @@ fn document_of<'t>(
         let heading = format!("`[target.{key}]`");
         let section = walk.section(&heading, at.clone(), value, &target::KEYS);
         let Some(name) = name(walk, key, &at) else { continue };
-        targets.extend(section.and_then(|section| target::read(walk, &name, &section, &grants, groups)));
+        targets
+            .extend(section.and_then(|section| target::read(walk, &name, &section, &grants, &names, groups)));
     }
     firewalls.sort_by_key(|at| at.name_at.start);
     targets.sort_by_key(|at| at.name_at.start);

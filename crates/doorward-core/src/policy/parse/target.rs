@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use jiff::SignedDuration;
 
+use super::across;
 use super::walk::{Section, Span, Walk, and};
 use super::{GroupAt, settings};
 use crate::net::Flow;
@@ -36,6 +37,7 @@ pub(super) fn read<'t>(
     name: &TargetName,
     section: &Section<'t, '_>,
     grants: &GrantDefaults,
+    firewalls: &BTreeSet<FirewallName>,
     named: &mut Vec<GroupAt>,
 ) -> Option<TargetAt> {
     let about = section.plain(walk, "about", "about = \"…\"").unwrap_or_default().to_owned();
@@ -52,6 +54,9 @@ pub(super) fn read<'t>(
     }
     let transports = some_of::<Way>(walk, section, "transports", "transports = [\"direct\"]");
     let firewall = section.parsed::<FirewallName>(walk, "firewall", "firewall = \"orders-clients\"");
+    if let Some(firewall) = &firewall {
+        across::firewall_is_there(walk, firewall, &section.value_at("firewall"), firewalls);
+    }
     let lasts = lasts(walk, section);
     let approval = approval(walk, section, lasts, named);
     let reason_required = settings::reason(walk, section).unwrap_or(grants.reason_required);

@@ -557,3 +557,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_target_with_one_mistake_is_checked_for_the_others_too() {
+    check_target(
+        "firewall = \"g\"\nports = [\"tcp/99999\"]",
+        &[
+            "p:7:12: there is no `[firewall.g]`\n  hint: add `[firewall.g]`",
+            "p:8:10: `tcp/99999` is not a flow (like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`, `proto/107` or `all`)",
+        ],
+    );
+}

@@ -6,15 +6,14 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use doorward_core::grant::{Grant, GrantId};
-use doorward_core::policy::{Closing, Reason, TargetName, Transport};
+use doorward_core::grant::GrantId;
+use doorward_core::policy::{self, TargetName, Transport};
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Bearer, Body, Refused, reads};
-use crate::reconciler::Standing;
-use crate::requests::{Ask, GrantView, Opened, Way};
+use crate::requests::{Ask, ClosedView, GrantView, Opened, OpenedView};
 use crate::web::Web;
 use crate::web::failure::Failure;
 
@@ -52,23 +51,12 @@ pub struct Wanted {
     reason: Option<String>,
 }
 
-/// What came of it.
-#[derive(Debug, Serialize)]
-pub struct Outcome {
-    grant: GrantView,
-    extended: bool,
-    reasons: Vec<String>,
-    closing: Closing,
-    standing: Option<Standing>,
-    connect: Vec<Way>,
-}
-
 /// `POST /grants`: opens a target for the caller's address, or extends what is open for it.
 pub async fn open(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Outcome>), Refused> {
+) -> Result<(StatusCode, Json<OpenedView>), Refused> {
     web.change(&signed.caller.person)?;
     let address = signed.caller.from.ok_or_else(|| {
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "your address is not known")
@@ -83,54 +71,24 @@ pub async fn open(
         Opened::Granted { extended: true, .. } => StatusCode::OK,
         Opened::Waiting { .. } => StatusCode::ACCEPTED,
     };
-    Ok((status, Json(outcome(&web, opened))))
+    Ok((status, Json(web.requests().opened(opened))))
 }
 
 fn lasts(value: &Value) -> Result<Option<SignedDuration>, Failure> {
     let wrong = || {
-        let why = format!("`{value}` is not a length of time");
-        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why).hint("write `\"2h\"`, `\"90m\"` or a number of seconds")
+        let typed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let why = format!("`{typed}` is not a length of time");
+        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why)
+            .hint("write `\"2h\"`, `\"90m\"` or a number of seconds")
     };
     match value {
         Value::Null => Ok(None),
         Value::Number(number) => {
             number.as_i64().map(|seconds| Some(SignedDuration::from_secs(seconds))).ok_or_else(wrong)
         }
-        Value::String(text) => text.trim().parse().map(Some).map_err(|_| wrong()),
+        Value::String(text) => policy::duration(text).map(Some).map_err(|_| wrong()),
         _ => Err(wrong()),
     }
-}
-
-fn outcome(web: &Web, opened: Opened) -> Outcome {
-    let texts = |reasons: &[Reason]| reasons.iter().map(ToString::to_string).collect();
-    match opened {
-        Opened::Granted { grant, extended, reasons, closing, standing } => Outcome {
-            extended,
-            connect: web.requests().ways(grant.target()),
-            grant: settled(web, &grant, &standing),
-            reasons: texts(&reasons),
-            closing,
-            standing: Some(standing),
-        },
-        Opened::Waiting { grant, reasons } => {
-            let view = web.requests().view(&grant);
-            Outcome {
-                extended: false,
-                closing: view.closing,
-                grant: view,
-                reasons: texts(&reasons),
-                standing: None,
-                connect: Vec::new(),
-            }
-        }
-    }
-}
-
-/// A grant with what was just learnt of its firewall, rather than what the pass before said.
-fn settled(web: &Web, grant: &Grant, standing: &Standing) -> GrantView {
-    let view = web.requests().view(grant);
-    let standing = view.standing.is_some().then(|| standing.clone());
-    GrantView { standing, ..view }
 }
 
 /// `GET /grants/{id}`
@@ -142,31 +100,15 @@ pub async fn one(
     Ok(Json(web.requests().one(&signed.caller, &read(&id)?).await?))
 }
 
-/// What closing did.
-#[derive(Debug, Serialize)]
-pub struct Closed {
-    grant: GrantView,
-    closing: Closing,
-    standing: Standing,
-    cut: u64,
-    still: Option<String>,
-}
-
 /// `DELETE /grants/{id}`
 pub async fn close(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
     Path(id): Path<String>,
-) -> Result<Json<Closed>, Refused> {
+) -> Result<Json<ClosedView>, Refused> {
     web.change(&signed.caller.person)?;
     let closed = web.requests().close(&signed.caller, &read(&id)?).await?;
-    Ok(Json(Closed {
-        grant: web.requests().view(&closed.grant),
-        closing: closed.closing,
-        standing: closed.standing,
-        cut: closed.cut,
-        still: closed.still,
-    }))
+    Ok(Json(web.requests().closed(closed)))
 }
 
 /// An answer.
@@ -182,10 +124,10 @@ pub async fn answer(
     Bearer(signed): Bearer,
     Path(id): Path<String>,
     Body(answer): Body<Answer>,
-) -> Result<Json<Outcome>, Refused> {
+) -> Result<Json<OpenedView>, Refused> {
     web.change(&signed.caller.person)?;
     let opened = web.requests().answer(&signed.caller, &read(&id)?, answer.agree).await?;
-    Ok(Json(outcome(&web, opened)))
+    Ok(Json(web.requests().opened(opened)))
 }
 
 fn read(id: &str) -> Result<GrantId, Failure> {

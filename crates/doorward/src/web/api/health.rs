@@ -46,8 +46,7 @@ mod tests {
 
     fn check(last_pass: Option<&str>, uptime: u64, expected: bool) {
         let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
-        let found =
-            alive(last_pass.map(at), at("2026-11-22T10:00:00Z"), Duration::from_secs(uptime));
+        let found = alive(last_pass.map(at), at("2026-11-22T10:00:00Z"), Duration::from_secs(uptime));
         assert_eq!(found, expected, "{last_pass:?} {uptime}");
     }
 

@@ -1,0 +1,15 @@
+//! The pages as a browser without scripts sees them.
+
+mod answers;
+mod forms;
+mod signing_in;
+
+use axum::http::StatusCode;
+
+use super::testing::Answer;
+
+/// Where an answer of that status sends the browser.
+fn sent_to(answer: &Answer, status: StatusCode) -> &str {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    answer.header("location")
+}

@@ -1,0 +1,330 @@
+//! The command line against a server: what a person types, reads, and what the exit code says.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::desk::{Desk, Wiki};
+use crate::need::trial;
+use crate::server::{House, PASSWORD, free_address};
+
+pub fn trials() -> Vec<Trial> {
+    let named: [(&str, fn() -> Result<(), Failed>); 6] = [
+        ("signing in and out", sign_in),
+        ("open, extend, list and close", open_and_close),
+        ("every reason of a refusal", refused),
+        ("somebody else agrees, or does not", approval),
+        ("operators see everything, others do not", operators),
+        ("a server that is not there, or is none", no_server),
+    ];
+    named.into_iter().map(|(name, test)| trial(&format!("command line: {name}"), &[], test)).collect()
+}
+
+const GROUPS: [(&str, &[&str]); 3] =
+    [("staff", &["jon", "maria"]), ("leads", &["richard"]), ("ops", &["richard"])];
+
+const LASTS: &str = "lasts = { usually = \"10m\", at-most = \"1h\" }";
+
+fn sign_in() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+
+    let nobody = "error: you are not signed in to a server\nhint: sign in with `doorward login URL`, or name a policy file";
+    jon.run(&["list"]).is(77, &[], &[nobody]);
+    jon.run(&["open", "wiki"]).is(77, &[], &[nobody]);
+    jon.run(&["logout"]).is(0, &["You were not signed in.\n"], &[]);
+
+    let wrong = jon.type_in(&["login", &server.url, "--stdin"], "close-sesame");
+    wrong.is(77, &[], &["error: the name or the password is wrong\n"]);
+    assert!(!wrong.err.contains("hint"), "there is nothing more to say: {wrong:?}");
+    let stranger = jon.type_in(&["login", &server.url, "--stdin", "--as", "nobody"], PASSWORD);
+    assert_eq!((stranger.code, &stranger.err), (77, &wrong.err), "who is there is not told");
+    jon.run(&["login", &server.url]).is(
+        64,
+        &[],
+        &["there is no terminal to type a password into", "hint: `--stdin` reads it"],
+    );
+    assert!(!jon.session().exists());
+
+    jon.signs_in(&server);
+    let mode = std::fs::metadata(jon.session())?.permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "readable by its owner alone");
+    jon.run(&["list"]).is(0, &["wiki"], &[]);
+    let kept = std::fs::read(jon.session())?;
+
+    jon.run(&["logout"]).is(0, &[&format!("You are signed out of {}.\n", server.url)], &[]);
+    jon.run(&["list"]).is(77, &[], &[nobody]);
+    // The session is over on the server too.
+    std::fs::write(jon.session(), kept)?;
+    jon.run(&["list"]).is(
+        77,
+        &[],
+        &["error: you are not signed in, or no longer\n", "hint: sign in again with `doorward login http"],
+    );
+    // Whose password changes is signed out everywhere.
+    jon.signs_in(&server);
+    let changed = house.run(&["user", "remove", "jon"]);
+    assert_eq!(changed.0, 0, "{changed:?}");
+    crate::grants::eventually("jon is signed out", || jon.run(&["list"]).code == 77);
+    jon.run(&["logout"]).is(77, &[], &["not signed in", "hint: this machine has forgotten the session"]);
+    assert!(!jon.session().exists());
+    Ok(())
+}
+
+fn open_and_close() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let (jon, maria) = (Desk::new(&house, "jon"), Desk::new(&house, "maria"));
+    jon.signs_in(&server);
+    maria.signs_in(&server);
+
+    let listed = jon.run(&["list"]);
+    listed.is(0, &["YOU MAY OPEN", "wiki", "10m, at most 1h", "The wiki", "\nNothing is open.\n"], &[]);
+    assert!(!wiki.lets_in());
+
+    let opened = jon.run(&["open", "wiki", "--for", "5m", "--reason", "ticket 4711"]);
+    let connect = format!("\n  connect    {}\n", wiki.door);
+    opened.is(
+        0,
+        &["wiki is open for 127.0.0.1/32 until 20", " UTC (5m)\n", &connect, "open connections are cut\n"],
+        &[],
+    );
+    assert!(wiki.lets_in());
+    let listed = jon.run(&["list", "--json"]).json();
+    assert_eq!(listed["targets"][0]["target"], "wiki");
+    let grant = &listed["grants"][0];
+    assert_eq!(
+        (&grant["state"], &grant["reason"], &grant["standing"]["state"]),
+        (&"open".into(), &"ticket 4711".into(), &"as-wanted".into())
+    );
+    let id = grant["id"].as_str().ok_or("no id")?;
+    jon.run(&["list"]).is(0, &[id, "5m more", "ticket 4711"], &[]);
+
+    // Asking again extends: the same grant.
+    jon.run(&["open", "wiki", "--for", "30m"]).is(0, &["wiki is extended", "(30m)", id], &[]);
+    let again = jon.run(&["open", "wiki", "--json", "--for", "40m"]).json();
+    assert_eq!((&again["extended"], &again["grant"]["id"]), (&true.into(), &id.into()));
+    assert_eq!(again["connect"][0]["host"], "127.0.0.1");
+
+    // Nobody else's hands.
+    let others = maria.run(&["close", id]);
+    others.is(1, &[], &[&format!("error: there is no grant {id} that you may see\n")]);
+    maria.run(&["close", "wiki"]).is(
+        1,
+        &[],
+        &["error: you have nothing open to `wiki`\nhint: `doorward list`"],
+    );
+    maria.run(&["close", "--all"]).is(0, &["Nothing is open.\n"], &[]);
+    assert_eq!(maria.run(&["close", "--all", "--json"]).out, "[]\n");
+    assert!(wiki.lets_in());
+
+    let closed = jon.run(&["close", id]);
+    closed.is(0, &[&format!("{id} to wiki is closed: open connections are cut\n")], &[]);
+    assert!(!wiki.lets_in());
+    // Once more says the same and does nothing.
+    jon.run(&["close", id]).is(0, &["to wiki is closed"], &[]);
+    jon.run(&["close", "wiki"]).is(1, &[], &["you have nothing open to `wiki`"]);
+
+    for close in [&["close", "wiki"][..], &["close", "--all"], &["close", "wiki", "wiki"]] {
+        jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
+        let closed = jon.run(close);
+        closed.is(0, &["to wiki is closed: open connections are cut\n"], &[]);
+        assert_eq!(closed.out.lines().count(), 1, "{closed:?}");
+        assert!(!wiki.lets_in());
+    }
+    jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
+    let live = std::net::TcpStream::connect(wiki.door)?;
+    assert!(wiki.lets_in());
+    jon.run(&["close", "wiki"]).is(0, &["to wiki is closed: 1 open connection was cut\n"], &[]);
+    drop(live);
+    jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
+    let closed = jon.run(&["close", "wiki", "--json"]).json();
+    assert_eq!(
+        (&closed[0]["grant"]["state"], &closed[0]["standing"]["state"], &closed[0]["cut"]),
+        (&"ended".into(), &"as-wanted".into(), &0.into())
+    );
+
+    jon.run(&["list", "--history"]).is(64, &[], &["`--history` is for a local policy"]);
+    let local = jon.run(&["open", "wiki", "--detach"]);
+    local.is(64, &[], &["`--address` and `--detach` are for a local policy", "add `--local`"]);
+    drop(server);
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{out}{err}");
+    Ok(())
+}
+
+fn refused() -> Result<(), Failed> {
+    let wiki = Wiki::new(&format!("{LASTS}\nreason = \"required\""));
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let (jon, richard) = (Desk::new(&house, "jon"), Desk::new(&house, "richard"));
+    jon.signs_in(&server);
+    richard.signs_in(&server);
+    let both = jon.run(&["open", "wiki", "--for", "2h"]);
+    both.is(
+        1,
+        &[],
+        &[
+            "`wiki` is opened only with a reason",
+            "`wiki` may be open for at most 1h in one go, and this would be 2h",
+            "\nhint: ",
+        ],
+    );
+    jon.run(&["open", "wiki", "--for", "0s", "--reason", "x"]).is(1, &[], &["at least a second"]);
+    let there = "error: there is no target `wiki` that `richard` may open\n";
+    richard.run(&["open", "wiki", "--reason", "x"]).is(1, &[], &[there]);
+    jon.run(&["open", "nothing"]).is(1, &[], &["error: there is no target `nothing` that `jon` may open\n"]);
+    jon.run(&["open", "no such name"]).is(64, &[], &["no such name"]);
+    jon.run(&["open", "wiki", "--for", "soon"]).is(64, &[], &["soon"]);
+    jon.run(&["close", "g-zzzzzzzzzzzz"]).is(1, &[], &["there is no grant g-zzzzzzzzzzzz that you may see"]);
+    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
+    richard.run(&["list", "--all"]).is(0, &["You may open nothing", "Nothing is open."], &[]);
+    assert!(!wiki.lets_in());
+    drop(server);
+    let (_, out, _) = house.run(&["audit", "list", "--person", "jon"]);
+    assert!(
+        out.contains("was refused: open wiki for 127.0.0.1: `wiki` is opened only with a reason"),
+        "{out}"
+    );
+    Ok(())
+}
+
+fn approval() -> Result<(), Failed> {
+    let wiki = Wiki::new(&format!("{LASTS}\napproval = {{ from = [\"leads\"], above = \"5m\" }}"));
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let (jon, richard) = (Desk::new(&house, "jon"), Desk::new(&house, "richard"));
+    jon.signs_in(&server);
+    richard.signs_in(&server);
+    let asks = || -> Result<String, Failed> {
+        let asked = jon.run(&["open", "wiki", "--for", "20m"]);
+        asked.is(2, &["g-", " waits: ", "leads"], &[]);
+        Ok(asked.out.split(' ').next().ok_or("no id")?.to_owned())
+    };
+    let id = asks()?;
+    assert_eq!(asks()?, id, "asking again does not ask twice");
+    jon.run(&["list"]).is(0, &[&id, "waits for approval"], &[]);
+    assert!(!wiki.lets_in());
+    jon.run(&["approve", &id]).is(1, &[], &["error: nobody may agree to their own request\n"]);
+    let approved = richard.run(&["approve", &id]);
+    approved.is(0, &[&format!("{id} of jon to wiki is open until 20"), " UTC\n"], &[]);
+    assert!(wiki.lets_in());
+    richard.run(&["approve", &id]).is(1, &[], &[&format!("{id} does not wait for an answer")]);
+    richard.run(&["reject", &id]).is(1, &[], &[&format!("{id} does not wait for an answer")]);
+    assert!(wiki.lets_in());
+    jon.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
+
+    let id = asks()?;
+    richard.run(&["reject", &id]).is(0, &[&format!("{id} of jon to wiki is refused\n")], &[]);
+    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
+    // What was asked for can be taken back.
+    let id = asks()?;
+    let withdrawn = jon.run(&["close", &id]);
+    withdrawn.is(0, &[&format!("{id} to wiki is withdrawn: it was never open\n")], &[]);
+    richard.run(&["approve", &id]).is(1, &[], &["does not wait for an answer"]);
+    jon.run(&["approve", "g-zzzzzzzzzzzz"]).is(
+        1,
+        &[],
+        &["there is no grant g-zzzzzzzzzzzz that you may see"],
+    );
+    assert!(!wiki.lets_in());
+    Ok(())
+}
+
+fn operators() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let (jon, maria, richard) =
+        (Desk::new(&house, "jon"), Desk::new(&house, "maria"), Desk::new(&house, "richard"));
+    for desk in [&jon, &maria, &richard] {
+        desk.signs_in(&server);
+    }
+    jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
+    maria.run(&["open", "wiki"]).is(0, &["is open"], &[]);
+    jon.run(&["list", "--all"]).is(1, &[], &["error: `jon` is in none of the operators' groups\n"]);
+    let all = richard.run(&["list", "--all"]);
+    all.is(0, &["jon wiki", "maria wiki"], &[]);
+    let id = all.out.lines().find(|line| line.contains("jon wiki")).and_then(|line| line.split(' ').next());
+    let id = id.ok_or("no id")?;
+    // An operator closes what is somebody else's; maria's address is the same and stays let in.
+    let closed = richard.run(&["close", id]);
+    closed.is(0, &[&format!("{id} to wiki is closed"), "\n  127.0.0.1/32 is still let in by "], &[]);
+    assert!(wiki.lets_in());
+    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
+    assert_eq!(richard.run(&["list", "--all", "--json"]).json()["grants"].as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+fn no_server() -> Result<(), Failed> {
+    let house = House::new(&GROUPS, "");
+    let jon = Desk::new(&house, "jon");
+    let login = |url: &str| jon.type_in(&["login", url, "--stdin"], PASSWORD);
+    let nowhere = format!("http://{}", free_address());
+    let hint = "\nhint: is the address right, and `doorward serve` running there?\n";
+    login(&nowhere).is(69, &[], &[&format!("error: `{nowhere}` was not reached\ncaused by: "), hint]);
+    for url in ["doorward.example.org", "ftp://example.org", "http://", "https://", "http:///x"] {
+        let refused = login(url);
+        refused.is(64, &[], &[&format!("error: `{url}` is not the address of a server")]);
+    }
+
+    // Something else listens there: pages, JSON that means something else, and no HTTP at all.
+    let ok = |kind: &str, body: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let answers = [
+        ok("text/html", "<h1>Welcome to nginx</h1>"),
+        ok("application/json", "{\"hello\":\"world\"}"),
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\nconnection: close\r\n\r\nNot found".into(),
+        "SSH-2.0-OpenSSH_9.2\r\n".into(),
+        String::new(),
+    ];
+    for answer in answers {
+        let url = foreign(answer.clone());
+        let said = login(&url);
+        let words =
+            if answer.starts_with("HTTP") { "did not answer as a Doorward server does" } else { "`http://" };
+        said.is(69, &[], &[words, hint]);
+        assert!(!said.err.contains("panicked"), "{said:?}");
+    }
+    assert!(!jon.session().exists());
+
+    // The server dies behind a session that was kept, and the kept file is spoilt.
+    let wiki = Wiki::new(LASTS);
+    house.write_policy(&wiki.policy);
+    let server = house.serve();
+    jon.signs_in(&server);
+    let url = server.url.clone();
+    server.kill();
+    for verb in [&["list"][..], &["open", "wiki"], &["close", "--all"]] {
+        jon.run(verb).is(69, &[], &[&format!("error: `{url}` was not reached\n"), hint]);
+    }
+    jon.run(&["logout"]).is(69, &[], &["was not reached", "hint: this machine has forgotten the session"]);
+    std::fs::write(jon.session(), "{\"url\": ")?;
+    jon.run(&["list"]).is(
+        74,
+        &[],
+        &["login.json` could not be used\ncaused by: ", "\nhint: `doorward login URL` makes it anew\n"],
+    );
+    Ok(())
+}
+
+/// A server of something else, which says this to everybody.
+fn foreign(answer: String) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        // One command asks once.
+        let Ok((mut client, _)) = listener.accept() else { return };
+        let _ = client.read(&mut [0; 4096]);
+        let _ = client.write_all(answer.as_bytes());
+    });
+    url
+}

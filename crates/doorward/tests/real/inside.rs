@@ -1,0 +1,165 @@
+//! Doorward served from within the test: a policy in a folder, an account in memory, relays on free ports.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward::clock::Clock;
+use doorward::cloud::Cloud;
+use doorward::policy_file::PolicyFile;
+use doorward::running::Running;
+use doorward::web::{Listener, Web};
+use doorward_aws::Simulated;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "open-sesame";
+/// Its hash at bcrypt's least cost, so that tests do not wait.
+const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
+
+const POLICY: &str = r#"
+[people]
+passwords = "people.htpasswd"
+groups    = "people.groups"
+operators = ["ops"]
+
+[aws]
+region = "eu-west-1"
+
+[firewall.orders-clients]
+about          = "who may reach the orders database"
+security-group = "sg-0a1b2c3d4e5f60718"
+static         = ["198.51.100.0/24"]
+
+[firewall.wiki-door]
+about = "the relay in front of the wiki"
+relay = "127.0.0.1:WIKI"
+
+[firewall.reports-door]
+about = "the relay in front of the reports"
+relay = "127.0.0.1:REPORTS"
+
+[firewall.fuse]
+about = "a relay for a moment"
+relay = "127.0.0.1:FUSE"
+
+[target.orders-db]
+about      = "Orders database (PostgreSQL)"
+address    = "orders.db.internal"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "orders-clients"
+lasts      = { usually = "2h", at-most = "8h" }
+
+[target.reports-db]
+about      = "Reports, with what customers wrote (MySQL)"
+address    = "10.0.4.20"
+ports      = ["tcp/3306"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "reports-door"
+lasts      = { usually = "1h", at-most = "8h" }
+approval   = { from = ["leads"], above = "4h" }
+reason     = "required"
+
+[target.wiki]
+about      = "The wiki"
+address    = "127.0.0.1"
+ports      = ["tcp/8081"]
+groups     = ["dbs", "leads", "ops"]
+transports = ["direct"]
+firewall   = "wiki-door"
+lasts      = { usually = "30m", at-most = "2h" }
+
+[target.fuse]
+about      = "A door that falls shut after a few seconds"
+address    = "127.0.0.1"
+ports      = ["tcp/8082"]
+groups     = ["fuse"]
+transports = ["direct"]
+firewall   = "fuse"
+lasts      = { usually = "6s", at-most = "1m" }
+"#;
+
+const GROUPS: &str = "dbs: jon richard\nleads: richard\nops: maria\nfuse: maria\n";
+
+/// A server within the test; it ends with it.
+pub struct Inside {
+    folder: tempfile::TempDir,
+    /// Where it answers.
+    pub url: String,
+    stop: Vec<oneshot::Sender<()>>,
+    running: Option<(Runtime, Running)>,
+}
+
+impl Inside {
+    /// Serves on a free port of IPv4.
+    pub fn start() -> Self {
+        Self::with(&["127.0.0.1"], |_| String::new())
+    }
+
+    /// Serves on a free port of each address; `server` says what stands in `[server]` for those ports.
+    pub fn with(hosts: &[&str], server: impl FnOnce(&[SocketAddr]) -> String) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let addresses: Vec<SocketAddr> = hosts.iter().map(|host| free(host)).collect();
+        write(folder.path(), &server(&addresses));
+        let runtime = Runtime::new().expect("a runtime");
+        let policy = PolicyFile::open(&folder.path().join("doorward.toml")).expect("a good policy");
+        let account = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/account");
+        let cloud = Cloud::Simulated(Simulated::from_folder(&account).expect("an account"));
+        let running = runtime.block_on(Running::start(Arc::new(policy), cloud, Clock::system()));
+        let running = running.expect("a store");
+        let requests = running.requests();
+        let web = Web::new(Arc::clone(requests)).expect("random bytes");
+        let mut stop = Vec::new();
+        let mut url = String::new();
+        for address in &addresses {
+            let mut server = requests.loaded().policy.server.clone();
+            server.listen = *address;
+            let listener = runtime.block_on(Listener::bind(&server)).expect("a listener");
+            url = listener.url().to_owned();
+            let (sender, stopped) = oneshot::channel::<()>();
+            stop.push(sender);
+            let web = Arc::clone(&web);
+            runtime.spawn(listener.serve(web, async {
+                let _ = stopped.await;
+            }));
+        }
+        Self { folder, url, stop, running: Some((runtime, running)) }
+    }
+
+    /// The folder of the policy.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.stop.clear();
+        if let Some((runtime, running)) = self.running.take() {
+            runtime.block_on(running.stop());
+            runtime.shutdown_timeout(Duration::from_secs(2));
+        }
+    }
+}
+
+fn free(host: &str) -> SocketAddr {
+    let listener = TcpListener::bind((host, 0)).expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+fn write(folder: &Path, server: &str) {
+    let passwords: String = ["jon", "richard", "maria"].map(|name| format!("{name}:{HASH}\n")).concat();
+    fs::write(folder.join("people.htpasswd"), passwords).expect("passwords");
+    fs::write(folder.join("people.groups"), GROUPS).expect("groups");
+    let mut policy = format!("[server]\nstore = \"doorward.db\"\n{server}\n{POLICY}");
+    for door in ["WIKI", "REPORTS", "FUSE"] {
+        policy = policy.replace(door, &free("127.0.0.1").port().to_string());
+    }
+    fs::write(folder.join("doorward.toml"), policy).expect("a policy");
+}
