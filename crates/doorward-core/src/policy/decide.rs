@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::reason::LONGEST_REASON;
 use super::{
     Firewall, Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, in_words,
 };
@@ -148,6 +149,12 @@ pub fn decide(
     let reason = request.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
     if target.reason_required && reason.is_none() && held.is_none() {
         refusals.push(Refusal::NoReason { target: target.name.clone() });
+    }
+    let unreadable = |reason: &str| {
+        reason.chars().count() > LONGEST_REASON || reason.contains(|letter: char| letter.is_control())
+    };
+    if reason.is_some_and(unreadable) {
+        refusals.push(Refusal::UnreadableReason);
     }
     let from = request.from.to_canonical();
     if from.is_unspecified() || from.is_multicast() {

@@ -138,6 +138,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::TooShort
         | Refusal::TooLong { .. }
         | Refusal::NoReason { .. }
+        | Refusal::UnreadableReason
         | Refusal::NoAddress { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

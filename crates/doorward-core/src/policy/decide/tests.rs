@@ -180,6 +180,17 @@ fn a_long_one_waits_for_somebody_else() {
 }
 
 #[test]
+fn a_reason_is_a_line_that_can_be_read() {
+    for reason in ["x".repeat(501), "ticket\u{1b}]0;yours\u{7}".into(), "ticket\n4711".into()] {
+        let request = Request { reason: Some(reason), ..request("jon", "orders-db") };
+        check_refused(&request, None, noon(), &["a reason is one line of at most 500 characters"]);
+    }
+    let (policy, people) = world();
+    let request = Request { reason: Some(" é".repeat(250)), ..request("jon", "orders-db") };
+    granted(decide(&policy, &people, &request, None, noon()));
+}
+
+#[test]
 fn who_agreed_to_little_did_not_agree_to_more() {
     let (policy, people) = world();
     let asked = Request { lasts: hours(5), ..request("jon", "orders-db") };
