@@ -207,8 +207,6 @@ impl Requests {
             grant.person() == &caller.person
                 && grant.target() == &ask.target
                 && grant.source().contains(ask.address)
-        };
-        let held = unfinished.iter().filter(same).find(|grant| grant.live(now).is_some());
         let (grant, extended, reasons) = match decide(policy, people, &request, held, now) {
             Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
             Decision::NeedsApproval { grant, reasons } => {
@@ -491,3 +489,6 @@ fn opened(grant: &Grant, until: Timestamp, reasons: &[Reason]) -> What {
         because: because.join("; "),
     }
 }
+
+#[cfg(test)]
+mod tests;
