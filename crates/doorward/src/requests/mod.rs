@@ -13,8 +13,8 @@ use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::inventory::Seen;
 use doorward_core::plan;
 use doorward_core::policy::{
-    Act, Closing, Decision, Enforcement, FirewallName, Person, Reason, Refusal, Request, TargetName,
-    Transport, approve, authorise, decide, still_allowed,
+    Act, Closing, Decision, Enforcement, Firewall, FirewallName, Person, Policy, Reason, Refusal, Request,
+    TargetName, Transport, approve, authorise, decide, still_allowed,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -207,6 +207,11 @@ impl Requests {
             grant.person() == &caller.person
                 && grant.target() == &ask.target
                 && grant.source().contains(ask.address)
+                && ask.transport.is_none_or(|transport| grant.transport() == transport)
+        };
+        let live = unfinished.iter().filter(same).filter(|grant| grant.live(now).is_some());
+        // One that was agreed to stands beside the one that it was asked from.
+        let held = live.max_by_key(|grant| grant.until());
         let (grant, extended, reasons) = match decide(policy, people, &request, held, now) {
             Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
             Decision::NeedsApproval { grant, reasons } => {
@@ -457,19 +462,28 @@ impl Requests {
     async fn still_admitted(&self, grant: &Grant) -> Result<Option<String>, Error> {
         let loaded = self.policy.current();
         let now = self.clock.now();
-        let Some(firewall) = self.firewall_of(&loaded, grant) else { return Ok(None) };
-        let Some(target) = loaded.policy.targets.get(grant.target()) else { return Ok(None) };
         let unfinished = self.store.unfinished().await?;
-        let wanted = rulesets(&loaded.policy, unfinished.iter().filter_map(|grant| grant.live(now)));
-        let admitted = |ruleset: &doorward_core::firewall::Ruleset| {
-            let address = grant.source().address();
-            target
-                .ports
-                .iter()
-                .find_map(|flow| ruleset.admits(address, *flow, now).map(|rule| rule.because().to_string()))
-        };
-        Ok(wanted.get(&firewall.name).and_then(admitted))
+        let firewall = self.firewall_of(&loaded, grant);
+        Ok(firewall.and_then(|firewall| admits_still(&loaded.policy, firewall, &unfinished, grant, now)))
     }
+}
+
+/// Why a firewall admits the address of a grant to the grant's target.
+fn admits_still(
+    policy: &Policy,
+    firewall: &Firewall,
+    grants: &[Grant],
+    grant: &Grant,
+    now: Timestamp,
+) -> Option<String> {
+    let target = policy.targets.get(grant.target())?;
+    let wanted = rulesets(policy, grants.iter().filter_map(|grant| grant.live(now)));
+    let to = firewall.destination(target);
+    let mut admitting = wanted.get(&firewall.name)?.iter().filter(|rule| {
+        // A packet filter tells a target from its neighbour on the same port.
+        target.ports.contains(&rule.flow()) && rule.peer().covers(grant.source()) && rule.to() == to
+    });
+    admitting.next().map(|rule| rule.because().to_string())
 }
 
 enum Decided {

@@ -1,4 +1,6 @@
-//! What is asked twice.
+//! What is asked twice, and what still admits somebody whose grant is over.
+
+use doorward_core::policy::parse;
 
 use super::*;
 use crate::web::testing::House;
@@ -32,4 +34,57 @@ async fn asking_again_extends_what_was_agreed_to() {
         let Opened::Granted { grant: again, extended, .. } = again else { panic!("{again:?}") };
         assert_eq!((again.id(), extended), (grant.id(), true));
     }
+}
+
+#[test]
+fn a_neighbour_on_the_same_port_is_not_still_open() {
+    const POLICY: &str = r#"
+[people]
+passwords = "p"
+groups    = "g"
+
+[firewall.gate]
+about    = "gate"
+nftables = "inet doorward"
+
+[target.one]
+about      = "one"
+address    = "10.0.0.1"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "gate"
+
+[target.other]
+about      = "other"
+address    = "10.0.0.2"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "gate"
+"#;
+    let policy = parse(POLICY, "doorward.toml").expect("a policy");
+    let people = doorward_core::policy::People::parse(b"jon:abl0JrMf6tlhw\n", "p", b"dbs: jon\n", "g");
+    let people = people.expect("people");
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("an instant");
+    let grant = |target: &str, id: u8| {
+        let request = Request {
+            id: GrantId::from_random([id; 8]),
+            person: "jon".parse().expect("a name"),
+            from: "203.0.113.7".parse().expect("an address"),
+            target: target.parse().expect("a name"),
+            transport: None,
+            lasts: None,
+            reason: None,
+        };
+        match decide(&policy, &people, &request, None, now) {
+            Decision::Granted { grant, .. } => grant,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (one, other) = (grant("one", 1), grant("other", 2));
+    let gate = policy.firewalls.values().next().expect("a firewall");
+    let still = |grants: &[Grant]| admits_still(&policy, gate, grants, &one, now);
+    assert_eq!(still(std::slice::from_ref(&other)), None);
+    assert!(still(&[other, one.clone()]).is_some());
 }
