@@ -101,7 +101,10 @@ fn gone() -> Result<(), Failed> {
     jon.run(&["list"]).is(0, &[&format!("not let in: {}", why(&groups[0]))], &[]);
     jon.run(&["open", "db-0"]).is(1, &[], &[&why(&groups[0])]);
     let closed = jon.run(&["close", "db-1", "db-0"]);
-    assert!(closed.out.contains("to db-1 is closed") && closed.out.contains("to db-0 is closed"), "{closed:?}");
+    assert!(
+        closed.out.contains("to db-1 is closed") && closed.out.contains("to db-0 is closed"),
+        "{closed:?}"
+    );
     assert!(!stands(&moto, &groups[1], "db-1"));
     jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
     whole(&house);
@@ -112,7 +115,11 @@ fn gone() -> Result<(), Failed> {
 fn closes(said: &Said, moto: &Moto, group: &str, words: &str) {
     match said.code {
         0 => assert!(!stands(moto, group, "db-0"), "it was said to be closed: {said:?}"),
-        _ => said.is(69, &["to db-0 is closed"], &["is over, but its rule may still stand: ", words, "\nhint: "]),
+        _ => said.is(
+            69,
+            &["to db-0 is closed"],
+            &["is over, but its rule may still stand: ", words, "\nhint: "],
+        ),
     }
 }
 
@@ -120,10 +127,14 @@ fn closes(said: &Said, moto: &Moto, group: &str, words: &str) {
 fn faults() -> Vec<(&'static str, Fault, &'static str)> {
     let html = "<html><body>Bad gateway</body></html>";
     vec![
-        ("denied", Fault::denied(), "was refused: UnauthorizedOperation: You are not authorized to perform this operation."),
+        (
+            "denied",
+            Fault::denied(),
+            "was refused: UnauthorizedOperation: You are not authorized to perform this operation.",
+        ),
         ("throttled", Fault::throttled(), "RequestLimitExceeded"),
-        ("error", Fault::Answer(500, String::new()), "gave no answer: "),
-        ("gateway", Fault::Answer(502, html.into()), "gave no answer: "),
+        ("error", Fault::Answer(500, String::new()), "was refused: HTTP 500: the answer says no more"),
+        ("gateway", Fault::Answer(502, html.into()), "was refused: HTTP 502: the answer says no more"),
         ("half", Fault::Half, "gave no answer: "),
         ("short", Fault::Short, "gave no answer: "),
     ]
@@ -163,7 +174,11 @@ fn broken_day(moto: &Moto, name: &str, fault: &Fault, words: &str) {
     // AWS may have done what it did not say, and that may have been seen since.
     match opened.code {
         0 => assert!(stands(moto, &group, "db-0"), "{name}: it was said to be open: {opened:?}"),
-        _ => opened.is(69, &["db-0 is open for 127.0.0.1/32 until "], &[doubt, words, "\nhint: it is tried again"]),
+        _ => opened.is(
+            69,
+            &["db-0 is open for 127.0.0.1/32 until "],
+            &[doubt, words, "\nhint: it is tried again"],
+        ),
     }
     if !stands(moto, &group, "db-0") {
         jon.run(&["list"]).is(0, &["db-0", "not let in: ec2:AuthorizeSecurityGroupIngress"], &[]);
@@ -208,13 +223,21 @@ fn silence() -> Result<(), Failed> {
     let begun = Instant::now();
     let opened = jon.run(&["open", "db-0"]);
     assert!(begun.elapsed() < Duration::from_secs(15), "a person waits {:?}", begun.elapsed());
-    opened.is(69, &["db-0 is open for"], &["error: the grant is open, but its firewall has not answered yet\nhint: "]);
+    opened.is(
+        69,
+        &["db-0 is open for"],
+        &["error: the grant is open, but its firewall has not answered yet\nhint: "],
+    );
     faulty.mends();
     eventually("it stands", || stands(&moto, &group, "db-0"));
 
     faulty.breaks("RevokeSecurityGroupIngress", usize::MAX, Fault::Silence);
     let closed = jon.run(&["close", "db-0"]);
-    closed.is(69, &["to db-0 is closed"], &["is over, but its rule may still stand: its firewall has not answered yet\nhint: "]);
+    closed.is(
+        69,
+        &["to db-0 is closed"],
+        &["is over, but its rule may still stand: its firewall has not answered yet\nhint: "],
+    );
     faulty.mends();
     eventually("it is gone", || !stands(&moto, &group, "db-0"));
 
