@@ -266,7 +266,10 @@ fn swept() -> Result<(), Failed> {
     let whole = std::fs::read_to_string(house.policy())?;
     std::fs::write(house.policy(), format!("{whole}\n[target.broken]\nlasts = 7\n"))?;
     let (code, out, err) = house.run(&["sweep"]);
-    assert!(code == 65 && out.contains("closed tcp/5432 from 127.0.0.1/32") && !stands(), "{code}: {out}{err}");
+    assert!(
+        code == 65 && out.contains("closed tcp/5432 from 127.0.0.1/32") && !stands(),
+        "{code}: {out}{err}"
+    );
     assert!(err.contains("`lasts` should be a table"), "{err}");
     std::fs::write(house.policy(), whole)?;
     let (code, out, _) = house.run(&["sweep"]);
