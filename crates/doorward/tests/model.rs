@@ -300,7 +300,7 @@ impl World {
         match opened {
             Opened::Granted { grant, .. } => {
                 let until = grant.until().expect("open");
-                let left = u64::try_from(until.duration_since(self.now()).as_millis()).unwrap_or(0);
+                let left = left(until, self.now());
                 let before = self.known.get(grant.id());
                 let deadline = match before {
                     // The end is as it was, and so is what is left by the other clock.
@@ -335,10 +335,9 @@ impl World {
                 for grant in self.requests.store().unfinished().await.expect("grants") {
                     let until = grant.until();
                     if let (Some(until), false) = (until, before.contains(grant.id())) {
-                        self.known.insert(
-                            grant.id().clone(),
-                            Known { person, until, deadline: None, ended: false },
-                        );
+                        let deadline = Some(self.uptime() + left(until, self.now()));
+                        self.known
+                            .insert(grant.id().clone(), Known { person, until, deadline, ended: false });
                     } else if let (Some(until), Some(known)) = (until, self.known.get_mut(grant.id())) {
                         known.until = until;
                     } else if matches!(grant.life(), Life::Waiting { .. }) {
@@ -442,11 +441,16 @@ impl World {
         for known in self.known.values_mut() {
             // What had lived its time was ended by the pass that follows every wait.
             known.ended |= known.deadline.is_some_and(|deadline| deadline <= uptime);
-            known.deadline = None;
         }
         self.hands.uptime.fetch_add(1_000_000, Ordering::SeqCst);
         let policy = self.folder.path().join("doorward.toml");
         (self.requests, self.reconciler) = assemble(policy, &self.account, &self.hands).await;
+        // A server begins with a pass, which notes how long each grant has still to live.
+        self.reconciler.pass().await;
+        let (now, uptime) = (self.now(), self.uptime());
+        for known in self.known.values_mut() {
+            known.deadline = Some(uptime + left(known.until, now));
+        }
     }
 
     /// Changes one of our rules by hand.
@@ -548,6 +552,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Milliseconds from `now` to an end; none when that is past.
+fn left(until: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(until.duration_since(now).as_millis()).unwrap_or(0)
 }
 
 proptest! {

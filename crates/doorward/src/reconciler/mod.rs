@@ -77,7 +77,7 @@ impl Reconciler {
             let covers = self.nudged.count();
             self.begin().await;
             let next = self.next_end();
-            let looks_at = Instant::now() + self.looks_in();
+            let mut looks_at = Instant::now() + self.looks_in();
             loop {
                 let limit = self.ends_in(next).min(looks_at.saturating_duration_since(Instant::now()));
                 if limit.is_zero() {
@@ -91,7 +91,11 @@ impl Reconciler {
                         }
                         return self.local;
                     }
-                    Some(done) = self.work.join_next() => self.finish(done).await,
+                    Some(done) = self.work.join_next() => {
+                        self.finish(done).await;
+                        // What has just failed is not left until the next look of what is well.
+                        looks_at = looks_at.min(Instant::now() + self.looks_in());
+                    }
                     () = self.nudged.wait(limit.min(LISTENS_EVERY)) => {}
                 }
                 let behind = self.memory.again.iter().any(|place| !self.memory.busy.contains(place));

@@ -133,8 +133,8 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
             "was refused: UnauthorizedOperation: You are not authorized to perform this operation.",
         ),
         ("throttled", Fault::throttled(), "RequestLimitExceeded"),
-        ("error", Fault::Answer(500, String::new()), "gave no answer: "),
-        ("gateway", Fault::Answer(502, html.into()), "gave no answer: "),
+        ("error", Fault::Answer(500, String::new()), "was refused: HTTP 500: the answer says no more"),
+        ("gateway", Fault::Answer(502, html.into()), "was refused: HTTP 502: the answer says no more"),
         ("half", Fault::Half, "gave no answer: "),
         ("short", Fault::Short, "gave no answer: "),
     ]
