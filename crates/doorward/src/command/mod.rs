@@ -59,6 +59,7 @@ pub struct Cli {
         long,
         global = true,
         env = "DOORWARD_POLICY",
+        hide_env_values = true,
         default_value = "doorward.toml",
         value_name = "FILE"
     )]
