@@ -24,6 +24,7 @@ use doorward::reconciler::{Nudge, Reconciler};
 use doorward::requests::{Ask, Caller, Opened, Requests};
 use doorward::store::Store;
 use doorward_aws::Simulated;
+use doorward_core::firewall::Mark;
 use doorward_core::grant::{GrantId, Life};
 use doorward_core::inventory::{
     Inventory, Place, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId, StandingRule,
@@ -464,7 +465,9 @@ impl World {
         let by = self.requests.store().installation().clone();
         self.account.by_hand(|account| {
             let rules = &mut account.groups.get_mut(&id).expect("a group").rules;
-            let ours = rules.iter().filter(|(_, rule)| rule.made_by(&by) && rule.tag.is_some());
+            // One that has lost its tag and its description is nobody's that we know: what is left of it stays.
+            let whole = |rule: &StandingRule| rule.tag.is_some() && rule.description.parse::<Mark>().is_ok();
+            let ours = rules.iter().filter(|(_, rule)| rule.made_by(&by) && whole(rule));
             if let Some(identity) = ours.map(|(identity, _)| identity.clone()).nth(which) {
                 change(rules, &identity);
             }
