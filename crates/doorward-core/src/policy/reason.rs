@@ -160,6 +160,12 @@ pub enum Refusal {
         /// Which.
         address: IpAddr,
     },
+    /// Permitted by the policy, and not something that this version can open.
+    #[error("this version opens only `direct`, and the way to it would be `{transport}`")]
+    NotCarried {
+        /// Which way.
+        transport: Transport,
+    },
     /// The place of enforcement cannot hold the rule.
     #[error("{why}")]
     NoRoom {

@@ -2,6 +2,7 @@
 
 use doorward_core::policy::parse;
 
+use super::place::admits_still;
 use super::*;
 use crate::web::testing::House;
 

@@ -15,6 +15,15 @@ impl Store {
         read_head(&row)
     }
 
+    /// The number of the last line that tells of a grant; 0 where there is none.
+    pub async fn last_change(&self) -> Result<u64, Error> {
+        let row = sqlx::query("SELECT seq FROM record WHERE grant_id IS NOT NULL ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await?;
+        let seq: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(u64::try_from(seq).unwrap_or(0))
+    }
+
     /// Lines behind `after`, in order, at most `limit`.
     pub async fn lines(&self, after: u64, limit: u32) -> Result<Vec<String>, Error> {
         let rows = sqlx::query("SELECT line FROM record WHERE seq > $1 ORDER BY seq LIMIT $2")
