@@ -135,9 +135,10 @@ impl Reconciler {
                 }
                 self.show_inventory();
                 let mut outcomes = BTreeMap::new();
+                let mut settled = BTreeSet::new();
                 for (door, outcome) in doors {
                     if outcome.failed.is_none() {
-                        self.settle(door.settles).await;
+                        settled.extend(door.settles);
                     }
                     match door.firewall {
                         Some(firewall) => {
@@ -151,6 +152,7 @@ impl Reconciler {
                         }
                     }
                 }
+                self.settle(settled).await;
                 self.tell(outcomes, covers, now, Vec::new()).await;
             }
             Ok(Done::Closed { place, door, outcome, gone }) => {
@@ -203,9 +205,9 @@ impl Reconciler {
                 return Vec::new();
             }
         };
-        let known: Vec<Remembered> =
+        let known: BTreeSet<Remembered> =
             known.iter().filter_map(|(place, _)| serde_json::from_str(place).ok()).collect();
-        let mut current = Vec::new();
+        let mut current = BTreeSet::new();
         for (firewall, place) in Remembered::all(policy) {
             if !known.contains(&place) {
                 let text = serde_json::to_string(&place).unwrap_or_default();
@@ -213,7 +215,7 @@ impl Reconciler {
                     tracing::error!(%error, %firewall, "a firewall could not be remembered");
                 }
             }
-            current.push(place);
+            current.insert(place);
         }
         known.into_iter().filter(|place| !current.contains(place)).collect()
     }
@@ -226,7 +228,10 @@ impl Reconciler {
     }
 
     /// Notes that the rules of ended grants are gone.
-    async fn settle(&mut self, grants: Vec<GrantId>) {
+    async fn settle(&mut self, grants: BTreeSet<GrantId>) {
+        if grants.is_empty() {
+            return;
+        }
         if let Err(error) = self.requests.store().settle(&grants).await {
             tracing::error!(%error, "it could not be noted which rules are gone; the next pass notes it");
             return;

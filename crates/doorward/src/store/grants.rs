@@ -1,5 +1,7 @@
 //! Grants as they are kept: one row each, written together with the record of why.
 
+use std::collections::BTreeSet;
+
 use doorward_core::audit::{Event, Head, append};
 use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::Person;
@@ -99,7 +101,7 @@ impl Store {
     }
 
     /// Notes that the rules of ended grants were seen gone.
-    pub async fn settle(&self, grants: &[GrantId]) -> Result<(), Error> {
+    pub async fn settle(&self, grants: &BTreeSet<GrantId>) -> Result<(), Error> {
         if grants.is_empty() {
             return Ok(());
         }

@@ -91,6 +91,8 @@ impl Store {
         let options = AnyPoolOptions::new()
             .max_connections(if remote { 8 } else { 4 })
             .acquire_timeout(Duration::from_secs(10))
+            // A connection to another machine may have been cut; a file is where it was.
+            .test_before_acquire(remote)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if !remote {
