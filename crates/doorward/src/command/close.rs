@@ -129,9 +129,8 @@ pub(super) fn line(closed: &ClosedView) -> String {
 
 /// That what was closed may still be let in, if so.
 pub(super) fn failure(closed: &ClosedView) -> Option<Failure> {
-    if closed.grant.since.is_none() {
-        return None;
-    }
+    // What never was open has no rule.
+    closed.grant.since?;
     let why = match &closed.standing {
         Standing::AsWanted => return None,
         Standing::Failing { why } => why,
