@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::{Code, Failure};
 use crate::clock::Clock;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Read, verify and export the record
 #[derive(Debug, Args)]
@@ -97,6 +97,14 @@ impl Audit {
             Verb::Verify(Verify { file: Some(file), head }) => verify_file(&file, head),
             verb => super::runtime()?.block_on(async {
                 let file = Arc::new(super::open_policy(policy)?);
+                let store = &file.current().policy.server.store;
+                // Opening would make one, whose record is empty and therefore whole.
+                if !store::is_there(store) {
+                    let failure = Failure::new(Code::NoInput, format!("there is no store at `{store}`"));
+                    return Err(
+                        failure.hint("`doorward serve` makes it; `--policy` says which policy names it")
+                    );
+                }
                 let opened = crate::running::requests(file, Clock::system()).await;
                 let (requests, _nudged) = opened.map_err(Failure::with(Code::Io))?;
                 let store = requests.store();

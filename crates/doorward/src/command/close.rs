@@ -129,6 +129,7 @@ pub(super) fn line(closed: &ClosedView) -> String {
 
 /// That what was closed may still be let in, if so.
 pub(super) fn failure(closed: &ClosedView) -> Option<Failure> {
+    // What never was open has no rule.
     closed.grant.since?;
     let why = match &closed.standing {
         Standing::AsWanted => return None,

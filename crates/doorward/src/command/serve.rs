@@ -47,14 +47,14 @@ pub async fn serve(
     let running = Running::start(file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
     let requests = Arc::clone(running.requests());
     let started = What::Started { version: env!("CARGO_PKG_VERSION").into() };
-    let recorded = requests.record(vec![Event::new(clock.now(), Who::Doorward, started)]).await;
-    let served = match recorded {
-        Ok(()) => {
-            ready(listener.url());
-            let web = Web::new(requests).map_err(Failure::with(Code::Internal))?;
-            listener.serve(web, super::interrupted()).await.map_err(Failure::with(Code::Io))
-        }
-        Err(error) => Err(super::request_failure(error)),
+    if let Err(error) = requests.record(vec![Event::new(clock.now(), Who::Doorward, started)]).await {
+        // Rules must go at their ends also while nothing can be written; requests are told why they fail.
+        tracing::error!(%error, "the start could not be recorded");
+    }
+    ready(listener.url());
+    let served = match Web::new(requests) {
+        Ok(web) => listener.serve(web, super::interrupted()).await.map_err(Failure::with(Code::Io)),
+        Err(error) => Err(Failure::of(Code::Internal, &error)),
     };
     running.stop().await;
     served

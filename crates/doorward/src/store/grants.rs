@@ -7,8 +7,9 @@ use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::Person;
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
+use sqlx::{AnyConnection, Row};
 
+use super::writing::Writing;
 use super::{Error, Store};
 
 /// A grant before and after; nothing before, when it is new.
@@ -23,27 +24,9 @@ pub struct Change {
 impl Store {
     /// Writes grants and the events that tell of them, in one transaction, or nothing at all.
     pub async fn commit(&self, changes: &[Change], events: Vec<Event>) -> Result<Head, Error> {
-        let mut transaction = self.pool.begin().await?;
-        // The first statement writes the head's row, so two writers queue here on either engine.
-        let mut head = super::record::lock_head(&mut transaction).await?;
-        for change in changes {
-            write(&mut transaction, change).await?;
-        }
-        for event in events {
-            let (at, grant) = (event.at, event.what.grant().cloned());
-            let (line, next) = append(head, event).map_err(|error| Error::damaged("event", error))?;
-            head = next;
-            sqlx::query("INSERT INTO record (seq, at, grant_id, line) VALUES ($1, $2, $3, $4)")
-                .bind(i64::try_from(head.seq).unwrap_or(i64::MAX))
-                .bind(at.as_millisecond())
-                .bind(grant.map(|grant| grant.to_string()))
-                .bind(line)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        super::record::write_head(&mut transaction, head).await?;
-        transaction.commit().await?;
-        Ok(head)
+        let mut writing = Writing::begin(&self.pool).await?;
+        let done = write_all(&mut writing, changes, events).await;
+        writing.end(done).await
     }
 
     /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name.
@@ -105,20 +88,52 @@ impl Store {
         if grants.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.pool.begin().await?;
-        for grant in grants {
-            sqlx::query("UPDATE grants SET settled = 1 WHERE id = $1 AND state = 'ended'")
-                .bind(grant.as_str())
-                .execute(&mut *transaction)
-                .await?;
+        let mut writing = Writing::begin(&self.pool).await?;
+        let done = async {
+            for grant in grants {
+                sqlx::query("UPDATE grants SET settled = 1 WHERE id = $1 AND state = 'ended'")
+                    .bind(grant.as_str())
+                    .execute(&mut *writing)
+                    .await?;
+            }
+            Ok(())
         }
-        transaction.commit().await?;
-        Ok(())
+        .await;
+        writing.end(done).await
     }
 }
 
-async fn write(transaction: &mut Transaction<'_, Any>, change: &Change) -> Result<(), Error> {
+async fn write_all(
+    connection: &mut AnyConnection,
+    changes: &[Change],
+    events: Vec<Event>,
+) -> Result<Head, Error> {
+    // The first statement writes the head's row, so two writers queue here on either engine.
+    let mut head = super::record::lock_head(connection).await?;
+    for change in changes {
+        write(connection, change).await?;
+    }
+    for event in events {
+        let (at, grant) = (event.at, event.what.grant().cloned());
+        let (line, next) = append(head, event).map_err(|error| Error::damaged("event", error))?;
+        head = next;
+        sqlx::query("INSERT INTO record (seq, at, grant_id, line) VALUES ($1, $2, $3, $4)")
+            .bind(i64::try_from(head.seq).unwrap_or(i64::MAX))
+            .bind(at.as_millisecond())
+            .bind(grant.map(|grant| grant.to_string()))
+            .bind(line)
+            .execute(&mut *connection)
+            .await?;
+    }
+    super::record::write_head(connection, head).await?;
+    Ok(head)
+}
+
+async fn write(connection: &mut AnyConnection, change: &Change) -> Result<(), Error> {
     let grant = &change.after;
+    if change.before.is_none() {
+        alone(connection, grant).await?;
+    }
     let (state, changed) = match grant.life() {
         Life::Waiting { asked, .. } => ("waiting", *asked),
         Life::Open { since, .. } => ("open", *since),
@@ -148,8 +163,32 @@ async fn write(transaction: &mut Transaction<'_, Any>, change: &Change) -> Resul
                 .bind(to_text(before)?)
         }
     };
-    let done = query.execute(&mut **transaction).await?;
+    let done = query.execute(&mut *connection).await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+}
+
+/// That nobody gave the person the same in the meantime, through another server of this store: that would have been
+/// extended, and not doubled.
+async fn alone(connection: &mut AnyConnection, grant: &Grant) -> Result<(), Error> {
+    let (state, now) = match grant.life() {
+        Life::Waiting { asked, .. } => ("waiting", *asked),
+        Life::Open { since, .. } => ("open", *since),
+        Life::Ended { .. } => return Ok(()),
+    };
+    let rows = sqlx::query("SELECT id, body FROM grants WHERE person = $1 AND target = $2 AND state = $3")
+        .bind(grant.person().as_str())
+        .bind(grant.target().as_str())
+        .bind(state)
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in &rows {
+        let other = read(row)?;
+        let same = other.source() == grant.source() && other.transport() == grant.transport();
+        if same && other.overdue(now).is_none() {
+            return Err(Error::Conflict);
+        }
+    }
+    Ok(())
 }
 
 fn to_text(grant: &Grant) -> Result<String, Error> {

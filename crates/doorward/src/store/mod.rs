@@ -5,15 +5,19 @@
 mod grants;
 mod record;
 mod sessions;
+mod writing;
 
 use std::borrow::Cow;
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorward_core::firewall::InstallationId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, Row};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Row};
 
 pub use grants::Change;
 pub use sessions::{Session, SessionKind};
@@ -34,7 +38,7 @@ pub enum Error {
         /// As the policy names it, without a password.
         store: String,
         /// Why.
-        source: sqlx::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Its tables are not ours.
     #[error("the store `{store}` could not be brought to this version's form")]
@@ -63,6 +67,19 @@ pub enum Error {
     },
 }
 
+/// Why an SQLite file cannot be a store, where that can be told better than SQLite does.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("it is a folder")]
+    Folder,
+    #[error("its folder is not there")]
+    NoFolder,
+    #[error("it is not an SQLite database")]
+    Foreign,
+    #[error("it cannot be written: the file, its folder or the whole disk is read-only")]
+    ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let full = error.as_database_error().is_some_and(|error| {
@@ -88,29 +105,21 @@ impl Store {
         let remote = store.starts_with("postgres://") || store.starts_with("postgresql://");
         let shown = if remote { without_password(store) } else { store.to_owned() };
         let url = if remote { store.to_owned() } else { sqlite_url(Path::new(store)) };
+        let opened = |source| Error::Open { store: shown.clone(), source };
+        if !remote {
+            usable(Path::new(store)).map_err(|source| opened(source.into()))?;
+        }
+        // Once without the pool, which would try again and again and then say only that it did.
+        let mut tried = first_answer(&url, remote).await.map_err(|source| opened(told(source)))?;
+        settings(&mut tried, remote).await.map_err(|source| opened(told(source)))?;
+        tried.close().await.map_err(|source| opened(told(source)))?;
         let options = AnyPoolOptions::new()
             .max_connections(if remote { 8 } else { 4 })
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(ANSWERS)
             // A connection to another machine may have been cut; a file is where it was.
             .test_before_acquire(remote)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if !remote {
-                        // A commit that returned outlives a power cut; readers never wait for the writer.
-                        for pragma in [
-                            "PRAGMA journal_mode = WAL",
-                            "PRAGMA synchronous = FULL",
-                            "PRAGMA busy_timeout = 10000",
-                            "PRAGMA cache_size = -2000",
-                        ] {
-                            sqlx::query(pragma).execute(&mut *connection).await?;
-                        }
-                    }
-                    Ok(())
-                })
-            });
-        let opened = |source| Error::Open { store: shown.clone(), source };
-        let pool = options.connect(&url).await.map_err(opened)?;
+            .after_connect(move |connection, _| Box::pin(settings(connection, remote)));
+        let pool = options.connect(&url).await.map_err(|source| opened(told(source)))?;
         let first = Migration::new(
             1,
             Cow::Borrowed("first"),
@@ -168,6 +177,75 @@ impl Store {
     pub async fn forget_door(&self, place: &str) -> Result<(), Error> {
         sqlx::query("DELETE FROM doors WHERE place = $1").bind(place).execute(&self.pool).await?;
         Ok(())
+    }
+}
+
+/// Whether there is a store to open; one on a server is asked only by opening it.
+pub fn is_there(store: &str) -> bool {
+    store.contains("://") || Path::new(store).exists()
+}
+
+/// How long the database may take to give a connection.
+const ANSWERS: Duration = Duration::from_secs(10);
+
+/// What every SQLite database begins with (sqlite.org/fileformat.html, 1.3).
+const SQLITE: &[u8] = b"SQLite format 3\0";
+
+/// A file that is there is a database, or as empty as a new one.
+fn usable(path: &Path) -> Result<(), Unusable> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(Unusable::NoFolder);
+    }
+    if path.is_dir() {
+        return Err(Unusable::Folder);
+    }
+    // Nobody else reads who opened what; SQLite's side files follow.
+    let opened =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let mut start = Vec::new();
+    let file = opened.map_err(|error| Unusable::ReadOnly(error.into()))?;
+    file.take(SQLITE.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(|error| Unusable::ReadOnly(error.into()))?;
+    if start.is_empty() || start == SQLITE { Ok(()) } else { Err(Unusable::Foreign) }
+}
+
+/// A connection; a database that is only starting is waited for.
+async fn first_answer(url: &str, remote: bool) -> Result<AnyConnection, sqlx::Error> {
+    let begun = Instant::now();
+    loop {
+        match AnyConnection::connect(url).await {
+            Err(sqlx::Error::Io(_)) if remote && begun.elapsed() < ANSWERS => {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn settings(connection: &mut AnyConnection, remote: bool) -> Result<(), sqlx::Error> {
+    if !remote {
+        // A commit that returned outlives a power cut; readers never wait for the writer.
+        for pragma in [
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",
+            "PRAGMA busy_timeout = 10000",
+            "PRAGMA cache_size = -2000",
+        ] {
+            sqlx::query(pragma).execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+fn told(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    // The low byte of SQLite's extended codes is the plain one; PostgreSQL's have five digits or letters.
+    // 8: SQLITE_READONLY; 14: SQLITE_CANTOPEN, of a side file, since the file itself was opened.
+    match code.filter(|code| *code < 10_000).map(|code| code & 0xff) {
+        Some(8 | 14) => Unusable::ReadOnly(error.into()).into(),
+        _ => error.into(),
     }
 }
 

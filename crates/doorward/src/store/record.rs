@@ -1,7 +1,7 @@
 //! The record as it is kept: each line's exact text, and the head that says where it ends.
 
 use doorward_core::audit::{Broken, Head, Verifier};
-use sqlx::{Any, Row, Transaction};
+use sqlx::{AnyConnection, Row};
 
 use super::{Error, Store};
 
@@ -79,17 +79,17 @@ impl Store {
     }
 }
 
-pub(super) async fn lock_head(transaction: &mut Transaction<'_, Any>) -> Result<Head, Error> {
-    sqlx::query("UPDATE head SET seq = seq WHERE id = 1").execute(&mut **transaction).await?;
-    let row = sqlx::query("SELECT seq, hash FROM head WHERE id = 1").fetch_one(&mut **transaction).await?;
+pub(super) async fn lock_head(connection: &mut AnyConnection) -> Result<Head, Error> {
+    sqlx::query("UPDATE head SET seq = seq WHERE id = 1").execute(&mut *connection).await?;
+    let row = sqlx::query("SELECT seq, hash FROM head WHERE id = 1").fetch_one(&mut *connection).await?;
     read_head(&row)
 }
 
-pub(super) async fn write_head(transaction: &mut Transaction<'_, Any>, head: Head) -> Result<(), Error> {
+pub(super) async fn write_head(connection: &mut AnyConnection, head: Head) -> Result<(), Error> {
     sqlx::query("UPDATE head SET seq = $1, hash = $2 WHERE id = 1")
         .bind(i64::try_from(head.seq).unwrap_or(i64::MAX))
         .bind(head.hash.to_string())
-        .execute(&mut **transaction)
+        .execute(&mut *connection)
         .await?;
     Ok(())
 }

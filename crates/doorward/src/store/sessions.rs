@@ -3,9 +3,10 @@
 use doorward_core::policy::Person;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
 use super::grants::instant;
+use super::writing::Writing;
 use super::{Error, Store};
 
 /// What a token opens.
@@ -53,34 +54,9 @@ fn digest(token: &str) -> String {
 impl Store {
     /// Keeps a session under its token, and forgets those that are over.
     pub async fn keep_session(&self, token: &str, session: &Session) -> Result<(), Error> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query(
-            "INSERT INTO sessions (token, person, kind, made, ends, origin, bound) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(digest(token))
-        .bind(session.person.as_str())
-        .bind(session.kind.as_str())
-        .bind(session.made.as_millisecond())
-        .bind(session.ends.as_millisecond())
-        .bind(&session.origin)
-        .bind(&session.bound)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("DELETE FROM sessions WHERE ends <= $1")
-            .bind(session.made.as_millisecond())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "DELETE FROM sessions WHERE person = $1 AND token NOT IN \
-             (SELECT token FROM sessions WHERE person = $2 ORDER BY made DESC, token LIMIT $3)",
-        )
-        .bind(session.person.as_str())
-        .bind(session.person.as_str())
-        .bind(AT_ONCE)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(())
+        let mut writing = Writing::begin(&self.pool).await?;
+        let done = keep(&mut writing, token, session).await;
+        writing.end(done).await
     }
 
     /// The session of a token, unless it is over.
@@ -114,4 +90,33 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+async fn keep(connection: &mut AnyConnection, token: &str, session: &Session) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO sessions (token, person, kind, made, ends, origin, bound) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(digest(token))
+    .bind(session.person.as_str())
+    .bind(session.kind.as_str())
+    .bind(session.made.as_millisecond())
+    .bind(session.ends.as_millisecond())
+    .bind(&session.origin)
+    .bind(&session.bound)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("DELETE FROM sessions WHERE ends <= $1")
+        .bind(session.made.as_millisecond())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "DELETE FROM sessions WHERE person = $1 AND token NOT IN \
+         (SELECT token FROM sessions WHERE person = $2 ORDER BY made DESC, token LIMIT $3)",
+    )
+    .bind(session.person.as_str())
+    .bind(session.person.as_str())
+    .bind(AT_ONCE)
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
 }

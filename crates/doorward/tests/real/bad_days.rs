@@ -33,13 +33,14 @@ fn stands(moto: &Moto, group: &str, target: &str) -> bool {
 }
 
 /// How often an event's words are in the record.
-fn recorded(house: &House, words: &str) -> usize {
+pub fn recorded(house: &House, words: &str) -> usize {
     let (code, out, err) = house.run(&["audit", "list", "--limit", "1000"]);
     assert_eq!(code, 0, "{err}");
     out.lines().filter(|line| line.contains(words)).count()
 }
 
-fn whole(house: &House) {
+/// The record is whole, and nothing broke off.
+pub fn whole(house: &House) {
     let (code, out, err) = house.run(&["audit", "verify"]);
     assert_eq!(code, 0, "{out}{err}");
     let log = std::fs::read_to_string(house.folder().join("serve.log")).unwrap_or_default();

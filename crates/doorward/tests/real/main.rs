@@ -13,6 +13,7 @@
 
 mod aws;
 mod bad_days;
+mod bad_stores;
 mod browser;
 mod command_line;
 mod crash;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(aws::trials());
     trials.extend(bad_days::trials());
+    trials.extend(bad_stores::trials());
     trials.extend(command_line::trials());
     trials.extend(crash::trials());
     trials.extend(grants::trials());

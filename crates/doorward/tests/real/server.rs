@@ -98,6 +98,13 @@ impl House {
         fs::write(self.policy(), text).expect("a policy");
     }
 
+    /// Has the store be elsewhere than in `doorward.db`.
+    pub fn keep_store_at(&self, store: &str) {
+        let text = fs::read_to_string(self.policy()).expect("a policy");
+        let line = text.lines().find(|line| line.starts_with("store = ")).expect("a store");
+        fs::write(self.policy(), text.replace(line, &format!("store = \"{store}\""))).expect("a policy");
+    }
+
     /// Has the server believe what a proxy on this machine says of a client's address.
     pub fn trust_proxies(&self) {
         let text = fs::read_to_string(self.policy()).expect("a policy");

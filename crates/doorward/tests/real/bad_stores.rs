@@ -1,0 +1,290 @@
+//! A store that is full, a folder, somebody else's file or read-only; a port that is taken; files that break meanwhile.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::bad_days::recorded;
+use crate::desk::{Desk, Wiki};
+use crate::grants::{HOURS, descriptions, eventually, new_groups, policy};
+use crate::moto::Moto;
+use crate::need::{Need, trial};
+use crate::netns::run;
+use crate::server::{House, PASSWORD};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "bad stores: a full disk opens nothing, closes all the same, and recovers",
+            &[Need::Root, Need::Moto],
+            full,
+        ),
+        trial("bad stores: a folder, another file, a name that is none", &[], not_a_store),
+        trial("bad stores: a PostgreSQL that is not there", &[], no_database),
+        trial("bad stores: a store that is read-only", &[Need::Root], read_only),
+        trial("bad stores: the port is taken", &[], port_taken),
+        trial("bad stores: a policy and people that break while it serves", &[], broken_files),
+    ]
+}
+
+const GROUPS: [(&str, &[&str]); 1] = [("staff", &["jon", "maria"])];
+const LASTS: &str = "lasts = { usually = \"10m\", at-most = \"1h\" }";
+
+/// A small disk of memory, unmounted at its end.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path) -> Self {
+        fs::create_dir_all(at).expect("a folder");
+        run("mount", &["-t", "tmpfs", "-o", "size=768k", "doorward-test", at.to_str().expect("a path")], "");
+        Self(at.to_owned())
+    }
+
+    fn remount(&self, how: &str) {
+        run("mount", &["-o", &format!("remount,{how}"), self.0.to_str().expect("a path")], "");
+    }
+
+    /// Takes all that is left.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = File::create(&path).expect("a file");
+        while file.write_all(&[0; 512]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+fn full() -> Result<(), Failed> {
+    const REGION: &str = "us-east-1";
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 2, "full");
+    let house = House::new(&[("dbs", &["jon", "maria"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    let disk = Disk::mount(&house.folder().join("disk"));
+    house.keep_store_at("disk/doorward.db");
+    let server = house.serve();
+    let (jon, maria) = (Desk::new(&house, "jon"), Desk::new(&house, "maria"));
+    jon.signs_in(&server);
+    let stands = |number: usize| {
+        let to = format!(" to db-{number} ");
+        descriptions(&moto, REGION, &groups[number]).iter().any(|text| text.contains(&to))
+    };
+    jon.run(&["open", "db-0", "--for", "6s"]).is(0, &["db-0 is open"], &[]);
+    assert!(stands(0));
+
+    let filler = disk.fill();
+    let words = "error: the disk under the store is full, so nothing was changed\n";
+    let hint = "hint: an operator has to make room on the disk under the store\n";
+    jon.run(&["open", "db-1"]).is(69, &[], &[words, hint]);
+    jon.run(&["open", "db-0"]).is(69, &[], &[words, hint]);
+    // A refusal is an answer only when it is recorded, for which there may be just enough room.
+    let refused = jon.run(&["open", "db-1", "--for", "9h"]);
+    assert!(refused.code == 1 || refused.err.contains(words), "{refused:?}");
+    assert!(!stands(1), "nothing is opened in AWS");
+    maria.type_in(&["login", &server.url, "--stdin"], PASSWORD).is(69, &[], &[words, hint]);
+    jon.run(&["list"]).is(0, &["db-0"], &[]);
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{err}");
+
+    // Its end comes, and nothing can be written.
+    eventually("an expired rule goes", || !stands(0));
+    eventually("the log says so", || {
+        server.log().contains("ended grants could not be written; their rules are taken away all the same")
+    });
+    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    // A server starts all the same, since there may be something to close.
+    server.kill();
+    let server = house.serve();
+    fs::remove_file(&filler)?;
+    disk.fill();
+    jon.run(&["open", "db-1"]).is(69, &[], &[words, hint]);
+
+    fs::remove_file(filler)?;
+    jon.run(&["open", "db-1"]).is(0, &["db-1 is open"], &[]);
+    assert!(stands(1) && !stands(0));
+    maria.signs_in(&server);
+    drop(server);
+    let (_, out, _) = house.run(&["audit", "list"]);
+    assert!(out.contains(": its time was up"), "{out}");
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{out}{err}");
+    Ok(())
+}
+
+fn not_a_store() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let at = |name: &str| house.folder().join(name);
+    fs::create_dir(at("folder"))?;
+    fs::write(at("letter"), "Dear Sir or Madam,\n".repeat(300))?;
+    fs::write(at("short"), "?")?;
+    for (store, why) in [
+        ("folder", "it is a folder"),
+        ("letter", "it is not an SQLite database"),
+        ("short", "it is not an SQLite database"),
+        ("missing/doorward.db", "its folder is not there"),
+        ("people.groups", "it is not an SQLite database"),
+    ] {
+        house.keep_store_at(store);
+        let before = fs::read(at(store)).ok();
+        let words =
+            format!("error: the store `{}` could not be opened\ncaused by: {why}", at(store).display());
+        let verbs = [&["serve"][..], &["list", "--as", "jon"], &["audit", "verify"], &["audit", "list"]];
+        // Reading the record of what is not there is told in other words, below.
+        for verb in &verbs[..if before.is_some() || store == "folder" { 4 } else { 2 }] {
+            let (code, out, err) = house.run(verb);
+            assert_eq!((code, out.as_str()), (74, ""), "{verb:?}: {err}");
+            assert!(err.contains(&words), "{verb:?} should say {words}, and says {err}");
+        }
+        assert_eq!(fs::read(at(store)).ok(), before, "nothing was written into `{store}`");
+    }
+    // Reading a record that is not there is no reason to make one.
+    house.keep_store_at("nothing.db");
+    for verb in [&["audit", "verify"][..], &["audit", "list"], &["audit", "export"]] {
+        let (code, out, err) = house.run(verb);
+        assert_eq!((code, out.as_str()), (66, ""), "{err}");
+        assert!(
+            err.contains(&format!("error: there is no store at `{}`\n", at("nothing.db").display())),
+            "{err}"
+        );
+    }
+    assert!(!at("nothing.db").exists());
+    // A database of somebody else's is not taken over.
+    house.keep_store_at("other.db");
+    let script = "import sqlite3,sys; db = sqlite3.connect(sys.argv[1]); db.execute('create table grants (x)'); db.commit()";
+    let path = at("other.db").display().to_string();
+    run("python3", &["-c", script, &path], "");
+    let (code, _, err) = house.run(&["serve"]);
+    assert_eq!(code, 74, "{err}");
+    assert!(err.contains("could not be brought to this version's form"), "{err}");
+    Ok(())
+}
+
+fn no_database() -> Result<(), Failed> {
+    let house = House::new(&GROUPS, "");
+    house.keep_store_at("postgres://doorward:s3cret@127.0.0.1:1/doorward");
+    let (code, _, err) = house.run(&["serve"]);
+    assert_eq!(code, 74, "{err}");
+    let shown =
+        "error: the store `postgres://doorward@127.0.0.1:1/doorward` could not be opened\ncaused by: ";
+    assert!(err.contains(shown) && err.contains("Connection refused"), "{err}");
+    assert!(!err.contains("s3cret"), "its password is nobody's business: {err}");
+    Ok(())
+}
+
+fn read_only() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let disk = Disk::mount(&house.folder().join("disk"));
+    house.keep_store_at("disk/doorward.db");
+    drop(house.serve());
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{out}{err}");
+    disk.remount("ro");
+    let (code, out, err) = house.run(&["serve"]);
+    assert_eq!((code, out.as_str()), (74, ""), "{err}");
+    let words = format!(
+        "the store `{}` could not be opened\ncaused by: it cannot be written",
+        house.folder().join("disk/doorward.db").display()
+    );
+    assert!(err.contains(&words), "{err}");
+    disk.remount("rw");
+    house.serve();
+    Ok(())
+}
+
+fn port_taken() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    let before = house.run(&["audit", "export"]).1;
+    for _ in 0..2 {
+        let (code, out, err) = house.run(&["serve"]);
+        assert_eq!((code, out.as_str()), (69, ""), "{err}");
+        let words = format!(
+            "error: {} is taken: another program listens there\nhint: choose another address with `listen` in `[server]`, or end what has it\n",
+            house.listen
+        );
+        assert!(err.ends_with(&words), "{err}");
+    }
+    // The second did nothing: no line in the record, no relay of its own, and the first goes on.
+    assert_eq!(house.run(&["audit", "export"]).1, before);
+    assert!(wiki.lets_in());
+    jon.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
+    assert!(!wiki.lets_in());
+    // A privileged or foreign address is told as such.
+    house.write_policy(&wiki.policy);
+    let text = fs::read_to_string(house.policy())?;
+    fs::write(
+        house.policy(),
+        text.replace(&format!("listen = \"{}\"", house.listen), "listen = \"192.0.2.1:80\""),
+    )?;
+    let (code, _, err) = house.run(&["serve"]);
+    assert!(code == 69 && err.contains("error: cannot listen on 192.0.2.1:80\ncaused by: "), "{code}: {err}");
+    Ok(())
+}
+
+fn broken_files() -> Result<(), Failed> {
+    // What is put into which file (behind what is there, for a `+`), and what is said of it.
+    let breaks: [(&str, &[u8], &str); 7] = [
+        ("doorward.toml", b"[people\n", "doorward.toml:1:8: "),
+        ("doorward.toml", b"", "doorward.toml:1:1: "),
+        ("doorward.toml", b"+\nfirewal = 3\n", "`[target.wiki]` has no key `firewal`"),
+        ("people.htpasswd", b"jon:$9$nobody-knows\n", "people.htpasswd:1:"),
+        ("people.htpasswd", b"jon:\xff\xfe\n", "people.htpasswd:1:5: "),
+        ("people.htpasswd", b"-", "cannot read `"),
+        ("people.groups", b"staff jon maria\n", "people.groups:1:"),
+    ];
+    std::thread::scope(|scope| {
+        let each: Vec<_> = breaks
+            .into_iter()
+            .map(|(file, text, words)| scope.spawn(move || broken_file(file, text, words)))
+            .collect();
+        assert!(each.into_iter().all(|one| one.join().is_ok()), "one of the files went wrong");
+    });
+    Ok(())
+}
+
+fn broken_file(file: &str, text: &[u8], words: &str) {
+    const TOLD: &str = "the policy has mistakes; the last good one stays in force";
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    let path = house.folder().join(file);
+    let good = fs::read(&path).expect("a file");
+    for time in 1..=2 {
+        match text {
+            b"-" => fs::remove_file(&path).expect("a file"),
+            [b'+', more @ ..] => fs::write(&path, [good.as_slice(), more].concat()).expect("a file"),
+            text => fs::write(&path, text).expect("a file"),
+        }
+        let told = || server.log().matches(TOLD).count();
+        eventually("the log tells it", || told() == time);
+        assert!(server.log().contains(words), "no {words:?} in {}", server.log());
+        jon.run(&["list"]).is(0, &["wiki", "10m, at most 1h", "more"], &[]);
+        assert!(wiki.lets_in(), "the last good policy stays in force");
+        // Told once, not at each look.
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(told(), time, "{}", server.log());
+        // Good again; the next break is told anew.
+        fs::write(&path, &good).expect("a file");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(recorded(&house, "kept the last good policy: the new one has "), time);
+    }
+    // The files are followed as before.
+    house.write_people(&[("staff", &["maria"])]);
+    eventually("jon is shut out", || !wiki.lets_in());
+}
