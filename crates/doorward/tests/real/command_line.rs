@@ -9,7 +9,8 @@ use crate::need::trial;
 use crate::server::{House, PASSWORD, free_address};
 
 pub fn trials() -> Vec<Trial> {
-    let named: [(&str, fn() -> Result<(), Failed>); 6] = [
+    type Story = fn() -> Result<(), Failed>;
+    let named: [(&str, Story); 6] = [
         ("signing in and out", sign_in),
         ("open, extend, list and close", open_and_close),
         ("every reason of a refusal", refused),
