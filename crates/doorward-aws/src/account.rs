@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use doorward_core::inventory::{Place, RULES_PER_GROUP};
 
 use crate::connection::Connection;
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::operation::{GetCallerIdentity, GetServiceQuota, Operation as _, action};
 
 /// An account behind a profile and a Region. Clones share their connections.
@@ -21,6 +21,9 @@ pub(crate) struct Inner {
     quota: tokio::sync::Mutex<Option<Quota>>,
     notes: Mutex<BTreeMap<String, String>>,
 }
+
+/// How long a look waits for the quota, at most once an hour.
+const QUOTA_WAITS: Duration = Duration::from_secs(2);
 
 /// What was learnt of the quota, and until when that is believed.
 #[derive(Debug, Clone, Copy)]
@@ -87,10 +90,15 @@ impl Account {
         if let Some(quota) = known.filter(|quota| Instant::now() < quota.until) {
             return quota.rules;
         }
-        let (rules, believed) = match self.0.connection.call(&GetServiceQuota).await {
+        let asked = self.0.connection.call(&GetServiceQuota);
+        let answered = tokio::time::timeout(QUOTA_WAITS, asked).await;
+        let answered_late = answered.is_err();
+        let silent = || Err(Failure::Silent(format!("no answer within {} s", QUOTA_WAITS.as_secs())));
+        let (rules, believed) = match answered.unwrap_or_else(|_| silent()) {
             Ok(answer) => (answer.rules(), Duration::from_secs(3600)),
             Err(failure) => {
-                let believed = if failure.is_denial() { 3600 } else { 300 };
+                // Service Quotas has no way into many private networks: no look may wait for it often.
+                let believed = if failure.is_denial() || answered_late { 3600 } else { 300 };
                 self.note(
                     GetServiceQuota::NAME,
                     format!(

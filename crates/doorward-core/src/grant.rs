@@ -37,18 +37,9 @@ impl GrantId {
         }
         Self(id)
     }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for GrantId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+crate::text::is_text!(GrantId);
 
 impl FromStr for GrantId {
     type Err = NotAGrant;
@@ -58,20 +49,6 @@ impl FromStr for GrantId {
             .strip_prefix("g-")
             .is_some_and(|rest| rest.len() == 12 && rest.bytes().all(|byte| Self::LETTERS.contains(&byte)));
         if good { Ok(Self(text.into())) } else { Err(NotAGrant(text.into())) }
-    }
-}
-
-impl From<GrantId> for String {
-    fn from(id: GrantId) -> Self {
-        id.0
-    }
-}
-
-impl TryFrom<String> for GrantId {
-    type Error = NotAGrant;
-
-    fn try_from(text: String) -> Result<Self, NotAGrant> {
-        text.parse()
     }
 }
 

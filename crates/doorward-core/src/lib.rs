@@ -11,3 +11,4 @@ pub mod inventory;
 pub mod net;
 pub mod plan;
 pub mod policy;
+mod text;

@@ -283,24 +283,7 @@ fn parse_ports(ports: &str, whole: &str) -> Result<Ports, NetError> {
     Ports::range(port(from)?, port(to)?).ok_or_else(|| NetError::Backwards(whole.into()))
 }
 
-macro_rules! as_text {
-    ($($type:ty),*) => {$(
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.to_string()
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = NetError;
-
-            fn try_from(text: String) -> Result<Self, NetError> {
-                text.parse()
-            }
-        }
-    )*};
-}
-as_text!(Cidr, Flow);
+crate::text::as_text!(Cidr, Flow);
 
 #[cfg(test)]
 mod tests {

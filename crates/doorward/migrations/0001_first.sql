@@ -16,6 +16,8 @@ CREATE TABLE grants (
 );
 CREATE INDEX grants_state ON grants (state, settled);
 CREATE INDEX grants_person ON grants (person, changed);
+-- Every pass asks for what is unfinished and every page for a person's part of it, however long the history is.
+CREATE INDEX grants_settled ON grants (settled, person);
 
 CREATE TABLE record (
     seq      BIGINT PRIMARY KEY,

@@ -7,16 +7,16 @@ use std::time::Duration;
 use doorward_aws::{Account, Error, Performed, Simulated};
 use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
 use doorward_core::plan::Step;
-use doorward_core::policy::{Enforcement, Policy};
+use doorward_core::policy::{Enforcement, Firewall};
 use tokio::task::JoinSet;
 
 /// The groups to look at, by the place through which each is reached.
 pub type Groups = BTreeMap<Place, BTreeSet<SecurityGroupId>>;
 
-/// The security groups that a policy names.
-pub fn groups(policy: &Policy) -> Groups {
+/// The security groups among some firewalls.
+pub fn groups<'a>(firewalls: impl IntoIterator<Item = &'a Firewall>) -> Groups {
     let mut groups = Groups::new();
-    for firewall in policy.firewalls.values() {
+    for firewall in firewalls {
         if let Enforcement::SecurityGroup { group, at, .. } = &firewall.kind {
             groups.entry(at.clone()).or_default().insert(group.clone());
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use doorward_core::policy::people::{self, People};
-use doorward_core::policy::{self, FilesAt, Mistake, Policy, Spot, utf8};
+use doorward_core::policy::{self, FilesAt, Firewall, Mistake, Policy, Spot, utf8};
 use sha2::{Digest as _, Sha256};
 
 /// A policy, the people, and what was told of them.
@@ -89,6 +89,20 @@ pub fn people_paths(path: &Path) -> Result<PeoplePaths, LoadError> {
         Err(mistake) => vec![mistake],
     };
     Err(LoadError::Mistakes { path: path.into(), mistakes })
+}
+
+/// The firewalls of a policy, as far as they can be read, and what is wrong with it. The people files are not
+/// looked at: what has ended is closed whatever they say.
+pub fn firewalls(path: &Path) -> Result<(Vec<Firewall>, Vec<Mistake>), LoadError> {
+    let bytes = read(path).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+    let name = path.display().to_string();
+    Ok(match utf8(&bytes, &name) {
+        Ok(text) => {
+            let reading = policy::read(text, &name);
+            (reading.firewalls, reading.mistakes)
+        }
+        Err(mistake) => (Vec::new(), vec![mistake]),
+    })
 }
 
 fn paths(policy: &Path, files: &FilesAt) -> PeoplePaths {

@@ -24,6 +24,7 @@ use doorward::reconciler::{Nudge, Reconciler};
 use doorward::requests::{Ask, Caller, Opened, Requests};
 use doorward::store::Store;
 use doorward_aws::Simulated;
+use doorward_core::firewall::Mark;
 use doorward_core::grant::{GrantId, Life};
 use doorward_core::inventory::{
     Inventory, Place, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId, StandingRule,
@@ -300,7 +301,7 @@ impl World {
         match opened {
             Opened::Granted { grant, .. } => {
                 let until = grant.until().expect("open");
-                let left = u64::try_from(until.duration_since(self.now()).as_millis()).unwrap_or(0);
+                let left = left(until, self.now());
                 let before = self.known.get(grant.id());
                 let deadline = match before {
                     // The end is as it was, and so is what is left by the other clock.
@@ -335,10 +336,9 @@ impl World {
                 for grant in self.requests.store().unfinished().await.expect("grants") {
                     let until = grant.until();
                     if let (Some(until), false) = (until, before.contains(grant.id())) {
-                        self.known.insert(
-                            grant.id().clone(),
-                            Known { person, until, deadline: None, ended: false },
-                        );
+                        let deadline = Some(self.uptime() + left(until, self.now()));
+                        self.known
+                            .insert(grant.id().clone(), Known { person, until, deadline, ended: false });
                     } else if let (Some(until), Some(known)) = (until, self.known.get_mut(grant.id())) {
                         known.until = until;
                     } else if matches!(grant.life(), Life::Waiting { .. }) {
@@ -442,11 +442,16 @@ impl World {
         for known in self.known.values_mut() {
             // What had lived its time was ended by the pass that follows every wait.
             known.ended |= known.deadline.is_some_and(|deadline| deadline <= uptime);
-            known.deadline = None;
         }
         self.hands.uptime.fetch_add(1_000_000, Ordering::SeqCst);
         let policy = self.folder.path().join("doorward.toml");
         (self.requests, self.reconciler) = assemble(policy, &self.account, &self.hands).await;
+        // A server begins with a pass, which notes how long each grant has still to live.
+        self.reconciler.pass().await;
+        let (now, uptime) = (self.now(), self.uptime());
+        for known in self.known.values_mut() {
+            known.deadline = Some(uptime + left(known.until, now));
+        }
     }
 
     /// Changes one of our rules by hand.
@@ -460,7 +465,9 @@ impl World {
         let by = self.requests.store().installation().clone();
         self.account.by_hand(|account| {
             let rules = &mut account.groups.get_mut(&id).expect("a group").rules;
-            let ours = rules.iter().filter(|(_, rule)| rule.made_by(&by) && rule.tag.is_some());
+            // One that has lost its tag and its description is nobody's that we know: what is left of it stays.
+            let whole = |rule: &StandingRule| rule.tag.is_some() && rule.description.parse::<Mark>().is_ok();
+            let ours = rules.iter().filter(|(_, rule)| rule.made_by(&by) && whole(rule));
             if let Some(identity) = ours.map(|(identity, _)| identity.clone()).nth(which) {
                 change(rules, &identity);
             }
@@ -548,6 +555,11 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Milliseconds from `now` to an end; none when that is past.
+fn left(until: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(until.duration_since(now).as_millis()).unwrap_or(0)
 }
 
 proptest! {

@@ -48,19 +48,7 @@ impl FromStr for Hash {
     }
 }
 
-impl From<Hash> for String {
-    fn from(hash: Hash) -> Self {
-        hash.to_string()
-    }
-}
-
-impl TryFrom<String> for Hash {
-    type Error = NotAHash;
-
-    fn try_from(text: String) -> Result<Self, NotAHash> {
-        text.parse()
-    }
-}
+crate::text::as_text!(Hash);
 
 /// Where the chain ends: how many lines there are, and the last one's hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

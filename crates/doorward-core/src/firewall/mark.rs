@@ -29,18 +29,9 @@ impl InstallationId {
     pub fn from_random(bytes: [u8; 4]) -> Self {
         Self(format!("{:08x}", u32::from_be_bytes(bytes)))
     }
-
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl fmt::Display for InstallationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+crate::text::is_text!(InstallationId);
 
 impl FromStr for InstallationId {
     type Err = NotAnInstallation;
@@ -48,20 +39,6 @@ impl FromStr for InstallationId {
     fn from_str(text: &str) -> Result<Self, NotAnInstallation> {
         let good = text.len() == 8 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if good { Ok(Self(text.into())) } else { Err(NotAnInstallation(text.into())) }
-    }
-}
-
-impl From<InstallationId> for String {
-    fn from(id: InstallationId) -> Self {
-        id.0
-    }
-}
-
-impl TryFrom<String> for InstallationId {
-    type Error = NotAnInstallation;
-
-    fn try_from(text: String) -> Result<Self, NotAnInstallation> {
-        text.parse()
     }
 }
 

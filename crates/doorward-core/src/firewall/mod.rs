@@ -188,11 +188,17 @@ pub fn rulesets<'a>(
     policy: &'a crate::policy::Policy,
     live: impl IntoIterator<Item = Live<'a>>,
 ) -> BTreeMap<FirewallName, Ruleset> {
-    let mut rules: BTreeMap<&FirewallName, Vec<Rule>> = policy
-        .firewalls
-        .iter()
-        .map(|(name, firewall)| (name, Rule::statics(firewall, policy.targets.values()).collect()))
-        .collect();
+    let mut behind: BTreeMap<&FirewallName, Vec<&Target>> = BTreeMap::new();
+    for target in policy.targets.values() {
+        if let Some(firewall) = &target.firewall {
+            behind.entry(firewall).or_default().push(target);
+        }
+    }
+    let statics = |(name, firewall)| {
+        let targets = behind.remove(name).unwrap_or_default();
+        (name, Rule::statics(firewall, targets).collect())
+    };
+    let mut rules: BTreeMap<&FirewallName, Vec<Rule>> = policy.firewalls.iter().map(statics).collect();
     for live in live {
         let Some(target) = policy.targets.get(live.grant().target()) else { continue };
         let Some(firewall) = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name)) else {

@@ -1,6 +1,5 @@
 //! Typed ids of AWS's things: `sg-…` is never taken for `vpc-…`.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -21,18 +20,7 @@ macro_rules! id {
         #[serde(into = "String", try_from = "String")]
         pub struct $name(String);
 
-        impl $name {
-            /// The id as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
+        crate::text::is_text!($name);
 
         impl FromStr for $name {
             type Err = NotAnId;
@@ -49,19 +37,6 @@ macro_rules! id {
             }
         }
 
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = NotAnId;
-
-            fn try_from(text: String) -> Result<Self, NotAnId> {
-                text.parse()
-            }
-        }
     };
 }
 
@@ -86,18 +61,7 @@ id!(
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(String);
 
-impl AccountId {
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+crate::text::is_text!(AccountId);
 
 impl FromStr for AccountId {
     type Err = NotAnId;

@@ -147,10 +147,13 @@ fn group_steps(
     let mut add = Vec::new();
     let mut describe = Vec::new();
     for (identity, rule) in &should.rules {
+        let standing = is.rules.get(identity);
+        if standing.is_some_and(|is| is.description == rule.description && is.tag == rule.tag) {
+            continue;
+        }
         let Ok(mark) = rule.description.parse::<Mark>() else { continue };
-        match is.rules.get(identity) {
+        match standing {
             None => add.push((identity.clone(), mark)),
-            Some(standing) if standing.description == rule.description && standing.tag == rule.tag => {}
             Some(standing) => describe.extend(ours(identity, standing, by).map(|id| Remark {
                 id,
                 rule: identity.clone(),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::reason::LONGEST_REASON;
 use super::{
     Firewall, Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, in_words,
 };
@@ -149,12 +150,20 @@ pub fn decide(
     if target.reason_required && reason.is_none() && held.is_none() {
         refusals.push(Refusal::NoReason { target: target.name.clone() });
     }
+    let unreadable = |reason: &str| {
+        reason.chars().count() > LONGEST_REASON || reason.contains(|letter: char| letter.is_control())
+    };
+    if reason.is_some_and(unreadable) {
+        refusals.push(Refusal::UnreadableReason);
+    }
     let from = request.from.to_canonical();
     if from.is_unspecified() || from.is_multicast() {
         refusals.push(Refusal::NoAddress { address: from });
     }
     let since = held.and_then(Grant::since).unwrap_or(now);
-    let until = end(target, request.lasts, held, since, now).map_err(|refusal| refusals.push(refusal)).ok();
+    // A beginning that lies ahead is that of a clock that was set back, and gives no time away.
+    let begun = since.min(now);
+    let until = end(target, request.lasts, held, begun, now).map_err(|refusal| refusals.push(refusal)).ok();
     let (Some(transport), Some(until), true) = (transport, until, refusals.is_empty()) else {
         return Decision::Refused { reasons: refusals };
     };
@@ -164,14 +173,17 @@ pub fn decide(
         Life::Open { approved_by, .. } => approved_by.clone(),
         Life::Waiting { .. } | Life::Ended { .. } => None,
     });
-    let approval = target.approval.as_ref().filter(|approval| until.duration_since(since) > approval.above);
+    // Whoever agreed did so to the end that is held, and to none later.
+    let later = held.and_then(Grant::until).is_none_or(|held| until > held);
+    let approval =
+        target.approval.as_ref().filter(|approval| later && until.duration_since(begun) > approval.above);
     let reason = reason.map(str::to_owned);
     let mint = |life| {
         let source = Cidr::around(from, if from.is_ipv6() { policy.grants.ipv6_prefix } else { 32 });
         let (id, person) = (request.id.clone(), request.person.clone());
         Grant::mint(id, person, target.name.clone(), transport, source, reason.clone(), life)
     };
-    if let Some(approval) = approval.filter(|_| approved_by.is_none()) {
+    if let Some(approval) = approval {
         let from: Vec<Group> = approval.from.iter().cloned().collect();
         reasons.push(Reason::Approval { from: from.clone() });
         let grant = mint(Life::Waiting { asked: now, seconds: until.duration_since(now).as_secs(), from });
@@ -197,8 +209,9 @@ pub fn approve(policy: &Policy, people: &People, grant: &Grant, by: &Person, now
         (Ok(answered), Ok(member)) => (answered, member),
         (Err(refusal), _) | (_, Err(refusal)) => return refused(refusal),
     };
-    let Life::Waiting { seconds, .. } = grant.life() else {
-        return refused(Refusal::NotWaiting { grant: grant.id().clone() });
+    let seconds = match grant.life() {
+        Life::Waiting { seconds, .. } if grant.overdue(now).is_none() => seconds,
+        _ => return refused(Refusal::NotWaiting { grant: grant.id().clone() }),
     };
     let Some(target) = policy.targets.get(grant.target()) else {
         return refused(Refusal::NotYours { person: grant.person().clone(), target: grant.target().clone() });

@@ -1,6 +1,5 @@
 //! The names of a policy: persons, groups, targets, firewalls. Parsed at the border, then trusted.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -53,18 +52,7 @@ macro_rules! name {
         #[serde(into = "String", try_from = "String")]
         pub struct $name(String);
 
-        impl $name {
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
+        crate::text::is_text!($name);
 
         impl FromStr for $name {
             type Err = NameError;
@@ -75,19 +63,6 @@ macro_rules! name {
             }
         }
 
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = NameError;
-
-            fn try_from(text: String) -> Result<Self, NameError> {
-                text.parse()
-            }
-        }
     };
 }
 

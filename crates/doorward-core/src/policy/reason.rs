@@ -52,6 +52,9 @@ impl fmt::Display for Reason {
     }
 }
 
+/// The most characters of a reason.
+pub(super) const LONGEST_REASON: usize = 500;
+
 /// What speaks against a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(tag = "refusal", rename_all = "kebab-case")]
@@ -117,6 +120,9 @@ pub enum Refusal {
         /// For what.
         target: TargetName,
     },
+    /// It could not be shown in a line: in a list, in a terminal, in the record.
+    #[error("a reason is one line of at most {LONGEST_REASON} characters")]
+    UnreadableReason,
     /// Not theirs, and they operate nothing.
     #[error("{grant} is not `{person}`'s, and `{person}` is in none of the operators' groups")]
     NotYourGrant {
@@ -153,6 +159,12 @@ pub enum Refusal {
     NoAddress {
         /// Which.
         address: IpAddr,
+    },
+    /// Permitted by the policy, and not something that this version can open.
+    #[error("this version opens only `direct`, and the way to it would be `{transport}`")]
+    NotCarried {
+        /// Which way.
+        transport: Transport,
     },
     /// The place of enforcement cannot hold the rule.
     #[error("{why}")]

@@ -59,6 +59,7 @@ pub struct Cli {
         long,
         global = true,
         env = "DOORWARD_POLICY",
+        hide_env_values = true,
         default_value = "doorward.toml",
         value_name = "FILE"
     )]
@@ -227,7 +228,7 @@ fn request_failure(error: Error) -> Failure {
         error @ Error::NoSuchGrant(_) => {
             Failure::of(Code::No, &error).hint("`doorward list` shows what is open")
         }
-        error @ Error::Store(_) => Failure::of(Code::Io, &error),
+        error @ (Error::Store(_) | Error::Unwritten { .. }) => Failure::of(Code::Io, &error),
         error @ Error::Random(_) => Failure::of(Code::Internal, &error),
     }
 }

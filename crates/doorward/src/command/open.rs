@@ -207,7 +207,7 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
     let mut line = |title: &str, what: String| text.push_str(&format!("  {title:10} {what}\n"));
     line("grant", grant.id.to_string());
     for way in &answer.connect {
-        line("connect", way.command().unwrap_or_else(|| way.to_string()));
+        line("connect", way.command.clone().unwrap_or_else(|| way.to_string()));
     }
     line("because", answer.reasons.join("; "));
     line("at its end", grant.closing.to_string());

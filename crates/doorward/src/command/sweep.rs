@@ -5,11 +5,13 @@ use std::path::Path;
 use clap::Args;
 use doorward_core::inventory::{Inventory, Place, SecurityGroupId};
 use doorward_core::plan::{self, Step};
+use doorward_core::policy::Mistake;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Code, Failure};
 use crate::cloud::{self, Cloud, Groups};
+use crate::policy_file::{self, LoadError};
 
 /// Close every rule that is past the end in its own mark
 ///
@@ -21,7 +23,8 @@ use crate::cloud::{self, Cloud, Groups};
   doorward sweep --dry-run
   doorward sweep --security-group sg-0a1b2c3d4e5f60718 --region eu-west-1
 
-Exit code 0: nothing is past its end any more. 69: a group could not be looked at or not be closed.")]
+Exit code 0: nothing is past its end any more. 65: the policy has mistakes, and what could be read of it was
+swept. 69: a group could not be looked at or not be closed.")]
 pub struct Sweep {
     /// Groups to sweep; those of the policy file otherwise
     #[arg(long, value_name = "ID")]
@@ -51,13 +54,20 @@ struct Swept {
 impl Sweep {
     /// Sweeps.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        let asked = if self.security_group.is_empty() {
-            cloud::groups(&super::open_policy(policy)?.current().policy)
-        } else {
+        if !self.security_group.is_empty() {
             let place = Place { profile: self.profile.clone(), region: self.region.clone() };
-            Groups::from([(place, self.security_group.iter().cloned().collect())])
-        };
-        super::runtime()?.block_on(self.sweep(asked))
+            let asked = Groups::from([(place, self.security_group.iter().cloned().collect())]);
+            return super::runtime()?.block_on(self.sweep(asked));
+        }
+        // A policy with mistakes is swept as far as it can be read, and told of after.
+        let (firewalls, mut mistakes) = policy_file::firewalls(policy)?;
+        super::runtime()?.block_on(self.sweep(cloud::groups(&firewalls)))?;
+        mistakes.retain(Mistake::is_error);
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        let failure = Failure::from(LoadError::Mistakes { path: policy.into(), mistakes });
+        Err(failure.context("only the security groups that could be read were swept"))
     }
 
     async fn sweep(self, asked: Groups) -> Result<(), Failure> {

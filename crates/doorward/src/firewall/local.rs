@@ -50,14 +50,19 @@ impl Local {
         };
         // What the policy forgot is closed first: another firewall may listen there now.
         self.relays.retain(|name, _| relays(name));
-        for (name, firewall) in &policy.firewalls {
-            let Some(ruleset) = wanted.get(name) else { continue };
-            let outcome = match &firewall.kind {
-                Enforcement::SecurityGroup { .. } => continue,
-                Enforcement::Nftables { .. } => self.table(policy, firewall, ruleset, by, now).await,
-                Enforcement::Relay { listen } => self.relay(policy, firewall, *listen, ruleset),
-            };
-            outcomes.insert(name.clone(), outcome);
+        let firewalls =
+            || policy.firewalls.iter().filter_map(|(name, firewall)| Some((firewall, wanted.get(name)?)));
+        // Relays first: they wait for nobody, and a table waits for `nft`.
+        for (firewall, ruleset) in firewalls() {
+            if let Enforcement::Relay { listen } = &firewall.kind {
+                outcomes.insert(firewall.name.clone(), self.relay(policy, firewall, *listen, ruleset));
+            }
+        }
+        for (firewall, ruleset) in firewalls() {
+            if let Enforcement::Nftables { .. } = &firewall.kind {
+                let outcome = self.table(policy, firewall, ruleset, by, now).await;
+                outcomes.insert(firewall.name.clone(), outcome);
+            }
         }
         outcomes
     }
@@ -192,4 +197,56 @@ fn changes(differed: &[Difference]) -> Outcome {
         }
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const POLICY: &str = r#"
+[people]
+passwords = "p"
+groups    = "g"
+
+[firewall.a-table]
+about    = "table"
+nftables = "inet doorward"
+
+[firewall.relay]
+about = "relay"
+relay = "127.0.0.1:0"
+
+[target.one]
+about      = "one"
+address    = "10.0.0.1"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "a-table"
+
+[target.other]
+about      = "other"
+address    = "10.0.0.2"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "relay"
+"#;
+
+    #[tokio::test]
+    async fn a_relay_does_not_wait_for_nft() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let slow = folder.path().join("nft");
+        std::fs::write(&slow, "#!/bin/sh\nexec sleep 5\n").expect("a program");
+        std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o700)).expect("a program");
+        let policy = doorward_core::policy::parse(POLICY, "doorward.toml").expect("a policy");
+        let mut local = Local { nftables: Some(Nftables::by(slow)), ..Local::default() };
+        let wanted = doorward_core::firewall::rulesets(&policy, []);
+        let by = InstallationId::from_random([1; 4]);
+        let bring = local.bring(&policy, &wanted, &by, Timestamp::UNIX_EPOCH);
+        assert!(tokio::time::timeout(Duration::from_millis(300), bring).await.is_err(), "nft is slow");
+        assert_eq!(local.relays.len(), 1);
+    }
 }

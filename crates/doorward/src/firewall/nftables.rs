@@ -122,6 +122,12 @@ impl Nftables {
         Ok(Self { program: program("nft")?, arguments: Vec::new(), left: Mutex::default() })
     }
 
+    /// With that program for `nft`.
+    #[cfg(test)]
+    pub(super) fn by(program: PathBuf) -> Self {
+        Self { program, arguments: Vec::new(), left: Mutex::default() }
+    }
+
     /// In the network namespace of that name (`ip netns`) instead of our own.
     pub fn in_namespace(self, namespace: &str) -> Result<Self, NftError> {
         let mut arguments: Vec<OsString> = ["netns", "exec", namespace].map(OsString::from).into();

@@ -57,6 +57,12 @@ pub(super) fn doors(
     ended: &[&Grant],
     remembered: &[Remembered],
 ) -> Vec<Door> {
+    let mut behind: BTreeMap<&FirewallName, Vec<(&Grant, &Target)>> = BTreeMap::new();
+    for grant in ended {
+        let Some(target) = policy.targets.get(grant.target()) else { continue };
+        let Some(firewall) = &target.firewall else { continue };
+        behind.entry(firewall).or_default().push((grant, target));
+    }
     let mut doors: Vec<Door> = Vec::new();
     for (name, firewall) in &policy.firewalls {
         let Enforcement::SecurityGroup { group, at, vpc } = &firewall.kind else { continue };
@@ -69,13 +75,9 @@ pub(super) fn doors(
             over: BTreeSet::new(),
             settles: Vec::new(),
         };
-        for (grant, target) in
-            ended.iter().filter_map(|grant| Some((grant, policy.targets.get(grant.target())?)))
-        {
-            if target.firewall.as_ref() == Some(name) {
-                door.settles.push(grant.id().clone());
-                door.over.extend(opened(grant, target));
-            }
+        for (grant, target) in behind.remove(name).unwrap_or_default() {
+            door.settles.push(grant.id().clone());
+            door.over.extend(opened(grant, target));
         }
         let wanted = door.wanted();
         door.over.retain(|rule| !wanted.contains(rule));

@@ -1,7 +1,7 @@
 //! Security groups of one place: what a pass does to them, in a task of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use doorward_aws::{Error, Performed};
 use doorward_core::firewall::{InstallationId, Ruleset};
@@ -13,6 +13,7 @@ use doorward_core::plan::{self, Step};
 use tokio::task::JoinSet;
 
 use super::doors::Door;
+use crate::clock::Clock;
 use crate::cloud::Cloud;
 
 /// What was done to one firewall.
@@ -37,6 +38,26 @@ pub(super) struct Known {
     pub inventory: Arc<Inventory>,
     /// Groups that the last task left exactly as wanted: what differs from that is drift.
     pub clean: BTreeSet<SecurityGroupId>,
+    /// What the newest pass wants, which may be newer than the task that is at work.
+    pub newest: Newest,
+}
+
+/// What is wanted in each group of a place by the newest decision; a task that began before it looks here right
+/// before it opens anything.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Newest(Arc<Mutex<BTreeMap<SecurityGroupId, BTreeSet<RuleIdentity>>>>);
+
+impl Newest {
+    /// Takes the newest decision.
+    pub fn set(&self, doors: &[Door]) {
+        let wanted = doors.iter().map(|door| (door.group.clone(), door.wanted())).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+    }
+
+    fn wants(&self, group: &SecurityGroupId, rule: &RuleIdentity) -> bool {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.get(group).is_some_and(|wanted| wanted.contains(rule))
+    }
 }
 
 impl Known {
@@ -52,6 +73,7 @@ impl Known {
 #[derive(Debug)]
 pub(super) struct Work {
     pub cloud: Cloud,
+    pub clock: Clock,
     pub place: Place,
     /// The nudges that had come before it was decided.
     pub covers: u64,
@@ -75,7 +97,8 @@ const AT_ONCE: usize = 8;
 impl Work {
     /// Closes what is over by what was last known, observes, and brings every group to its ruleset.
     pub async fn bring(self) -> Done {
-        let Self { cloud, place, covers, by, doors, known } = self;
+        let Self { cloud, clock, place, covers, by, doors, known } = self;
+        let hand = Hand { cloud, clock, place, newest: known.newest };
         let mut outcomes = vec![Outcome::default(); doors.len()];
         let mut before = known.inventory;
 
@@ -83,13 +106,13 @@ impl Work {
         let over =
             doors.iter().enumerate().map(|(number, door)| (number, Job::Close(over(&before, door, &by))));
         let over = over.filter(|(_, job)| !job.is_empty()).collect();
-        for (number, done) in perform(&cloud, &place, &doors, over).await {
+        for (number, done) in perform(&hand, &doors, over).await {
             let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
             note(door, done, outcome, &mut Arc::make_mut(&mut before).groups);
         }
 
         let groups: Vec<SecurityGroupId> = doors.iter().map(|door| door.group.clone()).collect();
-        let mut seen = cloud.observe_at(&place, &groups).await;
+        let mut seen = hand.cloud.observe_at(&hand.place, &groups).await;
         let mut jobs = Vec::new();
         for (number, (door, outcome)) in doors.iter().zip(&mut outcomes).enumerate() {
             let job = match seen.group(&door.group) {
@@ -97,7 +120,7 @@ impl Work {
                     if let Some(left) =
                         before.groups.get(&door.group).filter(|_| known.clean.contains(&door.group))
                     {
-                        outcome.drift = drift(group, left, &by);
+                        outcome.drift = drift(group, left, &by, &hand.newest);
                     }
                     Job::Steps(steps(&seen, group, door, &by, outcome))
                 }
@@ -127,13 +150,14 @@ impl Work {
                 seen.groups.entry(door.group.clone()).or_insert_with(|| known.clone());
             }
         }
-        for (number, done) in perform(&cloud, &place, &doors, jobs).await {
+        for (number, done) in perform(&hand, &doors, jobs).await {
             let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
             note(door, done, outcome, &mut seen.groups);
         }
         let good = doors.iter().zip(&outcomes).filter(|(_, outcome)| outcome.failed.is_none());
         let clean = good.map(|(door, _)| door.group.clone()).collect();
-        let known = Known { inventory: Arc::new(seen), clean };
+        let Hand { place, newest, .. } = hand;
+        let known = Known { inventory: Arc::new(seen), clean, newest };
         Done::Brought { place, covers, known, doors: doors.into_iter().zip(outcomes).collect() }
     }
 }
@@ -159,7 +183,8 @@ pub(super) type Over = (RuleIdentity, Option<Owned<SecurityGroupRuleId>>);
 pub(super) fn over(known: &Inventory, door: &Door, by: &InstallationId) -> Vec<Over> {
     let Some(group) = known.groups.get(&door.group) else { return Vec::new() };
     let wanted = door.wanted();
-    let over = ours(group, by).filter(|(rule, _)| !wanted.contains(*rule));
+    let unwanted = group.rules.iter().filter(|(rule, _)| !wanted.contains(*rule));
+    let over = unwanted.filter(|(_, standing)| standing.made_by(by));
     over.map(|(rule, standing)| (rule.clone(), standing.owned(by))).collect()
 }
 
@@ -241,7 +266,16 @@ enum Did {
     Closed(Vec<(Vec<RuleIdentity>, Result<Performed, Error>)>),
 }
 
-async fn perform(cloud: &Cloud, place: &Place, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<(usize, Did)> {
+/// What it takes to write to the groups of a place.
+#[derive(Clone)]
+struct Hand {
+    cloud: Cloud,
+    clock: Clock,
+    place: Place,
+    newest: Newest,
+}
+
+async fn perform(hand: &Hand, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<(usize, Did)> {
     let mut running = JoinSet::new();
     let mut done = Vec::new();
     for (number, job) in jobs {
@@ -249,11 +283,11 @@ async fn perform(cloud: &Cloud, place: &Place, doors: &[Door], jobs: Vec<(usize,
         if running.len() >= AT_ONCE {
             done.extend(running.join_next().await.and_then(Result::ok));
         }
-        let (cloud, place, group) = (cloud.clone(), place.clone(), door.group.clone());
+        let (hand, group) = (hand.clone(), door.group.clone());
         running.spawn(async move {
             let did = match job {
-                Job::Steps(steps) => Did::Steps(perform_steps(&cloud, &place, steps).await),
-                Job::Close(rules) => Did::Closed(take_away(&cloud, &place, &group, rules).await),
+                Job::Steps(steps) => Did::Steps(hand.steps(steps).await),
+                Job::Close(rules) => Did::Closed(take_away(&hand.cloud, &hand.place, &group, rules).await),
             };
             (number, did)
         });
@@ -264,31 +298,41 @@ async fn perform(cloud: &Cloud, place: &Place, doors: &[Door], jobs: Vec<(usize,
     done
 }
 
-async fn perform_steps(
-    cloud: &Cloud,
-    place: &Place,
-    steps: Vec<Step>,
-) -> Vec<(Step, Result<Performed, Error>)> {
-    let mut done = Vec::new();
-    for step in steps {
-        // A step that fails holds up no other: a closing never waits for an opening.
-        match (cloud.perform(place, &step).await, step) {
-            // AWS refuses a whole call when one rule too many is in it; as many as fit are let in.
-            (Err(Error::Full { .. }), Step::Authorize { group, rules }) if rules.len() > 1 => {
-                for rule in rules {
-                    let step = Step::Authorize { group: group.clone(), rules: vec![rule] };
-                    let result = cloud.perform(place, &step).await;
-                    let full = result.is_err();
-                    done.push((step, result));
-                    if full {
-                        break;
+impl Hand {
+    async fn steps(&self, steps: Vec<Step>) -> Vec<(Step, Result<Performed, Error>)> {
+        let mut done = Vec::new();
+        for step in steps {
+            let Some(step) = self.still_wanted(step) else { continue };
+            // A step that fails holds up no other: a closing never waits for an opening.
+            match (self.cloud.perform(&self.place, &step).await, step) {
+                // AWS refuses a whole call when one rule too many is in it; as many as fit are let in.
+                (Err(Error::Full { .. }), Step::Authorize { group, rules }) if rules.len() > 1 => {
+                    for rule in rules {
+                        let step = Step::Authorize { group: group.clone(), rules: vec![rule] };
+                        let result = self.cloud.perform(&self.place, &step).await;
+                        let full = result.is_err();
+                        done.push((step, result));
+                        if full {
+                            break;
+                        }
                     }
                 }
+                (result, step) => done.push((step, result)),
             }
-            (result, step) => done.push((step, result)),
         }
+        done
     }
-    done
+
+    /// The step without what has ended or is wanted no more since it was decided: a look that took long opens
+    /// nothing again.
+    fn still_wanted(&self, step: Step) -> Option<Step> {
+        let Step::Authorize { group, mut rules } = step else { return Some(step) };
+        let now = self.clock.now();
+        rules.retain(|(rule, mark)| {
+            mark.until.is_none_or(|until| now < until) && self.newest.wants(&group, rule)
+        });
+        (!rules.is_empty()).then_some(Step::Authorize { group, rules })
+    }
 }
 
 /// Tells what was done to a group, and notes it in what is known of it. A rule that is new has no id that we
@@ -343,22 +387,19 @@ fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<Secur
     }
 }
 
-fn ours<'a>(
-    group: &'a SecurityGroup,
-    by: &'a InstallationId,
-) -> impl Iterator<Item = (&'a RuleIdentity, &'a StandingRule)> {
-    group.rules.iter().filter(|(_, rule)| rule.made_by(by))
-}
-
-/// What somebody else did to our rules since they were left.
-fn drift(is: &SecurityGroup, left: &SecurityGroup, by: &InstallationId) -> Vec<String> {
-    let missing = ours(left, by).filter(|(rule, _)| !is.rules.contains_key(*rule));
+/// What somebody else did to our rules since they were left. What is wanted no more may have been closed by us
+/// while this task looked.
+fn drift(is: &SecurityGroup, left: &SecurityGroup, by: &InstallationId, newest: &Newest) -> Vec<String> {
+    // Whose a rule is takes longer to read than whether it changed.
+    let ours = |(_, rule): &(&RuleIdentity, &StandingRule)| rule.made_by(by);
+    let missing = left.rules.iter().filter(|(rule, _)| !is.rules.contains_key(*rule)).filter(ours);
+    let missing = missing.filter(|(rule, _)| newest.wants(&left.id, rule));
     let gone = missing.map(|(rule, _)| format!("{rule} had been removed"));
-    let more = ours(is, by).filter(|(rule, _)| !left.rules.contains_key(*rule));
+    let more = is.rules.iter().filter(|(rule, _)| !left.rules.contains_key(*rule)).filter(ours);
     let new = more.map(|(rule, _)| format!("{rule} had been added under our mark"));
-    let differ = ours(left, by).filter(|(rule, was)| {
+    let differ = left.rules.iter().filter(|(rule, was)| {
         is.rules.get(*rule).is_some_and(|is| is.description != was.description || is.tag != was.tag)
     });
-    let edited = differ.map(|(rule, _)| format!("the mark of {rule} had been edited"));
+    let edited = differ.filter(ours).map(|(rule, _)| format!("the mark of {rule} had been edited"));
     gone.chain(new).chain(edited).collect()
 }

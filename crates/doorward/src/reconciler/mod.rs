@@ -61,6 +61,7 @@ struct Memory {
     mistakes: Vec<String>,
     digest: Option<String>,
     tries: u32,
+    /// The last line of the record about a grant that was known when the grants were read.
     head: u64,
 }
 
@@ -148,13 +149,13 @@ impl Reconciler {
         }
     }
 
-    /// Whether the policy's files changed, or another process wrote to the store.
+    /// Whether the policy's files changed, or a grant did, also by another process.
     async fn changed_elsewhere(&self) -> bool {
         if !matches!(self.requests.policy_file().refresh(), Refreshed::Unchanged) {
             return true;
         }
-        match self.requests.store().head().await {
-            Ok(head) => head.seq != self.memory.head,
+        match self.requests.store().last_change().await {
+            Ok(change) => change != self.memory.head,
             Err(_) => false,
         }
     }

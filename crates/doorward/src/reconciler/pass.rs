@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::task::JoinError;
 
 use super::doors::{Door, Remembered, doors};
-use super::groups::{self, Done, Known, Outcome, Work};
+use super::groups::{self, Done, Known, Newest, Outcome, Work};
 use super::{Reconciler, Standing};
 use crate::policy_file::Loaded;
 
@@ -26,12 +26,15 @@ impl Reconciler {
         let mut events = Vec::new();
         let loaded = self.refresh(now, &mut events);
 
+        // Before the grants are read: what is written after that is a change to be looked at.
+        self.memory.head = self.requests.store().last_change().await.unwrap_or(self.memory.head);
         let deadlines = &self.memory.deadlines;
         match self.requests.end_what_is_over(&loaded, now, |grant| deadlines.passed(grant, uptime)).await {
             Ok(grants) => self.memory.grants = grants,
             // Without the store, what was last known still ends when its time is up.
             Err(error) => {
                 tracing::error!(%error, "the grants could not be read; those known are kept to their ends");
+                self.memory.grants = self.requests.end_in_memory(&self.memory.grants, &loaded, now);
             }
         }
         self.memory.deadlines.note(&self.memory.grants, now, uptime);
@@ -86,7 +89,9 @@ impl Reconciler {
                     doors.iter().map(|door| door.group.clone()).collect(),
                 )),
                 clean: BTreeSet::new(),
+                newest: Newest::default(),
             });
+            known.newest.set(&doors);
             if self.memory.busy.contains(&place) {
                 for door in doors {
                     let rules = groups::over(&known.inventory, &door, &by);
@@ -103,7 +108,15 @@ impl Reconciler {
                 continue;
             }
             self.memory.busy.insert(place.clone());
-            let work = Work { cloud, place, covers, by: by.clone(), doors, known: known.clone() };
+            let work = Work {
+                cloud,
+                clock: self.requests.clock().clone(),
+                place,
+                covers,
+                by: by.clone(),
+                doors,
+                known: known.clone(),
+            };
             self.work.spawn(work.bring());
         }
         if self.memory.known.len() != before {
@@ -122,9 +135,10 @@ impl Reconciler {
                 }
                 self.show_inventory();
                 let mut outcomes = BTreeMap::new();
+                let mut settled = BTreeSet::new();
                 for (door, outcome) in doors {
                     if outcome.failed.is_none() {
-                        self.settle(door.settles).await;
+                        settled.extend(door.settles);
                     }
                     match door.firewall {
                         Some(firewall) => {
@@ -138,6 +152,7 @@ impl Reconciler {
                         }
                     }
                 }
+                self.settle(settled).await;
                 self.tell(outcomes, covers, now, Vec::new()).await;
             }
             Ok(Done::Closed { place, door, outcome, gone }) => {
@@ -190,9 +205,9 @@ impl Reconciler {
                 return Vec::new();
             }
         };
-        let known: Vec<Remembered> =
+        let known: BTreeSet<Remembered> =
             known.iter().filter_map(|(place, _)| serde_json::from_str(place).ok()).collect();
-        let mut current = Vec::new();
+        let mut current = BTreeSet::new();
         for (firewall, place) in Remembered::all(policy) {
             if !known.contains(&place) {
                 let text = serde_json::to_string(&place).unwrap_or_default();
@@ -200,7 +215,7 @@ impl Reconciler {
                     tracing::error!(%error, %firewall, "a firewall could not be remembered");
                 }
             }
-            current.push(place);
+            current.insert(place);
         }
         known.into_iter().filter(|place| !current.contains(place)).collect()
     }
@@ -213,7 +228,10 @@ impl Reconciler {
     }
 
     /// Notes that the rules of ended grants are gone.
-    async fn settle(&mut self, grants: Vec<GrantId>) {
+    async fn settle(&mut self, grants: BTreeSet<GrantId>) {
+        if grants.is_empty() {
+            return;
+        }
         if let Err(error) = self.requests.store().settle(&grants).await {
             tracing::error!(%error, "it could not be noted which rules are gone; the next pass notes it");
             return;
@@ -225,7 +243,6 @@ impl Reconciler {
         if let Err(error) = self.requests.record(events).await {
             tracing::error!(%error, "changes of firewalls could not be recorded");
         }
-        self.memory.head = self.requests.store().head().await.map_or(self.memory.head, |head| head.seq);
     }
 
     /// Records what was done, and shows it: a failure when it begins and when it ends, not at each pass.

@@ -1,20 +1,19 @@
 //! What people ask for, and the only writer of grants: every page, call and command comes through here.
 
+mod place;
 mod view;
 mod way;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use doorward_core::audit::{Event, What, Who};
-use doorward_core::firewall::rulesets;
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
-use doorward_core::inventory::Seen;
-use doorward_core::plan;
 use doorward_core::policy::{
-    Act, Closing, Decision, Enforcement, FirewallName, Person, Reason, Refusal, Request, TargetName,
-    Transport, approve, authorise, decide, still_allowed,
+    Act, Closing, Decision, Person, Reason, Refusal, Request, TargetName, Transport, approve, authorise,
+    decide, still_allowed,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,7 +22,7 @@ pub use way::Way;
 
 use crate::clock::{Clock, random};
 use crate::policy_file::{Loaded, PolicyFile};
-use crate::reconciler::{Nudge, Standing, Status};
+use crate::reconciler::{Nudge, Standing};
 use crate::store::{self, Change, Store};
 
 /// Somebody who was recognised, and where they come from.
@@ -102,6 +101,14 @@ pub enum Error {
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A grant was closed, and the store could not be told.
+    #[error("{grant} is closed, but that is not recorded yet: it is written as soon as the store takes it")]
+    Unwritten {
+        /// Which.
+        grant: GrantId,
+        /// Why.
+        source: store::Error,
+    },
     /// The operating system had no random bytes.
     #[error("the operating system gave no random bytes")]
     Random(#[source] getrandom::Error),
@@ -142,12 +149,21 @@ pub struct Requests {
     nudge: Nudge,
     // One opening at a time: two of one person must not both find that nothing is held.
     opening: tokio::sync::Mutex<()>,
+    // What somebody closed while the store could not be told. It is over, and is written at the next pass that can.
+    unwritten: Mutex<BTreeMap<GrantId, Ending>>,
 }
 
 impl Requests {
     /// Over a store and a policy; `nudge` wakes whoever reconciles.
     pub fn new(store: Store, policy: Arc<PolicyFile>, clock: Clock, nudge: Nudge) -> Self {
-        Self { store, policy, clock, nudge, opening: tokio::sync::Mutex::new(()) }
+        Self {
+            store,
+            policy,
+            clock,
+            nudge,
+            opening: tokio::sync::Mutex::new(()),
+            unwritten: Mutex::default(),
+        }
     }
 
     /// The policy in force.
@@ -207,9 +223,19 @@ impl Requests {
             grant.person() == &caller.person
                 && grant.target() == &ask.target
                 && grant.source().contains(ask.address)
+                && ask.transport.is_none_or(|transport| grant.transport() == transport)
         };
-        let held = unfinished.iter().filter(same).find(|grant| grant.live(now).is_some());
-        let (grant, extended, reasons) = match decide(policy, people, &request, held, now) {
+        let live = unfinished.iter().filter(same).filter(|grant| grant.live(now).is_some());
+        // One that was agreed to stands beside the one that it was asked from.
+        let held = live.max_by_key(|grant| grant.until());
+        let decision = decide(policy, people, &request, held, now);
+        if let Decision::Granted { grant, .. } | Decision::NeedsApproval { grant, .. } = &decision
+            && grant.transport() != Transport::Direct
+        {
+            let refusal = Refusal::NotCarried { transport: grant.transport() };
+            return Err(self.refuse(caller, ask, vec![refusal]).await);
+        }
+        let (grant, extended, reasons) = match decision {
             Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
             Decision::NeedsApproval { grant, reasons } => {
                 let waits = |grant: &&Grant| {
@@ -268,8 +294,19 @@ impl Requests {
             let how = Ending::Closed { by: caller.person.clone() };
             let after = grant.end(how.clone(), self.clock.now());
             let event = self.event(caller, What::Ended { grant: id.clone(), how });
-            self.store.commit(&[Change { before: Some(grant), after: after.clone() }], vec![event]).await?;
-            Ok(after)
+            match self
+                .store
+                .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
+                .await
+            {
+                Ok(_) => Ok(after),
+                Err(error @ store::Error::Conflict) => Err(Error::Store(error)),
+                Err(error) => {
+                    self.unwritten().insert(id.clone(), Ending::Closed { by: caller.person.clone() });
+                    self.standing(&after).await;
+                    Err(Error::Unwritten { grant: id.clone(), source: error })
+                }
+            }
         })?;
         let standing = self.standing(&grant).await;
         let cut = self.nudge.status().cut.saturating_sub(cut_before);
@@ -338,7 +375,9 @@ impl Requests {
                     Some(Ending::NoLongerAllowed { why })
                 };
                 let outlived = || (grant.until().is_some() && outlived(grant)).then_some(Ending::TimeUp);
-                let Some(how) = grant.overdue(now).or_else(outlived).or_else(forbidden) else { continue };
+                let closed = self.unwritten().get(grant.id()).cloned();
+                let how = closed.or_else(|| grant.overdue(now)).or_else(outlived).or_else(forbidden);
+                let Some(how) = how else { continue };
                 events.push(Event::new(
                     now,
                     Who::Doorward,
@@ -347,6 +386,8 @@ impl Requests {
                 changes.push(Change { before: Some(grant.clone()), after: grant.end(how, now) });
             }
             if changes.is_empty() {
+                self.unwritten()
+                    .retain(|id, _| unfinished.iter().any(|grant| grant.id() == id && !grant.ended()));
                 return Ok(unfinished);
             }
             match self.store.commit(&changes, events).await {
@@ -363,6 +404,26 @@ impl Requests {
             }
         }
         Err(Error::Store(store::Error::Conflict))
+    }
+
+    /// Grants as they are now when the store cannot be read: what was closed, or is allowed no more, has ended.
+    pub fn end_in_memory(&self, known: &[Grant], loaded: &Loaded, now: Timestamp) -> Vec<Grant> {
+        let ended = |grant: &Grant| {
+            let closed = self.unwritten().get(grant.id()).cloned();
+            let forbidden = || {
+                let why = still_allowed(&loaded.policy, &loaded.people, grant, now).err()?.to_string();
+                Some(Ending::NoLongerAllowed { why })
+            };
+            match closed.or_else(forbidden).filter(|_| !grant.ended()) {
+                Some(how) => grant.end(how, now),
+                None => grant.clone(),
+            }
+        };
+        known.iter().map(ended).collect()
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, BTreeMap<GrantId, Ending>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends events that change no grant.
@@ -396,82 +457,6 @@ impl Requests {
             Err(error) => Error::Store(error),
         }
     }
-
-    /// Whether the place of enforcement can hold a grant's rules beside all others.
-    async fn room(
-        &self,
-        loaded: &Loaded,
-        unfinished: &[Grant],
-        grant: &Grant,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let Some(firewall) = self.firewall_of(loaded, grant) else { return Ok(()) };
-        if !matches!(firewall.kind, Enforcement::SecurityGroup { .. }) {
-            return Ok(());
-        }
-        let unseen = |status: &Status| match &firewall.kind {
-            Enforcement::SecurityGroup { group, .. } => {
-                !matches!(status.inventory.group(group), Seen::There(_))
-            }
-            Enforcement::Nftables { .. } | Enforcement::Relay { .. } => false,
-        };
-        let mut status = self.nudge.status();
-        if unseen(&status) {
-            // It may be there by now.
-            status = self.nudge.settled(Some(&firewall.name), WAITS).await.1;
-        }
-        let others = unfinished.iter().filter(|other| other.id() != grant.id()).chain([grant]);
-        let live = others.filter_map(|grant| grant.live(now));
-        let wanted = rulesets(&loaded.policy, live);
-        let Some(ruleset) = wanted.get(&firewall.name) else { return Ok(()) };
-        plan::room(&status.inventory, firewall, ruleset, self.store.installation())
-            .map_err(|why| Refusal::NoRoom { why: why.to_string() })
-    }
-
-    fn firewall_of<'a>(
-        &self,
-        loaded: &'a Loaded,
-        grant: &Grant,
-    ) -> Option<&'a doorward_core::policy::Firewall> {
-        let name = loaded.policy.targets.get(grant.target())?.firewall.as_ref()?;
-        loaded.policy.firewalls.get(name).filter(|_| grant.transport() == Transport::Direct)
-    }
-
-    fn firewall_name(&self, grant: &Grant) -> Option<FirewallName> {
-        self.firewall_of(&self.policy.current(), grant).map(|firewall| firewall.name.clone())
-    }
-
-    fn closing(&self, grant: &Grant) -> Closing {
-        let loaded = self.policy.current();
-        self.firewall_of(&loaded, grant).map_or(Closing::RefusesNewOnly, |firewall| firewall.kind.closing())
-    }
-
-    async fn standing(&self, grant: &Grant) -> Standing {
-        let firewall = self.firewall_name(grant);
-        let (covered, status) = self.nudge.settled(firewall.as_ref(), WAITS).await;
-        match firewall {
-            Some(firewall) if covered => status.of(&firewall),
-            _ => Standing::Unknown,
-        }
-    }
-
-    /// What else admits the address of a grant that has ended.
-    async fn still_admitted(&self, grant: &Grant) -> Result<Option<String>, Error> {
-        let loaded = self.policy.current();
-        let now = self.clock.now();
-        let Some(firewall) = self.firewall_of(&loaded, grant) else { return Ok(None) };
-        let Some(target) = loaded.policy.targets.get(grant.target()) else { return Ok(None) };
-        let unfinished = self.store.unfinished().await?;
-        let wanted = rulesets(&loaded.policy, unfinished.iter().filter_map(|grant| grant.live(now)));
-        let admitted = |ruleset: &doorward_core::firewall::Ruleset| {
-            let address = grant.source().address();
-            target
-                .ports
-                .iter()
-                .find_map(|flow| ruleset.admits(address, *flow, now).map(|rule| rule.because().to_string()))
-        };
-        Ok(wanted.get(&firewall.name).and_then(admitted))
-    }
 }
 
 enum Decided {
@@ -491,3 +476,6 @@ fn opened(grant: &Grant, until: Timestamp, reasons: &[Reason]) -> What {
         because: because.join("; "),
     }
 }
+
+#[cfg(test)]
+mod tests;

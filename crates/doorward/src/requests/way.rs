@@ -17,6 +17,8 @@ pub struct Way {
     pub known: bool,
     /// The protocol and the ports.
     pub flow: Flow,
+    /// A command that would use it, for services that everybody knows by their port.
+    pub command: Option<String>,
 }
 
 impl Way {
@@ -25,19 +27,22 @@ impl Way {
         self.flow.ports().filter(|ports| ports.from() == ports.to()).map(|ports| ports.from())
     }
 
-    /// A command that would use it, for the ports that everybody knows.
-    pub fn command(&self) -> Option<String> {
-        let (host, port) = (&self.host, self.port()?);
-        if !self.known || !matches!(self.flow, Flow::Tcp(_)) {
-            return None;
-        }
-        match port {
-            22 => Some(format!("ssh {host}")),
-            3306 => Some(format!("mysql --host={host} --port={port}")),
-            5432 => Some(format!("psql --host={host} --port={port}")),
-            6379 => Some(format!("redis-cli -h {host} -p {port}")),
+    /// `service` is the target's own port, which tells what listens there, also behind a relay's port.
+    fn new(host: String, known: bool, flow: Flow, service: Option<u16>) -> Self {
+        let mut way = Self { host, known, flow, command: None };
+        let (host, port) = (&way.host, way.port());
+        way.command = match (known, flow, service, port) {
+            (true, Flow::Tcp(_), Some(service), Some(port)) => match service {
+                22 if port == 22 => Some(format!("ssh {host}")),
+                22 => Some(format!("ssh -p {port} {host}")),
+                3306 => Some(format!("mysql --host={host} --port={port}")),
+                5432 => Some(format!("psql --host={host} --port={port}")),
+                6379 => Some(format!("redis-cli -h {host} -p {port}")),
+                _ => None,
+            },
             _ => None,
-        }
+        };
+        way
     }
 }
 
@@ -64,11 +69,13 @@ impl Requests {
             let host = named.map_or_else(|| listen.ip().to_string(), str::to_owned);
             let known = !listen.ip().is_unspecified() || named.is_some();
             let flow = Flow::Tcp(doorward_core::net::Ports::one(listen.port()));
-            return vec![Way { host, known, flow }];
+            let mut services = target.ports.iter().filter_map(|flow| flow.ports()).map(|ports| ports.from());
+            return vec![Way::new(host, known, flow, services.next())];
         }
         let known = matches!(target.address, Address::Host(_));
         let host = target.address.to_string();
-        target.ports.iter().map(|flow| Way { host: host.clone(), known, flow: *flow }).collect()
+        let service = |flow: &Flow| flow.ports().map(|ports| ports.from());
+        target.ports.iter().map(|flow| Way::new(host.clone(), known, *flow, service(flow))).collect()
     }
 }
 
@@ -85,18 +92,26 @@ fn host_of(url: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn check(host: &str, known: bool, flow: &str, expected: (&str, Option<&str>)) {
-        let way = Way { host: host.into(), known, flow: flow.parse().expect("a flow") };
-        assert_eq!((way.to_string().as_str(), way.command().as_deref()), expected);
+    fn check(host: &str, known: bool, flow: &str, service: u16, expected: (&str, Option<&str>)) {
+        let way = Way::new(host.into(), known, flow.parse().expect("a flow"), Some(service));
+        assert_eq!((way.to_string().as_str(), way.command.as_deref()), expected);
     }
 
     #[test]
     fn a_way_is_said_as_it_is_typed() {
-        check("db", true, "tcp/5432", ("db:5432", Some("psql --host=db --port=5432")));
-        check("2001:db8::1", true, "tcp/22", ("[2001:db8::1]:22", Some("ssh 2001:db8::1")));
-        check("rds:orders", false, "tcp/5432", ("rds:orders, tcp/5432", None));
-        check("db", true, "tcp/1000-2000", ("db, tcp/1000-2000", None));
-        check("db", true, "udp/53", ("db:53", None));
+        check("db", true, "tcp/5432", 5432, ("db:5432", Some("psql --host=db --port=5432")));
+        check(
+            "127.0.0.1",
+            true,
+            "tcp/15432",
+            5432,
+            ("127.0.0.1:15432", Some("psql --host=127.0.0.1 --port=15432")),
+        );
+        check("2001:db8::1", true, "tcp/22", 22, ("[2001:db8::1]:22", Some("ssh 2001:db8::1")));
+        check("jump", true, "tcp/2222", 22, ("jump:2222", Some("ssh -p 2222 jump")));
+        check("rds:orders", false, "tcp/5432", 5432, ("rds:orders, tcp/5432", None));
+        check("db", true, "tcp/1000-2000", 1000, ("db, tcp/1000-2000", None));
+        check("db", true, "udp/53", 53, ("db:53", None));
     }
 
     #[test]

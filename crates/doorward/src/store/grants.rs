@@ -1,5 +1,7 @@
 //! Grants as they are kept: one row each, written together with the record of why.
 
+use std::collections::BTreeSet;
+
 use doorward_core::audit::{Event, Head, append};
 use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::Person;
@@ -35,6 +37,23 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// A person's among them.
+    pub async fn unfinished_of(&self, person: &Person) -> Result<Vec<Grant>, Error> {
+        let rows = sqlx::query("SELECT id, body FROM grants WHERE settled = 0 AND person = $1 ORDER BY id")
+            .bind(person.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Every grant that waits for somebody's answer, by name.
+    pub async fn waiting(&self) -> Result<Vec<Grant>, Error> {
+        let rows = sqlx::query("SELECT id, body FROM grants WHERE state = 'waiting' ORDER BY id")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
     /// One grant.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, Error> {
         let row = sqlx::query("SELECT id, body FROM grants WHERE id = $1")
@@ -65,7 +84,7 @@ impl Store {
     }
 
     /// Notes that the rules of ended grants were seen gone.
-    pub async fn settle(&self, grants: &[GrantId]) -> Result<(), Error> {
+    pub async fn settle(&self, grants: &BTreeSet<GrantId>) -> Result<(), Error> {
         if grants.is_empty() {
             return Ok(());
         }

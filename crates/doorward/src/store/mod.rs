@@ -116,6 +116,8 @@ impl Store {
         let options = AnyPoolOptions::new()
             .max_connections(if remote { 8 } else { 4 })
             .acquire_timeout(ANSWERS)
+            // A connection to another machine may have been cut; a file is where it was.
+            .test_before_acquire(remote)
             .after_connect(move |connection, _| Box::pin(settings(connection, remote)));
         let pool = options.connect(&url).await.map_err(|source| opened(told(source)))?;
         let first = Migration::new(

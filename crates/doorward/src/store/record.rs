@@ -15,6 +15,15 @@ impl Store {
         read_head(&row)
     }
 
+    /// The number of the last line that tells of a grant; 0 where there is none.
+    pub async fn last_change(&self) -> Result<u64, Error> {
+        let row = sqlx::query("SELECT seq FROM record WHERE grant_id IS NOT NULL ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await?;
+        let seq: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(u64::try_from(seq).unwrap_or(0))
+    }
+
     /// Lines behind `after`, in order, at most `limit`.
     pub async fn lines(&self, after: u64, limit: u32) -> Result<Vec<String>, Error> {
         let rows = sqlx::query("SELECT line FROM record WHERE seq > $1 ORDER BY seq LIMIT $2")
@@ -57,7 +66,16 @@ impl Store {
                 }
             }
         }
-        Ok(verifier.ends_at(head).map(|()| head))
+        if let Err(broken) = verifier.ends_at(head) {
+            return Ok(Err(broken));
+        }
+        // A line comes with its head in one transaction, so one that lies behind a head read later was not appended.
+        let behind = self.lines(head.seq, 1).await?;
+        let Some(line) = behind.first() else { return Ok(Ok(head)) };
+        if self.head().await?.seq > head.seq {
+            return Ok(Ok(head));
+        }
+        Ok(verifier.line(line).and_then(|line| Err(Broken::Head { seq: line.seq, head: head.seq })))
     }
 }
 
@@ -81,4 +99,34 @@ fn read_head(row: &sqlx::any::AnyRow) -> Result<Head, Error> {
     let hash: String = row.try_get(1)?;
     let seq = u64::try_from(seq).map_err(|error| Error::damaged("head", error))?;
     Ok(Head { seq, hash: hash.parse().map_err(|error| Error::damaged("head", error))? })
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward_core::audit::{Event, What, Who, append};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_was_put_behind_the_end_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("doorward.db").display().to_string();
+        let store = Store::open(&path, [1; 4]).await.expect("a store");
+        let event = || Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, What::RecordRead);
+        let head = store.commit(&[], vec![event(), event()]).await.expect("recorded");
+        assert_eq!(store.verify().await.expect("read"), Ok(head));
+        // Chained as it should be, and yet nobody appended it.
+        let (line, forged) = append(head, event()).expect("a line");
+        sqlx::query("INSERT INTO record (seq, at, grant_id, line) VALUES ($1, 0, NULL, $2)")
+            .bind(3_i64)
+            .bind(line)
+            .execute(&store.pool)
+            .await
+            .expect("a row");
+        assert_eq!(
+            store.verify().await.expect("read"),
+            Err(Broken::Head { seq: forged.seq, head: head.seq })
+        );
+    }
 }

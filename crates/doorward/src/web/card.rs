@@ -59,7 +59,7 @@ pub fn ways(ways: &[Way]) -> Markup {
         @for way in ways {
             div.way {
                 code { (way) }
-                @if let Some(command) = way.command() {
+                @if let Some(command) = &way.command {
                     code.command {
                         @for (place, word) in command.split(' ').enumerate() {
                             @if place > 0 { " " }
@@ -146,8 +146,7 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
     let (now_left, most_left) = (until.duration_since(now).as_secs(), last.duration_since(now).as_secs());
     let asks = |seconds: i64| {
         let lives = now.duration_since(since).as_secs() + seconds;
-        let above = offer.approval_above.is_some_and(|above| lives > above) && grant.approved_by.is_none();
-        if above { ", if agreed to" } else { "" }
+        if offer.approval_above.is_some_and(|above| lives > above) { ", if agreed to" } else { "" }
     };
     let lengths = LENGTHS
         .into_iter()

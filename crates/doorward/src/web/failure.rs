@@ -114,6 +114,10 @@ impl From<requests::Error> for Failure {
             }
             requests::Error::NoSuchGrant(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             requests::Error::Store(error) => Self::of_store(&error),
+            requests::Error::Unwritten { .. } => {
+                tracing::error!(source = ?error.source(), "{error}");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            }
             requests::Error::Random(_) => {
                 tracing::error!(source = ?error.source(), "{error}");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
@@ -134,10 +138,12 @@ fn status(refusal: &Refusal) -> StatusCode {
             StatusCode::CONFLICT
         }
         Refusal::Transport { .. }
+        | Refusal::NotCarried { .. }
         | Refusal::NoPorts { .. }
         | Refusal::TooShort
         | Refusal::TooLong { .. }
         | Refusal::NoReason { .. }
+        | Refusal::UnreadableReason
         | Refusal::NoAddress { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

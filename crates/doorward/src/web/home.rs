@@ -60,7 +60,8 @@ pub async fn page(
 
 /// `GET /live`: the part of the page that changes by itself.
 pub async fn live(State(web): State<Arc<Web>>, signed: Signed) -> Result<Response, Failure> {
-    let part = open_part(&web, &signed, None).await?.1;
+    let offers = web.requests().offers(&signed.caller.person);
+    let part = open_part(&web, &signed, &offers, None).await?.1;
     Ok(Html(part.into_string()).into_response())
 }
 
@@ -72,8 +73,8 @@ pub async fn show(
     note: Option<Markup>,
     draft: Option<&Draft>,
 ) -> Result<Response, Failure> {
-    let (grants, live) = open_part(web, signed, draft).await?;
     let offers = web.requests().offers(&signed.caller.person);
+    let (grants, live) = open_part(web, signed, &offers, draft).await?;
     let status = draft.map_or(StatusCode::OK, |draft| draft.failure.status);
     let elsewhere = draft.filter(|draft| match &draft.of {
         Of::Target(target) => !offers.iter().any(|offer| offer.target == *target),
@@ -107,6 +108,7 @@ pub async fn show(
 async fn open_part(
     web: &Web,
     signed: &Signed,
+    offers: &[Offer],
     draft: Option<&Draft>,
 ) -> Result<(Vec<GrantView>, Markup), Failure> {
     let person = &signed.caller.person;
@@ -114,7 +116,6 @@ async fn open_part(
     let now = requests.clock().now();
     let grants = requests.current(person).await?;
     let to_answer = requests.to_answer(person).await?;
-    let offers = requests.offers(person);
     let part = html! {
         div #live data-live="/live" {
             @if !to_answer.is_empty() {

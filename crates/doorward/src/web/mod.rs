@@ -21,7 +21,7 @@ mod session;
 mod sign_in;
 mod tally;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod words;

@@ -103,15 +103,15 @@ impl Signed {
     }
 }
 
-/// Starts a session, always with a new token.
+/// Starts a session, always with a new token. It holds as long as the person's password is the one that was
+/// proved: one that was changed since must not be what the session is tied to.
 pub async fn begin(
     web: &Web,
     person: &Person,
+    proved: &PasswordHash,
     kind: SessionKind,
     origin: Origin,
 ) -> Result<(Token, Timestamp), Failure> {
-    let loaded = web.requests().loaded();
-    let hash = loaded.people.passwords.get(person).ok_or_else(Failure::signed_out)?;
     let token = Token::new().map_err(|error| Failure::broken(&error))?;
     let made = web.requests().clock().now();
     let ends = made + SignedDuration::from_hours(LASTS);
@@ -121,7 +121,7 @@ pub async fn begin(
         made,
         ends,
         origin: origin.counted().to_string(),
-        bound: token.bound(hash),
+        bound: token.bound(proved),
     };
     let kept = web.requests().store().keep_session(token.as_str(), &session).await;
     kept.map_err(|error| Failure::of_store(&error))?;
@@ -317,9 +317,10 @@ pub fn origin_of(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use doorward_core::policy::HashKind;
+    use sqlx::Connection as _;
 
     use super::*;
-    use crate::web::testing::policy;
+    use crate::web::testing::{House, OTHER_HASH, PASSWORD, policy};
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -390,5 +391,21 @@ mod tests {
         assert_ne!(one.bound(&hash(HashKind::Bcrypt)), other.bound(&hash(HashKind::Bcrypt)));
         assert!(Token::read(one.as_str()).is_some());
         assert!(Token::read("short").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_changed_meanwhile_starts_no_session() {
+        let house = House::new("").await;
+        // While the record is locked the sign-in has been looked at and waits to be recorded.
+        let file = house.folder().join("doorward.db").display().to_string();
+        let mut other = sqlx::SqliteConnection::connect(&file).await.expect("the store");
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.expect("a lock");
+        let change = async {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            house.people(&[("jon", OTHER_HASH)]);
+            sqlx::raw_sql("COMMIT").execute(&mut other).await.expect("no lock");
+        };
+        let (answer, ()) = tokio::join!(house.try_sign_in("jon", PASSWORD), change);
+        assert_eq!(house.get("/", &answer.cookies()).await.status, StatusCode::SEE_OTHER);
     }
 }

@@ -83,8 +83,9 @@ async fn looked_at(
         .await
         .map_err(|error| Failure::broken(&error))?
     };
-    let person = name.parse::<Person>().ok().filter(|person| loaded.people.knows(person));
-    let Some(person) = person.filter(|_| good) else {
+    let person = name.parse::<Person>().ok().filter(|_| good);
+    let proved = person.as_ref().and_then(|person| loaded.people.passwords.get(person));
+    let (Some(person), Some(proved)) = (&person, proved) else {
         refused(web, name, origin, "the name or the password was wrong").await?;
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "the name or the password is wrong"));
     };
@@ -92,8 +93,8 @@ async fn looked_at(
     let caller = Caller { person: person.clone(), from: origin.client };
     let event = web.requests().event(&caller, What::SignedIn);
     web.requests().record(vec![event]).await?;
-    let (token, ends) = session::begin(web, &person, kind, origin).await?;
-    Ok((person, token, ends))
+    let (token, ends) = session::begin(web, person, proved, kind, origin).await?;
+    Ok((person.clone(), token, ends))
 }
 
 /// A name that is nobody's, or cannot be anybody's, takes as long as one that is somebody's.

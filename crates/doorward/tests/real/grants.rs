@@ -20,6 +20,8 @@ pub fn trials() -> Vec<Trial> {
         moto("grants: 200 people, 20 groups, drift by hand put right in one pass", drift),
         moto("grants: who is taken from the group loses what is open", leaves),
         moto("grants: sweep closes what is past its end with no server and no store", swept),
+        moto("grants: a task that began before an end does not open again what it closed", stale),
+        moto("grants: a rule made by hand that still lets in is told of", by_hand),
         moto("grants: a refused open says which quota", quota),
         moto("grants: a denied account is told, and opens nothing", denied),
         moto("grants: a silent Region holds up no other, and no closing", silent),
@@ -261,12 +263,66 @@ fn swept() -> Result<(), Failed> {
     assert!(stands(), "nobody has closed it yet");
     let (code, out, err) = house.run(&["sweep", "--dry-run"]);
     assert!(code == 0 && out.contains("would close tcp/5432 from 127.0.0.1/32") && stands(), "{out}{err}");
+    // Neither the people nor the rest of the policy have to be whole for that.
+    std::fs::remove_file(house.folder().join("people.htpasswd"))?;
+    let whole = std::fs::read_to_string(house.policy())?;
+    std::fs::write(house.policy(), format!("{whole}\n[target.broken]\nlasts = 7\n"))?;
     let (code, out, err) = house.run(&["sweep"]);
-    assert!(code == 0 && out.contains("closed tcp/5432 from 127.0.0.1/32") && !stands(), "{out}{err}");
+    assert!(
+        code == 65 && out.contains("closed tcp/5432 from 127.0.0.1/32") && !stands(),
+        "{code}: {out}{err}"
+    );
+    assert!(err.contains("`lasts` should be a table"), "{err}");
+    std::fs::write(house.policy(), whole)?;
     let (code, out, _) = house.run(&["sweep"]);
     assert_eq!((code, out.as_str()), (0, "Nothing is past its end.\n"));
     let left: BTreeSet<String> = descriptions(&moto, REGION, &groups[0]).into_iter().collect();
     assert!(left.contains("made by hand") && left.iter().any(|text| text.contains(" static ")), "{left:?}");
+    Ok(())
+}
+
+fn stale() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let faulty = Faulty::before(moto.port());
+    let groups = new_groups(&moto, 1, "stale");
+    let house = House::new(&[("dbs", &["jon", "maria"])], &policy(&groups, HOURS));
+    house.trust_proxies();
+    let house = house.with_aws(&faulty.url());
+    let server = house.serve();
+    let (jon, maria) =
+        (server.sign_in_from("jon", "203.0.113.7"), server.sign_in_from("maria", "203.0.113.8"));
+    let body = json!({ "target": "db-0", "lasts": 3 });
+    let (_, answer) = server.call_from("203.0.113.7", Some(&jon), "POST", "/api/v1/grants", Some(body))?;
+    let id = answer["grant"]["id"].as_str().ok_or("no grant")?.to_owned();
+    std::thread::sleep(Duration::from_millis(1500));
+    // The next look takes five seconds, and is decided while jon's grant is live.
+    faulty.breaks("DescribeSecurityGroups", 1, Fault::Silence);
+    let body = json!({ "target": "db-0" });
+    server.call_from("203.0.113.8", Some(&maria), "POST", "/api/v1/grants", Some(body))?;
+    std::thread::sleep(Duration::from_secs(2));
+    drop(server);
+    let (_, record, _) = house.run(&["audit", "list", "--json"]);
+    let record: Vec<&str> = record.lines().collect::<Vec<_>>().into_iter().rev().collect();
+    let ended = record.iter().position(|line| line.contains("\"ended\"") && line.contains(&id));
+    let after = &record[ended.ok_or("it has not ended")?..];
+    let added = after.iter().any(|line| line.contains("rules-added") && line.contains(&id));
+    let drift = after.iter().any(|line| line.contains("drift-righted"));
+    assert!(!added && !drift, "{}", after.join("\n"));
+    Ok(())
+}
+
+fn by_hand() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "by-hand");
+    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    moto.rule_by_hand(REGION, &groups[0], 5432, "127.0.0.0/8", "just for today");
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    let answer = open(&server, &token, json!({ "target": "db-0" }));
+    let id = answer["grant"]["id"].as_str().ok_or("no grant")?;
+    let (status, answer) = server.call(Some(&token), "DELETE", &format!("/api/v1/grants/{id}"), None)?;
+    let still = answer["still"].as_str().ok_or("nothing is told")?;
+    assert!(status < 300 && still.contains("not ours") && still.contains("just for today"), "{answer}");
     Ok(())
 }
 

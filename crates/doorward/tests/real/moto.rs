@@ -40,6 +40,9 @@ impl Moto {
             .arg("\"$0\" -H 127.0.0.1 -p \"$1\" >/dev/null 2>&1 & server=$!; cat; kill $server; wait $server")
             .arg(server)
             .arg(port.to_string())
+            // What our tests write there for our own program is not for moto.
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -50,6 +53,10 @@ impl Moto {
         while ureq::get(format!("http://127.0.0.1:{port}/moto-api/")).call().is_err() {
             assert!(begun.elapsed() < Duration::from_secs(60), "moto_server does not answer");
             std::thread::sleep(Duration::from_millis(100));
+        }
+        // moto imports a service at its first call, and fails when two calls make it do so at once.
+        for service in ["ec2", "servicequotas", "sts"] {
+            moto.call(service, "us-east-1", "DescribeVpcs", &[]);
         }
         moto
     }
@@ -66,9 +73,13 @@ impl Moto {
 
     /// One call to EC2 in a Region, as fields of a form: moto reads the Region from the signature and believes it.
     pub fn ec2(&self, region: &str, action: &str, fields: &[(&str, &str)]) -> String {
+        self.call("ec2", region, action, fields)
+    }
+
+    fn call(&self, service: &str, region: &str, action: &str, fields: &[(&str, &str)]) -> String {
         let fields =
             [("Action", action), ("Version", "2016-11-15")].into_iter().chain(fields.iter().copied());
-        let credential = format!("Credential=test/20261122/{region}/ec2/aws4_request");
+        let credential = format!("Credential=test/20261122/{region}/{service}/aws4_request");
         let mut answer = ureq::post(self.url())
             .config()
             .http_status_as_error(false)

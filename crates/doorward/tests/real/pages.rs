@@ -241,6 +241,11 @@ fn every_page_fits() {
     }
 }
 
+/// As if somebody came back to the window, which need not wait for the next time that it looks by itself.
+fn look_again(browser: &Browser) {
+    browser.script("document.dispatchEvent(new Event('visibilitychange'))");
+}
+
 /// What another person or another window does is seen without a reload, and what is being typed stays.
 fn live() {
     let server = Inside::start();
@@ -259,9 +264,12 @@ fn live() {
     browser.script("document.querySelector('.grant').dataset.seen = 'yes'");
     elsewhere.find("#target-wiki button.main").click();
     elsewhere.says("wiki is open");
+    look_again(&browser);
     browser.wait("the second grant appears", |browser| browser.count(".grant") == 2);
     assert_eq!(browser.count(".grant[data-seen]"), 1);
     elsewhere.find(".grant button.danger").click();
+    elsewhere.says("is closed for");
+    look_again(&browser);
     browser.wait("the closed one goes", |browser| browser.count(".grant") == 1);
 }
 
@@ -330,6 +338,7 @@ fn leaves() {
         operator.go(&format!("{}/operators", server.url));
         operator.text().contains("Nothing is open.")
     });
+    look_again(&browser);
     browser.wait("jon is signed out", |browser| browser.url().ends_with("/sign-in"));
     sign_in(&browser, &server.url, "jon", PASSWORD);
     browser.says("The name or the password is wrong.");

@@ -180,6 +180,42 @@ fn a_long_one_waits_for_somebody_else() {
 }
 
 #[test]
+fn a_reason_is_a_line_that_can_be_read() {
+    for reason in ["x".repeat(501), "ticket\u{1b}]0;yours\u{7}".into(), "ticket\n4711".into()] {
+        let request = Request { reason: Some(reason), ..request("jon", "orders-db") };
+        check_refused(&request, None, noon(), &["a reason is one line of at most 500 characters"]);
+    }
+    let (policy, people) = world();
+    let request = Request { reason: Some(" é".repeat(250)), ..request("jon", "orders-db") };
+    granted(decide(&policy, &people, &request, None, noon()));
+}
+
+#[test]
+fn who_agreed_to_little_did_not_agree_to_more() {
+    let (policy, people) = world();
+    let asked = Request { lasts: hours(5), ..request("jon", "orders-db") };
+    let Decision::NeedsApproval { grant, .. } = decide(&policy, &people, &asked, None, noon()) else {
+        panic!("it should wait");
+    };
+    let held = granted(approve(&policy, &people, &grant, &person("maria"), noon()));
+    let longer = Request { lasts: hours(8), ..request("jon", "orders-db") };
+    let decided = decide(&policy, &people, &longer, Some(&held), noon());
+    assert!(matches!(decided, Decision::NeedsApproval { .. }), "{decided:?}");
+    // What was agreed to can be asked for again.
+    let again = granted(decide(&policy, &people, &asked, Some(&held), noon()));
+    assert_eq!(again.life(), held.life());
+}
+
+#[test]
+fn a_clock_that_was_set_back_agrees_to_nothing() {
+    let (policy, people) = world();
+    let held = granted(decide(&policy, &people, &request("jon", "orders-db"), None, noon()));
+    let longer = Request { lasts: hours(6), ..request("jon", "orders-db") };
+    let decided = decide(&policy, &people, &longer, Some(&held), noon() - 3.hours());
+    assert!(matches!(decided, Decision::NeedsApproval { .. }), "{decided:?}");
+}
+
+#[test]
 fn what_nobody_answers_ends() {
     let (policy, people) = world();
     let long = Request { lasts: hours(6), ..request("jon", "orders-db") };
@@ -187,7 +223,11 @@ fn what_nobody_answers_ends() {
         panic!("it should wait");
     };
     assert_eq!(grant.overdue(noon()), None);
-    assert_eq!(grant.overdue(noon().checked_add(APPROVAL_WAITS).expect("later")), Some(Ending::Unanswered));
+    let late = noon().checked_add(APPROVAL_WAITS).expect("later");
+    assert_eq!(grant.overdue(late), Some(Ending::Unanswered));
+    // Also where nobody has looked at it since.
+    let decided = approve(&policy, &people, &grant, &person("maria"), late);
+    assert!(matches!(decided, Decision::Refused { .. }), "{decided:?}");
 }
 
 #[test]

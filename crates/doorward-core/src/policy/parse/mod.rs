@@ -17,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 
 use self::walk::{Section, Walk};
 use super::mistake::{Lines, Mistake, Spot, did_you_mean};
-use super::{Group, People, Policy};
+use super::{Firewall, Group, People, Policy};
 
 /// A policy, or every mistake that keeps it from being one. Warnings are not told; [`read`] tells them.
 pub fn parse(text: &str, file: &str) -> Result<Policy, Vec<Mistake>> {
@@ -32,6 +32,8 @@ pub struct Reading {
     pub policy: Option<Policy>,
     /// The people files, also where something else is wrong: whoever leaves must not wait for that.
     pub people: Option<FilesAt>,
+    /// The firewalls that were understood, also where something else is wrong: a closing must not wait for that.
+    pub firewalls: Vec<Firewall>,
     /// Errors and warnings, in the order of the file.
     pub mistakes: Vec<Mistake>,
     /// Every group that is named, and where.
@@ -68,11 +70,11 @@ pub fn read(text: &str, file: &str) -> Reading {
     let mut walk = Walk { file, lines: Lines::of(text), mistakes: Vec::new(), unreadable: Vec::new() };
     syntax::note(&mut walk, &errors);
     let mut groups = Vec::new();
-    let (policy, people) = document_of(&mut walk, &document, &mut groups);
+    let (policy, people, firewalls) = document_of(&mut walk, &document, &mut groups);
     let mut mistakes = walk.mistakes;
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     let policy = policy.filter(|_| !mistakes.iter().any(Mistake::is_error));
-    Reading { policy, people, mistakes, groups }
+    Reading { policy, people, firewalls, mistakes, groups }
 }
 
 /// The groups that a policy names and that do not exist, or that nobody is in.
@@ -108,7 +110,7 @@ fn document_of<'t>(
     walk: &mut Walk<'t>,
     document: &Spanned<DeTable<'t>>,
     groups: &mut Vec<GroupAt>,
-) -> (Option<Policy>, Option<FilesAt>) {
+) -> (Option<Policy>, Option<FilesAt>, Vec<Firewall>) {
     let root = Section { name: "the policy".into(), at: 0..0, table: document.get_ref() };
     unknown_sections(walk, &root);
     let (people, files) = settings::people(walk, &root, groups);
@@ -139,18 +141,19 @@ fn document_of<'t>(
     targets.sort_by_key(|at| at.name_at.start);
     across::check(walk, &server, &firewalls, &targets, &names);
 
+    let firewalls: Vec<Firewall> = firewalls.into_iter().map(|at| at.firewall).collect();
     let policy = people.map(|people| Policy {
         people,
         server,
         grants,
         ssm,
-        firewalls: firewalls.into_iter().map(|at| (at.firewall.name.clone(), at.firewall)).collect(),
+        firewalls: firewalls.iter().map(|firewall| (firewall.name.clone(), firewall.clone())).collect(),
         targets: targets
             .into_iter()
             .map(|at| (at.target.name.clone(), at.target))
             .collect::<BTreeMap<_, _>>(),
     });
-    (policy, files)
+    (policy, files, firewalls)
 }
 
 fn unknown_sections<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) {

@@ -1,0 +1,41 @@
+# What the tests and the benches need besides Rust. Sourced by `./test` and `./bench`, from the root of the repository.
+
+build="${CARGO_TARGET_DIR:-$PWD/target}"
+mkdir -p "$build"
+
+packages=()
+# need PROGRAM PACKAGE: remembers Debian's package when the program is not there.
+need() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || packages+=("$2"); }
+need_python() {
+  need python3 python3
+  python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || packages+=(python3-venv)
+}
+
+# Installs what was remembered, as root on Debian; $1 says what becomes of the rest elsewhere.
+install_needed() {
+  [ ${#packages[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "installing: ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >"$build/apt.log" 2>&1 || { tail -20 "$build/apt.log"; exit 1; }
+  else
+    echo "not installed, so $1: ${packages[*]}"
+  fi
+}
+
+# AWS is played by moto's server; parliament reads IAM policies. A virtual environment that the caller names in
+# DOORWARD_VENV is taken as it is.
+install_venv() {
+  [ -z "${DOORWARD_VENV:-}" ] || return 0
+  export DOORWARD_VENV="$build/venv"
+  local wanted='moto[server]==5.2.5 parliament==1.6.4 setuptools<81'
+  [ "$(cat "$DOORWARD_VENV/.wanted" 2>/dev/null)" != "$wanted" ] || return 0
+  command -v python3 >/dev/null || return 0
+  rm -rf "$DOORWARD_VENV"
+  python3 -m venv "$DOORWARD_VENV"
+  # Split into words on purpose.
+  # shellcheck disable=SC2086
+  "$DOORWARD_VENV/bin/pip" install --quiet --disable-pip-version-check $wanted
+  echo "$wanted" >"$DOORWARD_VENV/.wanted"
+}

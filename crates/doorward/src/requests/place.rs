@@ -1,0 +1,134 @@
+//! Where a grant is enforced: whether there is room, whether its rule stands, and what lets in beside it.
+
+use doorward_core::firewall::rulesets;
+use doorward_core::grant::Grant;
+use doorward_core::inventory::{Direction, Peer, Seen};
+use doorward_core::net::Flow;
+use doorward_core::plan;
+use doorward_core::policy::{Closing, Enforcement, Firewall, FirewallName, Policy, Refusal, Transport};
+use jiff::Timestamp;
+
+use super::{Error, Requests, WAITS};
+use crate::policy_file::Loaded;
+use crate::reconciler::{Standing, Status};
+use crate::store::Store;
+
+impl Requests {
+    /// Whether the place of enforcement can hold a grant's rules beside all others.
+    pub(super) async fn room(
+        &self,
+        loaded: &Loaded,
+        unfinished: &[Grant],
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let Some(firewall) = self.firewall_of(loaded, grant) else { return Ok(()) };
+        if !matches!(firewall.kind, Enforcement::SecurityGroup { .. }) {
+            return Ok(());
+        }
+        let unseen = |status: &Status| match &firewall.kind {
+            Enforcement::SecurityGroup { group, .. } => {
+                !matches!(status.inventory.group(group), Seen::There(_))
+            }
+            Enforcement::Nftables { .. } | Enforcement::Relay { .. } => false,
+        };
+        let mut status = self.nudge().status();
+        if unseen(&status) {
+            // It may be there by now.
+            status = self.nudge().settled(Some(&firewall.name), WAITS).await.1;
+        }
+        let others = unfinished.iter().filter(|other| other.id() != grant.id()).chain([grant]);
+        let live = others.filter_map(|grant| grant.live(now));
+        let wanted = rulesets(&loaded.policy, live);
+        let Some(ruleset) = wanted.get(&firewall.name) else { return Ok(()) };
+        plan::room(&status.inventory, firewall, ruleset, self.store().installation())
+            .map_err(|why| Refusal::NoRoom { why: why.to_string() })
+    }
+
+    pub(super) fn firewall_of<'a>(&self, loaded: &'a Loaded, grant: &Grant) -> Option<&'a Firewall> {
+        let name = loaded.policy.targets.get(grant.target())?.firewall.as_ref()?;
+        loaded.policy.firewalls.get(name).filter(|_| grant.transport() == Transport::Direct)
+    }
+
+    pub(super) fn firewall_name(&self, grant: &Grant) -> Option<FirewallName> {
+        self.firewall_of(&self.loaded(), grant).map(|firewall| firewall.name.clone())
+    }
+
+    pub(super) fn closing(&self, grant: &Grant) -> Closing {
+        let loaded = self.loaded();
+        self.firewall_of(&loaded, grant).map_or(Closing::RefusesNewOnly, |firewall| firewall.kind.closing())
+    }
+
+    pub(super) async fn standing(&self, grant: &Grant) -> Standing {
+        let firewall = self.firewall_name(grant);
+        let (covered, status) = self.nudge().settled(firewall.as_ref(), WAITS).await;
+        match firewall {
+            Some(firewall) if covered => status.of(&firewall),
+            _ => Standing::Unknown,
+        }
+    }
+
+    /// What else admits the address of a grant that has ended.
+    pub(super) async fn still_admitted(&self, grant: &Grant) -> Result<Option<String>, Error> {
+        let loaded = self.loaded();
+        let now = self.clock().now();
+        let unfinished = self.store().unfinished().await?;
+        let Some(firewall) = self.firewall_of(&loaded, grant) else { return Ok(None) };
+        let ours = || admits_still(&loaded.policy, firewall, &unfinished, grant, now);
+        let foreign = || foreign_rule(&loaded.policy, firewall, &self.nudge().status(), grant, self.store());
+        Ok(ours().or_else(foreign))
+    }
+}
+
+/// Why a firewall admits the address of a grant to the grant's target.
+pub(super) fn admits_still(
+    policy: &Policy,
+    firewall: &Firewall,
+    grants: &[Grant],
+    grant: &Grant,
+    now: Timestamp,
+) -> Option<String> {
+    let target = policy.targets.get(grant.target())?;
+    let wanted = rulesets(policy, grants.iter().filter_map(|grant| grant.live(now)));
+    let to = firewall.destination(target);
+    let mut admitting = wanted.get(&firewall.name)?.iter().filter(|rule| {
+        // A packet filter tells a target from its neighbour on the same port.
+        target.ports.contains(&rule.flow()) && rule.peer().covers(grant.source()) && rule.to() == to
+    });
+    admitting.next().map(|rule| rule.because().to_string())
+}
+
+/// A rule of the group, as it was last seen, that is not ours and admits the address to the target all the same.
+fn foreign_rule(
+    policy: &Policy,
+    firewall: &Firewall,
+    status: &Status,
+    grant: &Grant,
+    store: &Store,
+) -> Option<String> {
+    let Enforcement::SecurityGroup { group, .. } = &firewall.kind else { return None };
+    let target = policy.targets.get(grant.target())?;
+    let Seen::There(group) = status.inventory.group(group) else { return None };
+    let mut admitting = group.rules.iter().filter(|(rule, standing)| {
+        let peer = matches!(&rule.peer, Peer::Cidr(peer) if peer.covers(grant.source()));
+        let flow = target.ports.iter().any(|wanted| lets_through(rule.flow, *wanted));
+        rule.direction == Direction::In && peer && flow && !standing.made_by(store.installation())
+    });
+    let (rule, standing) = admitting.next()?;
+    let about = match standing.description.as_str() {
+        "" => "without a description".to_owned(),
+        text => format!("({text})"),
+    };
+    Some(format!("a rule of {} that is not ours: {rule} {about}", group.id))
+}
+
+/// Whether some packet of `wanted` is in `flow`.
+fn lets_through(flow: Flow, wanted: Flow) -> bool {
+    match (flow, wanted) {
+        (Flow::All, _) => true,
+        (Flow::Tcp(flow), Flow::Tcp(wanted)) | (Flow::Udp(flow), Flow::Udp(wanted)) => {
+            flow.from() <= wanted.to() && wanted.from() <= flow.to()
+        }
+        (flow, wanted) => flow == wanted,
+    }
+}

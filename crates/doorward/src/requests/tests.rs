@@ -1,0 +1,91 @@
+//! What is asked twice, and what still admits somebody whose grant is over.
+
+use doorward_core::policy::parse;
+
+use super::place::admits_still;
+use super::*;
+use crate::web::testing::House;
+
+fn ask(lasts: Option<i64>) -> Ask {
+    Ask {
+        target: "orders-db".parse().expect("a name"),
+        address: "203.0.113.7".parse().expect("an address"),
+        transport: None,
+        lasts: lasts.map(SignedDuration::from_hours),
+        reason: None,
+    }
+}
+
+fn caller(name: &str) -> Caller {
+    Caller { person: name.parse().expect("a name"), from: None }
+}
+
+#[tokio::test]
+async fn asking_again_extends_what_was_agreed_to() {
+    for _ in 0..8 {
+        let house = House::new("").await;
+        let (requests, jon) = (house.requests(), caller("jon"));
+        requests.open(&jon, ask(None)).await.expect("open");
+        let waiting = requests.open(&jon, ask(Some(6))).await.expect("asked");
+        let Opened::Waiting { grant, .. } = waiting else { panic!("{waiting:?}") };
+        requests.answer(&caller("richard"), grant.id(), true).await.expect("agreed");
+        house.pass(60);
+        // Names are random: whichever of the two stands first, it is the one that lasts longer.
+        let again = requests.open(&jon, ask(Some(5))).await.expect("extended");
+        let Opened::Granted { grant: again, extended, .. } = again else { panic!("{again:?}") };
+        assert_eq!((again.id(), extended), (grant.id(), true));
+    }
+}
+
+#[test]
+fn a_neighbour_on_the_same_port_is_not_still_open() {
+    const POLICY: &str = r#"
+[people]
+passwords = "p"
+groups    = "g"
+
+[firewall.gate]
+about    = "gate"
+nftables = "inet doorward"
+
+[target.one]
+about      = "one"
+address    = "10.0.0.1"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "gate"
+
+[target.other]
+about      = "other"
+address    = "10.0.0.2"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "gate"
+"#;
+    let policy = parse(POLICY, "doorward.toml").expect("a policy");
+    let people = doorward_core::policy::People::parse(b"jon:abl0JrMf6tlhw\n", "p", b"dbs: jon\n", "g");
+    let people = people.expect("people");
+    let now: Timestamp = "2026-11-22T10:00:00Z".parse().expect("an instant");
+    let grant = |target: &str, id: u8| {
+        let request = Request {
+            id: GrantId::from_random([id; 8]),
+            person: "jon".parse().expect("a name"),
+            from: "203.0.113.7".parse().expect("an address"),
+            target: target.parse().expect("a name"),
+            transport: None,
+            lasts: None,
+            reason: None,
+        };
+        match decide(&policy, &people, &request, None, now) {
+            Decision::Granted { grant, .. } => grant,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (one, other) = (grant("one", 1), grant("other", 2));
+    let gate = policy.firewalls.values().next().expect("a firewall");
+    let still = |grants: &[Grant]| admits_still(&policy, gate, grants, &one, now);
+    assert_eq!(still(std::slice::from_ref(&other)), None);
+    assert!(still(&[other, one.clone()]).is_some());
+}
