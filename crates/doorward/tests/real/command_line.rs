@@ -8,8 +8,9 @@ use crate::desk::{Desk, Wiki};
 use crate::need::trial;
 use crate::server::{House, PASSWORD, free_address};
 
+type Story = fn() -> Result<(), Failed>;
+
 pub fn trials() -> Vec<Trial> {
-    type Story = fn() -> Result<(), Failed>;
     let named: [(&str, Story); 6] = [
         ("signing in and out", sign_in),
         ("open, extend, list and close", open_and_close),
