@@ -136,7 +136,7 @@ fn terminal() -> Result<(), Failed> {
     let mut child = start(command.stdin(Stdio::piped()));
     eventually("the door is open", || wiki.lets_in());
     std::thread::sleep(Duration::from_millis(1200));
-    child.stdin.as_mut().ok_or("no keyboard")?.write_all(b"\x03")?;
+    child.stdin.as_mut().expect("a keyboard").write_all(b"\x03").expect("typed");
     let said = said(child.wait_with_output()?);
     assert_eq!(said.code, 0, "{said:?}");
     for words in [
@@ -179,7 +179,7 @@ fn unread() -> Result<(), Failed> {
     });
     jon.run(&["open", "wiki", "--for", "2s"]).is(0, &["wiki is open"], &[]);
     // What is logged meets nobody.
-    std::fs::write(house.folder().join("people.groups"), "nonsense\n")?;
+    std::fs::write(house.folder().join("people.groups"), "nonsense\n").expect("groups");
     eventually("its end is met", || !wiki.lets_in());
     jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
     signal(&server, "TERM");
@@ -320,10 +320,10 @@ fn silent() -> Result<(), Failed> {
     // What could not be let in yet is held on to: it is let in when AWS says yes, and closed at the end.
     faulty.breaks("AuthorizeSecurityGroupIngress", usize::MAX, Fault::denied());
     let mut child = start(&mut house.doorward(&to("db-0", "jon", "203.0.113.7")));
-    let mut err = BufReader::new(child.stderr.take().ok_or("no pipe")?);
+    let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
     let mut told = String::new();
     while !told.contains("error: the grant is open, but its firewall does not let it in yet: ") {
-        assert_ne!(err.read_line(&mut told)?, 0, "{told}");
+        assert_ne!(err.read_line(&mut told).expect("a line"), 0, "{told}");
     }
     faulty.mends();
     eventually("it is let in", || stands(&moto, &group, "jon", "db-0"));
