@@ -127,22 +127,22 @@ impl List {
     async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
         let mut before = None;
         let mut listed = Vec::new();
-        'pages: loop {
+        'pages: while listed.len() < self.limit {
             let lines = store.latest_lines(before, PAGE).await.map_err(Failure::with(Code::Io))?;
             if lines.is_empty() {
                 break;
             }
-            for text in lines {
+            for (seq, text) in lines {
+                before = Some(seq);
                 let line: Line = serde_json::from_str(&text).map_err(|error| {
                     Failure::of(Code::Data, &error)
                         .hint("`doorward audit verify` says where the record is broken")
                 })?;
-                before = Some(line.seq);
-                if self.since.is_some_and(|since| line.event.at < since) || listed.len() >= self.limit {
-                    break 'pages;
-                }
                 if self.wants(&line) {
                     listed.push((text, line));
+                }
+                if listed.len() >= self.limit {
+                    break 'pages;
                 }
             }
         }
@@ -158,7 +158,8 @@ impl List {
 
     fn wants(&self, line: &Line) -> bool {
         let by = |person: &Person| line.event.who == doorward_core::audit::Who::Person(person.clone());
-        self.person.as_ref().is_none_or(by)
+        self.since.is_none_or(|since| line.event.at >= since)
+            && self.person.as_ref().is_none_or(by)
             && self.grant.as_ref().is_none_or(|grant| line.event.what.grant() == Some(grant))
     }
 }
@@ -207,13 +208,11 @@ impl Export {
         let mut after = self.after;
         while after < head.seq {
             let lines = store.lines(after, PAGE).await.map_err(Failure::with(Code::Io))?;
-            if lines.is_empty() {
-                break;
-            }
-            let wanted = lines.iter().take(usize::try_from(head.seq - after).unwrap_or(usize::MAX));
-            let text: String = wanted.map(|line| format!("{line}\n")).collect();
+            let Some((last, _)) = lines.last() else { break };
+            let wanted = lines.iter().filter(|(seq, _)| *seq <= head.seq);
+            let text: String = wanted.map(|(_, line)| format!("{line}\n")).collect();
             super::print(&text)?;
-            after += lines.len() as u64;
+            after = *last;
         }
         super::note(&format!("head {}:{}", head.seq, head.hash));
         Ok(ExitCode::SUCCESS)

@@ -41,8 +41,13 @@ pub async fn serve(
     let clock = Clock::system();
     // The port first: a second server must not reconcile beside the first.
     let listener = web::Listener::bind(&file.current().policy.server).await.map_err(|error| {
-        Failure::of(Code::Unavailable, &error)
-            .hint("choose another address with `listen` in `[server]`, or end what has it")
+        let failure = Failure::of(Code::Unavailable, &error);
+        match error {
+            web::Error::Taken { .. } => {
+                failure.hint("choose another address with `listen` in `[server]`, or end what has it")
+            }
+            _ => failure,
+        }
     })?;
     let running = Running::start(file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
     let requests = Arc::clone(running.requests());

@@ -254,7 +254,7 @@ impl Requests {
         self.operator(caller)?;
         let lines = self.store().latest_lines(before, limit).await?;
         // Each line by itself: the chain is `audit verify`'s business, and one bad line must not hide the others.
-        Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        Ok(lines.iter().filter_map(|(_, line)| serde_json::from_str(line).ok()).collect())
     }
 
     /// Whether a person operates Doorward.

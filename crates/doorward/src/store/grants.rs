@@ -34,7 +34,7 @@ impl Store {
         let rows = sqlx::query("SELECT id, body FROM grants WHERE settled = 0 ORDER BY id")
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(read).collect()
+        Ok(rows.iter().filter_map(readable).collect())
     }
 
     /// A person's among them.
@@ -43,7 +43,7 @@ impl Store {
             .bind(person.as_str())
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(read).collect()
+        Ok(rows.iter().filter_map(readable).collect())
     }
 
     /// Every grant that waits for somebody's answer, by name.
@@ -193,6 +193,11 @@ async fn alone(connection: &mut AnyConnection, grant: &Grant) -> Result<(), Erro
 
 fn to_text(grant: &Grant) -> Result<String, Error> {
     serde_json::to_string(grant).map_err(|error| Error::damaged(grant.id().as_str(), error))
+}
+
+/// One that cannot be read lets nobody in, and keeps nobody else out.
+fn readable(row: &AnyRow) -> Option<Grant> {
+    read(row).map_err(|error| tracing::error!(%error, "a grant is left out")).ok()
 }
 
 fn read(row: &AnyRow) -> Result<Grant, Error> {

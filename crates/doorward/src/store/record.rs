@@ -25,24 +25,26 @@ impl Store {
     }
 
     /// Lines behind `after`, in order, at most `limit`.
-    pub async fn lines(&self, after: u64, limit: u32) -> Result<Vec<String>, Error> {
-        let rows = sqlx::query("SELECT line FROM record WHERE seq > $1 ORDER BY seq LIMIT $2")
+    ///
+    /// Each with the number under which it is kept, which is its own unless somebody changed it.
+    pub async fn lines(&self, after: u64, limit: u32) -> Result<Vec<(u64, String)>, Error> {
+        let rows = sqlx::query("SELECT seq, line FROM record WHERE seq > $1 ORDER BY seq LIMIT $2")
             .bind(i64::try_from(after).unwrap_or(i64::MAX))
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        rows.iter().map(kept).collect()
     }
 
     /// Lines before `before` (none: from the end), the latest first, at most `limit`.
-    pub async fn latest_lines(&self, before: Option<u64>, limit: u32) -> Result<Vec<String>, Error> {
+    pub async fn latest_lines(&self, before: Option<u64>, limit: u32) -> Result<Vec<(u64, String)>, Error> {
         let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
-        let rows = sqlx::query("SELECT line FROM record WHERE seq < $1 ORDER BY seq DESC LIMIT $2")
+        let rows = sqlx::query("SELECT seq, line FROM record WHERE seq < $1 ORDER BY seq DESC LIMIT $2")
             .bind(before)
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        rows.iter().map(kept).collect()
     }
 
     /// Reads the whole record and checks its chain up to the head, a thousand lines at a time.
@@ -56,12 +58,12 @@ impl Store {
             if lines.is_empty() {
                 break;
             }
-            for line in lines {
+            for (seq, line) in lines {
                 if verifier.head().seq == head.seq {
                     break;
                 }
                 match verifier.line(&line) {
-                    Ok(line) => read = line.seq,
+                    Ok(_) => read = seq,
                     Err(broken) => return Ok(Err(broken)),
                 }
             }
@@ -71,7 +73,7 @@ impl Store {
         }
         // A line comes with its head in one transaction, so one that lies behind a head read later was not appended.
         let behind = self.lines(head.seq, 1).await?;
-        let Some(line) = behind.first() else { return Ok(Ok(head)) };
+        let Some((_, line)) = behind.first() else { return Ok(Ok(head)) };
         if self.head().await?.seq > head.seq {
             return Ok(Ok(head));
         }
@@ -92,6 +94,11 @@ pub(super) async fn write_head(connection: &mut AnyConnection, head: Head) -> Re
         .execute(&mut *connection)
         .await?;
     Ok(())
+}
+
+fn kept(row: &sqlx::any::AnyRow) -> Result<(u64, String), Error> {
+    let seq: i64 = row.try_get(0)?;
+    Ok((u64::try_from(seq).unwrap_or(0), row.try_get(1)?))
 }
 
 fn read_head(row: &sqlx::any::AnyRow) -> Result<Head, Error> {

@@ -301,7 +301,7 @@ impl House {
     /// Every line of the record.
     pub async fn record(&self) -> Vec<Value> {
         let lines = self.requests.store().lines(0, 10_000).await.expect("the record");
-        lines.iter().map(|line| serde_json::from_str(line).expect("a line")).collect()
+        lines.iter().map(|(_, line)| serde_json::from_str(line).expect("a line")).collect()
     }
 }
 
