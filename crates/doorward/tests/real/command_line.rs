@@ -8,8 +8,10 @@ use crate::desk::{Desk, Wiki};
 use crate::need::trial;
 use crate::server::{House, PASSWORD, free_address};
 
+type Story = fn() -> Result<(), Failed>;
+
 pub fn trials() -> Vec<Trial> {
-    let named: [(&str, fn() -> Result<(), Failed>); 6] = [
+    let named: [(&str, Story); 6] = [
         ("signing in and out", sign_in),
         ("open, extend, list and close", open_and_close),
         ("every reason of a refusal", refused),

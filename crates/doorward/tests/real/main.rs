@@ -21,6 +21,7 @@ mod desk;
 mod faulty;
 mod grants;
 mod inside;
+mod local;
 mod moto;
 mod need;
 mod netns;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
     trials.extend(command_line::trials());
     trials.extend(crash::trials());
     trials.extend(grants::trials());
+    trials.extend(local::trials());
     trials.extend(nftables::trials());
     trials.extend(pages::trials());
     trials.extend(people::trials());

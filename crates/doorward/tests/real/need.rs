@@ -25,6 +25,10 @@ pub enum Need {
     Chromium,
     /// `htpasswd`, from Debian's apache2-utils.
     Htpasswd,
+    /// `python3`, whose library edits an SQLite file behind our back.
+    Python,
+    /// `script`, from Debian's bsdutils, which gives a program a terminal.
+    Script,
 }
 
 impl Need {
@@ -42,6 +46,8 @@ impl Need {
             Self::Parliament => absent(&["parliament"]),
             Self::Chromium => absent(&["chromium", "chromedriver"]),
             Self::Htpasswd => absent(&["htpasswd"]),
+            Self::Python => absent(&["python3"]),
+            Self::Script => absent(&["script"]),
         }
     }
 }
