@@ -13,6 +13,7 @@ use doorward_core::plan::{self, Step};
 use tokio::task::JoinSet;
 
 use super::doors::Door;
+use super::drift::drift;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 
@@ -54,7 +55,8 @@ impl Newest {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
     }
 
-    fn wants(&self, group: &SecurityGroupId, rule: &RuleIdentity) -> bool {
+    /// Whether it wants a rule.
+    pub fn wants(&self, group: &SecurityGroupId, rule: &RuleIdentity) -> bool {
         let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         newest.get(group).is_some_and(|wanted| wanted.contains(rule))
     }
@@ -117,12 +119,13 @@ impl Work {
         for (number, (door, outcome)) in doors.iter().zip(&mut outcomes).enumerate() {
             let job = match seen.group(&door.group) {
                 Seen::There(group) => {
+                    let steps = steps(&seen, group, door, &by, outcome);
                     if let Some(left) =
                         before.groups.get(&door.group).filter(|_| known.clean.contains(&door.group))
                     {
-                        outcome.drift = drift(group, left, &by, &hand.newest);
+                        outcome.drift = drift(group, left, &by, door, &steps, &hand.newest);
                     }
-                    Job::Steps(steps(&seen, group, door, &by, outcome))
+                    Job::Steps(steps)
                 }
                 Seen::Gone => {
                     // One that the policy has forgotten is as it should be when it is gone.
@@ -385,21 +388,4 @@ fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<Secur
             }
         }
     }
-}
-
-/// What somebody else did to our rules since they were left. What is wanted no more may have been closed by us
-/// while this task looked.
-fn drift(is: &SecurityGroup, left: &SecurityGroup, by: &InstallationId, newest: &Newest) -> Vec<String> {
-    // Whose a rule is takes longer to read than whether it changed.
-    let ours = |(_, rule): &(&RuleIdentity, &StandingRule)| rule.made_by(by);
-    let missing = left.rules.iter().filter(|(rule, _)| !is.rules.contains_key(*rule)).filter(ours);
-    let missing = missing.filter(|(rule, _)| newest.wants(&left.id, rule));
-    let gone = missing.map(|(rule, _)| format!("{rule} had been removed"));
-    let more = is.rules.iter().filter(|(rule, _)| !left.rules.contains_key(*rule)).filter(ours);
-    let new = more.map(|(rule, _)| format!("{rule} had been added under our mark"));
-    let differ = left.rules.iter().filter(|(rule, was)| {
-        is.rules.get(*rule).is_some_and(|is| is.description != was.description || is.tag != was.tag)
-    });
-    let edited = differ.filter(ours).map(|(rule, _)| format!("the mark of {rule} had been edited"));
-    gone.chain(new).chain(edited).collect()
 }

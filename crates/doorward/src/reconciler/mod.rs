@@ -6,6 +6,7 @@
 
 mod deadlines;
 mod doors;
+mod drift;
 mod groups;
 mod pass;
 mod status;

@@ -1,10 +1,12 @@
 //! A person at a command line: a configuration, a folder and a name of their own.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::server::{House, PASSWORD, Server, free_address};
 
@@ -46,9 +48,9 @@ impl<'h> Desk<'h> {
 
     /// Runs a command that reads a line.
     pub fn type_in(&self, arguments: &[&str], line: &str) -> Said {
-        let mut child = start(self.command(arguments).stdin(Stdio::piped()));
-        writeln!(child.stdin.take().expect("a pipe"), "{line}").expect("it reads");
-        said(child.wait_with_output().expect("an end"))
+        let mut started = start(self.command(arguments).stdin(Stdio::piped()));
+        writeln!(started.0.stdin.take().expect("a pipe"), "{line}").expect("it reads");
+        started.ends()
     }
 
     /// Signs in.
@@ -59,14 +61,52 @@ impl<'h> Desk<'h> {
 }
 
 /// Starts a command with pipes to what it says.
-pub fn start(command: &mut Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("doorward runs")
+pub fn start(command: &mut Command) -> Started {
+    Started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("doorward runs"))
 }
 
-/// Sends a signal to a process that the test started.
-pub fn signal(child: &Child, name: &str) {
-    let done = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
-    assert!(done.is_ok_and(|status| status.success()), "kill -{name}");
+/// A command that runs; killed when dropped.
+pub struct Started(pub Child);
+
+impl Started {
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill").args([&format!("-{name}"), &self.0.id().to_string()]).status();
+        assert!(done.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+
+    /// How it ended, within twenty seconds, and what of it was not read yet.
+    pub fn ends(mut self) -> Said {
+        drop(self.0.stdin.take());
+        let (out, err) = (read(self.0.stdout.take()), read(self.0.stderr.take()));
+        let begun = Instant::now();
+        let status = loop {
+            match self.0.try_wait().expect("a child") {
+                Some(status) => break status,
+                None => assert!(begun.elapsed() < Duration::from_secs(20), "it does not end"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let text = |reader: JoinHandle<String>| reader.join().expect("a reader");
+        Said { code: status.code().unwrap_or(-1), out: text(out), err: text(err) }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn read(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes).expect("a pipe");
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 /// How a command ended, and what it said.
@@ -136,9 +176,8 @@ impl Wiki {
 
     /// Whether the relay lets this machine in: it hangs up at once on whom it does not.
     pub fn lets_in(&self) -> bool {
-        use std::io::Read as _;
         let Ok(mut stream) = std::net::TcpStream::connect(self.door) else { return false };
-        let limit = Some(std::time::Duration::from_millis(300));
+        let limit = Some(Duration::from_millis(300));
         stream.set_read_timeout(limit).expect("a limit");
         // Nothing is said, and nobody hangs up: the service has it.
         stream.read(&mut [0; 1]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)

@@ -2,13 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
 use crate::bad_days::{recorded, whole};
-use crate::desk::{Desk, Said, Wiki, said, signal, start};
+use crate::desk::{Desk, Started, Wiki, said, start};
 use crate::grants::{HOURS, descriptions, eventually, new_groups, policy};
 use crate::moto::Moto;
 use crate::need::{Need, find, trial};
@@ -37,41 +37,18 @@ fn open<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Begins to hold a grant, and returns once it says that it is open.
-fn hold(house: &House, arguments: &[&str]) -> Held {
-    let mut child = start(&mut house.doorward(arguments));
-    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+fn hold(house: &House, arguments: &[&str]) -> Started {
+    let mut held = start(&mut house.doorward(arguments));
     let mut line = String::new();
-    out.read_line(&mut line).expect("a line");
-    assert!(line.contains(" is open for "), "{line}{}", rest(child));
-    Held { child, _out: out }
-}
-
-fn rest(mut child: Child) -> String {
-    let mut text = String::new();
-    if let Some(mut err) = child.stderr.take() {
-        let _ = err.read_to_string(&mut text);
+    // Byte by byte, so that the rest stays in the pipe.
+    let (pipe, mut byte) = (held.0.stdout.as_mut().expect("a pipe"), [0]);
+    while !line.ends_with('\n') && pipe.read(&mut byte).expect("a byte") == 1 {
+        line.push(char::from(byte[0]));
     }
-    text
-}
-
-struct Held {
-    child: Child,
-    _out: BufReader<std::process::ChildStdout>,
-}
-
-impl Held {
-    /// How it ended, within ten seconds.
-    fn ends(mut self) -> Said {
-        let begun = Instant::now();
-        while self.child.try_wait().expect("a child").is_none() {
-            if begun.elapsed() > Duration::from_secs(10) {
-                let _ = self.child.kill();
-                panic!("it does not end");
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        said(self.child.wait_with_output().expect("an end"))
+    if !line.contains(" is open for ") {
+        panic!("{line}{:?}", held.ends());
     }
+    held
 }
 
 fn told_to_end() -> Result<(), Failed> {
@@ -82,9 +59,9 @@ fn told_to_end() -> Result<(), Failed> {
         assert!(wiki.lets_in(), "{name}");
         let mut live = TcpStream::connect(wiki.door)?;
         assert!(wiki.lets_in(), "{name}");
-        signal(&held.child, name);
+        held.signal(name);
         let said = held.ends();
-        said.is(0, &[], &[" to wiki is closed: 1 open connection was cut\n"]);
+        said.is(0, &["at its end"], &[" to wiki is closed: 1 open connection was cut\n"]);
         assert_eq!(said.err.lines().filter(|line| !line.contains(" INFO ")).count(), 1, "{said:?}");
         live.set_read_timeout(Some(Duration::from_secs(2)))?;
         let cut = live.read(&mut [0; 1]);
@@ -105,13 +82,13 @@ fn time_up() -> Result<(), Failed> {
     let begun = Instant::now();
     let held = hold(&house, &open(&["--for", "2s"]));
     assert!(wiki.lets_in());
-    held.ends().is(0, &[], &[" to wiki is over, its time was up: open connections are cut\n"]);
+    held.ends().is(0, &["at its end"], &[" to wiki is over, its time was up: open connections are cut\n"]);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(recorded(&house, ": its time was up"), 1);
     // Somebody is taken from the group meanwhile.
     let held = hold(&house, &open(&[]));
     house.write_people(&[("staff", &["maria"]), ("rest", &["jon"])]);
-    held.ends().is(0, &[], &[" to wiki is over, no longer allowed: "]);
+    held.ends().is(0, &["at its end"], &[" to wiki is over, no longer allowed: "]);
     // With --json the answer is one object, and the rest goes to standard error.
     house.write_people(&GROUPS);
     let (code, out, err) = house.run(&open(&["--for", "1s", "--json"]));
@@ -133,11 +110,12 @@ fn terminal() -> Result<(), Failed> {
     let mut command = std::process::Command::new(find("script").ok_or("no script")?);
     command.args(["-qefc", &line.join(" "), "/dev/null"]).current_dir(house.folder());
     command.env("DOORWARD_POLICY", house.policy()).env("XDG_CONFIG_HOME", house.folder());
-    let mut child = start(command.stdin(Stdio::piped()));
+    let mut started = start(command.stdin(Stdio::piped()));
     eventually("the door is open", || wiki.lets_in());
     std::thread::sleep(Duration::from_millis(1200));
-    child.stdin.as_mut().expect("a keyboard").write_all(b"\x03").expect("typed");
-    let said = said(child.wait_with_output()?);
+    let mut keyboard = started.0.stdin.take().ok_or("no keyboard")?;
+    keyboard.write_all(b"\x03")?;
+    let said = started.ends();
     assert_eq!(said.code, 0, "{said:?}");
     for words in [
         "wiki is open for 127.0.0.1/32",
@@ -157,21 +135,17 @@ fn unread() -> Result<(), Failed> {
     let house = House::new(&GROUPS, &wiki.policy);
     // Whoever read both went away, as behind `2>&1 | head -1`.
     let mut held = hold(&house, &open(&[]));
-    drop(held.child.stderr.take());
-    let Held { child, _out } = held;
-    drop(_out);
+    drop((held.0.stdout.take(), held.0.stderr.take()));
     std::thread::sleep(Duration::from_millis(1500));
     assert!(wiki.lets_in());
-    signal(&child, "INT");
-    let code = said(child.wait_with_output()?).code;
-    assert_eq!(code, 0);
+    held.signal("INT");
+    assert_eq!(held.ends().code, 0);
     assert_eq!(recorded(&house, "closed by jon"), 1);
     assert!(!wiki.lets_in());
 
     // So with a server whose log nobody takes: it goes on, and closes at the end.
     let mut server = start(&mut house.doorward(&["serve"]));
-    drop(server.stderr.take());
-    drop(server.stdout.take());
+    drop((server.0.stdout.take(), server.0.stderr.take()));
     let jon = Desk::new(&house, "jon");
     let url = format!("http://{}", house.listen);
     eventually("jon signs in", || {
@@ -179,11 +153,11 @@ fn unread() -> Result<(), Failed> {
     });
     jon.run(&["open", "wiki", "--for", "2s"]).is(0, &["wiki is open"], &[]);
     // What is logged meets nobody.
-    std::fs::write(house.folder().join("people.groups"), "nonsense\n").expect("groups");
+    std::fs::write(house.folder().join("people.groups"), "nonsense\n")?;
     eventually("its end is met", || !wiki.lets_in());
     jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
-    signal(&server, "TERM");
-    assert_eq!(server.wait()?.code(), Some(0));
+    server.signal("TERM");
+    assert_eq!(server.ends().code, 0);
     house.write_people(&GROUPS);
 
     // Commands that print much end quietly.
@@ -240,17 +214,17 @@ fn two() -> Result<(), Failed> {
         )
     };
     assert_eq!(all(), (true, true, true), "none undoes what another did");
-    signal(&first.child, "INT");
+    first.signal("INT");
     first.ends().is(
         0,
-        &[],
+        &["at its end"],
         &[" to db-0 is closed: new connections are refused; one that is already open may live on\n"],
     );
     assert_eq!(all(), (false, true, true));
-    signal(&third.child, "INT");
-    third.ends().is(0, &[], &[" to db-1 is closed"]);
-    signal(&second.child, "TERM");
-    second.ends().is(0, &[], &[" to db-0 is closed"]);
+    third.signal("INT");
+    third.ends().is(0, &["at its end"], &[" to db-1 is closed"]);
+    second.signal("TERM");
+    second.ends().is(0, &["at its end"], &[" to db-0 is closed"]);
     assert_eq!(all(), (false, false, false));
     assert_eq!(recorded(&house, "put clients-"), 0, "what another opened is no drift");
     whole(&house);
@@ -277,7 +251,7 @@ fn beside_a_server() -> Result<(), Failed> {
     let held = hold(&house, &to("db-1", "jon", "203.0.113.7"));
     jon.run(&["close", "db-1"]).is(0, &["to db-1 is closed"], &[]);
     assert!(!stands(&moto, &groups[1], "jon", "db-1"));
-    held.ends().is(0, &[], &[" to db-1 is closed"]);
+    held.ends().is(0, &["at its end"], &[" to db-1 is closed"]);
     drop(server);
     assert_eq!(recorded(&house, "put clients-"), 0, "what another opened is no drift");
     whole(&house);
@@ -288,11 +262,11 @@ fn beside_a_relay() -> Result<(), Failed> {
     let wiki = Wiki::new(LASTS);
     let house = House::new(&GROUPS, &wiki.policy);
     let server = house.serve();
-    let mut child = start(&mut house.doorward(&open(&[])));
+    let beside = start(&mut house.doorward(&open(&[])));
     eventually("the server lets in", || wiki.lets_in());
-    signal(&child, "INT");
+    beside.signal("INT");
     eventually("the server does not any more", || !wiki.lets_in());
-    child.wait()?;
+    beside.ends();
     assert_eq!(recorded(&house, "closed by jon"), 1);
     drop(server);
     whole(&house);
@@ -308,27 +282,26 @@ fn silent() -> Result<(), Failed> {
     let house = House::new(&[("dbs", &["jon"])], &policy).with_aws(&faulty.url());
     // The rule is made, and AWS says so to nobody: Ctrl-C, and it has to go again.
     faulty.breaks("AuthorizeSecurityGroupIngress", 1, Fault::Silence);
-    let child = start(&mut house.doorward(&to("db-0", "jon", "203.0.113.7")));
+    let early = start(&mut house.doorward(&to("db-0", "jon", "203.0.113.7")));
     eventually("it is asked of AWS", || {
         faulty.requests().iter().any(|body| body.contains("AuthorizeSecurityGroupIngress"))
     });
-    signal(&child, "INT");
-    let said = said(child.wait_with_output()?);
-    said.is(130, &[], &[" to db-0 is closed", "error: interrupted while it was being opened\n"]);
+    early.signal("INT");
+    early.ends().is(130, &[], &[" to db-0 is closed", "error: interrupted while it was being opened\n"]);
     assert!(!stands(&moto, &group, "jon", "db-0"));
 
     // What could not be let in yet is held on to: it is let in when AWS says yes, and closed at the end.
     faulty.breaks("AuthorizeSecurityGroupIngress", usize::MAX, Fault::denied());
-    let mut child = start(&mut house.doorward(&to("db-0", "jon", "203.0.113.7")));
-    let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut held = start(&mut house.doorward(&to("db-0", "jon", "203.0.113.7")));
+    let mut err = BufReader::new(held.0.stderr.take().ok_or("no pipe")?);
     let mut told = String::new();
     while !told.contains("error: the grant is open, but its firewall does not let it in yet: ") {
-        assert_ne!(err.read_line(&mut told).expect("a line"), 0, "{told}");
+        assert_ne!(err.read_line(&mut told)?, 0, "{told}");
     }
     faulty.mends();
     eventually("it is let in", || stands(&moto, &group, "jon", "db-0"));
-    signal(&child, "INT");
-    assert_eq!(child.wait()?.code(), Some(0));
+    held.signal("INT");
+    assert_eq!(held.ends().code, 0);
     assert!(!stands(&moto, &group, "jon", "db-0"));
     whole(&house);
     Ok(())
