@@ -18,6 +18,10 @@ use crate::store::{self, Store};
 
 /// Read, verify and export the record
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward audit list --person jon
+  doorward audit verify
+  doorward audit export > record.jsonl")]
 pub struct Audit {
     #[command(subcommand)]
     verb: Verb,
@@ -180,8 +184,11 @@ fn verify_file(file: &Path, head: Option<Head>) -> Result<ExitCode, Failure> {
         Failure::of(Code::NoInput, &error).context(format!("`{}` could not be read", file.display()))
     };
     let mut verifier = Verifier::default();
-    for line in BufReader::new(File::open(file).map_err(unreadable)?).lines() {
-        if let Err(broken) = verifier.line(&line.map_err(unreadable)?) {
+    for line in BufReader::new(File::open(file).map_err(unreadable)?).split(b'\n') {
+        let line = line.map_err(unreadable)?;
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        // Bytes that are no text are a change like any other.
+        if let Err(broken) = verifier.line(&String::from_utf8_lossy(line)) {
             return whole(Err(broken));
         }
     }

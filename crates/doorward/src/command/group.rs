@@ -16,6 +16,10 @@ use crate::policy_file::{PeoplePaths, people_paths};
 ///
 /// The group file stays as it is but for the one line: comments, order, commas, mode and owner are left alone.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  doorward group add dbs maria
+  doorward group list")]
 pub struct GroupCommand {
     #[command(subcommand)]
     verb: Verb,

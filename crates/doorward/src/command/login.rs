@@ -51,6 +51,10 @@ impl Login {
 
 /// Sign out of the server
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward logout
+
+What you opened stays open until its end.")]
 pub struct Logout {}
 
 impl Logout {

@@ -39,7 +39,12 @@ use crate::requests::Error;
     name = "doorward",
     version,
     max_term_width = 100,
-    after_help = "Exit codes:
+    after_help = "Examples:
+  doorward demo
+  doorward login https://doorward.example.org
+  doorward open orders-db --for 2h
+
+Exit codes:
   0   done
   1   no: refused by the policy, or not as it should be
   2   waits for somebody's approval

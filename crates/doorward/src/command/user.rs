@@ -17,6 +17,10 @@ use crate::policy_file::{PeoplePaths, people_paths};
 ///
 /// The password file stays as it is but for the one line: comments, order, mode and owner are left alone.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  doorward user add maria --group dbs
+  doorward user list")]
 pub struct User {
     #[command(subcommand)]
     verb: Verb,

@@ -22,6 +22,7 @@ mod faulty;
 mod grants;
 mod inside;
 mod local;
+mod manual;
 mod moto;
 mod need;
 mod netns;
@@ -31,6 +32,7 @@ mod people;
 mod policies;
 mod postgres;
 mod probe;
+mod record;
 mod relay;
 mod server;
 
@@ -54,9 +56,11 @@ fn main() -> ExitCode {
     trials.extend(crash::trials());
     trials.extend(grants::trials());
     trials.extend(local::trials());
+    trials.extend(manual::trials());
     trials.extend(nftables::trials());
     trials.extend(pages::trials());
     trials.extend(people::trials());
+    trials.extend(record::trials());
     trials.extend(relay::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

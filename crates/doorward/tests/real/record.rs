@@ -1,0 +1,236 @@
+//! The record under hands that do not wish it well: each change is found, named, and ends with 1.
+
+use std::fs;
+use std::path::PathBuf;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::desk::{Desk, Wiki};
+use crate::need::{Need, trial};
+use crate::netns::run;
+use crate::server::House;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("record: listed, verified and exported", &[], listed),
+        trial("record: what is done to the store behind our back is found", &[Need::Python], tampered),
+        trial("record: what is done to an export is found", &[], export),
+    ]
+}
+
+const GROUPS: [(&str, &[&str]); 2] = [("staff", &["jon", "maria"]), ("ops", &["maria"])];
+
+/// A house whose record tells a small story, and nobody serves any more.
+fn story() -> House {
+    let wiki = Wiki::new("lasts = { usually = \"10m\", at-most = \"1h\" }");
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let (jon, maria) = (Desk::new(&house, "jon"), Desk::new(&house, "maria"));
+    jon.signs_in(&server);
+    maria.signs_in(&server);
+    for _ in 0..3 {
+        jon.run(&["open", "wiki", "--reason", "ticket 4711"]).is(0, &["is open"], &[]);
+        maria.run(&["open", "wiki"]).is(0, &["is open"], &[]);
+        jon.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
+        maria.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
+    }
+    assert_eq!(server.terminate(), Some(0));
+    house
+}
+
+fn lines(house: &House) -> Vec<String> {
+    let (code, out, err) = house.run(&["audit", "export"]);
+    assert_eq!(code, 0, "{err}");
+    out.lines().map(str::to_owned).collect()
+}
+
+fn listed() -> Result<(), Failed> {
+    let house = story();
+    let all = lines(&house);
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    let head = out.trim_end().rsplit(' ').next().ok_or("no head")?.to_owned();
+    assert_eq!((code, out), (0, format!("The record is whole: {} lines, head {head}\n", all.len())), "{err}");
+    assert_eq!(house.run(&["audit", "export"]).2, format!("head {head}\n"));
+    let after = (all.len() - 2).to_string();
+    assert_eq!(house.run(&["audit", "export", "--after", &after]).1.lines().count(), 2);
+    assert_eq!(house.run(&["audit", "export", "--after", "100000"]).1, "");
+
+    let list = |more: &[&str]| {
+        let (code, out, err) = house.run(&[&["audit", "list"], more].concat());
+        assert_eq!(code, 0, "{err}");
+        out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&["--limit", "1000"]).len(), all.len());
+    assert_eq!(list(&["--limit", "3"]).len(), 3);
+    let jon = list(&["--person", "jon", "--limit", "1000"]);
+    assert!(jon.iter().all(|line| line.contains("  jon")) && jon.len() == 7, "{jon:?}");
+    assert!(jon.iter().any(|line| line.contains("(\"ticket 4711\")")), "{jon:?}");
+    let grant = jon.iter().find_map(|line| line.split(" as ").nth(1)?.split(' ').next()).ok_or("no grant")?;
+    let of_grant = list(&["--grant", grant]);
+    assert!(of_grant.len() >= 2 && of_grant.iter().all(|line| line.contains(grant)), "{of_grant:?}");
+    assert_eq!(list(&["--since", "2100-01-01T00:00:00Z"]), ["Nothing is recorded."]);
+    let json: serde_json::Value = serde_json::from_str(&list(&["--json", "--limit", "1"])[0])?;
+    assert_eq!(json["seq"].as_u64(), Some(all.len() as u64));
+    Ok(())
+}
+
+/// Runs statements on the store through Python's own SQLite.
+fn sqlite(house: &House, script: &str) {
+    let store = house.folder().join("doorward.db");
+    let program = "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\ndb.executescript(sys.argv[2])\ndb.commit()\ndb.close()";
+    run("python3", &["-c", program, store.to_str().expect("a path"), script], "");
+}
+
+/// What `audit verify` says of a store, which is whole again afterwards.
+fn found(house: &House, script: &str, words: &str) {
+    let (store, kept) = (house.folder().join("doorward.db"), house.folder().join("kept.db"));
+    fs::copy(&store, &kept).expect("a copy");
+    sqlite(house, script);
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    assert_eq!((code, out.as_str()), (1, ""), "{script}: {err}");
+    assert!(err.contains(&format!("error: {words}")), "{script}: should say {words}, and says {err}");
+    for side in ["doorward.db-wal", "doorward.db-shm"] {
+        let _ = fs::remove_file(house.folder().join(side));
+    }
+    fs::rename(kept, store).expect("as it was");
+    assert_eq!(house.run(&["audit", "verify"]).0, 0);
+}
+
+fn tampered() -> Result<(), Failed> {
+    let house = story();
+    let last = lines(&house).len();
+    let edit = "UPDATE record SET line = replace(line, 'jon', 'eve') WHERE seq = ";
+    found(
+        &house,
+        &format!("{edit} 3"),
+        "line 3 (entry 3) was changed: its text has another hash than the one it bears",
+    );
+    found(
+        &house,
+        "DELETE FROM record WHERE seq = 5",
+        "line 5 is entry 6, but entry 5 should come here: entry 5 is missing",
+    );
+    found(
+        &house,
+        "DELETE FROM record WHERE seq BETWEEN 5 AND 7",
+        "line 5 is entry 8, but entry 5 should come here: entries 5 to 7 are missing",
+    );
+    found(
+        &house,
+        "DELETE FROM record WHERE seq = 1",
+        "line 1 is entry 2, but entry 1 should come here: entry 1 is missing",
+    );
+    let swap = "UPDATE record SET seq = -4 WHERE seq = 4; UPDATE record SET seq = 4 WHERE seq = 5; UPDATE record SET seq = 5 WHERE seq = -4";
+    found(&house, swap, "line 4 is entry 5, but entry 4 should come here");
+    let cut = format!("DELETE FROM record WHERE seq = {last}");
+    let ends = format!(
+        "the record ends at entry {}, but its head says {last}: its end was cut off or replaced",
+        last - 1
+    );
+    found(&house, &cut, &ends);
+    found(&house, "DELETE FROM record", &format!("the record ends at entry 0, but its head says {last}"));
+    found(&house, "UPDATE record SET line = 'nonsense' WHERE seq = 2", "line 2 is not a line of a record: ");
+    found(
+        &house,
+        "UPDATE record SET line = (SELECT line FROM record WHERE seq = 2) WHERE seq = 3",
+        "line 3 is entry 2, but entry 3 should come here: the order was changed, or a line stands twice",
+    );
+    let turned = "UPDATE head SET hash = substr(hash, 33) || substr(hash, 1, 32)";
+    found(
+        &house,
+        turned,
+        &format!(
+            "the record ends at entry {last}, but its head says {last}: its end was cut off or replaced"
+        ),
+    );
+
+    // A list of a broken record shows what can be read, and says what to ask.
+    sqlite(&house, "UPDATE record SET line = 'nonsense' WHERE seq = 2");
+    let (code, _, err) = house.run(&["audit", "list", "--limit", "1000"]);
+    assert!(
+        code == 65 && err.contains("hint: `doorward audit verify` says where the record is broken"),
+        "{code}: {err}"
+    );
+    Ok(())
+}
+
+fn export() -> Result<(), Failed> {
+    let house = story();
+    let (code, out, err) = house.run(&["audit", "export"]);
+    let head = err.trim_end().strip_prefix("head ").ok_or("no head")?.to_owned();
+    assert_eq!(code, 0, "{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    let file = house.folder().join("record.jsonl");
+    let verify = |lines: &[&str], more: &[&str]| {
+        fs::write(&file, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).expect("a file");
+        house.run(&[&["audit", "verify", file.to_str().expect("a path")], more].concat())
+    };
+    let whole = |lines: &[&str], more: &[&str]| {
+        let (code, out, err) = verify(lines, more);
+        assert!(code == 0 && out.starts_with("The record is whole: "), "{out}{err}");
+    };
+    let broken = |lines: &[&str], more: &[&str], words: &str| {
+        let (code, out, err) = verify(lines, more);
+        assert_eq!((code, out.as_str()), (1, ""), "{err}");
+        assert!(err.contains(&format!("error: {words}")), "should say {words}, and says {err}");
+    };
+    whole(&lines, &[]);
+    whole(&lines, &["--head", &head]);
+    let changed = lines[6].replacen("wiki", "safe", 1).replacen("jon", "eve", 1);
+    let with = |at: usize, line: &str| {
+        let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        lines[at] = line.to_owned();
+        lines
+    };
+    let with_changed = with(6, &changed);
+    if changed != lines[6] {
+        broken(
+            &with_changed.iter().map(String::as_str).collect::<Vec<_>>(),
+            &[],
+            "line 7 (entry 7) was changed",
+        );
+    }
+    broken(
+        &[&lines[..4], &lines[5..]].concat(),
+        &[],
+        "line 5 is entry 6, but entry 5 should come here: entry 5 is missing",
+    );
+    let mut swapped = lines.clone();
+    swapped.swap(2, 3);
+    broken(&swapped, &[], "line 3 is entry 4, but entry 3 should come here");
+    broken(
+        &[&lines[..3], &lines[2..]].concat(),
+        &[],
+        "line 4 is entry 3, but entry 4 should come here: the order was changed, or a line stands twice",
+    );
+    // Its end cut off is found only with the head.
+    let cut = &lines[..lines.len() - 1];
+    whole(cut, &[]);
+    let ends = format!("the record ends at entry {}, but its head says {}", cut.len(), lines.len());
+    broken(cut, &["--head", &head], &ends);
+    whole(&[], &[]);
+    broken(&[], &["--head", &head], "the record ends at entry 0");
+    // Another's record is whole in itself.
+    let (_, other, _) = story().run(&["audit", "export"]);
+    let other: Vec<&str> = other.lines().collect();
+    whole(&other, &[]);
+    broken(&other, &["--head", &head], "the record ends at entry ");
+    broken(&[&lines[..4], &other[4..]].concat(), &[], "line 5 (entry 5) does not follow the line before it");
+
+    let (code, _, err) = house.run(&["audit", "verify", "nowhere.jsonl"]);
+    assert!(
+        code == 66 && err.contains("error: `nowhere.jsonl` could not be read\ncaused by: "),
+        "{code}: {err}"
+    );
+    let path: PathBuf = house.folder().join("bytes");
+    fs::write(&path, b"\xff\xfe\n")?;
+    let (code, _, err) = house.run(&["audit", "verify", path.to_str().ok_or("a path")?]);
+    assert!(code == 1 && err.contains("error: line 1 is not a line of a record: "), "{code}: {err}");
+    for wrong in ["12", "12:abc", "x:0000"] {
+        let (code, _, err) = verify(&lines, &["--head", wrong]);
+        assert!(code == 64 && err.contains(&format!("`{wrong}` is not a head")), "{code}: {err}");
+    }
+    let (code, _, err) = house.run(&["audit", "verify", "--head", &head]);
+    assert_eq!(code, 64, "{err}");
+    Ok(())
+}
