@@ -35,6 +35,7 @@ mod probe;
 mod record;
 mod relay;
 mod server;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -62,5 +63,6 @@ fn main() -> ExitCode {
     trials.extend(people::trials());
     trials.extend(record::trials());
     trials.extend(relay::trials());
+    trials.extend(tls::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
