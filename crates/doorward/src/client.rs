@@ -8,6 +8,7 @@ use doorward_core::policy::{Person, TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::requests::{ClosedView, GrantView, Offer, OpenedView};
 
@@ -158,6 +159,11 @@ struct OpenBody<'a> {
     reason: Option<&'a str>,
 }
 
+/// Trusts what the machine trusts, a company's own authority too (SSL_CERT_FILE names another file).
+pub fn system_trust() -> TlsConfig {
+    TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build()
+}
+
 impl Client {
     fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
         let read: Option<ureq::http::Uri> = url.parse().ok();
@@ -171,6 +177,7 @@ impl Client {
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))
             .http_status_as_error(false)
+            .tls_config(system_trust())
             .user_agent(concat!("doorward/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();

@@ -238,6 +238,11 @@ fn request_failure(error: Error) -> Failure {
     }
 }
 
+/// Whether a server was not reached because its certificate is not trusted. The library tells it only in words.
+fn untrusted(error: &client::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.to_string().contains("peer certificate"))
+}
+
 fn server_failure(error: client::Error) -> Failure {
     match error {
         client::Error::Refused { status, message, hint } => {
@@ -254,6 +259,11 @@ fn server_failure(error: client::Error) -> Failure {
         }
         error @ client::Error::NotSignedIn => {
             Failure::of(Code::NoPermission, &error).hint("sign in with `doorward login URL`")
+        }
+        error @ client::Error::Unreachable { .. } if untrusted(&error) => {
+            Failure::of(Code::Unavailable, &error).hint(
+                "this machine does not trust the server's certificate; SSL_CERT_FILE may name a file with its authority",
+            )
         }
         error @ (client::Error::Unreachable { .. } | client::Error::Foreign { .. }) => {
             Failure::of(Code::Unavailable, &error)

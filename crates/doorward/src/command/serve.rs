@@ -40,15 +40,7 @@ pub async fn serve(
 ) -> Result<(), Failure> {
     let clock = Clock::system();
     // The port first: a second server must not reconcile beside the first.
-    let listener = web::Listener::bind(&file.current().policy.server).await.map_err(|error| {
-        let failure = Failure::of(Code::Unavailable, &error);
-        match error {
-            web::Error::Taken { .. } => {
-                failure.hint("choose another address with `listen` in `[server]`, or end what has it")
-            }
-            _ => failure,
-        }
-    })?;
+    let listener = web::Listener::bind(&file.current().policy.server).await.map_err(not_listening)?;
     let running = Running::start(file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
     let requests = Arc::clone(running.requests());
     let started = What::Started { version: env!("CARGO_PKG_VERSION").into() };
@@ -63,4 +55,17 @@ pub async fn serve(
     };
     running.stop().await;
     served
+}
+
+fn not_listening(error: web::Error) -> Failure {
+    match &error {
+        web::Error::Unreadable { source, .. } => Failure::of(Code::of_io(source), &error),
+        web::Error::NotPem { .. } | web::Error::Pair { .. } => Failure::of(Code::Data, &error).hint(
+            "`tls` in `[server]` names a file with the certificate and its chain, and one with its key",
+        ),
+        web::Error::Taken { .. } | web::Error::Listen { .. } | web::Error::Stopped(_) => {
+            Failure::of(Code::Unavailable, &error)
+                .hint("choose another address with `listen` in `[server]`, or end what has it")
+        }
+    }
 }

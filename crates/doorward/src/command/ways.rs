@@ -10,7 +10,7 @@ use doorward_core::policy::Person;
 use jiff::SignedDuration;
 
 use super::{Code, Failure};
-use crate::client::{Client, Login};
+use crate::client::{Client, Login, system_trust};
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::policy_file::PolicyFile;
@@ -81,8 +81,11 @@ pub fn caller(person: Person) -> Caller {
 pub fn outside_address() -> Result<IpAddr, Failure> {
     const ASKED: &str = "https://checkip.amazonaws.com";
     let hint = "name the address to admit with `--address`";
-    let agent =
-        ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().new_agent();
+    let agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(10)))
+        .tls_config(system_trust())
+        .build()
+        .new_agent();
     let mut answer = agent.get(ASKED).call().map_err(|error| {
         Failure::of(Code::Unavailable, &error).context(format!("`{ASKED}` was not reached")).hint(hint)
     })?;

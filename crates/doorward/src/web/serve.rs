@@ -15,8 +15,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Web, router};
 
-/// How often the certificate's files are looked at, and the record's summaries are written.
-const LOOKS: Duration = Duration::from_secs(60);
+/// How often the certificate's files are looked at, and after how many of these the record's summaries are written.
+const LOOKS: Duration = Duration::from_secs(5);
+const SUMMARY: u32 = 12;
 /// How long requests may go on once the server was asked to stop.
 const ENDS: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request.
@@ -138,13 +139,18 @@ impl Listener {
             }
         };
         let housekeeping = async {
-            let mut tls = self.tls.clone();
+            let (mut tls, mut told) = (self.tls.clone(), None);
             loop {
-                tokio::time::sleep(LOOKS).await;
-                web.keep_house(false).await;
-                if let Some((files, contents, config)) = &mut tls {
-                    read_again(files, contents, config);
+                for _ in 0..SUMMARY {
+                    tokio::time::sleep(LOOKS).await;
+                    let Some((files, contents, config)) = &mut tls else { continue };
+                    let wrong = read_again(files, contents, config).err().map(|error| error.to_string());
+                    if let Some(error) = wrong.as_ref().filter(|wrong| told.as_ref() != Some(*wrong)) {
+                        tracing::warn!(error, "the new certificate cannot be used; the one in use stays");
+                    }
+                    told = wrong;
                 }
+                web.keep_house(false).await;
             }
         };
         let stopping = async {
@@ -199,24 +205,15 @@ impl Contents {
     }
 }
 
-/// Takes a renewed certificate; what cannot be used is logged, and the one in use stays.
-fn read_again(files: &Tls, contents: &mut Contents, config: &RustlsConfig) {
-    let renewed = Contents::read(files).and_then(|new| {
-        if new == *contents {
-            return Ok(None);
-        }
-        let made = new.config(files)?;
-        Ok(Some((new, made)))
-    });
-    match renewed {
-        Ok(None) => {}
-        Ok(Some((new, made))) => {
-            *contents = new;
-            config.reload_from_config(made);
-            tracing::info!(certificate = files.certificate, "took the new certificate");
-        }
-        Err(error) => tracing::warn!(%error, "the new certificate cannot be used; the one in use stays"),
+/// Takes a renewed certificate; while what is there cannot be used, the one in use stays.
+fn read_again(files: &Tls, contents: &mut Contents, config: &RustlsConfig) -> Result<(), Error> {
+    let new = Contents::read(files)?;
+    if new != *contents {
+        config.reload_from_config(new.config(files)?);
+        *contents = new;
+        tracing::info!(certificate = files.certificate, "took the new certificate");
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ mod probe;
 mod record;
 mod relay;
 mod server;
+mod stores;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -62,5 +64,7 @@ fn main() -> ExitCode {
     trials.extend(people::trials());
     trials.extend(record::trials());
     trials.extend(relay::trials());
+    trials.extend(stores::trials());
+    trials.extend(tls::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

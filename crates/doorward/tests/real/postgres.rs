@@ -25,13 +25,24 @@ impl Postgres {
         }
         let data = postgres.path("data");
         postgres.own("initdb", &["-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]);
+        postgres.again();
+        postgres
+    }
+
+    /// Starts it, at first or after it was stopped.
+    pub fn again(&self) {
+        let (postgres, data) = (self, self.path("data"));
         let sockets = postgres.path("");
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets} -c fsync=off",
             postgres.port
         );
         postgres.own("pg_ctl", &["-D", data, "-o", &options, "-l", postgres.path("log"), "-w", "start"]);
-        postgres
+    }
+
+    /// Stops it, and with it every connection.
+    pub fn stop(&self) {
+        self.own("pg_ctl", &["-D", self.path("data"), "-m", "immediate", "-w", "stop"]);
     }
 
     /// Where it listens, on 127.0.0.1.

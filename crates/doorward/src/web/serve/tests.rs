@@ -56,11 +56,11 @@ async fn a_renewed_certificate_is_taken_and_a_broken_one_is_not() {
     assert_eq!(health(url.clone(), first.clone()).await.expect("an answer").0, 200);
 
     fs::write(&files.certificate, "nonsense").expect("a file");
-    read_again(&files, &mut contents, &config);
+    read_again(&files, &mut contents, &config).expect_err("nonsense");
     assert_eq!(health(url.clone(), first.clone()).await.expect("an answer").0, 200);
 
     let (_, second) = write_pair(house.folder());
-    read_again(&files, &mut contents, &config);
+    read_again(&files, &mut contents, &config).expect("a new one");
     assert_eq!(health(url.clone(), second).await.expect("an answer").0, 200);
     assert!(health(url, first).await.is_err(), "the old one is gone");
     stop.send(()).expect("a server");

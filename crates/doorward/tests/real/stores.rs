@@ -1,0 +1,283 @@
+//! The same stories on PostgreSQL, and two servers on one PostgreSQL at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use libtest_mimic::{Failed, Trial};
+use serde_json::{Value, json};
+
+use crate::bad_days::{recorded, whole};
+use crate::desk::{Desk, Wiki};
+use crate::grants::{HOURS, descriptions, eventually, new_groups, policy};
+use crate::moto::Moto;
+use crate::need::{Need, trial};
+use crate::postgres::{Postgres, psql, said};
+use crate::server::{House, Server};
+
+const REGION: &str = "us-east-1";
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("stores: open, extend, close, record and crash on PostgreSQL", &[Need::Postgres], one),
+        trial("stores: two servers on one PostgreSQL", &[Need::Postgres, Need::Moto], two),
+        trial("stores: one person through two servers in the same moment", &[Need::Postgres], same_moment),
+        trial("stores: a PostgreSQL that goes away and comes again", &[Need::Postgres], goes_away),
+    ]
+}
+
+static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
+
+/// The cluster of all tests here; each makes a database of its own in it.
+fn shared() -> Arc<Postgres> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(postgres) = shared.upgrade() {
+        return postgres;
+    }
+    let postgres = Arc::new(Postgres::start());
+    *shared = Arc::downgrade(&postgres);
+    postgres
+}
+
+fn sql(port: u16, statement: &str) -> String {
+    said(psql(port, statement).wait_with_output().expect("psql")).expect("an answer")
+}
+
+/// A new database's address.
+fn database(postgres: &Postgres, name: &str) -> String {
+    sql(postgres.port(), &format!("CREATE DATABASE {name}"));
+    format!("postgres://postgres@127.0.0.1:{}/{name}", postgres.port())
+}
+
+const GROUPS: [(&str, &[&str]); 2] = [("staff", &["jon", "maria"]), ("ops", &["maria"])];
+const LASTS: &str = "lasts = { usually = \"10m\", at-most = \"1h\" }";
+
+fn one() -> Result<(), Failed> {
+    let postgres = shared();
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    house.keep_store_at(&database(&postgres, "one"));
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki", "--reason", "ticket 4711"]).is(0, &["wiki is open"], &[]);
+    let id = jon.run(&["list", "--json"]).json()["grants"][0]["id"].as_str().ok_or("no id")?.to_owned();
+    jon.run(&["open", "wiki", "--for", "40m"]).is(0, &["wiki is extended", &id], &[]);
+    assert!(wiki.lets_in());
+    server.kill();
+    assert!(!wiki.lets_in(), "the relay died with the server");
+    // What was open is open again, and what was closed stays closed.
+    let server = house.serve();
+    eventually("it lets in again", || wiki.lets_in());
+    jon.run(&["list"]).is(0, &[&id, "ticket 4711"], &[]);
+    jon.run(&["close", &id]).is(0, &["to wiki is closed"], &[]);
+    jon.run(&["open", "wiki", "--for", "2s"]).is(0, &["wiki is open"], &[]);
+    server.kill();
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    let server = house.serve();
+    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    assert!(!wiki.lets_in());
+    assert_eq!(server.terminate(), Some(0));
+    assert_eq!(recorded(&house, &format!("ended {id}: closed by jon")), 1);
+    eventually("its end is recorded", || recorded(&house, ": its time was up") == 1);
+    let (code, out, _) = house.run(&["list", "--as", "jon", "--history"]);
+    assert!(code == 0 && out.contains("its time was up") && out.contains("closed by jon"), "{out}");
+    whole(&house);
+    // Nothing of it is in a file here.
+    assert!(!house.folder().join("doorward.db").exists());
+
+    let exported = house.run(&["audit", "export"]).1;
+    sql_in(&postgres, "one", "UPDATE record SET line = replace(line, 'jon', 'eve') WHERE seq = 3");
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code == 1 && err.contains("error: line 3 (entry 3) was changed: "), "{code}: {err}");
+    assert!(exported.lines().count() > 8);
+    Ok(())
+}
+
+fn sql_in(postgres: &Postgres, database: &str, statement: &str) {
+    let url = format!("postgres://postgres@127.0.0.1:{}/{database}", postgres.port());
+    let psql = crate::need::find("psql").expect("psql");
+    let done = std::process::Command::new(psql).args(["-X", "-q", &url, "-c", statement]).status();
+    assert!(done.is_ok_and(|status| status.success()), "{statement}");
+}
+
+/// The houses of two servers of one store: the same policy, people and account, and a port each.
+fn twins(groups: &[(&str, &[&str])], policies: [&str; 2], store: &str) -> [House; 2] {
+    policies.map(|policy| {
+        let house = House::new(groups, policy);
+        house.keep_store_at(store);
+        house
+    })
+}
+
+const PEOPLE: usize = 25;
+const FIREWALLS: usize = 5;
+
+/// Opens two targets through one server, extends one, and closes the other through the other server.
+fn works(servers: [&Server; 2], person: &str, number: usize) -> Result<[String; 2], Failed> {
+    let address = format!("203.0.113.{number}");
+    let token = servers[0].sign_in_from(person, &address);
+    let call = |server: usize, method: &str, path: &str, body: Option<Value>| -> Result<Value, Failed> {
+        let (status, answer) = servers[server].call_from(&address, Some(&token), method, path, body)?;
+        if (200..300).contains(&status) { Ok(answer) } else { Err(format!("{status}: {answer}").into()) }
+    };
+    let open = |server: usize, target: usize| -> Result<Value, Failed> {
+        let body = json!({ "target": format!("db-{}", target % FIREWALLS) });
+        call(server, "POST", "/api/v1/grants", Some(body))
+    };
+    let id = |answer: &Value| answer["grant"]["id"].as_str().unwrap_or_default().to_owned();
+    let (stays, goes) = (open(0, number)?, open(1, number + 1)?);
+    // A session of the one is a session of the other, and so is a grant.
+    let again = open(1, number)?;
+    assert_eq!((id(&again), &again["extended"]), (id(&stays), &json!(true)));
+    call(0, "DELETE", &format!("/api/v1/grants/{}", id(&goes)), None)?;
+    Ok([id(&stays), id(&goes)])
+}
+
+fn two() -> Result<(), Failed> {
+    let (postgres, moto) = (shared(), Moto::shared());
+    let groups = new_groups(&moto, FIREWALLS, "twins");
+    let people: Vec<String> = (0..PEOPLE).map(|number| format!("person{number}")).collect();
+    let names: Vec<&str> = people.iter().map(String::as_str).collect();
+    let rules = policy(&groups, HOURS);
+    let members = [("dbs", names.as_slice()), ("ops", &names[..1])];
+    let houses = twins(&members, [&rules, &rules], &database(&postgres, "two"));
+    let houses = houses.map(|house| {
+        house.trust_proxies();
+        house.with_aws(&moto.url())
+    });
+    let servers = [houses[0].serve(), houses[1].serve()];
+    let told: Vec<[String; 2]> = std::thread::scope(|scope| {
+        let work: Vec<_> = people
+            .iter()
+            .enumerate()
+            .map(|(number, person)| {
+                let (here, there) = (&servers[number % 2], &servers[(number + 1) % 2]);
+                scope.spawn(move || works([here, there], person, number))
+            })
+            .collect();
+        work.into_iter().map(|one| one.join().expect("a person").expect("no refusal")).collect()
+    });
+
+    let wanted: BTreeSet<String> = told.iter().map(|[stays, _]| stays.clone()).collect();
+    assert_eq!(wanted.len(), PEOPLE, "nothing is doubled");
+    let listed = |server: &Server| -> BTreeSet<String> {
+        let token = server.sign_in_from("person0", "203.0.113.0");
+        let (_, all) = server
+            .call_from("203.0.113.0", Some(&token), "GET", "/api/v1/grants?all=true", None)
+            .expect("an answer");
+        let ids = all.as_array().expect("a list").iter();
+        ids.filter_map(|grant| grant["id"].as_str().map(str::to_owned)).collect()
+    };
+    for server in &servers {
+        assert_eq!(listed(server), wanted, "nothing is lost, and what is closed is closed");
+    }
+    // Exactly one rule for each grant in AWS, and the office.
+    let rules = || -> BTreeMap<String, usize> {
+        let mut found = BTreeMap::new();
+        for text in groups.iter().flat_map(|group| descriptions(&moto, REGION, group)) {
+            let name = text.split(' ').nth(2).unwrap_or_default().to_owned();
+            *found.entry(name).or_default() += 1;
+        }
+        found
+    };
+    let right = || {
+        let found = rules();
+        let ours = found.iter().filter(|(name, _)| name.starts_with("g-"));
+        ours.clone().count() == PEOPLE
+            && ours.into_iter().all(|(name, count)| wanted.contains(name) && *count == 1)
+    };
+    eventually("the rules are those of the grants", right);
+
+    // One is killed: the other goes on with what both had.
+    let [first, second] = servers;
+    first.kill();
+    let token = second.sign_in_from("person1", "203.0.113.1");
+    let gone = &told[0][0];
+    let operator = second.sign_in_from("person0", "203.0.113.0");
+    let path = format!("/api/v1/grants/{gone}");
+    let (status, _) = second.call_from("203.0.113.1", Some(&token), "DELETE", &path, None)?;
+    assert_eq!(status, 404, "another's");
+    let (status, closed) = second.call_from("203.0.113.0", Some(&operator), "DELETE", &path, None)?;
+    assert_eq!((status, &closed["grant"]["state"]), (200, &json!("ended")));
+    eventually("its rule is gone", || !rules().contains_key(gone));
+    assert_eq!(second.terminate(), Some(0));
+    whole(&houses[1]);
+    let (_, out, _) = houses[1].run(&["audit", "export"]);
+    for [stays, goes] in &told {
+        let count = |kind: &str, id: &str| {
+            out.lines().filter(|line| line.contains(kind) && line.contains(id)).count()
+        };
+        assert_eq!(
+            (count("\"opened\"", stays), count("\"opened\"", goes), count("\"ended\"", goes)),
+            (1, 1, 1),
+            "{stays} {goes}"
+        );
+    }
+    Ok(())
+}
+
+fn same_moment() -> Result<(), Failed> {
+    let postgres = shared();
+    let [wiki, other] = [Wiki::new(LASTS), Wiki::new(LASTS)];
+    let store = database(&postgres, "same_moment");
+    let houses = twins(&GROUPS, [&wiki.policy, &other.policy], &store);
+    let servers = [houses[0].serve(), houses[1].serve()];
+    let tokens = [servers[0].sign_in("jon"), servers[1].sign_in("jon")];
+    for round in 0..10 {
+        let answers: Vec<Value> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..8)
+                .map(|number| {
+                    let (server, token) = (&servers[number % 2], &tokens[(number / 2) % 2]);
+                    scope.spawn(move || {
+                        let body = json!({ "target": "wiki" });
+                        server.call(Some(token), "POST", "/api/v1/grants", Some(body)).expect("an answer").1
+                    })
+                })
+                .collect();
+            asking.into_iter().map(|one| one.join().expect("an answer")).collect()
+        });
+        let ids: BTreeSet<&str> =
+            answers.iter().filter_map(|answer| answer["grant"]["id"].as_str()).collect();
+        assert_eq!(
+            ids.len(),
+            1,
+            "round {round}: one grant, however often it is asked for at once: {answers:?}"
+        );
+        let fresh = answers.iter().filter(|answer| answer["extended"] == json!(false)).count();
+        assert_eq!(fresh, 1, "round {round}: {answers:?}");
+        let id = ids.first().copied().unwrap_or_default();
+        let path = format!("/api/v1/grants/{id}");
+        let closed = servers[round % 2].call(Some(&tokens[0]), "DELETE", &path, None)?;
+        assert_eq!(closed.0, 200, "{closed:?}");
+    }
+    drop(servers);
+    whole(&houses[0]);
+    Ok(())
+}
+
+fn goes_away() -> Result<(), Failed> {
+    let postgres = Postgres::start();
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    house.keep_store_at(&database(&postgres, "away"));
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    jon.run(&["open", "wiki", "--for", "3s"]).is(0, &["wiki is open"], &[]);
+    postgres.stop();
+    let words = "error: the store gave no answer\nhint: an operator finds the cause in the server's log\n";
+    jon.run(&["list"]).is(69, &[], &[words]);
+    // Its end is met from memory.
+    eventually("its end is met", || !wiki.lets_in());
+    jon.run(&["open", "wiki"]).is(69, &[], &[words]);
+    assert!(!wiki.lets_in());
+    postgres.again();
+    eventually("it is well again", || jon.run(&["list"]).code == 0);
+    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    assert!(wiki.lets_in());
+    drop(server);
+    assert_eq!(recorded(&house, ": its time was up"), 1);
+    whole(&house);
+    Ok(())
+}
