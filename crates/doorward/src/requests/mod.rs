@@ -1,19 +1,20 @@
 //! What people ask for, and the only writer of grants: every page, call and command comes through here.
 
+mod ends;
 mod place;
 mod view;
 mod way;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::policy::{
     Act, Closing, Decision, Person, Reason, Refusal, Request, TargetName, Transport, approve, authorise,
-    decide, still_allowed,
+    decide,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -354,76 +355,6 @@ impl Requests {
         }
         let standing = self.standing(&grant).await;
         Ok(Opened::Granted { closing: self.closing(&grant), grant, extended: false, reasons, standing })
-    }
-
-    /// Ends what the time or the policy ends, and returns what is open then; called by the reconciler.
-    ///
-    /// `outlived` says of an open grant that it has lived its time by the clock that cannot be set back.
-    pub async fn end_what_is_over(
-        &self,
-        loaded: &Loaded,
-        now: Timestamp,
-        outlived: impl Fn(&Grant) -> bool,
-    ) -> Result<Vec<Grant>, Error> {
-        for _ in 0..TRIES {
-            let unfinished = self.store.unfinished().await?;
-            let mut changes = Vec::new();
-            let mut events = Vec::new();
-            for grant in unfinished.iter().filter(|grant| !grant.ended()) {
-                let forbidden = || {
-                    let why = still_allowed(&loaded.policy, &loaded.people, grant, now).err()?.to_string();
-                    Some(Ending::NoLongerAllowed { why })
-                };
-                let outlived = || (grant.until().is_some() && outlived(grant)).then_some(Ending::TimeUp);
-                let closed = self.unwritten().get(grant.id()).cloned();
-                let how = closed.or_else(|| grant.overdue(now)).or_else(outlived).or_else(forbidden);
-                let Some(how) = how else { continue };
-                events.push(Event::new(
-                    now,
-                    Who::Doorward,
-                    What::Ended { grant: grant.id().clone(), how: how.clone() },
-                ));
-                changes.push(Change { before: Some(grant.clone()), after: grant.end(how, now) });
-            }
-            if changes.is_empty() {
-                self.unwritten()
-                    .retain(|id, _| unfinished.iter().any(|grant| grant.id() == id && !grant.ended()));
-                return Ok(unfinished);
-            }
-            match self.store.commit(&changes, events).await {
-                Ok(_) | Err(store::Error::Conflict) => {}
-                // Rules must go although the store cannot say so now: the grants are ended in memory.
-                Err(error) => {
-                    tracing::error!(%error, "ended grants could not be written; their rules are taken away all the same");
-                    let ended = |grant: Grant| {
-                        let after = changes.iter().find(|change| change.after.id() == grant.id());
-                        after.map_or(grant, |change| change.after.clone())
-                    };
-                    return Ok(unfinished.into_iter().map(ended).collect());
-                }
-            }
-        }
-        Err(Error::Store(store::Error::Conflict))
-    }
-
-    /// Grants as they are now when the store cannot be read: what was closed, or is allowed no more, has ended.
-    pub fn end_in_memory(&self, known: &[Grant], loaded: &Loaded, now: Timestamp) -> Vec<Grant> {
-        let ended = |grant: &Grant| {
-            let closed = self.unwritten().get(grant.id()).cloned();
-            let forbidden = || {
-                let why = still_allowed(&loaded.policy, &loaded.people, grant, now).err()?.to_string();
-                Some(Ending::NoLongerAllowed { why })
-            };
-            match closed.or_else(forbidden).filter(|_| !grant.ended()) {
-                Some(how) => grant.end(how, now),
-                None => grant.clone(),
-            }
-        };
-        known.iter().map(ended).collect()
-    }
-
-    fn unwritten(&self) -> MutexGuard<'_, BTreeMap<GrantId, Ending>> {
-        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends events that change no grant.
