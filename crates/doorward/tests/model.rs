@@ -333,13 +333,15 @@ impl World {
                 // Nobody makes a pass, so it never answers.
                 let _ = tokio::time::timeout(Duration::from_millis(15), opening).await;
                 self.crash().await;
+                let (now, uptime) = (self.now(), self.uptime());
                 for grant in self.requests.store().unfinished().await.expect("grants") {
                     let until = grant.until();
                     if let (Some(until), false) = (until, before.contains(grant.id())) {
-                        let deadline = Some(self.uptime() + left(until, self.now()));
+                        let deadline = Some(uptime + left(until, now));
                         self.known
                             .insert(grant.id().clone(), Known { person, until, deadline, ended: false });
                     } else if let (Some(until), Some(known)) = (until, self.known.get_mut(grant.id())) {
+                        known.deadline = Some(uptime + left(until, now));
                         known.until = until;
                     } else if matches!(grant.life(), Life::Waiting { .. }) {
                         self.waiting.insert(grant.id().clone());

@@ -12,6 +12,10 @@ use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
 use crate::store::{self, Change};
 
+/// How many ends are written in one transaction: when very many come at once, each step is kept although the
+/// next is given up.
+const AT_ONCE: usize = 500;
+
 impl Requests {
     /// Ends what the time or the policy ends, and returns what is open then; called by the reconciler.
     ///
@@ -22,7 +26,8 @@ impl Requests {
         now: Timestamp,
         outlived: impl Fn(&Grant) -> bool,
     ) -> Result<Vec<Grant>, Error> {
-        for _ in 0..TRIES {
+        let mut tries = 0;
+        while tries < TRIES {
             let unfinished = self.store().unfinished().await?;
             let mut changes = Vec::new();
             let mut events = Vec::new();
@@ -47,8 +52,11 @@ impl Requests {
                     .retain(|id, _| unfinished.iter().any(|grant| grant.id() == id && !grant.ended()));
                 return Ok(unfinished);
             }
-            match self.store().commit(&changes, events).await {
-                Ok(_) | Err(store::Error::Conflict) => {}
+            let first = changes.get(..AT_ONCE).unwrap_or(&changes);
+            events.truncate(first.len());
+            match self.store().commit(first, events).await {
+                Ok(_) => {}
+                Err(store::Error::Conflict) => tries += 1,
                 // Rules must go although the store cannot say so now: the grants are ended in memory.
                 Err(error) => {
                     tracing::error!(%error, "ended grants could not be written; their rules are taken away all the same");
