@@ -28,6 +28,7 @@ use crate::cloud::Cloud;
 use crate::firewall::Local;
 use crate::policy_file::Refreshed;
 use crate::requests::Requests;
+use crate::store::in_time;
 use deadlines::Deadlines;
 use groups::{Done, Known};
 
@@ -155,7 +156,7 @@ impl Reconciler {
         if !matches!(self.requests.policy_file().refresh(), Refreshed::Unchanged) {
             return true;
         }
-        match self.requests.store().last_change().await {
+        match in_time(self.requests.store().last_change()).await {
             Ok(change) => change != self.memory.head,
             Err(_) => false,
         }

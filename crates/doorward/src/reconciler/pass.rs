@@ -15,6 +15,7 @@ use super::doors::{Door, Remembered, doors};
 use super::groups::{self, Done, Known, Newest, Outcome, Work};
 use super::{Reconciler, Standing};
 use crate::policy_file::Loaded;
+use crate::store::in_time;
 
 impl Reconciler {
     /// Ends what is over, brings this machine's own firewalls to what is wanted, and sends out a task for each
@@ -27,9 +28,17 @@ impl Reconciler {
         let loaded = self.refresh(now, &mut events);
 
         // Before the grants are read: what is written after that is a change to be looked at.
-        self.memory.head = self.requests.store().last_change().await.unwrap_or(self.memory.head);
         let deadlines = &self.memory.deadlines;
-        match self.requests.end_what_is_over(&loaded, now, |grant| deadlines.passed(grant, uptime)).await {
+        let outlived = |grant: &Grant| deadlines.passed(grant, uptime);
+        let asked = match in_time(self.requests.store().last_change()).await {
+            Ok(head) => {
+                self.memory.head = head;
+                in_time(self.requests.end_what_is_over(&loaded, now, outlived)).await
+            }
+            Err(error) => Err(error.into()),
+        };
+        let answered = asked.is_ok();
+        match asked {
             Ok(grants) => self.memory.grants = grants,
             // Without the store, what was last known still ends when its time is up.
             Err(error) => {
@@ -44,7 +53,8 @@ impl Reconciler {
         let ended: Vec<&Grant> =
             grants.iter().filter(|grant| grant.live(now).is_none() && grant.since().is_some()).collect();
 
-        let remembered = self.remembered(&loaded.policy).await;
+        // A store that has just not answered is not waited for twice.
+        let remembered = if answered { self.remembered(&loaded.policy).await } else { Vec::new() };
         let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
         let local_settles = of_no_group(&loaded.policy, &ended);
         self.send_out(doors, covers);
@@ -198,7 +208,7 @@ impl Reconciler {
     /// Groups that had rules of ours and that the policy no longer names; those that it names are remembered.
     async fn remembered(&self, policy: &Policy) -> Vec<Remembered> {
         let store = self.requests.store();
-        let known = match store.doors().await {
+        let known = match in_time(store.doors()).await {
             Ok(known) => known,
             Err(error) => {
                 tracing::error!(%error, "groups that the policy no longer names could not be read");
@@ -232,7 +242,7 @@ impl Reconciler {
         if grants.is_empty() {
             return;
         }
-        if let Err(error) = self.requests.store().settle(&grants).await {
+        if let Err(error) = in_time(self.requests.store().settle(&grants)).await {
             tracing::error!(%error, "it could not be noted which rules are gone; the next pass notes it");
             return;
         }
@@ -240,7 +250,7 @@ impl Reconciler {
     }
 
     async fn record(&mut self, events: Vec<Event>) {
-        if let Err(error) = self.requests.record(events).await {
+        if let Err(error) = in_time(self.requests.record(events)).await {
             tracing::error!(%error, "changes of firewalls could not be recorded");
         }
     }

@@ -54,6 +54,9 @@ pub enum Error {
     /// Somebody else changed the same grant in the meantime.
     #[error("the grant was changed by somebody else in the same moment")]
     Conflict,
+    /// It was not waited for any longer.
+    #[error("the store gave no answer in time")]
+    Late,
     /// The database refused or broke off.
     #[error("the store gave no answer")]
     Query(#[source] sqlx::Error),
@@ -178,6 +181,15 @@ impl Store {
         sqlx::query("DELETE FROM doors WHERE place = $1").bind(place).execute(&self.pool).await?;
         Ok(())
     }
+}
+
+/// How long one who has to close waits for the store.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the store is asked, given up after a second: a closing does not wait for it. What was to be written may
+/// have been written or not.
+pub async fn in_time<T, E: From<Error>>(asked: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(Error::Late.into()))
 }
 
 /// Whether there is a store to open; one on a server is asked only by opening it.
