@@ -108,7 +108,8 @@ fn terminal() -> Result<(), Failed> {
         .map(|word| word.to_str().expect("a word"))
         .collect();
     let mut command = std::process::Command::new(find("script").ok_or("no script")?);
-    command.args(["-qefc", &line.join(" "), "/dev/null"]).current_dir(house.folder());
+    // `exec`, or the exit code is that of whichever shell `script` finds: dash says 130 of its own Ctrl-C.
+    command.args(["-qefc", &format!("exec {}", line.join(" ")), "/dev/null"]).current_dir(house.folder());
     command.env("DOORWARD_POLICY", house.policy()).env("XDG_CONFIG_HOME", house.folder());
     let mut started = start(command.stdin(Stdio::piped()));
     eventually("the door is open", || wiki.lets_in());
