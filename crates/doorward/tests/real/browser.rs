@@ -293,6 +293,11 @@ pub fn screenshots() -> PathBuf {
 
 /// Starts chromedriver in a group of its own, on a port that it chooses.
 fn start_driver() -> (Child, u16) {
+    // It takes a free port of IPv4 and then wants the same of IPv6, and ends where somebody else has that.
+    (0..5).find_map(|_| try_driver()).expect("chromedriver says its port")
+}
+
+fn try_driver() -> Option<(Child, u16)> {
     use std::os::unix::process::CommandExt as _;
     let mut driver = Command::new(find("chromedriver").expect("chromedriver"))
         .arg("--port=0")
@@ -304,14 +309,14 @@ fn start_driver() -> (Child, u16) {
         .expect("chromedriver starts");
     let output = driver.stdout.take().expect("its output");
     let mut lines = BufReader::new(output).lines();
-    let port = lines
-        .by_ref()
-        .map_while(Result::ok)
-        .find_map(|line| {
-            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
-        })
-        .expect("chromedriver says its port");
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
+    });
+    let Some(port) = port else {
+        driver.wait().expect("chromedriver ended");
+        return None;
+    };
     // What it says later must not fill the pipe.
     thread::spawn(move || lines.for_each(drop));
-    (driver, port)
+    Some((driver, port))
 }
