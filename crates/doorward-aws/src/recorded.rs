@@ -180,7 +180,7 @@ fn place(path: &Path) -> Place {
         ["accounts", _, region] => Some(region),
         _ => None,
     });
-    Place { profile: None, region: region.map(str::to_owned) }
+    Place { profile: None, region: region.map(str::to_owned), account: None }
 }
 
 #[cfg(test)]

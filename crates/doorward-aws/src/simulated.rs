@@ -93,7 +93,7 @@ impl Simulated {
             groups: seen.collect(),
             prefix_list_weights: state.inventory.prefix_list_weights.clone(),
             rules_per_group: state.rules_per_group.map(|quota| (place.clone(), quota)).into_iter().collect(),
-            gaps: Vec::new(),
+            ..Inventory::default()
         }
     }
 
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_example_has_one_group_and_one_foreign_rule() {
-        let place = Place { profile: Some("prod".into()), region: Some("eu-west-1".into()) };
+        let place = Place { profile: Some("prod".into()), region: Some("eu-west-1".into()), account: None };
         let seen = example().observe(&place, &[group(), "sg-0bad".parse().expect("a group")]);
         let Seen::There(found) = seen.group(&group()) else { panic!("no group") };
         assert_eq!(found.place, place);

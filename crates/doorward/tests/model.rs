@@ -199,7 +199,7 @@ struct World {
 fn group(id: &str) -> SecurityGroup {
     SecurityGroup {
         id: id.parse().expect("an id"),
-        place: Place { profile: None, region: Some("eu-west-1".into()) },
+        place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
         owner: None,
         vpc: None,
         name: id.into(),

@@ -6,11 +6,16 @@ use serde::{Deserialize, Serialize};
 
 /// A text that is no id of the kind that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not the id of {} {kind} (like `{like}`)", if *.kind == "account" { "an" } else { "a" })]
+#[error("`{given}` is not the id of {} {kind} (like `{like}`)", article(kind))]
 pub struct NotAnId {
     given: String,
     kind: &'static str,
     like: &'static str,
+}
+
+/// `an` before a vowel that is heard as one.
+fn article(kind: &str) -> &'static str {
+    if kind.starts_with(['a', 'e', 'i', 'E']) { "an" } else { "a" }
 }
 
 macro_rules! id {
@@ -57,8 +62,70 @@ id!(
     PrefixListId, "pl-", "prefix list", "pl-0a1b2c3d4e5f60718"
 );
 
+id!(
+    /// A subnet.
+    SubnetId, "subnet-", "subnet", "subnet-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A route table.
+    RouteTableId, "rtb-", "route table", "rtb-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A network ACL.
+    NetworkAclId, "acl-", "network ACL", "acl-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A network interface.
+    InterfaceId, "eni-", "network interface", "eni-0a1b2c3d4e5f60718"
+);
+id!(
+    /// An instance of EC2.
+    InstanceId, "i-", "EC2 instance", "i-0a1b2c3d4e5f60718"
+);
+id!(
+    /// An internet gateway.
+    InternetGatewayId, "igw-", "internet gateway", "igw-0a1b2c3d4e5f60718"
+);
+id!(
+    /// An egress-only internet gateway.
+    EgressOnlyGatewayId, "eigw-", "egress-only internet gateway", "eigw-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A NAT gateway.
+    NatGatewayId, "nat-", "NAT gateway", "nat-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A virtual private gateway.
+    VpnGatewayId, "vgw-", "VPN gateway", "vgw-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A Site-to-Site VPN connection.
+    VpnConnectionId, "vpn-", "VPN connection", "vpn-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A VPC peering connection.
+    PeeringId, "pcx-", "VPC peering connection", "pcx-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A transit gateway.
+    TransitGatewayId, "tgw-", "transit gateway", "tgw-0a1b2c3d4e5f60718"
+);
+id!(
+    /// An attachment of a transit gateway.
+    AttachmentId, "tgw-attach-", "transit gateway attachment", "tgw-attach-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A route table of a transit gateway.
+    TransitTableId, "tgw-rtb-", "transit gateway route table", "tgw-rtb-0a1b2c3d4e5f60718"
+);
+id!(
+    /// A VPC endpoint.
+    EndpointId, "vpce-", "VPC endpoint", "vpce-0a1b2c3d4e5f60718"
+);
+
 /// An account of AWS: twelve digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct AccountId(String);
 
 crate::text::is_text!(AccountId);

@@ -2,20 +2,46 @@
 //!
 //! The account as it is and the account as it should be are the same type.
 
+mod gap;
+mod gateway;
+mod group;
 mod id;
+mod interface;
+mod network;
 mod partition;
+mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use id::{AccountId, NotAnId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+pub use gap::{Call, Gap};
+pub use gateway::{
+    Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway, NatGateway,
+    Peering, PeeringSide, TransitGateway, TransitRoute, TransitTable, VpnConnection, VpnGateway,
+};
+pub use group::{Direction, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule};
+pub use id::{
+    AccountId, AttachmentId, EgressOnlyGatewayId, EndpointId, InstanceId, InterfaceId, InternetGatewayId,
+    NatGatewayId, NetworkAclId, NotAnId, PeeringId, PrefixListId, RouteTableId, SecurityGroupId,
+    SecurityGroupRuleId, SubnetId, TransitGatewayId, TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
+};
+pub use interface::{ElasticAddress, Instance, Interface, InterfaceAddress};
+pub use network::{
+    AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Excepted, NetworkAcl, PrefixList,
+    Route, RouteTable, RouteTarget, Subnet, Vpc,
+};
 pub use partition::Partition;
+pub use service::{
+    Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, Function, Listener,
+    LoadBalancer, LoadBalancerKind, SubnetGroup, Target, TargetGroup,
+};
 
-use crate::firewall::{InstallationId, Mark};
-use crate::net::{Cidr, Family, Flow};
+/// The tags of a resource.
+pub type Tags = BTreeMap<String, String>;
 
 /// The profile and the Region through which something is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,14 +50,18 @@ pub struct Place {
     pub profile: Option<String>,
     /// A Region; none for the profile's own.
     pub region: Option<String>,
+    /// The account, where a recording names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let region = self.region.as_deref().unwrap_or("the default Region");
-        match &self.profile {
-            Some(profile) => write!(f, "{region} (profile {profile})"),
-            None => f.write_str(region),
+        match (&self.account, &self.profile) {
+            (Some(account), _) => write!(f, "{region} of account {account}"),
+            (None, Some(profile)) => write!(f, "{region} (profile {profile})"),
+            (None, None) => f.write_str(region),
         }
     }
 }
@@ -45,202 +75,74 @@ pub struct Inventory {
     pub prefix_list_weights: BTreeMap<PrefixListId, u32>,
     /// Rules a group may have, for each direction and family, where that is known: quota `L-0EA8095F`.
     pub rules_per_group: BTreeMap<Place, u32>,
+    /// Groups of which some rule could not be read.
+    pub incomplete_groups: BTreeSet<SecurityGroupId>,
+    /// VPCs.
+    pub vpcs: BTreeMap<VpcId, Vpc>,
+    /// Subnets.
+    pub subnets: BTreeMap<SubnetId, Subnet>,
+    /// Route tables of VPCs.
+    pub route_tables: BTreeMap<RouteTableId, RouteTable>,
+    /// Network ACLs.
+    pub network_acls: BTreeMap<NetworkAclId, NetworkAcl>,
+    /// Prefix lists that were described.
+    pub prefix_lists: BTreeMap<PrefixListId, PrefixList>,
+    /// What VPC Block Public Access forbids, where that is known.
+    pub block_public_access: BTreeMap<Place, BlockPublicAccess>,
+    /// Network interfaces.
+    pub interfaces: BTreeMap<InterfaceId, Interface>,
+    /// Instances that are not terminated.
+    pub instances: BTreeMap<InstanceId, Instance>,
+    /// Elastic addresses.
+    pub elastic_addresses: BTreeMap<Ipv4Addr, ElasticAddress>,
+    /// Internet gateways.
+    pub internet_gateways: BTreeMap<InternetGatewayId, InternetGateway>,
+    /// Egress-only internet gateways.
+    pub egress_only_gateways: BTreeMap<EgressOnlyGatewayId, EgressOnlyGateway>,
+    /// NAT gateways that are not deleted.
+    pub nat_gateways: BTreeMap<NatGatewayId, NatGateway>,
+    /// Virtual private gateways.
+    pub vpn_gateways: BTreeMap<VpnGatewayId, VpnGateway>,
+    /// VPN connections.
+    pub vpn_connections: BTreeMap<VpnConnectionId, VpnConnection>,
+    /// VPC peering connections.
+    pub peerings: BTreeMap<PeeringId, Peering>,
+    /// Transit gateways.
+    pub transit_gateways: BTreeMap<TransitGatewayId, TransitGateway>,
+    /// Attachments of transit gateways; a peering's, once for each end.
+    pub attachments: BTreeMap<(TransitGatewayId, AttachmentId), Attachment>,
+    /// Route tables of transit gateways.
+    pub transit_tables: BTreeMap<TransitTableId, TransitTable>,
+    /// VPC endpoints.
+    pub endpoints: BTreeMap<EndpointId, Endpoint>,
+    /// Load balancers by ARN; classic ones by name.
+    pub load_balancers: BTreeMap<String, LoadBalancer>,
+    /// Target groups by ARN.
+    pub target_groups: BTreeMap<String, TargetGroup>,
+    /// RDS instances by name.
+    pub databases: BTreeMap<(Place, String), Database>,
+    /// RDS clusters by name.
+    pub database_clusters: BTreeMap<(Place, String), DatabaseCluster>,
+    /// RDS subnet groups by name.
+    pub database_subnet_groups: BTreeMap<(Place, String), SubnetGroup>,
+    /// RDS proxies by name.
+    pub database_proxies: BTreeMap<(Place, String), DatabaseProxy>,
+    /// Cache clusters by name.
+    pub caches: BTreeMap<(Place, String), Cache>,
+    /// Subnet groups of caches by name.
+    pub cache_subnet_groups: BTreeMap<(Place, String), SubnetGroup>,
+    /// Functions in a VPC by name.
+    pub functions: BTreeMap<(Place, String), Function>,
+    /// Services of ECS by ARN.
+    pub container_services: BTreeMap<String, ContainerService>,
+    /// Tasks of ECS by ARN.
+    pub container_tasks: BTreeMap<String, ContainerTask>,
     /// What could not be seen.
     pub gaps: Vec<Gap>,
 }
 
 /// The default of quota `L-0EA8095F`, inbound or outbound rules per security group, for each family.
 pub const RULES_PER_GROUP: u32 = 60;
-
-/// Something that could not be seen, and why. A gap can block an opening, never a closing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Gap {
-    /// The call that failed, like `ec2:DescribeSecurityGroupRules`.
-    pub call: String,
-    /// Where.
-    pub place: Place,
-    /// The groups that the answer would have told of.
-    pub groups: Vec<SecurityGroupId>,
-    /// Why, in words.
-    pub why: String,
-}
-
-impl fmt::Display for Gap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {} gave no answer: {}", self.call, self.place, self.why)
-    }
-}
-
-/// A security group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecurityGroup {
-    /// Its id.
-    pub id: SecurityGroupId,
-    /// Where it was seen.
-    pub place: Place,
-    /// The account that owns it: twelve digits.
-    pub owner: Option<String>,
-    /// Its VPC.
-    pub vpc: Option<VpcId>,
-    /// Its name.
-    pub name: String,
-    /// Its description.
-    pub about: String,
-    /// Its rules by what they let through: AWS, too, knows a rule by that and not by its description.
-    pub rules: BTreeMap<RuleIdentity, StandingRule>,
-}
-
-impl SecurityGroup {
-    /// What the rules of a direction and family count against the quota.
-    ///
-    /// A prefix or a group reference counts one; a reference counts for both families; a prefix list counts
-    /// its weight, for its own family (VPC user guide, quotas).
-    pub fn weight(&self, direction: Direction, family: Family, weights: &BTreeMap<PrefixListId, u32>) -> u32 {
-        self.rules
-            .keys()
-            .filter(|rule| rule.direction == direction)
-            .map(|rule| rule.peer.weight(family, weights))
-            .sum()
-    }
-}
-
-/// Into the interfaces that carry a group, or out of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
-    /// Ingress.
-    In,
-    /// Egress.
-    Out,
-}
-
-/// What makes two rules the same rule to AWS.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RuleIdentity {
-    /// Which way.
-    pub direction: Direction,
-    /// What is let through.
-    pub flow: Flow,
-    /// Whom with.
-    pub peer: Peer,
-}
-
-impl RuleIdentity {
-    /// Admits a prefix.
-    pub fn admitting(flow: Flow, peer: Cidr) -> Self {
-        Self { direction: Direction::In, flow, peer: Peer::Cidr(peer) }
-    }
-}
-
-impl fmt::Display for RuleIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.direction {
-            Direction::In => write!(f, "{} from {}", self.flow, self.peer),
-            Direction::Out => write!(f, "{} to {}", self.flow, self.peer),
-        }
-    }
-}
-
-/// The other side of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Peer {
-    /// A prefix.
-    Cidr(Cidr),
-    /// The interfaces that carry a group.
-    Group(SecurityGroupId),
-    /// The entries of a prefix list.
-    PrefixList(PrefixListId),
-}
-
-impl Peer {
-    fn weight(&self, family: Family, weights: &BTreeMap<PrefixListId, u32>) -> u32 {
-        match self {
-            Self::Cidr(cidr) => u32::from(cidr.family() == family),
-            Self::Group(_) => 1,
-            // A list's family is not always known; counting it for both can refuse, never overrun.
-            Self::PrefixList(list) => weights.get(list).copied().unwrap_or(1),
-        }
-    }
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cidr(cidr) => cidr.fmt(f),
-            Self::Group(group) => group.fmt(f),
-            Self::PrefixList(list) => list.fmt(f),
-        }
-    }
-}
-
-/// A rule as it stands in a group, apart from what makes it itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StandingRule {
-    /// Its id; none while it is only wanted.
-    pub id: Option<SecurityGroupRuleId>,
-    /// Its description.
-    pub description: String,
-    /// The value of the tag [`Mark::TAG`], if it bears that.
-    pub tag: Option<String>,
-}
-
-/// Whose a rule is, read from its mark.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ownership {
-    /// Nobody's that we know: never touched.
-    Foreign,
-    /// A Doorward's, and its description says all.
-    Marked(Mark),
-    /// A Doorward's by its tag, with a description that no longer says which grant.
-    TagOnly(InstallationId),
-}
-
-impl StandingRule {
-    /// Whose it is. The description decides; without a readable one, the tag does.
-    pub fn ownership(&self) -> Ownership {
-        match (self.description.parse::<Mark>(), self.tag.as_deref().map(str::parse)) {
-            (Ok(mark), _) => Ownership::Marked(mark),
-            (Err(_), Some(Ok(by))) => Ownership::TagOnly(by),
-            (Err(_), _) => Ownership::Foreign,
-        }
-    }
-
-    /// Whether `by` made it.
-    pub fn made_by(&self, by: &InstallationId) -> bool {
-        match self.ownership() {
-            Ownership::Foreign => false,
-            Ownership::Marked(mark) => mark.by == *by,
-            Ownership::TagOnly(tag) => tag == *by,
-        }
-    }
-
-    /// The right to touch it, if `by` made it.
-    pub fn owned(&self, by: &InstallationId) -> Option<Owned<SecurityGroupRuleId>> {
-        self.id.clone().filter(|_| self.made_by(by)).map(Owned)
-    }
-
-    /// The right to close it because its own mark says that its time is up, whoever made it.
-    ///
-    /// A mark that has a tag and no readable end is past its end: in doubt, the door is shut.
-    pub fn expired(&self, now: jiff::Timestamp) -> Option<Owned<SecurityGroupRuleId>> {
-        let over = match self.ownership() {
-            Ownership::Foreign => false,
-            Ownership::Marked(mark) => mark.until.is_some_and(|until| until <= now),
-            Ownership::TagOnly(_) => true,
-        };
-        self.id.clone().filter(|_| over).map(Owned)
-    }
-}
-
-/// The id of something that a Doorward made: what destroys takes only this.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Owned<Id>(Id);
-
-impl<Id> Owned<Id> {
-    /// The id.
-    pub fn id(&self) -> &Id {
-        &self.0
-    }
-}
 
 /// What is known of a group.
 #[derive(Debug, Clone, Copy)]
@@ -254,6 +156,11 @@ pub enum Seen<'a> {
 }
 
 impl Inventory {
+    /// The gap of a call in a place, if it gave no whole answer there.
+    pub fn gap(&self, call: Call, place: &Place) -> Option<&Gap> {
+        self.gaps.iter().find(|gap| gap.place == *place && gap.call == call.action())
+    }
+
     /// What is known of a group that was asked for.
     pub fn group(&self, id: &SecurityGroupId) -> Seen<'_> {
         if let Some(gap) = self.gaps.iter().find(|gap| gap.groups.contains(id)) {
@@ -272,6 +179,37 @@ impl Inventory {
         self.groups.extend(other.groups);
         self.prefix_list_weights.extend(other.prefix_list_weights);
         self.rules_per_group.extend(other.rules_per_group);
+        self.incomplete_groups.extend(other.incomplete_groups);
+        self.vpcs.extend(other.vpcs);
+        self.subnets.extend(other.subnets);
+        self.route_tables.extend(other.route_tables);
+        self.network_acls.extend(other.network_acls);
+        self.prefix_lists.extend(other.prefix_lists);
+        self.block_public_access.extend(other.block_public_access);
+        self.interfaces.extend(other.interfaces);
+        self.instances.extend(other.instances);
+        self.elastic_addresses.extend(other.elastic_addresses);
+        self.internet_gateways.extend(other.internet_gateways);
+        self.egress_only_gateways.extend(other.egress_only_gateways);
+        self.nat_gateways.extend(other.nat_gateways);
+        self.vpn_gateways.extend(other.vpn_gateways);
+        self.vpn_connections.extend(other.vpn_connections);
+        self.peerings.extend(other.peerings);
+        self.transit_gateways.extend(other.transit_gateways);
+        self.attachments.extend(other.attachments);
+        self.transit_tables.extend(other.transit_tables);
+        self.endpoints.extend(other.endpoints);
+        self.load_balancers.extend(other.load_balancers);
+        self.target_groups.extend(other.target_groups);
+        self.databases.extend(other.databases);
+        self.database_clusters.extend(other.database_clusters);
+        self.database_subnet_groups.extend(other.database_subnet_groups);
+        self.database_proxies.extend(other.database_proxies);
+        self.caches.extend(other.caches);
+        self.cache_subnet_groups.extend(other.cache_subnet_groups);
+        self.functions.extend(other.functions);
+        self.container_services.extend(other.container_services);
+        self.container_tasks.extend(other.container_tasks);
         self.gaps.extend(other.gaps);
     }
 

@@ -158,7 +158,7 @@ fn account(most: usize) -> impl Strategy<Value = Inventory> {
             groups: groups.collect(),
             prefix_list_weights: BTreeMap::from([("pl-01".parse::<PrefixListId>().expect("a list"), 3)]),
             rules_per_group: quota.map(|quota| (Place::default(), quota)).into_iter().collect(),
-            gaps: Vec::new(),
+            ..Inventory::default()
         }
     })
 }

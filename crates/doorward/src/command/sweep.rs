@@ -55,7 +55,7 @@ impl Sweep {
     /// Sweeps.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         if !self.security_group.is_empty() {
-            let place = Place { profile: self.profile.clone(), region: self.region.clone() };
+            let place = Place { profile: self.profile.clone(), region: self.region.clone(), account: None };
             let asked = Groups::from([(place, self.security_group.iter().cloned().collect())]);
             return super::runtime()?.block_on(self.sweep(asked));
         }

@@ -241,7 +241,7 @@ fn steps(
         groups: BTreeMap::from([(door.group.clone(), group.clone())]),
         prefix_list_weights: seen.prefix_list_weights.clone(),
         rules_per_group: seen.rules_per_group.clone(),
-        gaps: Vec::new(),
+        ..Inventory::default()
     };
     let wanted = plan::wanted(&alone, &BTreeMap::from([(door.group.clone(), ruleset)]), by);
     plan::difference(&alone, &wanted, by).for_account(alone.digest()).unwrap_or_default()

@@ -565,7 +565,7 @@ fn quotas() -> Result<(), Failed> {
 fn misconfigured() -> Result<(), Failed> {
     run(async {
         let group: SecurityGroupId = "sg-0a1b2c3d4e5f60718".parse().expect("a group");
-        let nobody = Place { profile: Some("nobody".into()), region: None };
+        let nobody = Place { profile: Some("nobody".into()), region: None, account: None };
         let error = Account::connect(&nobody).await.expect_err("no Region");
         assert_eq!(error.to_string(), "no Region is configured for profile `nobody`");
         assert!(error.hint().is_some());
@@ -576,10 +576,10 @@ fn misconfigured() -> Result<(), Failed> {
             assert!(matches!(seen.group(&group), Seen::Unseen(_)));
             seen.gaps[0].why.clone()
         };
-        let place = Place { profile: Some("nobody".into()), region: Some(REGION.into()) };
+        let place = Place { profile: Some("nobody".into()), region: Some(REGION.into()), account: None };
         let text = why(&place).await;
         assert!(text.starts_with("profile `nobody` was not defined"), "{text}");
-        let place = Place { profile: None, region: Some(REGION.into()) };
+        let place = Place { profile: None, region: Some(REGION.into()), account: None };
         let text = why(&place).await;
         assert!(text.starts_with("no credentials found in the environment, the profile"), "{text}");
         let place = moto::profile("closed", REGION, &format!("http://127.0.0.1:{}", moto::free_port()));
@@ -600,7 +600,7 @@ fn places() -> Result<(), Failed> {
         let there = corner.moto.group("us-east-1", &corner.moto.vpc("us-east-1"), "virginia");
         let there: SecurityGroupId = there.parse().expect("a group");
         let far = moto::profile("virginia", "us-east-1", &corner.faulty.url());
-        let nowhere = Place { profile: Some("nowhere".into()), region: None };
+        let nowhere = Place { profile: Some("nowhere".into()), region: None, account: None };
         let lost: SecurityGroupId = "sg-0a1b2c3d4e5f60718".parse().expect("a group");
 
         let cloud = Cloud::live();

@@ -191,5 +191,5 @@ pub fn profile_with(name: &str, lines: &str) -> Place {
     let mut new = tempfile::NamedTempFile::new_in(path.parent().expect("a folder")).expect("a file");
     new.write_all(config.as_bytes()).expect("the configuration");
     new.persist(&path).expect("the configuration");
-    Place { profile: Some(name.to_owned()), region: None }
+    Place { profile: Some(name.to_owned()), region: None, account: None }
 }

@@ -70,7 +70,7 @@ pub(super) fn place<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, outside:
         walk.error(&section.value_at("region"), what, Some(format!("write it as AWS does: `{LIKE}`")));
     }
     let profile = section.plain(walk, "profile", "profile = \"prod\"").map(str::to_owned);
-    Place { profile: profile.or(outside.profile), region: region.or(outside.region) }
+    Place { profile: profile.or(outside.profile), region: region.or(outside.region), account: None }
 }
 
 /// `eu-west-1`, `us-gov-east-1`, and what may come; not `eu-west-1a`, which is a zone.

@@ -1,0 +1,249 @@
+//! What leads out of a VPC: gateways, peerings, transit gateways, endpoints.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use super::{
+    AttachmentId, EgressOnlyGatewayId, EndpointId, InterfaceId, InternetGatewayId, NatGatewayId, PeeringId,
+    Place, PrefixListId, RouteTableId, SecurityGroupId, SubnetId, Tags, TransitGatewayId, TransitTableId,
+    VpcId, VpnConnectionId, VpnGatewayId,
+};
+use crate::net::Cidr;
+
+/// An internet gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InternetGateway {
+    /// Its id.
+    pub id: InternetGatewayId,
+    /// The VPC that it is attached to.
+    pub vpc: Option<VpcId>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An egress-only internet gateway: IPv6, outward.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EgressOnlyGateway {
+    /// Its id.
+    pub id: EgressOnlyGatewayId,
+    /// The VPC that it is attached to.
+    pub vpc: Option<VpcId>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A NAT gateway. Deleted ones are not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NatGateway {
+    /// Its id.
+    pub id: NatGatewayId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// Its state, like `available`.
+    pub state: String,
+    /// Whether it has a way to the internet: `ConnectivityType` is `public`.
+    pub public: bool,
+    /// The address that it sends from, inside the VPC; the primary one.
+    pub private_address: Option<Ipv4Addr>,
+    /// The public address that stands for it.
+    pub public_address: Option<Ipv4Addr>,
+    /// Its interface.
+    pub interface: Option<InterfaceId>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A virtual private gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VpnGateway {
+    /// Its id.
+    pub id: VpnGatewayId,
+    /// The VPC that it is attached to.
+    pub vpc: Option<VpcId>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A Site-to-Site VPN connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VpnConnection {
+    /// Its id.
+    pub id: VpnConnectionId,
+    /// The VPN gateway at our end.
+    pub gateway: Option<VpnGatewayId>,
+    /// Or the transit gateway.
+    pub transit: Option<TransitGatewayId>,
+    /// Its state, like `available`.
+    pub state: String,
+    /// Its static routes.
+    pub routes: BTreeSet<Cidr>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A VPC peering connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peering {
+    /// Its id.
+    pub id: PeeringId,
+    /// Its state; only `active` carries anything.
+    pub state: String,
+    /// Who asked for it.
+    pub requester: PeeringSide,
+    /// Who agreed to it.
+    pub accepter: PeeringSide,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl Peering {
+    /// The side that is not `vpc`.
+    pub fn other(&self, vpc: &VpcId) -> Option<&PeeringSide> {
+        match vpc {
+            vpc if *vpc == self.requester.vpc => Some(&self.accepter),
+            vpc if *vpc == self.accepter.vpc => Some(&self.requester),
+            _ => None,
+        }
+    }
+
+    /// Whether both ends are in one Region, as group references need.
+    pub fn one_region(&self) -> bool {
+        self.requester.region == self.accepter.region
+    }
+}
+
+/// One end of a peering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeeringSide {
+    /// The VPC.
+    pub vpc: VpcId,
+    /// The account that owns it.
+    pub owner: Option<String>,
+    /// Its Region.
+    pub region: Option<String>,
+    /// Its prefixes, as the peering tells them.
+    pub cidrs: BTreeSet<Cidr>,
+}
+
+/// A transit gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransitGateway {
+    /// Its id.
+    pub id: TransitGatewayId,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its state, like `available`.
+    pub state: String,
+    /// `SecurityGroupReferencingSupport`; a gateway's default is off.
+    pub group_references: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What a transit gateway is attached to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttachmentTarget {
+    /// A VPC.
+    Vpc(VpcId),
+    /// A VPN connection.
+    Vpn(VpnConnectionId),
+    /// A gateway of Direct Connect, by its id.
+    DirectConnect(String),
+    /// Another transit gateway.
+    Peer(TransitGatewayId),
+    /// Something else, by its kind and id.
+    Other(String, String),
+}
+
+/// An attachment of a transit gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its id. Each end of a peering has the same.
+    pub id: AttachmentId,
+    /// The gateway.
+    pub gateway: TransitGatewayId,
+    /// What it attaches.
+    pub to: AttachmentTarget,
+    /// Its state; `available` carries.
+    pub state: String,
+    /// The table that routes what comes in by it.
+    pub table: Option<TransitTableId>,
+    /// One subnet for each zone that it serves; none when that could not be seen.
+    pub subnets: Option<BTreeSet<SubnetId>>,
+    /// `SecurityGroupReferencingSupport`; an attachment's default is on.
+    pub group_references: bool,
+    /// `ApplianceModeSupport`.
+    pub appliance_mode: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A route table of a transit gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransitTable {
+    /// Its id.
+    pub id: TransitTableId,
+    /// The gateway.
+    pub gateway: TransitGatewayId,
+    /// Its routes; none when they could not be seen.
+    pub routes: Option<Vec<TransitRoute>>,
+    /// The attachments whose prefixes are propagated into it.
+    pub propagations: BTreeSet<AttachmentId>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A route of a transit gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransitRoute {
+    /// What it matches.
+    pub cidr: Cidr,
+    /// The prefix list that it comes from.
+    pub prefix_list: Option<PrefixListId>,
+    /// Where it leads; none drops.
+    pub attachments: BTreeSet<AttachmentId>,
+    /// Whether it was propagated; a static route of the same prefix wins.
+    pub propagated: bool,
+    /// Whether it drops what it matches.
+    pub blackhole: bool,
+}
+
+/// A VPC endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: EndpointId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// What it is.
+    pub kind: EndpointKind,
+    /// The service behind it, like `com.amazonaws.eu-west-1.s3`.
+    pub service: String,
+    /// Its state, like `available`.
+    pub state: String,
+    /// The route tables that a gateway endpoint stands in.
+    pub tables: BTreeSet<RouteTableId>,
+    /// The subnets that it has interfaces in.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Its interfaces.
+    pub interfaces: BTreeSet<InterfaceId>,
+    /// The groups of its interfaces.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A kind of VPC endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointKind {
+    /// A target of routes, for S3 and DynamoDB.
+    Gateway,
+    /// An interface with groups.
+    Interface,
+    /// The way to the appliances behind a Gateway Load Balancer.
+    GatewayLoadBalancer,
+    /// Another.
+    Other(String),
+}

@@ -1,0 +1,235 @@
+//! What a network is made of: VPCs, subnets, routes, network ACLs, prefix lists.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{
+    Direction, EgressOnlyGatewayId, EndpointId, InstanceId, InterfaceId, InternetGatewayId, NatGatewayId,
+    NetworkAclId, PeeringId, Place, PrefixListId, RouteTableId, SubnetId, Tags, TransitGatewayId, VpcId,
+    VpnGatewayId,
+};
+use crate::net::{Cidr, Flow};
+
+/// A VPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vpc {
+    /// Its id.
+    pub id: VpcId,
+    /// Where it was seen.
+    pub place: Place,
+    /// The account that owns it: twelve digits.
+    pub owner: Option<String>,
+    /// The prefixes of both families that are associated with it.
+    pub cidrs: BTreeSet<Cidr>,
+    /// Whether it is the default VPC of its Region.
+    pub default: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl Vpc {
+    /// Whether an address is within its prefixes.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.cidrs.iter().any(|cidr| cidr.contains(address))
+    }
+}
+
+/// A subnet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subnet {
+    /// Its id.
+    pub id: SubnetId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its zone, by the name that its account has for it, like `eu-west-1a`.
+    pub zone: Option<String>,
+    /// Its zone, by the id that all accounts have for it, like `euw1-az1`.
+    pub zone_id: Option<String>,
+    /// Its prefixes: one of IPv4, some of IPv6, or only these.
+    pub cidrs: BTreeSet<Cidr>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl Subnet {
+    /// Whether an address is within its prefixes.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.cidrs.iter().any(|cidr| cidr.contains(address))
+    }
+}
+
+/// A route table of a VPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteTable {
+    /// Its id.
+    pub id: RouteTableId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Whether subnets without a table of their own use it.
+    pub main: bool,
+    /// The subnets that are associated with it.
+    pub subnets: BTreeSet<SubnetId>,
+    /// The gateways whose ingress it routes: ids of internet and VPN gateways (an edge association).
+    pub gateways: BTreeSet<String>,
+    /// Its routes, in no order that matters.
+    pub routes: Vec<Route>,
+    /// Whether some of its routes could not be read.
+    pub incomplete: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Where it leads to.
+    pub destination: Destination,
+    /// By way of what.
+    pub target: RouteTarget,
+    /// Whether a VPN gateway propagated it; a static route of the same prefix wins (VPC user guide, route priority).
+    pub propagated: bool,
+    /// Whether its target is gone: what it matches is dropped.
+    pub blackhole: bool,
+}
+
+/// What a route matches.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Destination {
+    /// A prefix.
+    Cidr(Cidr),
+    /// The entries of a prefix list.
+    PrefixList(PrefixListId),
+}
+
+/// By way of what a route leads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouteTarget {
+    /// Within the VPC.
+    Local,
+    /// An internet gateway.
+    InternetGateway(InternetGatewayId),
+    /// An egress-only internet gateway.
+    EgressOnlyGateway(EgressOnlyGatewayId),
+    /// A NAT gateway.
+    NatGateway(NatGatewayId),
+    /// A network interface, like that of a NAT instance or an appliance.
+    Interface(InterfaceId),
+    /// An instance, where the interface is not told.
+    Instance(InstanceId),
+    /// A VPC peering connection.
+    Peering(PeeringId),
+    /// A transit gateway.
+    TransitGateway(TransitGatewayId),
+    /// A VPN gateway.
+    VpnGateway(VpnGatewayId),
+    /// A gateway endpoint, or an endpoint of a Gateway Load Balancer.
+    Endpoint(EndpointId),
+    /// Something else, by its id: a carrier gateway, a local gateway, a core network.
+    Other(String),
+}
+
+impl std::fmt::Display for RouteTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local => f.write_str("local"),
+            Self::InternetGateway(id) => id.fmt(f),
+            Self::EgressOnlyGateway(id) => id.fmt(f),
+            Self::NatGateway(id) => id.fmt(f),
+            Self::Interface(id) => id.fmt(f),
+            Self::Instance(id) => id.fmt(f),
+            Self::Peering(id) => id.fmt(f),
+            Self::TransitGateway(id) => id.fmt(f),
+            Self::VpnGateway(id) => id.fmt(f),
+            Self::Endpoint(id) => id.fmt(f),
+            Self::Other(id) => f.write_str(id),
+        }
+    }
+}
+
+/// A network ACL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkAcl {
+    /// Its id.
+    pub id: NetworkAclId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Whether it is its VPC's default.
+    pub default: bool,
+    /// The subnets that are associated with it; every subnet has exactly one ACL.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Its entries, in no order that matters; the implicit denies may be among them or not.
+    pub entries: Vec<AclEntry>,
+    /// Whether some of its entries could not be read.
+    pub incomplete: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// One entry of a network ACL. The lowest number that matches decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AclEntry {
+    /// Its number, 1 to 32766; 32767 and 32768 are the implicit denies.
+    pub number: u32,
+    /// For what enters the subnet, or for what leaves it.
+    pub direction: Direction,
+    /// The other side: the source of what enters, the destination of what leaves.
+    pub cidr: Cidr,
+    /// Which packets, by protocol and destination port.
+    pub flow: Flow,
+    /// Whether they pass.
+    pub allow: bool,
+}
+
+/// A prefix list, a customer's or AWS's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrefixList {
+    /// Its id.
+    pub id: PrefixListId,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its name, like `com.amazonaws.eu-west-1.s3`.
+    pub name: String,
+    /// Its entries; none when they could not be seen.
+    pub entries: Option<BTreeSet<Cidr>>,
+    /// The most entries that it may have: what it counts for in a group.
+    pub max_entries: Option<u32>,
+}
+
+/// What VPC Block Public Access forbids in a Region of an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockPublicAccess {
+    /// The mode of the Region.
+    pub mode: BlockMode,
+    /// VPCs and subnets that are excepted.
+    pub exclusions: Vec<BlockExclusion>,
+}
+
+/// A mode of VPC Block Public Access.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BlockMode {
+    /// Nothing is blocked.
+    #[default]
+    Off,
+    /// Nothing passes internet gateways and egress-only gateways either way.
+    Bidirectional,
+    /// Nothing comes in; NAT gateways and egress-only gateways go on.
+    Ingress,
+}
+
+/// An exception of VPC Block Public Access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockExclusion {
+    /// What is excepted.
+    pub of: Excepted,
+    /// Whether both ways are allowed, or outward only.
+    pub both_ways: bool,
+}
+
+/// What an exception of VPC Block Public Access is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Excepted {
+    /// A VPC with all its subnets.
+    Vpc(VpcId),
+    /// One subnet.
+    Subnet(SubnetId),
+}

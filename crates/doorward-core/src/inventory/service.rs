@@ -1,0 +1,268 @@
+//! What lives on interfaces: load balancers, databases, caches, functions, containers.
+
+use std::collections::BTreeSet;
+
+use super::{InterfaceId, Place, SecurityGroupId, SubnetId, Tags, VpcId};
+
+/// A load balancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadBalancer {
+    /// Its ARN; a classic one has only its name.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Where it was seen.
+    pub place: Place,
+    /// What it is.
+    pub kind: LoadBalancerKind,
+    /// Whether it has public addresses: its scheme is `internet-facing`.
+    pub public: bool,
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Its subnets.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Its groups; a network load balancer without any admits all.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// Its name in DNS.
+    pub host: Option<String>,
+    /// Its state, like `active`.
+    pub state: Option<String>,
+    /// Whether it sends to targets in other zones; none when that was not seen.
+    pub cross_zone: Option<bool>,
+    /// Its listeners; none when they could not be seen.
+    pub listeners: Option<Vec<Listener>>,
+}
+
+/// A kind of load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadBalancerKind {
+    /// A classic one.
+    Classic,
+    /// An application load balancer.
+    Application,
+    /// A network load balancer.
+    Network,
+    /// A Gateway Load Balancer.
+    Gateway,
+}
+
+/// Where a load balancer listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// `HTTP`, `HTTPS`, `TCP`, `TLS`, `UDP`, `TCP_UDP`, `SSL`.
+    pub protocol: String,
+    /// The port.
+    pub port: u16,
+    /// Where it sends: ARNs of target groups, by its default action or by any of its rules.
+    pub target_groups: BTreeSet<String>,
+    /// For a classic load balancer: the port of its instances.
+    pub instance_port: Option<u16>,
+}
+
+/// Targets of load balancers. A classic load balancer's instances are one without a port, named like it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Like a listener's.
+    pub protocol: String,
+    /// The port of targets that have none of their own.
+    pub port: Option<u16>,
+    /// `instance`, `ip`, `lambda`, `alb`.
+    pub kind: String,
+    /// `preserve_client_ip.enabled`; none when that was not seen.
+    pub preserves_client: Option<bool>,
+    /// Its targets; none when they could not be seen.
+    pub targets: Option<Vec<Target>>,
+}
+
+/// One target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// An instance id, an address or an ARN.
+    pub id: String,
+    /// Its own port.
+    pub port: Option<u16>,
+    /// Its health, like `healthy`.
+    pub health: Option<String>,
+}
+
+/// An RDS instance, a member of an Aurora cluster among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// `DBInstanceIdentifier`
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its engine, like `postgres`.
+    pub engine: String,
+    /// Its status, like `available`.
+    pub status: String,
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Its zone.
+    pub zone: Option<String>,
+    /// The subnets of its subnet group.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Its groups.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// `PubliclyAccessible`
+    pub public: bool,
+    /// Its name in DNS.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// The cluster that it is in.
+    pub cluster: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// An Aurora or multi-AZ cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseCluster {
+    /// `DBClusterIdentifier`
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its status.
+    pub status: String,
+    /// The name of its subnet group.
+    pub subnet_group: Option<String>,
+    /// Its groups.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// Its name in DNS, for writing.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// The names of its instances.
+    pub members: BTreeSet<String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Subnets of databases or caches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubnetGroup {
+    /// Its name.
+    pub name: String,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Its subnets.
+    pub subnets: BTreeSet<SubnetId>,
+}
+
+/// An RDS Proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseProxy {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its status.
+    pub status: String,
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Its subnets.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Its groups: for what its clients may and for what it may itself.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// Its name in DNS.
+    pub host: Option<String>,
+    /// The databases and clusters behind it, by name; none when they could not be seen.
+    pub targets: Option<BTreeSet<String>>,
+}
+
+/// A cache cluster of ElastiCache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// `CacheClusterId`
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its engine, like `redis`.
+    pub engine: String,
+    /// Its status.
+    pub status: String,
+    /// The name of its subnet group.
+    pub subnet_group: Option<String>,
+    /// The replication group that it is a member of.
+    pub replication_group: Option<String>,
+    /// Its groups.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// Its name in DNS.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+}
+
+/// A function of Lambda that is in a VPC; others have no interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its VPC.
+    pub vpc: Option<VpcId>,
+    /// Its subnets.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Its groups.
+    pub groups: BTreeSet<SecurityGroupId>,
+}
+
+/// A service of ECS whose tasks have interfaces of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerService {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The ARN of its cluster.
+    pub cluster: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its status.
+    pub status: String,
+    /// The subnets of its tasks.
+    pub subnets: BTreeSet<SubnetId>,
+    /// The groups of its tasks.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// Whether its tasks get public addresses.
+    pub public: bool,
+}
+
+/// A task of ECS that has an interface of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerTask {
+    /// Its ARN.
+    pub arn: String,
+    /// Where it was seen.
+    pub place: Place,
+    /// The ARN of its cluster.
+    pub cluster: Option<String>,
+    /// `service:NAME`, or `family:NAME` of its definition.
+    pub group: Option<String>,
+    /// Its last status.
+    pub status: String,
+    /// Its interfaces.
+    pub interfaces: BTreeSet<InterfaceId>,
+}
