@@ -11,4 +11,5 @@ pub mod inventory;
 pub mod net;
 pub mod plan;
 pub mod policy;
+pub mod reach;
 mod text;

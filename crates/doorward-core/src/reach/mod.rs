@@ -1,0 +1,65 @@
+//! Who can reach what, and why: decided exactly from an inventory, with every hop and every blocker.
+
+mod answer;
+mod code;
+mod endpoint;
+mod flows;
+
+pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
+pub use code::Code;
+pub use endpoint::{Endpoint, NotFound, Resource};
+pub use flows::Flows;
+
+use std::ops::ControlFlow;
+
+use crate::inventory::Inventory;
+
+/// Who can reach what in one inventory.
+#[derive(Debug)]
+pub struct Reachability {
+    inventory: Inventory,
+}
+
+/// Which ways are asked for: none means any.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// From here only.
+    pub from: Option<Endpoint>,
+    /// To here only.
+    pub to: Option<Endpoint>,
+    /// Only these flows.
+    pub flows: Option<Flows>,
+}
+
+impl Reachability {
+    /// Prepares an inventory for questions.
+    pub fn of(inventory: Inventory) -> Self {
+        Self { inventory }
+    }
+
+    /// What it was made from.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// Whether something passes, and why. No flows asked means: what passes?
+    pub fn ask(&self, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> Answer {
+        todo!()
+    }
+
+    /// The roles, by their numbers.
+    pub fn roles(&self) -> &[Role] {
+        &[]
+    }
+
+    /// Every way between roles, the internet and what is behind VPNs, one receiver after the other.
+    pub fn ways(&self, scope: &Scope, visit: &mut dyn FnMut(Way) -> ControlFlow<()>) {}
+
+    /// Every pair of interfaces between which something passes.
+    pub fn pairs(&self, scope: &Scope, visit: &mut dyn FnMut(Pair) -> ControlFlow<()>) {}
+
+    /// What passes with `after` and not here, and the other way round.
+    pub fn difference(&self, after: &Self) -> Difference {
+        Difference::default()
+    }
+}
