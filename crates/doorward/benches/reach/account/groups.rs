@@ -73,6 +73,10 @@ impl Writer {
             let (flow, peer) = self.ingress(site, beside);
             self.add(&mut group, Direction::In, flow, peer);
         }
+        if number % 50 == 7 {
+            let flow = self.service();
+            self.add(&mut group, Direction::In, flow, Peer::Group(id("sg", GONE)));
+        }
         if self.chance.once_in(20) {
             let itself = Peer::Group(group.id.clone());
             self.add(&mut group, Direction::In, Flow::All, itself);
@@ -97,14 +101,14 @@ impl Writer {
 
     fn ingress(&mut self, site: &Site, beside: &[&Site]) -> (Flow, Peer) {
         let https = Flow::Tcp(Ports::one(443));
-        match self.chance.below(100) {
-            0..65 => (self.service(), self.named(site, beside)),
-            65..75 => (self.service(), self.inside(site)),
-            75..81 => (self.service(), prefix(self.chance.pick::<&str>(OFFICES))),
-            81..86 => (self.service(), self.of_neighbour(beside)),
-            86..90 => (self.service(), self.one_host(site)),
-            90..93 => (https, prefix("0.0.0.0/0")),
-            93..95 => (https, prefix("::/0")),
+        match self.chance.below(200) {
+            0..130 => (self.service(), self.named(site, beside)),
+            130..150 => (self.service(), self.inside(site)),
+            150..162 => (self.service(), prefix(self.chance.pick::<&str>(OFFICES))),
+            162..172 => (self.service(), self.of_neighbour(beside)),
+            172..180 => (self.service(), self.one_host(site)),
+            180..182 => (https, prefix("0.0.0.0/0")),
+            182 => (https, prefix("::/0")),
             _ => (self.service(), Peer::PrefixList(self.chance.pick(&self.lists).clone())),
         }
     }
@@ -118,11 +122,8 @@ impl Writer {
         }
     }
 
-    /// Another group: mostly of the same VPC, sometimes of one that is peered, now and then one that is gone.
+    /// Another group: mostly of the same VPC, sometimes of one that is peered.
     fn named(&mut self, site: &Site, beside: &[&Site]) -> Peer {
-        if self.chance.once_in(100) {
-            return Peer::Group(id("sg", GONE));
-        }
         let site =
             if !beside.is_empty() && self.chance.once_in(10) { self.chance.pick(beside) } else { site };
         Peer::Group(self.chance.pick(&self.groups[site.number]).clone())
