@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use doorward_core::reach::{End, Flows, Reachability, RoleId, Scope};
 
 use crate::account::Chance;
-use crate::questions::{find, servers};
+use crate::asking::{find, servers};
 
 /// How many pairs are asked for one by one: as many that were told to pass, and as many at random.
 const EACH: usize = 100;

@@ -13,15 +13,24 @@
 
 mod account;
 mod agreement;
+mod asking;
 mod growth;
 mod limit;
 mod memory;
-mod questions;
+mod peer;
+
 mod size;
 
 #[path = "../grants/cost.rs"]
 #[allow(dead_code, reason = "the other bench measures other processes")]
 mod cost;
+#[path = "../../../doorward-core/tests/reach/naive/mod.rs"]
+#[allow(dead_code, reason = "tests look closer")]
+#[allow(missing_docs, reason = "read where it is at home")]
+mod naive;
+#[path = "../../../doorward-core/tests/reach/questions.rs"]
+#[allow(dead_code, reason = "tests ask of more")]
+mod questions;
 #[path = "../grants/table.rs"]
 mod table;
 
@@ -44,6 +53,7 @@ fn main() -> ExitCode {
     let sizes: Vec<Size> = SIZES.iter().map(|interfaces| Size::measure(*interfaces, &mut wrong)).collect();
     size::print(&sizes);
     growth::measure(&mut wrong);
+    peer::measure(&mut wrong);
     for wrong in wrong.iter().take(SHOWN) {
         eprintln!("inconsistent: {wrong}");
     }

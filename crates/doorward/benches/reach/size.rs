@@ -8,10 +8,10 @@ use doorward_core::reach::Reachability;
 
 use crate::account::{Chance, Shape, account};
 use crate::agreement;
+use crate::asking::{self, Answered, Took};
 use crate::growth::{count_pairs, count_ways};
 use crate::limit::{bytes_of, repeated, time, time_of, timed};
 use crate::memory::{self, Taken};
-use crate::questions::{self, Answered, Took};
 use crate::table::{self, median, thousands};
 
 /// A question after loading may take that long.
@@ -74,7 +74,7 @@ impl Size {
             ways = counted;
             took
         });
-        let answered = questions::ask(&reachability);
+        let answered = asking::ask(&reachability);
         let change = change(&reachability);
         let sets = agreement::check(&reachability, wrong);
         let roles = reachability.roles().len();
