@@ -18,15 +18,13 @@ mod growth;
 mod limit;
 mod memory;
 mod peer;
-
 mod size;
 
 #[path = "../grants/cost.rs"]
 #[allow(dead_code, reason = "the other bench measures other processes")]
 mod cost;
 #[path = "../../../doorward-core/tests/reach/naive/mod.rs"]
-#[allow(dead_code, reason = "tests look closer")]
-#[allow(missing_docs, reason = "read where it is at home")]
+#[allow(dead_code, clippy::wrong_self_convention, reason = "read where it is at home")]
 mod naive;
 #[path = "../../../doorward-core/tests/reach/questions.rs"]
 #[allow(dead_code, reason = "tests ask of more")]
