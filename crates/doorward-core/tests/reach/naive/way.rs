@@ -16,6 +16,7 @@ type Lost = &'static str;
 /// A way from one end to the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Way {
+    pub family: Family,
     /// What a packet has to get past.
     pub checks: Vec<Check>,
     /// Where it ends.
@@ -224,6 +225,7 @@ impl<'a> Walk<'a> {
             fresh_nat: None,
             references: References { egress: true, ingress: true },
             way: Way {
+                family: family(to),
                 checks: Vec::new(),
                 end: End::Internet,
                 appliances: Vec::new(),
