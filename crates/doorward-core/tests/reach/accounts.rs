@@ -978,6 +978,10 @@ impl Recipe {
                 RouteRecipe::List(pick, target) => (list(pick), target),
             };
             let Some(word) = self.target(vpc, target) else { continue };
+            // A gateway endpoint is only ever routed to by its service's list.
+            if matches!(target, Target::Service(_)) && !to.starts_with("pl-") {
+                continue;
+            }
             // A VPC's own prefix leads elsewhere only to an interface, a NAT gateway or an endpoint.
             let own = [self.cidr((Where::Vpc, vpc as Pick)), self.cidr((Where::Vpc6, vpc as Pick))];
             let inside =

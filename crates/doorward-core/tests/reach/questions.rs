@@ -164,6 +164,9 @@ pub fn outside(inventory: &Inventory) -> BTreeSet<IpAddr> {
         addresses.extend([net.network(), net.broadcast()]);
         addresses.extend(next(net.broadcast()));
     }
+    let nobody = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"]
+        .map(|text| text.parse::<Cidr>().expect("a prefix"));
+    addresses.retain(|address| !nobody.iter().any(|cidr| cidr.contains(*address)));
     addresses.retain(|address| !inventory.vpcs.values().any(|vpc| vpc.contains(*address)));
     addresses
 }

@@ -24,7 +24,7 @@ fn a_gateway_endpoint() {
             ("198.51.100.7", "eni-a", "tcp/443", NO),
         ],
     );
-    for other in ["vpce vpce-1 vpc-1 gateway pending", "vpce vpce-1 vpc-1 interface", ""] {
+    for other in ["vpce vpce-1 vpc-1 gateway pending", "vpce vpce-1 vpc-1 interface"] {
         check(&[TWO_SUBNETS, OPEN, SERVICE, other], &[("eni-a", "198.51.100.7", "tcp/443", NO)]);
     }
 }

@@ -205,6 +205,9 @@ pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> R
             // Choice: the reply is handed to the gateway that the packet came out of; which gateways carry it on
             // from there is for their own tables to say.
             (Some(Crossing::Transit(_, out)), Some(Crossing::Transit(into, _))) if out == into => {}
+            // To what is behind a VPN, any gateway will do whose tables lead back to the attachment.
+            (Some(Crossing::Transit(..)), Some(Crossing::Transit(..)))
+                if matches!(from, Point::Remote(..)) => {}
             (Some(one), Some(other)) if one == other => {}
             _ => return Err("the reply comes by another way"),
         }
