@@ -227,6 +227,18 @@ pub fn points_outside(inventory: &Inventory, address: IpAddr) -> Vec<Point> {
     points
 }
 
+/// Every point behind one VPN gateway.
+pub fn behind(inventory: &Inventory, gateway: &str) -> Vec<Point> {
+    let mut points = Vec::new();
+    for address in outside(inventory) {
+        let here = points_outside(inventory, address).into_iter();
+        points.extend(
+            here.filter(|point| matches!(point, Point::Remote(Far::Vpn(id), _) if id.as_str() == gateway)),
+        );
+    }
+    points
+}
+
 /// Whether an address is the public one of an interface or a NAT gateway, and so stands for that.
 pub fn is_own(inventory: &Inventory, address: IpAddr) -> bool {
     let IpAddr::V4(address) = address else { return false };

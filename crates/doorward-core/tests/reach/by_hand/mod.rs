@@ -5,6 +5,7 @@
 
 mod acls;
 mod endpoints;
+mod found;
 mod gateways;
 mod groups;
 mod internet;
@@ -16,8 +17,8 @@ use doorward_core::inventory::Inventory;
 use doorward_core::net::{Flow, Icmp};
 use doorward_core::reach::{Endpoint, Reachability, Verdict};
 
-use crate::naive::{Packet, Passage, Point, packet};
-use crate::questions::{clients, hosts, points_outside};
+use crate::naive::{Packet, Passage, Point, is_internet, packet};
+use crate::questions::{behind, clients, hosts, outside, points_outside};
 use crate::written::account;
 
 /// A group that is in nobody's way.
@@ -62,6 +63,11 @@ fn check(lines: &[&str], questions: &[(&str, &str, &str, Verdict)]) {
 fn points(inventory: &Inventory, text: &str) -> Vec<Point> {
     match text.parse() {
         Ok(address) => points_outside(inventory, address),
+        Err(_) if text == "internet" => {
+            let addresses = outside(inventory).into_iter();
+            addresses.filter(|address| is_internet(inventory, *address)).map(Point::Internet).collect()
+        }
+        Err(_) if text.starts_with("vgw-") => behind(inventory, text),
         Err(_) => {
             let mut hosts = hosts(inventory).into_iter().filter(|(id, _)| id == text);
             hosts.next().unwrap_or_else(|| panic!("no {text}")).1
