@@ -4,9 +4,12 @@
 
 mod authorize_security_group;
 mod create_tags;
+mod describe;
 mod describe_managed_prefix_lists;
 mod describe_security_group_rules;
 mod describe_security_groups;
+mod describe_subnets;
+mod describe_vpcs;
 mod get_caller_identity;
 mod get_service_quota;
 mod modify_security_group_rules;
@@ -23,6 +26,8 @@ pub(crate) use create_tags::CreateTags;
 pub(crate) use describe_managed_prefix_lists::DescribeManagedPrefixLists;
 pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape, RulesAnswer};
 pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape, GroupsAnswer};
+pub(crate) use describe_subnets::{DescribeSubnets, SubnetShape};
+pub(crate) use describe_vpcs::{BlockStateShape, DescribeVpcs, V6BlockShape, VpcShape};
 pub(crate) use get_caller_identity::GetCallerIdentity;
 pub(crate) use get_service_quota::GetServiceQuota;
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
