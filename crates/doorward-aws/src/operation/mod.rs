@@ -2,19 +2,23 @@
 //!
 //! A shape reads the wire's XML and the AWS CLI's JSON alike, so a recorded answer is an answer.
 
-mod authorize_security_group;
 pub(crate) mod balancer;
 pub(crate) mod cache;
 pub(crate) mod container;
-mod create_tags;
 pub(crate) mod database;
+mod list_functions;
+mod listed;
+
+mod authorize_security_group;
+mod create_tags;
+mod describe;
 mod describe_managed_prefix_lists;
 mod describe_security_group_rules;
 mod describe_security_groups;
+mod describe_subnets;
+mod describe_vpcs;
 mod get_caller_identity;
 mod get_service_quota;
-mod list_functions;
-mod listed;
 mod modify_security_group_rules;
 mod permission;
 mod revoke_security_group;
@@ -24,14 +28,17 @@ use std::fmt::Debug;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use list_functions::{FunctionShape, FunctionsAnswer, ListFunctions};
+
 pub(crate) use authorize_security_group::{AuthorizeEgress, AuthorizeIngress};
 pub(crate) use create_tags::CreateTags;
 pub(crate) use describe_managed_prefix_lists::DescribeManagedPrefixLists;
 pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape, RulesAnswer};
 pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape, GroupsAnswer};
+pub(crate) use describe_subnets::{DescribeSubnets, SubnetShape};
+pub(crate) use describe_vpcs::{BlockStateShape, DescribeVpcs, V6BlockShape, VpcShape};
 pub(crate) use get_caller_identity::GetCallerIdentity;
 pub(crate) use get_service_quota::GetServiceQuota;
-pub(crate) use list_functions::{FunctionShape, FunctionsAnswer, ListFunctions};
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
 pub(crate) use permission::{Permission, PermissionShape};
 pub(crate) use revoke_security_group::{RevokeEgress, RevokeIngress};
