@@ -2,6 +2,10 @@
 //!
 //! What cannot be read is a gap that names it, and hides nothing else.
 
+mod apart;
+mod balancers;
+mod containers;
+mod databases;
 mod groups;
 mod networks;
 mod reader;
@@ -9,6 +13,7 @@ mod reader;
 pub(crate) use groups::{group, permissions, rule, unnamed};
 pub(crate) use reader::{Member, Reader};
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use doorward_core::inventory::{NotAnId, Tags};
@@ -29,6 +34,8 @@ pub(crate) enum Unreadable {
     NoPeer,
     #[error("it has no `{0}`")]
     Missing(&'static str),
+    #[error("`{0}` is of no kind that is known")]
+    Unknown(String),
 }
 
 /// An id, where there is one; on the wire an empty text stands for none.
@@ -39,6 +46,16 @@ fn id<T: FromStr<Err = NotAnId>>(text: Option<&str>) -> Result<Option<T>, Unread
 /// An id without which the resource makes no sense.
 fn needed<T: FromStr<Err = NotAnId>>(text: Option<&str>, field: &'static str) -> Result<T, Unreadable> {
     id(text)?.ok_or(Unreadable::Missing(field))
+}
+
+/// Ids, each of which has to be one.
+fn ids<T: FromStr<Err = NotAnId> + Ord>(texts: &[String]) -> Result<BTreeSet<T>, Unreadable> {
+    texts.iter().map(|text| Ok(text.parse()?)).collect()
+}
+
+/// A text without which the resource makes no sense.
+fn needed_text(told: Option<&String>, field: &'static str) -> Result<String, Unreadable> {
+    text(told).ok_or(Unreadable::Missing(field))
 }
 
 /// A text, where there is one.

@@ -4,6 +4,7 @@ use doorward_core::inventory::{Call, Gap, Inventory, Place};
 use serde::de::DeserializeOwned;
 
 use super::Unreadable;
+use super::apart::Apart;
 
 /// The inventory of one place, as far as it has been read.
 ///
@@ -14,6 +15,8 @@ pub(crate) struct Reader {
     pub(crate) place: Place,
     /// What was read so far.
     pub(crate) inventory: Inventory,
+    /// What was told of something apart from its description.
+    pub(crate) apart: Apart,
 }
 
 /// A member of an answer, one resource mostly.
@@ -61,7 +64,8 @@ impl Reader {
     }
 
     /// All that was read, put together.
-    pub(crate) fn finish(self) -> Inventory {
+    pub(crate) fn finish(mut self) -> Inventory {
+        self.put_together();
         self.inventory
     }
 }

@@ -56,7 +56,8 @@ mod tests {
 
     #[test]
     fn the_result_is_read_and_the_rest_is_not() {
-        let text = "<XResponse xmlns=\"x\"><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata><XResult>
+        let text =
+            "<XResponse xmlns=\"x\"><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata><XResult>
             <Marker>m</Marker><Names><member>a</member><member>b</member></Names></XResult></XResponse>";
         let Wrapped(answer) = read(text).expect("an answer");
         assert_eq!(answer.names.0, ["a", "b"]);
@@ -66,7 +67,8 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_result_is_none() {
-        for half in ["<XResponse></XResponse>", "<XResponse><XResult><Names>", "<html><body>hello</body></html>", ""]
+        for half in
+            ["<XResponse></XResponse>", "<XResponse><XResult><Names>", "<html><body>hello</body></html>", ""]
         {
             assert!(read(half).is_err(), "{half}");
         }

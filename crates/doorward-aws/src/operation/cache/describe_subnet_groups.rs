@@ -14,7 +14,7 @@ pub(crate) struct DescribeCacheSubnetGroups {
 
 listed!(
     DescribeCacheSubnetGroups is "DescribeCacheSubnetGroups" of ElastiCache,
-    CacheSubnetGroupsAnswer.groups: SubnetGroupShape,
+    CacheSubnetGroupsAnswer.groups: CacheSubnetGroup,
     "MaxRecords" up to "100"
 );
 
@@ -22,7 +22,12 @@ listed!(
 #[derive(Debug, Deserialize)]
 pub(crate) struct CacheSubnetGroupsAnswer {
     #[serde(rename = "CacheSubnetGroups", default)]
-    pub(crate) groups: List<SubnetGroupShape>,
+    pub(crate) groups: List<CacheSubnetGroup>,
     #[serde(rename = "Marker", default)]
     pub(crate) next: Option<String>,
 }
+
+/// One of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct CacheSubnetGroup(pub(crate) SubnetGroupShape);

@@ -4,4 +4,6 @@ mod describe_clusters;
 mod describe_subnet_groups;
 
 pub(crate) use describe_clusters::{CacheShape, CachesAnswer, DescribeCacheClusters};
-pub(crate) use describe_subnet_groups::{CacheSubnetGroupsAnswer, DescribeCacheSubnetGroups};
+pub(crate) use describe_subnet_groups::{
+    CacheSubnetGroup, CacheSubnetGroupsAnswer, DescribeCacheSubnetGroups,
+};

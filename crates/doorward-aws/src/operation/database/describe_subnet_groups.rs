@@ -14,7 +14,7 @@ pub(crate) struct DescribeDBSubnetGroups {
 
 listed!(
     DescribeDBSubnetGroups is "DescribeDBSubnetGroups" of Rds,
-    DatabaseSubnetGroupsAnswer.groups: SubnetGroupShape,
+    DatabaseSubnetGroupsAnswer.groups: DatabaseSubnetGroup,
     "MaxRecords" up to "100"
 );
 
@@ -22,7 +22,12 @@ listed!(
 #[derive(Debug, Deserialize)]
 pub(crate) struct DatabaseSubnetGroupsAnswer {
     #[serde(rename = "DBSubnetGroups", default)]
-    pub(crate) groups: List<SubnetGroupShape>,
+    pub(crate) groups: List<DatabaseSubnetGroup>,
     #[serde(rename = "Marker", default)]
     pub(crate) next: Option<String>,
 }
+
+/// One of them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct DatabaseSubnetGroup(pub(crate) SubnetGroupShape);

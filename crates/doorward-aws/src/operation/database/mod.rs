@@ -12,7 +12,9 @@ pub(crate) use describe_clusters::{ClusterShape, ClustersAnswer, DescribeDBClust
 pub(crate) use describe_instances::{DatabaseShape, DatabasesAnswer, DescribeDBInstances};
 pub(crate) use describe_proxies::{DescribeDBProxies, ProxiesAnswer, ProxyShape};
 pub(crate) use describe_proxy_targets::{DescribeDBProxyTargets, ProxyTargetShape, ProxyTargetsAnswer};
-pub(crate) use describe_subnet_groups::{DatabaseSubnetGroupsAnswer, DescribeDBSubnetGroups};
+pub(crate) use describe_subnet_groups::{
+    DatabaseSubnetGroup, DatabaseSubnetGroupsAnswer, DescribeDBSubnetGroups,
+};
 
 use crate::wire::List;
 
@@ -39,8 +41,6 @@ pub(crate) struct MemberSubnet {
 pub(crate) struct GroupMembership {
     #[serde(rename = "VpcSecurityGroupId", alias = "SecurityGroupId", default)]
     pub(crate) id: Option<String>,
-    #[serde(rename = "Status", default)]
-    pub(crate) status: Option<String>,
 }
 
 /// Where it answers.
