@@ -19,6 +19,7 @@ mod perform;
 mod reading;
 mod recorded;
 mod simulated;
+mod survey;
 mod wire;
 
 pub use account::{Account, CallerIdentity};
@@ -26,3 +27,4 @@ pub use error::Error;
 pub use perform::Performed;
 pub use recorded::{NotRecorded, recorded};
 pub use simulated::Simulated;
+pub use survey::Progress;
