@@ -12,7 +12,8 @@ use crate::operation::container::{
     DescribeServices, DescribeTasks, ListClusters, ListServices, ListTasks, SERVICES_A_CALL, TASKS_A_CALL,
 };
 use crate::operation::database::{
-    DescribeDBClusters, DescribeDBInstances, DescribeDBProxies, DescribeDBProxyTargets, DescribeDBSubnetGroups,
+    DescribeDBClusters, DescribeDBInstances, DescribeDBProxies, DescribeDBProxyTargets,
+    DescribeDBSubnetGroups,
 };
 use crate::operation::{DescribeSubnets, DescribeVpcs, ListFunctions};
 

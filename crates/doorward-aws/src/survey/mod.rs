@@ -39,11 +39,8 @@ impl Account {
     pub async fn survey(&self, progress: &(dyn Fn(Progress) + Send + Sync)) -> Inventory {
         let identity = tokio::time::timeout(ALL_PAGES, self.identity()).await;
         let account = identity.ok().and_then(Result::ok).and_then(|identity| identity.account.parse().ok());
-        let place = Place {
-            profile: self.place().profile.clone(),
-            region: Some(self.region().to_owned()),
-            account,
-        };
+        let place =
+            Place { profile: self.place().profile.clone(), region: Some(self.region().to_owned()), account };
         let mut survey = Survey::of(self.clone(), place);
         survey.everything();
         while let Some((call, told)) = survey.next().await {
@@ -111,12 +108,8 @@ impl Survey {
     }
 
     /// Asks for an answer that has no pages.
-    fn one<O>(
-        &mut self,
-        call: Call,
-        operation: O,
-        take: impl FnOnce(&mut Self, O::Answer) + Send + 'static,
-    ) where
+    fn one<O>(&mut self, call: Call, operation: O, take: impl FnOnce(&mut Self, O::Answer) + Send + 'static)
+    where
         O: Operation + Send + Sync,
     {
         let account = self.account.clone();
@@ -155,7 +148,8 @@ impl Survey {
         };
         // Every task was named when it was spawned.
         let call = self.names.remove(&id)?;
-        let cut_short = || -> Told { Box::new(move |survey| survey.fail(call, "it was cut short".to_owned())) };
+        let cut_short =
+            || -> Told { Box::new(move |survey| survey.fail(call, "it was cut short".to_owned())) };
         Some((call, told.unwrap_or_else(cut_short)))
     }
 
