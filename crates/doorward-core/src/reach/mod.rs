@@ -1,10 +1,12 @@
 //! Who can reach what, and why: decided exactly from an inventory, with every hop and every blocker.
 
+mod after;
 mod answer;
 mod code;
 mod endpoint;
 mod flows;
 
+pub use after::{Change, Edit, Impossible, after, of_grant};
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
 pub use code::Code;
 pub use endpoint::{Endpoint, NotFound, Resource};
