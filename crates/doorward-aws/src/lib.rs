@@ -21,6 +21,7 @@ mod recorded;
 mod simulated;
 mod survey;
 mod wire;
+mod written;
 
 pub use account::{Account, CallerIdentity};
 pub use error::Error;
@@ -28,3 +29,4 @@ pub use perform::Performed;
 pub use recorded::{NotRecorded, recorded};
 pub use simulated::Simulated;
 pub use survey::Progress;
+pub use written::{NotSaved, save};
