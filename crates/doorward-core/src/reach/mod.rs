@@ -4,6 +4,7 @@ mod after;
 mod answer;
 mod ask;
 mod balancer;
+mod beside;
 mod class;
 mod code;
 mod endpoint;
@@ -23,6 +24,7 @@ mod walk;
 
 pub use after::{Change, Edit, Impossible, after, of_grant};
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
+pub use beside::{Beside, beside, with_grant};
 pub use code::Code;
 pub use endpoint::{Endpoint, NotFound, Resource};
 pub use flows::Flows;

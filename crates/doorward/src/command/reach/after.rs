@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use doorward_core::firewall::Because;
 use doorward_core::grant::{Grant, GrantId};
-use doorward_core::inventory::{Inventory, Ownership};
+use doorward_core::inventory::Inventory;
 use doorward_core::policy::{Decision, Person, Request, TargetName, decide, did_you_mean};
 use doorward_core::reach::{
-    Change, Difference, End, Flows, Impossible, Reachability, Role, Way, after, of_grant,
+    Change, Difference, End, Flows, Impossible, Reachability, Role, Way, after, with_grant,
 };
 use jiff::Timestamp;
 
@@ -70,7 +69,7 @@ fn compared(policy: &Path, inventory: Inventory, change: &str, asker: Asker) -> 
         alone(&asker)?;
         let file = command::open_policy(policy)?;
         let grant = command::runtime()?.block_on(kept(&file, &id))?;
-        return with_grant(&file.current(), inventory, &grant);
+        return granted(&file.current(), inventory, &grant);
     }
     if path.is_dir() {
         alone(&asker)?;
@@ -88,7 +87,7 @@ fn compared(policy: &Path, inventory: Inventory, change: &str, asker: Asker) -> 
     let file = command::open_policy(policy)?;
     let loaded = file.current();
     let grant = wanted(&loaded, target, asker)?;
-    with_grant(&loaded, inventory, &grant)
+    granted(&loaded, inventory, &grant)
 }
 
 /// That nobody was named where nobody is asked about.
@@ -178,41 +177,32 @@ fn wanted(loaded: &Loaded, target: TargetName, asker: Asker) -> Result<Grant, Fa
     }
 }
 
-/// Without and with the rules of a grant: those of one that is open may stand already.
-fn with_grant(loaded: &Loaded, inventory: Inventory, grant: &Grant) -> Result<Compared, Failure> {
-    let changes = of_grant(&loaded.policy, grant);
-    if changes.is_empty() {
-        let what = format!("{} of {} puts no rule into a security group", grant.target(), grant.person());
-        return Err(Failure::new(Code::Usage, what).hint("only what stands in a security group is compared"));
-    }
-    let mut before = inventory;
-    for change in &changes {
-        if let Some(group) = before.groups.get_mut(&change.group) {
-            group.rules.retain(|_, standing| match standing.ownership() {
-                Ownership::Marked(mark) => {
-                    !matches!(&mark.because, Because::Grant { id, .. } if id == grant.id())
-                }
-                Ownership::Foreign | Ownership::TagOnly(_) => true,
-            });
+fn granted(loaded: &Loaded, inventory: Inventory, grant: &Grant) -> Result<Compared, Failure> {
+    match with_grant(inventory, &loaded.policy, grant).map_err(impossible)? {
+        Some((before, after)) => {
+            Ok(Compared { before: Reachability::of(before), after: Reachability::of(after) })
+        }
+        None => {
+            let what = format!("{} puts no rule into a security group", grant.target());
+            Err(Failure::new(Code::Usage, what).hint("only what stands in a security group is compared"))
         }
     }
-    changed(before, &changes)
 }
 
 fn changed(before: Inventory, changes: &[Change]) -> Result<Compared, Failure> {
-    let after = after(&before, changes).map_err(|error| {
-        let failure = Failure::of(Code::Data, &error);
-        match &error {
-            Impossible::NoGroup { meant: Some(meant), .. } => {
-                failure.hint(format!("did you mean `{meant}`?"))
-            }
-            Impossible::NoGroup { .. } | Impossible::Unseen { .. } => {
-                failure.hint("is it in the account that is looked at? `--profile` and `--region` say which")
-            }
-            Impossible::NoRule { .. } => failure.hint("write the rule as the group has it"),
-        }
-    })?;
+    let after = after(&before, changes).map_err(impossible)?;
     Ok(Compared { before: Reachability::of(before), after: Reachability::of(after) })
+}
+
+fn impossible(error: Impossible) -> Failure {
+    let failure = Failure::of(Code::Data, &error);
+    match &error {
+        Impossible::NoGroup { meant: Some(meant), .. } => failure.hint(format!("did you mean `{meant}`?")),
+        Impossible::NoGroup { .. } | Impossible::Unseen { .. } => {
+            failure.hint("is it in the account that is looked at? `--profile` and `--region` say which")
+        }
+        Impossible::NoRule { .. } => failure.hint("write the rule as the group has it"),
+    }
 }
 
 fn as_text(difference: &Difference, compared: &Compared) -> String {
