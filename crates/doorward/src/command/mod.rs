@@ -10,9 +10,11 @@ mod demo;
 mod failure;
 mod group;
 mod iam;
+mod inventory;
 mod list;
 mod login;
 mod open;
+mod progress;
 mod reach;
 mod serve;
 mod sweep;
@@ -97,6 +99,7 @@ enum Verb {
     Reach(reach::Reach),
     Audit(audit::Audit),
     Iam(iam::Iam),
+    Inventory(inventory::InventoryCommand),
     Completions(completions::Completions),
     Manual(completions::Manual),
 }
@@ -123,6 +126,7 @@ impl Cli {
             Verb::Reach(verb) => verb.run(policy),
             Verb::Audit(verb) => verb.run(policy),
             Verb::Iam(verb) => verb.run(policy),
+            Verb::Inventory(verb) => verb.run(policy).map(done),
             Verb::Completions(verb) => verb.run().map(done),
             Verb::Manual(verb) => verb.run().map(done),
         }
