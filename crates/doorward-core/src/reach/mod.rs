@@ -1,9 +1,24 @@
 //! Who can reach what, and why: decided exactly from an inventory, with every hop and every blocker.
 
 mod answer;
+mod ask;
+mod balancer;
+mod class;
 mod code;
 mod endpoint;
+mod ends;
+mod explain;
 mod flows;
+mod host;
+mod line;
+mod network;
+mod passage;
+mod space;
+mod span;
+mod stage;
+mod table;
+mod transit;
+mod walk;
 
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
 pub use code::Code;
@@ -12,12 +27,15 @@ pub use flows::Flows;
 
 use std::ops::ControlFlow;
 
+use self::network::Network;
+use self::walk::Walk;
 use crate::inventory::Inventory;
 
 /// Who can reach what in one inventory.
 #[derive(Debug)]
 pub struct Reachability {
     inventory: Inventory,
+    network: Network,
 }
 
 /// Which ways are asked for: none means any.
@@ -34,7 +52,12 @@ pub struct Scope {
 impl Reachability {
     /// Prepares an inventory for questions.
     pub fn of(inventory: Inventory) -> Self {
-        Self { inventory }
+        let network = Network::of(&inventory);
+        Self { inventory, network }
+    }
+
+    fn walk(&self) -> Walk<'_> {
+        Walk { network: &self.network, inventory: &self.inventory }
     }
 
     /// What it was made from.
@@ -44,7 +67,7 @@ impl Reachability {
 
     /// Whether something passes, and why. No flows asked means: what passes?
     pub fn ask(&self, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> Answer {
-        todo!()
+        self.walk().ask(from, to, asked)
     }
 
     /// The roles, by their numbers.
