@@ -210,7 +210,7 @@ fn as_text(difference: &Difference, compared: &Compared) -> String {
         [("opens", &difference.opened, &compared.after), ("closes", &difference.closed, &compared.before)];
     let mut text = String::new();
     for (title, ways, side) in parts {
-        let names = Names::of(side);
+        let names = Names::of(side.roles());
         let mut rest = ways.as_slice();
         while let Some(first) = rest.first() {
             let same = rest.iter().take_while(|way| way.to == first.to).count();
@@ -227,7 +227,7 @@ fn as_text(difference: &Difference, compared: &Compared) -> String {
 }
 
 fn as_json_of<'a>(difference: &'a Difference, compared: &'a Compared) -> json::Difference<'a> {
-    let (before, after) = (Names::of(&compared.before), Names::of(&compared.after));
+    let (before, after) = (Names::of(compared.before.roles()), Names::of(compared.after.roles()));
     let roles = |ways: &[Way], names: &Names<'a>| -> Vec<&'a Role> {
         let ends = ways.iter().flat_map(|way| [&way.from, &way.to]);
         let named = ends.filter_map(|end| match end {

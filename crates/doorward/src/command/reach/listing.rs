@@ -21,12 +21,12 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(reachability: &'a Reachability) -> Self {
+    pub(super) fn of(roles: &'a [Role]) -> Self {
         let mut shared = BTreeMap::new();
-        for role in reachability.roles() {
+        for role in roles {
             *shared.entry(role.name.as_str()).or_default() += 1;
         }
-        Self { roles: reachability.roles().iter().map(|role| (role.id, role)).collect(), shared }
+        Self { roles: roles.iter().map(|role| (role.id, role)).collect(), shared }
     }
 
     pub(super) fn role(&self, id: RoleId) -> Option<&'a Role> {
@@ -165,7 +165,7 @@ fn nothing(scope: &Scope) -> String {
 }
 
 fn json_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u64 {
-    let names = Names::of(reachability);
+    let names = Names::of(reachability.roles());
     let mut told = std::collections::BTreeSet::new();
     let mut found = 0;
     // What is listed whole tells of every role, also of one that reaches nothing.
@@ -192,7 +192,7 @@ fn json_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u
 }
 
 fn text_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u64 {
-    let names = Names::of(reachability);
+    let names = Names::of(reachability.roles());
     let mut found = 0;
     // Ways come receiver by receiver, so that only those of one are held.
     let mut held: Vec<Way> = Vec::new();
@@ -267,3 +267,6 @@ pub(super) fn heading(end: &End, names: &Names<'_>, inventory: &Inventory) -> St
     };
     format!("{}  [{members} in {}{groups}{public}]\n", names.unique(*id), role.vpc)
 }
+
+#[cfg(test)]
+mod tests;
