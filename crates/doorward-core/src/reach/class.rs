@@ -59,6 +59,13 @@ pub(super) fn sort(network: &mut Network, inventory: &Inventory) {
     network.atoms = Some(atoms);
 }
 
+/// For each address, the smallest prefix of routes and network ACLs that contains it.
+pub(super) fn routed(network: &Network) -> Line<u32> {
+    let mut cidrs: BTreeSet<Cidr> = network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()).collect();
+    cidrs.extend(network.transit_cuts.iter().copied());
+    innermost(&cidrs.into_iter().collect::<Vec<_>>())
+}
+
 fn is_named(host: &Host, named: &BTreeSet<String>) -> bool {
     !host.source_dest_check
         || host.balancer.is_some()

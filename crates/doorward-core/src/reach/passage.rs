@@ -41,11 +41,13 @@ pub(super) enum Outside {
 
 /// What may become of a packet that is sent outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aim {
+pub(super) enum Aim<'a> {
     /// It has to get to the internet.
     Internet,
     /// It has to get out, whichever way.
     Anywhere,
+    /// It has to get behind this VPN gateway or attachment.
+    Behind(&'a str),
 }
 
 /// What the way between two points of subnets comes to, apart from who sends and receives.
@@ -136,21 +138,21 @@ impl<'a> Walk<'a> {
     }
 
     /// From a host to an address outside.
-    pub(super) fn outward(self, from: Spot, to: IpAddr, aim: Aim, detail: bool) -> Passage {
+    pub(super) fn outward(self, from: Spot, to: IpAddr, aim: Aim<'_>, detail: bool) -> Passage {
         let mut track = Track::new(detail);
         self.starts(&mut track, from.host);
         self.groups(&mut track, from.host, Direction::Out, to, None, false);
         let sender = self.sender(from);
         let trip = self.send(&mut track, sender, to);
         let arrived = match &trip.landing {
-            Landing::Internet(_) | Landing::Service(_) => true,
-            Landing::Remote(_) => aim == Aim::Anywhere,
+            Landing::Internet(_) | Landing::Service(_) => !matches!(aim, Aim::Behind(_)),
+            Landing::Remote(id) => aim == Aim::Anywhere || aim == Aim::Behind(id),
             Landing::Inside { .. } | Landing::Lost | Landing::Unclear => false,
         };
         if arrived && !track.is_over() {
             track.replies = true;
             self.reply_from_outside(&mut track, sender, &trip, to);
-        } else if matches!(trip.landing, Landing::Remote(_) | Landing::Inside { .. }) && !arrived {
+        } else if !arrived && !matches!(trip.landing, Landing::Lost | Landing::Unclear) {
             let elsewhere = self.place_of(&trip.landing);
             track.stop(|| Plain {
                 resource: to.to_string(),
