@@ -212,8 +212,8 @@ pub(super) enum Line<'a> {
     Gap { gap: &'a Gap },
 }
 
-pub(super) fn pair(pair: &Pair) -> Line<'_> {
-    Line::Pair { from: &pair.from, to: &pair.to, flows: pair.flows.list() }
+pub(super) fn pair<'a>(pair: &Pair<'a>) -> Line<'a> {
+    Line::Pair { from: pair.from, to: pair.to, flows: pair.flows.list() }
 }
 
 /// What a change opens and closes.

@@ -116,7 +116,7 @@ pub(super) fn run(
             if as_json {
                 lines.json(&json::pair(&pair))
             } else {
-                lines.write(&format!("{} -> {}  {}\n", pair.from, pair.to, text::folded(&pair.flows)))
+                lines.write(&format!("{} -> {}  {}\n", pair.from, pair.to, text::folded(pair.flows)))
             }
         });
     } else if as_json {
