@@ -101,7 +101,7 @@ impl<'a> Matrix<'a> {
     fn lay_out(&mut self) {
         let network = self.walk.network;
         let routed = class::routed(network);
-        let mut loci: HashMap<(SubnetIx, Family, u32), LocusIx> = HashMap::new();
+        let mut loci: HashMap<(SubnetIx, Family, u32, Option<ClassIx>), LocusIx> = HashMap::new();
         let mut atoms: HashMap<(Family, u32), AtomIx> = HashMap::new();
         let mut outs: HashMap<(&Line<Span>, HostKind), OutIx> = HashMap::new();
         let mut bundles: HashMap<(LocusIx, AtomIx, OutIx), BundleIx> = HashMap::new();
@@ -113,7 +113,9 @@ impl<'a> Matrix<'a> {
                 let family = line::family(point.address);
                 let number = self.loci.len();
                 let at = routed.at(point.address).copied().unwrap_or(u32::MAX);
-                let locus = *loci.entry((host.subnet, family, at)).or_insert_with(|| LocusIx::new(number));
+                let locus = *loci
+                    .entry((host.subnet, family, at, members.named.then_some(class)))
+                    .or_insert_with(|| LocusIx::new(number));
                 let number = self.atoms.len();
                 let at = network.atoms.as_ref().and_then(|atoms| atoms.at(point.address)).copied();
                 let atom =
@@ -121,10 +123,7 @@ impl<'a> Matrix<'a> {
                 if atom.number() == number {
                     self.atoms.push(point.address);
                 }
-                let kind = match host.kind {
-                    HostKind::Ordinary => HostKind::Ordinary,
-                    other => other,
-                };
+                let kind = host.kind;
                 let number = self.outs.len();
                 let line = &network.sets.at(host.set).outward;
                 let out = *outs.entry((line, kind)).or_insert_with(|| OutIx::new(number));

@@ -7,8 +7,9 @@ use super::span::Span;
 use super::stage::{Plain, Stage, Track};
 use super::table::{HostIx, SubnetIx, VpcIx};
 use super::walk::{Landing, Origin, References, Sender, Translation, Trip, Walk};
-use super::{Code, Flows};
+use super::{Code, Flows, line};
 use crate::inventory::{Attachment, AttachmentTarget, Call, Direction, RouteTarget, VpnGatewayId};
+use crate::net::Family;
 
 /// What passes between two points.
 #[derive(Debug, Clone)]
@@ -86,7 +87,7 @@ impl<'a> Walk<'a> {
         let kept = way.references >= References::Inbound;
         self.receives(&mut track, to.host, way.seen, Some(from.host), kept);
         track.stages.extend(replies);
-        finished(track)
+        finished(track, line::family(to.point.address))
     }
 
     /// The way between two addresses and back, without the groups of either end.
@@ -164,7 +165,7 @@ impl<'a> Walk<'a> {
                 lift: "route it by an internet gateway or a NAT gateway".into(),
             });
         }
-        finished(track)
+        finished(track, line::family(to))
     }
 
     /// From an address outside to a host.
@@ -211,7 +212,7 @@ impl<'a> Walk<'a> {
                 self.lost_reply(&mut track, &trip.landing, &gateway);
             }
         }
-        finished(track)
+        finished(track, line::family(from))
     }
 
     fn lost_reply(self, track: &mut Track, landing: &Landing, gateway: &str) {
@@ -554,12 +555,16 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether replies leave and enter VPCs by what the request did, the other way round.
+/// Whether replies leave and enter VPCs by what the request did, the other way round, and meet no appliance that
+/// did not see the request.
 fn same_way(trip: &Trip, back: &Trip) -> bool {
     trip.legs.iter().eq(back.legs.iter().rev())
+        && back.appliances.iter().all(|appliance| trip.appliances.contains(appliance))
 }
 
-fn finished(track: Track) -> Passage {
+fn finished(track: Track, family: Family) -> Passage {
     let (span, whole) = track.passes();
+    let span = span.within(&Flows::of_family(family));
+    let whole = whole.and(&span.sure);
     Passage { span, whole, back: track.reply, stages: track.stages }
 }

@@ -169,7 +169,6 @@ proptest! {
     #![proptest_config(config(2000))]
 
     #[test]
-    #[ignore = "the engine is not merged yet"]
     fn on_every_pair_of_interfaces(account in accounts()) {
         let asked = Asked::of(&account);
         let questions = between_interfaces(&account.inventory);
@@ -179,7 +178,6 @@ proptest! {
     }
 
     #[test]
-    #[ignore = "the engine is not merged yet"]
     fn on_addresses_outside(account in accounts(), seed in 0..100_usize) {
         let asked = Asked::of(&account);
         for question in with_outside(&account.inventory, seed, 6) {
@@ -192,7 +190,6 @@ proptest! {
     #![proptest_config(config(1000))]
 
     #[test]
-    #[ignore = "the engine is not merged yet"]
     fn on_replies_to_single_flows(account in accounts(), seed in 0..100_usize) {
         let asked = Asked::of(&account);
         let questions = between_interfaces(&account.inventory);
@@ -205,7 +202,6 @@ proptest! {
 
     /// The internet and what is behind a VPN gateway, each as the set of its addresses.
     #[test]
-    #[ignore = "the engine is not merged yet"]
     fn on_the_internet_and_vpn_gateways_as_sets(account in accounts()) {
         let asked = Asked::of(&account);
         let inventory = &account.inventory;
@@ -228,14 +224,13 @@ proptest! {
 
     /// All pairs at once are the pairs that are asked one by one.
     #[test]
-    #[ignore = "the engine is not merged yet"]
     fn all_pairs_are_every_pair(account in accounts()) {
         let asked = Asked::of(&account);
         let mut listed: BTreeMap<(String, String), Flows> = BTreeMap::new();
         let mut twice = None;
         asked.real.pairs(&Scope::default(), &mut |pair| {
-            let ends = (pair.from, pair.to);
-            if listed.insert(ends.clone(), pair.flows).is_some() {
+            let ends = (pair.from.to_owned(), pair.to.to_owned());
+            if listed.insert(ends.clone(), pair.flows.clone()).is_some() {
                 twice = Some(ends);
             }
             ControlFlow::Continue(())
@@ -259,7 +254,6 @@ proptest! {
 
     /// A question about one flow is that flow of the question about all.
     #[test]
-    #[ignore = "the engine is not merged yet"]
     fn one_flow_is_a_part_of_all(account in accounts()) {
         let asked = Asked::of(&account);
         let some: Flows =
