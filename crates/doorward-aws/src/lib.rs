@@ -24,5 +24,5 @@ mod wire;
 pub use account::{Account, CallerIdentity};
 pub use error::Error;
 pub use perform::Performed;
-pub use recorded::{NotRecorded, recorded};
+pub use recorded::{NotRecorded, recorded, recorded_files};
 pub use simulated::Simulated;

@@ -2,11 +2,19 @@
 //!
 //! What cannot be read is a gap that names it, and hides nothing else.
 
+mod acls;
+mod block;
+mod gateways;
 mod groups;
+mod interfaces;
+mod lists;
 mod networks;
+mod peerings;
 mod reader;
+mod routes;
+mod transit;
 
-pub(crate) use groups::{group, permissions, rule, unnamed};
+pub(crate) use groups::{group, rule, unnamed};
 pub(crate) use reader::{Member, Reader};
 
 use std::str::FromStr;
@@ -29,6 +37,10 @@ pub(crate) enum Unreadable {
     NoPeer,
     #[error("it has no `{0}`")]
     Missing(&'static str),
+    #[error("`{0}` is not an address")]
+    NotAnAddress(String),
+    #[error("its `{0}` is `{1}`, which is not known")]
+    Unknown(&'static str, String),
 }
 
 /// An id, where there is one; on the wire an empty text stands for none.
@@ -39,6 +51,14 @@ fn id<T: FromStr<Err = NotAnId>>(text: Option<&str>) -> Result<Option<T>, Unread
 /// An id without which the resource makes no sense.
 fn needed<T: FromStr<Err = NotAnId>>(text: Option<&str>, field: &'static str) -> Result<T, Unreadable> {
     id(text)?.ok_or(Unreadable::Missing(field))
+}
+
+/// Ids, each of which has to be one.
+fn ids<T: FromStr<Err = NotAnId>, C: FromIterator<T>>(
+    texts: &List<String>,
+    field: &'static str,
+) -> Result<C, Unreadable> {
+    texts.0.iter().map(|text| needed(Some(text), field)).collect()
 }
 
 /// A text, where there is one.
@@ -52,6 +72,12 @@ fn cidr(text: &str) -> Result<Cidr, Unreadable> {
         Err(NetError::HostBits { meant, .. }) => Ok(meant),
         read => Ok(read?),
     }
+}
+
+/// An address, where there is one.
+fn address<A: FromStr>(text: Option<&str>) -> Result<Option<A>, Unreadable> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|_| Unreadable::NotAnAddress(text.to_owned()))).transpose()
 }
 
 fn tags(shapes: &List<Tag>) -> Tags {

@@ -3,7 +3,7 @@
 use doorward_core::inventory::{Call, Gap, Inventory, Place};
 use serde::de::DeserializeOwned;
 
-use super::Unreadable;
+use super::{Unreadable, block, groups, interfaces, lists, transit};
 
 /// The inventory of one place, as far as it has been read.
 ///
@@ -14,6 +14,11 @@ pub(crate) struct Reader {
     pub(crate) place: Place,
     /// What was read so far.
     pub(crate) inventory: Inventory,
+    pub(super) groups: groups::Told,
+    pub(super) interfaces: interfaces::Told,
+    pub(super) lists: lists::Told,
+    pub(super) transit: transit::Told,
+    pub(super) block: block::Told,
 }
 
 /// A member of an answer, one resource mostly.
@@ -62,6 +67,12 @@ impl Reader {
 
     /// All that was read, put together.
     pub(crate) fn finish(self) -> Inventory {
-        self.inventory
+        let Self { place, mut inventory, groups, interfaces, lists, transit, block } = self;
+        groups.finish(&mut inventory, &place);
+        interfaces.finish(&mut inventory);
+        lists.finish(&mut inventory, &place);
+        transit.finish(&mut inventory);
+        block.finish(&mut inventory, &place);
+        inventory
     }
 }
