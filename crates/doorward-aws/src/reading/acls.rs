@@ -54,7 +54,7 @@ fn entry(shape: &AclEntryShape) -> Result<AclEntry, Unreadable> {
         allow: match action {
             "allow" => true,
             "deny" => false,
-            other => return Err(Unreadable::Unknown("RuleAction", other.to_owned())),
+            other => return Err(Unreadable::Odd("RuleAction", other.to_owned())),
         },
     })
 }

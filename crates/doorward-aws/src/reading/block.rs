@@ -23,7 +23,7 @@ impl Member for BlockOptionsShape {
             "off" => BlockMode::Off,
             "block-bidirectional" => BlockMode::Bidirectional,
             "block-ingress" => BlockMode::Ingress,
-            other => return Err(Unreadable::Unknown("InternetGatewayBlockMode", other.to_owned())),
+            other => return Err(Unreadable::Odd("InternetGatewayBlockMode", other.to_owned())),
         };
         let block = BlockPublicAccess { mode, exclusions: Vec::new() };
         reader.inventory.block_public_access.insert(reader.place.clone(), block);
@@ -56,7 +56,7 @@ impl Member for BlockExclusionShape {
             Some("allow-egress") => false,
             other => {
                 let other = other.unwrap_or_default().to_owned();
-                return Err(Unreadable::Unknown("InternetGatewayExclusionMode", other));
+                return Err(Unreadable::Odd("InternetGatewayExclusionMode", other));
             }
         };
         reader.block.0.push(BlockExclusion { of, both_ways });

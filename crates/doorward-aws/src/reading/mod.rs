@@ -17,6 +17,7 @@ mod transit;
 pub(crate) use groups::{group, rule, unnamed};
 pub(crate) use reader::{Member, Reader};
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use doorward_core::inventory::{NotAnId, Tags};
@@ -40,7 +41,7 @@ pub(crate) enum Unreadable {
     #[error("`{0}` is not an address")]
     NotAnAddress(String),
     #[error("its `{0}` is `{1}`, which is not known")]
-    Unknown(&'static str, String),
+    Odd(&'static str, String),
 }
 
 /// An id, where there is one; on the wire an empty text stands for none.
@@ -54,11 +55,8 @@ fn needed<T: FromStr<Err = NotAnId>>(text: Option<&str>, field: &'static str) ->
 }
 
 /// Ids, each of which has to be one.
-fn ids<T: FromStr<Err = NotAnId>, C: FromIterator<T>>(
-    texts: &List<String>,
-    field: &'static str,
-) -> Result<C, Unreadable> {
-    texts.0.iter().map(|text| needed(Some(text), field)).collect()
+fn ids<T: FromStr<Err = NotAnId> + Ord>(texts: &[String]) -> Result<BTreeSet<T>, Unreadable> {
+    texts.iter().map(|text| Ok(text.parse()?)).collect()
 }
 
 /// A text, where there is one.

@@ -61,9 +61,9 @@ impl Member for EndpointShape {
             service: text(self.service.as_ref()).unwrap_or_default(),
             // EC2 writes it with and without a capital letter.
             state: text(self.state.as_ref()).unwrap_or_default().to_ascii_lowercase(),
-            tables: ids(&self.tables, "RouteTableIds")?,
-            subnets: ids(&self.subnets, "SubnetIds")?,
-            interfaces: ids(&self.interfaces, "NetworkInterfaceIds")?,
+            tables: ids(&self.tables.0)?,
+            subnets: ids(&self.subnets.0)?,
+            interfaces: ids(&self.interfaces.0)?,
             groups: groups(&self.groups)?,
             tags: tags(&self.tags),
         };

@@ -96,7 +96,7 @@ impl Member for TransitVpcShape {
             to: AttachmentTarget::Vpc(needed(self.vpc.as_deref(), "VpcId")?),
             state: text(self.state.as_ref()).unwrap_or_default(),
             table: None,
-            subnets: Some(ids(&self.subnets, "SubnetIds")?),
+            subnets: Some(ids(&self.subnets.0)?),
             // On unless it was switched off, other than a gateway's.
             group_references: references != Some("disable"),
             appliance_mode: options.and_then(|options| options.appliance.as_deref()) == Some("enable"),
