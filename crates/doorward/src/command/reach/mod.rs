@@ -33,7 +33,7 @@ use super::account::Source;
        doorward reach [OPTIONS] --after CHANGE [FLOW]...",
     after_help = "Examples:
   doorward reach internet orders-prod tcp/5432
-  doorward reach web orders-prod --inventory examples/account
+  doorward reach web-1 orders-prod --inventory examples/account
   doorward reach --to orders-prod tcp/5432
   doorward reach --all --json | jq 'select(.to.name == \"db\")'
   doorward reach internet group:db tcp/5432 --assert no     in a pipeline
