@@ -10,6 +10,7 @@ mod demo;
 mod failure;
 mod group;
 mod iam;
+mod inspect;
 mod list;
 mod login;
 mod open;
@@ -94,6 +95,7 @@ enum Verb {
     Sweep(sweep::Sweep),
     Audit(audit::Audit),
     Iam(iam::Iam),
+    Inspect(inspect::Inspect),
     Completions(completions::Completions),
     Manual(completions::Manual),
 }
@@ -119,6 +121,7 @@ impl Cli {
             Verb::Sweep(verb) => verb.run(policy).map(done),
             Verb::Audit(verb) => verb.run(policy),
             Verb::Iam(verb) => verb.run(policy),
+            Verb::Inspect(verb) => verb.run(policy),
             Verb::Completions(verb) => verb.run().map(done),
             Verb::Manual(verb) => verb.run().map(done),
         }
