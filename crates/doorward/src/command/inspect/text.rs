@@ -121,6 +121,108 @@ fn wrapped(first: &str, others: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use doorward_core::inspect::Subject;
+    use doorward_core::inventory::Place;
+
+    fn place() -> Place {
+        Place { profile: None, region: Some("eu-west-1".into()), account: None }
+    }
+
+    fn gap(call: &str, why: &str) -> Gap {
+        Gap { call: call.into(), place: place(), groups: Vec::new(), why: why.into() }
+    }
+
+    fn finding(rule: Rule, severity: Severity) -> Finding {
+        Finding {
+            rule,
+            severity,
+            resource: Subject {
+                id: "sg-0a".into(),
+                kind: "security group",
+                name: Some("db".into()),
+                place: place(),
+            },
+            of: None,
+            about: "sg-0a (db) admits very many addresses to tcp/22 (SSH)".into(),
+            evidence: vec!["tcp/22 from everyone on IPv4".into(), "rule: tcp/22 from 0.0.0.0/0".into()],
+            fix: "admit the prefixes, or better the groups, that need it, and then take these rules out"
+                .into(),
+            commands: vec![format!(
+                "aws ec2 revoke-security-group-ingress {}",
+                "--long ".repeat(12).trim_end()
+            )],
+            gaps: Vec::new(),
+        }
+    }
+
+    const LOOKED_AT: LookedAt = LookedAt {
+        vpcs: 1,
+        subnets: 2,
+        route_tables: 0,
+        network_acls: 1,
+        security_groups: 1,
+        rules: 3,
+        interfaces: 0,
+        services: 1,
+    };
+
+    #[test]
+    fn findings_are_read_from_the_worst_down() {
+        let unsure = Finding {
+            gaps: vec![gap("ec2:DescribeVpcs", "denied")],
+            ..finding(Rule::UnusedGroup, Severity::Note)
+        };
+        let findings = vec![finding(Rule::WideRule, Severity::Medium), unsure];
+        let text = report(&Report { findings, looked_at: LOOKED_AT, gaps: Vec::new() });
+        assert_eq!(
+            text,
+            "\
+MEDIUM: 1 finding
+
+  sg-0a (db) admits very many addresses to tcp/22 (SSH)
+    wide-rule · security group sg-0a (db) · eu-west-1
+    - tcp/22 from everyone on IPv4
+    - rule: tcp/22 from 0.0.0.0/0
+    fix: admit the prefixes, or better the groups, that need it, and then take these rules out
+    $ aws ec2 revoke-security-group-ingress --long --long --long --long --long --long --long --long --long --long --long --long
+
+NOTE: 1 finding
+
+  sg-0a (db) admits very many addresses to tcp/22 (SSH)
+    unused-group · security group sg-0a (db) · eu-west-1
+    - tcp/22 from everyone on IPv4
+    - rule: tcp/22 from 0.0.0.0/0
+    ? ec2:DescribeVpcs in eu-west-1 gave no answer: denied
+    fix: admit the prefixes, or better the groups, that need it, and then take these rules out
+    $ aws ec2 revoke-security-group-ingress --long --long --long --long --long --long --long --long --long --long --long --long
+
+looked at 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with 3 rules, 0
+  interfaces, 1 service
+"
+        );
+    }
+
+    #[test]
+    fn nothing_found_says_what_was_looked_at_and_what_was_not() {
+        let gaps = vec![
+            gap("ec2:DescribeVpcs", "denied"),
+            gap("rds:DescribeDBInstances", "denied"),
+            gap("x:Y", "silent"),
+        ];
+        let text = report(&Report { findings: Vec::new(), looked_at: LOOKED_AT, gaps });
+        assert_eq!(
+            text,
+            "\
+nothing found
+looked at 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with 3 rules, 0
+  interfaces, 1 service
+
+not seen:
+  ? ec2:DescribeVpcs, rds:DescribeDBInstances in eu-west-1: denied
+  ? x:Y in eu-west-1: silent
+"
+        );
+    }
 
     #[test]
     fn long_lines_are_broken_between_words() {
