@@ -204,7 +204,11 @@ impl Walk<'_> {
         for (_, range) in &receivers.outside {
             ranges.entry(range.family).or_default().extend(range.iter());
         }
-        let aim = if receivers.internet_only { Aim::Internet } else { Aim::Anywhere };
+        let aim = match &receivers.behind {
+            Some(id) => Aim::Behind(id),
+            None if receivers.internet_only => Aim::Internet,
+            None => Aim::Anywhere,
+        };
         let name = receivers.outside.first().map(|(outside, _)| outside.clone());
         let Some(outside) = name else { return };
         for sources in self.by_class(senders).values() {

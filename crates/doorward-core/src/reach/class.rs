@@ -13,6 +13,8 @@ use crate::net::{Cidr, Family};
 #[derive(Debug)]
 pub(super) struct Class {
     pub(super) members: Vec<HostIx>,
+    /// Whether something in the network names its host.
+    pub(super) named: bool,
 }
 
 /// What decides how a host fares.
@@ -32,7 +34,7 @@ pub(super) fn sort(network: &mut Network, inventory: &Inventory) {
     cidrs.extend(network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()));
     cidrs.extend(network.transit_cuts.iter().copied());
     let atoms = innermost(&cidrs.into_iter().collect::<Vec<_>>());
-    let named = named(inventory);
+    let names = names(inventory);
     let mut classes: Table<ClassIx, Class> = Table::default();
     let mut known: HashMap<Fate, ClassIx> = HashMap::new();
     let mut of = Vec::with_capacity(network.hosts.len());
@@ -41,14 +43,15 @@ pub(super) fn sort(network: &mut Network, inventory: &Inventory) {
             let atom = atoms.at(point.address).copied().unwrap_or(u32::MAX);
             (line::family(point.address), point.public, atom)
         });
+        let named = is_named(host, &names);
         let fate = Fate {
             subnet: host.subnet,
             set: host.set,
             kind: host.kind,
             points: points.collect(),
-            alone: is_named(host, &named).then_some(index),
+            alone: named.then_some(index),
         };
-        let class = *known.entry(fate).or_insert_with(|| classes.push(Class { members: Vec::new() }));
+        let class = *known.entry(fate).or_insert_with(|| classes.push(Class { members: Vec::new(), named }));
         classes.at_mut(class).members.push(index);
         of.push((index, class));
     }
@@ -57,6 +60,13 @@ pub(super) fn sort(network: &mut Network, inventory: &Inventory) {
     }
     network.classes = classes;
     network.atoms = Some(atoms);
+}
+
+/// For each address, the smallest prefix of routes and network ACLs that contains it.
+pub(super) fn routed(network: &Network) -> Line<u32> {
+    let mut cidrs: BTreeSet<Cidr> = network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()).collect();
+    cidrs.extend(network.transit_cuts.iter().copied());
+    innermost(&cidrs.into_iter().collect::<Vec<_>>())
 }
 
 fn is_named(host: &Host, named: &BTreeSet<String>) -> bool {
@@ -68,7 +78,7 @@ fn is_named(host: &Host, named: &BTreeSet<String>) -> bool {
 }
 
 /// What routes and load balancers name by itself.
-fn named(inventory: &Inventory) -> BTreeSet<String> {
+fn names(inventory: &Inventory) -> BTreeSet<String> {
     let routes = inventory.route_tables.values().flat_map(|table| &table.routes);
     let by_route = routes.filter_map(|route| match &route.target {
         RouteTarget::Interface(id) => Some(id.to_string()),

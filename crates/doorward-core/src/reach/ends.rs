@@ -20,6 +20,8 @@ pub(super) struct Ends {
     pub(super) outside: Vec<(Outside, Ranges)>,
     /// Whether only what is really on the internet counts.
     pub(super) internet_only: bool,
+    /// The gateway or attachment that they are behind, where that was named.
+    pub(super) behind: Option<String>,
     /// What a reader should know.
     pub(super) notes: Vec<String>,
 }
@@ -127,9 +129,14 @@ impl Walk<'_> {
     }
 
     fn remote_ends(self, outside: Outside) -> Ends {
+        let behind = match &outside {
+            Outside::Internet => None,
+            Outside::Vpn(id) => Some(id.to_string()),
+            Outside::Transit(_, id) => Some(id.to_string()),
+        };
         let ranges = [Family::V4, Family::V6].map(|family| (outside.clone(), self.behind(&outside, family)));
         let outside: Vec<_> = ranges.into_iter().filter(|(_, range)| !range.is_empty()).collect();
-        let mut ends = Ends { outside, ..Ends::default() };
+        let mut ends = Ends { outside, behind, ..Ends::default() };
         if ends.outside.is_empty() {
             ends.notes.push("no route tells which addresses are behind it".into());
         }

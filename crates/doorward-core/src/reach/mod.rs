@@ -10,15 +10,19 @@ mod ends;
 mod explain;
 mod flows;
 mod host;
+mod intern;
 mod line;
+mod matrix;
 mod network;
 mod passage;
+mod roles;
 mod space;
 mod span;
 mod stage;
 mod table;
 mod transit;
 mod walk;
+mod ways;
 
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
 pub use code::Code;
@@ -36,6 +40,8 @@ use crate::inventory::Inventory;
 pub struct Reachability {
     inventory: Inventory,
     network: Network,
+    roles: Vec<Role>,
+    role_of: Vec<RoleId>,
 }
 
 /// Which ways are asked for: none means any.
@@ -53,7 +59,8 @@ impl Reachability {
     /// Prepares an inventory for questions.
     pub fn of(inventory: Inventory) -> Self {
         let network = Network::of(&inventory);
-        Self { inventory, network }
+        let (roles, role_of) = roles::of(&network);
+        Self { inventory, network, roles, role_of }
     }
 
     fn walk(&self) -> Walk<'_> {
@@ -72,14 +79,18 @@ impl Reachability {
 
     /// The roles, by their numbers.
     pub fn roles(&self) -> &[Role] {
-        &[]
+        &self.roles
     }
 
     /// Every way between roles, the internet and what is behind VPNs, one receiver after the other.
-    pub fn ways(&self, scope: &Scope, visit: &mut dyn FnMut(Way) -> ControlFlow<()>) {}
+    pub fn ways(&self, scope: &Scope, visit: &mut dyn FnMut(Way) -> ControlFlow<()>) {
+        self.walk().ways(&self.role_of, scope, visit);
+    }
 
     /// Every pair of interfaces between which something passes.
-    pub fn pairs(&self, scope: &Scope, visit: &mut dyn FnMut(Pair) -> ControlFlow<()>) {}
+    pub fn pairs(&self, scope: &Scope, visit: &mut dyn FnMut(Pair<'_>) -> ControlFlow<()>) {
+        self.walk().pairs(scope, visit);
+    }
 
     /// What passes with `after` and not here, and the other way round.
     pub fn difference(&self, after: &Self) -> Difference {

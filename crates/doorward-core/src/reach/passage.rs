@@ -7,8 +7,9 @@ use super::span::Span;
 use super::stage::{Plain, Stage, Track};
 use super::table::{HostIx, SubnetIx, VpcIx};
 use super::walk::{Landing, Origin, References, Sender, Translation, Trip, Walk};
-use super::{Code, Flows};
+use super::{Code, Flows, line};
 use crate::inventory::{Attachment, AttachmentTarget, Call, Direction, RouteTarget, VpnGatewayId};
+use crate::net::Family;
 
 /// What passes between two points.
 #[derive(Debug, Clone)]
@@ -41,11 +42,13 @@ pub(super) enum Outside {
 
 /// What may become of a packet that is sent outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aim {
+pub(super) enum Aim<'a> {
     /// It has to get to the internet.
     Internet,
     /// It has to get out, whichever way.
     Anywhere,
+    /// It has to get behind this VPN gateway or attachment.
+    Behind(&'a str),
 }
 
 /// What the way between two points of subnets comes to, apart from who sends and receives.
@@ -84,7 +87,7 @@ impl<'a> Walk<'a> {
         let kept = way.references >= References::Inbound;
         self.receives(&mut track, to.host, way.seen, Some(from.host), kept);
         track.stages.extend(replies);
-        finished(track)
+        finished(track, line::family(to.point.address))
     }
 
     /// The way between two addresses and back, without the groups of either end.
@@ -136,21 +139,21 @@ impl<'a> Walk<'a> {
     }
 
     /// From a host to an address outside.
-    pub(super) fn outward(self, from: Spot, to: IpAddr, aim: Aim, detail: bool) -> Passage {
+    pub(super) fn outward(self, from: Spot, to: IpAddr, aim: Aim<'_>, detail: bool) -> Passage {
         let mut track = Track::new(detail);
         self.starts(&mut track, from.host);
         self.groups(&mut track, from.host, Direction::Out, to, None, false);
         let sender = self.sender(from);
         let trip = self.send(&mut track, sender, to);
         let arrived = match &trip.landing {
-            Landing::Internet(_) | Landing::Service(_) => true,
-            Landing::Remote(_) => aim == Aim::Anywhere,
+            Landing::Internet(_) | Landing::Service(_) => !matches!(aim, Aim::Behind(_)),
+            Landing::Remote(id) => aim == Aim::Anywhere || aim == Aim::Behind(id),
             Landing::Inside { .. } | Landing::Lost | Landing::Unclear => false,
         };
         if arrived && !track.is_over() {
             track.replies = true;
             self.reply_from_outside(&mut track, sender, &trip, to);
-        } else if matches!(trip.landing, Landing::Remote(_) | Landing::Inside { .. }) && !arrived {
+        } else if !arrived && !matches!(trip.landing, Landing::Lost | Landing::Unclear) {
             let elsewhere = self.place_of(&trip.landing);
             track.stop(|| Plain {
                 resource: to.to_string(),
@@ -162,7 +165,7 @@ impl<'a> Walk<'a> {
                 lift: "route it by an internet gateway or a NAT gateway".into(),
             });
         }
-        finished(track)
+        finished(track, line::family(to))
     }
 
     /// From an address outside to a host.
@@ -209,7 +212,7 @@ impl<'a> Walk<'a> {
                 self.lost_reply(&mut track, &trip.landing, &gateway);
             }
         }
-        finished(track)
+        finished(track, line::family(from))
     }
 
     fn lost_reply(self, track: &mut Track, landing: &Landing, gateway: &str) {
@@ -552,12 +555,16 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether replies leave and enter VPCs by what the request did, the other way round.
+/// Whether replies leave and enter VPCs by what the request did, the other way round, and meet no appliance that
+/// did not see the request.
 fn same_way(trip: &Trip, back: &Trip) -> bool {
     trip.legs.iter().eq(back.legs.iter().rev())
+        && back.appliances.iter().all(|appliance| trip.appliances.contains(appliance))
 }
 
-fn finished(track: Track) -> Passage {
+fn finished(track: Track, family: Family) -> Passage {
     let (span, whole) = track.passes();
+    let span = span.within(&Flows::of_family(family));
+    let whole = whole.and(&span.sure);
     Passage { span, whole, back: track.reply, stages: track.stages }
 }

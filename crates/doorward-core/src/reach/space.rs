@@ -41,13 +41,10 @@ pub(super) fn internet(inside: &[Cidr], family: Family) -> Ranges {
 /// The addresses that are neither the internet's nor a VPC's: what can only be behind a VPN.
 pub(super) fn beyond(network: &Network, family: Family) -> Ranges {
     let all = match family {
-        Family::V4 => Ranges::of(
-            family,
-            cidrs(&["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15"]),
-        ),
-        Family::V6 => Ranges::of(family, cidrs(&["fc00::/7"])),
+        Family::V4 => Ranges::of(family, cidrs(&["0.0.0.0/0"])),
+        Family::V6 => Ranges::of(family, cidrs(&["::/0"])),
     };
-    all.minus(&Ranges::of(family, network.inside.iter().copied()))
+    all.minus(&network.internet(family)).minus(&Ranges::of(family, network.inside.iter().copied()))
 }
 
 /// Why an address is not one of the internet, if it is not.

@@ -13,7 +13,7 @@ macro_rules! index {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(super) struct $name(u32);
 
-        impl Index for $name {
+        impl $crate::reach::table::Index for $name {
             fn new(number: usize) -> Self {
                 Self(u32::try_from(number).unwrap_or(u32::MAX))
             }
@@ -24,6 +24,8 @@ macro_rules! index {
         }
     )*};
 }
+
+pub(super) use index;
 
 index!(VpcIx SubnetIx TableIx AclIx GroupIx SetIx HostIx ClassIx GapIx);
 

@@ -481,7 +481,7 @@ impl<'a> Walk<'a> {
         let node = self.network.subnets.at(subnet);
         let vpc = self.network.vpcs.at(node.vpc);
         let Some(block) = self.inventory.block_public_access.get(&vpc.place) else { return false };
-        let excepted = block.exclusions.iter().find(|exclusion| match &exclusion.of {
+        let mut excepting = block.exclusions.iter().filter(|exclusion| match &exclusion.of {
             Excepted::Vpc(id) => *id == vpc.id,
             Excepted::Subnet(id) => *id == node.id,
         });
@@ -490,7 +490,7 @@ impl<'a> Walk<'a> {
             BlockMode::Bidirectional => true,
             BlockMode::Ingress => inward || !translated,
         };
-        forbidden && !excepted.is_some_and(|exclusion| exclusion.both_ways || !inward)
+        forbidden && !excepting.any(|exclusion| exclusion.both_ways || !inward)
     }
 
     fn egress_only(
