@@ -1,0 +1,152 @@
+//! Labels: what passes, written on the lines where there is room for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Kind;
+use super::fold::{FEW_LINES, Scene};
+use super::layout::{Laid, Path, Rect};
+use super::route::FEW;
+use super::text;
+
+/// The size of a label's letters, its height, and the room beside its letters.
+const SIZE: i32 = 11;
+const HEIGHT: i32 = 15;
+const BESIDE: i32 = 5;
+/// The widest label.
+const WIDEST: i32 = 150;
+/// A label may hide so many pieces of other lines.
+const HIDES: usize = 1;
+
+/// A label on a line.
+#[derive(Debug, Clone)]
+pub struct Label {
+    /// Where it stands.
+    pub rect: Rect,
+    /// What it says.
+    pub text: String,
+    /// Its line's kind.
+    pub kind: Kind,
+    /// The line, or one of several that share it.
+    pub line: usize,
+    /// Whether it counts what a line stands for.
+    pub count: bool,
+}
+
+/// A straight piece of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Piece {
+    from: (i32, i32),
+    to: (i32, i32),
+}
+
+impl Piece {
+    fn of(path: &Path) -> impl Iterator<Item = Self> + '_ {
+        let pairs = path.points.iter().zip(path.points.iter().skip(1));
+        pairs.map(|(a, b)| Self { from: *a.min(b), to: *a.max(b) })
+    }
+
+    fn is_level(self) -> bool {
+        self.from.1 == self.to.1
+    }
+
+    fn long(self) -> i32 {
+        self.to.0 - self.from.0 + self.to.1 - self.from.1
+    }
+
+    fn rect(self) -> Rect {
+        Rect {
+            x: self.from.0 - 1,
+            y: self.from.1 - 1,
+            w: self.to.0 - self.from.0 + 2,
+            h: self.to.1 - self.from.1 + 2,
+        }
+    }
+}
+
+/// The labels that have room.
+pub fn labels(scene: &Scene<'_>, laid: &Laid) -> Vec<Label> {
+    let few = scene.lines.len() <= FEW;
+    let mut wanted: BTreeMap<(usize, Option<usize>), Vec<&Path>> = BTreeMap::new();
+    for path in &laid.paths {
+        let Some(line) = scene.lines.get(path.line) else { continue };
+        if line.is_bundle() {
+            wanted.entry((path.trunk, Some(path.line))).or_default().push(path);
+        } else if few || scene.lines.len() <= FEW_LINES {
+            wanted.entry((path.trunk, None)).or_default().push(path);
+        }
+    }
+    let pieces: Vec<(usize, Piece)> =
+        laid.paths.iter().flat_map(|path| Piece::of(path).map(|piece| (path.trunk, piece))).collect();
+    let mut taken = taken(scene, laid);
+    let mut labels: Vec<Label> = Vec::new();
+    for ((trunk, _), paths) in wanted {
+        let Some(line) = paths.first().and_then(|path| scene.lines.get(path.line)) else { continue };
+        let flows: BTreeSet<String> =
+            paths.iter().filter_map(|path| scene.lines.get(path.line)).map(|line| line.flows()).collect();
+        let text = if line.is_bundle() {
+            line.bundles.to_string()
+        } else if flows.len() == 1 {
+            text::cut(&line.flows(), SIZE, WIDEST).into_owned()
+        } else {
+            continue;
+        };
+        if text.is_empty() {
+            continue;
+        }
+        let width = text::width(&text, SIZE) + 2 * BESIDE;
+        let own: BTreeSet<Piece> = paths.iter().flat_map(|path| Piece::of(path)).collect();
+        let others: Vec<Rect> =
+            pieces.iter().filter(|(other, _)| *other != trunk).map(|(_, piece)| piece.rect()).collect();
+        let best = own
+            .iter()
+            .flat_map(|piece| candidates(*piece, width))
+            .filter(|(rect, _)| !taken.iter().any(|other| other.meets(*rect)))
+            .map(|(rect, cost)| (others.iter().filter(|other| other.meets(rect)).count(), cost, rect))
+            .min_by_key(|(hidden, cost, rect)| (*hidden, *cost, rect.y, rect.x));
+        let Some((hidden, _, rect)) = best else { continue };
+        if hidden > HIDES && !line.is_bundle() {
+            continue;
+        }
+        taken.push(Rect { x: rect.x - 2, y: rect.y - 1, w: rect.w + 4, h: rect.h + 2 });
+        let number = paths.first().map_or(0, |path| path.line);
+        labels.push(Label { rect, text, kind: line.kind, line: number, count: line.is_bundle() });
+    }
+    labels
+}
+
+/// Where a label could stand on a piece, and how little that is liked.
+fn candidates(piece: Piece, width: i32) -> Vec<(Rect, i32)> {
+    let fits = if piece.is_level() { width + 14 } else { HEIGHT + 12 };
+    let spare = piece.long() - fits;
+    if spare < 0 {
+        return Vec::new();
+    }
+    let dislike = if piece.is_level() { 0 } else { 40 } - piece.long().min(300) / 10;
+    (0..=8)
+        .map(|eighth| {
+            let along = fits / 2 + spare * eighth / 8;
+            let middle = if piece.is_level() {
+                (piece.from.0 + along, piece.from.1)
+            } else {
+                (piece.from.0, piece.from.1 + along)
+            };
+            let rect = Rect { x: middle.0 - width / 2, y: middle.1 - HEIGHT / 2, w: width, h: HEIGHT };
+            (rect, dislike + (eighth - 4).abs())
+        })
+        .collect()
+}
+
+/// Where no label may stand: boxes, and what is written on the ground.
+fn taken(scene: &Scene<'_>, laid: &Laid) -> Vec<Rect> {
+    let mut taken: Vec<Rect> = laid.cells.iter().chain(&laid.outside).copied().collect();
+    for (area, rect) in scene.areas.iter().zip(&laid.areas) {
+        let name = area.vpc.name.as_deref().unwrap_or(&area.vpc.id);
+        let wide = (text::width(name, 15) + text::width(&area.vpc.id, 11) + 40).min(rect.w);
+        taken.push(Rect { x: rect.x, y: rect.y, w: wide, h: 46 });
+    }
+    for (band, rect) in scene.bands.iter().zip(&laid.bands) {
+        let wide = text::width(&band.tier.title, 12) + text::width(&band.tier.about, 11) + 30;
+        taken.push(Rect { x: rect.x, y: rect.y, w: wide.min(rect.w), h: 24 });
+    }
+    taken
+}
