@@ -32,7 +32,8 @@ pub fn drawing(reachability: &Reachability, title: &str) -> Drawing {
     for way in &found {
         let ends = (places.spot(&way.from, way), places.spot(&way.to, way));
         let into = merged.entry(ends).or_default();
-        into.whole = if into.count == 0 { way.whole } else { into.whole && way.whole && into.flows == way.flows };
+        into.whole =
+            if into.count == 0 { way.whole } else { into.whole && way.whole && into.flows == way.flows };
         into.count += 1;
         into.uncertain |= way.at_most != way.flows;
         into.flows = into.flows.union(&way.flows);
@@ -55,7 +56,11 @@ pub fn endpoint(reachability: &Reachability, drawing: &Drawing, spot: Spot) -> O
     match spot {
         Spot::Outside(place) => {
             let outside = drawing.outside.get(place)?;
-            if outside.internet { Some("internet".into()) } else { outside.name.split(", ").next().map(str::to_owned) }
+            if outside.internet {
+                Some("internet".into())
+            } else {
+                outside.name.split(", ").next().map(str::to_owned)
+            }
         }
         Spot::Role(id) => {
             let role = reachability.roles().iter().find(|role| role.id == id)?;
@@ -194,7 +199,10 @@ fn vpcs(reachability: &Reachability) -> Vec<Vpc> {
             Vpc {
                 name: vpc.and_then(|vpc| tagged(&vpc.tags)).map(str::to_owned),
                 about,
-                tiers: together(tiers).into_iter().map(|(subnets, roles)| tier(inventory, &subnets, roles)).collect(),
+                tiers: together(tiers)
+                    .into_iter()
+                    .map(|(subnets, roles)| tier(inventory, &subnets, roles))
+                    .collect(),
                 id: id.to_string(),
             }
         })
@@ -247,7 +255,8 @@ fn tier(inventory: &Inventory, ids: &BTreeSet<SubnetId>, roles: Vec<Role>) -> Ti
         ([], Some(first)) if ids.len() == 1 => first.to_string(),
         _ => count.clone(),
     });
-    let mut about: Vec<String> = ids.first().and_then(|id| way_out(inventory, id)).map(str::to_owned).into_iter().collect();
+    let mut about: Vec<String> =
+        ids.first().and_then(|id| way_out(inventory, id)).map(str::to_owned).into_iter().collect();
     if title != count {
         about.push(count);
     }
@@ -283,7 +292,9 @@ fn way_out(inventory: &Inventory, id: &SubnetId) -> Option<&'static str> {
     };
     Some(if leads(|target| matches!(target, RouteTarget::InternetGateway(_))) {
         "public"
-    } else if leads(|target| matches!(target, RouteTarget::NatGateway(_) | RouteTarget::Instance(_) | RouteTarget::Interface(_))) {
+    } else if leads(|target| {
+        matches!(target, RouteTarget::NatGateway(_) | RouteTarget::Instance(_) | RouteTarget::Interface(_))
+    }) {
         "private, out by NAT"
     } else if leads(|target| !matches!(target, RouteTarget::Local)) {
         "private, out by a gateway"

@@ -89,8 +89,7 @@ fn depths(scene: &Scene<'_>) -> BTreeMap<Node, i64> {
 /// In tenths; what nothing reaches comes last.
 fn mean_depth(scene: &Scene<'_>, depths: &BTreeMap<Node, i64>, band: usize) -> i64 {
     let cells = scene.bands.get(band).map(|band| band.cells.as_slice()).unwrap_or_default();
-    let reached: Vec<i64> =
-        cells.iter().filter_map(|cell| depths.get(&Node::Cell(*cell))).copied().collect();
+    let reached: Vec<i64> = cells.iter().filter_map(|cell| depths.get(&Node::Cell(*cell))).copied().collect();
     match i64::try_from(reached.len()) {
         Ok(count) if count > 0 => reached.iter().sum::<i64>() * 10 / count,
         _ => i64::MAX,
@@ -112,8 +111,7 @@ fn columns(sizes: &[usize]) -> usize {
     let most = sizes.iter().copied().max().unwrap_or(1).clamp(1, COLUMNS);
     let off = |columns: usize| {
         let (width, height) = size(sizes, columns);
-        let (width, height) = (width * 10, height * RATIO);
-        width.max(height) * 100 / width.min(height).max(1)
+        off(width, height)
     };
     (1..=most).min_by_key(|columns| (off(*columns), *columns)).unwrap_or(1)
 }
@@ -150,24 +148,55 @@ fn shelves(scene: &Scene<'_>, plan: &Plan) -> Vec<Vec<usize>> {
         left.retain(|area| *area != next);
         order.push(next);
     }
-    let sizes: BTreeMap<usize, (i64, i64)> = order.iter().map(|area| (*area, area_size(scene, plan, *area))).collect();
-    let room: i64 = sizes.values().map(|(width, height)| width * height).sum();
-    let widest = sizes.values().map(|(width, _)| *width).max().unwrap_or(0);
-    let wanted = widest.max((room * RATIO / 10).isqrt() * 11 / 10);
+    let sizes: Sizes = order.iter().map(|area| (*area, area_size(scene, plan, *area))).collect();
+    // Every width at which another VPC comes to stand in the first row, and the one that looks most like a page.
+    let mut sum = 0;
+    let widths = order.iter().map(|area| {
+        sum += sizes.get(area).map_or(0, |(width, _)| *width);
+        sum
+    });
+    widths
+        .map(|most| filled(&order, &sizes, most))
+        .min_by_key(|shelves| (shape(shelves, &sizes), shelves.len()))
+        .unwrap_or_default()
+}
+
+type Sizes = BTreeMap<usize, (i64, i64)>;
+
+/// Rows that are as wide at most, or hold one VPC.
+fn filled(order: &[usize], sizes: &Sizes, most: i64) -> Vec<Vec<usize>> {
     let mut shelves: Vec<Vec<usize>> = Vec::new();
     let mut used = 0;
     for area in order {
-        let width = sizes.get(&area).map_or(0, |(width, _)| *width);
+        let width = sizes.get(area).map_or(0, |(width, _)| *width);
         match shelves.last_mut() {
-            Some(shelf) if used + width <= wanted => shelf.push(area),
+            Some(shelf) if used + width <= most => shelf.push(*area),
             _ => {
                 used = 0;
-                shelves.push(vec![area]);
+                shelves.push(vec![*area]);
             }
         }
         used += width;
     }
     shelves
+}
+
+/// How far rows are from the shape of a page.
+fn shape(shelves: &[Vec<usize>], sizes: &Sizes) -> i64 {
+    let of = |shelf: &Vec<usize>| {
+        let sizes: Vec<(i64, i64)> = shelf.iter().filter_map(|area| sizes.get(area)).copied().collect();
+        let height = sizes.iter().map(|size| size.1).max().unwrap_or(0);
+        (sizes.iter().map(|size| size.0).sum::<i64>(), height + BAND)
+    };
+    let width = shelves.iter().map(|shelf| of(shelf).0).max().unwrap_or(0);
+    let height: i64 = shelves.iter().map(|shelf| of(shelf).1).sum::<i64>() + 3 * BAND;
+    off(width, height)
+}
+
+/// How far a width and a height are from the shape of a page, in hundredths; the nearest is 100.
+fn off(width: i64, height: i64) -> i64 {
+    let (width, height) = (width * 10, height * RATIO);
+    width.max(height) * 100 / width.min(height).max(1)
 }
 
 fn is_empty(scene: &Scene<'_>, area: usize) -> bool {
@@ -193,7 +222,8 @@ fn settle(scene: &Scene<'_>, plan: &mut Plan) {
         near.entry(*to).or_default().push(*from);
     }
     let mut best = (length(scene, plan, &frame, &near), plan.slots.clone());
-    let mut order: Vec<usize> = plan.shelves.iter().flatten().filter_map(|area| plan.bands.get(*area)).flatten().copied().collect();
+    let mut order: Vec<usize> =
+        plan.shelves.iter().flatten().filter_map(|area| plan.bands.get(*area)).flatten().copied().collect();
     for _ in 0..PASSES {
         for band in &order {
             place(scene, plan, &frame, *band, Some(&near));

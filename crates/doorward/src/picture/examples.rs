@@ -33,9 +33,21 @@ pub fn small() -> Drawing {
         title: "The shop's account 111122223333".into(),
         notes: vec!["Not seen: ecs:DescribeTasks in eu-west-1 gave no answer: denied.".into()],
         outside: vec![
-            Outside { name: "Internet".into(), about: "public addresses, whoever has them".into(), internet: true },
-            Outside { name: "198.51.100.0/24".into(), about: "some addresses outside".into(), internet: false },
-            Outside { name: "vgw-0a1b2c3d".into(), about: "behind a VPN or a direct line".into(), internet: false },
+            Outside {
+                name: "Internet".into(),
+                about: "public addresses, whoever has them".into(),
+                internet: true,
+            },
+            Outside {
+                name: "198.51.100.0/24".into(),
+                about: "some addresses outside".into(),
+                internet: false,
+            },
+            Outside {
+                name: "vgw-0a1b2c3d".into(),
+                about: "behind a VPN or a direct line".into(),
+                internet: false,
+            },
         ],
         vpcs: vec![
             Vpc {
@@ -43,32 +55,49 @@ pub fn small() -> Drawing {
                 name: Some("prod".into()),
                 about: vec!["10.0.0.0/16".into(), "eu-west-1 of account 111122223333".into()],
                 tiers: vec![
-                    tier("public", "public · 3 subnets", vec![
-                        role(0, "shop-alb", &["alb"], 3, true),
-                        role(1, "bastion", &["bastion", "ssh"], 1, true),
-                    ]),
-                    tier("app", "private, out by NAT · 3 subnets", vec![
-                        role(2, "web", &["web", "db_connect"], 6, false),
-                        role(3, "worker", &["worker", "db_connect"], 2, false),
-                        role(4, "import-orders-from-marketplaces", &["lambda", "db_connect", "cache_connect"], 1, false),
-                    ]),
-                    tier("data", "no way out · 3 subnets", vec![
-                        role(5, "orders-prod", &["db"], 2, false),
-                        role(6, "sessions", &["cache"], 3, false),
-                        role(7, "orders-restored", &["default"], 1, false),
-                    ]),
+                    tier(
+                        "public",
+                        "public · 3 subnets",
+                        vec![
+                            role(0, "shop-alb", &["alb"], 3, true),
+                            role(1, "bastion", &["bastion", "ssh"], 1, true),
+                        ],
+                    ),
+                    tier(
+                        "app",
+                        "private, out by NAT · 3 subnets",
+                        vec![
+                            role(2, "web", &["web", "db_connect"], 6, false),
+                            role(3, "worker", &["worker", "db_connect"], 2, false),
+                            role(
+                                4,
+                                "import-orders-from-marketplaces",
+                                &["lambda", "db_connect", "cache_connect"],
+                                1,
+                                false,
+                            ),
+                        ],
+                    ),
+                    tier(
+                        "data",
+                        "no way out · 3 subnets",
+                        vec![
+                            role(5, "orders-prod", &["db"], 2, false),
+                            role(6, "sessions", &["cache"], 3, false),
+                            role(7, "orders-restored", &["default"], 1, false),
+                        ],
+                    ),
                 ],
             },
             Vpc {
                 id: "vpc-0f1e2d3c4b5a69788".into(),
                 name: Some("tools".into()),
                 about: vec!["10.9.0.0/16".into()],
-                tiers: vec![
-                    tier("tools", "public · 1 subnet", vec![
-                        role(8, "grafana", &["grafana"], 1, true),
-                        role(9, "runner", &["ci"], 4, false),
-                    ]),
-                ],
+                tiers: vec![tier(
+                    "tools",
+                    "public · 1 subnet",
+                    vec![role(8, "grafana", &["grafana"], 1, true), role(9, "runner", &["ci"], 4, false)],
+                )],
             },
         ],
         ways: vec![
@@ -109,15 +138,24 @@ impl Lot {
 /// everywhere, services that talk to a few others, and a VPN.
 pub fn account(roles: usize, seed: u64) -> Drawing {
     let mut lot = Lot(seed);
-    let words = ["orders", "billing", "search", "users", "stock", "mail", "reports", "media", "auth", "prices"];
+    let words =
+        ["orders", "billing", "search", "users", "stock", "mail", "reports", "media", "auth", "prices"];
     let sorts = [("alb", 12), ("web", 30), ("worker", 28), ("api", 20), ("db", 10)];
     let environments = (roles / 60).clamp(1, 8);
     let names = ["prod", "stage", "dev", "tools", "data", "shared", "legacy", "lab"];
     let mut drawing = Drawing {
         title: format!("An account of {roles} roles"),
         outside: vec![
-            Outside { name: "Internet".into(), about: "public addresses, whoever has them".into(), internet: true },
-            Outside { name: "vgw-0a1b2c3d".into(), about: "behind a VPN or a direct line".into(), internet: false },
+            Outside {
+                name: "Internet".into(),
+                about: "public addresses, whoever has them".into(),
+                internet: true,
+            },
+            Outside {
+                name: "vgw-0a1b2c3d".into(),
+                about: "behind a VPN or a direct line".into(),
+                internet: false,
+            },
         ],
         ..Drawing::default()
     };
@@ -137,7 +175,11 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
             let word = words[lot.below(words.len())];
             let name = format!("{word}-{sort}-{number}");
             let group = format!("{word}-{sort}");
-            let level = match sort { "alb" => 0, "db" => 2, _ => 1 };
+            let level = match sort {
+                "alb" => 0,
+                "db" => 2,
+                _ => 1,
+            };
             tiers[level].push(role(id, &name, &[&group, "default"], 1 + lot.below(4), level == 0));
             all.push((environment, sort, r(id)));
         }

@@ -13,7 +13,7 @@ const FEW_IDLE: usize = 4;
 /// So many of a kind are worth a box of their own.
 const ALIKE: usize = 3;
 /// So many lines can be followed one by one.
-pub const FEW_LINES: usize = 120;
+pub const FEW_LINES: usize = 90;
 /// The most lines that wait to be looked at, one box at a time; a file must stay small enough to open.
 const WAITING: usize = 2500;
 
@@ -237,7 +237,8 @@ fn bundle<'a>(scene: &mut Scene<'a>, lines: Vec<Line<'a>>) {
     for line in &lines {
         groups.entry((whole(line.from), whole(line.to), line.kind)).or_default().push(line.clone());
     }
-    let singly = |alone: usize| -> usize { groups.values().map(Vec::len).filter(|count| *count <= alone).sum() };
+    let singly =
+        |alone: usize| -> usize { groups.values().map(Vec::len).filter(|count| *count <= alone).sum() };
     let alone = [3, 2, 1].into_iter().find(|alone| singly(*alone) <= FEW_LINES).unwrap_or(0);
     for ((from, to, kind), group) in groups {
         if group.len() <= alone {

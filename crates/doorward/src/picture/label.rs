@@ -6,14 +6,14 @@ use super::Kind;
 use super::fold::{FEW_LINES, Scene};
 use super::layout::{Laid, Path, Rect};
 use super::route::FEW;
-use super::text;
+use super::text::{Letters, cut, width};
 
 /// The size of a label's letters, its height, and the room beside its letters.
 const SIZE: i32 = 11;
 const HEIGHT: i32 = 15;
 const BESIDE: i32 = 5;
 /// The widest label.
-const WIDEST: i32 = 150;
+const WIDEST: i32 = 160;
 /// A label may hide so many pieces of other lines.
 const HIDES: usize = 1;
 
@@ -26,8 +26,6 @@ pub struct Label {
     pub text: String,
     /// Its line's kind.
     pub kind: Kind,
-    /// The line, or one of several that share it.
-    pub line: usize,
     /// Whether it counts what a line stands for.
     pub count: bool,
 }
@@ -77,6 +75,8 @@ pub fn labels(scene: &Scene<'_>, laid: &Laid) -> Vec<Label> {
     }
     let pieces: Vec<(usize, Piece)> =
         laid.paths.iter().flat_map(|path| Piece::of(path).map(|piece| (path.trunk, piece))).collect();
+    let letters = Letters::Heavy(laid.graded(SIZE));
+    let height = laid.graded(HEIGHT);
     let mut taken = taken(scene, laid);
     let mut labels: Vec<Label> = Vec::new();
     for ((trunk, _), paths) in wanted {
@@ -86,20 +86,20 @@ pub fn labels(scene: &Scene<'_>, laid: &Laid) -> Vec<Label> {
         let text = if line.is_bundle() {
             line.bundles.to_string()
         } else if flows.len() == 1 {
-            text::cut(&line.flows(), SIZE, WIDEST).into_owned()
+            cut(&line.flows(), letters, laid.graded(WIDEST)).into_owned()
         } else {
             continue;
         };
         if text.is_empty() {
             continue;
         }
-        let width = text::width(&text, SIZE) + 2 * BESIDE;
+        let wide = width(&text, letters) + 2 * laid.graded(BESIDE);
         let own: BTreeSet<Piece> = paths.iter().flat_map(|path| Piece::of(path)).collect();
         let others: Vec<Rect> =
             pieces.iter().filter(|(other, _)| *other != trunk).map(|(_, piece)| piece.rect()).collect();
         let best = own
             .iter()
-            .flat_map(|piece| candidates(*piece, width))
+            .flat_map(|piece| candidates(*piece, wide, height))
             .filter(|(rect, _)| !taken.iter().any(|other| other.meets(*rect)))
             .map(|(rect, cost)| (others.iter().filter(|other| other.meets(rect)).count(), cost, rect))
             .min_by_key(|(hidden, cost, rect)| (*hidden, *cost, rect.y, rect.x));
@@ -108,15 +108,14 @@ pub fn labels(scene: &Scene<'_>, laid: &Laid) -> Vec<Label> {
             continue;
         }
         taken.push(Rect { x: rect.x - 2, y: rect.y - 1, w: rect.w + 4, h: rect.h + 2 });
-        let number = paths.first().map_or(0, |path| path.line);
-        labels.push(Label { rect, text, kind: line.kind, line: number, count: line.is_bundle() });
+        labels.push(Label { rect, text, kind: line.kind, count: line.is_bundle() });
     }
     labels
 }
 
 /// Where a label could stand on a piece, and how little that is liked.
-fn candidates(piece: Piece, width: i32) -> Vec<(Rect, i32)> {
-    let fits = if piece.is_level() { width + 14 } else { HEIGHT + 12 };
+fn candidates(piece: Piece, width: i32, height: i32) -> Vec<(Rect, i32)> {
+    let fits = if piece.is_level() { width + 14 } else { height + 12 };
     let spare = piece.long() - fits;
     if spare < 0 {
         return Vec::new();
@@ -130,7 +129,7 @@ fn candidates(piece: Piece, width: i32) -> Vec<(Rect, i32)> {
             } else {
                 (piece.from.0, piece.from.1 + along)
             };
-            let rect = Rect { x: middle.0 - width / 2, y: middle.1 - HEIGHT / 2, w: width, h: HEIGHT };
+            let rect = Rect { x: middle.0 - width / 2, y: middle.1 - height / 2, w: width, h: height };
             (rect, dislike + (eighth - 4).abs())
         })
         .collect()
@@ -139,14 +138,23 @@ fn candidates(piece: Piece, width: i32) -> Vec<(Rect, i32)> {
 /// Where no label may stand: boxes, and what is written on the ground.
 fn taken(scene: &Scene<'_>, laid: &Laid) -> Vec<Rect> {
     let mut taken: Vec<Rect> = laid.cells.iter().chain(&laid.outside).copied().collect();
+    let (_, title, about) = laid.letters();
     for (area, rect) in scene.areas.iter().zip(&laid.areas) {
-        let name = area.vpc.name.as_deref().unwrap_or(&area.vpc.id);
-        let wide = (text::width(name, 15) + text::width(&area.vpc.id, 11) + 40).min(rect.w);
-        taken.push(Rect { x: rect.x, y: rect.y, w: wide, h: 46 });
+        let wide = (laid.head_width(area.vpc) + laid.graded(40)).min(rect.w);
+        taken.push(Rect { x: rect.x, y: rect.y, w: wide, h: laid.graded(46) });
     }
     for (band, rect) in scene.bands.iter().zip(&laid.bands) {
-        let wide = text::width(&band.tier.title, 12) + text::width(&band.tier.about, 11) + 30;
-        taken.push(Rect { x: rect.x, y: rect.y, w: wide.min(rect.w), h: 24 });
+        let wide = width(&band.tier.title, title) + width(&band.tier.about, about) + laid.graded(30);
+        taken.push(Rect { x: rect.x, y: rect.y, w: wide.min(rect.w), h: laid.graded(24) });
+        let right = scene.within.iter().filter(|line| line.from == line.to).count();
+        if right > 0 {
+            taken.push(Rect {
+                x: rect.right() - laid.graded(110),
+                y: rect.y,
+                w: laid.graded(110),
+                h: laid.graded(26),
+            });
+        }
     }
     taken
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Vpc;
 use super::arrange::Plan;
 use super::fold::{FEW_LINES, Node, Scene};
 use super::lanes::{Lanes, Run, Runs};
 use super::route::{Corridor, FEW, Route, Side};
-use super::text;
+use super::text::{Letters, width};
 
 /// The space round the whole.
 pub const MARGIN: i32 = 24;
@@ -15,6 +16,11 @@ pub const BOX: (i32, i32) = (168, 48);
 /// The height of what is outside, and its widths.
 const OUTSIDE: i32 = 52;
 const OUTSIDE_WIDTHS: (i32, i32) = (150, 300);
+/// The width up to which everything is as large as it says here; above that, titles and lines grow with the picture,
+/// so that they can still be read when all of it is looked at on a page.
+const PAGE: i32 = 1400;
+/// The most that they grow, in hundredths.
+const GRADES: i32 = 260;
 /// The heights of the heads of the picture, a VPC, a band.
 const HEAD: i32 = 76;
 const AREA_HEAD: i32 = 52;
@@ -22,10 +28,6 @@ const BAND_HEAD: i32 = 30;
 /// The room below a band's last channel and between bands.
 const BAND_FOOT: i32 = 2;
 const BAND_GAP: i32 = 14;
-/// The height of the legend.
-const LEGEND: i32 = 44;
-/// The height of a line of notes.
-pub const NOTE: i32 = 18;
 /// How often corridors are widened; three times were enough for all that was tried.
 const ROUNDS: usize = 8;
 
@@ -69,10 +71,10 @@ impl Rect {
 pub struct Laid {
     /// The width of the whole.
     pub width: i32,
-    /// The height of the whole.
-    pub height: i32,
     /// Where the legend begins.
     pub legend: i32,
+    /// How large titles and lines are, in hundredths.
+    pub grade: i32,
     /// VPCs; those without roles have no room.
     pub areas: Vec<Rect>,
     /// Tiers.
@@ -97,6 +99,22 @@ pub struct Path {
 }
 
 impl Laid {
+    /// A size that grows with the picture.
+    pub fn graded(&self, size: i32) -> i32 {
+        size * self.grade / 100
+    }
+
+    /// The letters of a VPC's name, of a tier's, and of what is said of either.
+    pub fn letters(&self) -> (Letters, Letters, Letters) {
+        (Letters::Heavy(self.graded(15)), Letters::Heavy(self.graded(12)), Letters::Plain(self.graded(11)))
+    }
+
+    /// How wide the name and the id of a VPC are beside each other.
+    pub fn head_width(&self, vpc: &Vpc) -> i32 {
+        let (name, _, about) = self.letters();
+        width(vpc.name.as_deref().unwrap_or(&vpc.id), name) + width(&vpc.id, about) + self.graded(24)
+    }
+
     /// Where a thing is that lines end at.
     pub fn rect(&self, node: Node) -> Option<Rect> {
         match node {
@@ -107,32 +125,11 @@ impl Laid {
     }
 }
 
-/// How wide a lane is.
-fn pitch(corridor: Corridor, lines: usize) -> i32 {
-    match corridor {
-        Corridor::Side(..) => 18,
-        Corridor::Street(_) | Corridor::Channel(..) if lines <= FEW => 17,
-        _ if lines <= FEW => 12,
-        Corridor::Street(_) | Corridor::Channel(..) if lines <= FEW_LINES => 9,
-        _ => 8,
-    }
-}
-
-/// How wide a corridor is that has one lane.
-fn base(corridor: Corridor) -> i32 {
-    match corridor {
-        Corridor::Street(_) => 40,
-        Corridor::Channel(..) => 26,
-        Corridor::Gutter(..) => 30,
-        Corridor::Side(..) => 18,
-        Corridor::Avenue(..) => 36,
-    }
-}
-
 /// Gives everything its coordinates.
 pub fn lay(scene: &Scene<'_>, plan: &Plan, routes: Vec<Route>) -> Laid {
     let mut counts: BTreeMap<Corridor, usize> = BTreeMap::new();
-    let mut ground = Ground::of(scene, plan, &counts);
+    let grade = (Ground::of(scene, plan, &counts, 100).laid.width * 100 / PAGE).clamp(100, GRADES);
+    let mut ground = Ground::of(scene, plan, &counts, grade);
     let mut ports = Ports::of(scene, &ground, &routes);
     let mut lanes = Lanes::default();
     for _ in 0..ROUNDS {
@@ -140,14 +137,14 @@ pub fn lay(scene: &Scene<'_>, plan: &Plan, routes: Vec<Route>) -> Laid {
         lanes = Lanes::of(&runs, |corridor| ground.room(corridor));
         let mut grown = false;
         for (corridor, count) in &lanes.count {
-            let before = counts.entry(*corridor).or_insert(1);
+            let before = counts.entry(*corridor).or_insert(0);
             grown |= *count > *before;
             *before = (*before).max(*count);
         }
         if !grown {
             break;
         }
-        ground = Ground::of(scene, plan, &counts);
+        ground = Ground::of(scene, plan, &counts, grade);
         ports = Ports::of(scene, &ground, &routes);
     }
     let paths = routes
@@ -176,8 +173,9 @@ struct Ground {
 }
 
 impl Ground {
-    fn of(scene: &Scene<'_>, plan: &Plan, counts: &BTreeMap<Corridor, usize>) -> Self {
+    fn of(scene: &Scene<'_>, plan: &Plan, counts: &BTreeMap<Corridor, usize>, grade: i32) -> Self {
         let laid = Laid {
+            grade,
             areas: vec![Rect::default(); scene.areas.len()],
             bands: vec![Rect::default(); scene.bands.len()],
             cells: vec![Rect::default(); scene.cells.len()],
@@ -185,7 +183,8 @@ impl Ground {
             ..Laid::default()
         };
         let mut ground = Self { laid, strips: BTreeMap::new(), lines: scene.lines.len() };
-        let mut y = HEAD + if scene.outside.is_empty() { 0 } else { OUTSIDE };
+        let graded = |size: i32| size * grade / 100;
+        let mut y = graded(HEAD) + if scene.outside.is_empty() { 0 } else { graded(OUTSIDE) };
         let mut right = 0;
         for (shelf, areas) in plan.shelves.iter().enumerate() {
             y += ground.strip(Corridor::Street(shelf), y, counts);
@@ -217,14 +216,40 @@ impl Ground {
         ground.laid.legend = y + MARGIN;
         ground.laid.width = right.max(560) + MARGIN;
         ground.outside(scene);
-        ground.laid.height = ground.laid.legend + LEGEND;
         ground
+    }
+
+    /// How wide a lane is.
+    fn pitch(&self, corridor: Corridor) -> i32 {
+        self.laid.graded(match corridor {
+            Corridor::Side(..) => 18,
+            Corridor::Street(_) | Corridor::Channel(..) if self.lines <= FEW => 17,
+            _ if self.lines <= FEW => 12,
+            Corridor::Street(_) | Corridor::Channel(..) if self.lines <= FEW_LINES => 9,
+            _ => 8,
+        })
+    }
+
+    /// How wide a corridor is that has one lane, or none.
+    fn base(&self, corridor: Corridor, used: bool) -> i32 {
+        match corridor {
+            Corridor::Street(_) => self.laid.graded(40),
+            Corridor::Avenue(..) => self.laid.graded(36),
+            Corridor::Side(..) => self.laid.graded(18),
+            Corridor::Channel(..) if used => 26,
+            Corridor::Channel(..) => 14,
+            Corridor::Gutter(..) if used => 30,
+            Corridor::Gutter(..) => 20,
+        }
     }
 
     /// Takes room for a corridor, and says how much.
     fn strip(&mut self, corridor: Corridor, at: i32, counts: &BTreeMap<Corridor, usize>) -> i32 {
-        let lanes = counts.get(&corridor).copied().unwrap_or(1).saturating_sub(1);
-        let wide = base(corridor) + i32::try_from(lanes).unwrap_or(0) * pitch(corridor, self.lines);
+        let lanes = i32::try_from(counts.get(&corridor).copied().unwrap_or(0)).unwrap_or(0);
+        let wide = match lanes {
+            0 => self.base(corridor, false),
+            lanes => self.base(corridor, true) + (lanes - 1) * self.pitch(corridor),
+        };
         self.strips.insert(corridor, Strip { at, wide });
         wide
     }
@@ -248,12 +273,12 @@ impl Ground {
             x += self.strip(Corridor::Gutter(area, column), x, counts);
         }
         // The title has to fit, too.
-        let title = scene.areas.get(area).map_or(0, |area| head_width(area.vpc.name.as_deref(), &area.vpc.id));
-        let band_width = (x - left).max(title.min(420));
-        let mut y = at.1 + AREA_HEAD;
+        let title = scene.areas.get(area).map_or(0, |area| self.laid.head_width(area.vpc));
+        let band_width = (x - left).max(title.min(self.laid.graded(420)));
+        let mut y = at.1 + self.laid.graded(AREA_HEAD);
         for band in plan.bands.get(area).into_iter().flatten() {
             let top = y;
-            y += BAND_HEAD;
+            y += self.laid.graded(BAND_HEAD);
             let mut rows = Vec::new();
             for row in 0..=plan.rows.get(*band).copied().unwrap_or(1) {
                 if row > 0 {
@@ -301,30 +326,34 @@ impl Ground {
             .outside
             .iter()
             .map(|outside| {
-                let text = text::width(&outside.name, 14).max(text::width(&outside.about, 11));
-                (text + 56).clamp(OUTSIDE_WIDTHS.0, OUTSIDE_WIDTHS.1)
+                let (name, about) =
+                    (Letters::Heavy(self.laid.graded(14)), Letters::Plain(self.laid.graded(11)));
+                let text = width(&outside.name, name).max(width(&outside.about, about));
+                let most = (self.laid.graded(OUTSIDE_WIDTHS.0), self.laid.graded(OUTSIDE_WIDTHS.1));
+                (text + self.laid.graded(60)).clamp(most.0, most.1)
             })
             .collect();
-        let width = |place: usize| widths.get(place).copied().unwrap_or(OUTSIDE_WIDTHS.0);
+        let wide = |place: usize| widths.get(place).copied().unwrap_or(OUTSIDE_WIDTHS.0);
         let mut order: Vec<usize> = (0..scene.outside.len()).collect();
         order.sort_by_key(|place| (wanted(*place), *place));
-        let gap = 28;
+        let gap = self.laid.graded(28);
         let total: i32 = widths.iter().map(|width| width + gap).sum::<i32>() - gap;
         self.laid.width = self.laid.width.max(total + 2 * MARGIN);
         // From the left as near as the one before allows, then from the right so that the last fits.
         let mut xs = BTreeMap::new();
         let mut x = MARGIN;
         for place in &order {
-            x = x.max(wanted(*place) - width(*place) / 2);
+            x = x.max(wanted(*place) - wide(*place) / 2);
             xs.insert(*place, x);
-            x += width(*place) + gap;
+            x += wide(*place) + gap;
         }
         let mut x = self.laid.width - MARGIN;
         for place in order.iter().rev() {
-            let at = xs.get(place).copied().unwrap_or(MARGIN).min(x - width(*place));
+            let at = xs.get(place).copied().unwrap_or(MARGIN).min(x - wide(*place));
             x = at - gap;
+            let (y, h) = (self.laid.graded(HEAD), self.laid.graded(OUTSIDE));
             if let Some(rect) = self.laid.outside.get_mut(*place) {
-                *rect = Rect { x: at, y: HEAD, w: width(*place), h: OUTSIDE };
+                *rect = Rect { x: at, y, w: wide(*place), h };
             }
         }
     }
@@ -348,13 +377,10 @@ impl Ground {
     fn lane(&self, corridor: Corridor, trunk: usize, lanes: &Lanes) -> i32 {
         let lane = lanes.lane.get(&(corridor, trunk)).copied().unwrap_or(0);
         let count = lanes.count.get(&corridor).copied().unwrap_or(1);
-        let offset = 2 * i32::try_from(lane).unwrap_or(0) - i32::try_from(count.saturating_sub(1)).unwrap_or(0);
-        self.middle(corridor) + offset * pitch(corridor, self.lines) / 2
+        let offset =
+            2 * i32::try_from(lane).unwrap_or(0) - i32::try_from(count.saturating_sub(1)).unwrap_or(0);
+        self.middle(corridor) + offset * self.pitch(corridor) / 2
     }
-}
-
-fn head_width(name: Option<&str>, id: &str) -> i32 {
-    text::width(name.unwrap_or(id), 15) + text::width(id, 11) + 48
 }
 
 /// Where lines leave and arrive: a trunk has one place on each side of a box.
@@ -367,7 +393,11 @@ impl Ports {
         for route in routes {
             let ends = [
                 (route.leaves, route.arrives.0, route.via.get(1)),
-                (route.arrives, route.leaves.0, route.via.len().checked_sub(2).and_then(|at| route.via.get(at))),
+                (
+                    route.arrives,
+                    route.leaves.0,
+                    route.via.len().checked_sub(2).and_then(|at| route.via.get(at)),
+                ),
             ];
             for (end, other, next) in ends {
                 let other = ground.laid.rect(other).unwrap_or_default().middle();
@@ -387,11 +417,13 @@ impl Ports {
             let level = matches!(side, Side::Left | Side::Right);
             let long = if level { rect.h } else { rect.w };
             let count = i32::try_from(order.len()).unwrap_or(i32::MAX);
-            let step = ((long - 20) / count.max(1)).min(if scene.lines.len() <= FEW { 22 } else { 14 });
+            let most = if scene.lines.len() <= FEW { 22 } else { 14 };
+            let step = ((long - 20) / count.max(1)).min(ground.laid.graded(most));
             // What leaves below and what arrives from above must not seem one line.
             let shift = if side == Side::Bottom { 3 } else { -3 };
             for (place, (_, trunk)) in order.into_iter().enumerate() {
-                let offset = long / 2 + (2 * i32::try_from(place).unwrap_or(0) - count + 1) * step / 2 + shift;
+                let offset =
+                    long / 2 + (2 * i32::try_from(place).unwrap_or(0) - count + 1) * step / 2 + shift;
                 let at = match side {
                     Side::Top => (rect.x + offset, rect.y),
                     Side::Bottom => (rect.x + offset, rect.bottom()),
@@ -401,7 +433,47 @@ impl Ports {
                 ports.insert((node, side, trunk), at);
             }
         }
-        Self(ports)
+        let mut ports = Self(ports);
+        ports.straighten(ground, routes);
+        ports
+    }
+
+    /// Moves the ends of lines that could as well be straight.
+    fn straighten(&mut self, ground: &Ground, routes: &[Route]) {
+        let mut users: BTreeMap<(Node, Side, usize), usize> = BTreeMap::new();
+        for route in routes {
+            for end in [route.leaves, route.arrives] {
+                *users.entry((end.0, end.1, route.trunk)).or_default() += 1;
+            }
+        }
+        for route in
+            routes.iter().filter(|route| matches!(route.via.as_slice(), [corridor] if corridor.is_level()))
+        {
+            let ends = [route.leaves, route.arrives].map(|end| (end.0, end.1, route.trunk));
+            let [a, b] = ends;
+            let (Some(x), Some(z)) = (self.0.get(&a).map(|at| at.0), self.0.get(&b).map(|at| at.0)) else {
+                continue;
+            };
+            // Both leave the same way: a straight line would go through the boxes.
+            if x == z || a.1 == b.1 {
+                continue;
+            }
+            for (end, to) in [(a, z), (b, x)] {
+                let Some(rect) = ground.laid.rect(end.0) else { continue };
+                let beside = self
+                    .0
+                    .iter()
+                    .filter(|((node, side, trunk), _)| (*node, *side) == (end.0, end.1) && *trunk != end.2);
+                let free = beside.map(|(_, at)| (at.0 - to).abs()).min().is_none_or(|near| near >= 10);
+                let fits = (rect.x + 8..=rect.right() - 8).contains(&to);
+                if free && fits && users.get(&end) == Some(&1) && (x - z).abs() < 60 {
+                    if let Some(at) = self.0.get_mut(&end) {
+                        at.0 = to;
+                    }
+                    break;
+                }
+            }
+        }
     }
 
     fn at(&self, end: (Node, Side), trunk: usize) -> (i32, i32) {

@@ -6,11 +6,13 @@
 
 mod account;
 mod arrange;
+mod boxes;
 mod fold;
 mod kind;
 mod label;
 mod lanes;
 mod layout;
+mod legend;
 mod narrow;
 mod route;
 mod svg;

@@ -63,7 +63,8 @@ pub struct Route {
 pub fn routes(scene: &Scene<'_>, plan: &Plan) -> Vec<Route> {
     let trunks = trunks(&scene.lines);
     let mut map = Map::of(scene, plan);
-    let mut order: Vec<(usize, usize)> = trunks.into_iter().enumerate().map(|(line, trunk)| (trunk, line)).collect();
+    let mut order: Vec<(usize, usize)> =
+        trunks.into_iter().enumerate().map(|(line, trunk)| (trunk, line)).collect();
     order.sort_unstable();
     let mut routes = Vec::new();
     for (trunk, number) in order {
@@ -303,7 +304,7 @@ impl<'a> Map<'a> {
                     via.push(self.avenue(shelf, towards.1)?);
                     street = if j > street { street + 1 } else { street - 1 };
                     via.push(Corridor::Street(street));
-                    cost += 10 * LEVEL;
+                    cost += self.height(shelf);
                 }
                 rest.reverse();
                 // Both halves have the street that they meet in.
@@ -314,6 +315,13 @@ impl<'a> Map<'a> {
             }
         }
         best
+    }
+
+    /// What it costs to go past a row of VPCs.
+    fn height(&self, shelf: usize) -> i64 {
+        let areas = self.plan.shelves.get(shelf).into_iter().flatten();
+        let levels = areas.filter_map(|area| self.levels.get(*area)).map(|levels| number(levels.len()) + 3);
+        levels.max().unwrap_or(0) * LEVEL + 4 * BEND
     }
 
     /// The streets that an end can come to.

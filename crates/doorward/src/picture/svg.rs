@@ -3,18 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::fold::{Cell, FEW_LINES, Line, Node, Scene, Why};
+use super::fold::{Line, Node, Scene};
 use super::label::Label;
-use super::layout::{Laid, MARGIN, NOTE, Path, Rect};
-use super::text::{cut, escape, width};
-use super::{Click, Drawing, Kind, Setting, Spot, Way};
+use super::layout::{Laid, MARGIN, Path, Rect};
+use super::legend::legend;
+use super::text::{Letters, cut, escape, width};
+use super::{Click, Drawing, Kind, Setting, Spot};
 
 /// The radius of a line's corners.
 const CORNER: i32 = 9;
-/// The most names that a tip lists.
-const NAMES: usize = 24;
-/// The height of a row of the legend.
-const ROW: i32 = 22;
 
 /// Writes.
 pub fn write(
@@ -25,16 +22,29 @@ pub fn write(
     setting: &Setting<'_>,
 ) -> String {
     let names = names(drawing);
-    let legend = legend(drawing, scene, laid.width);
+    let legend = legend(drawing, scene, laid);
     let height = laid.legend + legend.height + MARGIN;
-    let mut page = Writer { out: String::new(), drawing, scene, laid, setting, names };
+    let ends = |line: &Line<'_>| [line.from, line.to];
+    let busy = scene
+        .links
+        .iter()
+        .flat_map(|(from, to)| [*from, *to])
+        .chain(scene.loops.iter().flat_map(ends))
+        .collect();
+    let mut page = Writer { out: String::new(), drawing, scene, laid, setting, busy, names };
     page.open(height);
     page.ground();
     page.lines();
+    page.heads();
     page.boxes();
     page.waiting();
     page.labels(labels);
-    let _ = write!(page.out, "<g class=\"legend\" transform=\"translate(0 {})\">{}</g></svg>\n", laid.legend, legend.text);
+    let _ = writeln!(
+        page.out,
+        "<g class=\"legend\" transform=\"translate(0 {})\">{}</g></svg>",
+        laid.legend + MARGIN / 2,
+        legend.text
+    );
     page.out
 }
 
@@ -45,22 +55,33 @@ fn names(drawing: &Drawing) -> BTreeMap<Spot, &str> {
     outside.chain(roles.map(|role| (Spot::Role(role.id), role.name.as_str()))).collect()
 }
 
-struct Writer<'a> {
-    out: String,
-    drawing: &'a Drawing,
-    scene: &'a Scene<'a>,
-    laid: &'a Laid,
-    setting: &'a Setting<'a>,
+pub(super) struct Writer<'a> {
+    pub(super) out: String,
+    pub(super) drawing: &'a Drawing,
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) laid: &'a Laid,
+    pub(super) setting: &'a Setting<'a>,
+    /// What has a line at all.
+    pub(super) busy: BTreeSet<Node>,
     names: BTreeMap<Spot, &'a str>,
 }
 
+/// A title on the ground.
+struct Head {
+    class: &'static str,
+    tip: String,
+    left: i32,
+    room: i32,
+    letters: Letters,
+}
+
 /// `count` of something, in words.
-fn counted(count: usize, one: &str) -> String {
+pub(super) fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 /// The class and the id by which a thing and its lines know each other.
-fn mark(node: Node) -> String {
+pub(super) fn mark(node: Node) -> String {
     match node {
         Node::Outside(place) => format!("o{place}"),
         Node::Cell(cell) => format!("c{cell}"),
@@ -102,21 +123,27 @@ impl Writer<'_> {
             let _ = write!(self.out, "<style>\n{}{}</style>\n", super::STYLE, self.tips());
         }
         self.out.push_str("<defs>");
+        let tip = self.laid.graded(10);
         for kind in Kind::ALL {
             let class = kind.class();
             let _ = write!(
                 self.out,
                 "<marker id=\"to-{class}\" class=\"tip {class}\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" \
-                 markerWidth=\"10\" markerHeight=\"10\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">\
+                 markerWidth=\"{tip}\" markerHeight=\"{tip}\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">\
                  <path d=\"M0 1L9 5L0 9L2 5Z\"/></marker>"
             );
         }
+        let title = Letters::Heavy(self.laid.graded(20));
+        let about = self.laid.graded(11);
         let _ = write!(
             self.out,
             "</defs>\n<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n\
-             <text class=\"title\" x=\"{MARGIN}\" y=\"36\">{}</text>\
-             <text class=\"quiet\" x=\"{MARGIN}\" y=\"57\">{}</text>\n",
-            escape(&cut(&self.drawing.title, 20, width - 2 * MARGIN)),
+             <text class=\"name\" font-size=\"{}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\
+             <text class=\"quiet\" font-size=\"{about}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
+            title.size(),
+            self.laid.graded(36),
+            escape(&cut(&self.drawing.title, title, width - 2 * MARGIN)),
+            self.laid.graded(57),
             escape(&self.summary()),
         );
     }
@@ -134,58 +161,81 @@ impl Writer<'_> {
 
     fn ground(&mut self) {
         for (area, rect) in self.scene.areas.iter().zip(&self.laid.areas) {
-            if area.bands.is_empty() {
-                continue;
+            if !area.bands.is_empty() {
+                let _ = writeln!(self.out, "<g class=\"vpc\">{}</g>", shape(*rect, 14));
             }
-            let name = area.vpc.name.as_deref().unwrap_or(&area.vpc.id);
-            let name = cut(name, 15, rect.w - 28);
-            let _ = write!(
-                self.out,
-                "<g class=\"vpc\"><title>{}</title>{}<text class=\"name\" x=\"{}\" y=\"{}\">{}",
-                escape(&std::iter::once(&area.vpc.id).chain(&area.vpc.about).map(String::as_str).collect::<Vec<_>>().join("\n")),
-                shape(*rect, 14),
-                rect.x + 16,
-                rect.y + 24,
-                escape(&name),
-            );
-            let left = rect.w - 40 - width(&name, 15);
-            if area.vpc.name.is_some() && width(&area.vpc.id, 11) <= left {
-                let _ = write!(self.out, "<tspan class=\"quiet\" dx=\"8\">{}</tspan>", escape(&area.vpc.id));
-            }
-            let _ = write!(
-                self.out,
-                "</text><text class=\"quiet\" x=\"{}\" y=\"{}\">{}</text></g>\n",
-                rect.x + 16,
-                rect.y + 41,
-                escape(&cut(&area.vpc.about.join(" · "), 11, rect.w - 32)),
-            );
         }
-        for (number, (band, rect)) in self.scene.bands.iter().zip(&self.laid.bands).enumerate() {
-            let title = cut(&band.tier.title, 12, rect.w - 24);
-            let _ = write!(
-                self.out,
-                "<g class=\"tier\" id=\"{}\"><title>{}</title>{}<text class=\"name\" x=\"{}\" y=\"{}\">{}",
-                mark(Node::Band(number)),
-                escape(&format!("{}\n{}\n{}", band.tier.title, band.tier.about, band.tier.subnets.join(", "))),
-                shape(*rect, 10),
-                rect.x + 12,
-                rect.y + 19,
-                escape(&title),
-            );
-            let left = rect.w - 34 - width(&title, 12);
-            if left > 60 {
-                let about = cut(&band.tier.about, 11, left);
-                let _ = write!(self.out, "<tspan class=\"quiet\" dx=\"7\">{}</tspan>", escape(&about));
-            }
-            self.out.push_str("</text></g>\n");
+        for rect in &self.laid.bands {
+            let _ = writeln!(self.out, "<g class=\"tier\">{}</g>", shape(*rect, 10));
         }
     }
 
+    /// What is written on the ground, over the lines that pass there.
+    fn heads(&mut self) {
+        let (vpc, tier, about) = self.laid.letters();
+        for (area, rect) in self.scene.areas.iter().zip(&self.laid.areas) {
+            // What runs beside the bands runs past their titles, too.
+            let Some(band) = area.bands.iter().filter_map(|band| self.laid.bands.get(*band)).next() else {
+                continue;
+            };
+            let (left, room) = (band.x + 2, rect.right() - band.x - 12);
+            let mut tip = vec![area.vpc.id.as_str()];
+            tip.extend(area.vpc.about.iter().map(String::as_str));
+            let name = cut(area.vpc.name.as_deref().unwrap_or(&area.vpc.id), vpc, room);
+            let id = area.vpc.name.as_ref().map_or("", |_| area.vpc.id.as_str());
+            let head = Head { class: "vpc", tip: tip.join("\n"), left, room, letters: vpc };
+            self.head(&head, rect.y + self.laid.graded(24), &name, id);
+            let lower = rect.y + self.laid.graded(41);
+            let words = area.vpc.about.join(" · ");
+            let _ = writeln!(
+                self.out,
+                "<g class=\"vpc\"><text class=\"quiet\" font-size=\"{}\" x=\"{left}\" y=\"{lower}\">{}</text></g>",
+                about.size(),
+                escape(&cut(&words, about, room)),
+            );
+        }
+        for (band, rect) in self.scene.bands.iter().zip(&self.laid.bands) {
+            let within = self.scene.within.iter().any(|line| self.laid.rect(line.from) == Some(*rect));
+            let room = rect.w - 24 - if within { self.laid.graded(100) } else { 0 };
+            let title = cut(&band.tier.title, tier, room);
+            let tip = [&*band.tier.title, &*band.tier.about, &*band.tier.subnets.join(", ")].join("\n");
+            let head = Head { class: "tier", tip, left: rect.x + 12, room, letters: tier };
+            self.head(&head, rect.y + self.laid.graded(19), &title, &band.tier.about);
+        }
+    }
+
+    /// A name, and what is said of it beside it.
+    fn head(&mut self, head: &Head, y: i32, name: &str, beside: &str) {
+        let _ = write!(
+            self.out,
+            "<g class=\"{}\"><title>{}</title><text class=\"name\" font-size=\"{}\" x=\"{}\" y=\"{y}\">{}",
+            head.class,
+            escape(&head.tip),
+            head.letters.size(),
+            head.left,
+            escape(name),
+        );
+        let gap = self.laid.graded(8);
+        let about = Letters::Plain(self.laid.graded(11));
+        let room = head.room - width(name, head.letters) - gap;
+        if room > 4 * about.size() && !beside.is_empty() {
+            let _ = write!(
+                self.out,
+                "<tspan class=\"quiet\" font-size=\"{}\" dx=\"{gap}\">{}</tspan>",
+                about.size(),
+                escape(&cut(beside, about, room)),
+            );
+        }
+        self.out.push_str("</text></g>\n");
+    }
+
     fn lines(&mut self) {
-        self.out.push_str("<g class=\"lines\">\n");
+        // In tenths, because lines grow more slowly than titles.
+        let stroke = 10 + self.laid.grade * 6 / 100;
+        let _ = writeln!(self.out, "<g class=\"lines\" stroke-width=\"{}.{}\">", stroke / 10, stroke % 10);
         for path in &self.laid.paths {
             let Some(line) = self.scene.lines.get(path.line) else { continue };
-            self.line(line, &curve(path), "");
+            self.line(line, &curve(path, self.laid.graded(CORNER)), "");
         }
         for line in &self.scene.loops {
             let Some(rect) = self.laid.rect(line.from) else { continue };
@@ -198,6 +248,8 @@ impl Writer<'_> {
     fn line(&mut self, line: &Line<'_>, d: &str, class: &str) {
         let kind = line.kind.class();
         let dashed = if line.dashed { " dashed" } else { "" };
+        let wide = self.laid.graded(3);
+        let bold = if line.is_bundle() { format!(" stroke-width=\"{wide}\"") } else { String::new() };
         let many = if line.is_bundle() { " many" } else { "" };
         let class = if class.is_empty() { String::new() } else { format!(" {class}") };
         let (from, to) = (mark(line.from), mark(line.to));
@@ -219,7 +271,7 @@ impl Writer<'_> {
         );
         let _ = write!(
             self.out,
-            "<path class=\"hit\" d=\"{d}\"/><path d=\"{d}\" marker-end=\"url(#to-{kind})\"/></{tag}>\n"
+            "<path class=\"hit\" d=\"{d}\"/><path class=\"ink\"{bold} d=\"{d}\" marker-end=\"url(#to-{kind})\"/></{tag}>\n"
         );
     }
 
@@ -263,7 +315,12 @@ impl Writer<'_> {
         }
         let flows = line.flows();
         if !flows.is_empty() {
-            let _ = write!(tip, "{} {}", if line.is_bundle() { ":" } else { "\n" }, cut(&flows, 10, 1200));
+            let _ = write!(
+                tip,
+                "{} {}",
+                if line.is_bundle() { ":" } else { "\n" },
+                cut(&flows, Letters::Plain(10), 1200)
+            );
         }
         if line.ways.iter().any(|way| !way.whole) {
             tip.push_str("\nnot between all of them");
@@ -274,114 +331,12 @@ impl Writer<'_> {
         tip
     }
 
-    fn boxes(&mut self) {
-        self.out.push_str("<g class=\"boxes\">\n");
-        for (place, (outside, rect)) in self.scene.outside.iter().zip(&self.laid.outside).enumerate() {
-            let class = if outside.internet { "outside internet" } else { "outside" };
-            self.enter(Node::Outside(place), class, Some(Spot::Outside(place)));
-            let _ = write!(
-                self.out,
-                "<title>{}</title>{}{}<text class=\"name\" x=\"{}\" y=\"{}\">{}</text>\
-                 <text class=\"quiet\" x=\"{}\" y=\"{}\">{}</text>",
-                escape(&format!("{}\n{}", outside.name, outside.about)),
-                shape(*rect, rect.h / 2),
-                globe(rect.x + 24, rect.y + rect.h / 2, 10),
-                rect.x + 42,
-                rect.y + 23,
-                escape(&cut(&outside.name, 14, rect.w - 54)),
-                rect.x + 42,
-                rect.y + 39,
-                escape(&cut(&outside.about, 11, rect.w - 54)),
-            );
-            self.leave();
-        }
-        for (number, (cell, rect)) in self.scene.cells.iter().zip(&self.laid.cells).enumerate() {
-            self.cell(number, cell, *rect);
-        }
-        self.out.push_str("</g>\n");
-    }
-
-    fn enter(&mut self, node: Node, class: &str, spot: Option<Spot>) {
-        let link = match (self.setting, spot) {
-            (Setting::Page(link), Some(spot)) => link(Click::Spot(spot)),
-            _ => None,
-        };
-        let mark = mark(node);
-        let _ = match link {
-            Some(link) => write!(self.out, "<a id=\"{mark}\" class=\"node {class}\" href=\"{}\">", escape(&link)),
-            None => write!(self.out, "<a id=\"{mark}\" class=\"node {class}\">"),
-        };
-    }
-
-    fn leave(&mut self) {
-        self.out.push_str("</a>\n");
-    }
-
-    fn cell(&mut self, number: usize, cell: &Cell<'_>, rect: Rect) {
-        let many = cell.why != Why::Alone;
-        let (name, about, class) = match (cell.why, cell.roles.as_slice()) {
-            (Why::Alone, [role]) => {
-                let groups = role.groups.join(", ");
-                (role.name.clone(), if groups.is_empty() { "no group".into() } else { groups }, "role")
-            }
-            (why, roles) => {
-                let about = match why {
-                    Why::Idle if self.drawing.part => "with no way in this part",
-                    Why::Idle => "with no way in or out",
-                    Why::Unreached => "that nothing reaches",
-                    Why::Alike | Why::Alone => "with the same ways",
-                };
-                let class = if why == Why::Idle { "role folded idle" } else { "role folded" };
-                (format!("{} roles", roles.len()), about.to_owned(), class)
-            }
-        };
-        let idle = !many
-            && !self.scene.links.iter().chain(self.scene.loops.iter().map(|l| (l.from, l.to)).collect::<Vec<_>>().iter()).any(|(from, to)| [*from, *to].contains(&Node::Cell(number)));
-        let class = if idle { "role idle" } else { class };
-        let spot = match cell.roles.as_slice() {
-            [role] => Some(Spot::Role(role.id)),
-            // One stands for all: their ways are the same.
-            [role, ..] if cell.why != Why::Idle => Some(Spot::Role(role.id)),
-            _ => None,
-        };
-        let public = cell.roles.iter().any(|role| role.public);
-        let members: usize = cell.roles.iter().map(|role| role.members).sum();
-        self.enter(Node::Cell(number), class, spot);
-        let _ = write!(self.out, "<title>{}</title>", escape(&tip_of(cell)));
-        if many {
-            let behind = Rect { x: rect.x + 4, y: rect.y + 4, ..rect };
-            let _ = write!(self.out, "<g class=\"behind\">{}</g>", shape(behind, 8));
-        }
-        let count = if members > 1 && !many { format!("×{members}") } else { String::new() };
-        let right = rect.right() - 12;
-        let used = if public { 20 } else { 0 } + if count.is_empty() { 0 } else { width(&count, 11) + 6 };
-        let _ = write!(
-            self.out,
-            "{}<text class=\"name\" x=\"{}\" y=\"{}\">{}</text><text class=\"quiet\" x=\"{}\" y=\"{}\">{}</text>",
-            shape(rect, 8),
-            rect.x + 12,
-            rect.y + 20,
-            escape(&cut(&name, 13, rect.w - 24 - used)),
-            rect.x + 12,
-            rect.y + 37,
-            escape(&cut(&about, 11, rect.w - 24)),
-        );
-        if public {
-            self.out.push_str(&globe(right - 6, rect.y + 16, 6));
-        }
-        if !count.is_empty() {
-            let x = if public { right - 18 } else { right };
-            let _ = write!(self.out, "<text class=\"quiet count\" x=\"{x}\" y=\"{}\">{count}</text>", rect.y + 20);
-        }
-        self.leave();
-    }
-
     /// The lines that are shown while somebody looks at one of their ends: straight over everything.
     fn waiting(&mut self) {
         if self.scene.waiting.is_empty() {
             return;
         }
-        self.out.push_str("<g class=\"waiting\">\n");
+        let _ = writeln!(self.out, "<g class=\"waiting\" stroke-width=\"{}\">", self.laid.graded(2));
         for line in &self.scene.waiting {
             let (Some(a), Some(b)) = (self.laid.rect(line.from), self.laid.rect(line.to)) else { continue };
             let (kind, dashed) = (line.kind.class(), if line.dashed { " dashed" } else { "" });
@@ -402,9 +357,10 @@ impl Writer<'_> {
         for line in &self.scene.within {
             let Some(rect) = self.laid.rect(line.from) else { continue };
             let words = format!("{} within", line.bundles);
-            let wide = width(&words, 11) + 12;
+            let letters = Letters::Heavy(self.laid.graded(11));
+            let (wide, high) = (width(&words, letters) + self.laid.graded(12), self.laid.graded(16));
             let right = rights.entry(line.from).or_insert(rect.right() - 8);
-            let (x, y) = (*right - wide, rect.y + 7);
+            let (x, y) = (*right - wide, rect.y + self.laid.graded(6));
             *right = x - 6;
             let (tag, end) = match self.link(line) {
                 Some(link) => (format!("<a href=\"{}\"", escape(&link)), "a"),
@@ -413,18 +369,19 @@ impl Writer<'_> {
             let _ = write!(
                 self.out,
                 "{tag} class=\"label count within {}\"><title>{}</title>\
-                 <rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"16\" rx=\"8\"/>\
+                 <rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\" rx=\"{}\"/>\
                  <text x=\"{}\" y=\"{}\">{words}</text></{end}>\n",
                 line.kind.class(),
                 escape(&self.tip(line)),
+                high / 2,
                 x + wide / 2,
-                y + 12,
+                y + high * 3 / 4,
             );
         }
     }
 
     fn labels(&mut self, labels: &[Label]) {
-        self.out.push_str("<g class=\"labels\">\n");
+        let _ = writeln!(self.out, "<g class=\"labels\" font-size=\"{}\">", self.laid.graded(11));
         self.within();
         for label in labels {
             let Rect { x, y, w, h } = label.rect;
@@ -436,7 +393,7 @@ impl Writer<'_> {
                  <text x=\"{}\" y=\"{}\">{}</text></g>\n",
                 h / 2,
                 x + w / 2,
-                y + h - 4,
+                y + h * 3 / 4,
                 escape(&label.text)
             );
         }
@@ -444,30 +401,13 @@ impl Writer<'_> {
     }
 }
 
-/// What is said of a box to whoever points at it.
-fn tip_of(cell: &Cell<'_>) -> String {
-    match cell.roles.as_slice() {
-        [role] => {
-            let public = if role.public { ", with a public address" } else { "" };
-            let groups = if role.groups.is_empty() { String::new() } else { format!("\n{}", role.groups.join(", ")) };
-            format!("{}\n{}{public}{groups}", role.name, counted(role.members, "interface"))
-        }
-        roles => {
-            let names: Vec<&str> = roles.iter().take(NAMES).map(|role| role.name.as_str()).collect();
-            let more = roles.len().saturating_sub(NAMES);
-            let more = if more > 0 { format!("\nand {more} more") } else { String::new() };
-            format!("{} roles\n{}{more}", roles.len(), names.join("\n"))
-        }
-    }
-}
-
-fn shape(rect: Rect, round: i32) -> String {
+pub(super) fn shape(rect: Rect, round: i32) -> String {
     let Rect { x, y, w, h } = rect;
     format!("<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"{round}\"/>")
 }
 
 /// The sign of a public address.
-fn globe(x: i32, y: i32, r: i32) -> String {
+pub(super) fn globe(x: i32, y: i32, r: i32) -> String {
     let half = (r + 1) / 2;
     format!(
         "<g class=\"globe\"><circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\"/>\
@@ -478,7 +418,7 @@ fn globe(x: i32, y: i32, r: i32) -> String {
 }
 
 /// A line with round corners.
-fn curve(path: &Path) -> String {
+fn curve(path: &Path, corner: i32) -> String {
     let mut d = String::new();
     let points = &path.points;
     for (place, point) in points.iter().enumerate() {
@@ -489,7 +429,7 @@ fn curve(path: &Path) -> String {
             continue;
         };
         let long = |a: &(i32, i32), b: &(i32, i32)| (a.0 - b.0).abs() + (a.1 - b.1).abs();
-        let round = CORNER.min(long(before, point) / 2).min(long(point, after) / 2);
+        let round = corner.min(long(before, point) / 2).min(long(point, after) / 2);
         let towards = |to: &(i32, i32)| {
             (point.0 + (to.0 - point.0).signum() * round, point.1 + (to.1 - point.1).signum() * round)
         };
@@ -510,65 +450,4 @@ fn over(a: Rect, b: Rect) -> String {
     let (x, z) = if from.0 < to.0 { (a.right(), b.x) } else { (a.x, b.right()) };
     let low = from.1.max(to.1) + 40;
     format!("M{x} {}C{x} {low} {z} {low} {z} {}", from.1, to.1)
-}
-
-struct Legend {
-    text: String,
-    height: i32,
-}
-
-/// What the signs mean that are there, and the notes.
-fn legend(drawing: &Drawing, scene: &Scene<'_>, wide: i32) -> Legend {
-    let all = || scene.lines.iter().chain(&scene.loops).chain(&scene.within).chain(&scene.waiting);
-    let kinds: BTreeSet<Kind> = all().map(|line| line.kind).collect();
-    let sample = |class: &str, kind: Kind| {
-        let kind = kind.class();
-        let d = "M0 -4H26";
-        format!("<g class=\"way {kind} {class}\"><path d=\"{d}\" marker-end=\"url(#to-{kind})\"/></g>")
-    };
-    let mut items: Vec<(String, &str)> = Vec::new();
-    for kind in Kind::ALL.into_iter().filter(|kind| kinds.contains(kind)) {
-        items.push((sample("", kind), kind.title()));
-    }
-    if all().any(|line| line.dashed) {
-        items.push((sample("dashed", Kind::Other), "between some of them, or not known for sure"));
-    }
-    if scene.lines.iter().chain(&scene.within).any(Line::is_bundle) {
-        let pill = "<g class=\"label count other\"><rect x=\"2\" y=\"-12\" width=\"22\" height=\"15\" rx=\"7\"/>\
-                    <text x=\"13\" y=\"-1\">12</text></g>";
-        items.push((pill.into(), "so many lines between boxes"));
-    }
-    if scene.cells.iter().any(|cell| cell.roles.iter().any(|role| role.public)) {
-        items.push((globe(13, -4, 6), "has a public address"));
-    }
-    let mut text = String::new();
-    let (mut x, mut y) = (MARGIN, 0);
-    for (sign, words) in items {
-        let room = 34 + width(words, 11) + 22;
-        if x + room > wide - MARGIN + 22 && x > MARGIN {
-            x = MARGIN;
-            y += ROW;
-        }
-        let _ = write!(
-            text,
-            "<g transform=\"translate({x} {y})\">{sign}<text class=\"quiet\" x=\"34\" y=\"0\">{}</text></g>",
-            escape(words)
-        );
-        x += room;
-    }
-    let mut notes = drawing.notes.clone();
-    if scene.lines.iter().chain(&scene.within).any(Line::is_bundle) {
-        let how = if scene.left_out > 0 {
-            "There are too many lines to draw each: ask about one role to see its own."
-        } else {
-            "Point at a box to see its own lines."
-        };
-        notes.insert(0, how.to_owned());
-    }
-    for note in &notes {
-        y += NOTE;
-        let note = cut(note, 11, wide - 2 * MARGIN);
-        let _ = write!(text, "<text class=\"quiet\" x=\"{MARGIN}\" y=\"{}\">{}</text>", y + 4, escape(&note));
-    }
-    Legend { text, height: y + 8 }
 }
