@@ -1,0 +1,1 @@
+//! Small accounts whose answer is known, item by item of what AWS documents.
