@@ -1,8 +1,10 @@
 //! Who can reach what, and why: decided exactly from an inventory, with every hop and every blocker.
 
+mod after;
 mod answer;
 mod ask;
 mod balancer;
+mod beside;
 mod class;
 mod code;
 mod endpoint;
@@ -24,7 +26,9 @@ mod transit;
 mod walk;
 mod ways;
 
+pub use after::{Change, Edit, Impossible, after, of_grant};
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
+pub use beside::{Beside, beside, with_grant};
 pub use code::Code;
 pub use endpoint::{Endpoint, NotFound, Resource};
 pub use flows::Flows;

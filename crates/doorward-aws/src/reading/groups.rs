@@ -1,28 +1,13 @@
-//! Turns answers, live or recorded, into groups and rules.
-
-use std::str::FromStr;
+//! Security groups and their rules.
 
 use doorward_core::firewall::Mark;
 use doorward_core::inventory::{
-    Direction, NotAnId, Peer, Place, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule,
+    Direction, Peer, Place, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule,
 };
-use doorward_core::net::{Cidr, NetError};
 
+use super::{Unreadable, cidr, id};
 use crate::operation::{GroupShape, PermissionShape, RuleShape};
-use crate::wire::{NotAFlow, Protocol};
-
-/// A group or rule of a kind that this program does not know.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unreadable {
-    #[error(transparent)]
-    Id(#[from] NotAnId),
-    #[error(transparent)]
-    Address(#[from] NetError),
-    #[error(transparent)]
-    Flow(#[from] NotAFlow),
-    #[error("it names no other side")]
-    NoPeer,
-}
+use crate::wire::Protocol;
 
 /// A group, still without its rules.
 pub(crate) fn group(shape: &GroupShape, place: &Place) -> Result<SecurityGroup, Unreadable> {
@@ -52,7 +37,7 @@ pub(crate) fn unnamed(id: SecurityGroupId, place: &Place) -> SecurityGroup {
 pub(crate) fn rule(shape: &RuleShape) -> Result<(RuleIdentity, StandingRule), Unreadable> {
     let referenced = shape.referenced.as_ref().and_then(|referenced| referenced.group.as_deref());
     let peer = match (shape.v4.as_deref().or(shape.v6.as_deref()), referenced, shape.prefix_list.as_deref()) {
-        (Some(cidr), ..) => Peer::Cidr(cidr.parse::<Cidr>()?),
+        (Some(prefix), ..) => Peer::Cidr(cidr(prefix)?),
         (None, Some(group), _) => Peer::Group(group.parse()?),
         (None, None, Some(list)) => Peer::PrefixList(list.parse()?),
         (None, None, None) => return Err(Unreadable::NoPeer),
@@ -75,7 +60,7 @@ pub(crate) fn permissions(
 ) -> impl Iterator<Item = Result<(RuleIdentity, StandingRule), Unreadable>> + '_ {
     shapes.iter().flat_map(move |shape| {
         let cidrs = shape.v4.0.iter().chain(&shape.v6.0);
-        let cidrs = cidrs.map(|range| (range, range.peer.parse().map(Peer::Cidr).map_err(Unreadable::from)));
+        let cidrs = cidrs.map(|range| (range, cidr(&range.peer).map(Peer::Cidr)));
         let groups = shape.groups.0.iter();
         let groups =
             groups.map(|range| (range, range.peer.parse().map(Peer::Group).map_err(Unreadable::from)));
@@ -89,8 +74,4 @@ pub(crate) fn permissions(
             Ok((identity, StandingRule { id: None, description, tag: None }))
         })
     })
-}
-
-fn id<T: FromStr<Err = NotAnId>>(text: Option<&str>) -> Result<Option<T>, Unreadable> {
-    Ok(text.filter(|text| !text.is_empty()).map(str::parse).transpose()?)
 }
