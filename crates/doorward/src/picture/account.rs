@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use doorward_core::inventory::{Destination, Inventory, RouteTarget, Subnet, SubnetId, Tags};
-use doorward_core::reach::{self, End, Flows, Reachability, Scope};
+use doorward_core::reach::{self, End, Endpoint, Flows, Reachability, Scope};
 
 use super::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
 
@@ -15,16 +15,21 @@ const PREFIXES: usize = 3;
 /// So many gaps are named.
 const GAPS: usize = 3;
 
-/// The picture of all that can be reached.
-pub fn drawing(reachability: &Reachability, title: &str) -> Drawing {
+/// The picture of what can be reached.
+pub fn drawing(reachability: &Reachability, scope: &Scope) -> Drawing {
     let inventory = reachability.inventory();
     let mut found: Vec<reach::Way> = Vec::new();
-    reachability.ways(&Scope::default(), &mut |way| {
+    reachability.ways(scope, &mut |way| {
         found.push(way);
         ControlFlow::Continue(())
     });
     let places = Places::of(&found);
-    let mut drawing = Drawing { title: title.into(), notes: notes(inventory), ..Drawing::default() };
+    let mut drawing = Drawing {
+        title: title(inventory, scope),
+        notes: notes(inventory),
+        part: scope.from.is_some() || scope.to.is_some() || scope.flows.is_some(),
+        ..Drawing::default()
+    };
     drawing.vpcs = vpcs(reachability);
     drawing.outside = places.list(inventory);
     // Several ways between two ends, each for some of the addresses that share a place, are one line.
@@ -49,6 +54,30 @@ pub fn drawing(reachability: &Reachability, title: &str) -> Drawing {
         })
         .collect();
     drawing
+}
+
+/// What a picture is of.
+fn title(inventory: &Inventory, scope: &Scope) -> String {
+    let called = |end: &Endpoint| match end {
+        Endpoint::Internet => "the internet".to_owned(),
+        Endpoint::Address(address) => address.to_string(),
+        Endpoint::Cidr(cidr) => cidr.to_string(),
+        Endpoint::Resource(resource) => resource.name.clone().unwrap_or_else(|| resource.id.clone()),
+    };
+    let what = match (&scope.from, &scope.to) {
+        (None, None) => "Who can reach what".to_owned(),
+        (Some(from), None) => format!("What {} can reach", called(from)),
+        (None, Some(to)) => format!("Who can reach {}", called(to)),
+        (Some(from), Some(to)) => format!("What of {} {} can reach", called(to), called(from)),
+    };
+    let by = scope.flows.as_ref().map(|flows| format!(" by {flows}")).unwrap_or_default();
+    let owners: BTreeSet<&str> = inventory.vpcs.values().filter_map(|vpc| vpc.owner.as_deref()).collect();
+    let whose = match owners.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        [owner] => format!(" in account {owner}"),
+        owners => format!(" in {} accounts", owners.len()),
+    };
+    format!("{what}{by}{whose}")
 }
 
 /// An end of a way as a question names it: any of a role stands for all of them.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::fold::{Node, Scene};
 
 /// About how much room a box takes with the space around it: for comparing arrangements, not for drawing.
-pub(super) const BOX: (i64, i64) = (196, 84);
+pub(super) const BOX: (i64, i64) = (212, 80);
 /// About how much a VPC and a tier take besides.
 const AREA: (i64, i64) = (64, 64);
 const BAND: i64 = 64;

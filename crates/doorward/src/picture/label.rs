@@ -73,17 +73,21 @@ pub fn labels(scene: &Scene<'_>, laid: &Laid) -> Vec<Label> {
             wanted.entry((path.trunk, None)).or_default().push(path);
         }
     }
-    let pieces: Vec<(usize, Piece)> =
-        laid.paths.iter().flat_map(|path| Piece::of(path).map(|piece| (path.trunk, piece))).collect();
+    let pieces: Vec<(usize, usize, Piece)> = laid
+        .paths
+        .iter()
+        .flat_map(|path| Piece::of(path).map(|piece| (path.trunk, path.line, piece)))
+        .collect();
     let letters = Letters::Heavy(laid.graded(SIZE));
     let height = laid.graded(HEIGHT);
     let mut taken = taken(scene, laid);
     let mut labels: Vec<Label> = Vec::new();
-    for ((trunk, _), paths) in wanted {
+    for ((trunk, number), paths) in wanted {
         let Some(line) = paths.first().and_then(|path| scene.lines.get(path.line)) else { continue };
+        let counts = line.is_bundle();
         let flows: BTreeSet<String> =
             paths.iter().filter_map(|path| scene.lines.get(path.line)).map(|line| line.flows()).collect();
-        let text = if line.is_bundle() {
+        let text = if counts {
             line.bundles.to_string()
         } else if flows.len() == 1 {
             cut(&line.flows(), letters, laid.graded(WIDEST)).into_owned()
@@ -95,8 +99,12 @@ pub fn labels(scene: &Scene<'_>, laid: &Laid) -> Vec<Label> {
         }
         let wide = width(&text, letters) + 2 * laid.graded(BESIDE);
         let own: BTreeSet<Piece> = paths.iter().flat_map(|path| Piece::of(path)).collect();
-        let others: Vec<Rect> =
-            pieces.iter().filter(|(other, _)| *other != trunk).map(|(_, piece)| piece.rect()).collect();
+        // A number has to stand where its line runs alone: beside others it would be taken for theirs.
+        let others: Vec<Rect> = pieces
+            .iter()
+            .filter(|(other, line, _)| *other != trunk || (counts && number != Some(*line)))
+            .map(|(.., piece)| piece.rect())
+            .collect();
         let best = own
             .iter()
             .flat_map(|piece| candidates(*piece, wide, height))
@@ -104,11 +112,11 @@ pub fn labels(scene: &Scene<'_>, laid: &Laid) -> Vec<Label> {
             .map(|(rect, cost)| (others.iter().filter(|other| other.meets(rect)).count(), cost, rect))
             .min_by_key(|(hidden, cost, rect)| (*hidden, *cost, rect.y, rect.x));
         let Some((hidden, _, rect)) = best else { continue };
-        if hidden > HIDES && !line.is_bundle() {
+        if hidden > HIDES && !counts {
             continue;
         }
         taken.push(Rect { x: rect.x - 2, y: rect.y - 1, w: rect.w + 4, h: rect.h + 2 });
-        labels.push(Label { rect, text, kind: line.kind, count: line.is_bundle() });
+        labels.push(Label { rect, text, kind: line.kind, count: counts });
     }
     labels
 }

@@ -12,7 +12,7 @@ use super::text::{Letters, width};
 /// The space round the whole.
 pub const MARGIN: i32 = 24;
 /// The size of a box.
-pub const BOX: (i32, i32) = (168, 48);
+pub const BOX: (i32, i32) = (184, 48);
 /// The height of what is outside, and its widths.
 const OUTSIDE: i32 = 52;
 const OUTSIDE_WIDTHS: (i32, i32) = (150, 300);
