@@ -26,7 +26,7 @@ mod written;
 pub use account::{Account, CallerIdentity};
 pub use error::Error;
 pub use perform::Performed;
-pub use recorded::{NotRecorded, recorded};
+pub use recorded::{NotRecorded, recorded, recorded_files};
 pub use simulated::Simulated;
 pub use survey::Progress;
 pub use written::{NotSaved, save};

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use crate::account::Account;
 use crate::error::Failure;
 use crate::operation::{
-    DescribeManagedPrefixLists, DescribeSecurityGroupRules, DescribeSecurityGroups, GROUPS_A_CALL, Operation,
-    Paged, RuleShape, action,
+    Asked, DescribeManagedPrefixLists, DescribeSecurityGroupRules, DescribeSecurityGroups, GROUPS_A_CALL,
+    Operation, Paged, RuleShape, action,
 };
 use crate::reading;
 
@@ -116,11 +116,11 @@ impl Account {
 }
 
 fn describe_groups(groups: Vec<SecurityGroupId>) -> DescribeSecurityGroups {
-    DescribeSecurityGroups { groups, token: None }
+    DescribeSecurityGroups { groups: Asked::These(groups), token: None }
 }
 
 fn describe_rules(groups: Vec<SecurityGroupId>) -> DescribeSecurityGroupRules {
-    DescribeSecurityGroupRules { groups, token: None }
+    DescribeSecurityGroupRules { groups: Asked::These(groups), token: None }
 }
 
 /// What was seen so far.
@@ -201,11 +201,12 @@ impl<'a> Seen<'a> {
             .collect();
         let lists: Vec<PrefixListId> = lists.into_iter().collect();
         for chunk in lists.chunks(100) {
-            let operation = DescribeManagedPrefixLists { lists: chunk.to_vec(), token: None };
+            let operation = DescribeManagedPrefixLists { lists: Asked::These(chunk.to_vec()), token: None };
             match self.account.pages(operation).await {
                 Ok(shapes) => {
-                    let weights =
-                        shapes.iter().filter_map(|list| Some((list.id.parse().ok()?, list.weight()?)));
+                    let weights = shapes
+                        .iter()
+                        .filter_map(|list| Some((list.id.as_deref()?.parse().ok()?, list.weight()?)));
                     self.inventory.prefix_list_weights.extend(weights);
                 }
                 // It blocks nothing: AWS itself will refuse what does not fit.

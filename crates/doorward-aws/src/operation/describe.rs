@@ -7,6 +7,7 @@ macro_rules! shape {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty = $json:literal | $xml:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, serde::Deserialize)]
+        #[serde(expecting = "an object")]
         pub(crate) struct $name {
             $(#[serde(rename = $json, alias = $xml, default)]
             pub(crate) $field: $type,)*

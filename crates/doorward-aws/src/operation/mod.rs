@@ -12,16 +12,39 @@ mod listed;
 mod authorize_security_group;
 mod create_tags;
 mod describe;
+mod describe_addresses;
+mod describe_egress_only_internet_gateways;
+mod describe_instances;
+mod describe_internet_gateways;
 mod describe_managed_prefix_lists;
+mod describe_nat_gateways;
+mod describe_network_acls;
+mod describe_network_interfaces;
+mod describe_prefix_lists;
+mod describe_route_tables;
 mod describe_security_group_rules;
 mod describe_security_groups;
 mod describe_subnets;
+mod describe_transit_gateway_attachments;
+mod describe_transit_gateway_peering_attachments;
+mod describe_transit_gateway_route_tables;
+mod describe_transit_gateway_vpc_attachments;
+mod describe_transit_gateways;
+mod describe_vpc_block_public_access_exclusions;
+mod describe_vpc_block_public_access_options;
+mod describe_vpc_endpoints;
+mod describe_vpc_peering_connections;
 mod describe_vpcs;
+mod describe_vpn_connections;
+mod describe_vpn_gateways;
 mod get_caller_identity;
+mod get_managed_prefix_list_entries;
 mod get_service_quota;
+mod get_transit_gateway_route_table_propagations;
 mod modify_security_group_rules;
 mod permission;
 mod revoke_security_group;
+mod search_transit_gateway_routes;
 
 use std::fmt::Debug;
 
@@ -32,16 +55,71 @@ pub(crate) use list_functions::{FunctionShape, FunctionsAnswer, ListFunctions};
 
 pub(crate) use authorize_security_group::{AuthorizeEgress, AuthorizeIngress};
 pub(crate) use create_tags::CreateTags;
-pub(crate) use describe_managed_prefix_lists::DescribeManagedPrefixLists;
+pub(crate) use describe_addresses::{AddressShape, DescribeAddresses};
+pub(crate) use describe_egress_only_internet_gateways::{
+    DescribeEgressOnlyInternetGateways, EgressOnlyGatewayShape,
+};
+pub(crate) use describe_instances::{DescribeInstances, InstanceShape, InstanceStateShape, ReservationShape};
+pub(crate) use describe_internet_gateways::{
+    DescribeInternetGateways, InternetGatewayShape, VpcAttachmentShape,
+};
+pub(crate) use describe_managed_prefix_lists::{DescribeManagedPrefixLists, ListShape};
+pub(crate) use describe_nat_gateways::{DescribeNatGateways, NatAddressShape, NatGatewayShape};
+pub(crate) use describe_network_acls::{
+    AclAssociationShape, AclEntryShape, AclIcmpShape, AclPortsShape, DescribeNetworkAcls, NetworkAclShape,
+};
+pub(crate) use describe_network_interfaces::{
+    DescribeNetworkInterfaces, GroupRefShape, InterfaceAttachmentShape, InterfaceShape, PrivateShape,
+    PublicShape, V4PrefixShape, V6PrefixShape, V6Shape,
+};
+pub(crate) use describe_prefix_lists::DescribePrefixLists;
+pub(crate) use describe_route_tables::{
+    DescribeRouteTables, RouteAssociationShape, RouteShape, RouteTableShape,
+};
 pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape, RulesAnswer};
 pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape, GroupsAnswer};
 pub(crate) use describe_subnets::{DescribeSubnets, SubnetShape};
-pub(crate) use describe_vpcs::{BlockStateShape, DescribeVpcs, V6BlockShape, VpcShape};
+pub(crate) use describe_transit_gateway_attachments::{
+    AttachmentShape, DescribeTransitGatewayAttachments, TransitAssociationShape,
+};
+pub(crate) use describe_transit_gateway_peering_attachments::{
+    DescribeTransitGatewayPeeringAttachments, TransitPeerShape, TransitPeeringShape,
+};
+pub(crate) use describe_transit_gateway_route_tables::{
+    DescribeTransitGatewayRouteTables, TransitTableShape,
+};
+pub(crate) use describe_transit_gateway_vpc_attachments::{
+    DescribeTransitGatewayVpcAttachments, TransitVpcShape,
+};
+pub(crate) use describe_transit_gateways::{
+    DescribeTransitGateways, TransitGatewayShape, TransitOptionsShape,
+};
+pub(crate) use describe_vpc_block_public_access_exclusions::{
+    BlockExclusionShape, DescribeVpcBlockPublicAccessExclusions,
+};
+pub(crate) use describe_vpc_block_public_access_options::{
+    BlockOptionsShape, DescribeVpcBlockPublicAccessOptions,
+};
+pub(crate) use describe_vpc_endpoints::{DescribeVpcEndpoints, EndpointShape};
+pub(crate) use describe_vpc_peering_connections::{
+    DescribeVpcPeeringConnections, PeeringShape, PeeringSideShape, PeeringStatusShape, PeeringV4Shape,
+    PeeringV6Shape,
+};
+pub(crate) use describe_vpcs::{BlockShape, BlockStateShape, DescribeVpcs, V6BlockShape, VpcShape};
+pub(crate) use describe_vpn_connections::{DescribeVpnConnections, VpnConnectionShape, VpnRouteShape};
+pub(crate) use describe_vpn_gateways::{DescribeVpnGateways, VpnGatewayShape};
 pub(crate) use get_caller_identity::GetCallerIdentity;
+pub(crate) use get_managed_prefix_list_entries::{EntryShape, GetManagedPrefixListEntries};
 pub(crate) use get_service_quota::GetServiceQuota;
+pub(crate) use get_transit_gateway_route_table_propagations::{
+    GetTransitGatewayRouteTablePropagations, PropagationShape,
+};
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
-pub(crate) use permission::{Permission, PermissionShape};
+pub(crate) use permission::{Permission, PermissionShape, RangeShape};
 pub(crate) use revoke_security_group::{RevokeEgress, RevokeIngress};
+pub(crate) use search_transit_gateway_routes::{
+    SearchTransitGatewayRoutes, TransitRouteAttachmentShape, TransitRouteShape,
+};
 
 use crate::wire::{Form, Wrapped};
 
@@ -50,6 +128,23 @@ pub(crate) const GROUPS_A_CALL: usize = 200;
 
 /// The largest page of both describe calls of security groups.
 const PAGE: u32 = 1000;
+
+/// Which of all that there are a call asks for. That none are named never stands for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked<Id> {
+    All,
+    These(Vec<Id>),
+}
+
+impl<Id> Asked<Id> {
+    /// The filter of the call.
+    fn filter(&self, form: &mut Form, name: &str, text: fn(&Id) -> &str) {
+        match self {
+            Self::All => {}
+            Self::These(ids) => form.filter(name, ids.iter().map(text)),
+        }
+    }
+}
 
 /// One call.
 pub(crate) trait Operation: 'static {

@@ -88,7 +88,7 @@ impl Member for LoadBalancerShape {
             Some("application") => LoadBalancerKind::Application,
             Some("network") => LoadBalancerKind::Network,
             Some("gateway") => LoadBalancerKind::Gateway,
-            Some(other) => return Err(Unreadable::Unknown(other.to_owned())),
+            Some(other) => return Err(Unreadable::Odd("Type", other.to_owned())),
             None => return Err(Unreadable::Missing("Type")),
         };
         let subnets = self.zones.0.iter().filter_map(|zone| text(zone.subnet.as_ref()));

@@ -2,15 +2,23 @@
 //!
 //! What cannot be read is a gap that names it, and hides nothing else.
 
+mod acls;
 mod apart;
 mod balancers;
+mod block;
 mod containers;
 mod databases;
+mod gateways;
 mod groups;
+mod interfaces;
+mod lists;
 mod networks;
+mod peerings;
 mod reader;
+mod routes;
+mod transit;
 
-pub(crate) use groups::{group, permissions, rule, unnamed};
+pub(crate) use groups::{group, rule, unnamed};
 pub(crate) use reader::{Member, Reader};
 
 use std::collections::BTreeSet;
@@ -34,8 +42,10 @@ pub(crate) enum Unreadable {
     NoPeer,
     #[error("it has no `{0}`")]
     Missing(&'static str),
-    #[error("`{0}` is of no kind that is known")]
-    Unknown(String),
+    #[error("`{0}` is not an address")]
+    NotAnAddress(String),
+    #[error("its `{0}` is `{1}`, which is not known")]
+    Odd(&'static str, String),
 }
 
 /// An id, where there is one; on the wire an empty text stands for none.
@@ -69,6 +79,12 @@ fn cidr(text: &str) -> Result<Cidr, Unreadable> {
         Err(NetError::HostBits { meant, .. }) => Ok(meant),
         read => Ok(read?),
     }
+}
+
+/// An address, where there is one.
+fn address<A: FromStr>(text: Option<&str>) -> Result<Option<A>, Unreadable> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|_| Unreadable::NotAnAddress(text.to_owned()))).transpose()
 }
 
 fn tags(shapes: &List<Tag>) -> Tags {

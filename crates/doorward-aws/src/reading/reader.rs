@@ -3,8 +3,8 @@
 use doorward_core::inventory::{Call, Gap, Inventory, Place};
 use serde::de::DeserializeOwned;
 
-use super::Unreadable;
 use super::apart::Apart;
+use super::{Unreadable, block, groups, interfaces, lists, transit};
 
 /// The inventory of one place, as far as it has been read.
 ///
@@ -16,7 +16,12 @@ pub(crate) struct Reader {
     /// What was read so far.
     pub(crate) inventory: Inventory,
     /// What was told of something apart from its description.
-    pub(crate) apart: Apart,
+    pub(super) apart: Apart,
+    pub(super) groups: groups::Told,
+    pub(super) interfaces: interfaces::Told,
+    pub(super) lists: lists::Told,
+    pub(super) transit: transit::Told,
+    pub(super) block: block::Told,
 }
 
 /// A member of an answer, one resource mostly.
@@ -66,6 +71,12 @@ impl Reader {
     /// All that was read, put together.
     pub(crate) fn finish(mut self) -> Inventory {
         self.put_together();
-        self.inventory
+        let Self { place, mut inventory, apart: _, groups, interfaces, lists, transit, block } = self;
+        groups.finish(&mut inventory, &place);
+        interfaces.finish(&mut inventory);
+        lists.finish(&mut inventory, &place);
+        transit.finish(&mut inventory);
+        block.finish(&mut inventory, &place);
+        inventory
     }
 }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 /// A tag of a resource.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct Tag {
     #[serde(rename = "Key", alias = "key")]
     pub(crate) key: String,
