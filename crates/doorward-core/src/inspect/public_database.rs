@@ -78,7 +78,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "waits for the engine behind Reachability"]
     fn a_flag_and_a_way_is_high() {
         let account = database(true)
             .internet()

@@ -134,7 +134,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "waits for the engine behind Reachability"]
     fn a_stray_process_on_a_holder_is_reached() {
         let [finding] = found(&with_proxy(), RULE).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Medium);
