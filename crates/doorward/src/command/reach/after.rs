@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::json;
 use super::listing::{self, Names};
-use crate::command::{self, Code, Failure, note, ways};
+use crate::command::{self, Code, Failure, ways};
 use crate::policy_file::{Loaded, PolicyFile};
 use crate::store::{self, Store};
 
@@ -48,9 +48,7 @@ pub(super) fn run(
         command::print(&command::json(&as_json_of(&difference, &compared))?)?;
     } else {
         command::print(&as_text(&difference, &compared))?;
-        for gap in gaps {
-            note(&format!("not seen, so something may be missing: {gap}"));
-        }
+        listing::unseen(gaps);
     }
     Ok(0)
 }
