@@ -175,7 +175,7 @@ pub fn host() -> impl Strategy<Value = HostRecipe> {
     let mut kinds = vec!["interface"; 17];
     kinds.extend(["network_load_balancer", "vpc_endpoint", "lambda"]);
     let second = prop_oneof![5 => Just(None), 1 => any::<bool>().prop_map(Some)];
-    let flags = (share(45), share(45), share(40), share(25), share(4));
+    let flags = (share(45), share(55), share(40), share(25), share(4));
     (pick(), prop::collection::vec(pick(), 0..=3), flags, second, select(kinds)).prop_map(
         |(subnet, groups, (public, v6, forwards, instance, detached), second, kind)| HostRecipe {
             subnet,

@@ -68,7 +68,8 @@ impl Recipe {
                 RouteRecipe::Inspect(pick, by) => {
                     let place = [Where::Subnet, Where::Any, Where::Host, Where::Vpc, Where::Subnet6];
                     let place = (place[usize::from(pick) % 5], pick);
-                    (self.cidr(place), Target::Interface(by))
+                    let by = if by % 6 == 5 { Target::Nat(by) } else { Target::Interface(by) };
+                    (self.cidr(place), by)
                 }
                 RouteRecipe::Mixed(place, target) => (self.cidr(place), target),
                 RouteRecipe::List(pick, target) => (list(pick), target),

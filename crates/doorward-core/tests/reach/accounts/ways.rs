@@ -25,7 +25,7 @@ pub enum RouteRecipe {
     ToRemote((Where, Pick)),
     /// The service of a gateway endpoint.
     ToService(Pick, Pick),
-    /// An interface or a subnet of the VPC, or all of IPv4, by an interface that may be an appliance.
+    /// An interface or a subnet of the VPC, or all of IPv4, by an interface that may be an appliance or by a NAT gateway.
     Inspect(Pick, Pick),
     /// Anything anywhere.
     Mixed((Where, Pick), Target),
@@ -121,7 +121,7 @@ pub struct VpcRecipe {
 pub fn vpc() -> impl Strategy<Value = VpcRecipe> {
     let default_acl = prop_oneof![3 => Just(None), 1 => (entries(), (share(70), share(70))).prop_map(Some)];
     let flags = (share(60), share(15), share(8), share(85), share(40), share(35));
-    let out = (share(45), share(20));
+    let out = (share(45), share(35));
     (flags, out, routes(), default_acl).prop_map(
         |((v6, abroad, overlaps, internet, outward, vpn), (out, out6), main, default_acl)| VpcRecipe {
             v6,
