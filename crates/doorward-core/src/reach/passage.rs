@@ -177,9 +177,8 @@ impl<'a> Walk<'a> {
             Outside::Vpn(id) => self.by_vpn(&mut track, id, from, to),
             Outside::Transit(gateway, id) => {
                 let attachment = self.inventory.attachments.get(&(gateway.clone(), id.clone()));
-                let landing = attachment.map(|attachment| {
-                    self.from_attachment(&mut track, attachment, to.point.address, None).landing
-                });
+                let landing = attachment
+                    .map(|attachment| self.carry(&mut track, attachment, to.point.address, None).landing);
                 match landing {
                     Some(Landing::Inside { vpc, from: origin }) if vpc == host.vpc => {
                         Some((id.to_string(), origin))
@@ -453,7 +452,7 @@ impl<'a> Walk<'a> {
         match &trip.landing {
             Landing::Remote(id) if !id.starts_with("vgw-") => {
                 let Some(attachment) = self.remote_attachment(id) else { return };
-                let carried = self.from_attachment(track, attachment, near.1, None);
+                let carried = self.carry(track, attachment, near.1, None);
                 match carried.landing {
                     Landing::Inside { vpc: landed, from } if landed == vpc => {
                         self.arrive(track, vpc, near.1, source, from);
