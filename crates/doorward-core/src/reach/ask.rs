@@ -13,6 +13,9 @@ use super::{Code, Endpoint, Flows};
 use crate::inventory::{Call, Gap};
 use crate::net::{Cidr, Family, Ports};
 
+/// A host, with the addresses of it that are meant.
+type Meant = (HostIx, Vec<Spot>);
+
 /// One sender and one receiver, or some that fare like them.
 struct Case {
     from: String,
@@ -129,8 +132,8 @@ impl Walk<'_> {
         }
     }
 
-    fn by_class<'e>(self, ends: &'e Ends) -> BTreeMap<(ClassIx, usize), Vec<&'e (HostIx, Vec<Spot>)>> {
-        let mut classes: BTreeMap<(ClassIx, usize), Vec<&(HostIx, Vec<Spot>)>> = BTreeMap::new();
+    fn by_class(self, ends: &Ends) -> BTreeMap<(ClassIx, usize), Vec<&Meant>> {
+        let mut classes: BTreeMap<(ClassIx, usize), Vec<&Meant>> = BTreeMap::new();
         for end in &ends.hosts {
             let host = self.network.hosts.at(end.0);
             // Of a host only some of whose addresses are meant nobody else is the like.
@@ -140,7 +143,7 @@ impl Walk<'_> {
         classes
     }
 
-    fn several(self, ends: &[&(HostIx, Vec<Spot>)]) -> String {
+    fn several(self, ends: &[&Meant]) -> String {
         let titles: Vec<String> = ends.iter().map(|end| self.network.hosts.at(end.0).title()).collect();
         match titles.as_slice() {
             [first, _, _, rest @ ..] if !rest.is_empty() => {

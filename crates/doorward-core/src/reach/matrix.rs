@@ -31,7 +31,6 @@ struct Node {
     set: SetIx,
     kind: HostKind,
     locus: LocusIx,
-    atom: AtomIx,
     out: OutIx,
 }
 
@@ -131,7 +130,7 @@ impl<'a> Matrix<'a> {
                     self.outs.push((host.set, kind));
                 }
                 let spot = Spot { host: index, point: *point };
-                let node = Node { class, spot, family, set: host.set, kind, locus, atom, out };
+                let node = Node { class, spot, family, set: host.set, kind, locus, out };
                 let node = self.nodes.push(node);
                 if locus.number() == self.loci.len() {
                     self.loci.push(node);
@@ -168,7 +167,7 @@ impl<'a> Matrix<'a> {
     pub(super) fn row(&mut self, to: ClassIx) -> Vec<(ClassIx, SpanIx)> {
         let spots = self.of_class.get(to.number()).cloned().unwrap_or_default();
         for spot in spots {
-            self.to_spot(spot);
+            self.receive(spot);
         }
         let walk = self.walk;
         let mut row = Vec::with_capacity(self.touched.len());
@@ -196,7 +195,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    fn to_spot(&mut self, to: SpotIx) {
+    fn receive(&mut self, to: SpotIx) {
         let walk = self.walk;
         let node = self.nodes.at(to);
         let (kind, locus, family, address, set_ix) =

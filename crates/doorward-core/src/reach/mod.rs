@@ -1,10 +1,13 @@
 //! Who can reach what, and why: decided exactly from an inventory, with every hop and every blocker.
 
+mod after;
 mod answer;
 mod ask;
 mod balancer;
+mod beside;
 mod class;
 mod code;
+mod difference;
 mod endpoint;
 mod ends;
 mod explain;
@@ -24,7 +27,9 @@ mod transit;
 mod walk;
 mod ways;
 
+pub use after::{Change, Edit, Impossible, after, of_grant};
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
+pub use beside::{Beside, beside, with_grant};
 pub use code::Code;
 pub use endpoint::{Endpoint, NotFound, Resource};
 pub use flows::Flows;
@@ -92,8 +97,9 @@ impl Reachability {
         self.walk().pairs(scope, visit);
     }
 
-    /// What passes with `after` and not here, and the other way round.
+    /// What passes in `after` and not here, and the other way round. Roles are those of the side that a way is on: of
+    /// `after` for what opens, of this one for what closes.
     pub fn difference(&self, after: &Self) -> Difference {
-        Difference::default()
+        difference::between(self, after)
     }
 }

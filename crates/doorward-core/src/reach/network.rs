@@ -51,11 +51,8 @@ pub(super) struct Network {
 #[derive(Debug)]
 pub(super) struct VpcNode {
     pub(super) id: VpcId,
-    pub(super) name: Option<String>,
     pub(super) place: Place,
     pub(super) cidrs: Vec<Cidr>,
-    /// Whether it was described, or only named by what is in it.
-    pub(super) described: bool,
     pub(super) hosts: HashMap<IpAddr, HostIx>,
     /// Hosts with delegated prefixes.
     pub(super) delegated: Vec<(Cidr, HostIx)>,
@@ -99,7 +96,6 @@ impl SubnetNode {
 pub(super) struct RouteNode {
     pub(super) id: RouteTableId,
     pub(super) name: Option<String>,
-    pub(super) main: bool,
     /// Every route by each of its prefixes, the best first: longest prefix, then rank.
     pub(super) routes: Vec<RouteRow>,
     /// Routes that match nobody knows what.
@@ -235,10 +231,8 @@ impl Network {
         for vpc in inventory.vpcs.values() {
             let node = VpcNode {
                 id: vpc.id.clone(),
-                name: vpc.tags.get("Name").cloned(),
                 place: vpc.place.clone(),
                 cidrs: vpc.cidrs.iter().copied().collect(),
-                described: true,
                 hosts: HashMap::new(),
                 delegated: Vec::new(),
                 edges: BTreeMap::new(),
@@ -265,10 +259,8 @@ impl Network {
             inventory.gaps.iter().find(|gap| gap.call == Call::Vpcs.action()).map(|gap| gap.place.clone());
         let index = self.vpcs.push(VpcNode {
             id: id.clone(),
-            name: None,
             place: place.unwrap_or_default(),
             cidrs: cidrs.into_iter().collect(),
-            described: false,
             hosts: HashMap::new(),
             delegated: Vec::new(),
             edges: BTreeMap::new(),
@@ -332,7 +324,6 @@ impl Network {
             let index = self.tables.push(RouteNode {
                 id: table.id.clone(),
                 name: table.tags.get("Name").cloned(),
-                main: table.main,
                 routes: rows,
                 unknown,
                 best,

@@ -192,7 +192,7 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            for reached in self.from_outside(&from, &classes, scope) {
+            for reached in self.incoming(&from, &classes, scope) {
                 let way = outside_way(reached.0, End::Role(receiver), reached.1, sinks, &from, true);
                 if visit(way).is_break() {
                     return;
@@ -224,7 +224,7 @@ impl<'a> Walk<'a> {
         hosts.filter(|host| from.hosts.as_ref().is_none_or(|all| all.contains(host))).count()
     }
 
-    fn from_outside(
+    fn incoming(
         self,
         from: &Chosen,
         classes: &[(ClassIx, Vec<HostIx>)],

@@ -252,7 +252,7 @@ struct AclRecipe {
 
 fn acl() -> impl Strategy<Value = AclRecipe> {
     let replies = (any::<bool>(), share(50), select(EPHEMERAL.to_vec()));
-    let replies = prop_oneof![1 => Just(None), 1 => replies.prop_map(Some)];
+    let replies = prop_oneof![1 => Just(None), 3 => replies.prop_map(Some)];
     (pick(), any::<u16>(), entries(), (share(60), share(60)), replies)
         .prop_map(|(vpc, subnets, entries, rest, replies)| AclRecipe { vpc, subnets, entries, rest, replies })
 }
@@ -267,6 +267,8 @@ enum RouteRecipe {
     OutOnly6,
     /// All of IPv4 to a NAT gateway.
     OutNat(Pick),
+    /// All of IPv4 to this one.
+    ThroughNat(usize),
     /// A VPC by a peering or a transit gateway.
     ToPeer(Pick),
     ToPeer6(Pick),
@@ -290,6 +292,7 @@ enum Target {
     Internet,
     Outward,
     Nat(Pick),
+    ThisNat(usize),
     Interface(Pick),
     Instance(Pick),
     Peering(Pick),
@@ -398,15 +401,20 @@ struct NatRecipe {
     pending: bool,
     /// Whether its interface is seen.
     interface: bool,
+    /// Whether its subnet has a table of its own with a way out, and all other tables of the VPC lead to it.
+    serves: bool,
 }
 
 fn nat() -> impl Strategy<Value = NatRecipe> {
-    (pick(), share(35), share(8), share(40)).prop_map(|(subnet, private, pending, interface)| NatRecipe {
-        subnet,
-        private,
-        pending,
-        interface,
-    })
+    (pick(), share(35), share(8), share(40), share(50)).prop_map(
+        |(subnet, private, pending, interface, serves)| NatRecipe {
+            subnet,
+            private,
+            pending,
+            interface,
+            serves,
+        },
+    )
 }
 
 #[derive(Debug, Clone)]
@@ -469,8 +477,8 @@ struct Recipe {
     transits: Vec<TransitRecipe>,
     /// Whether two transit gateways are peered, and by which table each routes what comes.
     transit_peering: Option<(Pick, Pick)>,
-    /// Of which VPC, whether it is a gateway's, whether it is pending.
-    endpoints: Vec<(Pick, bool, bool)>,
+    /// Of which VPC, whether it is a gateway's, whether it is pending, whether every table leads to it.
+    endpoints: Vec<(Pick, bool, bool, bool)>,
     /// Whether both ways are blocked; exceptions of VPCs or subnets.
     block: Option<(bool, Vec<(bool, Pick, bool)>)>,
 }
@@ -480,12 +488,16 @@ fn recipe() -> impl Strategy<Value = Recipe> {
     let exceptions = vec((any::<bool>(), pick(), any::<bool>()), 0..=2);
     let block = prop_oneof![7 => Just(None), 1 => (any::<bool>(), exceptions).prop_map(Some)];
     let transit_peering = prop_oneof![1 => Just(None), 3 => (pick(), pick()).prop_map(Some)];
+    let listed = prop_oneof![
+        1 => place(),
+        1 => (select(vec![Where::Outside, Where::OutsideHost, Where::Outside6]), pick()),
+    ];
     let network = (
         vec(vpc(), 1..=3),
         vec((pick(), 0..3_u8), 1..=8),
         vec(host(), 2..=8),
         vec(group(), 1..=5),
-        vec(vec(place(), 1..=3), 1..=2),
+        vec(vec(listed, 1..=3), 1..=2),
         vec(acl(), 0..=3),
         vec(table(), 0..=4),
     );
@@ -494,7 +506,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         vec((pick(), pick(), share(8), share(60)), 0..=2),
         vec(transit(), 0..=2),
         transit_peering,
-        vec((pick(), share(85), share(8)), 0..=2),
+        vec((pick(), share(85), share(8), share(50)), 0..=2),
         block,
     );
     (network, ways).prop_map(
@@ -718,7 +730,7 @@ impl Recipe {
                 line(text, format_args!("pcx pcx-{number} vpc-{one} vpc-{other}{pending}"));
             }
         }
-        for (number, &(vpc, gateway, pending)) in self.endpoints.iter().enumerate() {
+        for (number, &(vpc, gateway, pending, _)) in self.endpoints.iter().enumerate() {
             let kind = if gateway { "gateway" } else { "interface" };
             let pending = if pending { " pending" } else { "" };
             line(text, format_args!("vpce vpce-{number} vpc-{} {kind}{pending}", self.vpc(vpc)));
@@ -913,6 +925,14 @@ impl Recipe {
             line(text, format_args!("table rtb-m{number} vpc-{number} main"));
             self.write_routes(text, &format!("rtb-m{number}"), number, &vpc.main, lists);
         }
+        for (number, nat) in self.nats.iter().enumerate().filter(|(_, nat)| nat.serves) {
+            let subnet = self.subnet(nat.subnet);
+            if said.first(subnet.to_string()) {
+                let (id, vpc) = (format!("rtb-n{number}"), self.vpc_of_subnet(subnet));
+                line(text, format_args!("table {id} vpc-{vpc} subnet-{subnet}"));
+                self.write_routes(text, &id, vpc, &[(RouteRecipe::Out, false, false)], lists);
+            }
+        }
         let mut edges = Said::default();
         for (number, table) in self.tables.iter().enumerate() {
             let vpc = self.vpc(table.vpc);
@@ -936,6 +956,7 @@ impl Recipe {
                 RouteRecipe::Out6 => ("::/0".into(), Target::Internet),
                 RouteRecipe::OutOnly6 => ("::/0".into(), Target::Outward),
                 RouteRecipe::OutNat(pick) => ("0.0.0.0/0".into(), Target::Nat(pick)),
+                RouteRecipe::ThroughNat(number) => ("0.0.0.0/0".into(), Target::ThisNat(number)),
                 RouteRecipe::ToPeer(pick) => (self.cidr((Where::Vpc, pick)), Target::Peering(pick)),
                 RouteRecipe::ToPeer6(pick) => (self.cidr((Where::Vpc6, pick)), Target::Peering(pick)),
                 RouteRecipe::ToTransit(pick, by) => (self.cidr((Where::Vpc, pick)), Target::Transit(by)),
@@ -957,6 +978,10 @@ impl Recipe {
                 RouteRecipe::List(pick, target) => (list(pick), target),
             };
             let Some(word) = self.target(vpc, target) else { continue };
+            // A gateway endpoint is only ever routed to by its service's list.
+            if matches!(target, Target::Service(_)) && !to.starts_with("pl-") {
+                continue;
+            }
             // A VPC's own prefix leads elsewhere only to an interface, a NAT gateway or an endpoint.
             let own = [self.cidr((Where::Vpc, vpc as Pick)), self.cidr((Where::Vpc6, vpc as Pick))];
             let inside =
@@ -992,6 +1017,17 @@ impl Recipe {
             }
             routes.push(RouteRecipe::Mixed((Where::Remote, 0), Target::Transit(by)));
         }
+        for (number, nat) in self.nats.iter().enumerate().filter(|(_, nat)| nat.serves) {
+            if self.vpc_of_subnet(self.subnet(nat.subnet)) == vpc {
+                routes.push(RouteRecipe::ThroughNat(number));
+            }
+        }
+        for (number, endpoint) in self.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.3) {
+            if self.vpc(endpoint.0) == vpc {
+                let number = Pick::try_from(number).expect("a few");
+                routes.push(RouteRecipe::ToService(number, number));
+            }
+        }
         let vpc = &self.vpcs[vpc];
         routes.extend(vpc.out6.then_some(RouteRecipe::OutOnly6));
         if vpc.out {
@@ -1014,6 +1050,7 @@ impl Recipe {
                     .filter(|&nat| self.vpc_of_subnet(self.subnet(self.nats[nat].subnet)) == vpc);
                 format!("nat-{}", chosen(pick, mine.collect())?)
             }
+            Target::ThisNat(number) => format!("nat-{number}"),
             Target::Interface(pick) => {
                 let mine = (0..self.hosts.len())
                     .filter(|&host| self.vpc_of_host(host) == vpc && self.hosts[host].kind == "interface");

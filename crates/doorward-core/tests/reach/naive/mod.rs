@@ -110,6 +110,10 @@ pub fn carry(
     packet: Packet,
     client: u16,
 ) -> Passage {
+    // ICMP is bound to its family; all else is not.
+    if !packet.flow().fits(way.family) {
+        return Passage::Lost("no packet of the family");
+    }
     for check in &way.checks {
         if !check.admits(inventory, packet) {
             return Passage::Lost(check.name());

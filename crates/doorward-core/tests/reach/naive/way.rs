@@ -16,6 +16,7 @@ type Lost = &'static str;
 /// A way from one end to the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Way {
+    pub family: Family,
     /// What a packet has to get past.
     pub checks: Vec<Check>,
     /// Where it ends.
@@ -204,6 +205,9 @@ pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> R
             // Choice: the reply is handed to the gateway that the packet came out of; which gateways carry it on
             // from there is for their own tables to say.
             (Some(Crossing::Transit(_, out)), Some(Crossing::Transit(into, _))) if out == into => {}
+            // To what is behind a VPN, any gateway will do whose tables lead back to the attachment.
+            (Some(Crossing::Transit(..)), Some(Crossing::Transit(..)))
+                if matches!(from, Point::Remote(..)) => {}
             (Some(one), Some(other)) if one == other => {}
             _ => return Err("the reply comes by another way"),
         }
@@ -224,6 +228,7 @@ impl<'a> Walk<'a> {
             fresh_nat: None,
             references: References { egress: true, ingress: true },
             way: Way {
+                family: family(to),
                 checks: Vec::new(),
                 end: End::Internet,
                 appliances: Vec::new(),
