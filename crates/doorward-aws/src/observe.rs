@@ -17,13 +17,13 @@ use crate::operation::{
 use crate::reading;
 
 /// How many calls of one observation are under way at once: EC2 refills 20 describe calls a second.
-const AT_ONCE: usize = 4;
+pub(crate) const AT_ONCE: usize = 4;
 
 /// More pages than any account has; a service that never stops naming a next page is not followed for ever.
 const MOST_PAGES: usize = 1000;
 
 /// How long all pages of one call may take, however quickly each comes: pages are read one after the other.
-const ALL_PAGES: Duration = Duration::from_secs(60);
+pub(crate) const ALL_PAGES: Duration = Duration::from_secs(60);
 
 impl Account {
     /// What is known of some groups: the groups, their rules, and what counts against their quota.
@@ -101,7 +101,7 @@ impl Account {
     }
 
     /// All pages of one call.
-    async fn pages<O: Paged>(&self, mut operation: O) -> Result<Vec<O::Item>, Failure> {
+    pub(crate) async fn pages<O: Paged>(&self, mut operation: O) -> Result<Vec<O::Item>, Failure> {
         let mut items = Vec::new();
         for _ in 0..MOST_PAGES {
             let (page, next) = O::split(self.0.connection.call(&operation).await?);

@@ -2,6 +2,13 @@
 //!
 //! A shape reads the wire's XML and the AWS CLI's JSON alike, so a recorded answer is an answer.
 
+pub(crate) mod balancer;
+pub(crate) mod cache;
+pub(crate) mod container;
+pub(crate) mod database;
+mod list_functions;
+mod listed;
+
 mod authorize_security_group;
 mod create_tags;
 mod describe;
@@ -43,6 +50,8 @@ use std::fmt::Debug;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+pub(crate) use list_functions::{FunctionShape, FunctionsAnswer, ListFunctions};
 
 pub(crate) use authorize_security_group::{AuthorizeEgress, AuthorizeIngress};
 pub(crate) use create_tags::CreateTags;
@@ -101,7 +110,7 @@ pub(crate) use describe_vpn_connections::{DescribeVpnConnections, VpnConnectionS
 pub(crate) use describe_vpn_gateways::{DescribeVpnGateways, VpnGatewayShape};
 pub(crate) use get_caller_identity::GetCallerIdentity;
 pub(crate) use get_managed_prefix_list_entries::{EntryShape, GetManagedPrefixListEntries};
-pub(crate) use get_service_quota::GetServiceQuota;
+pub(crate) use get_service_quota::{GetServiceQuota, QuotaShape, RULES_QUOTA};
 pub(crate) use get_transit_gateway_route_table_propagations::{
     GetTransitGatewayRouteTablePropagations, PropagationShape,
 };
@@ -112,7 +121,7 @@ pub(crate) use search_transit_gateway_routes::{
     SearchTransitGatewayRoutes, TransitRouteAttachmentShape, TransitRouteShape,
 };
 
-use crate::wire::Form;
+use crate::wire::{Form, Wrapped};
 
 /// How many values a filter may have, and so how many groups one describe call may ask for.
 pub(crate) const GROUPS_A_CALL: usize = 200;
@@ -168,6 +177,13 @@ pub(crate) enum Body {
     Form(Form),
     /// A JSON document.
     Json(String),
+    /// Nothing, to a path of its own with these parameters.
+    Get {
+        /// From the root on.
+        path: &'static str,
+        /// What stands behind the question mark.
+        query: Form,
+    },
 }
 
 /// An answer that says no more than that it was done.
@@ -177,8 +193,14 @@ pub(crate) struct Done {}
 /// A service of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
+    ClassicLoadBalancing,
     Ec2,
+    Ecs,
+    ElastiCache,
+    Lambda,
+    LoadBalancing,
     Quotas,
+    Rds,
     Sts,
 }
 
@@ -186,8 +208,14 @@ impl Service {
     /// The name by which environment and profile set its endpoint: `AWS_ENDPOINT_URL_SERVICE_QUOTAS`.
     pub(crate) fn id(self) -> &'static str {
         match self {
+            Self::ClassicLoadBalancing => "Elastic Load Balancing",
             Self::Ec2 => "EC2",
+            Self::Ecs => "ECS",
+            Self::ElastiCache => "ElastiCache",
+            Self::Lambda => "Lambda",
+            Self::LoadBalancing => "Elastic Load Balancing v2",
             Self::Quotas => "Service Quotas",
+            Self::Rds => "RDS",
             Self::Sts => "STS",
         }
     }
@@ -200,8 +228,13 @@ impl Service {
     /// The service that a signature is for; IAM knows its actions by the same name.
     pub(crate) fn signing_name(self) -> &'static str {
         match self {
+            Self::ClassicLoadBalancing | Self::LoadBalancing => "elasticloadbalancing",
             Self::Ec2 => "ec2",
+            Self::Ecs => "ecs",
+            Self::ElastiCache => "elasticache",
+            Self::Lambda => "lambda",
             Self::Quotas => "servicequotas",
+            Self::Rds => "rds",
             Self::Sts => "sts",
         }
     }
@@ -209,9 +242,15 @@ impl Service {
     /// A form that names the call, for the services that take forms.
     pub(crate) fn form(self, call: &str) -> Form {
         let version = match self {
+            Self::ClassicLoadBalancing => "2012-06-01",
             Self::Ec2 => "2016-11-15",
-            Self::Sts => "2011-06-15",
+            Self::Ecs => "2014-11-13",
+            Self::ElastiCache => "2015-02-02",
+            Self::Lambda => "2015-03-31",
+            Self::LoadBalancing => "2015-12-01",
             Self::Quotas => "2019-06-24",
+            Self::Rds => "2014-10-31",
+            Self::Sts => "2011-06-15",
         };
         let mut form = Form::default();
         form.put("Action", call);
@@ -222,18 +261,29 @@ impl Service {
     /// The header that names the call, for the services that take JSON.
     pub(crate) fn json_target(self, call: &str) -> Option<String> {
         match self {
+            Self::Ecs => Some(format!("AmazonEC2ContainerServiceV20141113.{call}")),
             Self::Quotas => Some(format!("ServiceQuotasV20190624.{call}")),
-            Self::Ec2 | Self::Sts => None,
+            Self::ClassicLoadBalancing
+            | Self::Ec2
+            | Self::ElastiCache
+            | Self::Lambda
+            | Self::LoadBalancing
+            | Self::Rds
+            | Self::Sts => None,
         }
     }
 
     /// Reads an answer; an error says what is wrong with it.
     pub(crate) fn read<A: DeserializeOwned>(self, body: &[u8]) -> Result<A, String> {
+        let text = || std::str::from_utf8(body).map_err(|error| error.to_string());
         match self {
-            Self::Quotas => serde_json::from_slice(body).map_err(|error| error.to_string()),
-            Self::Ec2 | Self::Sts => {
-                let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
-                quick_xml::de::from_str(text).map_err(|error| error.to_string())
+            Self::Ecs | Self::Lambda | Self::Quotas => {
+                serde_json::from_slice(body).map_err(|error| error.to_string())
+            }
+            Self::Ec2 | Self::Sts => quick_xml::de::from_str(text()?).map_err(|error| error.to_string()),
+            Self::ClassicLoadBalancing | Self::ElastiCache | Self::LoadBalancing | Self::Rds => {
+                let wrapped = quick_xml::de::from_str::<Wrapped<A>>(text()?);
+                Ok(wrapped.map_err(|error| error.to_string())?.0)
             }
         }
     }

@@ -3,7 +3,11 @@
 //! What cannot be read is a gap that names it, and hides nothing else.
 
 mod acls;
+mod apart;
+mod balancers;
 mod block;
+mod containers;
+mod databases;
 mod gateways;
 mod groups;
 mod interfaces;
@@ -57,6 +61,11 @@ fn needed<T: FromStr<Err = NotAnId>>(text: Option<&str>, field: &'static str) ->
 /// Ids, each of which has to be one.
 fn ids<T: FromStr<Err = NotAnId> + Ord>(texts: &[String]) -> Result<BTreeSet<T>, Unreadable> {
     texts.iter().map(|text| Ok(text.parse()?)).collect()
+}
+
+/// A text without which the resource makes no sense.
+fn needed_text(told: Option<&String>, field: &'static str) -> Result<String, Unreadable> {
+    text(told).ok_or(Unreadable::Missing(field))
 }
 
 /// A text, where there is one.

@@ -3,6 +3,7 @@
 use doorward_core::inventory::{Call, Gap, Inventory, Place};
 use serde::de::DeserializeOwned;
 
+use super::apart::Apart;
 use super::{Unreadable, block, groups, interfaces, lists, transit};
 
 /// The inventory of one place, as far as it has been read.
@@ -14,6 +15,8 @@ pub(crate) struct Reader {
     pub(crate) place: Place,
     /// What was read so far.
     pub(crate) inventory: Inventory,
+    /// What was told of something apart from its description.
+    pub(super) apart: Apart,
     pub(super) groups: groups::Told,
     pub(super) interfaces: interfaces::Told,
     pub(super) lists: lists::Told,
@@ -66,8 +69,9 @@ impl Reader {
     }
 
     /// All that was read, put together.
-    pub(crate) fn finish(self) -> Inventory {
-        let Self { place, mut inventory, groups, interfaces, lists, transit, block } = self;
+    pub(crate) fn finish(mut self) -> Inventory {
+        self.put_together();
+        let Self { place, mut inventory, apart: _, groups, interfaces, lists, transit, block } = self;
         groups.finish(&mut inventory, &place);
         interfaces.finish(&mut inventory);
         lists.finish(&mut inventory, &place);

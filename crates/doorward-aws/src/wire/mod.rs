@@ -4,11 +4,13 @@ mod flow;
 mod form;
 mod list;
 mod refusal;
+mod wrapped;
 
 pub(crate) use flow::{NotAFlow, Protocol, written};
 pub(crate) use form::Form;
 pub(crate) use list::List;
 pub(crate) use refusal::Refusal;
+pub(crate) use wrapped::Wrapped;
 
 use serde::Deserialize;
 

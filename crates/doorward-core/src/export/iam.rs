@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::firewall::Mark;
-use crate::inventory::{AccountId, Partition, Place, SecurityGroupId};
+use crate::inventory::{AccountId, Call, Partition, Place, SecurityGroupId};
 use crate::policy::{Enforcement, Policy};
 
 /// How many characters a managed policy may have, white space not counted (IAM user guide, quotas).
@@ -70,14 +70,31 @@ pub fn profiles(policy: &Policy) -> BTreeSet<Option<String>> {
     places(policy).into_keys().map(|place| place.profile).collect()
 }
 
+/// Whether Doorward is to look at security groups only, or at all that an inventory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// What opening and closing needs.
+    Groups,
+    /// What `inventory` and `reach` need as well.
+    Everything,
+}
+
 /// What a policy needs: of one profile, or of all, each with statements of its own.
+///
+/// To see everything is needed also where a policy names no security group: then of the default credentials.
 pub fn iam(
     policy: &Policy,
     only: Option<&Option<String>>,
     accounts: &BTreeMap<Option<String>, AccountId>,
+    sees: Sees,
 ) -> Iam {
     let mut profiles: BTreeMap<Option<String>, Vec<(Place, BTreeSet<SecurityGroupId>)>> = BTreeMap::new();
-    for (place, groups) in places(policy) {
+    let mut places = places(policy);
+    if places.is_empty() && sees == Sees::Everything {
+        let document = Document::of(survey("", &BTreeSet::from([None])));
+        return Iam { documents: vec![document], unknown: Vec::new() };
+    }
+    while let Some((place, groups)) = places.pop_first() {
         if only.is_none_or(|only| *only == place.profile) {
             profiles.entry(place.profile.clone()).or_default().push((place, groups));
         }
@@ -99,6 +116,9 @@ pub fn iam(
         let rules: Vec<String> =
             regions.iter().map(|region| arn(*region, account, "security-group-rule/*")).collect();
         pages.add(see(&suffix, &regions));
+        if sees == Sees::Everything {
+            pages.add(survey(&suffix, &regions));
+        }
         pages.add(mark(&suffix, &rules));
         let groups = places.iter().flat_map(|(place, groups)| {
             groups
@@ -133,13 +153,31 @@ fn arn(region: Option<&str>, account: Option<&AccountId>, resource: &str) -> Str
     format!("arn:{partition}:ec2:{region}:{account}:{resource}")
 }
 
-fn see(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
-    // Where one Region is not known, a condition would shut it out.
+/// Every call of an inventory. What each takes is from the Service Authorization Reference: most describe calls know
+/// no resources, and those that do (of RDS, ElastiCache and ECS) are asked for all there are.
+fn survey(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
+    // Services and tasks of ECS are listed before they are described.
+    let mut actions = BTreeSet::from(["ecs:ListServices", "ecs:ListTasks", "servicequotas:GetServiceQuota"]);
+    actions.extend(Call::ALL.iter().map(|call| call.permission()));
+    Statement {
+        sid: format!("SeeTheAccount{suffix}"),
+        effect: "Allow",
+        action: actions.into_iter().collect(),
+        resource: vec!["*".to_owned()],
+        condition: within(regions),
+    }
+}
+
+/// Where one Region is not known, a condition would shut it out.
+fn within(regions: &BTreeSet<Option<&str>>) -> BTreeMap<&'static str, BTreeMap<String, Vec<String>>> {
     let regions: Option<Vec<String>> = regions.iter().map(|region| region.map(str::to_owned)).collect();
-    let condition = regions
+    regions
         .map(|regions| ("StringEquals", BTreeMap::from([("aws:RequestedRegion".to_owned(), regions)])))
         .into_iter()
-        .collect();
+        .collect()
+}
+
+fn see(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
     Statement {
         sid: format!("SeeGroupsAndRules{suffix}"),
         effect: "Allow",
@@ -150,7 +188,7 @@ fn see(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
             "servicequotas:GetServiceQuota",
         ],
         resource: vec!["*".to_owned()],
-        condition,
+        condition: within(regions),
     }
 }
 
@@ -258,7 +296,7 @@ mod tests {
     fn a_policy_needs_its_groups_and_nothing_else() {
         let policy = policy([("sg-0a1b2c3d4e5f60718".into(), "profile = \"prod\"\nregion = \"eu-west-1\"")]);
         let accounts = BTreeMap::from([(Some("prod".to_owned()), account())]);
-        let iam = iam(&policy, None, &accounts);
+        let iam = iam(&policy, None, &accounts, Sees::Groups);
         assert_eq!(iam.unknown, []);
         assert_eq!(iam.documents.len(), 1);
         let expected = serde_json::json!({
@@ -312,7 +350,7 @@ mod tests {
             ("sg-0c".into(), ""),
         ]);
         let accounts = BTreeMap::from([(Some("prod".to_owned()), account())]);
-        let all = iam(&policy, None, &accounts);
+        let all = iam(&policy, None, &accounts, Sees::Groups);
         let text = json(&all.documents[0]).to_string();
         for expected in [
             "\"ChangeTheseGroups1default\"",
@@ -332,7 +370,7 @@ mod tests {
                 "the Region is not known: `*` stands for it",
             ]
         );
-        let prod = iam(&policy, Some(&Some("prod".to_owned())), &accounts);
+        let prod = iam(&policy, Some(&Some("prod".to_owned())), &accounts, Sees::Groups);
         assert!(!json(&prod.documents[0]).to_string().contains("sg-0b"));
         assert_eq!(prod.unknown, []);
         assert_eq!(profiles(&policy).len(), 3);
@@ -341,7 +379,7 @@ mod tests {
     #[test]
     fn many_groups_are_several_documents_that_iam_takes() {
         let groups = (0..500).map(|number| (format!("sg-{number:017x}"), "region = \"eu-west-1\""));
-        let iam = iam(&policy(groups), None, &BTreeMap::from([(None, account())]));
+        let iam = iam(&policy(groups), None, &BTreeMap::from([(None, account())]), Sees::Groups);
         assert!(iam.documents.len() > 1);
         // Ten managed policies can be attached to a role.
         assert!(iam.documents.len() <= 10, "{}", iam.documents.len());
@@ -356,7 +394,53 @@ mod tests {
 
     #[test]
     fn no_groups_need_nothing() {
-        let none = iam(&policy([]), None, &BTreeMap::new());
+        let none = iam(&policy([]), None, &BTreeMap::new(), Sees::Groups);
         assert_eq!(none, Iam { documents: vec![], unknown: vec![] });
+    }
+
+    #[test]
+    fn who_sees_everything_may_change_no_more() {
+        let policy = policy([("sg-0a".into(), "region = \"eu-west-1\"")]);
+        let accounts = BTreeMap::from([(None, account())]);
+        let statements = |sees| {
+            let iam = iam(&policy, None, &accounts, sees);
+            assert_eq!(iam.documents.len(), 1);
+            json(&iam.documents[0])["Statement"].as_array().expect("statements").clone()
+        };
+        let mut more = statements(Sees::Everything);
+        more.retain(|statement| !statements(Sees::Groups).contains(statement));
+        let [survey] = more.as_slice() else { panic!("{more:?}") };
+        assert_eq!(survey["Sid"], "SeeTheAccount");
+        assert_eq!(
+            survey["Condition"]["StringEquals"]["aws:RequestedRegion"],
+            serde_json::json!(["eu-west-1"])
+        );
+        let actions: Vec<&str> = survey["Action"]
+            .as_array()
+            .expect("actions")
+            .iter()
+            .filter_map(|action| action.as_str())
+            .collect();
+        for call in Call::ALL {
+            let name = call.action().trim_end_matches(" (classic)");
+            assert!(actions.contains(&name), "{name}");
+        }
+        for action in actions {
+            let (_, name) = action.split_once(':').expect("an action");
+            assert!(
+                ["Describe", "Get", "List", "Search"].iter().any(|verb| name.starts_with(verb)),
+                "{action}"
+            );
+            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{action}");
+        }
+    }
+
+    #[test]
+    fn everything_is_seen_also_without_groups() {
+        let iam = iam(&policy([]), None, &BTreeMap::new(), Sees::Everything);
+        let document = json(&iam.documents[0]);
+        assert_eq!(document["Statement"].as_array().expect("statements").len(), 1);
+        assert!(document["Statement"][0].get("Condition").is_none());
+        assert_eq!(iam.unknown, []);
     }
 }

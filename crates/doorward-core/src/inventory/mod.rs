@@ -23,7 +23,7 @@ pub use gateway::{
     Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway, NatGateway,
     Peering, PeeringSide, TransitGateway, TransitRoute, TransitTable, VpnConnection, VpnGateway,
 };
-pub use group::{Direction, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule};
+pub use group::{Direction, NotARule, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule};
 pub use id::{
     AccountId, AttachmentId, EgressOnlyGatewayId, EndpointId, InstanceId, InterfaceId, InternetGatewayId,
     NatGatewayId, NetworkAclId, NotAnId, PeeringId, PrefixListId, RouteTableId, SecurityGroupId,
