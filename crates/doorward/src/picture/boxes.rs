@@ -77,10 +77,11 @@ impl Writer<'_> {
         let idle = match cell.why {
             Why::Idle => true,
             Why::Alone => !self.busy.contains(&node),
-            Why::Alike | Why::Unreached => false,
+            Why::Alike | Why::Unreached | Why::Rest => false,
         };
         // Of roles with the same ways, one stands for all.
-        let spot = cell.roles.first().filter(|_| !idle).map(|role| Spot::Role(role.id));
+        let stands = !idle && cell.why != Why::Rest;
+        let spot = cell.roles.first().filter(|_| stands).map(|role| Spot::Role(role.id));
         let class = match (cell.why, idle) {
             (Why::Alone, false) => "role",
             (Why::Alone, true) => "role idle",
@@ -127,6 +128,7 @@ impl Writer<'_> {
             Why::Idle => "with no way in or out",
             Why::Unreached => "that nothing reaches",
             Why::Alike | Why::Alone => "with the same ways",
+            Why::Rest => "too many to draw each",
         }
     }
 }

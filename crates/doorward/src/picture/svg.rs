@@ -21,7 +21,7 @@ pub fn write(
     labels: &[Label],
     setting: &Setting<'_>,
 ) -> String {
-    let names = names(drawing);
+    let names = drawing.names();
     let legend = legend(drawing, scene, laid);
     let height = laid.legend + legend.height + MARGIN;
     let ends = |line: &Line<'_>| [line.from, line.to];
@@ -46,13 +46,6 @@ pub fn write(
         legend.text
     );
     page.out
-}
-
-fn names(drawing: &Drawing) -> BTreeMap<Spot, &str> {
-    let outside = drawing.outside.iter().enumerate();
-    let outside = outside.map(|(place, outside)| (Spot::Outside(place), outside.name.as_str()));
-    let roles = drawing.vpcs.iter().flat_map(|vpc| &vpc.tiers).flat_map(|tier| &tier.roles);
-    outside.chain(roles.map(|role| (Spot::Role(role.id), role.name.as_str()))).collect()
 }
 
 pub(super) struct Writer<'a> {
@@ -325,7 +318,7 @@ impl Writer<'_> {
         if line.ways.iter().any(|way| !way.whole) {
             tip.push_str("\nnot between all of them");
         }
-        if line.ways.iter().any(|way| way.uncertain) {
+        if line.ways.iter().any(|way| !way.perhaps.is_empty()) {
             tip.push_str("\nwhat could not be seen may let more through");
         }
         tip

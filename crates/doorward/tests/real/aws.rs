@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use doorward::cloud::Cloud;
 use doorward_aws::{Account, Error, Performed, Simulated};
-use doorward_core::export::iam::iam;
+use doorward_core::export::iam::{Sees, iam};
 use doorward_core::firewall::{Because, InstallationId, Mark, Rule, Ruleset};
 use doorward_core::inventory::{
     Inventory, Ownership, Place, RuleIdentity, SecurityGroupId, Seen, StandingRule,
@@ -639,7 +639,7 @@ fn parliament() -> Result<(), Failed> {
     let few = places.iter().enumerate().map(|(number, at)| firewall(number, at)).collect();
     let many = (0..500).map(|number| firewall(number, "region = \"eu-west-1\"")).collect();
     for policy in [policy(few), policy(many)] {
-        for document in iam(&policy, None, &account).documents {
+        for document in iam(&policy, None, &account, Sees::Groups).documents {
             let json = serde_json::to_string(&document)?;
             assert_eq!(findings(&json), "", "{json}");
             // It would have said so.

@@ -1,0 +1,73 @@
+//! The ways as a table: what the picture shows, for those who do not see it, and for whoever looks for one.
+
+use doorward_core::reach::Reachability;
+use maud::{Markup, html};
+
+use super::counted;
+use super::query::Asked;
+use crate::picture::{self, Drawing, Spot, Way};
+
+/// The most rows.
+const SHOWN: usize = 300;
+
+/// The table.
+pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> Markup {
+    let names = drawing.names();
+    let name = |spot: Spot| names.get(&spot).copied().unwrap_or_default();
+    let mut ways: Vec<&Way> = drawing.ways.iter().collect();
+    ways.sort_by_key(|way| (std::cmp::Reverse(way.kind), name(way.to), name(way.from), way.to, way.from));
+    html! {
+        section #ways aria-labelledby="the-ways" {
+            h2 #the-ways { (counted(ways.len(), "way", "ways")) }
+            @if ways.is_empty() {
+                p.nothing { "Nothing reaches anything here." }
+            } @else {
+                table.ways role="table" {
+                    caption.unseen { "What passes between roles and the outside, what deserves most attention first" }
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            @for title in ["From", "To", "What", "Why"] { th role="columnheader" scope="col" { (title) } }
+                        }
+                    }
+                    tbody role="rowgroup" {
+                        @for way in ways.iter().take(SHOWN) {
+                            tr role="row" {
+                                th role="rowheader" scope="row" { (name(way.from)) }
+                                td role="cell" data-title="To" {
+                                    @if way.from == way.to { span.quiet { "others of the same role" } } @else { (name(way.to)) }
+                                }
+                                td role="cell" data-title="What" {
+                                    span class={ "kind-of " (way.kind.class()) } { (way.says()) }
+                                    @if !way.whole { " " span.quiet { "not all of it between any two" } }
+                                }
+                                td role="cell" data-title="Why" { (why(reachability, drawing, asked, way, &name)) }
+                            }
+                        }
+                    }
+                }
+                @if ways.len() > SHOWN {
+                    p.quiet {
+                        "and " (ways.len() - SHOWN) " more: choose a box of the picture to see its own, or ask "
+                        code { "doorward reach --all" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn why<'a>(
+    reachability: &Reachability,
+    drawing: &Drawing,
+    asked: &Asked,
+    way: &Way,
+    name: &impl Fn(Spot) -> &'a str,
+) -> Markup {
+    html! {
+        @if let Some((from, to)) = picture::endpoints(reachability, drawing, way) {
+            a href={ (asked.about(&from, &to, &way.flows).path()) "#answer" } {
+                "Why" span.unseen { " from " (name(way.from)) " to " (name(way.to)) }
+            }
+        }
+    }
+}
