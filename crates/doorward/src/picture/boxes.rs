@@ -55,7 +55,7 @@ impl Writer<'_> {
         let _ = write!(
             self.out,
             "<title>{}</title>{}{sign}<text class=\"name\" font-size=\"{}\" x=\"{left}\" y=\"{}\">{}</text>\
-             <text class=\"quiet\" font-size=\"{}\" x=\"{left}\" y=\"{}\">{}</text>",
+             <text class=\"small\" font-size=\"{}\" x=\"{left}\" y=\"{}\">{}</text>",
             escape(&format!("{}\n{}", outside.name, outside.about)),
             shape(rect, rect.h / 2),
             name.size(),
@@ -102,21 +102,21 @@ impl Writer<'_> {
         let _ = write!(
             self.out,
             "{}<text class=\"name\" x=\"{left}\" y=\"{}\">{}</text>\
-             <text class=\"quiet\" font-size=\"11\" x=\"{left}\" y=\"{}\">{}</text>",
+             <text class=\"small\" font-size=\"11\" x=\"{left}\" y=\"{}\">{}</text>",
             shape(rect, 8),
             rect.y + 20,
-            escape(&cut(&name, NAME, room - globe_room - count_room)),
+            escape(&cut(&name, NAME, room - globe_room)),
             rect.y + 37,
-            escape(&cut(&about, ABOUT, room)),
+            escape(&cut(&about, ABOUT, room - count_room)),
         );
         if public {
             self.out.push_str(&globe(right - 6, rect.y + 16, 6));
         }
         if !count.is_empty() {
-            let (x, y) = (right - globe_room, rect.y + 20);
+            let (x, y) = (right, rect.y + 37);
             let _ = write!(
                 self.out,
-                "<text class=\"quiet count\" font-size=\"11\" x=\"{x}\" y=\"{y}\">{count}</text>"
+                "<text class=\"small count\" font-size=\"11\" x=\"{x}\" y=\"{y}\">{count}</text>"
             );
         }
         self.leave();

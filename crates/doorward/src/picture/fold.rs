@@ -17,7 +17,7 @@ pub const FEW_LINES: usize = 90;
 /// The most boxes; beyond these, what is left of each tier is one.
 const BOXES: usize = 1000;
 /// The most lines that wait to be looked at, one box at a time; a file must stay small enough to open.
-const WAITING: usize = 2500;
+const WAITING: usize = 7000;
 
 /// A thing that lines end at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +128,11 @@ impl<'a> Line<'a> {
     pub fn flows(&self) -> String {
         let flows: BTreeSet<String> = self.ways.iter().map(|way| way.says()).collect();
         flows.into_iter().collect::<Vec<_>>().join("; ")
+    }
+
+    /// The same in the fewest letters, for a label: all ports of a protocol are the protocol.
+    pub fn label(&self) -> String {
+        self.flows().replace("tcp/0-65535", "tcp").replace("udp/0-65535", "udp")
     }
 
     fn of(from: Node, to: Node, ways: Vec<&'a Way>) -> Self {

@@ -132,7 +132,7 @@ impl Writer<'_> {
             self.out,
             "</defs>\n<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n\
              <text class=\"name\" font-size=\"{}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\
-             <text class=\"quiet\" font-size=\"{about}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
+             <text class=\"small\" font-size=\"{about}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
             title.size(),
             self.laid.graded(36),
             escape(&cut(&self.drawing.title, title, width - 2 * MARGIN)),
@@ -147,7 +147,7 @@ impl Writer<'_> {
         let nodes = nodes.chain((0..self.scene.outside.len()).map(Node::Outside));
         nodes.fold(String::new(), |mut rules, node| {
             let mark = mark(node);
-            let _ = writeln!(rules, ".picture:has(#{mark}:hover) .way.{mark}{{opacity:1;display:inline}}");
+            let _ = writeln!(rules, ".picture:has(#{mark}:hover) .wire.{mark}{{opacity:1;display:inline}}");
             rules
         })
     }
@@ -182,7 +182,7 @@ impl Writer<'_> {
             let words = area.vpc.about.join(" · ");
             let _ = writeln!(
                 self.out,
-                "<g class=\"vpc\"><text class=\"quiet\" font-size=\"{}\" x=\"{left}\" y=\"{lower}\">{}</text></g>",
+                "<g class=\"vpc\"><text class=\"small\" font-size=\"{}\" x=\"{left}\" y=\"{lower}\">{}</text></g>",
                 about.size(),
                 escape(&cut(&words, about, room)),
             );
@@ -214,7 +214,7 @@ impl Writer<'_> {
         if room > 4 * about.size() && !beside.is_empty() {
             let _ = write!(
                 self.out,
-                "<tspan class=\"quiet\" font-size=\"{}\" dx=\"{gap}\">{}</tspan>",
+                "<tspan class=\"small\" font-size=\"{}\" dx=\"{gap}\">{}</tspan>",
                 about.size(),
                 escape(&cut(beside, about, room)),
             );
@@ -259,7 +259,7 @@ impl Writer<'_> {
         };
         let _ = write!(
             self.out,
-            " class=\"way {kind}{dashed}{many}{class} {from} {to}\"><title>{}</title>",
+            " class=\"wire {kind}{dashed}{many}{class} {from} {to}\"><title>{}</title>",
             escape(&self.tip(line))
         );
         let _ = write!(
@@ -335,7 +335,7 @@ impl Writer<'_> {
             let (kind, dashed) = (line.kind.class(), if line.dashed { " dashed" } else { "" });
             let _ = write!(
                 self.out,
-                "<path class=\"way {kind}{dashed} {} {}\" d=\"{}\" marker-end=\"url(#to-{kind})\"/>\n",
+                "<path class=\"wire {kind}{dashed} {} {}\" d=\"{}\" marker-end=\"url(#to-{kind})\"/>\n",
                 mark(line.from),
                 mark(line.to),
                 over(a, b)

@@ -5,9 +5,9 @@
   for (const picture of document.querySelectorAll(".picture")) {
     const show = (node) => {
       picture.classList.toggle("lit", Boolean(node));
-      for (const way of picture.querySelectorAll(".way.on")) way.classList.remove("on");
+      for (const way of picture.querySelectorAll(".wire.on")) way.classList.remove("on");
       if (!node) return;
-      for (const way of picture.querySelectorAll(`.way.${CSS.escape(node.id)}`)) way.classList.add("on");
+      for (const way of picture.querySelectorAll(`.wire.${CSS.escape(node.id)}`)) way.classList.add("on");
     };
     const node = (event) => event.target.closest?.(".node");
     picture.addEventListener("pointerover", (event) => show(node(event)));

@@ -100,7 +100,7 @@ fn answered(answer: &Answer, words: &str) -> Markup {
     };
     html! {
         section #answer.card.answer aria-labelledby="verdict" {
-            h2 #verdict { span class=(badge) { (answer.verdict) } " " (sentence(words)) }
+            h2 #verdict { span class=(badge) { (answer.verdict) } " " (words) "." }
             @if !answer.hops.is_empty() {
                 h3 { (way) }
                 (hops(&answer.hops))

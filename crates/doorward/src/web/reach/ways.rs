@@ -7,6 +7,8 @@ use super::counted;
 use super::query::Asked;
 use crate::picture::{self, Drawing, Spot, Way};
 
+/// So many rows are shown at once; of more, once they are asked for.
+const OPEN: usize = 60;
 /// The most rows.
 const SHOWN: usize = 300;
 
@@ -15,15 +17,25 @@ pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> M
     let names = drawing.names();
     let name = |spot: Spot| names.get(&spot).copied().unwrap_or_default();
     let mut ways: Vec<&Way> = drawing.ways.iter().collect();
-    ways.sort_by_key(|way| (std::cmp::Reverse(way.kind), name(way.to), name(way.from), way.to, way.from));
+    // What comes in first, what goes out last, and within each what deserves most attention first.
+    let side = |way: &Way| match (way.from, way.to) {
+        (Spot::Outside(_), _) => 0,
+        (_, Spot::Role(_)) => 1,
+        (_, Spot::Outside(_)) => 2,
+    };
+    ways.sort_by_key(|way| {
+        (side(way), std::cmp::Reverse(way.kind), name(way.to), name(way.from), way.to, way.from)
+    });
     html! {
         section #ways aria-labelledby="the-ways" {
-            h2 #the-ways { (counted(ways.len(), "way", "ways")) }
             @if ways.is_empty() {
+                h2 #the-ways { "No ways" }
                 p.nothing { "Nothing reaches anything here." }
             } @else {
+              details open[ways.len() <= OPEN] {
+                summary { h2 #the-ways { (counted(ways.len(), "way", "ways")) " as a table" } }
                 table.ways role="table" {
-                    caption.unseen { "What passes between roles and the outside, what deserves most attention first" }
+                    caption.unseen { "What passes between roles and the outside: what comes in, what passes inside, what goes out" }
                     thead role="rowgroup" {
                         tr role="row" {
                             @for title in ["From", "To", "What", "Why"] { th role="columnheader" scope="col" { (title) } }
@@ -51,6 +63,7 @@ pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> M
                         code { "doorward reach --all" }
                     }
                 }
+              }
             }
         }
     }
