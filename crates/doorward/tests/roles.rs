@@ -12,7 +12,7 @@ use doorward_core::reach::{Answer, Change, Code, End, Endpoint, Flows, Reachabil
 const POSTGRES: &str = "tcp/5432";
 
 /// Who carries `db_connect`: a service of ECS, a function, an instance, and a proxy beside `db`.
-const CLIENTS: [&str; 4] = ["orders-api", "nightly-report", "web", "orders-proxy"];
+const CLIENTS: [&str; 4] = ["orders-api", "nightly-report", "web-1", "orders-proxy"];
 
 fn account() -> Inventory {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/account");
@@ -111,13 +111,13 @@ fn a_proxy_between_must_carry_both() {
 fn a_self_reference_opens_ways_that_nobody_asked_for() {
     let account = account();
     // Any process that listens on 5432 on a client is reached by every other client.
-    check(&account, "orders-api", "web", Verdict::Yes);
+    check(&account, "orders-api", "web-1", Verdict::Yes);
     check(&account, "nightly-report", "orders-api", Verdict::Yes);
     // It is what lets a proxy do with `db_connect` alone.
     check(&account, "nightly-report", "reports-proxy", Verdict::Yes);
 
     let without = without_self_reference(&account);
-    check(&without, "orders-api", "web", Verdict::No);
+    check(&without, "orders-api", "web-1", Verdict::No);
     check(&without, "nightly-report", "orders-api", Verdict::No);
     check(&without, "nightly-report", "reports-proxy", Verdict::No);
     for client in CLIENTS {
@@ -169,6 +169,6 @@ fn what_reaches_the_database_is_told_in_one_list() {
         });
         std::ops::ControlFlow::Continue(())
     });
-    let expected = ["db + db_connect", "internet [\"192.0.2.44/32\"]", "db_connect", "orders-api", "web"];
+    let expected = ["db + db_connect", "internet [\"192.0.2.44/32\"]", "db_connect", "orders-api", "web-1"];
     assert_eq!(senders, expected.map(str::to_owned).into());
 }

@@ -5,8 +5,10 @@ mod answer;
 mod ask;
 mod balancer;
 mod beside;
+mod change;
 mod class;
 mod code;
+mod difference;
 mod endpoint;
 mod ends;
 mod explain;
@@ -96,8 +98,9 @@ impl Reachability {
         self.walk().pairs(scope, visit);
     }
 
-    /// What passes with `after` and not here, and the other way round.
+    /// What passes in `after` and not here, and the other way round. Roles are those of the side that a way is on: of
+    /// `after` for what opens, of this one for what closes.
     pub fn difference(&self, after: &Self) -> Difference {
-        Difference::default()
+        difference::between(self, after)
     }
 }

@@ -638,8 +638,9 @@ fn parliament() -> Result<(), Failed> {
     let places = ["", "region = \"eu-west-1\"", "region = \"us-gov-west-1\"\nprofile = \"gov\""];
     let few = places.iter().enumerate().map(|(number, at)| firewall(number, at)).collect();
     let many = (0..500).map(|number| firewall(number, "region = \"eu-west-1\"")).collect();
-    for policy in [policy(few), policy(many)] {
-        for document in iam(&policy, None, &account, Sees::Groups).documents {
+    let policies = [policy(few), policy(many)];
+    for (policy, sees) in policies.iter().flat_map(|one| [(one, Sees::Groups), (one, Sees::Everything)]) {
+        for document in iam(policy, None, &account, sees).documents {
             let json = serde_json::to_string(&document)?;
             assert_eq!(findings(&json), "", "{json}");
             // It would have said so.
