@@ -8,7 +8,9 @@ use super::stage::{Plain, Stage, Track};
 use super::table::{HostIx, SubnetIx, VpcIx};
 use super::walk::{Landing, Origin, References, Sender, Translation, Trip, Walk};
 use super::{Code, Flows, line};
-use crate::inventory::{Attachment, AttachmentTarget, Call, Direction, RouteTarget, VpnGatewayId};
+use crate::inventory::{
+    Attachment, AttachmentTarget, Call, Direction, EndpointKind, RouteTarget, VpnGatewayId,
+};
 use crate::net::Family;
 
 /// What passes between two points.
@@ -146,7 +148,8 @@ impl<'a> Walk<'a> {
         let sender = self.sender(from);
         let trip = self.send(&mut track, sender, to);
         let arrived = match &trip.landing {
-            Landing::Internet(_) | Landing::Service(_) => !matches!(aim, Aim::Behind(_)),
+            Landing::Internet(_) => !matches!(aim, Aim::Behind(_)),
+            Landing::Service(_) => !matches!(aim, Aim::Behind(_)) && self.network.is_internet(to),
             Landing::Remote(id) => aim == Aim::Anywhere || aim == Aim::Behind(id),
             Landing::Inside { .. } | Landing::Lost | Landing::Unclear => false,
         };
@@ -387,7 +390,7 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            Some(RouteTarget::Endpoint(id)) => {
+            Some(RouteTarget::Endpoint(id)) if self.hides_appliances(id) => {
                 track.doubt(None, || {
                     plain(
                         Code::UnknownDestination,
@@ -501,6 +504,12 @@ impl<'a> Walk<'a> {
             }
             _ => track.stop(|| plain("it does not lead the replies back")),
         }
+    }
+
+    /// Whether an endpoint leads to a Gateway Load Balancer, as far as is known.
+    fn hides_appliances(self, id: &crate::inventory::EndpointId) -> bool {
+        let endpoint = self.inventory.endpoints.get(id);
+        endpoint.is_none_or(|endpoint| endpoint.kind == EndpointKind::GatewayLoadBalancer)
     }
 
     pub(super) fn remote_attachment(self, id: &str) -> Option<&'a Attachment> {

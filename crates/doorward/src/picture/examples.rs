@@ -199,7 +199,7 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
     let mut ways = std::collections::BTreeMap::new();
     for (environment, sort, spot) in &all {
         let mates: Vec<&(usize, &str, Spot)> = all.iter().filter(|other| other.0 == *environment).collect();
-        let mut pick = |sort: &str, lot: &mut Lot| {
+        let pick = |sort: &str, lot: &mut Lot| {
             let some: Vec<Spot> = mates.iter().filter(|other| other.1 == sort).map(|other| other.2).collect();
             (!some.is_empty()).then(|| some[lot.below(some.len())])
         };

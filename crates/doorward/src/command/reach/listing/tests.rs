@@ -69,7 +69,7 @@ fn senders_who_may_the_same_share_a_line() {
         "\
 orders  [2 interfaces in vpc-0a, db, sg-0gone, public]
   perhaps tcp/22                  from behind vgw-0a
-  tcp/443                         from the internet (203.0.113.0/24), not all of it between any two
+  tcp/443                         from the internet (203.0.113.0/24), in part
   tcp/5432                        from web #2, web #3
   tcp/5432, icmp, perhaps udp/53  from api
 "
@@ -111,4 +111,21 @@ fn an_empty_list_says_what_is_not() {
     let from = Scope { flows: Some(flows("tcp/22")), from: Some(Endpoint::Internet), to: None };
     assert_eq!(nothing(&from), "the internet reaches nothing by tcp/22");
     assert_eq!(nothing(&Scope::default()), "nothing reaches anything");
+}
+
+#[test]
+fn a_heading_says_what_the_name_does_not() {
+    let check = |role: Role, expected: &str| {
+        let (id, roles) = (role.id, [role]);
+        assert_eq!(heading(&End::Role(id), &Names::of(&roles), &inventory()), expected);
+    };
+    let owners = ["function a", "function b", "function c", "function d", "function e"].map(str::to_owned);
+    check(
+        Role { name: "db + sg-0gone".into(), owners: owners.into(), ..role(2, "", 5) },
+        "db + sg-0gone  [5 interfaces in vpc-0a, of function a, function b, function c, function d and 1 more]\n",
+    );
+    check(
+        Role { groups: std::collections::BTreeSet::new(), ..role(1, "nat", 1) },
+        "nat  [1 interface in vpc-0a, no group, public]\n",
+    );
 }
