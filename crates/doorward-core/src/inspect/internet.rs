@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(finding.severity, Severity::High);
         assert_eq!(finding.about, "the internet reaches x on tcp/22 (SSH)");
         assert_eq!(finding.resource.id, "vpc-a/sg-x");
-        assert_eq!(finding.evidence[0], "tcp/22 from everyone");
+        assert_eq!(finding.evidence[0], "tcp/22 from everyone on IPv4");
         assert_eq!(finding.fix, "let sg-x (x) admit only who needs it, or let it have no public address");
         assert_eq!(
             finding.commands,
