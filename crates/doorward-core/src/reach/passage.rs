@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::answer::End;
 use super::host::{HostKind, Point};
 use super::span::Span;
 use super::stage::{Plain, Stage, Track};
@@ -51,6 +52,28 @@ pub(super) enum Aim<'a> {
     Anywhere,
     /// It has to get behind this VPN gateway or attachment.
     Behind(&'a str),
+}
+
+impl Outside {
+    /// As an end of ways.
+    pub(super) fn end(&self) -> End {
+        match self {
+            Self::Internet => End::Internet,
+            Self::Vpn(id) => End::Remote(id.to_string()),
+            Self::Transit(_, id) => End::Remote(id.to_string()),
+        }
+    }
+}
+
+impl<'a> Aim<'a> {
+    /// To get there and nowhere else.
+    pub(super) fn of(outside: &'a Outside) -> Self {
+        match outside {
+            Outside::Internet => Self::Internet,
+            Outside::Vpn(id) => Self::Behind(id.as_str()),
+            Outside::Transit(_, id) => Self::Behind(id.as_str()),
+        }
+    }
 }
 
 /// What the way between two points of subnets comes to, apart from who sends and receives.
