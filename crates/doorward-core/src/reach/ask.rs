@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{Answer, Back, Blocker, Hop, Part, Verdict};
+use super::balancer::Client;
 use super::ends::Ends;
 use super::line::{self, Ranges};
 use super::passage::{Aim, Outside, Passage, Spot};
@@ -12,6 +13,9 @@ use super::walk::Walk;
 use super::{Code, Endpoint, Flows};
 use crate::inventory::{Call, Gap};
 use crate::net::{Cidr, Family, Ports};
+
+/// A host, with the addresses of it that are meant.
+type Meant = (HostIx, Vec<Spot>);
 
 /// One sender and one receiver, or some that fare like them.
 struct Case {
@@ -113,6 +117,8 @@ impl Walk<'_> {
                         let family = line::family(a.point.address);
                         if family == line::family(b.point.address) {
                             passages.push((family, self.between(*a, *b, true)));
+                            let handed_on = self.handed_on(&Client::Host(*a), *b);
+                            passages.extend(handed_on.into_iter().map(|passage| (family, passage)));
                         }
                     }
                 }
@@ -129,8 +135,8 @@ impl Walk<'_> {
         }
     }
 
-    fn by_class<'e>(self, ends: &'e Ends) -> BTreeMap<(ClassIx, usize), Vec<&'e (HostIx, Vec<Spot>)>> {
-        let mut classes: BTreeMap<(ClassIx, usize), Vec<&(HostIx, Vec<Spot>)>> = BTreeMap::new();
+    fn by_class(self, ends: &Ends) -> BTreeMap<(ClassIx, usize), Vec<&Meant>> {
+        let mut classes: BTreeMap<(ClassIx, usize), Vec<&Meant>> = BTreeMap::new();
         for end in &ends.hosts {
             let host = self.network.hosts.at(end.0);
             // Of a host only some of whose addresses are meant nobody else is the like.
@@ -140,7 +146,7 @@ impl Walk<'_> {
         classes
     }
 
-    fn several(self, ends: &[&(HostIx, Vec<Spot>)]) -> String {
+    fn several(self, ends: &[&Meant]) -> String {
         let titles: Vec<String> = ends.iter().map(|end| self.network.hosts.at(end.0).title()).collect();
         match titles.as_slice() {
             [first, _, _, rest @ ..] if !rest.is_empty() => {
@@ -174,10 +180,13 @@ impl Walk<'_> {
                 }
                 let mut pieces = Vec::new();
                 for (from, to, address) in self.pieces(ranges, *sink) {
-                    let passages: Vec<(Family, Passage)> = spots
-                        .iter()
-                        .map(|spot| (ranges.family, self.inward(outside, address, **spot, true)))
-                        .collect();
+                    let client = Client::Outside(outside, address);
+                    let passages = spots.iter().flat_map(|spot| {
+                        let direct = self.inward(outside, address, **spot, true);
+                        std::iter::once(direct).chain(self.handed_on(&client, **spot))
+                    });
+                    let passages: Vec<(Family, Passage)> =
+                        passages.map(|passage| (ranges.family, passage)).collect();
                     pieces.push(((from, to), passages));
                 }
                 let ends = (outside_hop(outside), self.end(*sink));
@@ -359,7 +368,7 @@ impl Walk<'_> {
                 blockers
                     .insert((false, blocker.code, blocker.resource.clone(), blocker.why.clone()), blocker);
             }
-            for (family, passage) in &case.passages {
+            for (family, passage) in case.passages.iter().filter(|(_, passage)| !passage.handed_on) {
                 let wanting = wanting.and(&Flows::of_family(*family));
                 for stage in &passage.stages {
                     let let_through = if stage.replies {

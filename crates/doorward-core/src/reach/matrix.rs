@@ -31,7 +31,6 @@ struct Node {
     set: SetIx,
     kind: HostKind,
     locus: LocusIx,
-    atom: AtomIx,
     out: OutIx,
 }
 
@@ -100,7 +99,14 @@ impl<'a> Matrix<'a> {
 
     fn lay_out(&mut self) {
         let network = self.walk.network;
-        let routed = class::routed(network);
+        let atoms_now;
+        let named = match &network.atoms {
+            Some(atoms) => atoms,
+            None => {
+                atoms_now = class::atoms(network);
+                &atoms_now
+            }
+        };
         let mut loci: HashMap<(SubnetIx, Family, u32, Option<ClassIx>), LocusIx> = HashMap::new();
         let mut atoms: HashMap<(Family, u32), AtomIx> = HashMap::new();
         let mut outs: HashMap<(&Line<Span>, HostKind), OutIx> = HashMap::new();
@@ -112,12 +118,13 @@ impl<'a> Matrix<'a> {
             for point in &host.points {
                 let family = line::family(point.address);
                 let number = self.loci.len();
-                let at = routed.at(point.address).copied().unwrap_or(u32::MAX);
+                let at = network.routed.as_ref().and_then(|routed| routed.at(point.address)).copied();
+                let at = at.unwrap_or(u32::MAX);
                 let locus = *loci
                     .entry((host.subnet, family, at, members.named.then_some(class)))
                     .or_insert_with(|| LocusIx::new(number));
                 let number = self.atoms.len();
-                let at = network.atoms.as_ref().and_then(|atoms| atoms.at(point.address)).copied();
+                let at = named.at(point.address).copied();
                 let atom =
                     *atoms.entry((family, at.unwrap_or(u32::MAX))).or_insert_with(|| AtomIx::new(number));
                 if atom.number() == number {
@@ -131,7 +138,7 @@ impl<'a> Matrix<'a> {
                     self.outs.push((host.set, kind));
                 }
                 let spot = Spot { host: index, point: *point };
-                let node = Node { class, spot, family, set: host.set, kind, locus, atom, out };
+                let node = Node { class, spot, family, set: host.set, kind, locus, out };
                 let node = self.nodes.push(node);
                 if locus.number() == self.loci.len() {
                     self.loci.push(node);
@@ -168,7 +175,7 @@ impl<'a> Matrix<'a> {
     pub(super) fn row(&mut self, to: ClassIx) -> Vec<(ClassIx, SpanIx)> {
         let spots = self.of_class.get(to.number()).cloned().unwrap_or_default();
         for spot in spots {
-            self.to_spot(spot);
+            self.receive(spot);
         }
         let walk = self.walk;
         let mut row = Vec::with_capacity(self.touched.len());
@@ -196,7 +203,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    fn to_spot(&mut self, to: SpotIx) {
+    fn receive(&mut self, to: SpotIx) {
         let walk = self.walk;
         let node = self.nodes.at(to);
         let (kind, locus, family, address, set_ix) =

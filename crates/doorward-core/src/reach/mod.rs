@@ -1,11 +1,15 @@
 //! Who can reach what, and why: decided exactly from an inventory, with every hop and every blocker.
 
+mod admitted;
 mod after;
 mod answer;
 mod ask;
 mod balancer;
+mod beside;
+mod change;
 mod class;
 mod code;
+mod difference;
 mod endpoint;
 mod ends;
 mod explain;
@@ -25,8 +29,10 @@ mod transit;
 mod walk;
 mod ways;
 
+pub use admitted::Admitted;
 pub use after::{Change, Edit, Impossible, after, of_grant};
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
+pub use beside::{Beside, beside, with_grant};
 pub use code::Code;
 pub use endpoint::{Endpoint, NotFound, Resource};
 pub use flows::Flows;
@@ -36,6 +42,7 @@ use std::ops::ControlFlow;
 use self::network::Network;
 use self::walk::Walk;
 use crate::inventory::Inventory;
+use crate::net::{Cidr, Family};
 
 /// Who can reach what in one inventory.
 #[derive(Debug)]
@@ -79,6 +86,16 @@ impl Reachability {
         self.walk().ask(from, to, asked)
     }
 
+    /// Whom on the internet each host of a resource is open to; a host has an entry for each set of flows that differs.
+    pub fn admitted(&self, to: &Endpoint) -> Vec<Admitted> {
+        self.walk().admitted(to)
+    }
+
+    /// All addresses of the internet that are not in a VPC of the inventory, in the fewest prefixes.
+    pub fn internet(&self, family: Family) -> Vec<Cidr> {
+        self.network.internet(family).prefixes()
+    }
+
     /// The roles, by their numbers.
     pub fn roles(&self) -> &[Role] {
         &self.roles
@@ -94,8 +111,9 @@ impl Reachability {
         self.walk().pairs(scope, visit);
     }
 
-    /// What passes with `after` and not here, and the other way round.
+    /// What passes in `after` and not here, and the other way round. Roles are those of the side that a way is on: of
+    /// `after` for what opens, of this one for what closes.
     pub fn difference(&self, after: &Self) -> Difference {
-        Difference::default()
+        difference::between(self, after)
     }
 }

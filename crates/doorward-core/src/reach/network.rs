@@ -41,6 +41,8 @@ pub(super) struct Network {
     pub(super) members: BTreeMap<(&'static str, String), Vec<HostIx>>,
     /// For each address, the smallest prefix that anything names and that contains it.
     pub(super) atoms: Option<Line<u32>>,
+    /// The same of the prefixes of routes and network ACLs alone.
+    pub(super) routed: Option<Line<u32>>,
     /// Every prefix in tables of transit gateways.
     pub(super) transit_cuts: Vec<Cidr>,
     /// The public addresses that are in no VPC, of IPv4 and of IPv6.
@@ -51,11 +53,8 @@ pub(super) struct Network {
 #[derive(Debug)]
 pub(super) struct VpcNode {
     pub(super) id: VpcId,
-    pub(super) name: Option<String>,
     pub(super) place: Place,
     pub(super) cidrs: Vec<Cidr>,
-    /// Whether it was described, or only named by what is in it.
-    pub(super) described: bool,
     pub(super) hosts: HashMap<IpAddr, HostIx>,
     /// Hosts with delegated prefixes.
     pub(super) delegated: Vec<(Cidr, HostIx)>,
@@ -99,7 +98,6 @@ impl SubnetNode {
 pub(super) struct RouteNode {
     pub(super) id: RouteTableId,
     pub(super) name: Option<String>,
-    pub(super) main: bool,
     /// Every route by each of its prefixes, the best first: longest prefix, then rank.
     pub(super) routes: Vec<RouteRow>,
     /// Routes that match nobody knows what.
@@ -235,10 +233,8 @@ impl Network {
         for vpc in inventory.vpcs.values() {
             let node = VpcNode {
                 id: vpc.id.clone(),
-                name: vpc.tags.get("Name").cloned(),
                 place: vpc.place.clone(),
                 cidrs: vpc.cidrs.iter().copied().collect(),
-                described: true,
                 hosts: HashMap::new(),
                 delegated: Vec::new(),
                 edges: BTreeMap::new(),
@@ -265,10 +261,8 @@ impl Network {
             inventory.gaps.iter().find(|gap| gap.call == Call::Vpcs.action()).map(|gap| gap.place.clone());
         let index = self.vpcs.push(VpcNode {
             id: id.clone(),
-            name: None,
             place: place.unwrap_or_default(),
             cidrs: cidrs.into_iter().collect(),
-            described: false,
             hosts: HashMap::new(),
             delegated: Vec::new(),
             edges: BTreeMap::new(),
@@ -332,7 +326,6 @@ impl Network {
             let index = self.tables.push(RouteNode {
                 id: table.id.clone(),
                 name: table.tags.get("Name").cloned(),
-                main: table.main,
                 routes: rows,
                 unknown,
                 best,
@@ -471,6 +464,23 @@ impl Network {
         let index = self.sets.push(built);
         self.set_of.insert(groups, index);
         index
+    }
+
+    /// Takes in the rules of some groups anew.
+    pub(super) fn rules_changed(&mut self, groups: &BTreeSet<SecurityGroupId>, inventory: &Inventory) {
+        let mut sets: BTreeSet<SetIx> = BTreeSet::new();
+        for id in groups {
+            let Some(&index) = self.group_of.get(id) else { continue };
+            let rules = inventory.groups.get(id).map(|group| group.rules.keys().cloned().collect());
+            let node = self.groups.at_mut(index);
+            node.rules = rules.unwrap_or_default();
+            let carriers = node.carriers.clone();
+            sets.extend(carriers.into_iter().map(|host| self.hosts.at(host).set));
+        }
+        for set in sets {
+            let groups = self.sets.at(set).groups.clone();
+            *self.sets.at_mut(set) = self.built(&groups, inventory);
+        }
     }
 
     /// A group that only a service tells of.

@@ -2,13 +2,16 @@
 
 use std::net::IpAddr;
 
+use super::answer::End;
 use super::host::{HostKind, Point};
 use super::span::Span;
 use super::stage::{Plain, Stage, Track};
 use super::table::{HostIx, SubnetIx, VpcIx};
 use super::walk::{Landing, Origin, References, Sender, Translation, Trip, Walk};
 use super::{Code, Flows, line};
-use crate::inventory::{Attachment, AttachmentTarget, Call, Direction, RouteTarget, VpnGatewayId};
+use crate::inventory::{
+    Attachment, AttachmentTarget, Call, Direction, EndpointKind, RouteTarget, VpnGatewayId,
+};
 use crate::net::Family;
 
 /// What passes between two points.
@@ -21,6 +24,8 @@ pub(super) struct Passage {
     /// The packets that are let back.
     pub(super) back: Span,
     pub(super) stages: Vec<Stage>,
+    /// Whether a load balancer hands it on: then its stages are about two connections, each with flows of its own.
+    pub(super) handed_on: bool,
 }
 
 /// An address of a host.
@@ -49,6 +54,28 @@ pub(super) enum Aim<'a> {
     Anywhere,
     /// It has to get behind this VPN gateway or attachment.
     Behind(&'a str),
+}
+
+impl Outside {
+    /// As an end of ways.
+    pub(super) fn end(&self) -> End {
+        match self {
+            Self::Internet => End::Internet,
+            Self::Vpn(id) => End::Remote(id.to_string()),
+            Self::Transit(_, id) => End::Remote(id.to_string()),
+        }
+    }
+}
+
+impl<'a> Aim<'a> {
+    /// To get there and nowhere else.
+    pub(super) fn of(outside: &'a Outside) -> Self {
+        match outside {
+            Outside::Internet => Self::Internet,
+            Outside::Vpn(id) => Self::Behind(id.as_str()),
+            Outside::Transit(_, id) => Self::Behind(id.as_str()),
+        }
+    }
 }
 
 /// What the way between two points of subnets comes to, apart from who sends and receives.
@@ -146,7 +173,8 @@ impl<'a> Walk<'a> {
         let sender = self.sender(from);
         let trip = self.send(&mut track, sender, to);
         let arrived = match &trip.landing {
-            Landing::Internet(_) | Landing::Service(_) => !matches!(aim, Aim::Behind(_)),
+            Landing::Internet(_) => !matches!(aim, Aim::Behind(_)),
+            Landing::Service(_) => !matches!(aim, Aim::Behind(_)) && self.network.is_internet(to),
             Landing::Remote(id) => aim == Aim::Anywhere || aim == Aim::Behind(id),
             Landing::Inside { .. } | Landing::Lost | Landing::Unclear => false,
         };
@@ -177,9 +205,8 @@ impl<'a> Walk<'a> {
             Outside::Vpn(id) => self.by_vpn(&mut track, id, from, to),
             Outside::Transit(gateway, id) => {
                 let attachment = self.inventory.attachments.get(&(gateway.clone(), id.clone()));
-                let landing = attachment.map(|attachment| {
-                    self.from_attachment(&mut track, attachment, to.point.address, None).landing
-                });
+                let landing = attachment
+                    .map(|attachment| self.carry(&mut track, attachment, to.point.address, None).landing);
                 match landing {
                     Some(Landing::Inside { vpc, from: origin }) if vpc == host.vpc => {
                         Some((id.to_string(), origin))
@@ -388,7 +415,7 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            Some(RouteTarget::Endpoint(id)) => {
+            Some(RouteTarget::Endpoint(id)) if self.hides_appliances(id) => {
                 track.doubt(None, || {
                     plain(
                         Code::UnknownDestination,
@@ -453,7 +480,7 @@ impl<'a> Walk<'a> {
         match &trip.landing {
             Landing::Remote(id) if !id.starts_with("vgw-") => {
                 let Some(attachment) = self.remote_attachment(id) else { return };
-                let carried = self.from_attachment(track, attachment, near.1, None);
+                let carried = self.carry(track, attachment, near.1, None);
                 match carried.landing {
                     Landing::Inside { vpc: landed, from } if landed == vpc => {
                         self.arrive(track, vpc, near.1, source, from);
@@ -502,6 +529,12 @@ impl<'a> Walk<'a> {
             }
             _ => track.stop(|| plain("it does not lead the replies back")),
         }
+    }
+
+    /// Whether an endpoint leads to a Gateway Load Balancer, as far as is known.
+    fn hides_appliances(self, id: &crate::inventory::EndpointId) -> bool {
+        let endpoint = self.inventory.endpoints.get(id);
+        endpoint.is_none_or(|endpoint| endpoint.kind == EndpointKind::GatewayLoadBalancer)
     }
 
     pub(super) fn remote_attachment(self, id: &str) -> Option<&'a Attachment> {
@@ -566,5 +599,5 @@ fn finished(track: Track, family: Family) -> Passage {
     let (span, whole) = track.passes();
     let span = span.within(&Flows::of_family(family));
     let whole = whole.and(&span.sure);
-    Passage { span, whole, back: track.reply, stages: track.stages }
+    Passage { span, whole, back: track.reply, stages: track.stages, handed_on: false }
 }

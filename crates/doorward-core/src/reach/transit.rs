@@ -97,7 +97,7 @@ impl<'a> Walk<'a> {
                 String::new(),
             )
         });
-        self.from_attachment(track, attachment, to, Some(entry))
+        self.carry(track, attachment, to, Some(entry))
     }
 
     fn is_available(self, track: &mut Track, attachment: &Attachment) -> bool {
@@ -157,7 +157,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Carries a packet on from the attachment that it came in by. `entry` is the subnet that it came from.
-    pub(super) fn from_attachment(
+    pub(super) fn carry(
         self,
         track: &mut Track,
         came_by: &Attachment,

@@ -192,7 +192,7 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            for reached in self.from_outside(&from, &classes, scope) {
+            for reached in self.incoming(&from, &classes, scope) {
                 let way = outside_way(reached.0, End::Role(receiver), reached.1, sinks, &from, true);
                 if visit(way).is_break() {
                     return;
@@ -224,7 +224,7 @@ impl<'a> Walk<'a> {
         hosts.filter(|host| from.hosts.as_ref().is_none_or(|all| all.contains(host))).count()
     }
 
-    fn from_outside(
+    fn incoming(
         self,
         from: &Chosen,
         classes: &[(ClassIx, Vec<HostIx>)],
@@ -247,7 +247,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The addresses of a host that the outside can be asked about at all.
-    fn outside_spots(self, host: HostIx, outside: &Outside, family: Family) -> Vec<Spot> {
+    pub(super) fn outside_spots(self, host: HostIx, outside: &Outside, family: Family) -> Vec<Spot> {
         let node = self.network.hosts.at(host);
         let points = node.points.iter().filter(|point| {
             let public = *outside != Outside::Internet || point.public || family == Family::V6;
@@ -286,12 +286,7 @@ impl<'a> Walk<'a> {
                         node.points.iter().filter(|point| line::family(point.address) == ranges.family);
                     for point in points {
                         let spot = Spot { host, point: *point };
-                        let aim = match outside {
-                            Outside::Internet if !to.by_address => Aim::Internet,
-                            Outside::Vpn(id) if !to.by_address => Aim::Behind(id.as_str()),
-                            Outside::Transit(_, id) if !to.by_address => Aim::Behind(id.as_str()),
-                            _ => Aim::Anywhere,
-                        };
+                        let aim = if to.by_address { Aim::Anywhere } else { Aim::of(outside) };
                         let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
                             let passage = self.outward(spot, address, aim, false);
                             (ranges.family, first, last, cut(&passage.span, scope))
@@ -359,11 +354,7 @@ fn outside_way(
     // All that was asked about, of every family that something passes for.
     let all =
         ranges.iter().all(|range| of.outside.iter().any(|(kind, asked)| *kind == outside && asked == range));
-    let end = match &outside {
-        Outside::Internet => End::Internet,
-        Outside::Vpn(id) => End::Remote(id.to_string()),
-        Outside::Transit(_, id) => End::Remote(id.to_string()),
-    };
+    let end = outside.end();
     let (from, to) = if inward { (end, role) } else { (role, end) };
     Way {
         from,

@@ -164,6 +164,9 @@ pub fn outside(inventory: &Inventory) -> BTreeSet<IpAddr> {
         addresses.extend([net.network(), net.broadcast()]);
         addresses.extend(next(net.broadcast()));
     }
+    let nobody = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"]
+        .map(|text| text.parse::<Cidr>().expect("a prefix"));
+    addresses.retain(|address| !nobody.iter().any(|cidr| cidr.contains(*address)));
     addresses.retain(|address| !inventory.vpcs.values().any(|vpc| vpc.contains(*address)));
     addresses
 }
@@ -220,6 +223,18 @@ pub fn points_outside(inventory: &Inventory, address: IpAddr) -> Vec<Point> {
         if behind.iter().any(|cidr| cidr.contains(address)) {
             points.push(Point::Remote(far, address));
         }
+    }
+    points
+}
+
+/// Every point behind one VPN gateway.
+pub fn behind(inventory: &Inventory, gateway: &str) -> Vec<Point> {
+    let mut points = Vec::new();
+    for address in outside(inventory) {
+        let here = points_outside(inventory, address).into_iter();
+        points.extend(
+            here.filter(|point| matches!(point, Point::Remote(Far::Vpn(id), _) if id.as_str() == gateway)),
+        );
     }
     points
 }

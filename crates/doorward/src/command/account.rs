@@ -101,6 +101,7 @@ impl From<NotRecorded> for Failure {
     fn from(error: NotRecorded) -> Self {
         match &error {
             NotRecorded::Unreadable { source, .. } => Self::of(Code::of_io(source), &error),
+            NotRecorded::TooLarge { .. } => Self::of(Code::Data, &error),
             NotRecorded::NotAnAnswer { .. } | NotRecorded::Empty(_) => Self::of(Code::Data, &error).hint(
                 "such a folder holds what `aws ec2 describe-security-groups` and its like print, as .json",
             ),

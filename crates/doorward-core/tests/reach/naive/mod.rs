@@ -5,7 +5,10 @@
 //! What AWS's documentation leaves open is chosen here and marked "Choice:".
 
 mod check;
+mod gateways;
 mod space;
+mod transit;
+mod walk;
 mod way;
 
 use std::net::IpAddr;
@@ -110,6 +113,10 @@ pub fn carry(
     packet: Packet,
     client: u16,
 ) -> Passage {
+    // ICMP is bound to its family; all else is not.
+    if !packet.flow().fits(way.family) {
+        return Passage::Lost("no packet of the family");
+    }
     for check in &way.checks {
         if !check.admits(inventory, packet) {
             return Passage::Lost(check.name());
