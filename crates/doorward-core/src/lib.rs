@@ -7,6 +7,7 @@ pub mod audit;
 pub mod export;
 pub mod firewall;
 pub mod grant;
+pub mod inspect;
 pub mod inventory;
 pub mod net;
 pub mod plan;

@@ -6,6 +6,7 @@ pub mod cloud;
 pub mod command;
 pub mod firewall;
 pub mod people;
+pub mod picture;
 pub mod policy_file;
 pub mod reconciler;
 pub mod requests;

@@ -174,6 +174,46 @@ impl Inventory {
         self.rules_per_group.get(place).copied().unwrap_or(RULES_PER_GROUP)
     }
 
+    /// Whether another is the same, apart from the rules of security groups.
+    pub(crate) fn differs_only_in_rules(&self, other: &Self) -> bool {
+        let named = |inventory: &Self| -> Vec<SecurityGroupId> { inventory.groups.keys().cloned().collect() };
+        named(self) == named(other)
+            && self.prefix_list_weights == other.prefix_list_weights
+            && self.rules_per_group == other.rules_per_group
+            && self.incomplete_groups == other.incomplete_groups
+            && self.vpcs == other.vpcs
+            && self.subnets == other.subnets
+            && self.route_tables == other.route_tables
+            && self.network_acls == other.network_acls
+            && self.prefix_lists == other.prefix_lists
+            && self.block_public_access == other.block_public_access
+            && self.interfaces == other.interfaces
+            && self.instances == other.instances
+            && self.elastic_addresses == other.elastic_addresses
+            && self.internet_gateways == other.internet_gateways
+            && self.egress_only_gateways == other.egress_only_gateways
+            && self.nat_gateways == other.nat_gateways
+            && self.vpn_gateways == other.vpn_gateways
+            && self.vpn_connections == other.vpn_connections
+            && self.peerings == other.peerings
+            && self.transit_gateways == other.transit_gateways
+            && self.attachments == other.attachments
+            && self.transit_tables == other.transit_tables
+            && self.endpoints == other.endpoints
+            && self.load_balancers == other.load_balancers
+            && self.target_groups == other.target_groups
+            && self.databases == other.databases
+            && self.database_clusters == other.database_clusters
+            && self.database_subnet_groups == other.database_subnet_groups
+            && self.database_proxies == other.database_proxies
+            && self.caches == other.caches
+            && self.cache_subnet_groups == other.cache_subnet_groups
+            && self.functions == other.functions
+            && self.container_services == other.container_services
+            && self.container_tasks == other.container_tasks
+            && self.gaps == other.gaps
+    }
+
     /// Takes in what was seen in another place.
     pub fn merge(&mut self, other: Self) {
         self.groups.extend(other.groups);

@@ -170,14 +170,14 @@ pub struct Way {
 }
 
 /// What passes between two interfaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair<'a> {
     /// Who sends, as in [`Role::members`].
-    pub from: String,
+    pub from: &'a str,
     /// Who receives.
-    pub to: String,
+    pub to: &'a str,
     /// What passes, replies included.
-    pub flows: Flows,
+    pub flows: &'a Flows,
 }
 
 /// What a change opens and closes, and nothing else.

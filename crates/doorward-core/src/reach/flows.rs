@@ -14,6 +14,13 @@ const ICMPV6: u32 = 0x3_0000;
 const OTHERS: u32 = 0x4_0000;
 const END: u32 = OTHERS + 256;
 
+/// The lowest port that any client chooses for itself (VPC user guide, ephemeral ports).
+const FIRST_CLIENT_PORT: u32 = 1024;
+
+/// Where a family's messages are, and which type answers which: echo, timestamp, information, address mask.
+const ECHOES: [(u32, u32, u32); 5] =
+    [(ICMP, 8, 0), (ICMP, 13, 14), (ICMP, 15, 16), (ICMP, 17, 18), (ICMPV6, 128, 129)];
+
 /// The protocols that have a place of their own on the line.
 const NUMBERED: [(u8, u32); 4] = [(1, ICMP), (6, 0), (17, UDP), (58, ICMPV6)];
 
@@ -174,6 +181,45 @@ impl Flows {
     /// Whether it is all that a packet of either family can be.
     pub fn is_all(&self) -> bool {
         [Family::V4, Family::V6].into_iter().any(|family| self.covers(&Self::of_family(family)))
+    }
+
+    /// Taken as the packets that are let back: the requests that get some of their replies, and those that get all.
+    pub(super) fn requests(&self) -> (Self, Self) {
+        let (mut some, mut every) = (Self::NONE, Self::NONE);
+        for base in [0, UDP] {
+            let clients = Self(vec![(base + FIRST_CLIENT_PORT, base + 0x1_0000)]);
+            let whole = Self(vec![(base, base + 0x1_0000)]);
+            let back = self.and(&clients);
+            if !back.is_empty() {
+                some = some.union(&whole);
+                if back == clients {
+                    every = every.union(&whole);
+                }
+            }
+        }
+        let mut rest = self.minus(&Self(vec![(0, ICMP)]));
+        for (base, request, reply) in ECHOES {
+            let (request, reply) = (base + 256 * request, base + 256 * reply);
+            let answers = self.0.iter().map(|&(from, to)| (from.max(reply), to.min(reply + 256)));
+            let asked = answers
+                .filter(|(from, to)| from < to)
+                .map(|(from, to)| (from - reply + request, to - reply + request));
+            rest = rest.minus(&Self(vec![(request, request + 256)])).union(&Self(asked.collect()));
+        }
+        (some.union(&rest), every.union(&rest))
+    }
+
+    /// The ports of clients among the packets that are let back, of one protocol.
+    pub(super) fn client_ports(&self, udp: bool) -> Vec<Ports> {
+        let base = if udp { UDP } else { 0 };
+        self.within(base + FIRST_CLIENT_PORT, base + 0x1_0000)
+            .filter_map(|(from, to)| Ports::range(low(from - base), low(to - 1 - base)))
+            .collect()
+    }
+
+    /// Some flow of the set, the same for equal sets.
+    pub(super) fn first(&self) -> Option<Self> {
+        self.0.first().map(|&(from, _)| Self(vec![(from, from + 1)]))
     }
 
     fn within(&self, base: u32, end: u32) -> impl Iterator<Item = (u32, u32)> + '_ {

@@ -2,24 +2,52 @@
 
 mod after;
 mod answer;
+mod ask;
+mod balancer;
+mod beside;
+mod change;
+mod class;
 mod code;
+mod difference;
 mod endpoint;
+mod ends;
+mod explain;
 mod flows;
+mod host;
+mod intern;
+mod line;
+mod matrix;
+mod network;
+mod passage;
+mod roles;
+mod space;
+mod span;
+mod stage;
+mod table;
+mod transit;
+mod walk;
+mod ways;
 
 pub use after::{Change, Edit, Impossible, after, of_grant};
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
+pub use beside::{Beside, beside, with_grant};
 pub use code::Code;
 pub use endpoint::{Endpoint, NotFound, Resource};
 pub use flows::Flows;
 
 use std::ops::ControlFlow;
 
+use self::network::Network;
+use self::walk::Walk;
 use crate::inventory::Inventory;
 
 /// Who can reach what in one inventory.
 #[derive(Debug)]
 pub struct Reachability {
     inventory: Inventory,
+    network: Network,
+    roles: Vec<Role>,
+    role_of: Vec<RoleId>,
 }
 
 /// Which ways are asked for: none means any.
@@ -36,7 +64,13 @@ pub struct Scope {
 impl Reachability {
     /// Prepares an inventory for questions.
     pub fn of(inventory: Inventory) -> Self {
-        Self { inventory }
+        let network = Network::of(&inventory);
+        let (roles, role_of) = roles::of(&network);
+        Self { inventory, network, roles, role_of }
+    }
+
+    fn walk(&self) -> Walk<'_> {
+        Walk { network: &self.network, inventory: &self.inventory }
     }
 
     /// What it was made from.
@@ -46,22 +80,27 @@ impl Reachability {
 
     /// Whether something passes, and why. No flows asked means: what passes?
     pub fn ask(&self, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> Answer {
-        todo!()
+        self.walk().ask(from, to, asked)
     }
 
     /// The roles, by their numbers.
     pub fn roles(&self) -> &[Role] {
-        &[]
+        &self.roles
     }
 
     /// Every way between roles, the internet and what is behind VPNs, one receiver after the other.
-    pub fn ways(&self, scope: &Scope, visit: &mut dyn FnMut(Way) -> ControlFlow<()>) {}
+    pub fn ways(&self, scope: &Scope, visit: &mut dyn FnMut(Way) -> ControlFlow<()>) {
+        self.walk().ways(&self.role_of, scope, visit);
+    }
 
     /// Every pair of interfaces between which something passes.
-    pub fn pairs(&self, scope: &Scope, visit: &mut dyn FnMut(Pair) -> ControlFlow<()>) {}
+    pub fn pairs(&self, scope: &Scope, visit: &mut dyn FnMut(Pair<'_>) -> ControlFlow<()>) {
+        self.walk().pairs(scope, visit);
+    }
 
-    /// What passes with `after` and not here, and the other way round.
+    /// What passes in `after` and not here, and the other way round. Roles are those of the side that a way is on: of
+    /// `after` for what opens, of this one for what closes.
     pub fn difference(&self, after: &Self) -> Difference {
-        Difference::default()
+        difference::between(self, after)
     }
 }

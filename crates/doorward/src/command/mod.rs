@@ -10,6 +10,7 @@ mod demo;
 mod failure;
 mod group;
 mod iam;
+mod inspect;
 mod inventory;
 mod list;
 mod login;
@@ -100,6 +101,7 @@ enum Verb {
     Audit(audit::Audit),
     Iam(iam::Iam),
     Inventory(inventory::InventoryCommand),
+    Inspect(inspect::Inspect),
     Completions(completions::Completions),
     Manual(completions::Manual),
 }
@@ -127,6 +129,7 @@ impl Cli {
             Verb::Audit(verb) => verb.run(policy),
             Verb::Iam(verb) => verb.run(policy),
             Verb::Inventory(verb) => verb.run(policy).map(done),
+            Verb::Inspect(verb) => verb.run(policy),
             Verb::Completions(verb) => verb.run().map(done),
             Verb::Manual(verb) => verb.run().map(done),
         }

@@ -1,20 +1,20 @@
 //! What a change would open and close: another recording, a file of changes, a grant, or one that might be asked for.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
-use doorward_core::firewall::Because;
 use doorward_core::grant::{Grant, GrantId};
-use doorward_core::inventory::{Inventory, Ownership};
+use doorward_core::inventory::Inventory;
 use doorward_core::policy::{Decision, Person, Request, TargetName, decide, did_you_mean};
 use doorward_core::reach::{
-    Change, Difference, End, Flows, Impossible, Reachability, Role, Way, after, of_grant,
+    Change, Difference, End, Flows, Impossible, Reachability, Role, RoleId, Way, after, with_grant,
 };
 use jiff::Timestamp;
 
 use super::json;
 use super::listing::{self, Names};
-use crate::command::{self, Code, Failure, note, ways};
+use crate::command::{self, Code, Failure, ways};
 use crate::policy_file::{Loaded, PolicyFile};
 use crate::store::{self, Store};
 
@@ -49,9 +49,7 @@ pub(super) fn run(
         command::print(&command::json(&as_json_of(&difference, &compared))?)?;
     } else {
         command::print(&as_text(&difference, &compared))?;
-        for gap in gaps {
-            note(&format!("not seen, so something may be missing: {gap}"));
-        }
+        listing::unseen(gaps);
     }
     Ok(0)
 }
@@ -70,7 +68,7 @@ fn compared(policy: &Path, inventory: Inventory, change: &str, asker: Asker) -> 
         alone(&asker)?;
         let file = command::open_policy(policy)?;
         let grant = command::runtime()?.block_on(kept(&file, &id))?;
-        return with_grant(&file.current(), inventory, &grant);
+        return granted(&file.current(), inventory, &grant);
     }
     if path.is_dir() {
         alone(&asker)?;
@@ -88,7 +86,7 @@ fn compared(policy: &Path, inventory: Inventory, change: &str, asker: Asker) -> 
     let file = command::open_policy(policy)?;
     let loaded = file.current();
     let grant = wanted(&loaded, target, asker)?;
-    with_grant(&loaded, inventory, &grant)
+    granted(&loaded, inventory, &grant)
 }
 
 /// That nobody was named where nobody is asked about.
@@ -178,82 +176,77 @@ fn wanted(loaded: &Loaded, target: TargetName, asker: Asker) -> Result<Grant, Fa
     }
 }
 
-/// Without and with the rules of a grant: those of one that is open may stand already.
-fn with_grant(loaded: &Loaded, inventory: Inventory, grant: &Grant) -> Result<Compared, Failure> {
-    let changes = of_grant(&loaded.policy, grant);
-    if changes.is_empty() {
-        let what = format!("{} of {} puts no rule into a security group", grant.target(), grant.person());
-        return Err(Failure::new(Code::Usage, what).hint("only what stands in a security group is compared"));
-    }
-    let mut before = inventory;
-    for change in &changes {
-        if let Some(group) = before.groups.get_mut(&change.group) {
-            group.rules.retain(|_, standing| match standing.ownership() {
-                Ownership::Marked(mark) => {
-                    !matches!(&mark.because, Because::Grant { id, .. } if id == grant.id())
-                }
-                Ownership::Foreign | Ownership::TagOnly(_) => true,
-            });
+fn granted(loaded: &Loaded, inventory: Inventory, grant: &Grant) -> Result<Compared, Failure> {
+    match with_grant(inventory, &loaded.policy, grant).map_err(impossible)? {
+        Some((before, after)) => {
+            Ok(Compared { before: Reachability::of(before), after: Reachability::of(after) })
+        }
+        None => {
+            let what = format!("{} puts no rule into a security group", grant.target());
+            Err(Failure::new(Code::Usage, what).hint("only what stands in a security group is compared"))
         }
     }
-    changed(before, &changes)
 }
 
 fn changed(before: Inventory, changes: &[Change]) -> Result<Compared, Failure> {
-    let after = after(&before, changes).map_err(|error| {
-        let failure = Failure::of(Code::Data, &error);
-        match &error {
-            Impossible::NoGroup { meant: Some(meant), .. } => {
-                failure.hint(format!("did you mean `{meant}`?"))
-            }
-            Impossible::NoGroup { .. } | Impossible::Unseen { .. } => {
-                failure.hint("is it in the account that is looked at? `--profile` and `--region` say which")
-            }
-            Impossible::NoRule { .. } => failure.hint("write the rule as the group has it"),
-        }
-    })?;
+    let after = after(&before, changes).map_err(impossible)?;
     Ok(Compared { before: Reachability::of(before), after: Reachability::of(after) })
 }
 
+fn impossible(error: Impossible) -> Failure {
+    let failure = Failure::of(Code::Data, &error);
+    match &error {
+        Impossible::NoGroup { meant: Some(meant), .. } => failure.hint(format!("did you mean `{meant}`?")),
+        Impossible::NoGroup { .. } | Impossible::Unseen { .. } => {
+            failure.hint("is it in the account that is looked at? `--profile` and `--region` say which")
+        }
+        Impossible::NoRule { .. } => failure.hint("write the rule as the group has it"),
+    }
+}
+
+/// The ways of one receiver together.
+fn by_receiver(ways: &[Way]) -> BTreeMap<&End, Vec<Way>> {
+    let mut receivers: BTreeMap<&End, Vec<Way>> = BTreeMap::new();
+    for way in ways {
+        receivers.entry(&way.to).or_default().push(way.clone());
+    }
+    receivers
+}
+
 fn as_text(difference: &Difference, compared: &Compared) -> String {
-    let parts =
+    let sides =
         [("opens", &difference.opened, &compared.after), ("closes", &difference.closed, &compared.before)];
     let mut text = String::new();
-    for (title, ways, side) in parts {
-        let names = Names::of(side);
-        let mut rest = ways.as_slice();
-        while let Some(first) = rest.first() {
-            let same = rest.iter().take_while(|way| way.to == first.to).count();
-            let (ways, others) = rest.split_at(same);
+    for (title, ways, side) in sides {
+        let names = Names::of(side.roles());
+        for (receiver, ways) in by_receiver(ways) {
             if !text.is_empty() {
                 text.push('\n');
             }
-            text.push_str(&format!("{title} {}", listing::heading(&first.to, &names, side.inventory())));
-            text.push_str(&listing::grouped(ways, &names));
-            rest = others;
+            text.push_str(&format!("{title} {}", listing::heading(receiver, &names, side.inventory())));
+            text.push_str(&listing::grouped(&ways, &names));
         }
     }
     if text.is_empty() { "nothing changes\n".into() } else { text }
 }
 
 fn as_json_of<'a>(difference: &'a Difference, compared: &'a Compared) -> json::Difference<'a> {
-    let (before, after) = (Names::of(&compared.before), Names::of(&compared.after));
-    let roles = |ways: &[Way], names: &Names<'a>| -> Vec<&'a Role> {
+    let (before, after) = (Names::of(compared.before.roles()), Names::of(compared.after.roles()));
+    let roles = |ways: &[Way], names: &Names<'a>| -> Vec<json::RoleView<'a>> {
         let ends = ways.iter().flat_map(|way| [&way.from, &way.to]);
-        let named = ends.filter_map(|end| match end {
-            End::Role(id) => names.role(*id),
-            End::Internet | End::Remote(_) => None,
-        });
-        named.collect()
+        let named: BTreeMap<RoleId, &'a Role> = ends
+            .filter_map(|end| match end {
+                End::Role(id) => Some((*id, names.role(*id)?)),
+                End::Internet | End::Remote(_) => None,
+            })
+            .collect();
+        named.into_values().map(json::role).collect()
     };
-    let mut told = roles(&difference.opened, &after);
-    told.extend(roles(&difference.closed, &before));
-    told.sort_by_key(|role| role.id);
-    told.dedup();
     json::Difference {
         opened: difference.opened.iter().map(|way| json::way(way, &after)).collect(),
         closed: difference.closed.iter().map(|way| json::way(way, &before)).collect(),
-        roles: told.into_iter().map(json::role).collect(),
+        roles_of_opened: roles(&difference.opened, &after),
+        roles_of_closed: roles(&difference.closed, &before),
         gaps: &compared.after.inventory().gaps,
     }
 }

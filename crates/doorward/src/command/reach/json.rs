@@ -212,8 +212,8 @@ pub(super) enum Line<'a> {
     Gap { gap: &'a Gap },
 }
 
-pub(super) fn pair(pair: &Pair) -> Line<'_> {
-    Line::Pair { from: &pair.from, to: &pair.to, flows: pair.flows.list() }
+pub(super) fn pair<'a>(pair: &Pair<'a>) -> Line<'a> {
+    Line::Pair { from: pair.from, to: pair.to, flows: pair.flows.list() }
 }
 
 /// What a change opens and closes.
@@ -221,6 +221,9 @@ pub(super) fn pair(pair: &Pair) -> Line<'_> {
 pub(super) struct Difference<'a> {
     pub opened: Vec<WayView<'a>>,
     pub closed: Vec<WayView<'a>>,
-    pub roles: Vec<RoleView<'a>>,
+    /// Numbers of roles are of the account afterwards.
+    pub roles_of_opened: Vec<RoleView<'a>>,
+    /// And these of the account before.
+    pub roles_of_closed: Vec<RoleView<'a>>,
     pub gaps: &'a [Gap],
 }

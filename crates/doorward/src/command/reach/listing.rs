@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use doorward_core::inventory::Inventory;
+use doorward_core::inventory::{Gap, Inventory};
 use doorward_core::reach::{End, Flows, Reachability, Role, RoleId, Scope, Way};
 
 use super::{json, text};
@@ -21,12 +21,12 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(reachability: &'a Reachability) -> Self {
+    pub(super) fn of(roles: &'a [Role]) -> Self {
         let mut shared = BTreeMap::new();
-        for role in reachability.roles() {
+        for role in roles {
             *shared.entry(role.name.as_str()).or_default() += 1;
         }
-        Self { roles: reachability.roles().iter().map(|role| (role.id, role)).collect(), shared }
+        Self { roles: roles.iter().map(|role| (role.id, role)).collect(), shared }
     }
 
     pub(super) fn role(&self, id: RoleId) -> Option<&'a Role> {
@@ -45,6 +45,15 @@ impl<'a> Names<'a> {
             Some(1) => name.to_owned(),
             _ => format!("{name} #{}", id.0).trim_start().to_owned(),
         }
+    }
+
+    /// Whether the addresses that are told say all: a single flow, to or from a single interface.
+    fn one_flow_of_one(&self, way: &Way) -> bool {
+        let one = |end: &End| match end {
+            End::Role(id) => self.role(*id).is_some_and(|role| role.members.len() == 1),
+            End::Internet | End::Remote(_) => true,
+        };
+        !way.addresses.is_empty() && way.flows.list().len() == 1 && one(&way.from) && one(&way.to)
     }
 
     fn end(&self, end: &End) -> String {
@@ -116,7 +125,7 @@ pub(super) fn run(
             if as_json {
                 lines.json(&json::pair(&pair))
             } else {
-                lines.write(&format!("{} -> {}  {}\n", pair.from, pair.to, text::folded(&pair.flows)))
+                lines.write(&format!("{} -> {}  {}\n", pair.from, pair.to, text::folded(pair.flows)))
             }
         });
     } else if as_json {
@@ -144,9 +153,7 @@ pub(super) fn run(
         }
     }
     if !as_json {
-        for gap in gaps {
-            note(&format!("not seen, so something may be missing: {gap}"));
-        }
+        unseen(gaps);
     }
     Ok(0)
 }
@@ -165,7 +172,7 @@ fn nothing(scope: &Scope) -> String {
 }
 
 fn json_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u64 {
-    let names = Names::of(reachability);
+    let names = Names::of(reachability.roles());
     let mut told = std::collections::BTreeSet::new();
     let mut found = 0;
     // What is listed whole tells of every role, also of one that reaches nothing.
@@ -192,7 +199,7 @@ fn json_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u
 }
 
 fn text_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u64 {
-    let names = Names::of(reachability);
+    let names = Names::of(reachability.roles());
     let mut found = 0;
     // Ways come receiver by receiver, so that only those of one are held.
     let mut held: Vec<Way> = Vec::new();
@@ -232,7 +239,8 @@ pub(super) fn grouped(ways: &[Way], names: &Names<'_>) -> String {
         if !way.addresses.is_empty() {
             sender.push_str(&format!(" ({})", text::fold(&way.addresses, NAMES)));
         }
-        alike.entry((way.flows.clone(), perhaps, way.whole)).or_default().push(sender);
+        let whole = way.whole || names.one_flow_of_one(way);
+        alike.entry((way.flows.clone(), perhaps, whole)).or_default().push(sender);
     }
     let rows: Vec<(String, String)> = alike
         .into_iter()
@@ -242,7 +250,7 @@ pub(super) fn grouped(ways: &[Way], names: &Names<'_>) -> String {
                 let and = if what.is_empty() { "" } else { ", " };
                 what.push_str(&format!("{and}perhaps {}", text::folded(&perhaps)));
             }
-            let some = if whole { "" } else { ", not all of it between any two" };
+            let some = if whole { "" } else { ", in part" };
             (what, format!("from {}{some}", text::fold(&senders, NAMES)))
         })
         .collect();
@@ -250,7 +258,7 @@ pub(super) fn grouped(ways: &[Way], names: &Names<'_>) -> String {
     rows.iter().map(|(what, who)| format!("  {what:width$}  {who}\n")).collect()
 }
 
-/// A receiver in a line: its name, how many, in which VPC, with which groups.
+/// A receiver in a line: its name, and in brackets how many, where, with which groups, of what.
 pub(super) fn heading(end: &End, names: &Names<'_>, inventory: &Inventory) -> String {
     let End::Role(id) = end else { return format!("{}\n", names.end(end)) };
     let Some(role) = names.role(*id) else { return format!("{}\n", names.end(end)) };
@@ -259,11 +267,35 @@ pub(super) fn heading(end: &End, names: &Names<'_>, inventory: &Inventory) -> St
         .iter()
         .map(|group| inventory.groups.get(group).map_or(group.as_str(), |group| group.name.as_str()))
         .collect();
-    let members = count(role.members.len(), "interface", "interfaces");
-    let public = if role.public { ", public" } else { "" };
-    let groups = match groups.as_slice() {
-        [] => ", no group".to_owned(),
-        groups => format!(", {}", text::fold(groups, NAMES)),
-    };
-    format!("{}  [{members} in {}{groups}{public}]\n", names.unique(*id), role.vpc)
+    let mut told = vec![format!("{} in {}", count(role.members.len(), "interface", "interfaces"), role.vpc)];
+    // A role of many things is called by its groups, and one of a single thing by that.
+    if groups.join(" + ") == role.name {
+        told.push(format!("of {}", text::fold(&role.owners, NAMES / 2)));
+    } else if groups.is_empty() {
+        told.push("no group".to_owned());
+    } else {
+        told.push(text::fold(&groups, NAMES));
+    }
+    if role.public {
+        told.push("public".to_owned());
+    }
+    format!("{}  [{}]\n", names.unique(*id), told.join(", "))
 }
+
+/// Says beside a list what could not be seen, so that something may be missing from it.
+pub(super) fn unseen(gaps: &[Gap]) {
+    const TOLD: usize = 3;
+    for gap in gaps.iter().take(TOLD) {
+        note(&format!("not seen, so something may be missing: {gap}"));
+    }
+    match gaps.len().saturating_sub(TOLD) {
+        0 => {}
+        more => note(&format!(
+            "not seen: {} more; `doorward inventory show` names them",
+            count(more, "answer", "answers")
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,12 @@ mod after;
 mod answer;
 mod json;
 mod listing;
+mod picture;
 mod question;
 mod text;
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -33,8 +34,9 @@ use super::account::Source;
        doorward reach [OPTIONS] --after CHANGE [FLOW]...",
     after_help = "Examples:
   doorward reach internet orders-prod tcp/5432
-  doorward reach web orders-prod --inventory examples/account
+  doorward reach web-1 orders-prod --inventory examples/account
   doorward reach --to orders-prod tcp/5432
+  doorward reach --all --svg account.svg                    a picture of the account
   doorward reach --all --json | jq 'select(.to.name == \"db\")'
   doorward reach internet group:db tcp/5432 --assert no     in a pipeline
   doorward reach --after plan.json                          what a change would open and close
@@ -51,7 +53,8 @@ JSON, of a list: a line for each way, {\"from\": END, \"to\": END, \"flows\": [F
 {\"kind\": \"role\", \"id\", \"name\"}, {\"kind\": \"internet\"} or {\"kind\": \"remote\", \"id\"}. A line {\"role\": {…}} says who is
 in a role before the first way that names it, and lines {\"gap\": {…}} at the end what could not be seen.
 With --pairs, {\"from\": ID, \"to\": ID, \"flows\": [FLOW…]}.
-JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles\": […], \"gaps\": […]}.
+JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles_of_opened\": […],
+\"roles_of_closed\": […], \"gaps\": […]}.
 
 CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\":
 \"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; a grant, open or waiting; or a
@@ -73,6 +76,9 @@ pub struct Reach {
     /// List interface by interface, and not by roles
     #[arg(long)]
     pairs: bool,
+    /// Draw the list as a picture into a file, or onto standard output for `-`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "json", "after", "assert"])]
+    svg: Option<PathBuf>,
     /// Say what a change would open and close, and nothing else
     #[arg(long, value_name = "CHANGE", conflicts_with_all = ["to", "from", "all", "pairs"])]
     after: Option<String>,
@@ -124,7 +130,11 @@ impl Reach {
                 let find = |text: Option<&str>| text.map(|text| question::endpoint(text, &inventory));
                 let (from, to) = (find(from.as_deref()).transpose()?, find(to.as_deref()).transpose()?);
                 let scope = doorward_core::reach::Scope { from, to, flows };
-                listing::run(&Reachability::of(inventory), &scope, pairs, self.json)
+                let reachability = Reachability::of(inventory);
+                match &self.svg {
+                    Some(file) => picture::run(&reachability, &scope, file),
+                    None => listing::run(&reachability, &scope, pairs, self.json),
+                }
             }
             Question::After { change, flows } => {
                 let asker = after::Asker { person: self.person, address: self.address };

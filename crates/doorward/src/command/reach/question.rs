@@ -38,6 +38,10 @@ impl Reach {
             let failure = Failure::new(Code::Usage, "`--pairs` lists, and lists no single question");
             return Err(failure.hint("name the ends with `--from X` and `--to X`, or use `--all`"));
         }
+        if self.svg.is_some() {
+            let failure = Failure::new(Code::Usage, "`--svg` draws a list, and no single question");
+            return Err(failure.hint("name the ends with `--from X` and `--to X`, or use `--all`"));
+        }
         if let Some(flow) = [from, to].into_iter().find(|word| word.parse::<Flow>().is_ok()) {
             let failure = Failure::new(Code::Usage, format!("`{flow}` stands where FROM and TO belong"));
             return Err(failure.hint("FROM and TO come first: `doorward reach FROM TO tcp/5432`"));

@@ -1,0 +1,155 @@
+//! What an account of one size costs: loading, all pairs, all ways, questions, a change, memory.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use doorward_core::inventory::{Inventory, RuleIdentity};
+use doorward_core::reach::{Change, Edit, Reachability};
+
+use crate::account::{Chance, Shape, account};
+use crate::agreement;
+use crate::asking::{self, Answered, Took};
+use crate::growth::{count_pairs, count_ways};
+use crate::limit::{bytes_of, repeated, time, time_of, timed};
+use crate::memory::{self, Taken};
+use crate::table::{self, median, thousands};
+
+/// A question after loading may take that long.
+const QUESTION: Duration = Duration::from_millis(1);
+
+/// And the answer after one rule changed, at 10,000 interfaces.
+const CHANGE: Duration = Duration::from_millis(10);
+
+/// How many changes are tried.
+const CHANGES: usize = 50;
+
+/// What was measured at one size.
+pub struct Size {
+    shape: Shape,
+    rules: usize,
+    roles: usize,
+    ways: usize,
+    pairs: usize,
+    sets: usize,
+    load: Duration,
+    all_ways: Duration,
+    all_pairs: Duration,
+    answered: Answered,
+    change: Duration,
+    memory: Taken,
+}
+
+/// The most time and bytes that loading and all pairs may take.
+fn limits(interfaces: usize) -> (Option<Duration>, Option<u64>) {
+    match interfaces {
+        1_000 => (Some(Duration::from_millis(200)), Some(100_000_000)),
+        10_000 => (Some(Duration::from_secs(3)), Some(500_000_000)),
+        _ => (None, None),
+    }
+}
+
+impl Size {
+    /// Measures an account of so many interfaces; what contradicts itself is added to `wrong`.
+    pub fn measure(interfaces: usize, wrong: &mut Vec<String>) -> Self {
+        let shape = Shape::of(interfaces);
+        let inventory = account(shape);
+        let rules = inventory.groups.values().map(|group| group.rules.len()).sum();
+        let load = repeated(|| {
+            let copy = inventory.clone();
+            timed(|| Reachability::of(copy)).1
+        });
+        let (_, memory) = memory::taken(|| {
+            let reachability = Reachability::of(inventory.clone());
+            count_pairs(&reachability);
+        });
+        let mut reachability = Reachability::of(inventory);
+        let (mut pairs, mut ways) = (0, 0);
+        let all_pairs = repeated(|| {
+            let (counted, took) = timed(|| count_pairs(&reachability));
+            pairs = counted;
+            took
+        });
+        let all_ways = repeated(|| {
+            let (counted, took) = timed(|| count_ways(&reachability));
+            ways = counted;
+            took
+        });
+        let answered = asking::ask(&reachability);
+        let change = change(&mut reachability);
+        let sets = agreement::check(&reachability, wrong);
+        let roles = reachability.roles().len();
+        Self { shape, rules, roles, ways, pairs, sets, load, all_ways, all_pairs, answered, change, memory }
+    }
+}
+
+/// How long it takes to change one rule where it stands, and to know what that opens or closes.
+fn change(reachability: &mut Reachability) -> Duration {
+    let mut chance = Chance::new(0xcc);
+    let times = (0..CHANGES).map(|_| {
+        let (add, remove) = one_rule_more(reachability.inventory(), &mut chance);
+        let (opened, took) = timed(|| reachability.change(&[add]).expect("it can be made"));
+        black_box(opened);
+        black_box(reachability.change(&[remove]).expect("it can be taken back"));
+        took
+    });
+    median(times.collect())
+}
+
+/// A rule as teams add them: one service more for whoever carries another group.
+fn one_rule_more(inventory: &Inventory, chance: &mut Chance) -> (Change, Change) {
+    let mut group = || {
+        let number = chance.below(inventory.groups.len());
+        inventory.groups.keys().nth(number).expect("one of them").clone()
+    };
+    let (group, from) = (group(), group());
+    let rule: RuleIdentity = format!("tcp/7000 from {from}").parse().expect("a rule");
+    let change = |edit| Change { group: group.clone(), edit };
+    (change(Edit::Add(rule.clone())), change(Edit::Remove(rule)))
+}
+
+/// Prints all sizes beside each other.
+pub fn print(sizes: &[Size]) {
+    let row = |name: &str, cell: &dyn Fn(&Size) -> String| {
+        [name.to_owned()].into_iter().chain(sizes.iter().map(cell)).collect::<Vec<_>>()
+    };
+    let count = |number: usize| thousands(number);
+    let took = |took: Took| format!("{} (p99 {})", time_of(took.median, Some(QUESTION)), time(took.p99));
+    let both = |size: &Size| size.load + size.all_pairs;
+    let rows = [
+        row("groups", &|size| count(size.shape.groups)),
+        row("rules", &|size| count(size.rules)),
+        row("VPCs", &|size| count(size.shape.vpcs)),
+        row("subnets", &|size| count(size.shape.vpcs * size.shape.tiers * 3)),
+        row("roles", &|size| count(size.roles)),
+        row("ways between roles", &|size| count(size.ways)),
+        row("pairs", &|size| count(size.pairs)),
+        row("different sets of flows", &|size| count(size.sets)),
+        row("load", &|size| time(size.load)),
+        row("all pairs", &|size| time(size.all_pairs)),
+        row("load and all pairs", &|size| time_of(both(size), limits(size.shape.interfaces).0)),
+        row("all ways", &|size| time(size.all_ways)),
+        row("a question with a flow", &|size| took(size.answered.flow)),
+        row("a question without", &|size| took(size.answered.any)),
+        row("from group to group", &|size| took(size.answered.groups)),
+        row("finding an end by id", &|size| time(size.answered.by_id.median)),
+        row("finding an end by name", &|size| time(size.answered.by_name.median)),
+        row("one rule changed", &|size| {
+            time_of(size.change, (size.shape.interfaces == 10_000).then_some(CHANGE))
+        }),
+        row("memory", &|size| bytes_of(size.memory.peak, limits(size.shape.interfaces).1)),
+        row("allocations", &|size| count(usize::try_from(size.memory.asked).unwrap_or(usize::MAX))),
+        row("VmHWM", &|size| size.memory.resident.map_or("?".to_owned(), |most| bytes_of(most, None))),
+    ];
+    let titles: Vec<String> = sizes.iter().map(|size| count(size.shape.interfaces)).collect();
+    let titles: Vec<&str> = ["interfaces"].into_iter().chain(titles.iter().map(String::as_str)).collect();
+    println!(
+        "Three groups on each interface, chosen by chance, so that almost every interface is a role of its own:\n"
+    );
+    table::print(&titles, &rows);
+    println!(
+        "Loading is from an inventory in memory to the first question. Pairs are told with their flows, replies included.\n\
+         A question is one of 1,000 by chance, answered with every hop and every blocker. A rule changed is one more rule\n\
+         in one group, from the changed inventory to what it opens. Memory is the most that the inventory, its\n\
+         preparation and all pairs hold at once; VmHWM is the whole process, which holds the inventory twice.\n"
+    );
+}
