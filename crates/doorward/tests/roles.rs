@@ -169,6 +169,6 @@ fn what_reaches_the_database_is_told_in_one_list() {
         });
         std::ops::ControlFlow::Continue(())
     });
-    let expected = ["db + db_connect", "internet [\"192.0.2.44/32\"]", "db_connect", "orders-api", "web-1"];
+    let expected = ["internet [\"192.0.2.44/32\"]", "db_connect", "orders-api", "orders-proxy", "web-1"];
     assert_eq!(senders, expected.map(str::to_owned).into());
 }
