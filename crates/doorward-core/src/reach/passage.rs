@@ -24,6 +24,8 @@ pub(super) struct Passage {
     /// The packets that are let back.
     pub(super) back: Span,
     pub(super) stages: Vec<Stage>,
+    /// Whether a load balancer hands it on: then its stages are about two connections, each with flows of its own.
+    pub(super) handed_on: bool,
 }
 
 /// An address of a host.
@@ -597,5 +599,5 @@ fn finished(track: Track, family: Family) -> Passage {
     let (span, whole) = track.passes();
     let span = span.within(&Flows::of_family(family));
     let whole = whole.and(&span.sure);
-    Passage { span, whole, back: track.reply, stages: track.stages }
+    Passage { span, whole, back: track.reply, stages: track.stages, handed_on: false }
 }

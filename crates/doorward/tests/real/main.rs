@@ -33,6 +33,7 @@ mod people;
 mod policies;
 mod postgres;
 mod probe;
+mod reach_page;
 mod record;
 mod relay;
 mod server;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
     trials.extend(nftables::trials());
     trials.extend(pages::trials());
     trials.extend(people::trials());
+    trials.extend(reach_page::trials());
     trials.extend(record::trials());
     trials.extend(relay::trials());
     trials.extend(stores::trials());
