@@ -18,9 +18,9 @@ const OUTSIDE: i32 = 52;
 const OUTSIDE_WIDTHS: (i32, i32) = (150, 300);
 /// The width up to which everything is as large as it says here; above that, titles and lines grow with the picture,
 /// so that they can still be read when all of it is looked at on a page.
-const PAGE: i32 = 1400;
+const PAGE: i32 = 1200;
 /// The most that they grow, in hundredths.
-const GRADES: i32 = 360;
+const GRADES: i32 = 400;
 /// The heights of the heads of the picture, a VPC, a band.
 const HEAD: i32 = 76;
 const AREA_HEAD: i32 = 52;
@@ -188,7 +188,7 @@ impl Ground {
         let mut right = 0;
         for (shelf, areas) in plan.shelves.iter().enumerate() {
             y += ground.strip(Corridor::Street(shelf), y, counts);
-            let mut x = MARGIN;
+            let mut x = graded(MARGIN);
             let mut bottom = y;
             for (place, area) in areas.iter().enumerate() {
                 if place > 0 || counts.contains_key(&Corridor::Avenue(shelf, place)) {
@@ -213,8 +213,8 @@ impl Ground {
         if counts.contains_key(&last) {
             y += ground.strip(last, y, counts);
         }
-        ground.laid.legend = y + MARGIN;
-        ground.laid.width = right.max(560) + MARGIN;
+        ground.laid.legend = y + graded(MARGIN);
+        ground.laid.width = right.max(560) + graded(MARGIN);
         ground.outside(scene);
         ground
     }
@@ -325,7 +325,7 @@ impl Ground {
         let widths: Vec<i32> = scene
             .outside
             .iter()
-            .map(|outside| {
+            .map(|(_, outside)| {
                 let (name, about) =
                     (Letters::Heavy(self.laid.graded(14)), Letters::Plain(self.laid.graded(11)));
                 let text = width(&outside.name, name).max(width(&outside.about, about));
@@ -338,18 +338,19 @@ impl Ground {
         order.sort_by_key(|place| (wanted(*place), *place));
         let gap = self.laid.graded(28);
         let total: i32 = widths.iter().map(|width| width + gap).sum::<i32>() - gap;
-        self.laid.width = self.laid.width.max(total + 2 * MARGIN);
+        let margin = self.laid.graded(MARGIN);
+        self.laid.width = self.laid.width.max(total + 2 * margin);
         // From the left as near as the one before allows, then from the right so that the last fits.
         let mut xs = BTreeMap::new();
-        let mut x = MARGIN;
+        let mut x = margin;
         for place in &order {
             x = x.max(wanted(*place) - wide(*place) / 2);
             xs.insert(*place, x);
             x += wide(*place) + gap;
         }
-        let mut x = self.laid.width - MARGIN;
+        let mut x = self.laid.width - margin;
         for place in order.iter().rev() {
-            let at = xs.get(place).copied().unwrap_or(MARGIN).min(x - wide(*place));
+            let at = xs.get(place).copied().unwrap_or(margin).min(x - wide(*place));
             x = at - gap;
             let (y, h) = (self.laid.graded(HEAD), self.laid.graded(OUTSIDE));
             if let Some(rect) = self.laid.outside.get_mut(*place) {

@@ -21,9 +21,9 @@ pub fn write(
     labels: &[Label],
     setting: &Setting<'_>,
 ) -> String {
-    let names = drawing.names();
     let legend = legend(drawing, scene, laid);
-    let height = laid.legend + legend.height + MARGIN;
+    let margin = laid.graded(MARGIN);
+    let height = laid.legend + legend.height + margin;
     let ends = |line: &Line<'_>| [line.from, line.to];
     let busy = scene
         .links
@@ -31,7 +31,7 @@ pub fn write(
         .flat_map(|(from, to)| [*from, *to])
         .chain(scene.loops.iter().flat_map(ends))
         .collect();
-    let mut page = Writer { out: String::new(), drawing, scene, laid, setting, busy, names };
+    let mut page = Writer { out: String::new(), drawing, scene, laid, setting, busy };
     page.open(height);
     page.ground();
     page.lines();
@@ -42,7 +42,7 @@ pub fn write(
     let _ = writeln!(
         page.out,
         "<g class=\"legend\" transform=\"translate(0 {})\">{}</g></svg>",
-        laid.legend + MARGIN / 2,
+        laid.legend + margin / 2,
         legend.text
     );
     page.out
@@ -56,7 +56,6 @@ pub(super) struct Writer<'a> {
     pub(super) setting: &'a Setting<'a>,
     /// What has a line at all.
     pub(super) busy: BTreeSet<Node>,
-    names: BTreeMap<Spot, &'a str>,
 }
 
 /// A title on the ground.
@@ -127,15 +126,15 @@ impl Writer<'_> {
             );
         }
         let title = Letters::Heavy(self.laid.graded(20));
-        let about = self.laid.graded(11);
+        let (about, margin) = (self.laid.graded(11), self.laid.graded(MARGIN));
         let _ = write!(
             self.out,
             "</defs>\n<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n\
-             <text class=\"name\" font-size=\"{}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\
-             <text class=\"small\" font-size=\"{about}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
+             <text class=\"name\" font-size=\"{}\" x=\"{margin}\" y=\"{}\">{}</text>\
+             <text class=\"small\" font-size=\"{about}\" x=\"{margin}\" y=\"{}\">{}</text>\n",
             title.size(),
             self.laid.graded(36),
-            escape(&cut(&self.drawing.title, title, width - 2 * MARGIN)),
+            escape(&cut(&self.drawing.title, title, width - 2 * margin)),
             self.laid.graded(57),
             escape(&self.summary()),
         );
@@ -240,9 +239,11 @@ impl Writer<'_> {
 
     fn line(&mut self, line: &Line<'_>, d: &str, class: &str) {
         let kind = line.kind.class();
-        let dashed = if line.dashed { " dashed" } else { "" };
         let wide = self.laid.graded(3);
-        let bold = if line.is_bundle() { format!(" stroke-width=\"{wide}\"") } else { String::new() };
+        let mut look = if line.is_bundle() { format!(" stroke-width=\"{wide}\"") } else { String::new() };
+        if line.dashed {
+            look.push_str(&self.dashes(line.is_bundle()));
+        }
         let many = if line.is_bundle() { " many" } else { "" };
         let class = if class.is_empty() { String::new() } else { format!(" {class}") };
         let (from, to) = (mark(line.from), mark(line.to));
@@ -259,13 +260,19 @@ impl Writer<'_> {
         };
         let _ = write!(
             self.out,
-            " class=\"wire {kind}{dashed}{many}{class} {from} {to}\"><title>{}</title>",
+            " class=\"wire {kind}{many}{class} {from} {to}\"><title>{}</title>",
             escape(&self.tip(line))
         );
         let _ = write!(
             self.out,
-            "<path class=\"hit\" d=\"{d}\"/><path class=\"ink\"{bold} d=\"{d}\" marker-end=\"url(#to-{kind})\"/></{tag}>\n"
+            "<path class=\"hit\" d=\"{d}\"/><path class=\"ink\"{look} d=\"{d}\" marker-end=\"url(#to-{kind})\"/></{tag}>\n"
         );
+    }
+
+    /// Dashes of a thin or a broad line.
+    fn dashes(&self, broad: bool) -> String {
+        let by = if broad { 2 } else { 1 };
+        format!(" stroke-dasharray=\"{} {}\"", self.laid.graded(5 * by), self.laid.graded(4 * by))
     }
 
     fn link(&self, line: &Line<'_>) -> Option<String> {
@@ -278,14 +285,12 @@ impl Writer<'_> {
         }
     }
 
-    fn name(&self, spot: Spot) -> &str {
-        self.names.get(&spot).copied().unwrap_or_default()
-    }
-
     /// What an end of a line is called.
     fn called(&self, node: Node) -> String {
         match node {
-            Node::Outside(place) => self.name(Spot::Outside(place)).to_owned(),
+            Node::Outside(number) => {
+                self.scene.outside.get(number).map(|(_, outside)| outside.name.clone()).unwrap_or_default()
+            }
             Node::Cell(cell) => match self.scene.cells.get(cell).map(|cell| cell.roles.as_slice()) {
                 Some([role]) => role.name.clone(),
                 Some([first, rest @ ..]) => format!("{} and {} like it", first.name, rest.len()),
@@ -332,10 +337,11 @@ impl Writer<'_> {
         let _ = writeln!(self.out, "<g class=\"waiting\" stroke-width=\"{}\">", self.laid.graded(2));
         for line in &self.scene.waiting {
             let (Some(a), Some(b)) = (self.laid.rect(line.from), self.laid.rect(line.to)) else { continue };
-            let (kind, dashed) = (line.kind.class(), if line.dashed { " dashed" } else { "" });
+            let kind = line.kind.class();
+            let dashes = if line.dashed { self.dashes(false) } else { String::new() };
             let _ = write!(
                 self.out,
-                "<path class=\"wire {kind}{dashed} {} {}\" d=\"{}\" marker-end=\"url(#to-{kind})\"/>\n",
+                "<path class=\"wire {kind} {} {}\"{dashes} d=\"{}\" marker-end=\"url(#to-{kind})\"/>\n",
                 mark(line.from),
                 mark(line.to),
                 over(a, b)
