@@ -8,7 +8,7 @@ use super::label::Label;
 use super::layout::{Laid, MARGIN, Path, Rect};
 use super::legend::legend;
 use super::text::{Letters, cut, escape, width};
-use super::{Click, Drawing, Kind, Setting, Spot};
+use super::{Click, Drawing, Kind, Setting};
 
 /// The radius of a line's corners.
 const CORNER: i32 = 9;
@@ -58,15 +58,6 @@ pub(super) struct Writer<'a> {
     pub(super) busy: BTreeSet<Node>,
 }
 
-/// A title on the ground.
-struct Head {
-    class: &'static str,
-    tip: String,
-    left: i32,
-    room: i32,
-    letters: Letters,
-}
-
 /// `count` of something, in words.
 pub(super) fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
@@ -106,10 +97,10 @@ impl Writer<'_> {
             self.out,
             "<svg {title}class=\"picture\" role=\"{role}\" aria-labelledby=\"picture-title picture-about\" \
              viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
-             <title id=\"picture-title\">{}</title>\n<desc id=\"picture-about\">{}. {}</desc>\n",
+             <title id=\"picture-title\">{}</title>\n<desc id=\"picture-about\">{}. \
+             Boxes are roles, and lines are what passes between them.</desc>\n",
             escape(&self.drawing.title),
             escape(&self.summary()),
-            "Who can reach what: boxes are roles, lines are what passes between them.",
         );
         if matches!(self.setting, Setting::File) {
             let _ = write!(self.out, "<style>\n{}{}</style>\n", super::STYLE, self.tips());
@@ -149,76 +140,6 @@ impl Writer<'_> {
             let _ = writeln!(rules, ".picture:has(#{mark}:hover) .wire.{mark}{{opacity:1;display:inline}}");
             rules
         })
-    }
-
-    fn ground(&mut self) {
-        for (area, rect) in self.scene.areas.iter().zip(&self.laid.areas) {
-            if !area.bands.is_empty() {
-                let _ = writeln!(self.out, "<g class=\"vpc\">{}</g>", shape(*rect, 14));
-            }
-        }
-        for rect in &self.laid.bands {
-            let _ = writeln!(self.out, "<g class=\"tier\">{}</g>", shape(*rect, 10));
-        }
-    }
-
-    /// What is written on the ground, over the lines that pass there.
-    fn heads(&mut self) {
-        let (vpc, tier, about) = self.laid.letters();
-        for (area, rect) in self.scene.areas.iter().zip(&self.laid.areas) {
-            // What runs beside the bands runs past their titles, too.
-            let Some(band) = area.bands.iter().filter_map(|band| self.laid.bands.get(*band)).next() else {
-                continue;
-            };
-            let (left, room) = (band.x + 2, rect.right() - band.x - 12);
-            let mut tip = vec![area.vpc.id.as_str()];
-            tip.extend(area.vpc.about.iter().map(String::as_str));
-            let name = cut(area.vpc.name.as_deref().unwrap_or(&area.vpc.id), vpc, room);
-            let id = area.vpc.name.as_ref().map_or("", |_| area.vpc.id.as_str());
-            let head = Head { class: "vpc", tip: tip.join("\n"), left, room, letters: vpc };
-            self.head(&head, rect.y + self.laid.graded(24), &name, id);
-            let lower = rect.y + self.laid.graded(41);
-            let words = area.vpc.about.join(" · ");
-            let _ = writeln!(
-                self.out,
-                "<g class=\"vpc\"><text class=\"small\" font-size=\"{}\" x=\"{left}\" y=\"{lower}\">{}</text></g>",
-                about.size(),
-                escape(&cut(&words, about, room)),
-            );
-        }
-        for (band, rect) in self.scene.bands.iter().zip(&self.laid.bands) {
-            let within = self.scene.within.iter().any(|line| self.laid.rect(line.from) == Some(*rect));
-            let room = rect.w - 24 - if within { self.laid.graded(100) } else { 0 };
-            let title = cut(&band.tier.title, tier, room);
-            let tip = [&*band.tier.title, &*band.tier.about, &*band.tier.subnets.join(", ")].join("\n");
-            let head = Head { class: "tier", tip, left: rect.x + 12, room, letters: tier };
-            self.head(&head, rect.y + self.laid.graded(19), &title, &band.tier.about);
-        }
-    }
-
-    /// A name, and what is said of it beside it.
-    fn head(&mut self, head: &Head, y: i32, name: &str, beside: &str) {
-        let _ = write!(
-            self.out,
-            "<g class=\"{}\"><title>{}</title><text class=\"name\" font-size=\"{}\" x=\"{}\" y=\"{y}\">{}",
-            head.class,
-            escape(&head.tip),
-            head.letters.size(),
-            head.left,
-            escape(name),
-        );
-        let gap = self.laid.graded(8);
-        let about = Letters::Plain(self.laid.graded(11));
-        let room = head.room - width(name, head.letters) - gap;
-        if room > 4 * about.size() && !beside.is_empty() {
-            let _ = write!(
-                self.out,
-                "<tspan class=\"small\" font-size=\"{}\" dx=\"{gap}\">{}</tspan>",
-                about.size(),
-                escape(&cut(beside, about, room)),
-            );
-        }
-        self.out.push_str("</text></g>\n");
     }
 
     fn lines(&mut self) {
@@ -263,9 +184,9 @@ impl Writer<'_> {
             " class=\"wire {kind}{many}{class} {from} {to}\"><title>{}</title>",
             escape(&self.tip(line))
         );
-        let _ = write!(
+        let _ = writeln!(
             self.out,
-            "<path class=\"hit\" d=\"{d}\"/><path class=\"ink\"{look} d=\"{d}\" marker-end=\"url(#to-{kind})\"/></{tag}>\n"
+            "<path class=\"hit\" d=\"{d}\"/><path class=\"ink\"{look} d=\"{d}\" marker-end=\"url(#to-{kind})\"/></{tag}>"
         );
     }
 
@@ -339,9 +260,9 @@ impl Writer<'_> {
             let (Some(a), Some(b)) = (self.laid.rect(line.from), self.laid.rect(line.to)) else { continue };
             let kind = line.kind.class();
             let dashes = if line.dashed { self.dashes(false) } else { String::new() };
-            let _ = write!(
+            let _ = writeln!(
                 self.out,
-                "<path class=\"wire {kind} {} {}\"{dashes} d=\"{}\" marker-end=\"url(#to-{kind})\"/>\n",
+                "<path class=\"wire {kind} {} {}\"{dashes} d=\"{}\" marker-end=\"url(#to-{kind})\"/>",
                 mark(line.from),
                 mark(line.to),
                 over(a, b)
@@ -365,11 +286,11 @@ impl Writer<'_> {
                 Some(link) => (format!("<a href=\"{}\"", escape(&link)), "a"),
                 None => ("<g".into(), "g"),
             };
-            let _ = write!(
+            let _ = writeln!(
                 self.out,
                 "{tag} class=\"label count within {}\"><title>{}</title>\
                  <rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\" rx=\"{}\"/>\
-                 <text x=\"{}\" y=\"{}\">{words}</text></{end}>\n",
+                 <text x=\"{}\" y=\"{}\">{words}</text></{end}>",
                 line.kind.class(),
                 escape(&self.tip(line)),
                 high / 2,
@@ -386,10 +307,10 @@ impl Writer<'_> {
             let Rect { x, y, w, h } = label.rect;
             let kind = label.kind.class();
             let class = if label.count { "label count" } else { "label" };
-            let _ = write!(
+            let _ = writeln!(
                 self.out,
                 "<g class=\"{class} {kind}\"><rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"{}\"/>\
-                 <text x=\"{}\" y=\"{}\">{}</text></g>\n",
+                 <text x=\"{}\" y=\"{}\">{}</text></g>",
                 h / 2,
                 x + w / 2,
                 y + h * 3 / 4,
