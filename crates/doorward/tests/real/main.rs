@@ -21,6 +21,7 @@ mod desk;
 mod faulty;
 mod grants;
 mod inside;
+mod inventory;
 mod local;
 mod manual;
 mod moto;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     trials.extend(command_line::trials());
     trials.extend(crash::trials());
     trials.extend(grants::trials());
+    trials.extend(inventory::trials());
     trials.extend(local::trials());
     trials.extend(manual::trials());
     trials.extend(nftables::trials());
