@@ -17,8 +17,10 @@ const ABOUT: Letters = Letters::Plain(11);
 impl Writer<'_> {
     pub(super) fn boxes(&mut self) {
         self.out.push_str("<g class=\"boxes\">\n");
-        for (place, (outside, rect)) in self.scene.outside.iter().zip(&self.laid.outside).enumerate() {
-            self.outside(place, outside, *rect);
+        for (number, ((place, outside), rect)) in
+            self.scene.outside.iter().zip(&self.laid.outside).enumerate()
+        {
+            self.outside(number, *place, outside, *rect);
         }
         for (number, (cell, rect)) in self.scene.cells.iter().zip(&self.laid.cells).enumerate() {
             self.cell(number, cell, *rect);
@@ -40,9 +42,9 @@ impl Writer<'_> {
         self.out.push_str("</a>\n");
     }
 
-    fn outside(&mut self, place: usize, outside: &Outside, rect: Rect) {
+    fn outside(&mut self, number: usize, place: usize, outside: &Outside, rect: Rect) {
         let class = if outside.internet { "outside internet" } else { "outside" };
-        self.enter(Node::Outside(place), class, Some(Spot::Outside(place)));
+        self.enter(Node::Outside(number), class, Some(Spot::Outside(place)));
         let graded = |size: i32| self.laid.graded(size);
         let (name, about) = (Letters::Heavy(graded(14)), Letters::Plain(graded(11)));
         let (left, room) = (rect.x + graded(42), rect.w - graded(58));

@@ -160,7 +160,7 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
         ..Drawing::default()
     };
     let mut all: Vec<(usize, &str, Spot)> = Vec::new();
-    for environment in 0..environments {
+    for (environment, name) in names.iter().enumerate().take(environments) {
         let mut tiers = [Vec::new(), Vec::new(), Vec::new()];
         let share = roles / environments + usize::from(environment < roles % environments);
         for number in 0..share {
@@ -173,20 +173,20 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
             });
             let sort = sort.map_or("web", |(sort, _)| *sort);
             let word = words[lot.below(words.len())];
-            let name = format!("{word}-{sort}-{number}");
+            let title = format!("{word}-{sort}-{number}");
             let group = format!("{word}-{sort}");
             let level = match sort {
                 "alb" => 0,
                 "db" => 2,
                 _ => 1,
             };
-            tiers[level].push(role(id, &name, &[&group, "default"], 1 + lot.below(4), level == 0));
+            tiers[level].push(role(id, &title, &[&group, "default"], 1 + lot.below(4), level == 0));
             all.push((environment, sort, r(id)));
         }
         let [public, app, data] = tiers;
         drawing.vpcs.push(Vpc {
             id: format!("vpc-0a1b2c3d4e5f6071{environment}"),
-            name: Some(names[environment].into()),
+            name: Some((*name).into()),
             about: vec![format!("10.{environment}.0.0/16"), "eu-west-1".into()],
             tiers: vec![
                 tier("public", "public · 3 subnets", public),

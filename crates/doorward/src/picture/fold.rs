@@ -33,8 +33,8 @@ pub enum Node {
 /// What is drawn, after folding.
 #[derive(Debug, Default)]
 pub struct Scene<'a> {
-    /// What is outside.
-    pub outside: Vec<&'a Outside>,
+    /// What is outside and has a way, with its number in [`Drawing::outside`].
+    pub outside: Vec<(usize, &'a Outside)>,
     /// The VPCs, each with the numbers of its bands.
     pub areas: Vec<Area<'a>>,
     /// The tiers.
@@ -144,9 +144,14 @@ impl<'a> Line<'a> {
 
 /// Folds.
 pub fn fold(drawing: &Drawing) -> Scene<'_> {
-    let mut scene = Scene { outside: drawing.outside.iter().collect(), ..Scene::default() };
-    let mut node_of: BTreeMap<Spot, Node> =
-        (0..drawing.outside.len()).map(|place| (Spot::Outside(place), Node::Outside(place))).collect();
+    let ends: BTreeSet<Spot> = drawing.ways.iter().flat_map(|way| [way.from, way.to]).collect();
+    let outside = drawing.outside.iter().enumerate();
+    let outside = outside.filter(|(place, _)| ends.contains(&Spot::Outside(*place))).collect();
+    let mut scene = Scene { outside, ..Scene::default() };
+    let mut node_of: BTreeMap<Spot, Node> = BTreeMap::new();
+    for (number, (place, _)) in scene.outside.iter().enumerate() {
+        node_of.insert(Spot::Outside(*place), Node::Outside(number));
+    }
     let alike = Signatures::of(drawing);
     let most = most(drawing, &alike);
     for vpc in &drawing.vpcs {

@@ -24,8 +24,9 @@ pub fn legend(drawing: &Drawing, scene: &Scene<'_>, laid: &Laid) -> Legend {
     let kinds: BTreeSet<Kind> = all().map(|line| line.kind).collect();
     let sample = |class: &str, kind: Kind| {
         let kind = kind.class();
+        let dashes = if class.is_empty() { "" } else { " stroke-dasharray=\"5 4\"" };
         format!(
-            "<g class=\"wire {kind} {class}\" stroke-width=\"1.6\"><path class=\"ink\" d=\"M0 -4H26\"/>\
+            "<g class=\"wire {kind} {class}\" stroke-width=\"1.6\"><path class=\"ink\"{dashes} d=\"M0 -4H26\"/>\
              <path class=\"tip {kind}\" d=\"M23 -8L31 -4L23 0L25 -4Z\"/></g>"
         )
     };
@@ -47,7 +48,7 @@ pub fn legend(drawing: &Drawing, scene: &Scene<'_>, laid: &Laid) -> Legend {
     let letters = Letters::Plain(11);
     // It grows as titles do, so its own width is less.
     let wide = laid.width * 100 / laid.grade.max(1);
-    let margin = MARGIN * 100 / laid.grade.max(1);
+    let margin = MARGIN;
     let mut text = String::new();
     let (mut x, mut y) = (margin, 0);
     for (sign, words) in items {

@@ -1,6 +1,6 @@
 //! Narrowing: the same drawing with only the ways of a role, or between two tiers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -79,7 +79,23 @@ impl Drawing {
                 part.ways.retain(|way| tiers.get(&way.from) == Some(from) && tiers.get(&way.to) == Some(to));
             }
         }
+        // What has no part in it is not drawn: a tier that nothing leads to or from, and a VPC of such tiers.
+        let ends: BTreeSet<Spot> = part.ways.iter().flat_map(|way| [way.from, way.to]).collect();
+        for vpc in &mut part.vpcs {
+            vpc.tiers.retain(|tier| tier.roles.iter().any(|role| ends.contains(&Spot::Role(role.id))));
+        }
+        part.vpcs.retain(|vpc| !vpc.tiers.is_empty());
+        part.title = self.heading(focus);
         Some(part)
+    }
+
+    fn heading(&self, focus: Focus) -> String {
+        match focus {
+            Focus::Of(spot) => format!("The ways of {}", self.name(spot)),
+            Focus::Between(from, to) => {
+                format!("The ways from {} to {}", self.tier_name(from), self.tier_name(to))
+            }
+        }
     }
 
     /// The name of an end.
@@ -95,7 +111,7 @@ impl Drawing {
     }
 
     /// The name of the tier of an end.
-    pub fn tier_name(&self, spot: Spot) -> &str {
+    fn tier_name(&self, spot: Spot) -> &str {
         let has = |tier: &&Tier| tier.roles.iter().any(|role| Spot::Role(role.id) == spot);
         self.tiers().find(has).map_or_else(|| self.name(spot), |tier| tier.title.as_str())
     }

@@ -8,7 +8,7 @@ use super::label::Label;
 use super::layout::{Laid, MARGIN, Path, Rect};
 use super::legend::legend;
 use super::text::{Letters, cut, escape, width};
-use super::{Click, Drawing, Kind, Setting, Spot};
+use super::{Click, Drawing, Kind, Setting};
 
 /// The radius of a line's corners.
 const CORNER: i32 = 9;
@@ -21,9 +21,9 @@ pub fn write(
     labels: &[Label],
     setting: &Setting<'_>,
 ) -> String {
-    let names = drawing.names();
     let legend = legend(drawing, scene, laid);
-    let height = laid.legend + legend.height + MARGIN;
+    let margin = laid.graded(MARGIN);
+    let height = laid.legend + legend.height + margin;
     let ends = |line: &Line<'_>| [line.from, line.to];
     let busy = scene
         .links
@@ -31,7 +31,7 @@ pub fn write(
         .flat_map(|(from, to)| [*from, *to])
         .chain(scene.loops.iter().flat_map(ends))
         .collect();
-    let mut page = Writer { out: String::new(), drawing, scene, laid, setting, busy, names };
+    let mut page = Writer { out: String::new(), drawing, scene, laid, setting, busy };
     page.open(height);
     page.ground();
     page.lines();
@@ -42,7 +42,7 @@ pub fn write(
     let _ = writeln!(
         page.out,
         "<g class=\"legend\" transform=\"translate(0 {})\">{}</g></svg>",
-        laid.legend + MARGIN / 2,
+        laid.legend + margin / 2,
         legend.text
     );
     page.out
@@ -56,16 +56,6 @@ pub(super) struct Writer<'a> {
     pub(super) setting: &'a Setting<'a>,
     /// What has a line at all.
     pub(super) busy: BTreeSet<Node>,
-    names: BTreeMap<Spot, &'a str>,
-}
-
-/// A title on the ground.
-struct Head {
-    class: &'static str,
-    tip: String,
-    left: i32,
-    room: i32,
-    letters: Letters,
 }
 
 /// `count` of something, in words.
@@ -107,10 +97,10 @@ impl Writer<'_> {
             self.out,
             "<svg {title}class=\"picture\" role=\"{role}\" aria-labelledby=\"picture-title picture-about\" \
              viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
-             <title id=\"picture-title\">{}</title>\n<desc id=\"picture-about\">{}. {}</desc>\n",
+             <title id=\"picture-title\">{}</title>\n<desc id=\"picture-about\">{}. \
+             Boxes are roles, and lines are what passes between them.</desc>\n",
             escape(&self.drawing.title),
             escape(&self.summary()),
-            "Who can reach what: boxes are roles, lines are what passes between them.",
         );
         if matches!(self.setting, Setting::File) {
             let _ = write!(self.out, "<style>\n{}{}</style>\n", super::STYLE, self.tips());
@@ -127,15 +117,15 @@ impl Writer<'_> {
             );
         }
         let title = Letters::Heavy(self.laid.graded(20));
-        let about = self.laid.graded(11);
+        let (about, margin) = (self.laid.graded(11), self.laid.graded(MARGIN));
         let _ = write!(
             self.out,
             "</defs>\n<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n\
-             <text class=\"name\" font-size=\"{}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\
-             <text class=\"small\" font-size=\"{about}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
+             <text class=\"name\" font-size=\"{}\" x=\"{margin}\" y=\"{}\">{}</text>\
+             <text class=\"small\" font-size=\"{about}\" x=\"{margin}\" y=\"{}\">{}</text>\n",
             title.size(),
             self.laid.graded(36),
-            escape(&cut(&self.drawing.title, title, width - 2 * MARGIN)),
+            escape(&cut(&self.drawing.title, title, width - 2 * margin)),
             self.laid.graded(57),
             escape(&self.summary()),
         );
@@ -150,76 +140,6 @@ impl Writer<'_> {
             let _ = writeln!(rules, ".picture:has(#{mark}:hover) .wire.{mark}{{opacity:1;display:inline}}");
             rules
         })
-    }
-
-    fn ground(&mut self) {
-        for (area, rect) in self.scene.areas.iter().zip(&self.laid.areas) {
-            if !area.bands.is_empty() {
-                let _ = writeln!(self.out, "<g class=\"vpc\">{}</g>", shape(*rect, 14));
-            }
-        }
-        for rect in &self.laid.bands {
-            let _ = writeln!(self.out, "<g class=\"tier\">{}</g>", shape(*rect, 10));
-        }
-    }
-
-    /// What is written on the ground, over the lines that pass there.
-    fn heads(&mut self) {
-        let (vpc, tier, about) = self.laid.letters();
-        for (area, rect) in self.scene.areas.iter().zip(&self.laid.areas) {
-            // What runs beside the bands runs past their titles, too.
-            let Some(band) = area.bands.iter().filter_map(|band| self.laid.bands.get(*band)).next() else {
-                continue;
-            };
-            let (left, room) = (band.x + 2, rect.right() - band.x - 12);
-            let mut tip = vec![area.vpc.id.as_str()];
-            tip.extend(area.vpc.about.iter().map(String::as_str));
-            let name = cut(area.vpc.name.as_deref().unwrap_or(&area.vpc.id), vpc, room);
-            let id = area.vpc.name.as_ref().map_or("", |_| area.vpc.id.as_str());
-            let head = Head { class: "vpc", tip: tip.join("\n"), left, room, letters: vpc };
-            self.head(&head, rect.y + self.laid.graded(24), &name, id);
-            let lower = rect.y + self.laid.graded(41);
-            let words = area.vpc.about.join(" · ");
-            let _ = writeln!(
-                self.out,
-                "<g class=\"vpc\"><text class=\"small\" font-size=\"{}\" x=\"{left}\" y=\"{lower}\">{}</text></g>",
-                about.size(),
-                escape(&cut(&words, about, room)),
-            );
-        }
-        for (band, rect) in self.scene.bands.iter().zip(&self.laid.bands) {
-            let within = self.scene.within.iter().any(|line| self.laid.rect(line.from) == Some(*rect));
-            let room = rect.w - 24 - if within { self.laid.graded(100) } else { 0 };
-            let title = cut(&band.tier.title, tier, room);
-            let tip = [&*band.tier.title, &*band.tier.about, &*band.tier.subnets.join(", ")].join("\n");
-            let head = Head { class: "tier", tip, left: rect.x + 12, room, letters: tier };
-            self.head(&head, rect.y + self.laid.graded(19), &title, &band.tier.about);
-        }
-    }
-
-    /// A name, and what is said of it beside it.
-    fn head(&mut self, head: &Head, y: i32, name: &str, beside: &str) {
-        let _ = write!(
-            self.out,
-            "<g class=\"{}\"><title>{}</title><text class=\"name\" font-size=\"{}\" x=\"{}\" y=\"{y}\">{}",
-            head.class,
-            escape(&head.tip),
-            head.letters.size(),
-            head.left,
-            escape(name),
-        );
-        let gap = self.laid.graded(8);
-        let about = Letters::Plain(self.laid.graded(11));
-        let room = head.room - width(name, head.letters) - gap;
-        if room > 4 * about.size() && !beside.is_empty() {
-            let _ = write!(
-                self.out,
-                "<tspan class=\"small\" font-size=\"{}\" dx=\"{gap}\">{}</tspan>",
-                about.size(),
-                escape(&cut(beside, about, room)),
-            );
-        }
-        self.out.push_str("</text></g>\n");
     }
 
     fn lines(&mut self) {
@@ -240,9 +160,11 @@ impl Writer<'_> {
 
     fn line(&mut self, line: &Line<'_>, d: &str, class: &str) {
         let kind = line.kind.class();
-        let dashed = if line.dashed { " dashed" } else { "" };
         let wide = self.laid.graded(3);
-        let bold = if line.is_bundle() { format!(" stroke-width=\"{wide}\"") } else { String::new() };
+        let mut look = if line.is_bundle() { format!(" stroke-width=\"{wide}\"") } else { String::new() };
+        if line.dashed {
+            look.push_str(&self.dashes(line.is_bundle()));
+        }
         let many = if line.is_bundle() { " many" } else { "" };
         let class = if class.is_empty() { String::new() } else { format!(" {class}") };
         let (from, to) = (mark(line.from), mark(line.to));
@@ -259,13 +181,19 @@ impl Writer<'_> {
         };
         let _ = write!(
             self.out,
-            " class=\"wire {kind}{dashed}{many}{class} {from} {to}\"><title>{}</title>",
+            " class=\"wire {kind}{many}{class} {from} {to}\"><title>{}</title>",
             escape(&self.tip(line))
         );
-        let _ = write!(
+        let _ = writeln!(
             self.out,
-            "<path class=\"hit\" d=\"{d}\"/><path class=\"ink\"{bold} d=\"{d}\" marker-end=\"url(#to-{kind})\"/></{tag}>\n"
+            "<path class=\"hit\" d=\"{d}\"/><path class=\"ink\"{look} d=\"{d}\" marker-end=\"url(#to-{kind})\"/></{tag}>"
         );
+    }
+
+    /// Dashes of a thin or a broad line.
+    fn dashes(&self, broad: bool) -> String {
+        let by = if broad { 2 } else { 1 };
+        format!(" stroke-dasharray=\"{} {}\"", self.laid.graded(5 * by), self.laid.graded(4 * by))
     }
 
     fn link(&self, line: &Line<'_>) -> Option<String> {
@@ -278,14 +206,12 @@ impl Writer<'_> {
         }
     }
 
-    fn name(&self, spot: Spot) -> &str {
-        self.names.get(&spot).copied().unwrap_or_default()
-    }
-
     /// What an end of a line is called.
     fn called(&self, node: Node) -> String {
         match node {
-            Node::Outside(place) => self.name(Spot::Outside(place)).to_owned(),
+            Node::Outside(number) => {
+                self.scene.outside.get(number).map(|(_, outside)| outside.name.clone()).unwrap_or_default()
+            }
             Node::Cell(cell) => match self.scene.cells.get(cell).map(|cell| cell.roles.as_slice()) {
                 Some([role]) => role.name.clone(),
                 Some([first, rest @ ..]) => format!("{} and {} like it", first.name, rest.len()),
@@ -332,10 +258,11 @@ impl Writer<'_> {
         let _ = writeln!(self.out, "<g class=\"waiting\" stroke-width=\"{}\">", self.laid.graded(2));
         for line in &self.scene.waiting {
             let (Some(a), Some(b)) = (self.laid.rect(line.from), self.laid.rect(line.to)) else { continue };
-            let (kind, dashed) = (line.kind.class(), if line.dashed { " dashed" } else { "" });
-            let _ = write!(
+            let kind = line.kind.class();
+            let dashes = if line.dashed { self.dashes(false) } else { String::new() };
+            let _ = writeln!(
                 self.out,
-                "<path class=\"wire {kind}{dashed} {} {}\" d=\"{}\" marker-end=\"url(#to-{kind})\"/>\n",
+                "<path class=\"wire {kind} {} {}\"{dashes} d=\"{}\" marker-end=\"url(#to-{kind})\"/>",
                 mark(line.from),
                 mark(line.to),
                 over(a, b)
@@ -359,11 +286,11 @@ impl Writer<'_> {
                 Some(link) => (format!("<a href=\"{}\"", escape(&link)), "a"),
                 None => ("<g".into(), "g"),
             };
-            let _ = write!(
+            let _ = writeln!(
                 self.out,
                 "{tag} class=\"label count within {}\"><title>{}</title>\
                  <rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\" rx=\"{}\"/>\
-                 <text x=\"{}\" y=\"{}\">{words}</text></{end}>\n",
+                 <text x=\"{}\" y=\"{}\">{words}</text></{end}>",
                 line.kind.class(),
                 escape(&self.tip(line)),
                 high / 2,
@@ -380,10 +307,10 @@ impl Writer<'_> {
             let Rect { x, y, w, h } = label.rect;
             let kind = label.kind.class();
             let class = if label.count { "label count" } else { "label" };
-            let _ = write!(
+            let _ = writeln!(
                 self.out,
                 "<g class=\"{class} {kind}\"><rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"{}\"/>\
-                 <text x=\"{}\" y=\"{}\">{}</text></g>\n",
+                 <text x=\"{}\" y=\"{}\">{}</text></g>",
                 h / 2,
                 x + w / 2,
                 y + h * 3 / 4,

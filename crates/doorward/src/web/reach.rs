@@ -166,7 +166,7 @@ fn figure(seen: &Seen, drawing: &Drawing, focus: Option<Focus>, asked: &Asked) -
     html! {
         section #picture.atlas aria-labelledby="the-picture" {
             div.head {
-                h2 #the-picture { (heading(drawing, focus)) }
+                h2 #the-picture { @if focus.is_some() { (drawing.title) } @else { "The account" } }
                 div.sizes role="group" aria-label="Size" {
                     @if focus.is_some() { a href={ (asked.showing(None).path()) "#picture" } { "Show everything" } }
                     label.check { input type="radio" name="size" value="fit" checked; "Fit the page" }
@@ -178,16 +178,6 @@ fn figure(seen: &Seen, drawing: &Drawing, focus: Option<Focus>, asked: &Asked) -
                 a href="#ways" { "The same as a table" }
             }
             div.sheet tabindex="0" role="region" aria-label="The picture, which can be scrolled" { (PreEscaped(svg)) }
-        }
-    }
-}
-
-fn heading(drawing: &Drawing, focus: Option<Focus>) -> String {
-    match focus {
-        None => "The account".into(),
-        Some(Focus::Of(spot)) => format!("The ways of {}", drawing.name(spot)),
-        Some(Focus::Between(from, to)) => {
-            format!("The ways from {} to {}", drawing.tier_name(from), drawing.tier_name(to))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
@@ -26,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         test("ten_roles_and_a_way_that_is_followed", ten),
         test("five_hundred_roles_at_a_glance", five_hundred),
         test("without_scripts_it_is_all_there", without_scripts),
+        test("a_file_opens_by_itself", file),
         test("it_fits_a_phone_and_the_dark", everywhere),
     ]
 }
@@ -157,6 +159,37 @@ fn without_scripts() {
     browser.find("#answer .hops li");
     browser.find("#full-size").click();
     browser.screenshot("reach-plain");
+}
+
+/// What `--svg` writes, as somebody opens it who has nothing else.
+fn file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let recorded = folder.path().join("account");
+    fs::create_dir(&recorded).expect("a folder");
+    account(&recorded, 500);
+    let picture = folder.path().join("account.svg");
+    let mut reach = Command::new(env!("CARGO_BIN_EXE_doorward"));
+    reach.arg("reach").arg("--all").arg("--svg").arg(&picture).arg("--inventory").arg(&recorded);
+    let wrote = reach.output().expect("doorward");
+    assert!(wrote.status.success() && wrote.stdout.is_empty(), "{wrote:?}");
+    let bytes = fs::metadata(&picture).expect("the picture").len();
+    assert!((10_000..2_000_000).contains(&bytes), "{bytes}");
+    let browser = Browser::start(DESK);
+    browser.go(&format!("file://{}", picture.display()));
+    assert_eq!(browser.script("return document.documentElement.tagName"), "svg");
+    assert_eq!(browser.script("return document.querySelectorAll('script, [href]').length"), 0);
+    assert!(browser.count(".node.role") > 400);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    // Nowhere to write, and a single question.
+    for (place, question, code) in [("/nowhere/account.svg", "--all", 73), ("account.svg", "--json", 64)] {
+        let mut reach = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        reach.args(["reach", "--all", "--svg", place, "--inventory"]).arg(&recorded);
+        if question != "--all" {
+            reach.arg(question);
+        }
+        let refused = reach.output().expect("doorward");
+        assert_eq!(refused.status.code(), Some(code), "{refused:?}");
+    }
 }
 
 fn everywhere() {
