@@ -60,10 +60,8 @@ fn severity(facts: &Facts<'_>, interfaces: &[&Interface], wide: &Flows) -> Sever
         _ => None,
     });
     let data: Flows = ports.flatten().map(|port| Flow::Tcp(Ports::one(port))).collect();
-    let balanced = !interfaces.is_empty()
-        && interfaces.iter().all(|it| matches!(owner(facts.inventory, it), Owner::LoadBalancer(_)));
     // Only named addresses get in, or what is meant for everyone.
-    if wide.is_empty() || balanced && web().covers(wide) {
+    if wide.is_empty() || is_meant(facts, interfaces, wide) {
         Severity::Note
     } else if wide.is_all() || wide.meets(&data) || !guarded(wide).is_empty() {
         Severity::High
@@ -86,9 +84,13 @@ pub(super) fn guarded(flows: &Flows) -> Vec<&'static str> {
     names
 }
 
-/// HTTP and HTTPS, where a load balancer is meant to be reached; QUIC among them.
-pub(super) fn web() -> Flows {
-    [Flow::Tcp(Ports::one(80)), Flow::Tcp(Ports::one(443)), Flow::Udp(Ports::one(443))].into_iter().collect()
+/// Whether it is what load balancers are there for: HTTP, HTTPS and QUIC from everyone.
+pub(super) fn is_meant(facts: &Facts<'_>, interfaces: &[&Interface], wide: &Flows) -> bool {
+    let web = [Flow::Tcp(Ports::one(80)), Flow::Tcp(Ports::one(443)), Flow::Udp(Ports::one(443))];
+    let balanced = |it: &&Interface| matches!(owner(facts.inventory, it), Owner::LoadBalancer(_));
+    !interfaces.is_empty()
+        && interfaces.iter().all(balanced)
+        && web.into_iter().collect::<Flows>().covers(wide)
 }
 
 fn icmp() -> Flows {
@@ -113,6 +115,7 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
         names => format!("{flows} ({})", few(names)),
     };
     let whom = if narrow { "named addresses of the internet reach" } else { "the internet reaches" };
+    let meant = !narrow && is_meant(facts, &interfaces, flows);
     let rules = outward_rules(facts, role, flows);
     let groups: BTreeSet<&SecurityGroupId> = rules.iter().map(|(group, _)| &group.id).collect();
     let groups = few(groups.into_iter().map(|group| facts.group_text(group)));
@@ -123,7 +126,9 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
         of: Some(which(role)),
         about: format!("{whom} {} on {what}", role.name),
         evidence,
-        fix: if narrow {
+        fix: if meant {
+            "nothing, if everyone is meant to reach it".to_owned()
+        } else if narrow {
             format!("if these addresses are no longer needed, take them out of {groups}")
         } else if rules.is_empty() {
             "let it have no public address, or a security group that admits only who needs it".to_owned()
@@ -132,7 +137,7 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
         },
         // Which of several is the one too many, nobody but their owner knows.
         commands: match rules.as_slice() {
-            [(group, rule)] => fix::revoke(group, &[rule]),
+            [(group, rule)] if !meant => fix::revoke(group, &[rule]),
             _ => Vec::new(),
         },
         gaps,

@@ -1,8 +1,7 @@
 //! Groups that admit very many addresses, by the exact union of all that their rules admit.
 
 use super::facts::{Facts, few};
-use super::internet::{guarded, web};
-use super::serving::{Owner, owner};
+use super::internet::{guarded, is_meant};
 use super::split::by_flow;
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{Call, Direction, Gap, Peer, RuleIdentity, SecurityGroup};
@@ -54,9 +53,8 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
             None => "the internet does not get through to any of them on this".to_owned(),
         });
     }
-    let balanced = !carriers.is_empty()
-        && carriers.iter().all(|it| matches!(owner(facts.inventory, it), Owner::LoadBalancer(_)));
-    let severity = if balanced && web().covers(&wide) || carriers.is_empty() && users.is_empty() {
+    let meant = is_meant(facts, carriers, &wide);
+    let severity = if meant || carriers.is_empty() && users.is_empty() {
         Severity::Note
     } else if reached.is_some() {
         Severity::Medium
