@@ -114,7 +114,9 @@ pub(super) fn title(inventory: &Inventory, interface: &Interface) -> String {
             let instance = inventory.instances.get(id);
             instance.and_then(|it| name(&it.tags)).unwrap_or_else(|| id.to_string())
         }
-        None => name(&interface.tags).unwrap_or_else(|| interface.id.to_string()),
+        None => task(inventory, interface)
+            .or_else(|| name(&interface.tags))
+            .unwrap_or_else(|| interface.id.to_string()),
     };
     match owner(inventory, interface) {
         Owner::Database(Some(name), _) | Owner::Cache(Some(name), _) => name.to_owned(),
@@ -122,6 +124,13 @@ pub(super) fn title(inventory: &Inventory, interface: &Interface) -> String {
         Owner::Function => function(&interface.description).map_or_else(own, str::to_owned),
         _ => own(),
     }
+}
+
+/// The service of ECS, or the family of definitions, whose task an interface is of.
+fn task(inventory: &Inventory, interface: &Interface) -> Option<String> {
+    let task = inventory.container_tasks.values().find(|task| task.interfaces.contains(&interface.id))?;
+    let (_, name) = task.group.as_deref()?.split_once(':')?;
+    Some(name.to_owned())
 }
 
 /// `AWS Lambda VPC ENI-NAME-UUID`.
