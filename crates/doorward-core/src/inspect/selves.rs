@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, Within, admits_itself, few, first};
+use super::facts::{Facts, Within, admits_itself, first, some};
 use super::serving::{Owner, owner, serves, title};
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{Call, Direction, Peer, RuleIdentity, SecurityGroup};
@@ -115,8 +115,8 @@ fn way(facts: &Facts<'_>, role: &Role, to: RoleId, within: &Within) -> (String, 
     }
     let told = [(&others, "not known to serve"), (&serving, "serving it"), (&idle, "taking nothing in")];
     let told = told.iter().filter(|(titles, _)| !titles.is_empty());
-    let told: Vec<String> = told.map(|(titles, what)| format!("{what}: {}", few(*titles))).collect();
-    let line = format!("{} reach {} on {}", few(from), role.name, within.flows);
+    let told: Vec<String> = told.map(|(titles, what)| format!("{what}: {}", some(*titles))).collect();
+    let line = format!("{} reach {} on {}", some(from), role.name, within.flows);
     if told.is_empty() {
         return (line, stray);
     }
