@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{Answer, Back, Blocker, Hop, Part, Verdict};
+use super::balancer::Client;
 use super::ends::Ends;
 use super::line::{self, Ranges};
 use super::passage::{Aim, Outside, Passage, Spot};
@@ -116,6 +117,8 @@ impl Walk<'_> {
                         let family = line::family(a.point.address);
                         if family == line::family(b.point.address) {
                             passages.push((family, self.between(*a, *b, true)));
+                            let handed_on = self.handed_on(&Client::Host(*a), *b);
+                            passages.extend(handed_on.into_iter().map(|passage| (family, passage)));
                         }
                     }
                 }
@@ -177,10 +180,13 @@ impl Walk<'_> {
                 }
                 let mut pieces = Vec::new();
                 for (from, to, address) in self.pieces(ranges, *sink) {
-                    let passages: Vec<(Family, Passage)> = spots
-                        .iter()
-                        .map(|spot| (ranges.family, self.inward(outside, address, **spot, true)))
-                        .collect();
+                    let client = Client::Outside(outside, address);
+                    let passages = spots.iter().flat_map(|spot| {
+                        let direct = self.inward(outside, address, **spot, true);
+                        std::iter::once(direct).chain(self.handed_on(&client, **spot))
+                    });
+                    let passages: Vec<(Family, Passage)> =
+                        passages.map(|passage| (ranges.family, passage)).collect();
                     pieces.push(((from, to), passages));
                 }
                 let ends = (outside_hop(outside), self.end(*sink));
@@ -204,7 +210,10 @@ impl Walk<'_> {
     fn outbound(self, senders: &Ends, receivers: &Ends, cases: &mut Vec<Case>) {
         // Whichever way leads out counts; the same addresses are asked for once.
         let mut ranges: BTreeMap<Family, Vec<(u128, u128)>> = BTreeMap::new();
-        for (_, range) in &receivers.outside {
+        let named = receivers.outside.iter().map(|(_, range)| range);
+        let named: Vec<&Ranges> =
+            if receivers.targets.is_empty() { named.collect() } else { receivers.targets.iter().collect() };
+        for range in named {
             ranges.entry(range.family).or_default().extend(range.iter());
         }
         let aim = match &receivers.behind {
@@ -212,8 +221,11 @@ impl Walk<'_> {
             None if receivers.internet_only => Aim::Internet,
             None => Aim::Anywhere,
         };
+        if ranges.is_empty() {
+            return;
+        }
         let name = receivers.outside.first().map(|(outside, _)| outside.clone());
-        let Some(outside) = name else { return };
+        let outside = name.unwrap_or(Outside::Internet);
         for sources in self.by_class(senders).values() {
             let Some((source, spots)) = sources.first() else { continue };
             for (family, range) in &ranges {
@@ -244,7 +256,7 @@ impl Walk<'_> {
             self.inventory.gaps.iter().filter(|gap| calls.contains(&gap.call.as_str())).cloned().collect();
         let empty = |endpoint: &Endpoint| {
             let ends = self.ends(endpoint);
-            ends.hosts.is_empty() && ends.outside.is_empty()
+            ends.hosts.is_empty() && ends.outside.is_empty() && ends.targets.is_empty()
         };
         let (which, role) = if empty(from) { (from, "sends") } else { (to, "receives") };
         let why = if empty(from) || empty(to) {
@@ -362,7 +374,7 @@ impl Walk<'_> {
                 blockers
                     .insert((false, blocker.code, blocker.resource.clone(), blocker.why.clone()), blocker);
             }
-            for (family, passage) in &case.passages {
+            for (family, passage) in case.passages.iter().filter(|(_, passage)| !passage.handed_on) {
                 let wanting = wanting.and(&Flows::of_family(*family));
                 for stage in &passage.stages {
                     let let_through = if stage.replies {

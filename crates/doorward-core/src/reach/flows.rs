@@ -34,10 +34,10 @@ impl Flows {
 
     /// Everything that a packet of a family can be: ICMP is bound to its own.
     pub fn of_family(family: Family) -> Self {
-        let others = (OTHERS, END);
         let line = match family {
-            Family::V4 => Self(vec![(0, ICMPV6), others]),
-            Family::V6 => Self(vec![(0, ICMP), (ICMPV6, ICMPV6 + 0x1_0000), others]),
+            Family::V4 => Self(vec![(0, ICMPV6), (OTHERS, END)]),
+            // The other protocols follow at once: two ranges that touch would be no value of their own.
+            Family::V6 => Self(vec![(0, ICMP), (ICMPV6, END)]),
         };
         line.minus(&Self::unused())
     }

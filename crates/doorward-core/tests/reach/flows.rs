@@ -97,6 +97,17 @@ fn points_in(set: &Flows) -> BTreeSet<Packet> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Cut to a family as answers are, it is still the one value that it can be.
+    #[test]
+    fn a_set_cut_to_a_family_is_one_value((set, _) in sets()) {
+        for family in [Family::V4, Family::V6] {
+            let cut = set.and(&Flows::of_family(family));
+            prop_assert_eq!(&cut, &Flows::NONE.union(&cut).minus(&Flows::NONE));
+            let again = cut.list().into_iter().filter(|flow| *flow != Flow::All).collect::<Flows>();
+            prop_assert!(cut.is_all() || again == cut, "{}", cut);
+        }
+    }
+
     #[test]
     fn a_set_holds_its_points((set, left) in sets()) {
         prop_assert_eq!(points_in(&set), left);
@@ -152,6 +163,12 @@ fn all_is_both_families_and_a_family_lacks_the_other_icmp() {
     assert_eq!(of(Family::V6), every.iter().copied().filter(|point| !icmp(point)).collect());
     assert_eq!(Flows::all(), Flows::of_family(Family::V4).union(&Flows::of_family(Family::V6)));
     assert_eq!(Flows::all(), Flow::All.into());
+    for (family, other) in
+        [(Family::V4, Icmp::All.flow(Family::V6)), (Family::V6, Icmp::All.flow(Family::V4))]
+    {
+        // The same value, not only the same points, whatever way led to it.
+        assert_eq!(Flows::of_family(family), Flows::all().minus(&other.into()), "{family}");
+    }
     for set in [Flows::all(), Flows::of_family(Family::V4), Flows::of_family(Family::V6)] {
         assert_eq!(set.list(), [Flow::All]);
     }
