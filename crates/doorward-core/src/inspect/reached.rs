@@ -59,8 +59,8 @@ fn exact(reach: &Reachability, role: &Role, reached: &mut Reached) {
             if union.is_wide() {
                 reached.wide = reached.wide.union(&flows);
             }
-            // The internet is what is left of all addresses without private ones: a half of it has many prefixes.
-            let whom = if union == internet { format!("everyone on {family}") } else { few(union.cidrs()) };
+            // The internet is what is left of all addresses without private ones: that is everyone there is.
+            let whom = if union == internet { format!("everyone on {family}") } else { union.to_string() };
             reached.whom.push((flows, whom));
         }
     }
