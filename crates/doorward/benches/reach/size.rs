@@ -9,6 +9,7 @@ use doorward_core::reach::Reachability;
 use crate::account::{Chance, Shape, account};
 use crate::agreement;
 use crate::asking::{self, Answered, Took};
+use crate::disk::{self, Recording};
 use crate::growth::{count_pairs, count_ways};
 use crate::limit::{bytes_of, repeated, time, time_of, timed};
 use crate::memory::{self, Taken};
@@ -37,6 +38,7 @@ pub struct Size {
     answered: Answered,
     change: Duration,
     memory: Taken,
+    recording: Recording,
 }
 
 /// The most time and bytes that loading and all pairs may take.
@@ -54,6 +56,7 @@ impl Size {
         let shape = Shape::of(interfaces);
         let inventory = account(shape);
         let rules = inventory.groups.values().map(|group| group.rules.len()).sum();
+        let recording = disk::measure(&inventory, wrong);
         let load = repeated(|| {
             let copy = inventory.clone();
             timed(|| Reachability::of(copy)).1
@@ -78,7 +81,21 @@ impl Size {
         let change = change(&reachability);
         let sets = agreement::check(&reachability, wrong);
         let roles = reachability.roles().len();
-        Self { shape, rules, roles, ways, pairs, sets, load, all_ways, all_pairs, answered, change, memory }
+        Self {
+            shape,
+            rules,
+            roles,
+            ways,
+            pairs,
+            sets,
+            load,
+            all_ways,
+            all_pairs,
+            answered,
+            change,
+            memory,
+            recording,
+        }
     }
 }
 
@@ -123,6 +140,9 @@ pub fn print(sizes: &[Size]) {
         row("ways between roles", &|size| count(size.ways)),
         row("pairs", &|size| count(size.pairs)),
         row("different sets of flows", &|size| count(size.sets)),
+        row("a recording on disk", &|size| bytes_of(size.recording.bytes, None)),
+        row("writing it", &|size| time(size.recording.save)),
+        row("reading it", &|size| time(size.recording.load)),
         row("load", &|size| time(size.load)),
         row("all pairs", &|size| time(size.all_pairs)),
         row("load and all pairs", &|size| time_of(both(size), limits(size.shape.interfaces).0)),
