@@ -92,25 +92,4 @@ fn tags(shapes: &List<Tag>) -> Tags {
 }
 
 #[cfg(test)]
-mod tests {
-    use doorward_core::inventory::Inventory;
-
-    use super::{Member, Reader};
-    use crate::operation::Paged;
-
-    /// What both notations of one answer say, which must be the same.
-    pub(super) fn alike<O: Paged>(xml: &str, json: &str) -> Inventory
-    where
-        O::Item: Member,
-    {
-        let read = |answer: O::Answer| {
-            let mut reader = Reader::default();
-            reader.take(&O::split(answer).0);
-            reader.finish()
-        };
-        let xml = read(O::SERVICE.read(xml.as_bytes()).expect("an answer in XML"));
-        assert_eq!(xml, read(serde_json::from_str(json).expect("an answer in JSON")));
-        assert_eq!(xml.gaps, []);
-        xml
-    }
-}
+mod tests;

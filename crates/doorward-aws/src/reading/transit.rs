@@ -129,7 +129,7 @@ impl Member for TransitPeeringShape {
                 state: text(self.state.as_ref()).unwrap_or_default(),
                 table: None,
                 subnets: None,
-                group_references: false,
+                group_references: true,
                 appliance_mode: false,
                 tags: tags(&self.tags),
             });

@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 
 use super::keys::{self, Key, Read};
+use super::saved::Saved;
 use crate::reading::Reader;
 
 /// The answers of one object: of a file, or of one of several in it.
@@ -15,6 +16,7 @@ use crate::reading::Reader;
 pub(super) struct Sheet {
     pub(super) about: About,
     pub(super) answers: Vec<Answer>,
+    pub(super) saved: Saved,
 }
 
 /// The members that stood under one key.
@@ -44,6 +46,18 @@ impl About {
     /// A text at the top, like `TransitGatewayRouteTableId`.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.texts.get(key).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// Whether there are pages after this one.
+    pub(super) fn goes_on(&self) -> bool {
+        ["NextToken", "nextToken", "NextMarker", "Marker"].iter().any(|key| self.text(key).is_some())
+    }
+
+    /// The names in the path, without the ending of the last and with `%2F` for a stroke, as recorders write ARNs.
+    pub(super) fn parts(&self) -> Vec<String> {
+        let path = self.path.with_extension("");
+        let whole = if self.path.extension().is_some_and(|it| it == "json") { &path } else { &self.path };
+        whole.iter().map(|part| percent_decoded(&part.to_string_lossy())).collect()
     }
 
     /// An id that the path has in it, by how it begins, like `tgw-rtb-`; the last one counts.
@@ -88,7 +102,7 @@ impl<'de> Visitor<'de> for File<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let about = About { path: self.path.to_owned(), texts: BTreeMap::new() };
-        let mut sheet = Sheet { about, answers: Vec::new() };
+        let mut sheet = Sheet { about, answers: Vec::new(), saved: Saved::default() };
         Top { sheet: &mut sheet, wrapped: false }.visit_map(map)?;
         self.sheets.push(sheet);
         Ok(())
@@ -180,6 +194,8 @@ impl<'de> Visitor<'de> for Top<'_> {
             if let Some(key) = keys::known(&name) {
                 let members = map.next_value_seed(Members(key))?;
                 sheet.answers.extend(members.map(|members| Answer { key, members }));
+            } else if matches!(name.as_str(), "Gaps" | "Incomplete" | "Quota") {
+                sheet.saved.take(&name, map.next_value()?);
             } else if name == "data" && !wrapped {
                 map.next_value_seed(Wrapped(sheet))?;
             } else if name == "Error" || name == "status_code" || name.ends_with("Id") || is_note(&name) {
@@ -192,9 +208,27 @@ impl<'de> Visitor<'de> for Top<'_> {
     }
 }
 
+/// `%2F` is a stroke; a sign without two digits behind it stands for itself.
+fn percent_decoded(text: &str) -> String {
+    let mut decoded = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|two| *first == b'%' && two.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        decoded.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
 /// Keys beside the members that say something of them.
 fn is_note(name: &str) -> bool {
-    name.ends_with("Arn") || matches!(name, "NextToken" | "AdditionalRoutesAvailable" | "Marker")
+    name.ends_with("Arn")
+        || matches!(
+            name,
+            "NextToken" | "nextToken" | "NextMarker" | "Marker" | "AdditionalRoutesAvailable" | "DBProxyName"
+        )
 }
 
 fn note(texts: &mut BTreeMap<String, String>, name: &str, value: &Value) {

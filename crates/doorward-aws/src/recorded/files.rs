@@ -114,7 +114,7 @@ pub(super) fn place(path: &Path) -> Place {
 }
 
 /// Like `eu-west-1`, `us-gov-east-1`, `eusc-de-east-1`: letters, then words, then a number.
-fn is_region(name: &str) -> bool {
+pub(crate) fn is_region(name: &str) -> bool {
     let words: Vec<&str> = name.split('-').collect();
     let [first, middle @ .., number] = words.as_slice() else { return false };
     let lower = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());

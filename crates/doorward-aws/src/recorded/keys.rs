@@ -7,6 +7,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer::About;
+use super::owned;
+use crate::operation::FunctionShape;
+use crate::operation::balancer::{ClassicShape, LoadBalancerShape, TargetGroupShape};
+use crate::operation::cache::{CacheShape, CacheSubnetGroup};
+use crate::operation::database::{ClusterShape, DatabaseShape, DatabaseSubnetGroup, ProxyShape};
 use crate::operation::{
     AddressShape, AttachmentShape, BlockExclusionShape, BlockOptionsShape, EgressOnlyGatewayShape,
     EndpointShape, EntryShape, GroupShape, InstanceShape, InterfaceShape, InternetGatewayShape, ListShape,
@@ -67,6 +72,25 @@ const KEYS: &[Key] = &[
     together("Routes", Call::TransitRoutes, transit_routes),
     together("TransitGatewayRouteTablePropagations", Call::TransitPropagations, propagations),
     each::<EndpointShape>("VpcEndpoints"),
+    each::<ClassicShape>("LoadBalancerDescriptions"),
+    each::<LoadBalancerShape>("LoadBalancers"),
+    together("Listeners", Call::Listeners, owned::listeners),
+    together("Rules", Call::ListenerRules, owned::rules),
+    together("Attributes", Call::LoadBalancerAttributes, owned::attributes),
+    each::<TargetGroupShape>("TargetGroups"),
+    together("TargetHealthDescriptions", Call::TargetHealth, owned::health),
+    each::<DatabaseShape>("DBInstances"),
+    each::<ClusterShape>("DBClusters"),
+    each::<DatabaseSubnetGroup>("DBSubnetGroups"),
+    each::<ProxyShape>("DBProxies"),
+    together("Targets", Call::DatabaseProxyTargets, owned::behind),
+    each::<CacheShape>("CacheClusters"),
+    each::<CacheSubnetGroup>("CacheSubnetGroups"),
+    each::<FunctionShape>("Functions"),
+    together("clusterArns", Call::ContainerClusters, owned::clusters),
+    together("services", Call::ContainerServices, owned::services),
+    together("tasks", Call::ContainerTasks, owned::tasks),
+    together("failures", Call::ContainerTasks, owned::failures),
 ];
 
 const fn each<M: Member>(name: &'static str) -> Key {
@@ -189,7 +213,7 @@ fn whose<Id: FromStr<Err = NotAnId>>(
     }
 }
 
-fn shapes<S: DeserializeOwned>(
+pub(super) fn shapes<S: DeserializeOwned>(
     reader: &mut Reader,
     about: &About,
     call: Call,

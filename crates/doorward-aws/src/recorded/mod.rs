@@ -6,7 +6,9 @@
 mod answer;
 mod files;
 mod keys;
+mod owned;
 mod refusal;
+mod saved;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,9 @@ use doorward_core::inventory::{Call, Inventory, Place};
 
 use crate::reading::Reader;
 use answer::{Answer, Later, Sheet};
+pub(crate) use files::is_region;
 use files::place;
+use saved::Saved;
 
 /// A folder that holds no account.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +89,7 @@ pub fn recorded_files<'a>(
 #[derive(Default)]
 struct Recording {
     places: BTreeMap<Place, Recorded>,
+    saved: Saved,
 }
 
 /// What was recorded of one place.
@@ -124,7 +129,13 @@ impl Recording {
             }
             return Err(NotRecorded::NotAnAnswer { path: path.to_owned(), source });
         }
-        for sheet in sheets {
+        for mut sheet in sheets {
+            let saved = std::mem::take(&mut sheet.saved);
+            if let Some(rules) = saved.quota {
+                let quota = (place.clone(), rules);
+                self.at(&place).reader.inventory.rules_per_group.extend([quota]);
+            }
+            self.saved.extend(saved);
             if let Some((call, why)) = refusal::recorded(path, &sheet) {
                 self.at(&place).refused(call, why);
             }
@@ -144,22 +155,28 @@ impl Recording {
         })
     }
 
-    fn inventory(self) -> Option<Inventory> {
-        if self.places.is_empty() {
+    fn inventory(mut self) -> Option<Inventory> {
+        if self.places.is_empty() && self.saved.is_empty() {
             return None;
+        }
+        for (call, gap) in self.saved.of_calls() {
+            let recorded = self.at(&gap.place.clone());
+            recorded.refused.insert(call);
+            recorded.reader.inventory.gaps.push(gap);
         }
         let mut whole = Inventory::default();
         for recorded in self.places.into_values() {
             whole.merge(recorded.inventory());
         }
+        self.saved.finish(&mut whole);
         Some(whole)
     }
 }
 
 impl Recorded {
     fn take(&mut self, sheet: Sheet) {
-        let Sheet { about, answers } = sheet;
-        let more = about.text("NextToken").is_some();
+        let Sheet { about, answers, .. } = sheet;
+        let more = about.goes_on();
         for Answer { key, members } in answers {
             let pages = self.told.entry(key.call).or_default();
             pages.more |= more;

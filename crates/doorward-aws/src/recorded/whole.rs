@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_core::inventory::{AttachmentTarget, Call, Gap, Inventory, LoadBalancerKind, Place};
+use doorward_core::inventory::{AttachmentTarget, Call, Gap, Inventory, Place};
 
 use super::Pages;
 
@@ -28,12 +28,12 @@ pub(super) fn note_what_is_missing(
             None => gap(*call, "it was not recorded".to_owned()),
         }
     }
-    if told.contains_key(&Call::TransitRoutes) {
+    if told.contains_key(&Call::TransitRoutes) && !refused.contains(&Call::TransitRoutes) {
         for table in inventory.transit_tables.values().filter(|table| table.routes.is_none()) {
             gap(Call::TransitRoutes, format!("not all routes of {} were recorded", table.id));
         }
     }
-    if told.contains_key(&Call::PrefixListEntries) {
+    if told.contains_key(&Call::PrefixListEntries) && !refused.contains(&Call::PrefixListEntries) {
         for list in inventory.prefix_lists.values().filter(|list| list.entries.is_none()) {
             gap(Call::PrefixListEntries, format!("not all entries of {} were recorded", list.id));
         }
@@ -43,7 +43,6 @@ pub(super) fn note_what_is_missing(
 
 /// Whether a call had nothing to tell that is not known without it: a table's routes where there is no table.
 fn nothing_to_ask(call: Call, inventory: &Inventory, told: &BTreeMap<Call, Pages>) -> bool {
-    let balancers = || inventory.load_balancers.values().filter(|it| it.kind != LoadBalancerKind::Classic);
     let to = |wanted: fn(&AttachmentTarget) -> bool| {
         inventory.attachments.values().any(|attachment| wanted(&attachment.to))
     };
@@ -62,13 +61,11 @@ fn nothing_to_ask(call: Call, inventory: &Inventory, told: &BTreeMap<Call, Pages
         Call::TransitPeerings => {
             (Call::TransitAttachments, !to(|target| matches!(target, AttachmentTarget::Peer(_))))
         }
-        Call::Listeners | Call::ListenerRules | Call::LoadBalancerAttributes => {
-            (Call::LoadBalancers, balancers().next().is_none())
-        }
-        Call::TargetGroupAttributes | Call::TargetHealth => {
-            (Call::TargetGroups, inventory.target_groups.is_empty())
-        }
-        Call::DatabaseProxyTargets => (Call::DatabaseProxies, inventory.database_proxies.is_empty()),
+        // The reader has noted already whose are missing.
+        Call::Listeners | Call::ListenerRules | Call::LoadBalancerAttributes => (Call::LoadBalancers, true),
+        Call::TargetGroupAttributes | Call::TargetHealth => (Call::TargetGroups, true),
+        Call::DatabaseProxyTargets => (Call::DatabaseProxies, true),
+        Call::ContainerServices | Call::ContainerTasks => (Call::ContainerClusters, true),
         _ => return false,
     };
     nothing && told.contains_key(&instead)

@@ -1,6 +1,6 @@
 //! Which calls a survey makes, and which others each answer asks for.
 
-use doorward_core::inventory::Call;
+use doorward_core::inventory::{Call, PrefixListId, TransitTableId};
 
 use super::Survey;
 use crate::operation::balancer::{
@@ -15,19 +15,85 @@ use crate::operation::database::{
     DescribeDBClusters, DescribeDBInstances, DescribeDBProxies, DescribeDBProxyTargets,
     DescribeDBSubnetGroups,
 };
-use crate::operation::{DescribeSubnets, DescribeVpcs, ListFunctions};
+use crate::operation::{
+    Asked, DescribeAddresses, DescribeEgressOnlyInternetGateways, DescribeInstances,
+    DescribeInternetGateways, DescribeManagedPrefixLists, DescribeNatGateways, DescribeNetworkAcls,
+    DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules, DescribeSecurityGroups,
+    DescribeSubnets, DescribeTransitGatewayAttachments, DescribeTransitGatewayPeeringAttachments,
+    DescribeTransitGatewayRouteTables, DescribeTransitGatewayVpcAttachments, DescribeTransitGateways,
+    DescribeVpcBlockPublicAccessExclusions, DescribeVpcBlockPublicAccessOptions, DescribeVpcEndpoints,
+    DescribeVpcPeeringConnections, DescribeVpcs, DescribeVpnConnections, DescribeVpnGateways,
+    GetManagedPrefixListEntries, GetTransitGatewayRouteTablePropagations, ListFunctions,
+    SearchTransitGatewayRoutes,
+};
 
 impl Survey {
     /// Asks for all that can be asked for before anything is known.
     pub(super) fn everything(&mut self) {
-        self.ask(DescribeVpcs::default());
-        self.ask(DescribeSubnets::default());
+        self.networks();
+        self.gateways();
         self.load_balancers();
         self.databases();
         self.ask(DescribeCacheClusters::default());
         self.ask(DescribeCacheSubnetGroups::default());
         self.ask(ListFunctions::default());
         self.containers();
+    }
+
+    fn networks(&mut self) {
+        self.ask(DescribeSecurityGroups { groups: Asked::All, token: None });
+        self.ask(DescribeSecurityGroupRules { groups: Asked::All, token: None });
+        self.ask(DescribeVpcs::default());
+        self.ask(DescribeSubnets::default());
+        self.ask(DescribeRouteTables::default());
+        self.ask(DescribeNetworkAcls::default());
+        let lists = DescribeManagedPrefixLists { lists: Asked::All, token: None };
+        self.all(Call::PrefixLists, lists, |survey, lists| {
+            survey.reader.take(&lists);
+            for list in lists.into_iter().filter_map(|list| list.id?.parse::<PrefixListId>().ok()) {
+                let operation = GetManagedPrefixListEntries { list: list.clone(), token: None };
+                survey.all(Call::PrefixListEntries, operation, move |survey, entries| {
+                    survey.reader.prefix_list_entries(&list, &entries);
+                });
+            }
+        });
+        self.ask(DescribeVpcBlockPublicAccessOptions);
+        self.ask(DescribeVpcBlockPublicAccessExclusions::default());
+        self.ask(DescribeNetworkInterfaces::default());
+        self.ask(DescribeInstances::default());
+        self.ask(DescribeAddresses::default());
+    }
+
+    fn gateways(&mut self) {
+        self.ask(DescribeInternetGateways::default());
+        self.ask(DescribeEgressOnlyInternetGateways::default());
+        self.ask(DescribeNatGateways::default());
+        self.ask(DescribeVpnGateways::default());
+        self.ask(DescribeVpnConnections::default());
+        self.ask(DescribeVpcPeeringConnections::default());
+        self.ask(DescribeTransitGateways::default());
+        self.ask(DescribeTransitGatewayAttachments::default());
+        self.ask(DescribeTransitGatewayVpcAttachments::default());
+        self.ask(DescribeTransitGatewayPeeringAttachments::default());
+        self.all(Call::TransitTables, DescribeTransitGatewayRouteTables::default(), |survey, tables| {
+            survey.reader.take(&tables);
+            for table in tables.into_iter().filter_map(|table| table.id?.parse::<TransitTableId>().ok()) {
+                survey.transit_table(table);
+            }
+        });
+        self.ask(DescribeVpcEndpoints::default());
+    }
+
+    fn transit_table(&mut self, table: TransitTableId) {
+        let operation = SearchTransitGatewayRoutes { table: table.clone(), token: None };
+        let routed = table.clone();
+        self.all(Call::TransitRoutes, operation, move |survey, routes| {
+            survey.reader.transit_routes(&routed, &routes);
+        });
+        let operation = GetTransitGatewayRouteTablePropagations { table: table.clone(), token: None };
+        self.all(Call::TransitPropagations, operation, move |survey, propagations| {
+            survey.reader.transit_propagations(&table, &propagations);
+        });
     }
 
     fn load_balancers(&mut self) {

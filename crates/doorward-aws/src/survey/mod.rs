@@ -27,6 +27,9 @@ pub struct Progress {
     pub call: Call,
 }
 
+/// How long the account's id is waited for: STS has no way into many private networks.
+const IDENTITY_WAITS: Duration = Duration::from_secs(5);
+
 /// What lies between attempts of a call that is still throttled after the connection's own attempts.
 const PATIENCE: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
@@ -37,18 +40,21 @@ impl Account {
     /// for, and stops no other. Everything that is found bears the account's id, where that could be learnt, and the
     /// Region's name. To stop, drop it.
     pub async fn survey(&self, progress: &(dyn Fn(Progress) + Send + Sync)) -> Inventory {
-        let identity = tokio::time::timeout(ALL_PAGES, self.identity()).await;
+        let identity = tokio::time::timeout(IDENTITY_WAITS, self.identity());
+        let (identity, quota) = tokio::join!(identity, self.quota());
         let account = identity.ok().and_then(Result::ok).and_then(|identity| identity.account.parse().ok());
         let place =
             Place { profile: self.place().profile.clone(), region: Some(self.region().to_owned()), account };
-        let mut survey = Survey::of(self.clone(), place);
+        let mut survey = Survey::of(self.clone(), place.clone());
         survey.everything();
         while let Some((call, told)) = survey.next().await {
             told(&mut survey);
             survey.done += 1;
             progress(Progress { done: survey.done, of: survey.asked, call });
         }
-        survey.finish().await
+        let mut inventory = survey.finish();
+        inventory.rules_per_group.extend(quota.map(|quota| (place, quota)));
+        inventory
     }
 }
 
@@ -158,15 +164,12 @@ impl Survey {
         *times += 1;
     }
 
-    async fn finish(mut self) -> Inventory {
+    fn finish(mut self) -> Inventory {
         for (call, (why, times)) in std::mem::take(&mut self.failed) {
             let why = if times == 1 { why } else { format!("{why} ({times} times)") };
             self.reader.gap(call, why);
         }
-        let place = self.reader.place.clone();
         let mut inventory = self.reader.finish();
-        let quota = self.account.quota().await;
-        inventory.rules_per_group.extend(quota.map(|quota| (place, quota)));
         // Answers come in any order; what is told of them does not.
         inventory.gaps.sort_by(|one, other| (&one.call, &one.why).cmp(&(&other.call, &other.why)));
         inventory

@@ -64,6 +64,13 @@ impl<'a> Answers<'a> {
         &self.home
     }
 
+    /// The Regions that folders are named for.
+    pub(super) fn regions(&self) -> impl Iterator<Item = &str> {
+        let quotas = self.inventory.rules_per_group.keys();
+        let places = self.members.keys().chain(self.apart.keys()).map(|(place, _)| place).chain(quotas);
+        places.filter_map(|place| place.region.as_deref())
+    }
+
     /// Each file below the folder, and what it holds.
     pub(super) fn files(self) -> BTreeMap<PathBuf, Value> {
         let mut files = BTreeMap::new();
@@ -71,10 +78,7 @@ impl<'a> Answers<'a> {
             let (name, key) = names(call);
             let answer = match call {
                 Call::Instances => json!([{ "Instances": members }]),
-                Call::BlockPublicAccess => match members.into_iter().next() {
-                    Some(options) => options,
-                    None => continue,
-                },
+                Call::BlockPublicAccess => members.into_iter().next().unwrap_or_default(),
                 _ => Value::from(members),
             };
             files.insert(folder(&place).join(format!("{name}.json")), json!({ key: answer }));
@@ -131,6 +135,7 @@ fn places(inventory: &Inventory) -> BTreeSet<Place> {
         .chain(inventory.vpcs.values().map(|vpc| &vpc.place))
         .chain(inventory.prefix_lists.values().map(|list| &list.place))
         .chain(inventory.block_public_access.keys())
+        .chain(inventory.rules_per_group.keys())
         .chain(inventory.instances.values().map(|instance| &instance.place))
         .chain(inventory.transit_gateways.values().map(|gateway| &gateway.place))
         .chain(inventory.load_balancers.values().map(|balancer| &balancer.place))

@@ -18,7 +18,8 @@ impl Answers<'_> {
                 let rules = group.rules.iter().filter(|(rule, _)| inside && rule.direction == direction);
                 each(rules, |(rule, standing)| permission(rule, standing))
             };
-            let nameless = group.name.is_empty() && group.vpc.is_none();
+            // One that was not described itself is known by its rules.
+            let nameless = group.name.is_empty() && group.vpc.is_none() && !group.rules.is_empty();
             if !(nameless && self.has_gap(Call::SecurityGroups, &group.place)) {
                 let member = told(json!({
                     "GroupId": group.id,

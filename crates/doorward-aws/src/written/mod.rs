@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use doorward_core::inventory::{Inventory, Place};
 use serde_json::{Value, json};
 
+use crate::recorded::is_region;
 use answers::{Answers, told, unnamed};
 
 /// An inventory that was not written down; what stood in its place before is as it was.
@@ -74,16 +75,12 @@ pub fn save(inventory: &Inventory, folder: &Path, replace: bool) -> Result<usize
 
 /// Every file of an inventory by its path below the folder.
 fn files(inventory: &Inventory) -> Result<BTreeMap<PathBuf, Value>, NotSaved> {
-    let mut files = Answers::of(inventory).files();
-    for path in files.keys() {
-        for part in path {
-            let part = part.to_string_lossy();
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-            if part.starts_with('.') || !part.bytes().all(plain) {
-                return Err(NotSaved::NotARegion(part.into_owned()));
-            }
-        }
+    let answers = Answers::of(inventory);
+    // What is no Region would not be read back, and might lead out of the folder.
+    if let Some(region) = answers.regions().find(|region| !is_region(region)) {
+        return Err(NotSaved::NotARegion(region.to_owned()));
     }
+    let mut files = answers.files();
     files.insert(PathBuf::from("gaps.json"), gaps(inventory));
     Ok(files)
 }
@@ -100,13 +97,14 @@ fn gaps(inventory: &Inventory) -> Value {
             "Why": gap.why,
         }))
     };
-    let tables = inventory.route_tables.values().filter(|table| table.incomplete).map(|table| &table.id);
-    let acls = inventory.network_acls.values().filter(|acl| acl.incomplete).map(|acl| &acl.id);
+    let groups = inventory.incomplete_groups.iter().map(ToString::to_string);
+    let tables = inventory.route_tables.values().filter(|table| table.incomplete);
+    let acls = inventory.network_acls.values().filter(|acl| acl.incomplete);
+    let tables = tables.map(|table| table.id.to_string());
+    let incomplete = groups.chain(tables).chain(acls.map(|acl| acl.id.to_string()));
     json!({
         "Gaps": inventory.gaps.iter().map(gap).collect::<Vec<_>>(),
-        "IncompleteGroups": inventory.incomplete_groups,
-        "IncompleteRouteTables": tables.collect::<Vec<_>>(),
-        "IncompleteNetworkAcls": acls.collect::<Vec<_>>(),
+        "Incomplete": incomplete.collect::<Vec<_>>(),
     })
 }
 
@@ -171,3 +169,6 @@ impl Drop for Beside {
         let _ = fs::remove_dir_all(&self.new);
     }
 }
+
+#[cfg(test)]
+mod tests;

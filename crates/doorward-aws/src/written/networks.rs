@@ -76,10 +76,7 @@ impl Answers<'_> {
                 BlockMode::Bidirectional => "block-bidirectional",
                 BlockMode::Ingress => "block-ingress",
             };
-            if !self.has_gap(Call::BlockPublicAccess, place) {
-                let options = json!({ "InternetGatewayBlockMode": mode });
-                self.add(Call::BlockPublicAccess, place, options);
-            }
+            self.add(Call::BlockPublicAccess, place, json!({ "InternetGatewayBlockMode": mode }));
             for exclusion in &block.exclusions {
                 let resource = match &exclusion.of {
                     Excepted::Vpc(id) => format!("vpc/{id}"),
@@ -101,11 +98,12 @@ impl Answers<'_> {
             self.add(Call::Interfaces, &self.place_of(&interface.vpc), written_interface(interface));
         }
         for instance in self.inventory.instances.values() {
+            let interfaces = instance.interfaces.iter().filter_map(|id| self.inventory.interfaces.get(id));
             let member = told(json!({
                 "InstanceId": instance.id,
                 "State": {"Name": instance.state},
                 "Platform": instance.platform,
-                "NetworkInterfaces": each(&instance.interfaces, |id| json!({ "NetworkInterfaceId": id })),
+                "NetworkInterfaces": each(interfaces, written_interface),
                 "Tags": tags(&instance.tags),
             }));
             self.add(Call::Instances, &instance.place, member);

@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use super::Subject;
+use super::reached::{Reached, reached};
 use crate::inventory::{
     AttachmentTarget, Call, Direction, Gap, Interface, Inventory, Peer, Place, SecurityGroup,
     SecurityGroupId, SubnetId, Tags, VpcId,
 };
-use crate::reach::{End, Endpoint, Flows, Hop, Reachability, Role, RoleId, Scope, Way};
+use crate::reach::{End, Endpoint, Flows, Hop, Reachability, Role, RoleId, Scope};
 
 /// An inventory with what is looked up in it again and again.
 pub(super) struct Facts<'a> {
     pub(super) reach: &'a Reachability,
     pub(super) inventory: &'a Inventory,
-    /// Ways from the internet to roles.
-    pub(super) from_internet: Vec<Way>,
+    /// What the internet reaches of each role, where there is anything.
+    pub(super) from_internet: BTreeMap<RoleId, Reached>,
     /// For a group that admits itself and a role that carries it: what passes there from which such roles.
     pub(super) within: BTreeMap<(&'a SecurityGroupId, RoleId), Within>,
     roles: BTreeMap<RoleId, &'a Role>,
@@ -64,7 +65,7 @@ impl<'a> Facts<'a> {
         let mut facts = Self {
             reach,
             inventory,
-            from_internet: Vec::new(),
+            from_internet: BTreeMap::new(),
             within: BTreeMap::new(),
             roles: reach.roles().iter().map(|role| (role.id, role)).collect(),
             carriers,
@@ -85,9 +86,10 @@ impl<'a> Facts<'a> {
             .filter(|(_, flows)| !flows.is_empty())
             .collect();
         let (reach, roles) = (self.reach, self.roles.clone());
+        let mut inward = Vec::new();
         reach.ways(&Scope::default(), &mut |way| {
             match (&way.from, &way.to) {
-                (End::Internet, End::Role(_)) => self.from_internet.push(way),
+                (End::Internet, End::Role(_)) => inward.push(way),
                 (End::Role(from), End::Role(to)) => {
                     let (Some(sender), Some(receiver)) = (roles.get(from), roles.get(to)) else {
                         return ControlFlow::Continue(());
@@ -106,6 +108,7 @@ impl<'a> Facts<'a> {
             }
             ControlFlow::Continue(())
         });
+        self.from_internet = reached(reach, &roles, &inward);
     }
 
     /// The interfaces that carry a group, in use or not.
@@ -310,12 +313,12 @@ pub(super) fn admits_itself(group: &SecurityGroup) -> Flows {
     own.map(|rule| rule.flow).collect()
 }
 
-fn hop(hop: &Hop) -> String {
+/// A hop in a line.
+pub(super) fn hop(hop: &Hop) -> String {
     let name = hop.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-    if hop.kind == hop.resource {
-        return format!("{}{name}: {}", hop.resource, hop.because);
-    }
-    format!("{} {}{name}: {}", hop.kind, hop.resource, hop.because)
+    let kind = if hop.kind == hop.resource { String::new() } else { format!("{} ", hop.kind) };
+    let because = if hop.because.is_empty() { String::new() } else { format!(": {}", hop.because) };
+    format!("{kind}{}{name}{because}", hop.resource)
 }
 
 /// Which services are set to use a group, by their own describe calls.

@@ -1,14 +1,12 @@
 //! What the internet really reaches: a way through gateway, routes, ACLs, groups and addresses, and no flag.
 
-use std::collections::BTreeMap;
-
 use super::facts::{Facts, few, first};
+use super::reached::Reached;
 use super::serving::{Owner, owner};
-use super::split::by_flow;
 use super::{Finding, Rule, Severity, Subject};
 use crate::inventory::Interface;
-use crate::net::{Cidr, Family, Flow, Icmp, Ports};
-use crate::reach::{End, Flows, Role, RoleId, Way};
+use crate::net::{Flow, Icmp, Ports};
+use crate::reach::{Flows, Role};
 
 /// Ports that nobody should find on the internet, and what usually listens there.
 ///
@@ -37,33 +35,13 @@ const GUARDED: &[(u16, u16, &str)] = &[
     (50000, 50000, "DB2"),
 ];
 
-/// What a way from the internet to a role comes to.
-struct Reached {
-    severity: Severity,
-    /// Flows, and who outside may send them.
-    whom: Vec<(Flows, String)>,
-    flows: Flows,
-    guarded: Vec<&'static str>,
-    /// Whether only named addresses are let in.
-    narrow: bool,
-}
-
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut roles: BTreeMap<RoleId, Vec<&Way>> = BTreeMap::new();
-    for way in &facts.from_internet {
-        if let End::Role(to) = way.to {
-            roles.entry(to).or_default().push(way);
-        }
-    }
-    roles
-        .into_iter()
-        .filter_map(|(id, ways)| Some((facts.role(id)?, ways)))
-        .filter_map(|(role, ways)| {
-            let interfaces = interfaces(facts, role);
-            match reached(facts, &interfaces, &ways) {
-                Some(reached) => Some(finding(facts, role, &interfaces, &reached)),
-                None => unknown(facts, role, &ways),
-            }
+    let reached = facts.from_internet.iter().filter_map(|(id, reached)| Some((facts.role(*id)?, reached)));
+    reached
+        .filter_map(|(role, reached)| match (reached.flows.is_empty(), reached.at_most.is_empty()) {
+            (false, _) => Some(known(facts, role, reached)),
+            (true, false) => Some(unknown(facts, role, reached)),
+            (true, true) => None,
         })
         .collect()
 }
@@ -73,57 +51,25 @@ fn interfaces<'a>(facts: &Facts<'a>, role: &Role) -> Vec<&'a Interface> {
     ids.filter_map(|id| facts.inventory.interfaces.get(&id)).collect()
 }
 
-/// What surely passes, and how bad that is.
-fn reached(facts: &Facts<'_>, interfaces: &[&Interface], ways: &[&Way]) -> Option<Reached> {
-    // A way without addresses is for everyone outside; the others are for those that they name.
-    let of = |named: bool| ways.iter().filter(move |way| way.addresses.is_empty() != named);
-    let anyone = of(false).fold(Flows::NONE, |flows, way| flows.union(&way.flows));
-    let rules: Vec<(Flows, Vec<Cidr>)> = of(true)
-        .map(|way| (way.flows.minus(&anyone), way.addresses.clone()))
-        .filter(|(flows, _)| !flows.is_empty())
-        .collect();
-    let mut whom = Vec::new();
-    if !anyone.is_empty() {
-        whom.push((anyone.clone(), "everyone".to_owned()));
-    }
-    let (mut wide, mut all) = (anyone.clone(), anyone);
-    for family in [Family::V4, Family::V6] {
-        for (flows, union) in by_flow(family, &rules) {
-            all = all.union(&flows);
-            if union.is_wide() {
-                wide = wide.union(&flows);
-            }
-            whom.push((flows, union.to_string()));
-        }
-    }
-    if all.is_empty() {
-        return None;
-    }
-    let narrow = wide.is_empty();
-    let flows = if narrow { all } else { wide };
-    let served: Flows = interfaces
-        .iter()
-        .filter_map(|interface| match owner(facts.inventory, interface) {
-            Owner::Database(_, ports) | Owner::Cache(_, ports) => Some(ports),
-            _ => None,
-        })
-        .flatten()
-        .map(|port| Flow::Tcp(Ports::one(port)))
-        .collect();
-    let guarded = guarded(&flows);
-    let data = flows.meets(&served);
+/// How bad it is that some flows pass from everyone.
+fn severity(facts: &Facts<'_>, interfaces: &[&Interface], wide: &Flows) -> Severity {
+    let ports = interfaces.iter().filter_map(|interface| match owner(facts.inventory, interface) {
+        Owner::Database(_, ports) | Owner::Cache(_, ports) => Some(ports),
+        _ => None,
+    });
+    let data: Flows = ports.flatten().map(|port| Flow::Tcp(Ports::one(port))).collect();
     let balanced = !interfaces.is_empty()
         && interfaces.iter().all(|it| matches!(owner(facts.inventory, it), Owner::LoadBalancer(_)));
-    let severity = if narrow || balanced && web().covers(&flows) {
+    // Only named addresses get in, or what is meant for everyone.
+    if wide.is_empty() || balanced && web().covers(wide) {
         Severity::Note
-    } else if flows.is_all() || data || !guarded.is_empty() {
+    } else if wide.is_all() || wide.meets(&data) || !guarded(wide).is_empty() {
         Severity::High
-    } else if icmp().covers(&flows) {
+    } else if icmp().covers(wide) {
         Severity::Low
     } else {
         Severity::Medium
-    };
-    Some(Reached { severity, whom, flows, guarded, narrow })
+    }
 }
 
 /// The names of what usually listens on some of these ports, each once.
@@ -147,31 +93,33 @@ fn icmp() -> Flows {
     [Flow::Icmp(Icmp::All), Flow::Icmpv6(Icmp::All)].into_iter().collect()
 }
 
-fn finding(facts: &Facts<'_>, role: &Role, interfaces: &[&Interface], reached: &Reached) -> Finding {
+fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
+    let interfaces = interfaces(facts, role);
+    let narrow = reached.wide.is_empty();
+    let flows = if narrow { &reached.flows } else { &reached.wide };
     let members: Vec<&str> = role.members.iter().map(String::as_str).collect();
-    let reachable: Vec<&str> = with_public_address(interfaces, &members);
-    let (hops, gaps) = facts.hops_from_internet(&reachable, &reached.flows);
+    let (hops, gaps) = facts.hops_from_internet(&with_public_address(&interfaces, &members), flows);
     let mut evidence: Vec<String> =
         reached.whom.iter().map(|(flows, whom)| format!("{flows} from {whom}")).collect();
     if !role.owners.is_empty() {
         evidence.push(format!("who is reached: {}", few(&role.owners)));
     }
     evidence.extend(hops);
-    let what = match reached.guarded.as_slice() {
-        _ if reached.flows.is_all() => "everything".to_owned(),
-        [] => reached.flows.to_string(),
-        names => format!("{} ({})", reached.flows, few(names)),
+    let what = match guarded(flows).as_slice() {
+        _ if flows.is_all() => "everything".to_owned(),
+        [] => flows.to_string(),
+        names => format!("{flows} ({})", few(names)),
     };
-    let whom = if reached.narrow { "named addresses of the internet reach" } else { "the internet reaches" };
+    let whom = if narrow { "named addresses of the internet reach" } else { "the internet reaches" };
     let groups = few(role.groups.iter().map(|group| facts.group_text(group)));
     Finding {
         rule: Rule::InternetReachable,
-        severity: reached.severity,
+        severity: severity(facts, &interfaces, &reached.wide),
         resource: subject(facts, role),
         of: Some(which(role)),
         about: format!("{whom} {} on {what}", role.name),
         evidence,
-        fix: if reached.narrow {
+        fix: if narrow {
             format!("if these addresses are no longer needed, take them out of {groups}")
         } else if role.groups.is_empty() {
             "let it have no public address, or a security group that admits only who needs it".to_owned()
@@ -197,14 +145,11 @@ fn with_public_address<'m>(interfaces: &[&Interface], members: &[&'m str]) -> Ve
 }
 
 /// What only passes if that which could not be seen lets it.
-fn unknown(facts: &Facts<'_>, role: &Role, ways: &[&Way]) -> Option<Finding> {
-    let flows = ways.iter().fold(Flows::NONE, |all, way| all.union(&way.at_most));
-    if flows.is_empty() {
-        return None;
-    }
+fn unknown(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
+    let flows = &reached.at_most;
     let members: Vec<&str> = role.members.iter().map(String::as_str).collect();
-    let (hops, gaps) = facts.hops_from_internet(&members, &flows);
-    Some(Finding {
+    let (hops, gaps) = facts.hops_from_internet(&members, flows);
+    Finding {
         rule: Rule::InternetReachable,
         severity: Severity::Note,
         resource: subject(facts, role),
@@ -217,7 +162,7 @@ fn unknown(facts: &Facts<'_>, role: &Role, ways: &[&Way]) -> Option<Finding> {
         fix: "allow the calls that gave no answer, and look again".to_owned(),
         commands: Vec::new(),
         gaps,
-    })
+    }
 }
 
 /// A role is known by its VPC and groups: interfaces come and go.
@@ -238,7 +183,110 @@ fn which(role: &Role) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{Account, check, found};
     use super::*;
+    use crate::inventory::{Call, Listener, LoadBalancer, LoadBalancerKind};
+
+    const RULE: Rule = Rule::InternetReachable;
+
+    fn with(rules: &[&str]) -> Account {
+        let account = Account::new().internet().group("sg-x", "vpc-a", rules);
+        account.public("eni-a", "subnet-a", &["sg-x"]).public("eni-b", "subnet-b", &["sg-x"])
+    }
+
+    #[test]
+    fn a_real_way_is_shown_hop_by_hop_once_for_a_role() {
+        let [finding] = found(&with(&["in tcp/22 0.0.0.0/0"]), RULE).try_into().expect("one finding");
+        assert_eq!(finding.severity, Severity::High);
+        assert_eq!(finding.about, "the internet reaches x on tcp/22 (SSH)");
+        assert_eq!(finding.resource.id, "vpc-a/sg-x");
+        assert_eq!(finding.evidence[0], "tcp/22 from everyone");
+        assert!(finding.evidence.iter().any(|line| line.contains("igw-a")), "{:#?}", finding.evidence);
+        assert!(finding.evidence.iter().any(|line| line.contains("sg-x")), "{:#?}", finding.evidence);
+    }
+
+    #[test]
+    fn how_bad_it_is_goes_by_what_is_open() {
+        let severity = |rules: &[&str], expected: Severity| {
+            check(&with(rules), RULE, &[(expected, "vpc-a/sg-x")]);
+        };
+        severity(&["in all 0.0.0.0/0"], Severity::High);
+        severity(&["in tcp/0-65535 0.0.0.0/0"], Severity::High);
+        severity(&["in tcp/443 0.0.0.0/0"], Severity::Medium);
+        severity(&["in icmp/8 0.0.0.0/0"], Severity::Low);
+        severity(&["in tcp/22 198.51.100.0/24"], Severity::Note);
+        severity(&["in tcp/22 0.0.0.0/1", "in tcp/22 128.0.0.0/1"], Severity::High);
+    }
+
+    #[test]
+    fn a_database_on_a_port_of_its_own_is_one_all_the_same() {
+        let account = with(&["in tcp/6543 0.0.0.0/0"]);
+        check(&account, RULE, &[(Severity::Medium, "vpc-a/sg-x")]);
+        let account = account
+            .database("orders", &["sg-x"])
+            .change(|it| it.databases.values_mut().for_each(|it| it.port = Some(6543)))
+            .with("eni-a", |it| it.requester = Some("amazon-rds".into()));
+        check(&account, RULE, &[(Severity::High, "vpc-a/sg-x")]);
+    }
+
+    #[test]
+    fn a_load_balancer_is_there_to_be_reached() {
+        let listener = |port| Listener {
+            protocol: "HTTPS".into(),
+            port,
+            target_groups: Default::default(),
+            instance_port: None,
+        };
+        let balancer = LoadBalancer {
+            arn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/0a1b".into(),
+            name: "shop".into(),
+            place: super::super::testing::place(),
+            kind: LoadBalancerKind::Application,
+            public: true,
+            vpc: "vpc-a".parse().ok(),
+            subnets: ["subnet-a", "subnet-b"].iter().filter_map(|id| id.parse().ok()).collect(),
+            groups: ["sg-x".parse().expect("an id")].into(),
+            host: None,
+            state: None,
+            cross_zone: None,
+            listeners: Some([443, 8443].map(listener).to_vec()),
+        };
+        let balanced = |rules: &[&str]| {
+            let owned = |account: Account, id: &str| {
+                account.with(id, |it| {
+                    it.requester = Some("amazon-elb".into());
+                    it.description = "ELB app/shop/0a1b".into();
+                })
+            };
+            owned(owned(with(rules), "eni-a"), "eni-b")
+                .change(|it| it.load_balancers.extend([(balancer.arn.clone(), balancer.clone())]))
+        };
+        check(&balanced(&["in tcp/443 0.0.0.0/0"]), RULE, &[(Severity::Note, "vpc-a/sg-x")]);
+        check(&balanced(&["in tcp/8443 0.0.0.0/0"]), RULE, &[(Severity::Medium, "vpc-a/sg-x")]);
+    }
+
+    #[test]
+    fn without_a_way_there_is_nothing_whatever_the_group_says() {
+        let wide = &["in all 0.0.0.0/0"];
+        let no_gateway = with(wide).change(|it| it.internet_gateways.clear());
+        check(&no_gateway, RULE, &[]);
+        let private =
+            Account::new().internet().group("sg-x", "vpc-a", wide).interface("eni-a", "subnet-a", &["sg-x"]);
+        check(&private, RULE, &[]);
+        let no_way_back = with(wide).table("rtb-x", "vpc-a", &["subnet-a", "subnet-b"], &[]);
+        check(&no_way_back, RULE, &[]);
+    }
+
+    #[test]
+    fn what_could_not_be_seen_makes_it_unknown() {
+        let account = with(&["in tcp/22 0.0.0.0/0"])
+            .change(|it| it.internet_gateways.clear())
+            .gap(Call::InternetGateways);
+        let [finding] = found(&account, RULE).try_into().expect("one finding");
+        assert_eq!(finding.severity, Severity::Note);
+        assert!(finding.about.contains("is not known"), "{}", finding.about);
+        assert_eq!(finding.gaps.len(), 1, "{:?}", finding.gaps);
+    }
 
     #[test]
     fn what_should_not_be_found_is_called_by_its_name() {

@@ -86,7 +86,7 @@ fn findings(account: &Account) -> Vec<Finding> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn any_account_is_inspected_and_always_alike(account in account()) {

@@ -13,6 +13,7 @@ mod halves;
 mod internet;
 mod public_database;
 mod quotas;
+mod reached;
 mod references;
 mod routes;
 mod rule;

@@ -1,6 +1,6 @@
 //! Databases that say of themselves that they are public, and whether the internet really reaches them.
 
-use super::facts::Facts;
+use super::facts::{Facts, hop};
 use super::{Finding, Rule, Severity, Subject, fix};
 use crate::inventory::Database;
 use crate::net::{Flow, Ports};
@@ -26,7 +26,7 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
     let (severity, about) = match answer {
         Some(answer) if !answer.flows.is_empty() => {
             evidence.push(format!("the internet really reaches {}", answer.flows));
-            evidence.extend(answer.hops.iter().map(|hop| format!("{}: {}", hop.resource, hop.because)));
+            evidence.extend(answer.hops.iter().map(hop));
             gaps.extend(answer.gaps);
             (Severity::High, format!("database {name} is public, and the internet reaches {}", answer.flows))
         }

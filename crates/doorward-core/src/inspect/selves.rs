@@ -142,4 +142,34 @@ mod tests {
             "sg-dbconnect (dbconnect) admits itself and opens tcp/5432 to what is not known to serve that"
         );
     }
+
+    #[test]
+    fn between_what_serves_it_and_nothing_else_it_is_less() {
+        let served = |number: u16| {
+            let mut account = Account::new()
+                .group("sg-db", "vpc-a", &["in tcp/5432 sg-db", "out all 0.0.0.0/0"])
+                .database("orders", &["sg-db"]);
+            for (id, subnet) in [("eni-a", "subnet-a"), ("eni-b", "subnet-b")] {
+                account = account
+                    .interface(id, subnet, &["sg-db"])
+                    .with(id, |it| it.requester = Some("amazon-rds".into()));
+            }
+            account.change(|it| it.databases.values_mut().for_each(|it| it.port = Some(number)))
+        };
+        check(&served(5432), RULE, &[(Severity::Low, "sg-db")]);
+        check(&served(3306), RULE, &[(Severity::Medium, "sg-db")]);
+    }
+
+    #[test]
+    fn what_is_let_in_and_never_out_opens_nothing() {
+        let account = Account::new()
+            .group("sg-x", "vpc-a", &["in tcp/5432 sg-x"])
+            .interface("eni-a", "subnet-a", &["sg-x"])
+            .interface("eni-b", "subnet-b", &["sg-x"]);
+        let [finding] = found(&account, RULE).try_into().expect("one finding");
+        assert_eq!(
+            (finding.severity, finding.about.as_str()),
+            (Severity::Low, "sg-x (x) admits itself on tcp/5432")
+        );
+    }
 }

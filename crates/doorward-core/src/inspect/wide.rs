@@ -7,7 +7,7 @@ use super::split::by_flow;
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{Call, Direction, Gap, Peer, RuleIdentity, SecurityGroup};
 use crate::net::{Cidr, Family};
-use crate::reach::{End, Flows};
+use crate::reach::Flows;
 
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
     facts.inventory.groups.values().filter_map(|group| of_group(facts, group)).collect()
@@ -119,10 +119,9 @@ fn described(group: &SecurityGroup, rule: &RuleIdentity) -> String {
 fn reached(facts: &Facts<'_>, group: &SecurityGroup, wide: &Flows) -> Option<(Flows, Vec<String>)> {
     let mut flows = Flows::NONE;
     let mut roles = Vec::new();
-    for way in &facts.from_internet {
-        let End::Role(to) = way.to else { continue };
-        let Some(role) = facts.role(to).filter(|role| role.groups.contains(&group.id)) else { continue };
-        let both = way.flows.and(wide);
+    for (to, reached) in &facts.from_internet {
+        let Some(role) = facts.role(*to).filter(|role| role.groups.contains(&group.id)) else { continue };
+        let both = reached.wide.and(wide);
         if !both.is_empty() {
             flows = flows.union(&both);
             if !roles.contains(&role.name) {
@@ -159,6 +158,19 @@ mod tests {
             ]
         );
         assert_eq!(finding.commands.len(), 2, "{:?}", finding.commands);
+    }
+
+    #[test]
+    fn the_internet_really_gets_through() {
+        let account = Account::new()
+            .internet()
+            .group("sg-web", "vpc-a", &["in tcp/22 0.0.0.0/0"])
+            .interface("eni-a", "subnet-a", &["sg-web"])
+            .public("eni-b", "subnet-a", &["sg-web"]);
+        let [finding] = found(&account, RULE).try_into().expect("one finding");
+        assert_eq!(finding.severity, Severity::Medium);
+        assert_eq!(finding.evidence[2], "2 interfaces carry it: eni-a, eni-b");
+        assert_eq!(finding.evidence[3], "the internet really gets through on tcp/22, to web");
     }
 
     #[test]

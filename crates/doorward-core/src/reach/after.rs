@@ -1,5 +1,6 @@
 //! An inventory as it would be after a change of rules: what a plan or a grant is asked about before it is done.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -92,19 +93,34 @@ pub enum Impossible {
 
 /// The inventory after all of the changes, in their order; or the first that cannot be made.
 pub fn after(inventory: &Inventory, changes: &[Change]) -> Result<Inventory, Impossible> {
+    let edited = edited(inventory, changes)?;
     let mut after = inventory.clone();
+    for (group, rules) in edited {
+        if let Some(group) = after.groups.get_mut(&group) {
+            group.rules = rules;
+        }
+    }
+    Ok(after)
+}
+
+/// The rules of each group that is changed, after all of the changes.
+pub(super) fn edited(
+    inventory: &Inventory,
+    changes: &[Change],
+) -> Result<BTreeMap<SecurityGroupId, BTreeMap<RuleIdentity, StandingRule>>, Impossible> {
+    let mut after = BTreeMap::new();
     for Change { group, edit } in changes {
-        match inventory.group(group) {
-            Seen::There(_) => {}
+        let there = match inventory.group(group) {
+            Seen::There(there) => there,
             Seen::Unseen(gap) => return Err(Impossible::Unseen { group: group.clone(), gap: gap.clone() }),
             Seen::Gone => return Err(no_group(inventory, group)),
-        }
-        let Some(standing) = after.groups.get_mut(group) else { return Err(no_group(inventory, group)) };
+        };
+        let rules = after.entry(group.clone()).or_insert_with(|| there.rules.clone());
         match edit {
             Edit::Add(rule) => {
-                standing.rules.entry(rule.clone()).or_insert_with(StandingRule::default);
+                rules.entry(rule.clone()).or_insert_with(StandingRule::default);
             }
-            Edit::Remove(rule) if standing.rules.remove(rule).is_none() => {
+            Edit::Remove(rule) if rules.remove(rule).is_none() => {
                 return Err(Impossible::NoRule { group: group.clone(), rule: rule.clone() });
             }
             Edit::Remove(_) => {}

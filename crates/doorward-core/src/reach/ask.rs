@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{Answer, Back, Blocker, Hop, Part, Verdict};
+use super::balancer::Client;
 use super::ends::Ends;
 use super::line::{self, Ranges};
 use super::passage::{Aim, Outside, Passage, Spot};
@@ -116,6 +117,8 @@ impl Walk<'_> {
                         let family = line::family(a.point.address);
                         if family == line::family(b.point.address) {
                             passages.push((family, self.between(*a, *b, true)));
+                            let handed_on = self.handed_on(&Client::Host(*a), *b);
+                            passages.extend(handed_on.into_iter().map(|passage| (family, passage)));
                         }
                     }
                 }
@@ -177,10 +180,13 @@ impl Walk<'_> {
                 }
                 let mut pieces = Vec::new();
                 for (from, to, address) in self.pieces(ranges, *sink) {
-                    let passages: Vec<(Family, Passage)> = spots
-                        .iter()
-                        .map(|spot| (ranges.family, self.inward(outside, address, **spot, true)))
-                        .collect();
+                    let client = Client::Outside(outside, address);
+                    let passages = spots.iter().flat_map(|spot| {
+                        let direct = self.inward(outside, address, **spot, true);
+                        std::iter::once(direct).chain(self.handed_on(&client, **spot))
+                    });
+                    let passages: Vec<(Family, Passage)> =
+                        passages.map(|passage| (ranges.family, passage)).collect();
                     pieces.push(((from, to), passages));
                 }
                 let ends = (outside_hop(outside), self.end(*sink));
@@ -362,7 +368,7 @@ impl Walk<'_> {
                 blockers
                     .insert((false, blocker.code, blocker.resource.clone(), blocker.why.clone()), blocker);
             }
-            for (family, passage) in &case.passages {
+            for (family, passage) in case.passages.iter().filter(|(_, passage)| !passage.handed_on) {
                 let wanting = wanting.and(&Flows::of_family(*family));
                 for stage in &passage.stages {
                     let let_through = if stage.replies {

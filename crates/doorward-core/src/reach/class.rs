@@ -30,10 +30,7 @@ struct Fate {
 
 /// Sorts hosts into classes, and notes in each host the class that it is of.
 pub(super) fn sort(network: &mut Network, inventory: &Inventory) {
-    let mut cidrs: BTreeSet<Cidr> = network.sets.rows().flat_map(|set| set.cidrs.iter().copied()).collect();
-    cidrs.extend(network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()));
-    cidrs.extend(network.transit_cuts.iter().copied());
-    let atoms = innermost(&cidrs.into_iter().collect::<Vec<_>>());
+    let atoms = atoms(network);
     let names = names(inventory);
     let mut classes: Table<ClassIx, Class> = Table::default();
     let mut known: HashMap<Fate, ClassIx> = HashMap::new();
@@ -60,10 +57,49 @@ pub(super) fn sort(network: &mut Network, inventory: &Inventory) {
     }
     network.classes = classes;
     network.atoms = Some(atoms);
+    network.routed = Some(routed(network));
+}
+
+/// Splits classes whose hosts are no longer alike, because something names these prefixes now.
+pub(super) fn split(network: &mut Network, cidrs: &[Cidr]) {
+    if cidrs.is_empty() {
+        return;
+    }
+    let mut parts: BTreeMap<ClassIx, BTreeMap<Vec<bool>, Vec<HostIx>>> = BTreeMap::new();
+    for (class, members) in network.classes.enumerate().filter(|(_, class)| class.members.len() > 1) {
+        for &index in &members.members {
+            let points = &network.hosts.at(index).points;
+            let within =
+                cidrs.iter().flat_map(|cidr| points.iter().map(|point| cidr.contains(point.address)));
+            parts.entry(class).or_default().entry(within.collect()).or_default().push(index);
+        }
+    }
+    for (class, parts) in parts.into_iter().filter(|(_, parts)| parts.len() > 1) {
+        let named = network.classes.at(class).named;
+        for (number, members) in parts.into_values().enumerate() {
+            if number == 0 {
+                network.classes.at_mut(class).members = members;
+                continue;
+            }
+            let new = network.classes.push(Class { members: members.clone(), named });
+            for index in members {
+                network.hosts.at_mut(index).class = new;
+            }
+        }
+    }
+    network.atoms = None;
+}
+
+/// For each address, the smallest prefix that anything names and that contains it.
+pub(super) fn atoms(network: &Network) -> Line<u32> {
+    let mut cidrs: BTreeSet<Cidr> = network.sets.rows().flat_map(|set| set.cidrs.iter().copied()).collect();
+    cidrs.extend(network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()));
+    cidrs.extend(network.transit_cuts.iter().copied());
+    innermost(&cidrs.into_iter().collect::<Vec<_>>())
 }
 
 /// For each address, the smallest prefix of routes and network ACLs that contains it.
-pub(super) fn routed(network: &Network) -> Line<u32> {
+fn routed(network: &Network) -> Line<u32> {
     let mut cidrs: BTreeSet<Cidr> = network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()).collect();
     cidrs.extend(network.transit_cuts.iter().copied());
     innermost(&cidrs.into_iter().collect::<Vec<_>>())

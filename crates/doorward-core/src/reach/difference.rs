@@ -31,7 +31,7 @@ enum Affected {
 
 /// What was gathered between two ends, on one side.
 #[derive(Default)]
-struct Gathered {
+pub(super) struct Gathered {
     flows: Flows,
     at_most: Flows,
     first: Option<Flows>,
@@ -41,15 +41,20 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, span: &Span, pairs: usize) {
+    pub(super) fn add(&mut self, span: &Span, pairs: usize) {
         self.flows = self.flows.union(&span.sure);
         self.at_most = self.at_most.union(&span.maybe);
         self.differ |= self.first.get_or_insert_with(|| span.sure.clone()) != &span.sure;
         self.pairs += pairs;
     }
+
+    /// Notes addresses outside.
+    pub(super) fn reach(&mut self, family: Family, first: u128, last: u128) {
+        self.addresses.entry(family).or_default().push((first, last));
+    }
 }
 
-type Sides = [BTreeMap<(End, End), Gathered>; 2];
+pub(super) type Sides = [BTreeMap<(End, End), Gathered>; 2];
 
 /// Compares both; roles are those of the side that a way is on: of `after` for what opens, of `before` for what closes.
 pub(super) fn between(before: &Reachability, after: &Reachability) -> Difference {
@@ -61,7 +66,11 @@ pub(super) fn between(before: &Reachability, after: &Reachability) -> Difference
     for joint in &joints {
         outside(sides, joint, &affected, &mut gathered);
     }
-    let [closed, opened] = gathered;
+    self::gathered(sides, gathered)
+}
+
+/// What was gathered on both sides, as ways.
+pub(super) fn gathered([before, after]: [&Reachability; 2], [closed, opened]: Sides) -> Difference {
     Difference { opened: ways(after, opened), closed: ways(before, closed) }
 }
 
@@ -186,7 +195,7 @@ fn inside(sides: [&Reachability; 2], joints: &[Joint], affected: &Affected, gath
 }
 
 /// What the one has and the other has not.
-fn lost(one: &Span, other: &Span) -> Span {
+pub(super) fn lost(one: &Span, other: &Span) -> Span {
     Span { sure: one.sure.minus(&other.sure), maybe: one.maybe.minus(&other.maybe) }
 }
 
@@ -283,12 +292,7 @@ fn one_way(
                 let passage = if inward {
                     walk.inward(kind, address, spot, false)
                 } else {
-                    let aim = match kind {
-                        Outside::Internet => Aim::Internet,
-                        Outside::Vpn(id) => Aim::Behind(id.as_str()),
-                        Outside::Transit(_, id) => Aim::Behind(id.as_str()),
-                    };
-                    walk.outward(spot, address, aim, false)
+                    walk.outward(spot, address, Aim::of(kind), false)
                 };
                 sum.union(&passage.span)
             })
@@ -298,18 +302,14 @@ fn one_way(
             if span.maybe.is_empty() {
                 continue;
             }
-            let end = match kind {
-                Outside::Internet => End::Internet,
-                Outside::Vpn(id) => End::Remote(id.to_string()),
-                Outside::Transit(_, id) => End::Remote(id.to_string()),
-            };
+            let end = kind.end();
             for (role, hosts) in roles(sides, side, joint) {
                 let key =
                     if inward { (end.clone(), End::Role(role)) } else { (End::Role(role), end.clone()) };
                 if let Some(gathered) = gathered.get_mut(side) {
                     let entry = gathered.entry(key).or_default();
                     entry.add(&span, hosts.len());
-                    entry.addresses.entry(family).or_default().push((first, last));
+                    entry.reach(family, first, last);
                 }
             }
         }

@@ -245,6 +245,13 @@ impl Walk<'_> {
         let mut cuts = self.network.sets.at(host.set).cidrs.clone();
         cuts.extend(&self.network.vpcs.at(host.vpc).cuts);
         cuts.extend(&self.network.transit_cuts);
+        if self.network.classes.at(host.class).named {
+            // It may be the target of a load balancer, which whoever asks has to get to.
+            for node in self.network.hosts.rows().filter(|node| node.balancer.is_some()) {
+                cuts.extend(&self.network.sets.at(node.set).cidrs);
+                cuts.extend(&self.network.vpcs.at(node.vpc).cuts);
+            }
+        }
         cuts
     }
 

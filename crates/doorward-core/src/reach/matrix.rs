@@ -99,7 +99,14 @@ impl<'a> Matrix<'a> {
 
     fn lay_out(&mut self) {
         let network = self.walk.network;
-        let routed = class::routed(network);
+        let atoms_now;
+        let named = match &network.atoms {
+            Some(atoms) => atoms,
+            None => {
+                atoms_now = class::atoms(network);
+                &atoms_now
+            }
+        };
         let mut loci: HashMap<(SubnetIx, Family, u32, Option<ClassIx>), LocusIx> = HashMap::new();
         let mut atoms: HashMap<(Family, u32), AtomIx> = HashMap::new();
         let mut outs: HashMap<(&Line<Span>, HostKind), OutIx> = HashMap::new();
@@ -111,12 +118,13 @@ impl<'a> Matrix<'a> {
             for point in &host.points {
                 let family = line::family(point.address);
                 let number = self.loci.len();
-                let at = routed.at(point.address).copied().unwrap_or(u32::MAX);
+                let at = network.routed.as_ref().and_then(|routed| routed.at(point.address)).copied();
+                let at = at.unwrap_or(u32::MAX);
                 let locus = *loci
                     .entry((host.subnet, family, at, members.named.then_some(class)))
                     .or_insert_with(|| LocusIx::new(number));
                 let number = self.atoms.len();
-                let at = network.atoms.as_ref().and_then(|atoms| atoms.at(point.address)).copied();
+                let at = named.at(point.address).copied();
                 let atom =
                     *atoms.entry((family, at.unwrap_or(u32::MAX))).or_insert_with(|| AtomIx::new(number));
                 if atom.number() == number {

@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod balancer;
 mod beside;
+mod change;
 mod class;
 mod code;
 mod difference;

@@ -41,6 +41,8 @@ pub(super) struct Network {
     pub(super) members: BTreeMap<(&'static str, String), Vec<HostIx>>,
     /// For each address, the smallest prefix that anything names and that contains it.
     pub(super) atoms: Option<Line<u32>>,
+    /// The same of the prefixes of routes and network ACLs alone.
+    pub(super) routed: Option<Line<u32>>,
     /// Every prefix in tables of transit gateways.
     pub(super) transit_cuts: Vec<Cidr>,
     /// The public addresses that are in no VPC, of IPv4 and of IPv6.
@@ -462,6 +464,23 @@ impl Network {
         let index = self.sets.push(built);
         self.set_of.insert(groups, index);
         index
+    }
+
+    /// Takes in the rules of some groups anew.
+    pub(super) fn rules_changed(&mut self, groups: &BTreeSet<SecurityGroupId>, inventory: &Inventory) {
+        let mut sets: BTreeSet<SetIx> = BTreeSet::new();
+        for id in groups {
+            let Some(&index) = self.group_of.get(id) else { continue };
+            let rules = inventory.groups.get(id).map(|group| group.rules.keys().cloned().collect());
+            let node = self.groups.at_mut(index);
+            node.rules = rules.unwrap_or_default();
+            let carriers = node.carriers.clone();
+            sets.extend(carriers.into_iter().map(|host| self.hosts.at(host).set));
+        }
+        for set in sets {
+            let groups = self.sets.at(set).groups.clone();
+            *self.sets.at_mut(set) = self.built(&groups, inventory);
+        }
     }
 
     /// A group that only a service tells of.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::answer::End;
 use super::host::{HostKind, Point};
 use super::span::Span;
 use super::stage::{Plain, Stage, Track};
@@ -23,6 +24,8 @@ pub(super) struct Passage {
     /// The packets that are let back.
     pub(super) back: Span,
     pub(super) stages: Vec<Stage>,
+    /// Whether a load balancer hands it on: then its stages are about two connections, each with flows of its own.
+    pub(super) handed_on: bool,
 }
 
 /// An address of a host.
@@ -51,6 +54,28 @@ pub(super) enum Aim<'a> {
     Anywhere,
     /// It has to get behind this VPN gateway or attachment.
     Behind(&'a str),
+}
+
+impl Outside {
+    /// As an end of ways.
+    pub(super) fn end(&self) -> End {
+        match self {
+            Self::Internet => End::Internet,
+            Self::Vpn(id) => End::Remote(id.to_string()),
+            Self::Transit(_, id) => End::Remote(id.to_string()),
+        }
+    }
+}
+
+impl<'a> Aim<'a> {
+    /// To get there and nowhere else.
+    pub(super) fn of(outside: &'a Outside) -> Self {
+        match outside {
+            Outside::Internet => Self::Internet,
+            Outside::Vpn(id) => Self::Behind(id.as_str()),
+            Outside::Transit(_, id) => Self::Behind(id.as_str()),
+        }
+    }
 }
 
 /// What the way between two points of subnets comes to, apart from who sends and receives.
@@ -574,5 +599,5 @@ fn finished(track: Track, family: Family) -> Passage {
     let (span, whole) = track.passes();
     let span = span.within(&Flows::of_family(family));
     let whole = whole.and(&span.sure);
-    Passage { span, whole, back: track.reply, stages: track.stages }
+    Passage { span, whole, back: track.reply, stages: track.stages, handed_on: false }
 }

@@ -286,12 +286,7 @@ impl<'a> Walk<'a> {
                         node.points.iter().filter(|point| line::family(point.address) == ranges.family);
                     for point in points {
                         let spot = Spot { host, point: *point };
-                        let aim = match outside {
-                            Outside::Internet if !to.by_address => Aim::Internet,
-                            Outside::Vpn(id) if !to.by_address => Aim::Behind(id.as_str()),
-                            Outside::Transit(_, id) if !to.by_address => Aim::Behind(id.as_str()),
-                            _ => Aim::Anywhere,
-                        };
+                        let aim = if to.by_address { Aim::Anywhere } else { Aim::of(outside) };
                         let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
                             let passage = self.outward(spot, address, aim, false);
                             (ranges.family, first, last, cut(&passage.span, scope))
@@ -359,11 +354,7 @@ fn outside_way(
     // All that was asked about, of every family that something passes for.
     let all =
         ranges.iter().all(|range| of.outside.iter().any(|(kind, asked)| *kind == outside && asked == range));
-    let end = match &outside {
-        Outside::Internet => End::Internet,
-        Outside::Vpn(id) => End::Remote(id.to_string()),
-        Outside::Transit(_, id) => End::Remote(id.to_string()),
-    };
+    let end = outside.end();
     let (from, to) = if inward { (end, role) } else { (role, end) };
     Way {
         from,

@@ -150,16 +150,14 @@ fn between_interfaces(inventory: &Inventory) -> Vec<Question> {
 
 /// Some addresses outside with every interface, both ways.
 fn with_outside(inventory: &Inventory, seed: usize, most: usize) -> Vec<Question> {
-    let addresses: Vec<_> =
-        outside(inventory).into_iter().filter(|address| !is_own(inventory, *address)).collect();
+    // Nobody has it, or it is at once public and behind a VPN: as one address it is then one or the other.
+    let clear =
+        |address| Some((address, points_outside(inventory, address))).filter(|(_, points)| points.len() == 1);
+    let addresses = outside(inventory).into_iter().filter(|address| !is_own(inventory, *address));
+    let addresses: Vec<_> = addresses.filter_map(clear).collect();
     let step = (addresses.len() / most).max(1);
     let mut questions = Vec::new();
-    for address in addresses.iter().skip(seed % step).step_by(step).take(most) {
-        let points = points_outside(inventory, *address);
-        // Nobody has it, or it is at once public and behind a VPN: as one address it is then one or the other.
-        if points.len() != 1 {
-            continue;
-        }
+    for (address, points) in addresses.iter().skip(seed % step).step_by(step).take(most) {
         let text = address.to_string();
         for host in hosts(inventory) {
             let (there, here) = ((text.as_str(), points.as_slice()), (host.0.as_str(), host.1.as_slice()));

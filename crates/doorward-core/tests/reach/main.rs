@@ -11,6 +11,7 @@
 mod accounts;
 mod agreement;
 mod by_hand;
+mod changes;
 mod flows;
 mod naive;
 mod questions;

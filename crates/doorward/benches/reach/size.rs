@@ -1,10 +1,10 @@
 //! What an account of one size costs: loading, all pairs, all ways, questions, a change, memory.
 
+use std::hint::black_box;
 use std::time::Duration;
 
-use doorward_core::inventory::{Inventory, RuleIdentity, StandingRule};
-use doorward_core::net::{Flow, Ports};
-use doorward_core::reach::Reachability;
+use doorward_core::inventory::{Inventory, RuleIdentity};
+use doorward_core::reach::{Change, Edit, Reachability};
 
 use crate::account::{Chance, Shape, account};
 use crate::agreement;
@@ -65,7 +65,7 @@ impl Size {
             let reachability = Reachability::of(inventory.clone());
             count_pairs(&reachability);
         });
-        let reachability = Reachability::of(inventory);
+        let mut reachability = Reachability::of(inventory);
         let (mut pairs, mut ways) = (0, 0);
         let all_pairs = repeated(|| {
             let (counted, took) = timed(|| count_pairs(&reachability));
@@ -78,7 +78,7 @@ impl Size {
             took
         });
         let answered = asking::ask(&reachability);
-        let change = change(&reachability);
+        let change = change(&mut reachability);
         let sets = agreement::check(&reachability, wrong);
         let roles = reachability.roles().len();
         Self {
@@ -99,28 +99,29 @@ impl Size {
     }
 }
 
-/// How long it takes to know what one more rule opens.
-fn change(reachability: &Reachability) -> Duration {
+/// How long it takes to change one rule where it stands, and to know what that opens or closes.
+fn change(reachability: &mut Reachability) -> Duration {
     let mut chance = Chance::new(0xcc);
     let times = (0..CHANGES).map(|_| {
-        let changed = with_one_rule_more(reachability.inventory(), &mut chance);
-        let (_changed, took) = timed(|| {
-            let after = Reachability::of(changed);
-            (reachability.difference(&after), after)
-        });
+        let (add, remove) = one_rule_more(reachability.inventory(), &mut chance);
+        let (opened, took) = timed(|| reachability.change(&[add]).expect("it can be made"));
+        black_box(opened);
+        black_box(reachability.change(&[remove]).expect("it can be taken back"));
         took
     });
     median(times.collect())
 }
 
-fn with_one_rule_more(inventory: &Inventory, chance: &mut Chance) -> Inventory {
-    let mut changed = inventory.clone();
-    let number = chance.below(changed.groups.len());
-    let group = changed.groups.values_mut().nth(number).expect("one of them");
-    let flow = Flow::Tcp(Ports::one(7_000));
-    let rule = RuleIdentity::admitting(flow, "10.0.0.0/16".parse().expect("a prefix"));
-    group.rules.insert(rule, StandingRule::default());
-    changed
+/// A rule as teams add them: one service more for whoever carries another group.
+fn one_rule_more(inventory: &Inventory, chance: &mut Chance) -> (Change, Change) {
+    let mut group = || {
+        let number = chance.below(inventory.groups.len());
+        inventory.groups.keys().nth(number).expect("one of them").clone()
+    };
+    let (group, from) = (group(), group());
+    let rule: RuleIdentity = format!("tcp/7000 from {from}").parse().expect("a rule");
+    let change = |edit| Change { group: group.clone(), edit };
+    (change(Edit::Add(rule.clone())), change(Edit::Remove(rule)))
 }
 
 /// Prints all sizes beside each other.

@@ -21,6 +21,10 @@ pub enum Check {
 }
 
 impl Check {
+    pub fn groups(of: &Interface, direction: Direction, other: IpAddr, peer: Option<InterfaceId>) -> Self {
+        Self::Groups { of: of.id.clone(), direction, other, peer }
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             Self::Acl { .. } => "ACL",

@@ -5,7 +5,10 @@
 //! What AWS's documentation leaves open is chosen here and marked "Choice:".
 
 mod check;
+mod gateways;
 mod space;
+mod transit;
+mod walk;
 mod way;
 
 use std::net::IpAddr;

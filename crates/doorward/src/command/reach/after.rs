@@ -1,5 +1,6 @@
 //! What a change would open and close: another recording, a file of changes, a grant, or one that might be asked for.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::Inventory;
 use doorward_core::policy::{Decision, Person, Request, TargetName, decide, did_you_mean};
 use doorward_core::reach::{
-    Change, Difference, End, Flows, Impossible, Reachability, Role, Way, after, with_grant,
+    Change, Difference, End, Flows, Impossible, Reachability, Role, RoleId, Way, after, with_grant,
 };
 use jiff::Timestamp;
 
@@ -203,22 +204,27 @@ fn impossible(error: Impossible) -> Failure {
     }
 }
 
+/// The ways of one receiver together.
+fn by_receiver(ways: &[Way]) -> BTreeMap<&End, Vec<Way>> {
+    let mut receivers: BTreeMap<&End, Vec<Way>> = BTreeMap::new();
+    for way in ways {
+        receivers.entry(&way.to).or_default().push(way.clone());
+    }
+    receivers
+}
+
 fn as_text(difference: &Difference, compared: &Compared) -> String {
-    let parts =
+    let sides =
         [("opens", &difference.opened, &compared.after), ("closes", &difference.closed, &compared.before)];
     let mut text = String::new();
-    for (title, ways, side) in parts {
+    for (title, ways, side) in sides {
         let names = Names::of(side.roles());
-        let mut rest = ways.as_slice();
-        while let Some(first) = rest.first() {
-            let same = rest.iter().take_while(|way| way.to == first.to).count();
-            let (ways, others) = rest.split_at(same);
+        for (receiver, ways) in by_receiver(ways) {
             if !text.is_empty() {
                 text.push('\n');
             }
-            text.push_str(&format!("{title} {}", listing::heading(&first.to, &names, side.inventory())));
-            text.push_str(&listing::grouped(ways, &names));
-            rest = others;
+            text.push_str(&format!("{title} {}", listing::heading(receiver, &names, side.inventory())));
+            text.push_str(&listing::grouped(&ways, &names));
         }
     }
     if text.is_empty() { "nothing changes\n".into() } else { text }
@@ -226,22 +232,21 @@ fn as_text(difference: &Difference, compared: &Compared) -> String {
 
 fn as_json_of<'a>(difference: &'a Difference, compared: &'a Compared) -> json::Difference<'a> {
     let (before, after) = (Names::of(compared.before.roles()), Names::of(compared.after.roles()));
-    let roles = |ways: &[Way], names: &Names<'a>| -> Vec<&'a Role> {
+    let roles = |ways: &[Way], names: &Names<'a>| -> Vec<json::RoleView<'a>> {
         let ends = ways.iter().flat_map(|way| [&way.from, &way.to]);
-        let named = ends.filter_map(|end| match end {
-            End::Role(id) => names.role(*id),
-            End::Internet | End::Remote(_) => None,
-        });
-        named.collect()
+        let named: BTreeMap<RoleId, &'a Role> = ends
+            .filter_map(|end| match end {
+                End::Role(id) => Some((*id, names.role(*id)?)),
+                End::Internet | End::Remote(_) => None,
+            })
+            .collect();
+        named.into_values().map(json::role).collect()
     };
-    let mut told = roles(&difference.opened, &after);
-    told.extend(roles(&difference.closed, &before));
-    told.sort_by_key(|role| role.id);
-    told.dedup();
     json::Difference {
         opened: difference.opened.iter().map(|way| json::way(way, &after)).collect(),
         closed: difference.closed.iter().map(|way| json::way(way, &before)).collect(),
-        roles: told.into_iter().map(json::role).collect(),
+        roles_of_opened: roles(&difference.opened, &after),
+        roles_of_closed: roles(&difference.closed, &before),
         gaps: &compared.after.inventory().gaps,
     }
 }

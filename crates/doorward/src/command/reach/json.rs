@@ -221,6 +221,9 @@ pub(super) fn pair<'a>(pair: &Pair<'a>) -> Line<'a> {
 pub(super) struct Difference<'a> {
     pub opened: Vec<WayView<'a>>,
     pub closed: Vec<WayView<'a>>,
-    pub roles: Vec<RoleView<'a>>,
+    /// Numbers of roles are of the account afterwards.
+    pub roles_of_opened: Vec<RoleView<'a>>,
+    /// And these of the account before.
+    pub roles_of_closed: Vec<RoleView<'a>>,
     pub gaps: &'a [Gap],
 }

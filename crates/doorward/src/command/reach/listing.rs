@@ -47,6 +47,15 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Whether the addresses that are told say all: a single flow, to or from a single interface.
+    fn one_flow_of_one(&self, way: &Way) -> bool {
+        let one = |end: &End| match end {
+            End::Role(id) => self.role(*id).is_some_and(|role| role.members.len() == 1),
+            End::Internet | End::Remote(_) => true,
+        };
+        !way.addresses.is_empty() && way.flows.list().len() == 1 && one(&way.from) && one(&way.to)
+    }
+
     fn end(&self, end: &End) -> String {
         match end {
             End::Internet => "the internet".into(),
@@ -230,7 +239,8 @@ pub(super) fn grouped(ways: &[Way], names: &Names<'_>) -> String {
         if !way.addresses.is_empty() {
             sender.push_str(&format!(" ({})", text::fold(&way.addresses, NAMES)));
         }
-        alike.entry((way.flows.clone(), perhaps, way.whole)).or_default().push(sender);
+        let whole = way.whole || names.one_flow_of_one(way);
+        alike.entry((way.flows.clone(), perhaps, whole)).or_default().push(sender);
     }
     let rows: Vec<(String, String)> = alike
         .into_iter()

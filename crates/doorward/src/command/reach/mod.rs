@@ -53,7 +53,8 @@ JSON, of a list: a line for each way, {\"from\": END, \"to\": END, \"flows\": [F
 {\"kind\": \"role\", \"id\", \"name\"}, {\"kind\": \"internet\"} or {\"kind\": \"remote\", \"id\"}. A line {\"role\": {…}} says who is
 in a role before the first way that names it, and lines {\"gap\": {…}} at the end what could not be seen.
 With --pairs, {\"from\": ID, \"to\": ID, \"flows\": [FLOW…]}.
-JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles\": […], \"gaps\": […]}.
+JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles_of_opened\": […],
+\"roles_of_closed\": […], \"gaps\": […]}.
 
 CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\":
 \"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; a grant, open or waiting; or a
