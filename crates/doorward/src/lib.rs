@@ -1,5 +1,6 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
+pub mod account;
 pub mod client;
 pub mod clock;
 pub mod cloud;

@@ -3,7 +3,7 @@
 use doorward_core::inventory::TransitTableId;
 
 use super::describe::shape;
-use super::{Body, Operation, PAGE, Paged, Service};
+use super::{Body, Operation, Paged, Service};
 use crate::wire::{Form, List};
 
 /// Asks for all routes of a table, static and propagated. The answer does not say which table it is about.
@@ -23,7 +23,10 @@ impl Operation for SearchTransitGatewayRoutes {
         form.put("TransitGatewayRouteTableId", self.table.as_str());
         // The call wants a filter; every route is of one of the two types.
         form.filter("type", ["static", "propagated"]);
-        form.page(PAGE, self.token.as_deref());
+        // Without a size a page holds as many as it may, 1000.
+        if let Some(token) = &self.token {
+            form.put("NextToken", token);
+        }
         Body::Form(form)
     }
 }

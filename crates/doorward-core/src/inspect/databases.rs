@@ -82,12 +82,17 @@ fn way_out(facts: &Facts<'_>, resource: Subject, subnets: &BTreeSet<&SubnetId>) 
         (true, true) => Severity::Medium,
         (false, _) => Severity::Low,
     };
+    // An id says by itself that it is a subnet's.
+    let which = match resource.id.parse() {
+        Ok(subnet) => facts.subnet_text(&subnet),
+        Err(_) => resource.to_string(),
+    };
     let gaps = facts.gaps(&[Call::RouteTables, Call::Subnets, Call::Interfaces], &resource.place);
     Some(Finding {
         rule: Rule::DatabaseWayOut,
         severity,
         of: None,
-        about: format!("{resource} has a way out by {}", few(&targets)),
+        about: format!("{which} has a way out by {}", few(&targets)),
         resource,
         evidence,
         fix: "give these subnets a route table of their own with no default route; what they need of AWS goes by \

@@ -1,11 +1,13 @@
 //! What the internet really reaches: a way through gateway, routes, ACLs, groups and addresses, and no flag.
 
+use std::collections::BTreeSet;
+
 use super::facts::{Facts, few, first};
 use super::reached::Reached;
 use super::serving::{Owner, owner};
-use super::{Finding, Rule, Severity, Subject};
-use crate::inventory::Interface;
-use crate::net::{Flow, Icmp, Ports};
+use super::{Finding, Rule, Severity, Subject, fix};
+use crate::inventory::{Direction, Interface, Peer, RuleIdentity, SecurityGroup, SecurityGroupId};
+use crate::net::{Cidr, Flow, Icmp, Ports};
 use crate::reach::{Flows, Role};
 
 /// Ports that nobody should find on the internet, and what usually listens there.
@@ -111,7 +113,9 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
         names => format!("{flows} ({})", few(names)),
     };
     let whom = if narrow { "named addresses of the internet reach" } else { "the internet reaches" };
-    let groups = few(role.groups.iter().map(|group| facts.group_text(group)));
+    let rules = outward_rules(facts, role, flows);
+    let groups: BTreeSet<&SecurityGroupId> = rules.iter().map(|(group, _)| &group.id).collect();
+    let groups = few(groups.into_iter().map(|group| facts.group_text(group)));
     Finding {
         rule: Rule::InternetReachable,
         severity: severity(facts, &interfaces, &reached.wide),
@@ -121,14 +125,46 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
         evidence,
         fix: if narrow {
             format!("if these addresses are no longer needed, take them out of {groups}")
-        } else if role.groups.is_empty() {
+        } else if rules.is_empty() {
             "let it have no public address, or a security group that admits only who needs it".to_owned()
         } else {
             format!("let {groups} admit only who needs it, or let it have no public address")
         },
-        commands: Vec::new(),
+        // Which of several is the one too many, nobody but their owner knows.
+        commands: match rules.as_slice() {
+            [(group, rule)] => fix::revoke(group, &[rule]),
+            _ => Vec::new(),
+        },
         gaps,
     }
+}
+
+/// The rules of a role's groups that may let some flows in from outside.
+fn outward_rules<'a>(
+    facts: &Facts<'a>,
+    role: &Role,
+    flows: &Flows,
+) -> Vec<(&'a SecurityGroup, &'a RuleIdentity)> {
+    let groups = role.groups.iter().filter_map(|id| facts.inventory.groups.get(id));
+    let rules = groups.flat_map(|group| group.rules.keys().map(move |rule| (group, rule)));
+    let outside = |rule: &RuleIdentity| match &rule.peer {
+        Peer::Cidr(cidr) => !private(*cidr),
+        Peer::PrefixList(_) => true,
+        Peer::Group(_) => false,
+    };
+    rules
+        .filter(|(_, rule)| {
+            rule.direction == Direction::In && outside(rule) && flows.meets(&rule.flow.into())
+        })
+        .collect()
+}
+
+/// Whether no address of a prefix is one of the internet's.
+///
+/// Source: RFC 1918, RFC 6598, RFC 4193.
+fn private(cidr: Cidr) -> bool {
+    let ranges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
+    ranges.iter().any(|range| range.parse().is_ok_and(|range: Cidr| range.covers(cidr)))
 }
 
 /// Members with a public address or one of IPv6 first in question: they show the way.
@@ -200,7 +236,14 @@ mod tests {
         assert_eq!(finding.severity, Severity::High);
         assert_eq!(finding.about, "the internet reaches x on tcp/22 (SSH)");
         assert_eq!(finding.resource.id, "vpc-a/sg-x");
-        assert_eq!(finding.evidence[0], "tcp/22 from everyone");
+        assert_eq!(finding.evidence[0], "tcp/22 from everyone on IPv4");
+        assert_eq!(finding.fix, "let sg-x (x) admit only who needs it, or let it have no public address");
+        assert_eq!(
+            finding.commands,
+            [
+                "aws ec2 revoke-security-group-ingress --region eu-west-1 --group-id sg-x --ip-permissions 'IpProtocol=tcp,FromPort=22,ToPort=22,IpRanges=[{CidrIp=0.0.0.0/0}]'"
+            ]
+        );
         assert!(finding.evidence.iter().any(|line| line.contains("igw-a")), "{:#?}", finding.evidence);
         assert!(finding.evidence.iter().any(|line| line.contains("sg-x")), "{:#?}", finding.evidence);
     }

@@ -8,6 +8,20 @@ use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{Call, Direction, Peer, RuleIdentity, SecurityGroup};
 use crate::reach::{Flows, Role, RoleId};
 
+/// Calls whose answers could show what is served where.
+const SHOWS_SERVING: &[Call] = &[
+    Call::Interfaces,
+    Call::LoadBalancers,
+    Call::Listeners,
+    Call::TargetGroups,
+    Call::TargetHealth,
+    Call::Databases,
+    Call::DatabaseClusters,
+    Call::DatabaseProxies,
+    Call::DatabaseProxyTargets,
+    Call::Caches,
+];
+
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
     facts.inventory.groups.values().filter_map(|group| of_group(facts, group)).collect()
 }
@@ -64,7 +78,7 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
               the reference to itself out"
             .to_owned(),
         commands: fix::revoke(group, &own),
-        gaps: facts.gaps(&[Call::Interfaces], &group.place),
+        gaps: if opens { facts.gaps(SHOWS_SERVING, &group.place) } else { facts.gaps(&[Call::Interfaces], &group.place) },
     })
 }
 

@@ -1,5 +1,6 @@
 //! Who can reach what, and why: decided exactly from an inventory, with every hop and every blocker.
 
+mod admitted;
 mod after;
 mod answer;
 mod ask;
@@ -28,6 +29,7 @@ mod transit;
 mod walk;
 mod ways;
 
+pub use admitted::Admitted;
 pub use after::{Change, Edit, Impossible, after, of_grant};
 pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
 pub use beside::{Beside, beside, with_grant};
@@ -40,6 +42,7 @@ use std::ops::ControlFlow;
 use self::network::Network;
 use self::walk::Walk;
 use crate::inventory::Inventory;
+use crate::net::{Cidr, Family};
 
 /// Who can reach what in one inventory.
 #[derive(Debug)]
@@ -81,6 +84,16 @@ impl Reachability {
     /// Whether something passes, and why. No flows asked means: what passes?
     pub fn ask(&self, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> Answer {
         self.walk().ask(from, to, asked)
+    }
+
+    /// Whom on the internet each host of a resource is open to; a host has an entry for each set of flows that differs.
+    pub fn admitted(&self, to: &Endpoint) -> Vec<Admitted> {
+        self.walk().admitted(to)
+    }
+
+    /// All addresses of the internet that are not in a VPC of the inventory, in the fewest prefixes.
+    pub fn internet(&self, family: Family) -> Vec<Cidr> {
+        self.network.internet(family).prefixes()
     }
 
     /// The roles, by their numbers.

@@ -239,7 +239,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The addresses of a host that the outside can be asked about at all.
-    fn outside_spots(self, host: HostIx, outside: &Outside, family: Family) -> Vec<Spot> {
+    pub(super) fn outside_spots(self, host: HostIx, outside: &Outside, family: Family) -> Vec<Spot> {
         let node = self.network.hosts.at(host);
         let points = node.points.iter().filter(|point| {
             let public = *outside != Outside::Internet || point.public || family == Family::V6;

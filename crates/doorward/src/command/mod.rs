@@ -16,7 +16,7 @@ mod list;
 mod login;
 mod open;
 mod progress;
-mod reach;
+pub(crate) mod reach;
 mod serve;
 mod sweep;
 mod terminal;

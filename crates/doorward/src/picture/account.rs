@@ -13,13 +13,20 @@ const ADDRESSES: usize = 4;
 /// So many prefixes are named.
 const PREFIXES: usize = 3;
 /// So many gaps are named.
-const GAPS: usize = 3;
+const GAPS: usize = 2;
+/// The most ways that are looked at; very many roles that all reach each other have millions.
+const WAYS: usize = 200_000;
 
 /// The picture of what can be reached.
 pub fn drawing(reachability: &Reachability, scope: &Scope) -> Drawing {
     let inventory = reachability.inventory();
     let mut found: Vec<reach::Way> = Vec::new();
+    let mut more = false;
     reachability.ways(scope, &mut |way| {
+        more = found.len() >= WAYS;
+        if more {
+            return ControlFlow::Break(());
+        }
         found.push(way);
         ControlFlow::Continue(())
     });
@@ -30,6 +37,9 @@ pub fn drawing(reachability: &Reachability, scope: &Scope) -> Drawing {
         part: scope.from.is_some() || scope.to.is_some() || scope.flows.is_some(),
         ..Drawing::default()
     };
+    if more {
+        drawing.notes.insert(0, format!("There are more ways than the {WAYS} that this shows."));
+    }
     drawing.vpcs = vpcs(reachability);
     drawing.outside = places.list(inventory);
     // Several ways between two ends, each for some of the addresses that share a place, are one line.
@@ -40,7 +50,6 @@ pub fn drawing(reachability: &Reachability, scope: &Scope) -> Drawing {
         into.whole =
             if into.count == 0 { way.whole } else { into.whole && way.whole && into.flows == way.flows };
         into.count += 1;
-        into.uncertain |= way.at_most != way.flows;
         into.flows = into.flows.union(&way.flows);
         into.at_most = into.at_most.union(&way.at_most);
     }
@@ -48,9 +57,9 @@ pub fn drawing(reachability: &Reachability, scope: &Scope) -> Drawing {
         .into_iter()
         .map(|((from, to), way)| {
             // What is only possible is drawn, too, in the colour of what is possible.
-            let known = if way.flows.is_empty() { &way.at_most } else { &way.flows };
-            let flows = if way.flows.is_empty() { String::new() } else { way.flows.to_string() };
-            Way { from, to, flows, kind: Kind::of(known), whole: way.whole, uncertain: way.uncertain }
+            let kind = Kind::of(if way.flows.is_empty() { &way.at_most } else { &way.flows });
+            let perhaps = way.at_most.minus(&way.flows);
+            Way { from, to, flows: words(&way.flows), perhaps: words(&perhaps), kind, whole: way.whole }
         })
         .collect();
     drawing
@@ -80,8 +89,14 @@ fn title(inventory: &Inventory, scope: &Scope) -> String {
     format!("{what}{by}{whose}")
 }
 
-/// An end of a way as a question names it: any of a role stands for all of them.
-pub fn endpoint(reachability: &Reachability, drawing: &Drawing, spot: Spot) -> Option<String> {
+/// The ends of a way as a question names them: any of a role stands for all of them.
+pub fn endpoints(reachability: &Reachability, drawing: &Drawing, way: &Way) -> Option<(String, String)> {
+    let from = endpoint(reachability, drawing, way.from, 0)?;
+    // What passes within a role passes between two of it.
+    Some((from, endpoint(reachability, drawing, way.to, usize::from(way.from == way.to))?))
+}
+
+fn endpoint(reachability: &Reachability, drawing: &Drawing, spot: Spot, member: usize) -> Option<String> {
     match spot {
         Spot::Outside(place) => {
             let outside = drawing.outside.get(place)?;
@@ -92,10 +107,14 @@ pub fn endpoint(reachability: &Reachability, drawing: &Drawing, spot: Spot) -> O
             }
         }
         Spot::Role(id) => {
-            let role = reachability.roles().iter().find(|role| role.id == id)?;
-            role.members.first().cloned()
+            let role = reachability.roles().get(usize::try_from(id.0).ok()?)?;
+            role.members.get(member).cloned()
         }
     }
+}
+
+fn words(flows: &Flows) -> String {
+    if flows.is_empty() { String::new() } else { flows.to_string() }
 }
 
 #[derive(Default)]
@@ -103,7 +122,6 @@ struct Merged {
     flows: Flows,
     at_most: Flows,
     whole: bool,
-    uncertain: bool,
     count: usize,
 }
 
@@ -203,10 +221,11 @@ fn remote_name<'a>(inventory: &'a Inventory, id: &str) -> Option<&'a str> {
 
 /// What could not be seen, for the foot of the picture.
 fn notes(inventory: &Inventory) -> Vec<String> {
-    let mut notes: Vec<String> =
-        inventory.gaps.iter().take(GAPS).map(|gap| format!("Not seen: {gap}.")).collect();
-    if inventory.gaps.len() > GAPS {
-        notes.push(format!("and {} more calls without an answer.", inventory.gaps.len() - GAPS));
+    let gaps = &inventory.gaps;
+    let mut notes: Vec<String> = gaps.iter().take(GAPS).map(|gap| format!("Not seen: {gap}.")).collect();
+    if let more @ 1.. = gaps.len().saturating_sub(GAPS) {
+        let calls = if more == 1 { "call" } else { "calls" };
+        notes.push(format!("Nor did {more} more {calls}, so something may be missing."));
     }
     notes
 }

@@ -55,7 +55,7 @@ impl Writer<'_> {
         let _ = write!(
             self.out,
             "<title>{}</title>{}{sign}<text class=\"name\" font-size=\"{}\" x=\"{left}\" y=\"{}\">{}</text>\
-             <text class=\"quiet\" font-size=\"{}\" x=\"{left}\" y=\"{}\">{}</text>",
+             <text class=\"small\" font-size=\"{}\" x=\"{left}\" y=\"{}\">{}</text>",
             escape(&format!("{}\n{}", outside.name, outside.about)),
             shape(rect, rect.h / 2),
             name.size(),
@@ -77,10 +77,11 @@ impl Writer<'_> {
         let idle = match cell.why {
             Why::Idle => true,
             Why::Alone => !self.busy.contains(&node),
-            Why::Alike | Why::Unreached => false,
+            Why::Alike | Why::Unreached | Why::Rest => false,
         };
         // Of roles with the same ways, one stands for all.
-        let spot = cell.roles.first().filter(|_| !idle).map(|role| Spot::Role(role.id));
+        let stands = !idle && cell.why != Why::Rest;
+        let spot = cell.roles.first().filter(|_| stands).map(|role| Spot::Role(role.id));
         let class = match (cell.why, idle) {
             (Why::Alone, false) => "role",
             (Why::Alone, true) => "role idle",
@@ -101,21 +102,21 @@ impl Writer<'_> {
         let _ = write!(
             self.out,
             "{}<text class=\"name\" x=\"{left}\" y=\"{}\">{}</text>\
-             <text class=\"quiet\" font-size=\"11\" x=\"{left}\" y=\"{}\">{}</text>",
+             <text class=\"small\" font-size=\"11\" x=\"{left}\" y=\"{}\">{}</text>",
             shape(rect, 8),
             rect.y + 20,
-            escape(&cut(&name, NAME, room - globe_room - count_room)),
+            escape(&cut(&name, NAME, room - globe_room)),
             rect.y + 37,
-            escape(&cut(&about, ABOUT, room)),
+            escape(&cut(&about, ABOUT, room - count_room)),
         );
         if public {
             self.out.push_str(&globe(right - 6, rect.y + 16, 6));
         }
         if !count.is_empty() {
-            let (x, y) = (right - globe_room, rect.y + 20);
+            let (x, y) = (right, rect.y + 37);
             let _ = write!(
                 self.out,
-                "<text class=\"quiet count\" font-size=\"11\" x=\"{x}\" y=\"{y}\">{count}</text>"
+                "<text class=\"small count\" font-size=\"11\" x=\"{x}\" y=\"{y}\">{count}</text>"
             );
         }
         self.leave();
@@ -127,6 +128,7 @@ impl Writer<'_> {
             Why::Idle => "with no way in or out",
             Why::Unreached => "that nothing reaches",
             Why::Alike | Why::Alone => "with the same ways",
+            Why::Rest => "too many to draw each",
         }
     }
 }

@@ -17,7 +17,7 @@ pub fn tier(title: &str, about: &str, roles: Vec<Role>) -> Tier {
 
 /// A way.
 pub fn way(from: Spot, to: Spot, flows: &str, kind: Kind) -> Way {
-    Way { from, to, flows: flows.into(), kind, whole: true, uncertain: false }
+    Way { from, to, flows: flows.into(), perhaps: String::new(), kind, whole: true }
 }
 
 fn r(id: u32) -> Spot {
@@ -116,7 +116,7 @@ pub fn small() -> Drawing {
             way(r(2), internet, "all", Kind::Wide),
             way(r(3), internet, "all", Kind::Wide),
             way(r(4), internet, "all", Kind::Wide),
-            Way { uncertain: true, ..way(r(9), r(2), "tcp/22", Kind::Shell) },
+            Way { perhaps: "tcp/22".into(), ..way(r(9), r(2), "", Kind::Shell) },
             way(r(9), r(8), "tcp/3000", Kind::Web),
             Way { whole: false, ..way(r(9), internet, "tcp/443", Kind::Web) },
         ],

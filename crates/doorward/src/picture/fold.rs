@@ -14,8 +14,10 @@ const FEW_IDLE: usize = 4;
 const ALIKE: usize = 3;
 /// So many lines can be followed one by one.
 pub const FEW_LINES: usize = 90;
+/// The most boxes; beyond these, what is left of each tier is one.
+const BOXES: usize = 1000;
 /// The most lines that wait to be looked at, one box at a time; a file must stay small enough to open.
-const WAITING: usize = 2500;
+const WAITING: usize = 7000;
 
 /// A thing that lines end at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +86,8 @@ pub enum Why {
     Unreached,
     /// No ways.
     Idle,
+    /// There are too many to draw each.
+    Rest,
 }
 
 /// A box.
@@ -122,8 +126,13 @@ impl<'a> Line<'a> {
 
     /// What passes, each once, in words.
     pub fn flows(&self) -> String {
-        let flows: BTreeSet<&str> = self.ways.iter().map(|way| way.flows.as_str()).collect();
-        flows.into_iter().filter(|flows| !flows.is_empty()).collect::<Vec<_>>().join(", ")
+        let flows: BTreeSet<String> = self.ways.iter().map(|way| way.says()).collect();
+        flows.into_iter().collect::<Vec<_>>().join("; ")
+    }
+
+    /// The same in the fewest letters, for a label: all ports of a protocol are the protocol.
+    pub fn label(&self) -> String {
+        self.flows().replace("tcp/0-65535", "tcp").replace("udp/0-65535", "udp")
     }
 
     fn of(from: Node, to: Node, ways: Vec<&'a Way>) -> Self {
@@ -139,13 +148,14 @@ pub fn fold(drawing: &Drawing) -> Scene<'_> {
     let mut node_of: BTreeMap<Spot, Node> =
         (0..drawing.outside.len()).map(|place| (Spot::Outside(place), Node::Outside(place))).collect();
     let alike = Signatures::of(drawing);
+    let most = most(drawing, &alike);
     for vpc in &drawing.vpcs {
         let area = scene.areas.len();
         let mut bands = Vec::new();
         for tier in vpc.tiers.iter().filter(|tier| !tier.roles.is_empty()) {
             let band = scene.bands.len();
             let mut cells = Vec::new();
-            for (why, roles) in boxes(drawing, tier, &alike) {
+            for (why, roles) in cropped(boxes(drawing, tier, &alike), most) {
                 let cell = scene.cells.len();
                 node_of.extend(roles.iter().map(|role| (Spot::Role(role.id), Node::Cell(cell))));
                 scene.cells.push(Cell { band, roles, why });
@@ -172,7 +182,7 @@ pub fn fold(drawing: &Drawing) -> Scene<'_> {
 }
 
 /// What a role sends and receives: whoever has the same can be told apart by name only.
-type Signature<'a> = BTreeSet<(bool, Spot, &'a str, bool)>;
+type Signature<'a> = BTreeSet<(bool, Spot, &'a str, &'a str, bool)>;
 
 struct Signatures<'a>(BTreeMap<RoleId, Signature<'a>>);
 
@@ -182,7 +192,7 @@ impl<'a> Signatures<'a> {
         for way in &drawing.ways {
             for (end, other, inward) in [(way.from, way.to, false), (way.to, way.from, true)] {
                 if let Spot::Role(role) = end {
-                    all.entry(role).or_default().insert((inward, other, &way.flows, way.dashed()));
+                    all.entry(role).or_default().insert((inward, other, &way.flows, &way.perhaps, way.whole));
                 }
             }
         }
@@ -220,6 +230,26 @@ fn boxes<'a>(drawing: &Drawing, tier: &'a Tier, alike: &Signatures<'_>) -> Vec<(
     }
     let name = |roles: &[&Role]| roles.first().map(|role| (role.name.clone(), role.id));
     boxes.sort_by_cached_key(|(why, roles)| (*why, name(roles)));
+    boxes
+}
+
+/// The most boxes that a tier may have, so that all of them together are not too many.
+fn most(drawing: &Drawing, alike: &Signatures<'_>) -> usize {
+    let tiers = drawing.vpcs.iter().flat_map(|vpc| &vpc.tiers);
+    let counts: Vec<usize> = tiers.map(|tier| boxes(drawing, tier, alike).len()).collect();
+    let mut most = counts.iter().copied().max().unwrap_or(0);
+    while most > 8 && counts.iter().map(|count| (*count).min(most)).sum::<usize>() > BOXES {
+        most = most * 3 / 4;
+    }
+    most
+}
+
+/// The first boxes, and one for the roles of all others.
+fn cropped(mut boxes: Vec<(Why, Vec<&Role>)>, most: usize) -> Vec<(Why, Vec<&Role>)> {
+    if boxes.len() > most.max(1) {
+        let rest = boxes.split_off(most.saturating_sub(1));
+        boxes.push((Why::Rest, rest.into_iter().flat_map(|(_, roles)| roles).collect()));
+    }
     boxes
 }
 

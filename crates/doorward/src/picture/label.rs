@@ -90,7 +90,7 @@ pub fn labels(scene: &Scene<'_>, laid: &Laid) -> Vec<Label> {
         let text = if counts {
             line.bundles.to_string()
         } else if flows.len() == 1 {
-            cut(&line.flows(), letters, laid.graded(WIDEST)).into_owned()
+            cut(&line.label(), letters, laid.graded(WIDEST)).into_owned()
         } else {
             continue;
         };

@@ -20,7 +20,7 @@ const OUTSIDE_WIDTHS: (i32, i32) = (150, 300);
 /// so that they can still be read when all of it is looked at on a page.
 const PAGE: i32 = 1400;
 /// The most that they grow, in hundredths.
-const GRADES: i32 = 260;
+const GRADES: i32 = 360;
 /// The heights of the heads of the picture, a VPC, a band.
 const HEAD: i32 = 76;
 const AREA_HEAD: i32 = 52;

@@ -25,8 +25,8 @@ pub fn legend(drawing: &Drawing, scene: &Scene<'_>, laid: &Laid) -> Legend {
     let sample = |class: &str, kind: Kind| {
         let kind = kind.class();
         format!(
-            "<g class=\"way {kind} {class}\" stroke-width=\"1.6\"><path class=\"ink\" d=\"M0 -4H26\"/>\
-             <path class=\"head {kind}\" d=\"M23 -8L31 -4L23 0L25 -4Z\"/></g>"
+            "<g class=\"wire {kind} {class}\" stroke-width=\"1.6\"><path class=\"ink\" d=\"M0 -4H26\"/>\
+             <path class=\"tip {kind}\" d=\"M23 -8L31 -4L23 0L25 -4Z\"/></g>"
         )
     };
     let mut items: Vec<(String, &str)> = Vec::new();
@@ -58,7 +58,7 @@ pub fn legend(drawing: &Drawing, scene: &Scene<'_>, laid: &Laid) -> Legend {
         }
         let _ = write!(
             text,
-            "<g transform=\"translate({x} {y})\">{sign}<text class=\"quiet\" font-size=\"11\" x=\"38\" y=\"0\">{}</text></g>",
+            "<g transform=\"translate({x} {y})\">{sign}<text class=\"small\" font-size=\"11\" x=\"38\" y=\"0\">{}</text></g>",
             escape(words)
         );
         x += room;
@@ -78,7 +78,7 @@ pub fn legend(drawing: &Drawing, scene: &Scene<'_>, laid: &Laid) -> Legend {
         let note = cut(note, letters, wide - 2 * margin);
         let _ = write!(
             text,
-            "<text class=\"quiet\" font-size=\"11\" x=\"{margin}\" y=\"{y}\">{}</text>",
+            "<text class=\"small\" font-size=\"11\" x=\"{margin}\" y=\"{y}\">{}</text>",
             escape(&note)
         );
     }

@@ -25,13 +25,13 @@ mod tests;
 
 use doorward_core::reach::RoleId;
 
-pub use account::{drawing, endpoint};
+pub use account::{drawing, endpoints};
 pub use kind::Kind;
 pub use narrow::Focus;
 pub use text::escape;
 
 /// The style of a picture, for pages and for files alike.
-pub const STYLE: &str = include_str!("picture.css");
+pub const STYLE: &str = include_str!("../web/assets/picture.css");
 
 /// What is to be drawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,20 +118,29 @@ pub struct Way {
     pub from: Spot,
     /// Who receives.
     pub to: Spot,
-    /// What passes, in the syntax of flows; nothing when that is not known.
+    /// What surely passes, in the syntax of flows.
     pub flows: String,
+    /// What may pass besides, if what could not be seen lets it.
+    pub perhaps: String,
     /// What kind of flow that is.
     pub kind: Kind,
     /// Whether all of it passes between any two of them.
     pub whole: bool,
-    /// Whether more may pass than was seen.
-    pub uncertain: bool,
 }
 
 impl Way {
     /// Whether a reader may not take it for all that passes, between all of them.
     pub fn dashed(&self) -> bool {
-        !self.whole || self.uncertain
+        !self.whole || !self.perhaps.is_empty()
+    }
+
+    /// What passes, in a few words.
+    pub fn says(&self) -> String {
+        match (self.flows.as_str(), self.perhaps.as_str()) {
+            (flows, "") => flows.to_owned(),
+            ("", perhaps) => format!("perhaps {perhaps}"),
+            (flows, _) => format!("{flows}, perhaps more"),
+        }
     }
 }
 

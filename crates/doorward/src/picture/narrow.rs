@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use doorward_core::reach::RoleId;
 
-use super::{Drawing, Spot};
+use super::{Drawing, Spot, Tier};
 
 /// What a picture is narrowed to. Written `role-12`, `outside-0`, and `role-12.outside-0` for everything between
 /// the tier of the first and that of the second.
@@ -86,11 +86,30 @@ impl Drawing {
     pub fn name(&self, spot: Spot) -> &str {
         match spot {
             Spot::Outside(place) => self.outside.get(place).map_or("", |outside| outside.name.as_str()),
-            Spot::Role(id) => {
-                let mut roles = self.vpcs.iter().flat_map(|vpc| &vpc.tiers).flat_map(|tier| &tier.roles);
-                roles.find(|role| role.id == id).map_or("", |role| role.name.as_str())
-            }
+            Spot::Role(id) => self
+                .tiers()
+                .flat_map(|tier| &tier.roles)
+                .find(|role| role.id == id)
+                .map_or("", |role| role.name.as_str()),
         }
+    }
+
+    /// The name of the tier of an end.
+    pub fn tier_name(&self, spot: Spot) -> &str {
+        let has = |tier: &&Tier| tier.roles.iter().any(|role| Spot::Role(role.id) == spot);
+        self.tiers().find(has).map_or_else(|| self.name(spot), |tier| tier.title.as_str())
+    }
+
+    /// The names of all ends.
+    pub fn names(&self) -> BTreeMap<Spot, &str> {
+        let outside = self.outside.iter().enumerate();
+        let outside = outside.map(|(place, outside)| (Spot::Outside(place), outside.name.as_str()));
+        let roles = self.tiers().flat_map(|tier| &tier.roles);
+        outside.chain(roles.map(|role| (Spot::Role(role.id), role.name.as_str()))).collect()
+    }
+
+    fn tiers(&self) -> impl Iterator<Item = &Tier> {
+        self.vpcs.iter().flat_map(|vpc| &vpc.tiers)
     }
 }
 

@@ -21,7 +21,7 @@ pub fn write(
     labels: &[Label],
     setting: &Setting<'_>,
 ) -> String {
-    let names = names(drawing);
+    let names = drawing.names();
     let legend = legend(drawing, scene, laid);
     let height = laid.legend + legend.height + MARGIN;
     let ends = |line: &Line<'_>| [line.from, line.to];
@@ -46,13 +46,6 @@ pub fn write(
         legend.text
     );
     page.out
-}
-
-fn names(drawing: &Drawing) -> BTreeMap<Spot, &str> {
-    let outside = drawing.outside.iter().enumerate();
-    let outside = outside.map(|(place, outside)| (Spot::Outside(place), outside.name.as_str()));
-    let roles = drawing.vpcs.iter().flat_map(|vpc| &vpc.tiers).flat_map(|tier| &tier.roles);
-    outside.chain(roles.map(|role| (Spot::Role(role.id), role.name.as_str()))).collect()
 }
 
 pub(super) struct Writer<'a> {
@@ -139,7 +132,7 @@ impl Writer<'_> {
             self.out,
             "</defs>\n<rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n\
              <text class=\"name\" font-size=\"{}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\
-             <text class=\"quiet\" font-size=\"{about}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
+             <text class=\"small\" font-size=\"{about}\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
             title.size(),
             self.laid.graded(36),
             escape(&cut(&self.drawing.title, title, width - 2 * MARGIN)),
@@ -154,7 +147,7 @@ impl Writer<'_> {
         let nodes = nodes.chain((0..self.scene.outside.len()).map(Node::Outside));
         nodes.fold(String::new(), |mut rules, node| {
             let mark = mark(node);
-            let _ = writeln!(rules, ".picture:has(#{mark}:hover) .way.{mark}{{opacity:1;display:inline}}");
+            let _ = writeln!(rules, ".picture:has(#{mark}:hover) .wire.{mark}{{opacity:1;display:inline}}");
             rules
         })
     }
@@ -189,7 +182,7 @@ impl Writer<'_> {
             let words = area.vpc.about.join(" · ");
             let _ = writeln!(
                 self.out,
-                "<g class=\"vpc\"><text class=\"quiet\" font-size=\"{}\" x=\"{left}\" y=\"{lower}\">{}</text></g>",
+                "<g class=\"vpc\"><text class=\"small\" font-size=\"{}\" x=\"{left}\" y=\"{lower}\">{}</text></g>",
                 about.size(),
                 escape(&cut(&words, about, room)),
             );
@@ -221,7 +214,7 @@ impl Writer<'_> {
         if room > 4 * about.size() && !beside.is_empty() {
             let _ = write!(
                 self.out,
-                "<tspan class=\"quiet\" font-size=\"{}\" dx=\"{gap}\">{}</tspan>",
+                "<tspan class=\"small\" font-size=\"{}\" dx=\"{gap}\">{}</tspan>",
                 about.size(),
                 escape(&cut(beside, about, room)),
             );
@@ -266,7 +259,7 @@ impl Writer<'_> {
         };
         let _ = write!(
             self.out,
-            " class=\"way {kind}{dashed}{many}{class} {from} {to}\"><title>{}</title>",
+            " class=\"wire {kind}{dashed}{many}{class} {from} {to}\"><title>{}</title>",
             escape(&self.tip(line))
         );
         let _ = write!(
@@ -325,7 +318,7 @@ impl Writer<'_> {
         if line.ways.iter().any(|way| !way.whole) {
             tip.push_str("\nnot between all of them");
         }
-        if line.ways.iter().any(|way| way.uncertain) {
+        if line.ways.iter().any(|way| !way.perhaps.is_empty()) {
             tip.push_str("\nwhat could not be seen may let more through");
         }
         tip
@@ -342,7 +335,7 @@ impl Writer<'_> {
             let (kind, dashed) = (line.kind.class(), if line.dashed { " dashed" } else { "" });
             let _ = write!(
                 self.out,
-                "<path class=\"way {kind}{dashed} {} {}\" d=\"{}\" marker-end=\"url(#to-{kind})\"/>\n",
+                "<path class=\"wire {kind}{dashed} {} {}\" d=\"{}\" marker-end=\"url(#to-{kind})\"/>\n",
                 mark(line.from),
                 mark(line.to),
                 over(a, b)

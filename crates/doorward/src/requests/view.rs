@@ -280,7 +280,8 @@ impl Requests {
         authorise(&loaded.policy, &loaded.people, person, Act::Operate).is_ok()
     }
 
-    fn operator(&self, caller: &Caller) -> Result<(), Error> {
+    /// That somebody operates Doorward, or why they may not see what only operators see.
+    pub fn operator(&self, caller: &Caller) -> Result<(), Error> {
         let loaded = self.loaded();
         authorise(&loaded.policy, &loaded.people, &caller.person, Act::Operate)
             .map(drop)

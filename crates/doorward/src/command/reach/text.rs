@@ -46,7 +46,8 @@ fn section(text: &mut String, title: &str, lines: Vec<String>) {
     }
 }
 
-fn verdict(answer: &Answer, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> String {
+/// The verdict in a sentence.
+pub(crate) fn verdict(answer: &Answer, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> String {
     let between = format!("from {} to {}", end(from), end(to));
     let passes = || sentence(&answer.flows, "passes", "pass");
     match answer.verdict {
