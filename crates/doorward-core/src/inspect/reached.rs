@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::Addresses;
-use super::facts::few;
 use super::split::by_flow;
 use crate::inventory::{Interface, Inventory};
 use crate::net::{Cidr, Family};
