@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use doorward_aws::{NotRecorded, recorded};
+use doorward_aws::{NotRecorded, recorded, save};
 use doorward_core::inventory::Inventory;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -41,6 +41,20 @@ fn load(folder: &Path) -> Result<Inventory, String> {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     })
+}
+
+/// What is saved is read back as it was.
+fn saved(account: &Inventory) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    save(account, &folder.path().join("account"), false)?;
+    let again = load(&folder.path().join("account"))?;
+    if again == *account {
+        return Ok(());
+    }
+    let lost: Vec<_> = account.gaps.iter().filter(|gap| !again.gaps.contains(gap)).collect();
+    let new: Vec<_> = again.gaps.iter().filter(|gap| !account.gaps.contains(gap)).collect();
+    let counts = (counts(account), counts(&again));
+    Err(format!("it was read back as another: {counts:?}, without {lost:?}, with {new:?}").into())
 }
 
 /// How many there are of each kind, where there are any.
@@ -151,6 +165,7 @@ fn custodian(data: &Path) -> Result<(), Failed> {
         match recorded(&folder) {
             Ok(account) => {
                 loaded += 1;
+                saved(&account).map_err(|error| format!("{}: {error:?}", folder.display()))?;
                 if let Some(odd) = account.gaps.iter().find(|gap| gap.why.contains("cannot be read")) {
                     return Err(format!("{}: {odd}", folder.display()).into());
                 }
@@ -168,6 +183,7 @@ fn together(data: &Path) -> Result<(), Failed> {
     if account != load(data)? {
         return Err("the same folder was two accounts".into());
     }
+    saved(&account)?;
     let groups = account.groups.len();
     if groups > 150 { Ok(()) } else { Err(format!("{groups} groups").into()) }
 }

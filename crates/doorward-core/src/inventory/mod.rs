@@ -10,6 +10,7 @@ mod interface;
 mod network;
 mod partition;
 mod service;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -224,7 +225,7 @@ impl Inventory {
         self.subnets.extend(other.subnets);
         self.route_tables.extend(other.route_tables);
         self.network_acls.extend(other.network_acls);
-        self.prefix_lists.extend(other.prefix_lists);
+        shared::take(&mut self.prefix_lists, other.prefix_lists);
         self.block_public_access.extend(other.block_public_access);
         self.interfaces.extend(other.interfaces);
         self.instances.extend(other.instances);
@@ -236,8 +237,8 @@ impl Inventory {
         self.vpn_connections.extend(other.vpn_connections);
         self.peerings.extend(other.peerings);
         self.transit_gateways.extend(other.transit_gateways);
-        self.attachments.extend(other.attachments);
-        self.transit_tables.extend(other.transit_tables);
+        shared::take(&mut self.attachments, other.attachments);
+        shared::take(&mut self.transit_tables, other.transit_tables);
         self.endpoints.extend(other.endpoints);
         self.load_balancers.extend(other.load_balancers);
         self.target_groups.extend(other.target_groups);
