@@ -8,14 +8,8 @@ mod configuration;
 mod connection;
 mod error;
 mod observe;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the survey of a live account, which asks them all, is still to come"
-)]
 mod operation;
 mod perform;
-#[allow(dead_code, reason = "the survey of a live account, which reads them all, is still to come")]
 mod reading;
 mod recorded;
 mod simulated;

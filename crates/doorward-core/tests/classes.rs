@@ -162,7 +162,6 @@ fn more_interfaces_in_the_same_roles_change_nothing_else() {
 }
 
 #[test]
-#[ignore = "the engine is not there yet"]
 fn roles_and_ways_do_not_grow_with_interfaces() {
     let count = |interfaces| {
         let reachability = Reachability::of(account(Shape::alike(interfaces)));

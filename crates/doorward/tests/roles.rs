@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use doorward_core::inventory::{Inventory, SecurityGroupId};
 use doorward_core::net::Flow;
@@ -169,6 +170,21 @@ fn what_reaches_the_database_is_told_in_one_list() {
         });
         std::ops::ControlFlow::Continue(())
     });
-    let expected = ["db + db_connect", "internet [\"192.0.2.44/32\"]", "db_connect", "orders-api", "web-1"];
+    let expected = ["internet [\"192.0.2.44/32\"]", "db_connect", "orders-api", "orders-proxy", "web-1"];
     assert_eq!(senders, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn a_reader_who_has_read_enough_is_no_failure() {
+    for words in [&["--all"][..], &["--all", "--json"], &["--all", "--pairs"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        command.current_dir(folder).args(["reach", "--inventory", "account"]).args(words);
+        let mut running =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("doorward runs");
+        drop(running.stdout.take());
+        let output = running.wait_with_output().expect("it ends");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words:?}");
+        assert!(output.status.success(), "{words:?}: {}", output.status);
+    }
 }

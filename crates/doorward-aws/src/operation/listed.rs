@@ -31,7 +31,9 @@ macro_rules! listed {
             type Item = $member;
 
             fn at(&self, token: String) -> Self {
-                Self { token: Some(token), ..self.clone() }
+                let mut next = self.clone();
+                next.token = Some(token);
+                next
             }
 
             fn split(answer: $answer) -> (Vec<$member>, Option<String>) {

@@ -20,7 +20,6 @@ mod describe_managed_prefix_lists;
 mod describe_nat_gateways;
 mod describe_network_acls;
 mod describe_network_interfaces;
-mod describe_prefix_lists;
 mod describe_route_tables;
 mod describe_security_group_rules;
 mod describe_security_groups;
@@ -51,7 +50,7 @@ use std::fmt::Debug;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use list_functions::{FunctionShape, FunctionsAnswer, ListFunctions};
+pub(crate) use list_functions::{FunctionShape, ListFunctions};
 
 pub(crate) use authorize_security_group::{AuthorizeEgress, AuthorizeIngress};
 pub(crate) use create_tags::CreateTags;
@@ -59,29 +58,23 @@ pub(crate) use describe_addresses::{AddressShape, DescribeAddresses};
 pub(crate) use describe_egress_only_internet_gateways::{
     DescribeEgressOnlyInternetGateways, EgressOnlyGatewayShape,
 };
-pub(crate) use describe_instances::{DescribeInstances, InstanceShape, InstanceStateShape, ReservationShape};
+pub(crate) use describe_instances::{DescribeInstances, InstanceShape, ReservationShape};
 pub(crate) use describe_internet_gateways::{
     DescribeInternetGateways, InternetGatewayShape, VpcAttachmentShape,
 };
 pub(crate) use describe_managed_prefix_lists::{DescribeManagedPrefixLists, ListShape};
-pub(crate) use describe_nat_gateways::{DescribeNatGateways, NatAddressShape, NatGatewayShape};
-pub(crate) use describe_network_acls::{
-    AclAssociationShape, AclEntryShape, AclIcmpShape, AclPortsShape, DescribeNetworkAcls, NetworkAclShape,
-};
+pub(crate) use describe_nat_gateways::{DescribeNatGateways, NatGatewayShape};
+pub(crate) use describe_network_acls::{AclEntryShape, DescribeNetworkAcls, NetworkAclShape};
 pub(crate) use describe_network_interfaces::{
-    DescribeNetworkInterfaces, GroupRefShape, InterfaceAttachmentShape, InterfaceShape, PrivateShape,
-    PublicShape, V4PrefixShape, V6PrefixShape, V6Shape,
+    DescribeNetworkInterfaces, GroupRefShape, InterfaceShape, PrivateShape, PublicShape,
 };
-pub(crate) use describe_prefix_lists::DescribePrefixLists;
 pub(crate) use describe_route_tables::{
     DescribeRouteTables, RouteAssociationShape, RouteShape, RouteTableShape,
 };
-pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape, RulesAnswer};
-pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape, GroupsAnswer};
+pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape};
+pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape};
 pub(crate) use describe_subnets::{DescribeSubnets, SubnetShape};
-pub(crate) use describe_transit_gateway_attachments::{
-    AttachmentShape, DescribeTransitGatewayAttachments, TransitAssociationShape,
-};
+pub(crate) use describe_transit_gateway_attachments::{AttachmentShape, DescribeTransitGatewayAttachments};
 pub(crate) use describe_transit_gateway_peering_attachments::{
     DescribeTransitGatewayPeeringAttachments, TransitPeerShape, TransitPeeringShape,
 };
@@ -91,9 +84,7 @@ pub(crate) use describe_transit_gateway_route_tables::{
 pub(crate) use describe_transit_gateway_vpc_attachments::{
     DescribeTransitGatewayVpcAttachments, TransitVpcShape,
 };
-pub(crate) use describe_transit_gateways::{
-    DescribeTransitGateways, TransitGatewayShape, TransitOptionsShape,
-};
+pub(crate) use describe_transit_gateways::{DescribeTransitGateways, TransitGatewayShape};
 pub(crate) use describe_vpc_block_public_access_exclusions::{
     BlockExclusionShape, DescribeVpcBlockPublicAccessExclusions,
 };
@@ -102,11 +93,10 @@ pub(crate) use describe_vpc_block_public_access_options::{
 };
 pub(crate) use describe_vpc_endpoints::{DescribeVpcEndpoints, EndpointShape};
 pub(crate) use describe_vpc_peering_connections::{
-    DescribeVpcPeeringConnections, PeeringShape, PeeringSideShape, PeeringStatusShape, PeeringV4Shape,
-    PeeringV6Shape,
+    DescribeVpcPeeringConnections, PeeringShape, PeeringSideShape,
 };
-pub(crate) use describe_vpcs::{BlockShape, BlockStateShape, DescribeVpcs, V6BlockShape, VpcShape};
-pub(crate) use describe_vpn_connections::{DescribeVpnConnections, VpnConnectionShape, VpnRouteShape};
+pub(crate) use describe_vpcs::{BlockStateShape, DescribeVpcs, V6BlockShape, VpcShape};
+pub(crate) use describe_vpn_connections::{DescribeVpnConnections, VpnConnectionShape};
 pub(crate) use describe_vpn_gateways::{DescribeVpnGateways, VpnGatewayShape};
 pub(crate) use get_caller_identity::GetCallerIdentity;
 pub(crate) use get_managed_prefix_list_entries::{EntryShape, GetManagedPrefixListEntries};
@@ -117,9 +107,7 @@ pub(crate) use get_transit_gateway_route_table_propagations::{
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
 pub(crate) use permission::{Permission, PermissionShape, RangeShape};
 pub(crate) use revoke_security_group::{RevokeEgress, RevokeIngress};
-pub(crate) use search_transit_gateway_routes::{
-    SearchTransitGatewayRoutes, TransitRouteAttachmentShape, TransitRouteShape,
-};
+pub(crate) use search_transit_gateway_routes::{SearchTransitGatewayRoutes, TransitRouteShape};
 
 use crate::wire::{Form, Wrapped};
 

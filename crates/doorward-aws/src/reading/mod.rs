@@ -60,7 +60,7 @@ fn needed<T: FromStr<Err = NotAnId>>(text: Option<&str>, field: &'static str) ->
 
 /// Ids, each of which has to be one.
 fn ids<T: FromStr<Err = NotAnId> + Ord>(texts: &[String]) -> Result<BTreeSet<T>, Unreadable> {
-    texts.iter().map(|text| Ok(text.parse()?)).collect()
+    texts.iter().map(|text| Ok(text.trim().parse()?)).collect()
 }
 
 /// A text without which the resource makes no sense.
@@ -91,5 +91,7 @@ fn tags(shapes: &List<Tag>) -> Tags {
     shapes.0.iter().map(|tag| (tag.key.clone(), tag.value.clone().unwrap_or_default())).collect()
 }
 
+#[cfg(test)]
+mod services_tests;
 #[cfg(test)]
 mod tests;

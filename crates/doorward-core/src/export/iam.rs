@@ -91,8 +91,13 @@ pub fn iam(
     let mut profiles: BTreeMap<Option<String>, Vec<(Place, BTreeSet<SecurityGroupId>)>> = BTreeMap::new();
     let mut places = places(policy);
     if places.is_empty() && sees == Sees::Everything {
-        let document = Document::of(survey("", &BTreeSet::from([None])));
-        return Iam { documents: vec![document], unknown: Vec::new() };
+        let account = accounts.get(&None);
+        let mut pages = Pages::default();
+        survey("", &BTreeSet::from([None]), account).into_iter().for_each(|statement| pages.add(statement));
+        let mut unknown = vec![Unknown::Region(None)];
+        unknown.extend(account.is_none().then_some(Unknown::Account(None)));
+        unknown.sort();
+        return Iam { documents: pages.documents, unknown };
     }
     while let Some((place, groups)) = places.pop_first() {
         if only.is_none_or(|only| *only == place.profile) {
@@ -114,16 +119,16 @@ pub fn iam(
         let regions: BTreeSet<Option<&str>> =
             places.iter().map(|(place, _)| place.region.as_deref()).collect();
         let rules: Vec<String> =
-            regions.iter().map(|region| arn(*region, account, "security-group-rule/*")).collect();
+            regions.iter().map(|region| arn("ec2", *region, account, "security-group-rule/*")).collect();
         pages.add(see(&suffix, &regions));
         if sees == Sees::Everything {
-            pages.add(survey(&suffix, &regions));
+            survey(&suffix, &regions, account).into_iter().for_each(|statement| pages.add(statement));
         }
         pages.add(mark(&suffix, &rules));
         let groups = places.iter().flat_map(|(place, groups)| {
             groups
                 .iter()
-                .map(|group| arn(place.region.as_deref(), account, &format!("security-group/{group}")))
+                .map(|group| arn("ec2", place.region.as_deref(), account, &format!("security-group/{group}")))
         });
         pages.add_each(&change(&suffix, &rules), groups);
     }
@@ -146,25 +151,56 @@ fn suffix(number: usize, profile: Option<&str>) -> String {
     format!("{number}{name}")
 }
 
-fn arn(region: Option<&str>, account: Option<&AccountId>, resource: &str) -> String {
+fn arn(service: &str, region: Option<&str>, account: Option<&AccountId>, resource: &str) -> String {
     let partition = Partition::of(region.unwrap_or_default()).arn();
     let region = region.unwrap_or("*");
     let account = account.map_or("*", AccountId::as_str);
-    format!("arn:{partition}:ec2:{region}:{account}:{resource}")
+    format!("arn:{partition}:{service}:{region}:{account}:{resource}")
 }
 
-/// Every call of an inventory. What each takes is from the Service Authorization Reference: most describe calls know
-/// no resources, and those that do (of RDS, ElastiCache and ECS) are asked for all there are.
-fn survey(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
+/// Every call of an inventory: those that know no resources, and those that do and are asked for all there are.
+fn survey(suffix: &str, regions: &BTreeSet<Option<&str>>, account: Option<&AccountId>) -> [Statement; 2] {
     // Services and tasks of ECS are listed before they are described.
     let mut actions = BTreeSet::from(["ecs:ListServices", "ecs:ListTasks", "servicequotas:GetServiceQuota"]);
     actions.extend(Call::ALL.iter().map(|call| call.permission()));
-    Statement {
-        sid: format!("SeeTheAccount{suffix}"),
+    let (known, all): (Vec<_>, Vec<_>) =
+        actions.into_iter().partition(|action| resources_of(action).is_some());
+    let mut resources = BTreeSet::new();
+    for (service, resource) in known.iter().filter_map(|action| resources_of(action)) {
+        // A prefix list of AWS's own is in no account of ours.
+        let account = account.filter(|_| resource != "prefix-list/*");
+        resources.extend(regions.iter().map(|region| arn(service, *region, account, resource)));
+    }
+    let statement = |sid: &str, action, resource, condition| Statement {
+        sid: format!("{sid}{suffix}"),
         effect: "Allow",
-        action: actions.into_iter().collect(),
-        resource: vec!["*".to_owned()],
-        condition: within(regions),
+        action,
+        resource,
+        condition,
+    };
+    [
+        statement("SeeTheAccount", all, vec!["*".to_owned()], within(regions)),
+        statement("SeeWhatIsThere", known, resources.into_iter().collect(), BTreeMap::new()),
+    ]
+}
+
+/// The service and the resources of a call that is allowed by resource.
+fn resources_of(action: &str) -> Option<(&'static str, &'static str)> {
+    match action {
+        "ec2:GetManagedPrefixListEntries" => Some(("ec2", "prefix-list/*")),
+        "ec2:SearchTransitGatewayRoutes" => Some(("ec2", "transit-gateway-route-table/*")),
+        "ecs:DescribeServices" => Some(("ecs", "service/*")),
+        "ecs:DescribeTasks" => Some(("ecs", "task/*")),
+        "ecs:ListTasks" => Some(("ecs", "container-instance/*")),
+        "elasticache:DescribeCacheClusters" => Some(("elasticache", "cluster:*")),
+        "elasticache:DescribeCacheSubnetGroups" => Some(("elasticache", "subnetgroup:*")),
+        "rds:DescribeDBClusters" => Some(("rds", "cluster:*")),
+        "rds:DescribeDBInstances" => Some(("rds", "db:*")),
+        "rds:DescribeDBProxies" => Some(("rds", "db-proxy:*")),
+        // It asks for the proxy and for its targets.
+        "rds:DescribeDBProxyTargets" => Some(("rds", "*")),
+        "rds:DescribeDBSubnetGroups" => Some(("rds", "subgrp:*")),
+        _ => None,
     }
 }
 
@@ -409,21 +445,26 @@ mod tests {
         };
         let mut more = statements(Sees::Everything);
         more.retain(|statement| !statements(Sees::Groups).contains(statement));
-        let [survey] = more.as_slice() else { panic!("{more:?}") };
+        let [survey, named] = more.as_slice() else { panic!("{more:?}") };
         assert_eq!(survey["Sid"], "SeeTheAccount");
         assert_eq!(
             survey["Condition"]["StringEquals"]["aws:RequestedRegion"],
             serde_json::json!(["eu-west-1"])
         );
-        let actions: Vec<&str> = survey["Action"]
-            .as_array()
-            .expect("actions")
-            .iter()
-            .filter_map(|action| action.as_str())
-            .collect();
+        let of = |statement: &serde_json::Value, key: &str| -> Vec<String> {
+            let texts = statement[key].as_array().expect("a list").iter();
+            texts.filter_map(|text| text.as_str()).map(str::to_owned).collect()
+        };
+        for resource in of(named, "Resource") {
+            assert!(
+                resource.contains(":eu-west-1:123456789012:") || resource.ends_with(":*:prefix-list/*"),
+                "{resource}"
+            );
+        }
+        let actions = [of(survey, "Action"), of(named, "Action")].concat();
         for call in Call::ALL {
             let name = call.action().trim_end_matches(" (classic)");
-            assert!(actions.contains(&name), "{name}");
+            assert!(actions.iter().any(|action| action == name), "{name}");
         }
         for action in actions {
             let (_, name) = action.split_once(':').expect("an action");
@@ -439,8 +480,8 @@ mod tests {
     fn everything_is_seen_also_without_groups() {
         let iam = iam(&policy([]), None, &BTreeMap::new(), Sees::Everything);
         let document = json(&iam.documents[0]);
-        assert_eq!(document["Statement"].as_array().expect("statements").len(), 1);
+        assert_eq!(document["Statement"].as_array().expect("statements").len(), 2);
         assert!(document["Statement"][0].get("Condition").is_none());
-        assert_eq!(iam.unknown, []);
+        assert_eq!(iam.unknown, [Unknown::Account(None), Unknown::Region(None)]);
     }
 }

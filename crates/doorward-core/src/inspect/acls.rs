@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::{Addresses, ends};
-use super::facts::{Facts, few};
+use super::facts::{Facts, some};
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{AclEntry, Call, Direction, NetworkAcl, SubnetId};
 use crate::net::{Cidr, Family, Flow, Ports};
@@ -72,13 +72,13 @@ fn cuts(acl: &NetworkAcl, direction: Direction, family: Family) -> BTreeMap<Cut,
         .flatten()
         .collect();
     let (_, last) = ends(everyone(family));
+    let named_back = own.iter().any(|entry| entry.direction != direction && entry.allow && is_named(entry));
     let mut ranges: BTreeMap<Cut, Vec<(u128, u128)>> = BTreeMap::new();
     for from in begins.iter().copied().filter(|from| *from <= last) {
         let to = begins.range(from.saturating_add(1)..).next().map_or(last, |next| (next - 1).min(last));
         let passes = allowed(&own, direction, from, family);
         let back = allowed(&own, opposite(direction), from, family);
         let (meant, named) = meant_for(&own, direction, from);
-        let (_, named_back) = meant_for(&own, opposite(direction), from);
         for (protocol, flow) in PROTOCOLS {
             let service = passes.and(&meant).and(&flow(Ports::ALL).into());
             let replies = back.and(&chosen(1_024, 65_535, flow));
@@ -134,6 +134,16 @@ fn allowed(entries: &[&AclEntry], direction: Direction, address: u128, family: F
     passes
 }
 
+/// Whether all that clients on Linux or on Windows choose is among some ports.
+fn holds(ports: Ports) -> bool {
+    CLIENTS.iter().any(|(from, to, _)| ports.from() <= *from && ports.to() >= *to)
+}
+
+/// Whether an entry is for some ports, and not for all or for those of replies.
+fn is_named(entry: &AclEntry) -> bool {
+    entry.flow.ports().is_some_and(|ports| !holds(ports))
+}
+
 /// What the entries for an address let through that is not there for replies, and whether one of them names ports.
 ///
 /// An entry is there for replies when it begins above 1023 and holds all that clients on Linux or on Windows choose.
@@ -153,22 +163,28 @@ fn meant_for(entries: &[&AclEntry], direction: Direction, address: u128) -> (Flo
     (meant, named)
 }
 
-/// Which clients lose replies, and whether all of them.
-fn lost(cut: &Cut) -> Vec<(usize, String)> {
+/// Which clients lose replies, in a sentence, and whether those on Linux or Windows are among them.
+fn lost(cut: &Cut) -> (String, bool) {
     let flow = if cut.protocol == "tcp" { Flow::Tcp } else { Flow::Udp };
-    let clients = CLIENTS.iter().enumerate();
-    clients
-        .filter_map(|(number, (from, to, name))| {
-            let all = chosen(*from, *to, flow);
-            let gone = all.minus(&cut.replies);
-            let how = match (gone.is_empty(), gone == all) {
-                (true, _) => return None,
-                (false, true) => format!("{name} ({from}-{to}): all"),
-                (false, false) => format!("{name} ({from}-{to}): those on {gone}"),
-            };
-            Some((number, how))
-        })
-        .collect()
+    if cut.replies.is_empty() {
+        return ("cut: all clients".to_owned(), true);
+    }
+    let mut words = Vec::new();
+    let mut people = false;
+    for (number, (from, to, name)) in CLIENTS.iter().enumerate() {
+        let all = chosen(*from, *to, flow);
+        let gone = all.minus(&cut.replies);
+        if gone.is_empty() {
+            continue;
+        }
+        people |= number < 2;
+        words.push(if gone == all {
+            format!("{name} ({from}-{to})")
+        } else {
+            format!("{name} ({from}-{to}) where the port is of {gone}")
+        });
+    }
+    (format!("cut: clients on {}", words.join("; ")), people)
 }
 
 fn of_direction(
@@ -187,7 +203,6 @@ fn of_direction(
         Direction::Out => ("goes out to", "come in from there to", "in"),
     };
     let mut evidence = Vec::new();
-    let mut commands = Vec::new();
     let mut services = Flows::NONE;
     let mut people = false;
     for (cut, whom) in &cuts {
@@ -196,18 +211,17 @@ fn of_direction(
             false => format!("{} alone", cut.replies),
         };
         evidence.push(format!("{} {comes} {whom}; replies {goes} {ports}", cut.service));
-        let lost = lost(cut);
-        people |= !cut.doubtful && lost.iter().any(|(number, _)| *number < 2);
+        let (cut_off, some) = lost(cut);
+        people |= some && !cut.doubtful;
+        evidence.push(cut_off);
         if cut.doubtful {
             evidence.push("that may be meant for replies alone".to_owned());
         }
-        evidence.extend(lost.into_iter().map(|(_, how)| format!("cut: clients on {how}")));
         services = services.union(&cut.service);
-        commands.extend(admit(facts, acl, opposite(direction), cut, whom, commands.len()));
     }
     let lives = facts.inventory.interfaces.values().any(|interface| subnets.contains(&interface.subnet));
     let names = subnets.iter().map(|subnet| facts.subnet_text(subnet));
-    evidence.push(format!("it guards {}", few(names)));
+    evidence.push(format!("it guards {}", some(names)));
     if !lives {
         evidence.push("no interface that was seen is in these subnets".to_owned());
     }
@@ -227,7 +241,7 @@ fn of_direction(
         resource,
         evidence,
         fix: format!("let {} 1024-65535 {away} to the same addresses", protocols(&cuts)),
-        commands,
+        commands: admit(facts, acl, direction, &cuts),
         gaps,
     })
 }
@@ -238,27 +252,36 @@ fn protocols(cuts: &BTreeMap<Cut, Addresses>) -> String {
 }
 
 /// Entries that let the replies through, where nothing but the deny at the end is in their way: what somebody
-/// denied on purpose is not undone by a command to copy.
+/// denied on purpose is not undone by a command to copy. They are for the prefixes that the connections are let
+/// through for.
 fn admit(
     facts: &Facts<'_>,
     acl: &NetworkAcl,
     direction: Direction,
-    cut: &Cut,
-    whom: &Addresses,
-    before: usize,
+    cuts: &BTreeMap<Cut, Addresses>,
 ) -> Vec<String> {
-    let flow = if cut.protocol == "tcp" { Flow::Tcp } else { Flow::Udp };
-    let missing = chosen(1_024, 65_535, flow).minus(&cut.replies);
-    let own = || acl.entries.iter().filter(|entry| entry.direction == direction && entry.number < 32_767);
-    if own().any(|entry| !entry.allow && missing.meets(&entry.flow.into())) {
-        return Vec::new();
+    let mut wanted: BTreeSet<(&'static str, Cidr)> = BTreeSet::new();
+    let own = || acl.entries.iter().filter(|entry| entry.number < 32_767);
+    for (cut, whom) in cuts {
+        let flow = if cut.protocol == "tcp" { Flow::Tcp } else { Flow::Udp };
+        let missing = chosen(1_024, 65_535, flow).minus(&cut.replies);
+        let mut denies = own().filter(|entry| entry.direction != direction && !entry.allow);
+        if denies.any(|entry| missing.meets(&entry.flow.into())) {
+            return Vec::new();
+        }
+        let lets = own().filter(|entry| {
+            entry.direction == direction && entry.allow && cut.service.meets(&entry.flow.into())
+        });
+        let lets = lets.filter(|entry| whom.meets(entry.cidr));
+        wanted.extend(lets.map(|entry| (cut.protocol, entry.cidr)));
     }
-    let last = own().map(|entry| entry.number).max().unwrap_or(0);
+    let back = opposite(direction);
+    let last = own().filter(|entry| entry.direction == back).map(|entry| entry.number).max().unwrap_or(0);
     let place = facts.place(&acl.vpc);
-    let numbers = (1_u32..).map(|at| last + 10 * (at + u32::try_from(before).unwrap_or(0)));
-    let entries = whom.cidrs().into_iter().zip(numbers).filter(|(_, number)| *number < 32_767);
+    let entries = wanted.into_iter().zip((1_u32..).map(|at| last + 10 * at));
     entries
-        .map(|(cidr, number)| fix::admit_replies(&place, &acl.id, direction, number, cut.protocol, cidr))
+        .filter(|(_, number)| *number < 32_767)
+        .map(|((protocol, cidr), number)| fix::admit_replies(&place, &acl.id, back, number, protocol, cidr))
         .collect()
 }
 
@@ -282,9 +305,7 @@ mod tests {
             finding.evidence,
             [
                 "tcp/443 comes in from everyone on IPv4; replies go out to no port that a client chooses",
-                "cut: clients on Linux (32768-60999): all",
-                "cut: clients on Windows (49152-65535): all",
-                "cut: clients on NAT gateways, load balancers and Lambda (1024-65535): all",
+                "cut: all clients",
                 "it guards subnet-a",
             ]
         );
@@ -353,6 +374,21 @@ mod tests {
         let account = acl(&["in 100 all 0.0.0.0/0 allow"]);
         check(&account, RULE, &[(Severity::Medium, "acl-x")]);
         check(&acl(&["in 100 all 0.0.0.0/0 allow", "out 100 all 0.0.0.0/0 allow"]), RULE, &[]);
+    }
+
+    #[test]
+    fn many_prefixes_are_said_shortly_and_mended_as_they_were_written() {
+        let account = acl(&["in 100 tcp/3306 192.0.2.7/32 allow", "out 100 all 0.0.0.0/0 allow"]);
+        let [finding] = found(&account, RULE).try_into().expect("one finding");
+        assert_eq!(finding.severity, Severity::Note, "what passes whole is for replies");
+        assert_eq!(finding.evidence[1], "cut: all clients", "{:#?}", finding.evidence);
+        assert!(
+            finding.evidence[0].contains("goes out to everyone on IPv4 but 192.0.2.7/32;"),
+            "{:?}",
+            finding.evidence
+        );
+        assert_eq!(finding.commands.len(), 2, "{:?}", finding.commands);
+        assert!(finding.commands.iter().all(|command| command.contains("--cidr-block 0.0.0.0/0 ")));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::facts::few;
 use crate::net::{Cidr, Family};
 
 /// A set of addresses of one family: sorted ranges that neither overlap nor touch, both ends included.
@@ -73,6 +74,26 @@ impl Addresses {
         sizes.fold(0, u128::saturating_add) > most
     }
 
+    /// Whether any address of a prefix of the family is in it.
+    pub(super) fn meets(&self, cidr: Cidr) -> bool {
+        let (first, last) = ends(cidr);
+        cidr.family() == self.family && self.ranges.iter().any(|(from, to)| *from <= last && first <= *to)
+    }
+
+    /// Every address of the family that is not in it.
+    pub(super) fn others(&self) -> Self {
+        let mut others = Vec::with_capacity(self.ranges.len() + 1);
+        let mut at = Some(0);
+        for &(from, to) in &self.ranges {
+            if let Some(at) = at.filter(|at| *at < from) {
+                others.push((at, from - 1));
+            }
+            at = to.checked_add(1);
+        }
+        others.extend(at.filter(|at| *at <= last(self.family)).map(|at| (at, last(self.family))));
+        Self { family: self.family, ranges: others }
+    }
+
     /// The fewest prefixes that are the same addresses, in their order.
     pub(super) fn cidrs(&self) -> Vec<Cidr> {
         let mut cidrs = Vec::new();
@@ -106,14 +127,21 @@ fn block_end(at: u128, bits: u32) -> u128 {
     at | 1_u128.checked_shl(bits).map_or(u128::MAX, |size| size - 1)
 }
 
+/// How many prefixes are said before it is said more shortly.
+const SAID: usize = 6;
+
 impl std::fmt::Display for Addresses {
-    /// Every prefix of the union; everyone is said in a word as well.
+    /// The prefixes of the union; everyone, and everyone but a few, are said as that.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.is_everyone() {
             return write!(f, "everyone on {}", self.family);
         }
-        let cidrs: Vec<String> = self.cidrs().iter().map(ToString::to_string).collect();
-        f.write_str(&cidrs.join(", "))
+        let cidrs = self.cidrs();
+        let but = self.others().cidrs();
+        if cidrs.len() > SAID && but.len() <= SAID {
+            return write!(f, "everyone on {} but {}", self.family, few(but, SAID));
+        }
+        f.write_str(&few(cidrs, SAID))
     }
 }
 
@@ -139,6 +167,26 @@ mod tests {
         check(&["255.255.255.255/32", "255.255.255.254/32"], &["255.255.255.254/31"]);
         check(&["0.0.0.0/0"], &["0.0.0.0/0"]);
         check(&[], &[]);
+    }
+
+    #[test]
+    fn everyone_but_a_few_is_said_as_that() {
+        let check = |cidrs: &[&str], expected: &str| {
+            let cidrs = cidrs.iter().map(|cidr| cidr.parse().expect("a prefix"));
+            let union = Addresses::of(Family::V4, cidrs);
+            assert_eq!(union.to_string(), expected);
+            assert_eq!(union.others().others(), union);
+        };
+        check(&["0.0.0.0/0"], "everyone on IPv4");
+        check(&["0.0.0.0/1"], "0.0.0.0/1");
+        let but = Addresses::of(Family::V4, ["192.0.2.7/32".parse().expect("a prefix")]).others();
+        assert_eq!(but.to_string(), "everyone on IPv4 but 192.0.2.7/32");
+        let many: Vec<String> = (0..8).map(|at| format!("10.{}.0.0/16", 2 * at)).collect();
+        check(
+            &many.iter().map(String::as_str).collect::<Vec<_>>(),
+            "10.0.0.0/16, 10.2.0.0/16, 10.4.0.0/16, 10.6.0.0/16, 10.8.0.0/16, 10.10.0.0/16 and 2 more",
+        );
+        check(&[], "");
     }
 
     #[test]

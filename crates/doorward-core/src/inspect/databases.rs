@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, few};
+use super::facts::{Facts, some};
 use super::routes::{destination, table_of};
 use super::serving::{Owner, owner};
 use super::{Finding, Rule, Severity, Subject};
@@ -74,7 +74,7 @@ fn way_out(facts: &Facts<'_>, resource: Subject, subnets: &BTreeSet<&SubnetId>) 
     if to_internet {
         evidence.push(match public.as_slice() {
             [] => "no database in it has a public address".to_owned(),
-            public => format!("with a public address: {}", few(public)),
+            public => format!("with a public address: {}", some(public)),
         });
     }
     let severity = match (to_internet, public.is_empty()) {
@@ -92,7 +92,7 @@ fn way_out(facts: &Facts<'_>, resource: Subject, subnets: &BTreeSet<&SubnetId>) 
         rule: Rule::DatabaseWayOut,
         severity,
         of: None,
-        about: format!("{which} has a way out by {}", few(&targets)),
+        about: format!("{which} has a way out by {}", some(&targets)),
         resource,
         evidence,
         fix: "give these subnets a route table of their own with no default route; what they need of AWS goes by \
@@ -169,7 +169,7 @@ fn restored(facts: &Facts<'_>, resource: Subject, group: &SecurityGroup) -> Find
     evidence.push(match others.as_slice() {
         [] if gaps.is_empty() => "nothing but databases carries it".to_owned(),
         [] => "what else carries it could not be seen".to_owned(),
-        others => format!("it is carried by {}", few(others)),
+        others => format!("it is carried by {}", some(others)),
     });
     let open = !own.is_empty() && !others.is_empty();
     Finding {

@@ -1,6 +1,6 @@
 //! Default groups that let something through.
 
-use super::facts::{Facts, few};
+use super::facts::{Facts, some};
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{Call, RuleIdentity, SecurityGroup};
 
@@ -19,10 +19,10 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     let carried = !carriers.is_empty() || !users.is_empty();
     let mut evidence: Vec<String> = group.rules.keys().map(|rule| format!("rule: {rule}")).collect();
     if !carriers.is_empty() {
-        evidence.push(format!("carried by {}", few(carriers.iter().map(|interface| &interface.id))));
+        evidence.push(format!("carried by {}", some(carriers.iter().map(|interface| &interface.id))));
     }
     if !users.is_empty() {
-        evidence.push(format!("set for {}", few(&users)));
+        evidence.push(format!("set for {}", some(&users)));
     }
     let rules: Vec<&RuleIdentity> = group.rules.keys().collect();
     let vpc = group.vpc.as_ref().map(|vpc| format!(" of {vpc}")).unwrap_or_default();

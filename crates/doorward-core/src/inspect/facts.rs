@@ -300,9 +300,19 @@ pub(super) fn first(lines: Vec<String>, most: usize) -> Vec<String> {
     lines
 }
 
-/// The first few of some names in a sentence.
-pub(super) fn few(names: impl IntoIterator<Item = impl ToString>) -> String {
-    first(names.into_iter().map(|name| name.to_string()).collect(), 5).join(", ").replace(", and ", " and ")
+/// The first few of some names in a sentence, and how many more there are.
+pub(super) fn few(names: impl IntoIterator<Item = impl ToString>, most: usize) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    let said = names.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(most) {
+        0 => said,
+        more => format!("{said} and {more} more"),
+    }
+}
+
+/// Some names in a sentence, of which five are enough to know what is meant.
+pub(super) fn some(names: impl IntoIterator<Item = impl ToString>) -> String {
+    few(names, 5)
 }
 
 /// What a group lets through between those who carry it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, Reference, few};
+use super::facts::{Facts, Reference, some};
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{
     Call, Direction, Interface, Inventory, Peer, RuleIdentity, SecurityGroup, SecurityGroupId,
@@ -111,7 +111,7 @@ fn missing(
         Direction::In => Direction::Out,
         Direction::Out => Direction::In,
     };
-    let carriers = |id: &SecurityGroupId| few(facts.carriers(id).iter().map(|it| &it.id));
+    let carriers = |id: &SecurityGroupId| some(facts.carriers(id).iter().map(|it| &it.id));
     let commands = asked.list().into_iter().map(|flow| {
         let rule = RuleIdentity { direction: back, flow, peer: Peer::Group(group.id.clone()) };
         fix::authorize(other, &rule)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, few, first};
+use super::facts::{Facts, first, some};
 use super::reached::Reached;
 use super::serving::{Owner, owner};
 use super::{Finding, Rule, Severity, Subject, fix};
@@ -60,10 +60,8 @@ fn severity(facts: &Facts<'_>, interfaces: &[&Interface], wide: &Flows) -> Sever
         _ => None,
     });
     let data: Flows = ports.flatten().map(|port| Flow::Tcp(Ports::one(port))).collect();
-    let balanced = !interfaces.is_empty()
-        && interfaces.iter().all(|it| matches!(owner(facts.inventory, it), Owner::LoadBalancer(_)));
     // Only named addresses get in, or what is meant for everyone.
-    if wide.is_empty() || balanced && web().covers(wide) {
+    if wide.is_empty() || is_meant(facts, interfaces, wide) {
         Severity::Note
     } else if wide.is_all() || wide.meets(&data) || !guarded(wide).is_empty() {
         Severity::High
@@ -86,9 +84,24 @@ pub(super) fn guarded(flows: &Flows) -> Vec<&'static str> {
     names
 }
 
-/// HTTP and HTTPS, where a load balancer is meant to be reached; QUIC among them.
+/// Whether it is what load balancers are there for: HTTP, HTTPS and QUIC from everyone.
+pub(super) fn is_meant(facts: &Facts<'_>, interfaces: &[&Interface], wide: &Flows) -> bool {
+    let balanced = |it: &&Interface| matches!(owner(facts.inventory, it), Owner::LoadBalancer(_));
+    !interfaces.is_empty() && interfaces.iter().all(balanced) && web().covers(wide)
+}
+
 pub(super) fn web() -> Flows {
     [Flow::Tcp(Ports::one(80)), Flow::Tcp(Ports::one(443)), Flow::Udp(Ports::one(443))].into_iter().collect()
+}
+
+/// Flows as people read them, with the names of what usually listens there.
+pub(super) fn in_words(flows: &Flows) -> String {
+    match (guarded(flows).as_slice(), flows.list().len()) {
+        _ if flows.is_all() => "everything".to_owned(),
+        ([], _) => flows.to_string(),
+        (names, 1) => format!("{flows} ({})", some(names)),
+        (names, _) => format!("{flows} ({} among them)", some(names)),
+    }
 }
 
 fn icmp() -> Flows {
@@ -104,26 +117,24 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
     let mut evidence: Vec<String> =
         reached.whom.iter().map(|(flows, whom)| format!("{flows} from {whom}")).collect();
     if !role.owners.is_empty() {
-        evidence.push(format!("who is reached: {}", few(&role.owners)));
+        evidence.push(format!("who is reached: {}", some(&role.owners)));
     }
     evidence.extend(hops);
-    let what = match guarded(flows).as_slice() {
-        _ if flows.is_all() => "everything".to_owned(),
-        [] => flows.to_string(),
-        names => format!("{flows} ({})", few(names)),
-    };
     let whom = if narrow { "named addresses of the internet reach" } else { "the internet reaches" };
+    let meant = !narrow && is_meant(facts, &interfaces, flows);
     let rules = outward_rules(facts, role, flows);
     let groups: BTreeSet<&SecurityGroupId> = rules.iter().map(|(group, _)| &group.id).collect();
-    let groups = few(groups.into_iter().map(|group| facts.group_text(group)));
+    let groups = some(groups.into_iter().map(|group| facts.group_text(group)));
     Finding {
         rule: Rule::InternetReachable,
         severity: severity(facts, &interfaces, &reached.wide),
         resource: subject(facts, role),
         of: Some(which(role)),
-        about: format!("{whom} {} on {what}", role.name),
+        about: format!("{whom} {} on {}", role.name, in_words(flows)),
         evidence,
-        fix: if narrow {
+        fix: if meant {
+            "nothing, if everyone is meant to reach it".to_owned()
+        } else if narrow {
             format!("if these addresses are no longer needed, take them out of {groups}")
         } else if rules.is_empty() {
             "let it have no public address, or a security group that admits only who needs it".to_owned()
@@ -132,7 +143,7 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
         },
         // Which of several is the one too many, nobody but their owner knows.
         commands: match rules.as_slice() {
-            [(group, rule)] => fix::revoke(group, &[rule]),
+            [(group, rule)] if !meant => fix::revoke(group, &[rule]),
             _ => Vec::new(),
         },
         gaps,

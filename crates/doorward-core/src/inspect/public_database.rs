@@ -1,9 +1,10 @@
 //! Databases that say of themselves that they are public, and whether the internet really reaches them.
 
+use super::addresses::Addresses;
 use super::facts::{Facts, hop};
 use super::{Finding, Rule, Severity, Subject, fix};
 use crate::inventory::Database;
-use crate::net::{Flow, Ports};
+use crate::net::{Cidr, Family, Flow, Ports};
 use crate::reach::{Endpoint, Flows, Verdict};
 
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
@@ -20,7 +21,7 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
     // The ARN first: a name may be that of several.
     let by_arn = database.arn.as_deref().and_then(|arn| Endpoint::find(arn, facts.inventory).ok());
     let found = by_arn.or_else(|| Endpoint::find(&format!("rds:{name}"), facts.inventory).ok());
-    let answer = found.map(|to| facts.reach.ask(&Endpoint::Internet, &to, Some(&port)));
+    let answer = found.as_ref().map(|to| facts.reach.ask(&Endpoint::Internet, to, Some(&port)));
     let mut evidence = vec!["PubliclyAccessible is set".to_owned()];
     let mut gaps = Vec::new();
     let (severity, about) = match answer {
@@ -28,7 +29,10 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
             evidence.push(format!("the internet really reaches {}", answer.flows));
             evidence.extend(answer.hops.iter().map(hop));
             gaps.extend(answer.gaps);
-            (Severity::High, format!("database {name} is public, and the internet reaches {}", answer.flows))
+            let open = found.as_ref().is_some_and(|to| is_open(facts, to, &port));
+            let whom = if open { "the internet reaches" } else { "named addresses of the internet reach" };
+            let severity = if open { Severity::High } else { Severity::Medium };
+            (severity, format!("database {name} is public, and {whom} {}", answer.flows))
         }
         Some(answer) if answer.verdict == Verdict::No => {
             let blockers = answer.blockers.iter();
@@ -57,9 +61,16 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
     }
 }
 
+/// Whether everyone gets in on a port, or so many that it makes no difference.
+fn is_open(facts: &Facts<'_>, to: &Endpoint, port: &Flows) -> bool {
+    let admitted = facts.reach.admitted(to).into_iter().filter(|one| one.flows.meets(port));
+    let cidrs: Vec<Cidr> = admitted.flat_map(|one| one.addresses).collect();
+    [Family::V4, Family::V6].into_iter().any(|family| Addresses::of(family, cidrs.iter().copied()).is_wide())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Account, check, place};
+    use super::super::testing::{Account, check, found, place};
     use super::*;
 
     const RULE: Rule = Rule::PublicDatabase;
@@ -84,5 +95,11 @@ mod tests {
             .public("eni-db", "subnet-a", &["sg-db"])
             .with("eni-db", |it| it.requester = Some("amazon-rds".into()));
         check(&account, RULE, &[(Severity::High, "orders")]);
+        let named = account.group("sg-db", "vpc-a", &["in tcp/5432 198.51.100.7/32"]);
+        check(&named, RULE, &[(Severity::Medium, "orders")]);
+        let closed = named.group("sg-db", "vpc-a", &["in tcp/5433 0.0.0.0/0"]);
+        let [finding] = found(&closed, RULE).try_into().expect("one finding");
+        assert_eq!(finding.severity, Severity::Note);
+        assert!(finding.evidence.iter().any(|line| line.starts_with("in the way: sg-db")), "{finding:#?}");
     }
 }

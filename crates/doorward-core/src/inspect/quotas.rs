@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::facts::{Facts, few};
+use super::facts::{Facts, some};
 use super::{Finding, Rule, Severity, Subject};
 use crate::inventory::{Call, Direction, Interface, Inventory, Place, RULES_PER_GROUP, SecurityGroupId};
 use crate::net::{Cidr, Family};
@@ -156,14 +156,14 @@ fn carried(facts: &Facts<'_>) -> Vec<Finding> {
         let Some((severity, bound)) = near(count(groups.len()), quota) else { continue };
         // Five groups are the default's end, but a step that nobody has to be warned of loudly.
         let severity = if groups.len() < 6 && most > 5 { Severity::Note } else { severity };
-        let who = few(interfaces.iter().map(|interface| &interface.id));
+        let who = some(interfaces.iter().map(|interface| &interface.id));
         findings.push(finding(
             severity,
             facts.of_vpc("network interface", &first.id, &first.tags, &first.vpc),
             quota.what.to_owned(),
             format!("{} groups are carried by {who}, of {bound}", groups.len()),
             vec![
-                format!("groups: {}", few(groups.iter().map(|group| facts.group_text(group)))),
+                format!("groups: {}", some(groups.iter().map(|group| facts.group_text(group)))),
                 format!(
                     "{rules} rules per group allow {most} groups per interface: their product is at most {RULES_PER_INTERFACE}"
                 ),

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::Addresses;
-use super::facts::few;
 use super::split::by_flow;
 use crate::inventory::{Interface, Inventory};
 use crate::net::{Cidr, Family};
@@ -59,8 +58,8 @@ fn exact(reach: &Reachability, role: &Role, reached: &mut Reached) {
             if union.is_wide() {
                 reached.wide = reached.wide.union(&flows);
             }
-            // The internet is what is left of all addresses without private ones: a half of it has many prefixes.
-            let whom = if union == internet { format!("everyone on {family}") } else { few(union.cidrs()) };
+            // The internet is what is left of all addresses without private ones: that is everyone there is.
+            let whom = if union == internet { format!("everyone on {family}") } else { union.to_string() };
             reached.whom.push((flows, whom));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, few, name};
+use super::facts::{Facts, name, some};
 use super::{Finding, Rule, Severity, Subject, fix};
 use crate::inventory::{Call, Destination, Inventory, RouteTable, SubnetId, TransitTable};
 
@@ -46,7 +46,7 @@ fn blackholes(facts: &Facts<'_>, table: &RouteTable) -> Option<Finding> {
     }
     let resource = facts.of_vpc("route table", &table.id, &table.tags, &table.vpc);
     let users = users(facts.inventory, table);
-    let to = few(dead.iter().map(|route| destination(facts.inventory, &route.destination)));
+    let to = some(dead.iter().map(|route| destination(facts.inventory, &route.destination)));
     let mut evidence: Vec<String> = dead
         .iter()
         .map(|route| {
@@ -55,8 +55,8 @@ fn blackholes(facts: &Facts<'_>, table: &RouteTable) -> Option<Finding> {
         .collect();
     evidence.push(match users.len() {
         0 if table.gateways.is_empty() => "no subnet uses the table".to_owned(),
-        0 => format!("it routes what comes in by {}", few(&table.gateways)),
-        _ => format!("used by {}", few(users.iter().map(|subnet| facts.subnet_text(subnet)))),
+        0 => format!("it routes what comes in by {}", some(&table.gateways)),
+        _ => format!("used by {}", some(users.iter().map(|subnet| facts.subnet_text(subnet)))),
     });
     let gaps = facts.gaps(&[Call::Subnets], &resource.place);
     let used = !users.is_empty() || !table.gateways.is_empty() || !gaps.is_empty();
@@ -109,19 +109,19 @@ fn transit(facts: &Facts<'_>, table: &TransitTable) -> Option<Finding> {
         .iter()
         .map(|route| match route.attachments.is_empty() {
             true => format!("{} is a black hole with no attachment, which may be meant", route.cidr),
-            false => format!("{} by {}: blackhole", route.cidr, few(&route.attachments)),
+            false => format!("{} by {}: blackhole", route.cidr, some(&route.attachments)),
         })
         .collect();
     evidence.push(match users.is_empty() {
         true => "no attachment that was seen uses the table".to_owned(),
-        false => format!("used by {}", few(&users)),
+        false => format!("used by {}", some(&users)),
     });
     let commands = dead.iter().filter(|route| !route.propagated && !route.attachments.is_empty());
     let commands = commands.map(|route| fix::delete_transit_route(&place, &table.id, route.cidr)).collect();
     Some(Finding {
         rule: Rule::BlackholeRoute,
         severity: Severity::Low,
-        about: format!("{} drops what is for {}", table.id, few(dead.iter().map(|route| route.cidr))),
+        about: format!("{} drops what is for {}", table.id, some(dead.iter().map(|route| route.cidr))),
         resource: Subject {
             id: table.id.to_string(),
             kind: "transit gateway route table",

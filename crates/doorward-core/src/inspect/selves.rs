@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Facts, Within, admits_itself, few, first};
-use super::serving::serves;
+use super::facts::{Facts, Within, admits_itself, first, some};
+use super::serving::{Owner, owner, serves, title};
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{Call, Direction, Peer, RuleIdentity, SecurityGroup};
 use crate::reach::{Flows, Role, RoleId};
@@ -64,7 +64,9 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     let id = facts.group_text(&group.id);
     let about = match (opens, stray.is_empty()) {
         (true, false) => format!("{id} admits itself and opens {stray} to what is not known to serve that"),
-        (true, true) => format!("{id} admits itself, between interfaces that are known to serve {admitted}"),
+        (true, true) => {
+            format!("{id} admits itself on {admitted}, which whoever is reached serves or takes nothing of")
+        }
         (false, _) => format!("{id} admits itself on {admitted}"),
     };
     Some(Finding {
@@ -82,14 +84,9 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     })
 }
 
-/// What a role receives by the self-reference, in a sentence, and what of it nothing there is known to serve.
+/// What a role receives by the self-reference, in a sentence, and what of it somebody there is not known to serve.
 fn way(facts: &Facts<'_>, role: &Role, to: RoleId, within: &Within) -> (String, Flows) {
-    let interfaces = role.members.iter().filter_map(|member| member.parse().ok());
-    let served = interfaces
-        .filter_map(|id| facts.inventory.interfaces.get(&id))
-        .fold(Flows::NONE, |flows, interface| flows.union(&serves(facts.inventory, interface)));
-    let stray = within.flows.minus(&served);
-    let names: BTreeSet<String> = within
+    let from: BTreeSet<String> = within
         .from
         .iter()
         .map(|from| match facts.role(*from) {
@@ -98,17 +95,32 @@ fn way(facts: &Facts<'_>, role: &Role, to: RoleId, within: &Within) -> (String, 
             None => "a role that is not known".to_owned(),
         })
         .collect();
-    let name = &role.name;
-    let line = format!("{} reach {name} on {}", few(names), within.flows);
-    if stray.is_empty() {
-        return (format!("{line}, which it serves"), stray);
+    let (mut serving, mut idle, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut stray = Flows::NONE;
+    for member in &role.members {
+        let Some(interface) = member.parse().ok().and_then(|id| facts.inventory.interfaces.get(&id)) else {
+            continue;
+        };
+        let title = title(facts.inventory, interface);
+        let rest = within.flows.minus(&serves(facts.inventory, interface));
+        // Nothing listens on the interface of a function or of a NAT gateway, whatever is sent there.
+        if matches!(owner(facts.inventory, interface), Owner::Function | Owner::NatGateway) {
+            idle.insert(title);
+        } else if rest.is_empty() {
+            serving.insert(title);
+        } else {
+            others.insert(title);
+            stray = stray.union(&rest);
+        }
     }
-    let verdict = if served.meets(&within.flows) {
-        format!("of which nothing there is known to serve {stray}")
-    } else {
-        "which nothing there is known to serve".to_owned()
-    };
-    (format!("{line}, {verdict}"), stray)
+    let told = [(&others, "not known to serve"), (&serving, "serving it"), (&idle, "taking nothing in")];
+    let told = told.iter().filter(|(titles, _)| !titles.is_empty());
+    let told: Vec<String> = told.map(|(titles, what)| format!("{what}: {}", some(*titles))).collect();
+    let line = format!("{} reach {} on {}", some(from), role.name, within.flows);
+    if told.is_empty() {
+        return (line, stray);
+    }
+    (format!("{line} ({})", told.join("; ")), stray)
 }
 
 #[cfg(test)]
@@ -155,6 +167,10 @@ mod tests {
             finding.about,
             "sg-dbconnect (dbconnect) admits itself and opens tcp/5432 to what is not known to serve that"
         );
+        assert_eq!(
+            finding.evidence[2..],
+            ["others of the same reach dbconnect on tcp/5432 (not known to serve: eni-app, eni-job)"]
+        );
     }
 
     #[test]
@@ -172,6 +188,14 @@ mod tests {
         };
         check(&served(5432), RULE, &[(Severity::Low, "sg-db")]);
         check(&served(3306), RULE, &[(Severity::Medium, "sg-db")]);
+    }
+
+    #[test]
+    fn a_function_takes_nothing_in() {
+        let lambda = |account: Account, id: &str| account.with(id, |it| it.kind = "lambda".into());
+        let account = lambda(lambda(with_proxy(), "eni-app"), "eni-job");
+        check(&account, RULE, &[(Severity::Low, "sg-dbconnect")]);
+        check(&lambda(with_proxy(), "eni-app"), RULE, &[(Severity::Medium, "sg-dbconnect")]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Whose an interface is, and what is known to be served on it.
 
+use super::facts::name;
 use crate::inventory::{Interface, Inventory, LoadBalancer};
 use crate::net::{Flow, Ports};
 use crate::reach::Flows;
@@ -53,13 +54,16 @@ pub(super) fn owner<'a>(inventory: &'a Inventory, interface: &Interface) -> Owne
 }
 
 fn database<'a>(inventory: &'a Inventory, interface: &Interface) -> Owner<'a> {
+    let proxy = interface.description.starts_with("Network interface for DBProxy");
     let found: Vec<_> = inventory
         .databases
         .values()
-        .filter(|it| it.groups == interface.groups && it.subnets.contains(&interface.subnet))
+        .filter(|it| !proxy && it.groups == interface.groups && it.subnets.contains(&interface.subnet))
         .collect();
     if found.is_empty() {
-        let proxies = inventory.database_proxies.values();
+        let named = interface.description.strip_prefix("Network interface for DBProxy ");
+        let proxies =
+            inventory.database_proxies.values().filter(|it| named.is_none_or(|name| it.name == name));
         let mut ports = Vec::new();
         let mut names = Vec::new();
         for proxy in
@@ -101,6 +105,39 @@ fn load_balancer<'a>(inventory: &'a Inventory, interface: &Interface) -> Option<
         .load_balancers
         .values()
         .find(|it| it.name == about || about.split('/').nth(1).is_some_and(|name| name == it.name))
+}
+
+/// What people call whose an interface is.
+pub(super) fn title(inventory: &Inventory, interface: &Interface) -> String {
+    let own = || match &interface.instance {
+        Some(id) => {
+            let instance = inventory.instances.get(id);
+            instance.and_then(|it| name(&it.tags)).unwrap_or_else(|| id.to_string())
+        }
+        None => task(inventory, interface)
+            .or_else(|| name(&interface.tags))
+            .unwrap_or_else(|| interface.id.to_string()),
+    };
+    match owner(inventory, interface) {
+        Owner::Database(Some(name), _) | Owner::Cache(Some(name), _) => name.to_owned(),
+        Owner::LoadBalancer(Some(it)) => it.name.clone(),
+        Owner::Function => function(&interface.description).map_or_else(own, str::to_owned),
+        _ => own(),
+    }
+}
+
+/// The service of ECS, or the family of definitions, whose task an interface is of.
+fn task(inventory: &Inventory, interface: &Interface) -> Option<String> {
+    let task = inventory.container_tasks.values().find(|task| task.interfaces.contains(&interface.id))?;
+    let (_, name) = task.group.as_deref()?.split_once(':')?;
+    Some(name.to_owned())
+}
+
+/// `AWS Lambda VPC ENI-NAME-UUID`.
+fn function(description: &str) -> Option<&str> {
+    let rest = description.strip_prefix("AWS Lambda VPC ENI-")?;
+    let (name, id) = rest.split_at_checked(rest.len().checked_sub(37)?)?;
+    Some(name).filter(|name| !name.is_empty() && id.starts_with('-'))
 }
 
 /// What is known to be served on an interface, whatever its groups let in.
@@ -146,4 +183,21 @@ fn targeted(inventory: &Inventory, interface: &Interface) -> Flows {
         }
     }
     flows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_called_by_its_name() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(function(text), expected, "{text}");
+        check(
+            "AWS Lambda VPC ENI-nightly-report-0c0ffee0-0000-4000-8000-000000000007",
+            Some("nightly-report"),
+        );
+        check("AWS Lambda VPC ENI-0c0ffee0-0000-4000-8000-000000000007", None);
+        check("AWS Lambda VPC ENI-é-0c0ffee0-0000-4000-8000-00000000000é", None);
+        check("a load balancer", None);
+    }
 }

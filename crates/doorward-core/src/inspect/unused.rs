@@ -36,7 +36,7 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
         return None;
     }
     let gaps = facts.gaps(SHOWS_USE, &group.place);
-    let mut doubts: Vec<String> = gaps.iter().map(ToString::to_string).collect();
+    let mut doubts: Vec<String> = Vec::new();
     if let Some(id) = facts.inventory.incomplete_groups.iter().next() {
         doubts.push(format!("a rule of {id} could not be read, and may refer to it"));
     }
@@ -48,7 +48,7 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     if let Some(peering) = abroad {
         doubts.push(format!("a group on the other side of {} may refer to it", peering.id));
     }
-    let certain = doubts.is_empty();
+    let certain = gaps.is_empty() && doubts.is_empty();
     let own = facts.group_text(&group.id);
     let mut evidence = vec![
         format!("none of {} carries it", counted(facts.inventory.interfaces.len(), "interface")),

@@ -1,8 +1,8 @@
 //! Groups that admit very many addresses, by the exact union of all that their rules admit.
 
-use super::facts::{Facts, few};
-use super::internet::{guarded, web};
-use super::serving::{Owner, owner};
+use super::addresses::Addresses;
+use super::facts::{Facts, some};
+use super::internet::{in_words, is_meant, web};
 use super::split::by_flow;
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{Call, Direction, Gap, Peer, RuleIdentity, SecurityGroup};
@@ -23,9 +23,8 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
             rules.iter().map(|(rule, cidrs)| (rule.flow.into(), cidrs.clone())).collect();
         for (flows, union) in by_flow(family, &own).into_iter().filter(|(_, union)| union.is_wide()) {
             evidence.push(format!("{flows} from {union}"));
-            for (rule, cidrs) in &rules {
-                let has = cidrs.iter().any(|cidr| cidr.family() == family);
-                if has && flows.meets(&rule.flow.into()) && !culprits.contains(rule) {
+            for rule in to_blame(&rules, family, &flows) {
+                if !culprits.contains(&rule) {
                     culprits.push(rule);
                 }
             }
@@ -41,46 +40,67 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     let reached = reached(facts, group, &wide);
     evidence.push(match (carriers.len(), users.as_slice()) {
         (0, []) => "no interface carries it".to_owned(),
-        (0, users) => format!("no interface carries it now; it is set for {}", few(users)),
-        (1, _) => format!("{} carries it", few(carriers.iter().map(|interface| &interface.id))),
+        (0, users) => format!("no interface carries it now; it is set for {}", some(users)),
+        (1, _) => format!("{} carries it", some(carriers.iter().map(|interface| &interface.id))),
         (number, _) => {
             let ids = carriers.iter().map(|interface| &interface.id);
-            format!("{number} interfaces carry it: {}", few(ids))
+            format!("{number} interfaces carry it: {}", some(ids))
         }
     });
     if !carriers.is_empty() {
         evidence.push(match &reached {
-            Some((flows, roles)) => format!("the internet really gets through on {flows}, to {}", few(roles)),
+            Some((flows, roles)) => {
+                format!("the internet really gets through on {flows}, to {}", some(roles))
+            }
             None => "the internet does not get through to any of them on this".to_owned(),
         });
     }
-    let balanced = !carriers.is_empty()
-        && carriers.iter().all(|it| matches!(owner(facts.inventory, it), Owner::LoadBalancer(_)));
-    let severity = if balanced && web().covers(&wide) || carriers.is_empty() && users.is_empty() {
+    // A load balancer whose interfaces were not seen is known by its own word.
+    let set = !users.is_empty() && users.iter().all(|user| user.starts_with("load balancer "));
+    let meant = is_meant(facts, carriers, &wide) || carriers.is_empty() && set && web().covers(&wide);
+    let severity = if meant || carriers.is_empty() && users.is_empty() {
         Severity::Note
     } else if reached.is_some() {
         Severity::Medium
     } else {
         Severity::Low
     };
-    let names = guarded(&wide);
-    let what = match names.as_slice() {
-        [] => wide.to_string(),
-        _ if wide.is_all() => "everything".to_owned(),
-        names => format!("{wide} ({})", few(names)),
-    };
     Some(Finding {
         rule: Rule::WideRule,
         severity,
         resource: facts.group(group),
         of: None,
-        about: format!("{} admits very many addresses to {what}", facts.group_text(&group.id)),
+        about: format!("{} admits very many addresses to {}", facts.group_text(&group.id), in_words(&wide)),
         evidence,
         fix: "admit the prefixes, or better the groups, that need it, and then take these rules out"
             .to_owned(),
         commands: fix::revoke(group, &culprits),
         gaps,
     })
+}
+
+/// The rules, the widest first, without which a flow is admitted to no more addresses than is usual.
+fn to_blame<'g>(
+    rules: &[(&'g RuleIdentity, Vec<Cidr>)],
+    family: Family,
+    flows: &Flows,
+) -> Vec<&'g RuleIdentity> {
+    let mut left: Vec<(u8, &RuleIdentity, Vec<Cidr>)> = rules
+        .iter()
+        .filter(|(rule, _)| flows.meets(&rule.flow.into()))
+        .filter_map(|(rule, cidrs)| {
+            let own: Vec<Cidr> = cidrs.iter().copied().filter(|cidr| cidr.family() == family).collect();
+            Some((own.iter().map(|cidr| cidr.bits()).min()?, *rule, own))
+        })
+        .collect();
+    left.sort();
+    let mut blamed = Vec::new();
+    while Addresses::of(family, left.iter().flat_map(|(_, _, cidrs)| cidrs.iter().copied())).is_wide() {
+        let (_, rule, _) = left.remove(0);
+        blamed.push(rule);
+    }
+    blamed.sort();
+    blamed
 }
 
 /// The prefixes that each inbound rule admits, and what could not be seen of prefix lists.
@@ -171,6 +191,23 @@ mod tests {
         assert_eq!(finding.severity, Severity::Medium);
         assert_eq!(finding.evidence[2], "2 interfaces carry it: eni-a, eni-b");
         assert_eq!(finding.evidence[3], "the internet really gets through on tcp/22, to web");
+    }
+
+    #[test]
+    fn only_the_rules_that_make_it_wide_are_to_blame() {
+        let account = Account::new().group(
+            "sg-web",
+            "vpc-a",
+            &[
+                "in tcp/22 0.0.0.0/0",
+                "in tcp/22 192.0.2.7/32",
+                "in all 192.168.0.0/16",
+                "in tcp/443 10.0.0.0/9",
+            ],
+        );
+        let [finding] = found(&account, RULE).try_into().expect("one finding");
+        assert_eq!(finding.evidence[1..], ["rule: tcp/22 from 0.0.0.0/0", "no interface carries it"]);
+        assert_eq!(finding.commands.len(), 1);
     }
 
     #[test]

@@ -210,7 +210,10 @@ impl Walk<'_> {
     fn outbound(self, senders: &Ends, receivers: &Ends, cases: &mut Vec<Case>) {
         // Whichever way leads out counts; the same addresses are asked for once.
         let mut ranges: BTreeMap<Family, Vec<(u128, u128)>> = BTreeMap::new();
-        for (_, range) in &receivers.outside {
+        let named = receivers.outside.iter().map(|(_, range)| range);
+        let named: Vec<&Ranges> =
+            if receivers.targets.is_empty() { named.collect() } else { receivers.targets.iter().collect() };
+        for range in named {
             ranges.entry(range.family).or_default().extend(range.iter());
         }
         let aim = match &receivers.behind {
@@ -218,8 +221,11 @@ impl Walk<'_> {
             None if receivers.internet_only => Aim::Internet,
             None => Aim::Anywhere,
         };
+        if ranges.is_empty() {
+            return;
+        }
         let name = receivers.outside.first().map(|(outside, _)| outside.clone());
-        let Some(outside) = name else { return };
+        let outside = name.unwrap_or(Outside::Internet);
         for sources in self.by_class(senders).values() {
             let Some((source, spots)) = sources.first() else { continue };
             for (family, range) in &ranges {
@@ -250,7 +256,7 @@ impl Walk<'_> {
             self.inventory.gaps.iter().filter(|gap| calls.contains(&gap.call.as_str())).cloned().collect();
         let empty = |endpoint: &Endpoint| {
             let ends = self.ends(endpoint);
-            ends.hosts.is_empty() && ends.outside.is_empty()
+            ends.hosts.is_empty() && ends.outside.is_empty() && ends.targets.is_empty()
         };
         let (which, role) = if empty(from) { (from, "sends") } else { (to, "receives") };
         let why = if empty(from) || empty(to) {

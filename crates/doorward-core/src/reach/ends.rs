@@ -18,6 +18,8 @@ pub(super) struct Ends {
     /// Hosts, each with the addresses that are meant.
     pub(super) hosts: Vec<(HostIx, Vec<Spot>)>,
     pub(super) outside: Vec<(Outside, Ranges)>,
+    /// Addresses outside that packets may be for, whatever leads there; those of `outside` where this is empty.
+    pub(super) targets: Vec<Ranges>,
     /// Whether only what is really on the internet counts.
     pub(super) internet_only: bool,
     /// The gateway or attachment that they are behind, where that was named.
@@ -73,9 +75,15 @@ impl Walk<'_> {
         if !internet.is_empty() {
             ends.outside.push((Outside::Internet, internet));
         }
+        // Whoever sends from there may be behind any VPN that routes lead to; where a packet for there ends, routes say.
         let beyond = range.and(&space::beyond(self.network, family));
-        if !beyond.is_empty() {
-            ends.outside.extend(self.remotes().into_iter().map(|outside| (outside, beyond.clone())));
+        ends.targets = ends.outside.iter().map(|(_, range)| range.clone()).collect();
+        ends.targets.extend(Some(beyond).filter(|beyond| !beyond.is_empty()));
+        for remote in self.remotes() {
+            let behind = range.and(&self.behind(&remote, family));
+            if !behind.is_empty() {
+                ends.outside.push((remote, behind));
+            }
         }
         ends
     }

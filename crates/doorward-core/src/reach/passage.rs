@@ -209,7 +209,7 @@ impl<'a> Walk<'a> {
                     .map(|attachment| self.carry(&mut track, attachment, to.point.address, None).landing);
                 match landing {
                     Some(Landing::Inside { vpc, from: origin }) if vpc == host.vpc => {
-                        Some((id.to_string(), origin))
+                        Some((id.to_string(), origin, None))
                     }
                     Some(Landing::Unclear) => None,
                     _ => {
@@ -219,11 +219,11 @@ impl<'a> Walk<'a> {
                 }
             }
         };
-        if let Some((_, origin)) = &entered {
+        if let Some((_, origin, _)) = &entered {
             self.arrive(&mut track, host.vpc, to.point.address, from, *origin);
         }
         self.receives(&mut track, to.host, from, None, false);
-        if let Some((gateway, _)) = entered
+        if let Some((gateway, _, by)) = entered
             && !track.is_over()
         {
             track.replies = true;
@@ -231,7 +231,9 @@ impl<'a> Walk<'a> {
                 Sender { subnet: host.subnet, address: to.point.address, public: true, host: Some(to.host) };
             let trip = self.send(&mut track, sender, from);
             let home = match &trip.landing {
-                Landing::Internet(way) | Landing::Remote(way) => *way == gateway,
+                Landing::Internet(way) | Landing::Remote(way) => {
+                    *way == gateway && trip.appliances.iter().all(|appliance| Some(*appliance) == by)
+                }
                 Landing::Unclear => true,
                 _ => trip.landing == Landing::Lost,
             };
@@ -268,7 +270,12 @@ impl<'a> Walk<'a> {
     }
 
     /// In by the internet gateway of the receiver's VPC.
-    fn by_internet(self, track: &mut Track, from: IpAddr, to: Spot) -> Option<(String, Origin)> {
+    fn by_internet(
+        self,
+        track: &mut Track,
+        from: IpAddr,
+        to: Spot,
+    ) -> Option<(String, Origin, Option<HostIx>)> {
         let host = self.network.hosts.at(to.host);
         let vpc = self.network.vpcs.at(host.vpc);
         let mut gateways = self.inventory.internet_gateways.values();
@@ -327,8 +334,8 @@ impl<'a> Walk<'a> {
         } else {
             track.pass(|| plain(gateway.id.to_string(), Code::BlockPublicAccess, "", ""));
         }
-        let origin = self.edge(track, host.vpc, gateway.id.as_str(), from, to)?;
-        public.then(|| (gateway.id.to_string(), origin))
+        let (origin, by) = self.edge(track, host.vpc, gateway.id.as_str(), from, to)?;
+        public.then(|| (gateway.id.to_string(), origin, by))
     }
 
     fn by_vpn(
@@ -337,7 +344,7 @@ impl<'a> Walk<'a> {
         id: &VpnGatewayId,
         from: IpAddr,
         to: Spot,
-    ) -> Option<(String, Origin)> {
+    ) -> Option<(String, Origin, Option<HostIx>)> {
         let host = self.network.hosts.at(to.host);
         let vpc = self.network.vpcs.at(host.vpc);
         let gateway = self.inventory.vpn_gateways.get(id);
@@ -358,15 +365,22 @@ impl<'a> Walk<'a> {
             return None;
         }
         track.pass(|| plain(String::new(), String::new()));
-        let origin = self.edge(track, host.vpc, id.as_str(), from, to)?;
-        Some((id.to_string(), origin))
+        let (origin, by) = self.edge(track, host.vpc, id.as_str(), from, to)?;
+        Some((id.to_string(), origin, by))
     }
 
     /// The gateway's own route table, where it has one. Says where the packet comes from then.
-    fn edge(self, track: &mut Track, vpc: VpcIx, gateway: &str, from: IpAddr, to: Spot) -> Option<Origin> {
+    fn edge(
+        self,
+        track: &mut Track,
+        vpc: VpcIx,
+        gateway: &str,
+        from: IpAddr,
+        to: Spot,
+    ) -> Option<(Origin, Option<HostIx>)> {
         let node = self.network.vpcs.at(vpc);
         let Some(table) = node.edges.get(gateway).map(|table| self.network.tables.at(*table)) else {
-            return Some(Origin::Gateway);
+            return Some((Origin::Gateway, None));
         };
         let address = to.point.address;
         let plain = |code: Code, why: String| Plain {
@@ -382,7 +396,7 @@ impl<'a> Walk<'a> {
         match row.filter(|row| !row.blackhole).map(|row| &row.target) {
             Some(RouteTarget::Local) => {
                 track.pass(|| plain(Code::Redirected, String::new()));
-                Some(Origin::Gateway)
+                Some((Origin::Gateway, None))
             }
             Some(RouteTarget::Interface(id)) => {
                 let found =
@@ -391,8 +405,8 @@ impl<'a> Walk<'a> {
                     track.stop(|| plain(Code::Redirected, format!("it leads to {id}, which is not there")));
                     return None;
                 };
-                if index == to.host {
-                    return Some(Origin::Gateway);
+                if appliance.points.iter().any(|point| point.address == address) {
+                    return Some((Origin::Gateway, None));
                 }
                 if appliance.source_dest_check {
                     track.stop(|| {
@@ -408,7 +422,9 @@ impl<'a> Walk<'a> {
                 self.groups(track, index, Direction::Out, address, None, false);
                 let sender = Sender { subnet: appliance.subnet, address: from, public: false, host: None };
                 match self.send(track, sender, address).landing {
-                    Landing::Inside { vpc: landed, from: origin } if landed == vpc => Some(origin),
+                    Landing::Inside { vpc: landed, from: origin } if landed == vpc => {
+                        Some((origin, Some(index)))
+                    }
                     _ => {
                         track.stop(|| plain(Code::Redirected, format!("{id} does not lead to {address}")));
                         None
@@ -422,7 +438,7 @@ impl<'a> Walk<'a> {
                         format!("what the appliances behind {id} let through is not known"),
                     )
                 });
-                Some(Origin::Gateway)
+                Some((Origin::Gateway, None))
             }
             _ => {
                 track.stop(|| plain(Code::Redirected, format!("it does not lead to {address}")));
@@ -517,8 +533,9 @@ impl<'a> Walk<'a> {
         match row.filter(|row| !row.blackhole).map(|row| &row.target) {
             Some(RouteTarget::Local) => track.pass(|| plain("")),
             Some(RouteTarget::Interface(id)) => {
-                let by = trip.appliances.iter().map(|index| self.network.hosts.at(*index));
-                if !by.into_iter().any(|host| host.interface.as_ref() == Some(id)) {
+                let mut by = trip.appliances.iter().map(|index| self.network.hosts.at(*index));
+                let own = node.host(to).and_then(|host| self.network.hosts.at(host).interface.as_ref());
+                if own != Some(id) && !by.any(|host| host.interface.as_ref() == Some(id)) {
                     track.stop(|| {
                         plain("it leads the replies to an appliance that did not forward the request")
                     });

@@ -595,7 +595,7 @@ impl<'a> Walk<'a> {
         at.trip.seen = address;
         at.trip.references = References::Lost;
         at.subnet = subnet;
-        at.public = nat.public;
+        at.public = nat.public && nat.public_address.is_some();
         at.host = None;
         at.forwarded = None;
         Next::On

@@ -140,14 +140,6 @@ impl<'a> Walk<'a> {
         let from = self.chosen(scope.from.as_ref().map(|end| self.ends(end)));
         let to = self.chosen(scope.to.as_ref().map(|end| self.ends(end)));
         let role = |host: HostIx| role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX));
-        let size = |role_id: RoleId, chosen: &Chosen| {
-            let hosts = self.network.hosts.enumerate().map(|(index, _)| index);
-            hosts
-                .filter(|host| {
-                    role(*host) == role_id && chosen.hosts.as_ref().is_none_or(|all| all.contains(host))
-                })
-                .count()
-        };
         let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
         for class in self.classes_of(&to) {
             for host in self.all_meant(class, &to) {
@@ -215,7 +207,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        self.ways_out(role_of, scope, &from, &to, &size, visit);
+        self.ways_out(role_of, scope, &from, &to, &sizes, visit);
     }
 
     /// How many hosts of a receiver are among the senders: nobody sends to himself.
@@ -262,7 +254,7 @@ impl<'a> Walk<'a> {
         scope: &Scope,
         from: &Chosen,
         to: &Chosen,
-        size: &dyn Fn(RoleId, &Chosen) -> usize,
+        sizes: &BTreeMap<RoleId, usize>,
         visit: &mut dyn FnMut(Way) -> ControlFlow<()>,
     ) {
         let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
@@ -295,7 +287,7 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            let hosts = size(sender, from);
+            let hosts = sizes.get(&sender).copied().unwrap_or(0);
             for (outside, reached) in reached {
                 let way = outside_way(outside, End::Role(sender), reached, hosts, to, false);
                 if visit(way).is_break() {

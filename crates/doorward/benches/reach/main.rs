@@ -14,6 +14,7 @@
 mod account;
 mod agreement;
 mod asking;
+mod disk;
 mod growth;
 mod limit;
 mod memory;

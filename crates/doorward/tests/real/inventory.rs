@@ -193,11 +193,7 @@ fn denied() -> Result<(), Failed> {
     }
     // JSON says it in its own way.
     let refusal = r#"{"__type": "AccessDeniedException", "Message": "User is not authorized"}"#;
-    faulty.breaks(
-        "AmazonEC2ContainerServiceV20141113.ListClusters",
-        usize::MAX,
-        Fault::Answer(400, refusal.into()),
-    );
+    faulty.breaks("ListClusters", usize::MAX, Fault::Answer(400, refusal.into()));
     faulty.breaks("GET /2015-03-31/functions/", usize::MAX, Fault::Answer(403, refusal.into()));
     let seen = survey(&place);
     let place = seen.vpcs.values().next().expect("a VPC").place.clone();
@@ -267,8 +263,8 @@ fn command() -> Result<(), Failed> {
     let live = survey(&Place { profile: Some("inventory-command".into()), region: None, account: None });
     same(&recorded(&here.join("account"))?, &read_back(&live));
     doorward(here, &save).is(73, &[], &["account is not empty", "--force"]);
-    doorward(here, &[&save[..], &["--force"]].concat()).is(0, &["account: "], &[]);
-    doorward(here, &["inventory", "save", "copy", "--inventory", "account"]).is(0, &["copy: "], &[]);
+    doorward(here, &[&save[..], &["--force"]].concat()).is(0, &["account: "], &["note: "]);
+    doorward(here, &["inventory", "save", "copy", "--inventory", "account"]).is(0, &["copy: "], &["note: "]);
     same(&recorded(&here.join("copy"))?, &recorded(&here.join("account"))?);
     let shown = doorward(here, &["inventory", "show", "--inventory", "copy"]);
     shown.is(0, &["1      container tasks", "in eu-south-2 of account 123456789012", "gaps:"], &[]);

@@ -12,10 +12,10 @@ pub(crate) use describe_attributes::{
     AttributesAnswer, DescribeLoadBalancerAttributes, DescribeTargetGroupAttributes,
 };
 pub(crate) use describe_classic::{
-    ClassicAnswer, ClassicInstance, ClassicListenerDescription, ClassicShape, DescribeClassicLoadBalancers,
+    ClassicInstance, ClassicListenerDescription, ClassicShape, DescribeClassicLoadBalancers,
 };
-pub(crate) use describe_listeners::{ActionShape, DescribeListeners, ListenerShape, ListenersAnswer};
-pub(crate) use describe_load_balancers::{DescribeLoadBalancers, LoadBalancerShape, LoadBalancersAnswer};
-pub(crate) use describe_rules::{DescribeRules, ListenerRuleShape, ListenerRulesAnswer};
-pub(crate) use describe_target_groups::{DescribeTargetGroups, TargetGroupShape, TargetGroupsAnswer};
-pub(crate) use describe_target_health::{DescribeTargetHealth, HealthAnswer, HealthShape};
+pub(crate) use describe_listeners::{ActionShape, DescribeListeners, ListenerShape};
+pub(crate) use describe_load_balancers::{DescribeLoadBalancers, LoadBalancerShape};
+pub(crate) use describe_rules::{DescribeRules, ListenerRuleShape};
+pub(crate) use describe_target_groups::{DescribeTargetGroups, TargetGroupShape};
+pub(crate) use describe_target_health::{DescribeTargetHealth, HealthShape};

@@ -18,11 +18,8 @@ impl Operation for ListClusters {
     type Answer = ClusterArns;
 
     fn body(&self) -> Body {
-        let mut body = json!({"maxResults": 100});
-        if let Some(token) = &self.token {
-            body["nextToken"] = token.as_str().into();
-        }
-        Body::Json(body.to_string())
+        // Without a token the field is null, which is none to ECS.
+        Body::Json(json!({"maxResults": 100, "nextToken": self.token}).to_string())
     }
 }
 
@@ -71,11 +68,8 @@ macro_rules! members {
             type Answer = MemberArns;
 
             fn body(&self) -> Body {
-                let mut body = json!({"cluster": self.cluster, "maxResults": 100});
-                if let Some(token) = &self.token {
-                    body["nextToken"] = token.as_str().into();
-                }
-                Body::Json(body.to_string())
+                // Without a token the field is null, which is none to ECS.
+                Body::Json(json!({"cluster": self.cluster, "maxResults": 100, "nextToken": self.token}).to_string())
             }
         }
 

@@ -6,9 +6,9 @@ mod list;
 
 use serde::Deserialize;
 
-pub(crate) use describe_services::{DescribeServices, SERVICES_A_CALL, ServiceShape, ServicesAnswer};
-pub(crate) use describe_tasks::{DescribeTasks, TASKS_A_CALL, TaskShape, TasksAnswer};
-pub(crate) use list::{ClusterArns, ListClusters, ListServices, ListTasks};
+pub(crate) use describe_services::{DescribeServices, SERVICES_A_CALL, ServiceShape};
+pub(crate) use describe_tasks::{DescribeTasks, TASKS_A_CALL, TaskShape};
+pub(crate) use list::{ListClusters, ListServices, ListTasks};
 
 /// Something that was asked for and could not be described.
 #[derive(Debug, Clone, Deserialize)]

@@ -45,7 +45,7 @@ fn an_empty_acl_denies() {
     );
     check(
         &[TWO_SUBNETS, OPEN, HOSTS, "acl acl-b vpc-1 subnet-b", IN_OPEN],
-        &[("eni-a", "eni-b", "tcp/443", NO), ("eni-a", "eni-b", "icmp/3/4", YES)],
+        &[("eni-a", "eni-b", "tcp/443", NO), ("eni-a", "eni-b", "icmp/3/4", NO)],
     );
 }
 
@@ -135,7 +135,7 @@ fn replies_without_ports() {
         &[
             ("eni-a", "eni-b", "icmp/8/0", YES),
             ("eni-a", "eni-b", "icmp/13/0", NO),
-            ("eni-a", "eni-b", "icmp/3/4", YES),
+            ("eni-a", "eni-b", "icmp/3/4", NO),
             ("eni-a", "eni-b", "proto/47", YES),
             ("eni-a", "eni-b", "proto/50", NO),
             ("eni-b", "eni-a", "icmp/8/0", NO),

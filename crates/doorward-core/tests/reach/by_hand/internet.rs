@@ -39,7 +39,7 @@ fn without_a_route_replies_are_lost() {
         &[
             ("eni-p", "198.51.100.7", "tcp/443", NO),
             ("198.51.100.7", "eni-p", "tcp/443", NO),
-            ("198.51.100.7", "eni-p", "icmp/3/4", YES),
+            ("198.51.100.7", "eni-p", "icmp/3/4", NO),
         ],
     );
     check(

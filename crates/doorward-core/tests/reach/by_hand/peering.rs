@@ -125,7 +125,7 @@ fn a_vpn_gateway() {
 fn a_vpn_gateway_without_a_route_back() {
     check(
         &[TWO_SUBNETS, OPEN, VPN, "vpn vpn-1 vgw-1 192.168.0.0/16"],
-        &[("192.168.1.7", "eni-a", "tcp/443", NO), ("192.168.1.7", "eni-a", "icmp/3/4", YES)],
+        &[("192.168.1.7", "eni-a", "tcp/443", NO), ("192.168.1.7", "eni-a", "icmp/3/4", NO)],
     );
     check(
         &[TWO_SUBNETS, OPEN, VPN, "vgw vgw-1", "rtb-a 192.168.0.0/16 vgw-1"],

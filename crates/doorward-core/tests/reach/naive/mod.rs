@@ -70,16 +70,17 @@ impl Packet {
         matches!(self, Self::Tcp(_) | Self::Udp(_))
     }
 
-    /// What answers it, to the client's own port; nothing where no answer is needed.
-    fn reply(self, client: u16) -> Option<Self> {
+    /// What answers it, to the client's own port. A message that is not answered has to be able to go back itself:
+    /// where nothing gets back, nothing is reachable.
+    fn reply(self, client: u16) -> Self {
         match self {
-            Self::Tcp(_) => Some(Self::Tcp(client)),
-            Self::Udp(_) => Some(Self::Udp(client)),
-            Self::Icmp(8, code) => Some(Self::Icmp(0, code)),
-            Self::Icmp(kind @ (13 | 15 | 17), code) => Some(Self::Icmp(kind + 1, code)),
-            Self::Icmpv6(128, code) => Some(Self::Icmpv6(129, code)),
-            Self::Icmp(..) | Self::Icmpv6(..) => None,
-            Self::Other(number) => Some(Self::Other(number)),
+            Self::Tcp(_) => Self::Tcp(client),
+            Self::Udp(_) => Self::Udp(client),
+            Self::Icmp(8, code) => Self::Icmp(0, code),
+            Self::Icmp(kind @ (13 | 15 | 17), code) => Self::Icmp(kind + 1, code),
+            Self::Icmpv6(128, code) => Self::Icmpv6(129, code),
+            Self::Icmp(..) | Self::Icmpv6(..) => self,
+            Self::Other(number) => Self::Other(number),
         }
     }
 }
@@ -122,7 +123,7 @@ pub fn carry(
             return Passage::Lost(check.name());
         }
     }
-    let Some(reply) = packet.reply(client) else { return Passage::Passes };
+    let reply = packet.reply(client);
     match back {
         Err(why) => Passage::ReplyLost(why),
         Ok(back) => match back.checks.iter().find(|check| !check.admits(inventory, reply)) {

@@ -48,8 +48,8 @@ fn one(finding: &Finding) -> String {
     for line in &finding.evidence {
         text.push_str(&wrapped("    - ", "      ", line));
     }
-    for gap in &finding.gaps {
-        text.push_str(&wrapped("    ? ", "      ", &gap.to_string()));
+    for line in calls(&finding.gaps) {
+        text.push_str(&wrapped("    ? ", "      ", &line));
     }
     text.push_str(&wrapped("    fix: ", "      ", &finding.fix));
     for command in &finding.commands {
@@ -72,20 +72,20 @@ fn looked_at(at: LookedAt) -> String {
     parts.join(", ")
 }
 
-/// The calls that gave no answer, by place: those that fared alike in a line.
 fn gaps(gaps: &[Gap]) -> String {
-    if gaps.is_empty() {
-        return String::new();
-    }
-    let mut text = String::from("\nnot seen:\n");
+    let lines: String = calls(gaps).iter().map(|line| wrapped("  ? ", "    ", line)).collect();
+    if lines.is_empty() { lines } else { format!("\nnot seen:\n{lines}") }
+}
+
+/// The calls that gave no answer: those that fared alike in a line.
+fn calls(gaps: &[Gap]) -> Vec<String> {
     let mut alike: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
     for gap in gaps {
         alike.entry((gap.place.to_string(), &gap.why)).or_default().push(&gap.call);
     }
-    for ((place, why), calls) in alike {
-        text.push_str(&wrapped("  ? ", "    ", &format!("{} in {place}: {why}", calls.join(", "))));
-    }
-    text
+    let lines =
+        alike.into_iter().map(|((place, why), calls)| format!("{} in {place}: {why}", calls.join(", ")));
+    lines.collect()
 }
 
 pub(super) fn rules(rules: &[Rule]) -> String {
@@ -192,7 +192,7 @@ NOTE: 1 finding
     unused-group · security group sg-0a (db) · eu-west-1
     - tcp/22 from everyone on IPv4
     - rule: tcp/22 from 0.0.0.0/0
-    ? ec2:DescribeVpcs in eu-west-1 gave no answer: denied
+    ? ec2:DescribeVpcs in eu-west-1: denied
     fix: admit the prefixes, or better the groups, that need it, and then take these rules out
     $ aws ec2 revoke-security-group-ingress --long --long --long --long --long --long --long --long --long --long --long --long
 

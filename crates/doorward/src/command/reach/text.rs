@@ -1,6 +1,6 @@
 //! An answer as people read it: the verdict in a line, the way hop by hop, and all that is in the way.
 
-use doorward_core::reach::{Answer, Back, Blocker, Endpoint, Flows, Hop, Verdict};
+use doorward_core::reach::{Answer, Back, Blocker, Endpoint, Flows, Hop, Part, Verdict};
 
 use crate::command::count;
 
@@ -20,7 +20,10 @@ pub(super) fn question(answer: &Answer, from: &Endpoint, to: &Endpoint, asked: O
         Verdict::Partly if !answer.flows.is_empty() => "the way of what passes",
         Verdict::No | Verdict::Partly | Verdict::Unknown => "as far as it gets",
     };
-    section(&mut text, way, hops(&answer.hops));
+    // That it starts where it starts is no news.
+    if answer.hops.len() > 1 {
+        section(&mut text, way, hops(&answer.hops));
+    }
     if answer.verdict != Verdict::No && !answer.hops.is_empty() {
         replies(&mut text, &answer.back);
     }
@@ -188,23 +191,30 @@ fn replies(text: &mut String, back: &Back) {
     }
 }
 
+/// What passes between whom: first those between whom something does.
 fn parts(answer: &Answer) -> Vec<String> {
-    let cells = |pick: fn(&doorward_core::reach::Part) -> &String| {
-        answer.parts.iter().take(PARTS).map(|part| pick(part).chars().count()).max().unwrap_or(0)
-    };
-    let (froms, tos) = (cells(|part| &part.from), cells(|part| &part.to));
-    let shown = answer.parts.iter().take(PARTS).map(|part| {
+    let mut parts: Vec<&Part> = answer.parts.iter().collect();
+    parts.sort_by_key(|part| match part.verdict {
+        Verdict::Yes => 0,
+        Verdict::Partly => 1,
+        Verdict::Unknown => 2,
+        Verdict::No => 3,
+    });
+    let rows = parts.iter().take(PARTS).map(|part| {
         let what = match part.verdict {
             Verdict::Yes => folded(&part.flows),
             Verdict::No => "nothing".to_owned(),
             Verdict::Partly => format!("only {}", folded(&part.flows)),
             Verdict::Unknown => "unknown".to_owned(),
         };
-        format!("from {:froms$}  to {:tos$}  {what}", part.from, part.to)
+        (what, format!("from {} to {}", part.from, part.to))
     });
-    let more = answer.parts.len().saturating_sub(PARTS);
+    let rows: Vec<(String, String)> = rows.collect();
+    let width = rows.iter().map(|(what, _)| what.chars().count()).max().unwrap_or(0);
+    let lines = rows.iter().map(|(what, who)| format!("{what:width$}  {who}"));
+    let more = parts.len().saturating_sub(PARTS);
     let more = (more > 0).then(|| format!("and {} more; --json has all", count(more, "pair", "pairs")));
-    shown.chain(more).collect()
+    lines.chain(more).collect()
 }
 
 /// The code, the resource, why, and what would lift it.

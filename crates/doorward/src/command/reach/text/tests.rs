@@ -141,7 +141,7 @@ fn partly_says_what_passes_and_what_does_not() {
         ports: vec![Ports::range(32768, 61000).expect("ports")],
         hops: vec![hop("network ACL", "acl-0a", None, "entry 100 allows tcp/32768-61000")],
     };
-    let hops = vec![hop("instance", "i-0a", None, "sends")];
+    let hops = vec![hop("instance", "i-0a", None, "sends"), hop("database", "orders", None, "")];
     check(
         &Answer { verdict: Verdict::Partly, hops, back, ..yes() },
         "tcp/5432",
@@ -149,7 +149,8 @@ fn partly_says_what_passes_and_what_does_not() {
 partly: tcp/5432 passes from instance i-0a (web) to database orders, but not every reply comes back
 
 the way of what passes
-  instance  i-0a  sends
+  instance  i-0a    sends
+  database  orders
 
 replies come back only to the sender's ports 32768-61000
 
@@ -164,8 +165,8 @@ fn who_fares_otherwise_is_folded() {
     let part = |number: usize| Part {
         from: format!("eni-{number}"),
         to: "orders".into(),
-        flows: if number == 0 { flows("tcp/5432") } else { Flows::NONE },
-        verdict: if number == 0 { Verdict::Yes } else { Verdict::No },
+        flows: if number == 3 { flows("tcp/5432") } else { Flows::NONE },
+        verdict: if number == 3 { Verdict::Yes } else { Verdict::No },
     };
     let parts: Vec<Part> = (0..22).map(part).collect();
     let answer = Answer { verdict: Verdict::Partly, hops: Vec::new(), parts, ..yes() };
@@ -174,12 +175,12 @@ fn who_fares_otherwise_is_folded() {
 partly: tcp/5432 passes between some of these, and not between all: from instance i-0a (web) to database orders
 
 differs by who sends and receives
-  from eni-0   to orders  tcp/5432
-  from eni-1   to orders  nothing
+  tcp/5432  from eni-3 to orders
+  nothing   from eni-0 to orders
 ";
     assert!(text.starts_with(start), "{text}");
     assert!(
-        text.ends_with("  from eni-19  to orders  nothing\n  and 2 pairs more; --json has all\n"),
+        text.ends_with("  nothing   from eni-19 to orders\n  and 2 pairs more; --json has all\n"),
         "{text}"
     );
 }
