@@ -133,19 +133,23 @@ impl Connection {
 }
 
 fn request<O: Operation>(body: Body) -> Result<HttpRequest, BoxError> {
-    let (content, body) = match body {
+    let (method, path, content, body) = match body {
         Body::Form(fields) => {
             let mut form = O::SERVICE.form(O::NAME);
             form.append(fields);
-            ("application/x-www-form-urlencoded; charset=utf-8", form.into_body())
+            let content = "application/x-www-form-urlencoded; charset=utf-8";
+            ("POST", "/".to_owned(), Some(content), form.into_body())
         }
-        Body::Json(json) => ("application/x-amz-json-1.1", json),
+        Body::Json(json) => ("POST", "/".to_owned(), Some("application/x-amz-json-1.1"), json),
+        Body::Get { path, query } => ("GET", format!("{path}?{}", query.into_body()), None, String::new()),
     };
     let mut request = HttpRequest::new(SdkBody::from(body));
-    request.set_method("POST")?;
-    request.set_uri("/")?;
+    request.set_method(method)?;
+    request.set_uri(path)?;
     let headers = request.headers_mut();
-    headers.insert("content-type", content);
+    if let Some(content) = content {
+        headers.insert("content-type", content);
+    }
     headers.insert("user-agent", concat!("doorward/", env!("CARGO_PKG_VERSION")));
     if let Some(target) = O::SERVICE.json_target(O::NAME) {
         headers.insert("x-amz-target", target);

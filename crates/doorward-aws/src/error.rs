@@ -1,5 +1,6 @@
 //! Why AWS did not do what it was asked, in words for the person who reads them.
 
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use doorward_core::inventory::{Place, SecurityGroupId};
 
 use crate::wire::Refusal;
@@ -92,6 +93,11 @@ impl Failure {
     /// Whether AWS refused because the credentials lack a permission.
     pub(crate) fn is_denial(&self) -> bool {
         matches!(self, Self::Refused(refusal) if is_denial(refusal.code()))
+    }
+
+    /// Whether AWS refused because it is asked too much at once.
+    pub(crate) fn is_throttling(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if THROTTLING_ERRORS.contains(&refusal.code()))
     }
 
     /// As the error that a caller sees; `group` is the one that the call was about.

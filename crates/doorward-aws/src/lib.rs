@@ -13,10 +13,14 @@ mod perform;
 mod reading;
 mod recorded;
 mod simulated;
+mod survey;
 mod wire;
+mod written;
 
 pub use account::{Account, CallerIdentity};
 pub use error::Error;
 pub use perform::Performed;
-pub use recorded::{NotRecorded, recorded};
+pub use recorded::{NotRecorded, recorded, recorded_files};
 pub use simulated::Simulated;
+pub use survey::Progress;
+pub use written::{NotSaved, save};

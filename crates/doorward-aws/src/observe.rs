@@ -11,19 +11,19 @@ use tokio::task::JoinSet;
 use crate::account::Account;
 use crate::error::Failure;
 use crate::operation::{
-    DescribeManagedPrefixLists, DescribeSecurityGroupRules, DescribeSecurityGroups, GROUPS_A_CALL, Operation,
-    Paged, RuleShape, action,
+    Asked, DescribeManagedPrefixLists, DescribeSecurityGroupRules, DescribeSecurityGroups, GROUPS_A_CALL,
+    Operation, Paged, RuleShape, action,
 };
 use crate::reading;
 
 /// How many calls of one observation are under way at once: EC2 refills 20 describe calls a second.
-const AT_ONCE: usize = 4;
+pub(crate) const AT_ONCE: usize = 4;
 
 /// More pages than any account has; a service that never stops naming a next page is not followed for ever.
 const MOST_PAGES: usize = 1000;
 
 /// How long all pages of one call may take, however quickly each comes: pages are read one after the other.
-const ALL_PAGES: Duration = Duration::from_secs(60);
+pub(crate) const ALL_PAGES: Duration = Duration::from_secs(60);
 
 impl Account {
     /// What is known of some groups: the groups, their rules, and what counts against their quota.
@@ -101,7 +101,7 @@ impl Account {
     }
 
     /// All pages of one call.
-    async fn pages<O: Paged>(&self, mut operation: O) -> Result<Vec<O::Item>, Failure> {
+    pub(crate) async fn pages<O: Paged>(&self, mut operation: O) -> Result<Vec<O::Item>, Failure> {
         let mut items = Vec::new();
         for _ in 0..MOST_PAGES {
             let (page, next) = O::split(self.0.connection.call(&operation).await?);
@@ -116,11 +116,11 @@ impl Account {
 }
 
 fn describe_groups(groups: Vec<SecurityGroupId>) -> DescribeSecurityGroups {
-    DescribeSecurityGroups { groups, token: None }
+    DescribeSecurityGroups { groups: Asked::These(groups), token: None }
 }
 
 fn describe_rules(groups: Vec<SecurityGroupId>) -> DescribeSecurityGroupRules {
-    DescribeSecurityGroupRules { groups, token: None }
+    DescribeSecurityGroupRules { groups: Asked::These(groups), token: None }
 }
 
 /// What was seen so far.
@@ -201,11 +201,12 @@ impl<'a> Seen<'a> {
             .collect();
         let lists: Vec<PrefixListId> = lists.into_iter().collect();
         for chunk in lists.chunks(100) {
-            let operation = DescribeManagedPrefixLists { lists: chunk.to_vec(), token: None };
+            let operation = DescribeManagedPrefixLists { lists: Asked::These(chunk.to_vec()), token: None };
             match self.account.pages(operation).await {
                 Ok(shapes) => {
-                    let weights =
-                        shapes.iter().filter_map(|list| Some((list.id.parse().ok()?, list.weight()?)));
+                    let weights = shapes
+                        .iter()
+                        .filter_map(|list| Some((list.id.as_deref()?.parse().ok()?, list.weight()?)));
                     self.inventory.prefix_list_weights.extend(weights);
                 }
                 // It blocks nothing: AWS itself will refuse what does not fit.

@@ -183,6 +183,16 @@ pub enum Icmp {
     Code(u8, u8),
 }
 
+impl Icmp {
+    /// The flow of these messages in a family.
+    pub fn flow(self, family: Family) -> Flow {
+        match family {
+            Family::V4 => Flow::Icmp(self),
+            Family::V6 => Flow::Icmpv6(self),
+        }
+    }
+}
+
 /// What a rule lets through: a protocol, and as much of ports or types as the protocol has.
 ///
 /// Written `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp`, `icmp/8/0`, `icmpv6/128`, `proto/107`, `all`.

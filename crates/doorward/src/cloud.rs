@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use doorward_aws::{Account, Error, Performed, Simulated};
+use doorward_aws::{Account, Error, Performed, Progress, Simulated};
 use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
 use doorward_core::plan::Step;
 use doorward_core::policy::{Enforcement, Firewall};
@@ -73,6 +73,50 @@ impl Cloud {
             },
             Self::Simulated(account) => account.observe(place, groups),
         }
+    }
+
+    /// Everything in these places, all of them at once. Never fails: what cannot be seen is a gap.
+    ///
+    /// Progress is told of all places together. An account in memory holds what it holds, whatever the place.
+    pub async fn survey(
+        &self,
+        places: &BTreeSet<Place>,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Inventory {
+        let live = match self {
+            Self::Live(live) => live,
+            Self::Simulated(account) => return account.inventory(),
+        };
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        let mut seen = BTreeMap::new();
+        for place in places {
+            let (live, place, tell) = (live.clone(), place.clone(), tell.clone());
+            seen.insert(place.clone(), unseen(&place, &[], "it was cut short".to_owned()));
+            tasks.spawn(async move {
+                let inventory = match live.account(&place).await {
+                    // Who no longer listens has stopped the survey, too.
+                    Ok(account) => account.survey(&|far| drop(tell.send((place.clone(), far)))).await,
+                    Err(error) => unseen(&place, &[], error.to_string()),
+                };
+                (place, inventory)
+            });
+        }
+        drop(tell);
+        let mut far: BTreeMap<Place, Progress> = BTreeMap::new();
+        while let Some((place, news)) = told.recv().await {
+            far.insert(place, news);
+            let (done, of) = far.values().fold((0, 0), |(done, of), far| (done + far.done, of + far.of));
+            progress(Progress { done, of, call: news.call });
+        }
+        while let Some(surveyed) = tasks.join_next().await {
+            seen.extend(surveyed.ok());
+        }
+        let mut whole = Inventory::default();
+        for inventory in seen.into_values() {
+            whole.merge(inventory);
+        }
+        whole
     }
 
     /// Performs one step on a group in that place.

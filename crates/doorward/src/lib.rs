@@ -1,11 +1,13 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
+pub mod account;
 pub mod client;
 pub mod clock;
 pub mod cloud;
 pub mod command;
 pub mod firewall;
 pub mod people;
+pub mod picture;
 pub mod policy_file;
 pub mod reconciler;
 pub mod requests;

@@ -194,6 +194,9 @@ fn resolved(mut policy: Policy, path: &Path) -> Policy {
         resolve(&mut tls.certificate);
         resolve(&mut tls.key);
     }
+    if let Some(folder) = &mut policy.inventory {
+        resolve(folder);
+    }
     if !policy.server.store.contains("://") {
         resolve(&mut policy.server.store);
     }

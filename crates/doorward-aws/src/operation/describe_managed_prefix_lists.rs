@@ -1,15 +1,15 @@
-//! `ec2:DescribeManagedPrefixLists`: how much a prefix list counts against a group's quota.
+//! `ec2:DescribeManagedPrefixLists`: which prefix lists there are, and how much each counts against a group's quota.
 
 use doorward_core::inventory::PrefixListId;
 use serde::Deserialize;
 
-use super::{Body, Operation, Paged, Service};
+use super::{Asked, Body, Operation, Paged, Service};
 use crate::wire::{Form, List};
 
-/// Asks for lists by their ids, 100 at most.
+/// Asks for all lists, or for some by their ids, 100 at most.
 #[derive(Debug, Clone)]
 pub(crate) struct DescribeManagedPrefixLists {
-    pub(crate) lists: Vec<PrefixListId>,
+    pub(crate) lists: Asked<PrefixListId>,
     pub(crate) token: Option<String>,
 }
 
@@ -20,7 +20,7 @@ impl Operation for DescribeManagedPrefixLists {
 
     fn body(&self) -> Body {
         let mut form = Form::default();
-        form.filter("prefix-list-id", self.lists.iter().map(PrefixListId::as_str));
+        self.lists.filter(&mut form, "prefix-list-id", PrefixListId::as_str);
         form.page(100, self.token.as_deref());
         Body::Form(form)
     }
@@ -40,6 +40,7 @@ impl Paged for DescribeManagedPrefixLists {
 
 /// `PrefixLists`, `prefixListSet`
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct ListsAnswer {
     #[serde(rename = "PrefixLists", alias = "prefixListSet", default)]
     lists: List<ListShape>,
@@ -49,13 +50,17 @@ pub(crate) struct ListsAnswer {
 
 /// One list.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct ListShape {
-    #[serde(rename = "PrefixListId", alias = "prefixListId")]
-    pub(crate) id: String,
+    #[serde(rename = "PrefixListId", alias = "prefixListId", default)]
+    pub(crate) id: Option<String>,
     #[serde(rename = "PrefixListName", alias = "prefixListName", default)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     #[serde(rename = "MaxEntries", alias = "maxEntries", default)]
-    most: Option<u32>,
+    pub(crate) most: Option<u32>,
+    /// Only `DescribePrefixLists` tells them, and only of AWS's own lists.
+    #[serde(rename = "Cidrs", alias = "cidrSet", default)]
+    pub(crate) cidrs: Option<List<String>>,
 }
 
 impl ListShape {

@@ -3,13 +3,13 @@
 use doorward_core::inventory::SecurityGroupId;
 use serde::Deserialize;
 
-use super::{Body, Operation, PAGE, Paged, Service};
+use super::{Asked, Body, Operation, PAGE, Paged, Service};
 use crate::wire::{Form, List, Tag};
 
-/// Asks for all rules of some groups.
+/// Asks for all rules of all groups or of some.
 #[derive(Debug, Clone)]
 pub(crate) struct DescribeSecurityGroupRules {
-    pub(crate) groups: Vec<SecurityGroupId>,
+    pub(crate) groups: Asked<SecurityGroupId>,
     pub(crate) token: Option<String>,
 }
 
@@ -20,7 +20,7 @@ impl Operation for DescribeSecurityGroupRules {
 
     fn body(&self) -> Body {
         let mut form = Form::default();
-        form.filter("group-id", self.groups.iter().map(SecurityGroupId::as_str));
+        self.groups.filter(&mut form, "group-id", SecurityGroupId::as_str);
         form.page(PAGE, self.token.as_deref());
         Body::Form(form)
     }
@@ -40,6 +40,7 @@ impl Paged for DescribeSecurityGroupRules {
 
 /// `SecurityGroupRules`, `securityGroupRuleSet`
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct RulesAnswer {
     #[serde(rename = "SecurityGroupRules", alias = "securityGroupRuleSet", default)]
     pub(crate) rules: List<RuleShape>,
@@ -49,6 +50,7 @@ pub(crate) struct RulesAnswer {
 
 /// One rule. Of the four kinds of other side it has exactly one.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct RuleShape {
     #[serde(rename = "SecurityGroupRuleId", alias = "securityGroupRuleId", default)]
     pub(crate) id: Option<String>,
@@ -80,6 +82,7 @@ pub(crate) struct RuleShape {
 
 /// A group on the other side, maybe of another VPC and account.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct ReferencedGroup {
     #[serde(rename = "GroupId", alias = "groupId", default)]
     pub(crate) group: Option<String>,

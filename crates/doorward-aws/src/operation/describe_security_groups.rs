@@ -4,13 +4,14 @@ use doorward_core::inventory::SecurityGroupId;
 use serde::Deserialize;
 
 use super::permission::PermissionShape;
-use super::{Body, Operation, PAGE, Paged, Service};
+use super::{Asked, Body, Operation, PAGE, Paged, Service};
 use crate::wire::{Form, List};
 
-/// Asks for groups by a filter: one that is gone is then left out, where a list of ids would refuse the whole call.
+/// Asks for all groups, or for some by a filter: one that is gone is then left out, where a list of ids would refuse
+/// the whole call.
 #[derive(Debug, Clone)]
 pub(crate) struct DescribeSecurityGroups {
-    pub(crate) groups: Vec<SecurityGroupId>,
+    pub(crate) groups: Asked<SecurityGroupId>,
     pub(crate) token: Option<String>,
 }
 
@@ -21,7 +22,7 @@ impl Operation for DescribeSecurityGroups {
 
     fn body(&self) -> Body {
         let mut form = Form::default();
-        form.filter("group-id", self.groups.iter().map(SecurityGroupId::as_str));
+        self.groups.filter(&mut form, "group-id", SecurityGroupId::as_str);
         form.page(PAGE, self.token.as_deref());
         Body::Form(form)
     }
@@ -41,6 +42,7 @@ impl Paged for DescribeSecurityGroups {
 
 /// `SecurityGroups`, `securityGroupInfo`
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct GroupsAnswer {
     #[serde(rename = "SecurityGroups", alias = "securityGroupInfo", default)]
     pub(crate) groups: List<GroupShape>,
@@ -50,6 +52,7 @@ pub(crate) struct GroupsAnswer {
 
 /// One group.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct GroupShape {
     #[serde(rename = "GroupId", alias = "groupId")]
     pub(crate) id: String,

@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use super::{Body, Operation, Service};
 
+/// Inbound or outbound rules per security group.
+pub(crate) const RULES_QUOTA: &str = "L-0EA8095F";
+
 /// Asks for `L-0EA8095F`, inbound or outbound rules per security group.
 #[derive(Debug, Clone)]
 pub(crate) struct GetServiceQuota;
@@ -25,7 +28,7 @@ pub(crate) struct QuotaAnswer {
 }
 
 #[derive(Debug, Deserialize)]
-struct QuotaShape {
+pub(crate) struct QuotaShape {
     #[serde(rename = "Value")]
     value: f64,
 }
@@ -33,7 +36,14 @@ struct QuotaShape {
 impl QuotaAnswer {
     /// As a whole number: quotas travel as floating-point numbers.
     pub(crate) fn rules(&self) -> Option<u32> {
-        let value = self.quota.value;
+        self.quota.rules()
+    }
+}
+
+impl QuotaShape {
+    /// As a whole number: quotas travel as floating-point numbers.
+    pub(crate) fn rules(&self) -> Option<u32> {
+        let value = self.value;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
         (1.0..=100_000.0).contains(&value).then_some(value as u32)
     }

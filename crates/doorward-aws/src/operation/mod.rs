@@ -2,40 +2,137 @@
 //!
 //! A shape reads the wire's XML and the AWS CLI's JSON alike, so a recorded answer is an answer.
 
+pub(crate) mod balancer;
+pub(crate) mod cache;
+pub(crate) mod container;
+pub(crate) mod database;
+mod list_functions;
+mod listed;
+
 mod authorize_security_group;
 mod create_tags;
+mod describe;
+mod describe_addresses;
+mod describe_egress_only_internet_gateways;
+mod describe_instances;
+mod describe_internet_gateways;
 mod describe_managed_prefix_lists;
+mod describe_nat_gateways;
+mod describe_network_acls;
+mod describe_network_interfaces;
+mod describe_route_tables;
 mod describe_security_group_rules;
 mod describe_security_groups;
+mod describe_subnets;
+mod describe_transit_gateway_attachments;
+mod describe_transit_gateway_peering_attachments;
+mod describe_transit_gateway_route_tables;
+mod describe_transit_gateway_vpc_attachments;
+mod describe_transit_gateways;
+mod describe_vpc_block_public_access_exclusions;
+mod describe_vpc_block_public_access_options;
+mod describe_vpc_endpoints;
+mod describe_vpc_peering_connections;
+mod describe_vpcs;
+mod describe_vpn_connections;
+mod describe_vpn_gateways;
 mod get_caller_identity;
+mod get_managed_prefix_list_entries;
 mod get_service_quota;
+mod get_transit_gateway_route_table_propagations;
 mod modify_security_group_rules;
 mod permission;
 mod revoke_security_group;
+mod search_transit_gateway_routes;
 
 use std::fmt::Debug;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use list_functions::{FunctionShape, ListFunctions};
+
 pub(crate) use authorize_security_group::{AuthorizeEgress, AuthorizeIngress};
 pub(crate) use create_tags::CreateTags;
-pub(crate) use describe_managed_prefix_lists::DescribeManagedPrefixLists;
-pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape, RulesAnswer};
-pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape, GroupsAnswer};
+pub(crate) use describe_addresses::{AddressShape, DescribeAddresses};
+pub(crate) use describe_egress_only_internet_gateways::{
+    DescribeEgressOnlyInternetGateways, EgressOnlyGatewayShape,
+};
+pub(crate) use describe_instances::{DescribeInstances, InstanceShape, ReservationShape};
+pub(crate) use describe_internet_gateways::{
+    DescribeInternetGateways, InternetGatewayShape, VpcAttachmentShape,
+};
+pub(crate) use describe_managed_prefix_lists::{DescribeManagedPrefixLists, ListShape};
+pub(crate) use describe_nat_gateways::{DescribeNatGateways, NatGatewayShape};
+pub(crate) use describe_network_acls::{AclEntryShape, DescribeNetworkAcls, NetworkAclShape};
+pub(crate) use describe_network_interfaces::{
+    DescribeNetworkInterfaces, GroupRefShape, InterfaceShape, PrivateShape, PublicShape,
+};
+pub(crate) use describe_route_tables::{
+    DescribeRouteTables, RouteAssociationShape, RouteShape, RouteTableShape,
+};
+pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape};
+pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape};
+pub(crate) use describe_subnets::{DescribeSubnets, SubnetShape};
+pub(crate) use describe_transit_gateway_attachments::{AttachmentShape, DescribeTransitGatewayAttachments};
+pub(crate) use describe_transit_gateway_peering_attachments::{
+    DescribeTransitGatewayPeeringAttachments, TransitPeerShape, TransitPeeringShape,
+};
+pub(crate) use describe_transit_gateway_route_tables::{
+    DescribeTransitGatewayRouteTables, TransitTableShape,
+};
+pub(crate) use describe_transit_gateway_vpc_attachments::{
+    DescribeTransitGatewayVpcAttachments, TransitVpcShape,
+};
+pub(crate) use describe_transit_gateways::{DescribeTransitGateways, TransitGatewayShape};
+pub(crate) use describe_vpc_block_public_access_exclusions::{
+    BlockExclusionShape, DescribeVpcBlockPublicAccessExclusions,
+};
+pub(crate) use describe_vpc_block_public_access_options::{
+    BlockOptionsShape, DescribeVpcBlockPublicAccessOptions,
+};
+pub(crate) use describe_vpc_endpoints::{DescribeVpcEndpoints, EndpointShape};
+pub(crate) use describe_vpc_peering_connections::{
+    DescribeVpcPeeringConnections, PeeringShape, PeeringSideShape,
+};
+pub(crate) use describe_vpcs::{BlockStateShape, DescribeVpcs, V6BlockShape, VpcShape};
+pub(crate) use describe_vpn_connections::{DescribeVpnConnections, VpnConnectionShape};
+pub(crate) use describe_vpn_gateways::{DescribeVpnGateways, VpnGatewayShape};
 pub(crate) use get_caller_identity::GetCallerIdentity;
-pub(crate) use get_service_quota::GetServiceQuota;
+pub(crate) use get_managed_prefix_list_entries::{EntryShape, GetManagedPrefixListEntries};
+pub(crate) use get_service_quota::{GetServiceQuota, QuotaShape, RULES_QUOTA};
+pub(crate) use get_transit_gateway_route_table_propagations::{
+    GetTransitGatewayRouteTablePropagations, PropagationShape,
+};
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
-pub(crate) use permission::{Permission, PermissionShape};
+pub(crate) use permission::{Permission, PermissionShape, RangeShape};
 pub(crate) use revoke_security_group::{RevokeEgress, RevokeIngress};
+pub(crate) use search_transit_gateway_routes::{SearchTransitGatewayRoutes, TransitRouteShape};
 
-use crate::wire::Form;
+use crate::wire::{Form, Wrapped};
 
 /// How many values a filter may have, and so how many groups one describe call may ask for.
 pub(crate) const GROUPS_A_CALL: usize = 200;
 
 /// The largest page of both describe calls of security groups.
 const PAGE: u32 = 1000;
+
+/// Which of all that there are a call asks for. That none are named never stands for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked<Id> {
+    All,
+    These(Vec<Id>),
+}
+
+impl<Id> Asked<Id> {
+    /// The filter of the call.
+    fn filter(&self, form: &mut Form, name: &str, text: fn(&Id) -> &str) {
+        match self {
+            Self::All => {}
+            Self::These(ids) => form.filter(name, ids.iter().map(text)),
+        }
+    }
+}
 
 /// One call.
 pub(crate) trait Operation: 'static {
@@ -68,6 +165,13 @@ pub(crate) enum Body {
     Form(Form),
     /// A JSON document.
     Json(String),
+    /// Nothing, to a path of its own with these parameters.
+    Get {
+        /// From the root on.
+        path: &'static str,
+        /// What stands behind the question mark.
+        query: Form,
+    },
 }
 
 /// An answer that says no more than that it was done.
@@ -77,8 +181,14 @@ pub(crate) struct Done {}
 /// A service of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
+    ClassicLoadBalancing,
     Ec2,
+    Ecs,
+    ElastiCache,
+    Lambda,
+    LoadBalancing,
     Quotas,
+    Rds,
     Sts,
 }
 
@@ -86,8 +196,14 @@ impl Service {
     /// The name by which environment and profile set its endpoint: `AWS_ENDPOINT_URL_SERVICE_QUOTAS`.
     pub(crate) fn id(self) -> &'static str {
         match self {
+            Self::ClassicLoadBalancing => "Elastic Load Balancing",
             Self::Ec2 => "EC2",
+            Self::Ecs => "ECS",
+            Self::ElastiCache => "ElastiCache",
+            Self::Lambda => "Lambda",
+            Self::LoadBalancing => "Elastic Load Balancing v2",
             Self::Quotas => "Service Quotas",
+            Self::Rds => "RDS",
             Self::Sts => "STS",
         }
     }
@@ -100,8 +216,13 @@ impl Service {
     /// The service that a signature is for; IAM knows its actions by the same name.
     pub(crate) fn signing_name(self) -> &'static str {
         match self {
+            Self::ClassicLoadBalancing | Self::LoadBalancing => "elasticloadbalancing",
             Self::Ec2 => "ec2",
+            Self::Ecs => "ecs",
+            Self::ElastiCache => "elasticache",
+            Self::Lambda => "lambda",
             Self::Quotas => "servicequotas",
+            Self::Rds => "rds",
             Self::Sts => "sts",
         }
     }
@@ -109,9 +230,15 @@ impl Service {
     /// A form that names the call, for the services that take forms.
     pub(crate) fn form(self, call: &str) -> Form {
         let version = match self {
+            Self::ClassicLoadBalancing => "2012-06-01",
             Self::Ec2 => "2016-11-15",
-            Self::Sts => "2011-06-15",
+            Self::Ecs => "2014-11-13",
+            Self::ElastiCache => "2015-02-02",
+            Self::Lambda => "2015-03-31",
+            Self::LoadBalancing => "2015-12-01",
             Self::Quotas => "2019-06-24",
+            Self::Rds => "2014-10-31",
+            Self::Sts => "2011-06-15",
         };
         let mut form = Form::default();
         form.put("Action", call);
@@ -122,18 +249,29 @@ impl Service {
     /// The header that names the call, for the services that take JSON.
     pub(crate) fn json_target(self, call: &str) -> Option<String> {
         match self {
+            Self::Ecs => Some(format!("AmazonEC2ContainerServiceV20141113.{call}")),
             Self::Quotas => Some(format!("ServiceQuotasV20190624.{call}")),
-            Self::Ec2 | Self::Sts => None,
+            Self::ClassicLoadBalancing
+            | Self::Ec2
+            | Self::ElastiCache
+            | Self::Lambda
+            | Self::LoadBalancing
+            | Self::Rds
+            | Self::Sts => None,
         }
     }
 
     /// Reads an answer; an error says what is wrong with it.
     pub(crate) fn read<A: DeserializeOwned>(self, body: &[u8]) -> Result<A, String> {
+        let text = || std::str::from_utf8(body).map_err(|error| error.to_string());
         match self {
-            Self::Quotas => serde_json::from_slice(body).map_err(|error| error.to_string()),
-            Self::Ec2 | Self::Sts => {
-                let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
-                quick_xml::de::from_str(text).map_err(|error| error.to_string())
+            Self::Ecs | Self::Lambda | Self::Quotas => {
+                serde_json::from_slice(body).map_err(|error| error.to_string())
+            }
+            Self::Ec2 | Self::Sts => quick_xml::de::from_str(text()?).map_err(|error| error.to_string()),
+            Self::ClassicLoadBalancing | Self::ElastiCache | Self::LoadBalancing | Self::Rds => {
+                let wrapped = quick_xml::de::from_str::<Wrapped<A>>(text()?);
+                Ok(wrapped.map_err(|error| error.to_string())?.0)
             }
         }
     }

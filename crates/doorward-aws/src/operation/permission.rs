@@ -50,6 +50,7 @@ pub(super) fn write(form: &mut Form, permissions: &[Permission]) {
 
 /// As it is described: `IpPermissions` of a group.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct PermissionShape {
     #[serde(rename = "IpProtocol", alias = "ipProtocol")]
     pub(crate) protocol: String,
@@ -69,6 +70,7 @@ pub(crate) struct PermissionShape {
 
 /// One other side in it: a prefix, a group or a prefix list.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct RangeShape {
     #[serde(
         rename = "CidrIp",
@@ -78,9 +80,10 @@ pub(crate) struct RangeShape {
         alias = "GroupId",
         alias = "groupId",
         alias = "PrefixListId",
-        alias = "prefixListId"
+        alias = "prefixListId",
+        default
     )]
-    pub(crate) peer: String,
+    pub(crate) peer: Option<String>,
     #[serde(rename = "Description", alias = "description", default)]
     pub(crate) description: Option<String>,
 }

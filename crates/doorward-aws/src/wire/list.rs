@@ -5,6 +5,22 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+/// What a member is called: `item` by EC2, `member` by the other query services, where the list has no own name for it.
+const MEMBERS: &[&str] = &[
+    "item",
+    "member",
+    "CacheCluster",
+    "CacheNode",
+    "CacheSubnetGroup",
+    "DBCluster",
+    "DBClusterMember",
+    "DBInstance",
+    "DBSubnetGroup",
+    "Subnet",
+    "Tag",
+    "VpcSecurityGroupMembership",
+];
+
 /// The members; an absent, empty or null list has none.
 #[derive(Debug, Clone)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
@@ -41,7 +57,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<List<T>, A::Error> {
         let mut members = Vec::new();
         while let Some(key) = map.next_key::<String>()? {
-            if key == "item" {
+            if MEMBERS.contains(&key.as_str()) {
                 members.push(map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;

@@ -4,16 +4,19 @@ mod flow;
 mod form;
 mod list;
 mod refusal;
+mod wrapped;
 
 pub(crate) use flow::{NotAFlow, Protocol, written};
 pub(crate) use form::Form;
 pub(crate) use list::List;
 pub(crate) use refusal::Refusal;
+pub(crate) use wrapped::Wrapped;
 
 use serde::Deserialize;
 
 /// A tag of a resource.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct Tag {
     #[serde(rename = "Key", alias = "key")]
     pub(crate) key: String,

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::firewall::Mark;
-use crate::inventory::{AccountId, Partition, Place, SecurityGroupId};
+use crate::inventory::{AccountId, Call, Partition, Place, SecurityGroupId};
 use crate::policy::{Enforcement, Policy};
 
 /// How many characters a managed policy may have, white space not counted (IAM user guide, quotas).
@@ -70,14 +70,36 @@ pub fn profiles(policy: &Policy) -> BTreeSet<Option<String>> {
     places(policy).into_keys().map(|place| place.profile).collect()
 }
 
+/// Whether Doorward is to look at security groups only, or at all that an inventory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// What opening and closing needs.
+    Groups,
+    /// What `inventory` and `reach` need as well.
+    Everything,
+}
+
 /// What a policy needs: of one profile, or of all, each with statements of its own.
+///
+/// To see everything is needed also where a policy names no security group: then of the default credentials.
 pub fn iam(
     policy: &Policy,
     only: Option<&Option<String>>,
     accounts: &BTreeMap<Option<String>, AccountId>,
+    sees: Sees,
 ) -> Iam {
     let mut profiles: BTreeMap<Option<String>, Vec<(Place, BTreeSet<SecurityGroupId>)>> = BTreeMap::new();
-    for (place, groups) in places(policy) {
+    let mut places = places(policy);
+    if places.is_empty() && sees == Sees::Everything {
+        let account = accounts.get(&None);
+        let mut pages = Pages::default();
+        survey("", &BTreeSet::from([None]), account).into_iter().for_each(|statement| pages.add(statement));
+        let mut unknown = vec![Unknown::Region(None)];
+        unknown.extend(account.is_none().then_some(Unknown::Account(None)));
+        unknown.sort();
+        return Iam { documents: pages.documents, unknown };
+    }
+    while let Some((place, groups)) = places.pop_first() {
         if only.is_none_or(|only| *only == place.profile) {
             profiles.entry(place.profile.clone()).or_default().push((place, groups));
         }
@@ -97,13 +119,16 @@ pub fn iam(
         let regions: BTreeSet<Option<&str>> =
             places.iter().map(|(place, _)| place.region.as_deref()).collect();
         let rules: Vec<String> =
-            regions.iter().map(|region| arn(*region, account, "security-group-rule/*")).collect();
+            regions.iter().map(|region| arn("ec2", *region, account, "security-group-rule/*")).collect();
         pages.add(see(&suffix, &regions));
+        if sees == Sees::Everything {
+            survey(&suffix, &regions, account).into_iter().for_each(|statement| pages.add(statement));
+        }
         pages.add(mark(&suffix, &rules));
         let groups = places.iter().flat_map(|(place, groups)| {
             groups
                 .iter()
-                .map(|group| arn(place.region.as_deref(), account, &format!("security-group/{group}")))
+                .map(|group| arn("ec2", place.region.as_deref(), account, &format!("security-group/{group}")))
         });
         pages.add_each(&change(&suffix, &rules), groups);
     }
@@ -126,20 +151,69 @@ fn suffix(number: usize, profile: Option<&str>) -> String {
     format!("{number}{name}")
 }
 
-fn arn(region: Option<&str>, account: Option<&AccountId>, resource: &str) -> String {
+fn arn(service: &str, region: Option<&str>, account: Option<&AccountId>, resource: &str) -> String {
     let partition = Partition::of(region.unwrap_or_default()).arn();
     let region = region.unwrap_or("*");
     let account = account.map_or("*", AccountId::as_str);
-    format!("arn:{partition}:ec2:{region}:{account}:{resource}")
+    format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+}
+
+/// Every call of an inventory: those that know no resources, and those that do and are asked for all there are.
+fn survey(suffix: &str, regions: &BTreeSet<Option<&str>>, account: Option<&AccountId>) -> [Statement; 2] {
+    // Services and tasks of ECS are listed before they are described.
+    let mut actions = BTreeSet::from(["ecs:ListServices", "ecs:ListTasks", "servicequotas:GetServiceQuota"]);
+    actions.extend(Call::ALL.iter().map(|call| call.permission()));
+    let (known, all): (Vec<_>, Vec<_>) =
+        actions.into_iter().partition(|action| resources_of(action).is_some());
+    let mut resources = BTreeSet::new();
+    for (service, resource) in known.iter().filter_map(|action| resources_of(action)) {
+        // A prefix list of AWS's own is in no account of ours.
+        let account = account.filter(|_| resource != "prefix-list/*");
+        resources.extend(regions.iter().map(|region| arn(service, *region, account, resource)));
+    }
+    let statement = |sid: &str, action, resource, condition| Statement {
+        sid: format!("{sid}{suffix}"),
+        effect: "Allow",
+        action,
+        resource,
+        condition,
+    };
+    [
+        statement("SeeTheAccount", all, vec!["*".to_owned()], within(regions)),
+        statement("SeeWhatIsThere", known, resources.into_iter().collect(), BTreeMap::new()),
+    ]
+}
+
+/// The service and the resources of a call that is allowed by resource.
+fn resources_of(action: &str) -> Option<(&'static str, &'static str)> {
+    match action {
+        "ec2:GetManagedPrefixListEntries" => Some(("ec2", "prefix-list/*")),
+        "ec2:SearchTransitGatewayRoutes" => Some(("ec2", "transit-gateway-route-table/*")),
+        "ecs:DescribeServices" => Some(("ecs", "service/*")),
+        "ecs:DescribeTasks" => Some(("ecs", "task/*")),
+        "ecs:ListTasks" => Some(("ecs", "container-instance/*")),
+        "elasticache:DescribeCacheClusters" => Some(("elasticache", "cluster:*")),
+        "elasticache:DescribeCacheSubnetGroups" => Some(("elasticache", "subnetgroup:*")),
+        "rds:DescribeDBClusters" => Some(("rds", "cluster:*")),
+        "rds:DescribeDBInstances" => Some(("rds", "db:*")),
+        "rds:DescribeDBProxies" => Some(("rds", "db-proxy:*")),
+        // It asks for the proxy and for its targets.
+        "rds:DescribeDBProxyTargets" => Some(("rds", "*")),
+        "rds:DescribeDBSubnetGroups" => Some(("rds", "subgrp:*")),
+        _ => None,
+    }
+}
+
+/// Where one Region is not known, a condition would shut it out.
+fn within(regions: &BTreeSet<Option<&str>>) -> BTreeMap<&'static str, BTreeMap<String, Vec<String>>> {
+    let regions: Option<Vec<String>> = regions.iter().map(|region| region.map(str::to_owned)).collect();
+    regions
+        .map(|regions| ("StringEquals", BTreeMap::from([("aws:RequestedRegion".to_owned(), regions)])))
+        .into_iter()
+        .collect()
 }
 
 fn see(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
-    // Where one Region is not known, a condition would shut it out.
-    let regions: Option<Vec<String>> = regions.iter().map(|region| region.map(str::to_owned)).collect();
-    let condition = regions
-        .map(|regions| ("StringEquals", BTreeMap::from([("aws:RequestedRegion".to_owned(), regions)])))
-        .into_iter()
-        .collect();
     Statement {
         sid: format!("SeeGroupsAndRules{suffix}"),
         effect: "Allow",
@@ -150,7 +224,7 @@ fn see(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
             "servicequotas:GetServiceQuota",
         ],
         resource: vec!["*".to_owned()],
-        condition,
+        condition: within(regions),
     }
 }
 
@@ -258,7 +332,7 @@ mod tests {
     fn a_policy_needs_its_groups_and_nothing_else() {
         let policy = policy([("sg-0a1b2c3d4e5f60718".into(), "profile = \"prod\"\nregion = \"eu-west-1\"")]);
         let accounts = BTreeMap::from([(Some("prod".to_owned()), account())]);
-        let iam = iam(&policy, None, &accounts);
+        let iam = iam(&policy, None, &accounts, Sees::Groups);
         assert_eq!(iam.unknown, []);
         assert_eq!(iam.documents.len(), 1);
         let expected = serde_json::json!({
@@ -312,7 +386,7 @@ mod tests {
             ("sg-0c".into(), ""),
         ]);
         let accounts = BTreeMap::from([(Some("prod".to_owned()), account())]);
-        let all = iam(&policy, None, &accounts);
+        let all = iam(&policy, None, &accounts, Sees::Groups);
         let text = json(&all.documents[0]).to_string();
         for expected in [
             "\"ChangeTheseGroups1default\"",
@@ -332,7 +406,7 @@ mod tests {
                 "the Region is not known: `*` stands for it",
             ]
         );
-        let prod = iam(&policy, Some(&Some("prod".to_owned())), &accounts);
+        let prod = iam(&policy, Some(&Some("prod".to_owned())), &accounts, Sees::Groups);
         assert!(!json(&prod.documents[0]).to_string().contains("sg-0b"));
         assert_eq!(prod.unknown, []);
         assert_eq!(profiles(&policy).len(), 3);
@@ -341,7 +415,7 @@ mod tests {
     #[test]
     fn many_groups_are_several_documents_that_iam_takes() {
         let groups = (0..500).map(|number| (format!("sg-{number:017x}"), "region = \"eu-west-1\""));
-        let iam = iam(&policy(groups), None, &BTreeMap::from([(None, account())]));
+        let iam = iam(&policy(groups), None, &BTreeMap::from([(None, account())]), Sees::Groups);
         assert!(iam.documents.len() > 1);
         // Ten managed policies can be attached to a role.
         assert!(iam.documents.len() <= 10, "{}", iam.documents.len());
@@ -356,7 +430,58 @@ mod tests {
 
     #[test]
     fn no_groups_need_nothing() {
-        let none = iam(&policy([]), None, &BTreeMap::new());
+        let none = iam(&policy([]), None, &BTreeMap::new(), Sees::Groups);
         assert_eq!(none, Iam { documents: vec![], unknown: vec![] });
+    }
+
+    #[test]
+    fn who_sees_everything_may_change_no_more() {
+        let policy = policy([("sg-0a".into(), "region = \"eu-west-1\"")]);
+        let accounts = BTreeMap::from([(None, account())]);
+        let statements = |sees| {
+            let iam = iam(&policy, None, &accounts, sees);
+            assert_eq!(iam.documents.len(), 1);
+            json(&iam.documents[0])["Statement"].as_array().expect("statements").clone()
+        };
+        let mut more = statements(Sees::Everything);
+        more.retain(|statement| !statements(Sees::Groups).contains(statement));
+        let [survey, named] = more.as_slice() else { panic!("{more:?}") };
+        assert_eq!(survey["Sid"], "SeeTheAccount");
+        assert_eq!(
+            survey["Condition"]["StringEquals"]["aws:RequestedRegion"],
+            serde_json::json!(["eu-west-1"])
+        );
+        let of = |statement: &serde_json::Value, key: &str| -> Vec<String> {
+            let texts = statement[key].as_array().expect("a list").iter();
+            texts.filter_map(|text| text.as_str()).map(str::to_owned).collect()
+        };
+        for resource in of(named, "Resource") {
+            assert!(
+                resource.contains(":eu-west-1:123456789012:") || resource.ends_with(":*:prefix-list/*"),
+                "{resource}"
+            );
+        }
+        let actions = [of(survey, "Action"), of(named, "Action")].concat();
+        for call in Call::ALL {
+            let name = call.action().trim_end_matches(" (classic)");
+            assert!(actions.iter().any(|action| action == name), "{name}");
+        }
+        for action in actions {
+            let (_, name) = action.split_once(':').expect("an action");
+            assert!(
+                ["Describe", "Get", "List", "Search"].iter().any(|verb| name.starts_with(verb)),
+                "{action}"
+            );
+            assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{action}");
+        }
+    }
+
+    #[test]
+    fn everything_is_seen_also_without_groups() {
+        let iam = iam(&policy([]), None, &BTreeMap::new(), Sees::Everything);
+        let document = json(&iam.documents[0]);
+        assert_eq!(document["Statement"].as_array().expect("statements").len(), 2);
+        assert!(document["Statement"][0].get("Condition").is_none());
+        assert_eq!(iam.unknown, [Unknown::Account(None), Unknown::Region(None)]);
     }
 }

@@ -173,6 +173,14 @@ impl Call {
         Self::ContainerTasks,
     ];
 
+    /// The permission that it takes; one of IAM's actions may stand for two calls.
+    pub fn permission(self) -> &'static str {
+        match self {
+            Self::ClassicLoadBalancers => Self::LoadBalancers.action(),
+            call => call.action(),
+        }
+    }
+
     /// Its action as IAM has it, like `ec2:DescribeVpcs`.
     pub fn action(self) -> &'static str {
         match self {

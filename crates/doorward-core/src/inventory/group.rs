@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
-use super::{Place, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use super::{NotAnId, Place, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
 use crate::firewall::{InstallationId, Mark};
-use crate::net::{Cidr, Family, Flow};
+use crate::net::{Cidr, Family, Flow, NetError};
 
 /// A security group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +77,35 @@ impl fmt::Display for RuleIdentity {
     }
 }
 
+/// A text that is no rule of a security group.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotARule {
+    /// It does not say what is let through, and where from or to.
+    #[error("`{0}` is not a rule (like `tcp/5432 from 203.0.113.7/32` or `all to sg-0a1b2c3d4e5f60718`)")]
+    Shape(String),
+    /// What it lets through is no flow, or whom with is no prefix.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// Whom with looks like the id of a group or of a prefix list, and is none.
+    #[error(transparent)]
+    Id(#[from] NotAnId),
+}
+
+impl FromStr for RuleIdentity {
+    type Err = NotARule;
+
+    /// `FLOW from PEER`, or `FLOW to PEER`: as it is shown.
+    fn from_str(text: &str) -> Result<Self, NotARule> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (flow, direction, peer) = match *words.as_slice() {
+            [flow, "from", peer] => (flow, Direction::In, peer),
+            [flow, "to", peer] => (flow, Direction::Out, peer),
+            _ => return Err(NotARule::Shape(text.into())),
+        };
+        Ok(Self { direction, flow: flow.parse()?, peer: peer.parse()? })
+    }
+}
+
 /// The other side of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {
@@ -105,6 +135,20 @@ impl fmt::Display for Peer {
             Self::Group(group) => group.fmt(f),
             Self::PrefixList(list) => list.fmt(f),
         }
+    }
+}
+
+impl FromStr for Peer {
+    type Err = NotARule;
+
+    fn from_str(text: &str) -> Result<Self, NotARule> {
+        Ok(if text.starts_with("sg-") {
+            Self::Group(text.parse()?)
+        } else if text.starts_with("pl-") {
+            Self::PrefixList(text.parse()?)
+        } else {
+            Self::Cidr(text.parse()?)
+        })
     }
 }
 
@@ -175,5 +219,77 @@ impl<Id> Owned<Id> {
     /// The id.
     pub fn id(&self) -> &Id {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::net::{Icmp, Ports};
+
+    fn flow() -> impl Strategy<Value = Flow> {
+        let ports = || (any::<u16>(), any::<u16>()).prop_filter_map("backwards", |(a, b)| Ports::range(a, b));
+        let icmp = || {
+            prop_oneof![
+                Just(Icmp::All),
+                any::<u8>().prop_map(Icmp::Type),
+                any::<(u8, u8)>().prop_map(|(kind, code)| Icmp::Code(kind, code)),
+            ]
+        };
+        // Protocols that have a name of their own are read as that.
+        let number = any::<u8>().prop_filter("it has a name", |number| ![1, 6, 17, 58].contains(number));
+        prop_oneof![
+            Just(Flow::All),
+            ports().prop_map(Flow::Tcp),
+            ports().prop_map(Flow::Udp),
+            icmp().prop_map(Flow::Icmp),
+            icmp().prop_map(Flow::Icmpv6),
+            number.prop_map(Flow::Protocol),
+        ]
+    }
+
+    fn peer() -> impl Strategy<Value = Peer> {
+        prop_oneof![
+            (any::<IpAddr>(), 0..=128_u8).prop_map(|(address, bits)| Peer::Cidr(Cidr::around(address, bits))),
+            "sg-[0-9a-f]{8,17}".prop_filter_map("an id", |id| id.parse().ok().map(Peer::Group)),
+            "pl-[0-9a-f]{8,17}".prop_filter_map("an id", |id| id.parse().ok().map(Peer::PrefixList)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_rule_reads_as_it_is_shown(flow in flow(), peer in peer(), inward: bool) {
+            let direction = if inward { Direction::In } else { Direction::Out };
+            let rule = RuleIdentity { direction, flow, peer };
+            prop_assert_eq!(rule.to_string().parse(), Ok(rule));
+        }
+
+        #[test]
+        fn whatever_is_typed_is_a_rule_or_an_error(text in "\\PC{0,40}|(tcp/|all|icmp/)[0-9]{0,3}( from | to )\\PC{0,20}") {
+            if let Ok(rule) = text.parse::<RuleIdentity>() {
+                prop_assert_eq!(rule.to_string().parse(), Ok(rule));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_rule_says_why() {
+        let check = |text: &str, expected: &str| {
+            let error = text.parse::<RuleIdentity>().expect_err(text).to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        };
+        check("", "`` is not a rule");
+        check("tcp/5432", "`tcp/5432` is not a rule (like `tcp/5432 from 203.0.113.7/32`");
+        check("tcp/5432 of 10.0.0.0/8", "is not a rule");
+        check("tcp/5432 from 10.0.0.0/8 please", "is not a rule");
+        check("tcp/x from 10.0.0.0/8", "`tcp/x` is not a flow");
+        check("tcp/5432 from 10.0.0.1/8", "did you mean `10.0.0.0/8`?");
+        check("tcp/5432 from office", "`office` is not an address or a CIDR");
+        check("tcp/5432 from sg-", "`sg-` is not the id of a security group");
+        check("tcp/5432 from pl-_", "`pl-_` is not the id of a prefix list");
     }
 }

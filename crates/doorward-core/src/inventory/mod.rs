@@ -10,6 +10,7 @@ mod interface;
 mod network;
 mod partition;
 mod service;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,7 +24,7 @@ pub use gateway::{
     Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway, NatGateway,
     Peering, PeeringSide, TransitGateway, TransitRoute, TransitTable, VpnConnection, VpnGateway,
 };
-pub use group::{Direction, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule};
+pub use group::{Direction, NotARule, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule};
 pub use id::{
     AccountId, AttachmentId, EgressOnlyGatewayId, EndpointId, InstanceId, InterfaceId, InternetGatewayId,
     NatGatewayId, NetworkAclId, NotAnId, PeeringId, PrefixListId, RouteTableId, SecurityGroupId,
@@ -174,6 +175,46 @@ impl Inventory {
         self.rules_per_group.get(place).copied().unwrap_or(RULES_PER_GROUP)
     }
 
+    /// Whether another is the same, apart from the rules of security groups.
+    pub(crate) fn differs_only_in_rules(&self, other: &Self) -> bool {
+        let named = |inventory: &Self| -> Vec<SecurityGroupId> { inventory.groups.keys().cloned().collect() };
+        named(self) == named(other)
+            && self.prefix_list_weights == other.prefix_list_weights
+            && self.rules_per_group == other.rules_per_group
+            && self.incomplete_groups == other.incomplete_groups
+            && self.vpcs == other.vpcs
+            && self.subnets == other.subnets
+            && self.route_tables == other.route_tables
+            && self.network_acls == other.network_acls
+            && self.prefix_lists == other.prefix_lists
+            && self.block_public_access == other.block_public_access
+            && self.interfaces == other.interfaces
+            && self.instances == other.instances
+            && self.elastic_addresses == other.elastic_addresses
+            && self.internet_gateways == other.internet_gateways
+            && self.egress_only_gateways == other.egress_only_gateways
+            && self.nat_gateways == other.nat_gateways
+            && self.vpn_gateways == other.vpn_gateways
+            && self.vpn_connections == other.vpn_connections
+            && self.peerings == other.peerings
+            && self.transit_gateways == other.transit_gateways
+            && self.attachments == other.attachments
+            && self.transit_tables == other.transit_tables
+            && self.endpoints == other.endpoints
+            && self.load_balancers == other.load_balancers
+            && self.target_groups == other.target_groups
+            && self.databases == other.databases
+            && self.database_clusters == other.database_clusters
+            && self.database_subnet_groups == other.database_subnet_groups
+            && self.database_proxies == other.database_proxies
+            && self.caches == other.caches
+            && self.cache_subnet_groups == other.cache_subnet_groups
+            && self.functions == other.functions
+            && self.container_services == other.container_services
+            && self.container_tasks == other.container_tasks
+            && self.gaps == other.gaps
+    }
+
     /// Takes in what was seen in another place.
     pub fn merge(&mut self, other: Self) {
         self.groups.extend(other.groups);
@@ -184,7 +225,7 @@ impl Inventory {
         self.subnets.extend(other.subnets);
         self.route_tables.extend(other.route_tables);
         self.network_acls.extend(other.network_acls);
-        self.prefix_lists.extend(other.prefix_lists);
+        shared::take(&mut self.prefix_lists, other.prefix_lists);
         self.block_public_access.extend(other.block_public_access);
         self.interfaces.extend(other.interfaces);
         self.instances.extend(other.instances);
@@ -196,8 +237,8 @@ impl Inventory {
         self.vpn_connections.extend(other.vpn_connections);
         self.peerings.extend(other.peerings);
         self.transit_gateways.extend(other.transit_gateways);
-        self.attachments.extend(other.attachments);
-        self.transit_tables.extend(other.transit_tables);
+        shared::take(&mut self.attachments, other.attachments);
+        shared::take(&mut self.transit_tables, other.transit_tables);
         self.endpoints.extend(other.endpoints);
         self.load_balancers.extend(other.load_balancers);
         self.target_groups.extend(other.target_groups);

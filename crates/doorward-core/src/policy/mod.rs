@@ -39,6 +39,8 @@ pub struct Policy {
     pub grants: GrantDefaults,
     /// How Session Manager is reached, when the policy says so.
     pub ssm: Option<Ssm>,
+    /// A folder with a recorded account, in which what else a grant lets in is looked up; when the policy names one.
+    pub inventory: Option<String>,
     /// Places of enforcement by name.
     pub firewalls: BTreeMap<FirewallName, Firewall>,
     /// What can be reached, by name.

@@ -32,7 +32,10 @@ impl Answer {
                 let running = ways::start(*file).await?;
                 let requests = running.requests();
                 let answered = requests.answer(&ways::caller(person), &self.grant, agree).await;
-                let answered = answered.map(|opened| requests.opened(opened));
+                let answered = match answered {
+                    Ok(opened) => Ok(requests.opened(opened).await),
+                    Err(error) => Err(error),
+                };
                 running.stop().await;
                 answered.map_err(super::request_failure)
             })?,

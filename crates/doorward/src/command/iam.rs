@@ -22,6 +22,7 @@ use crate::policy_file;
 Examples:
   doorward iam --account 123456789012
   doorward iam --account prod=123456789012 --account stage=210987654321
+  doorward iam --inventory --account 123456789012
   doorward iam --profile prod --account 123456789012 > doorward-prod.json
   aws iam create-policy --policy-name doorward --policy-document file://doorward-prod.json")]
 pub struct Iam {
@@ -31,6 +32,9 @@ pub struct Iam {
     /// Only what this profile needs
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
+    /// Also what `doorward inventory` and `doorward reach` need to see
+    #[arg(long)]
+    inventory: bool,
     /// Which of several IAM policies, where one cannot hold every group
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     part: Option<u16>,
@@ -61,7 +65,8 @@ impl Iam {
         let loaded = policy_file::load(policy)?;
         let accounts = self.accounts(&loaded.policy)?;
         let only = self.profile.clone().map(Some);
-        let iam = iam::iam(&loaded.policy, only.as_ref(), &accounts);
+        let sees = if self.inventory { iam::Sees::Everything } else { iam::Sees::Groups };
+        let iam = iam::iam(&loaded.policy, only.as_ref(), &accounts, sees);
         for unknown in &iam.unknown {
             note(&format!("note: {unknown}"));
         }

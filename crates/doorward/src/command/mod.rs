@@ -1,5 +1,6 @@
 //! The verbs, a file each, and what all of them share: how they print, fail and stop.
 
+mod account;
 mod answer;
 mod audit;
 mod check;
@@ -9,9 +10,13 @@ mod demo;
 mod failure;
 mod group;
 mod iam;
+mod inspect;
+mod inventory;
 mod list;
 mod login;
 mod open;
+mod progress;
+pub(crate) mod reach;
 mod serve;
 mod sweep;
 mod terminal;
@@ -46,8 +51,9 @@ use crate::requests::Error;
 
 Exit codes:
   0   done
-  1   no: refused by the policy, or not as it should be
-  2   waits for somebody's approval
+  1   no: refused by the policy, not as it should be, or nothing of it passes
+  2   waits for somebody's approval; of `reach`: some of it passes
+  3   of `reach`: what could not be seen decides
   64  the command line is wrong
   65  the policy or the people's files have mistakes
   66  a file that was named is not there or cannot be read
@@ -91,8 +97,11 @@ enum Verb {
     /// Refuse a grant that waits for approval
     Reject(answer::Answer),
     Sweep(sweep::Sweep),
+    Reach(reach::Reach),
     Audit(audit::Audit),
     Iam(iam::Iam),
+    Inventory(inventory::InventoryCommand),
+    Inspect(inspect::Inspect),
     Completions(completions::Completions),
     Manual(completions::Manual),
 }
@@ -116,8 +125,11 @@ impl Cli {
             Verb::Approve(verb) => verb.run(policy, true).map(done),
             Verb::Reject(verb) => verb.run(policy, false).map(done),
             Verb::Sweep(verb) => verb.run(policy).map(done),
+            Verb::Reach(verb) => verb.run(policy),
             Verb::Audit(verb) => verb.run(policy),
             Verb::Iam(verb) => verb.run(policy),
+            Verb::Inventory(verb) => verb.run(policy).map(done),
+            Verb::Inspect(verb) => verb.run(policy),
             Verb::Completions(verb) => verb.run().map(done),
             Verb::Manual(verb) => verb.run().map(done),
         }

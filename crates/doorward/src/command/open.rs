@@ -108,7 +108,7 @@ impl Open {
             Opened::Granted { grant, .. } => Some(grant.clone()),
             Opened::Waiting { .. } => None,
         };
-        let view = requests.opened(opened);
+        let view = requests.opened(opened).await;
         match grant {
             Some(grant) if early => {
                 close(requests, caller, &grant).await?;
@@ -197,7 +197,7 @@ fn show(text: &str) {
 fn opened(answer: &OpenedView, now: Timestamp) -> String {
     let grant = &answer.grant;
     if grant.state == State::Waiting {
-        return format!("{} waits: {}\n", grant.id, answer.reasons.join("; "));
+        return format!("{} waits: {}\n", grant.id, answer.reasons.join("; ")) + &beside(answer);
     }
     let until = grant.until.unwrap_or(now);
     let how = if answer.extended { "is extended" } else { "is open" };
@@ -211,5 +211,29 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
     }
     line("because", answer.reasons.join("; "));
     line("at its end", grant.closing.to_string());
+    text + &beside(answer)
+}
+
+/// What else the grant lets in; nothing when it is only the target.
+fn beside(answer: &OpenedView) -> String {
+    let grant = &answer.grant;
+    if let Some(why) = &answer.beside_unknown {
+        return format!("  what else this lets {} reach is not known: {why}\n", grant.source);
+    }
+    if answer.beside.is_empty() {
+        return String::new();
+    }
+    let lets = if grant.state == State::Waiting { "would also let" } else { "also lets" };
+    let mut text = format!("  {lets} {} reach:\n", grant.source);
+    for one in &answer.beside {
+        let flows = |flows: &[doorward_core::net::Flow]| {
+            flows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        };
+        let perhaps = match one.perhaps.as_slice() {
+            [] => String::new(),
+            some => format!("{}perhaps {}", if one.flows.is_empty() { "" } else { ", " }, flows(some)),
+        };
+        text.push_str(&format!("    {}  {}{perhaps}\n", one.what, flows(&one.flows)));
+    }
     text
 }

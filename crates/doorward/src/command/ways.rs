@@ -61,7 +61,7 @@ impl Way {
     }
 }
 
-fn login_name() -> Result<Person, Failure> {
+pub fn login_name() -> Result<Person, Failure> {
     let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
     name.parse().map_err(|error| Failure::of(Code::Usage, &error).hint("say who you are with `--as PERSON`"))
 }

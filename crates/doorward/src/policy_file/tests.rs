@@ -57,6 +57,8 @@ fn the_example_is_right() {
     let loaded = load(&path).expect("a policy");
     assert_eq!(loaded.warnings, Vec::new());
     assert!(loaded.policy.people.passwords.ends_with("examples/people.htpasswd"));
+    let account = loaded.policy.inventory.as_deref().expect("an inventory");
+    assert!(account.ends_with("examples/account"), "{account}");
     for (person, hash) in &loaded.people.passwords {
         assert!(crate::people::password::verify(hash, &format!("{person}-example")), "{person}");
     }

@@ -1,5 +1,6 @@
 //! What people ask for, and the only writer of grants: every page, call and command comes through here.
 
+mod beside;
 mod ends;
 mod place;
 mod view;
@@ -18,6 +19,7 @@ use doorward_core::policy::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+pub use beside::Beside;
 pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
 pub use way::Way;
 

@@ -9,7 +9,7 @@ use doorward_core::policy::{Act, Closing, Group, Person, Reason, TargetName, Tra
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Closed, Error, Opened, Requests, Way};
+use super::{Beside, Caller, Closed, Error, Opened, Requests, Way};
 use crate::reconciler::Standing;
 
 /// A target that a person may open.
@@ -115,6 +115,12 @@ pub struct OpenedView {
     pub standing: Option<Standing>,
     /// Where to connect to; nowhere while somebody has to agree.
     pub connect: Vec<Way>,
+    /// What else it lets in, or will once somebody agrees, as far as the policy names a recorded account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
+    /// Why that could not be looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside_unknown: Option<String>,
 }
 
 /// What came of closing, as it is shown: the API's answer, and a command's `--json`.
@@ -134,7 +140,14 @@ pub struct ClosedView {
 
 impl Requests {
     /// What came of opening, as it is shown.
-    pub fn opened(&self, opened: Opened) -> OpenedView {
+    pub async fn opened(&self, opened: Opened) -> OpenedView {
+        let grant = match &opened {
+            Opened::Granted { grant, .. } | Opened::Waiting { grant, .. } => grant,
+        };
+        let (beside, beside_unknown) = match self.beside(grant).await {
+            Ok(beside) => (beside, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
         let texts = |reasons: &[Reason]| reasons.iter().map(ToString::to_string).collect();
         match opened {
             Opened::Granted { grant, extended, reasons, closing, standing } => {
@@ -148,6 +161,8 @@ impl Requests {
                     reasons: texts(&reasons),
                     closing,
                     standing: Some(standing),
+                    beside,
+                    beside_unknown,
                 }
             }
             Opened::Waiting { grant, reasons } => {
@@ -159,6 +174,8 @@ impl Requests {
                     reasons: texts(&reasons),
                     standing: None,
                     connect: Vec::new(),
+                    beside,
+                    beside_unknown,
                 }
             }
         }
@@ -263,7 +280,8 @@ impl Requests {
         authorise(&loaded.policy, &loaded.people, person, Act::Operate).is_ok()
     }
 
-    fn operator(&self, caller: &Caller) -> Result<(), Error> {
+    /// That somebody operates Doorward, or why they may not see what only operators see.
+    pub fn operator(&self, caller: &Caller) -> Result<(), Error> {
         let loaded = self.loaded();
         authorise(&loaded.policy, &loaded.people, &caller.person, Act::Operate)
             .map(drop)

@@ -36,6 +36,8 @@ macro_rules! asset {
 asset!(STYLE, "style", "css", "text/css; charset=utf-8");
 asset!(COUNTDOWN, "countdown", "js", "text/javascript; charset=utf-8");
 asset!(ADDRESS, "address", "js", "text/javascript; charset=utf-8");
+asset!(PICTURE, "picture", "css", "text/css; charset=utf-8");
+asset!(REACH, "reach", "js", "text/javascript; charset=utf-8");
 asset!(ICON, "door", "svg", "image/svg+xml");
 
 fn hash(text: &str) -> String {
@@ -55,7 +57,9 @@ impl Asset {
 
 /// Serves one by its full name.
 pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let found = [&STYLE, &COUNTDOWN, &ADDRESS, &ICON].into_iter().find(|asset| asset.file() == name);
+    let found = [&STYLE, &COUNTDOWN, &ADDRESS, &PICTURE, &REACH, &ICON]
+        .into_iter()
+        .find(|asset| asset.file() == name);
     let Some(asset) = found else {
         return Failure::new(StatusCode::NOT_FOUND, "there is no such file").into_response();
     };

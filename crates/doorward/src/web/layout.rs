@@ -16,6 +16,8 @@ pub enum Here {
     History,
     /// What everybody has open.
     Operators,
+    /// Who can reach what.
+    Reach,
     /// The record.
     Record,
 }
@@ -26,6 +28,7 @@ impl Here {
             Self::Home => "Targets",
             Self::History => "My history",
             Self::Operators => "All that is open",
+            Self::Reach => "Who can reach what",
             Self::Record => "Record",
         }
     }
@@ -35,6 +38,7 @@ impl Here {
             Self::Home => "Targets",
             Self::History => "History",
             Self::Operators => "All open",
+            Self::Reach => "Reach",
             Self::Record => "Record",
         }
     }
@@ -44,6 +48,7 @@ impl Here {
             Self::Home => "/",
             Self::History => "/history",
             Self::Operators => "/operators",
+            Self::Reach => "/reach",
             Self::Record => "/record",
         }
     }
@@ -52,7 +57,7 @@ impl Here {
 /// A page for somebody who is signed in.
 pub fn page(signed: &Signed, here: Here, status: StatusCode, main: Markup) -> Response {
     let pages: &[Here] = if signed.operator {
-        &[Here::Home, Here::History, Here::Operators, Here::Record]
+        &[Here::Home, Here::History, Here::Operators, Here::Reach, Here::Record]
     } else {
         &[Here::Home, Here::History]
     };

@@ -15,6 +15,7 @@ mod open;
 mod operators;
 mod origin;
 mod probe;
+mod reach;
 mod record;
 mod serve;
 mod session;
@@ -40,6 +41,7 @@ use doorward_core::policy::Person;
 use ring::hmac;
 use tokio::sync::Semaphore;
 
+use crate::account::Account;
 use crate::clock::random;
 use crate::requests::Requests;
 use failure::Failure;
@@ -62,6 +64,7 @@ pub struct Web {
     tally: Mutex<Tally>,
     notes: Mutex<Notes>,
     readers: Mutex<record::Readers>,
+    account: Account,
     key: hmac::Key,
 }
 
@@ -83,6 +86,7 @@ impl Web {
             tally: Mutex::default(),
             notes: Mutex::default(),
             readers: Mutex::default(),
+            account: Account::default(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?),
         }))
     }
@@ -90,6 +94,11 @@ impl Web {
     /// What people ask for.
     pub fn requests(&self) -> &Requests {
         &self.requests
+    }
+
+    /// The account that the policy names.
+    fn account(&self) -> &Account {
+        &self.account
     }
 
     /// A key that lives as long as the program.
@@ -145,6 +154,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/history", get(history::page))
         .route("/operators", get(operators::page))
         .route("/operators/live", get(operators::live))
+        .route("/reach", get(reach::page))
         .route("/record", get(record::page))
         .route("/address", get(probe::seen))
         .route("/assets/{name}", get(assets::asset))
@@ -163,5 +173,5 @@ async fn nothing() -> Failure {
 
 /// The pages to which somebody may be sent back after signing in; no other place can be named.
 fn own_page(path: &str) -> Option<&'static str> {
-    ["/", "/history", "/operators", "/record"].into_iter().find(|page| *page == path)
+    ["/", "/history", "/operators", "/reach", "/record"].into_iter().find(|page| *page == path)
 }

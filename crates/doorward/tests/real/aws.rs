@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use doorward::cloud::Cloud;
 use doorward_aws::{Account, Error, Performed, Simulated};
-use doorward_core::export::iam::iam;
+use doorward_core::export::iam::{Sees, iam};
 use doorward_core::firewall::{Because, InstallationId, Mark, Rule, Ruleset};
 use doorward_core::inventory::{
     Inventory, Ownership, Place, RuleIdentity, SecurityGroupId, Seen, StandingRule,
@@ -638,8 +638,9 @@ fn parliament() -> Result<(), Failed> {
     let places = ["", "region = \"eu-west-1\"", "region = \"us-gov-west-1\"\nprofile = \"gov\""];
     let few = places.iter().enumerate().map(|(number, at)| firewall(number, at)).collect();
     let many = (0..500).map(|number| firewall(number, "region = \"eu-west-1\"")).collect();
-    for policy in [policy(few), policy(many)] {
-        for document in iam(&policy, None, &account).documents {
+    let (few, many) = (policy(few), policy(many));
+    for (policy, sees) in [(&few, Sees::Groups), (&few, Sees::Everything), (&many, Sees::Groups)] {
+        for document in iam(policy, None, &account, sees).documents {
             let json = serde_json::to_string(&document)?;
             assert_eq!(findings(&json), "", "{json}");
             // It would have said so.

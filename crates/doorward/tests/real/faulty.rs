@@ -133,6 +133,7 @@ fn serve(mut client: TcpStream, moto: u16, state: &Mutex<State>, over: &AtomicBo
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let called = |call: &str| {
             text.contains(call)
+                || head.starts_with(call)
                 || head.contains(&format!(".{call}\r\n"))
                 || head.contains(&format!(".{call}"))
         };

@@ -48,6 +48,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
         },
         grants: GrantDefaults { ipv6_prefix: 64, reason_required: false },
         ssm: None,
+        inventory: None,
         targets: targets.iter().map(|given| (given.0.parse().expect("a name"), target(given))).collect(),
         firewalls: BTreeMap::from([(name.clone(), firewall)]),
     }

@@ -52,6 +52,7 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
         },
         grants: GrantDefaults { ipv6_prefix: 64, reason_required: false },
         ssm: None,
+        inventory: None,
         targets: targets.iter().map(|given| (given.0.parse().expect("a name"), target(given))).collect(),
         firewalls: BTreeMap::from([(firewall.name.clone(), firewall)]),
     }

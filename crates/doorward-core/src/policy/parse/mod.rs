@@ -104,7 +104,7 @@ pub fn check(reading: &Reading, people: &People, file: &str) -> Vec<Mistake> {
     reading.groups.iter().filter_map(empty).collect()
 }
 
-const SECTIONS: [&str; 7] = ["people", "aws", "server", "grants", "ssm", "firewall", "target"];
+const SECTIONS: [&str; 8] = ["people", "aws", "server", "grants", "ssm", "inventory", "firewall", "target"];
 
 fn document_of<'t>(
     walk: &mut Walk<'t>,
@@ -118,6 +118,7 @@ fn document_of<'t>(
     let server = settings::server(walk, &root);
     let grants = settings::grants(walk, &root);
     let ssm = settings::ssm(walk, &root);
+    let inventory = settings::inventory(walk, &root);
 
     let named = tables(walk, &root, "firewall");
     let mut firewalls = Vec::new();
@@ -147,6 +148,7 @@ fn document_of<'t>(
         server,
         grants,
         ssm,
+        inventory,
         firewalls: firewalls.iter().map(|firewall| (firewall.name.clone(), firewall.clone())).collect(),
         targets: targets
             .into_iter()

@@ -1,4 +1,4 @@
-//! The sections that a policy has once: `[people]`, `[aws]`, `[server]`, `[grants]`, `[ssm]`.
+//! The sections that a policy has once: `[people]`, `[aws]`, `[server]`, `[grants]`, `[ssm]`, `[inventory]`.
 
 use std::net::SocketAddr;
 
@@ -230,4 +230,13 @@ pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Option<Ssm
         walk.error(&section.value_at("jump-host"), what, Some(format!("write `{LIKE}`")));
     }
     Some(Ssm { jump_host })
+}
+
+/// `[inventory]`: the folder of a recorded account, as written.
+pub(super) fn inventory<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Option<String> {
+    const LIKE: &str = "folder = \"account\"";
+    let value = root.get("inventory")?;
+    let section = walk.section("`[inventory]`", root.key_at("inventory"), value, &["folder"])?;
+    section.need(walk, "folder", LIKE)?;
+    section.plain(walk, "folder", LIKE).map(str::to_owned)
 }

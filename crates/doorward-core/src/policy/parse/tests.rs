@@ -71,6 +71,9 @@ firewall   = "wiki"
 
 [ssm]
 jump-host = "tag:Name=jump"
+
+[inventory]
+folder = "account"
 "#;
 
 #[test]
@@ -96,6 +99,7 @@ fn a_whole_policy_is_what_it_says() {
     assert_eq!(orders.approval.as_ref().expect("approval").above, SignedDuration::from_hours(4));
     assert!(orders.reason_required && !target("shell").reason_required);
     assert_eq!(target("wiki").lasts.usually, SignedDuration::from_hours(1));
+    assert_eq!(policy.inventory.as_deref(), Some("account"));
     assert_eq!(policy.ssm.expect("ssm").jump_host.to_string(), "tag:Name=jump");
     let named: Vec<String> = reading.groups.iter().map(|at| at.group.to_string()).collect();
     assert_eq!(named, ["ops", "dbs", "leads", "ops", "dbs"]);
@@ -207,7 +211,7 @@ fn unknown_keys() {
         &[
             "p:4:2: a policy has no `[grant]`\n  hint: did you mean `[grants]`?",
             "p:6:2: a policy has no `[targets]`\n  hint: did you mean `[target.NAME]`?",
-            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `grants`, `ssm`, `firewall` and `target`",
+            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `grants`, `ssm`, `inventory`, `firewall` and `target`",
         ],
     );
     check(
@@ -312,6 +316,17 @@ fn values_that_cannot_be() {
             "p:5:13: `rds:orders` is no machine that a session can be opened to\n  hint: write `jump-host = \"tag:Name=jump\"`",
             "p:6:9: `a b` has a space, which a name cannot have",
             "p:7:11: a name cannot be empty",
+        ],
+    );
+    check_below(
+        "[inventory]\n",
+        &["p:4:2: `[inventory]` needs `folder`\n  hint: add `folder = \"account\"`"],
+    );
+    check_below(
+        "[inventory]\nfolder = \"\"\nlive = true\n",
+        &[
+            "p:5:10: `folder` is empty\n  hint: write `folder = \"account\"`",
+            "p:6:1: `[inventory]` has no key `live`\n  hint: there are `folder`",
         ],
     );
 }

@@ -71,7 +71,7 @@ pub async fn open(
         Opened::Granted { extended: true, .. } => StatusCode::OK,
         Opened::Waiting { .. } => StatusCode::ACCEPTED,
     };
-    Ok((status, Json(web.requests().opened(opened))))
+    Ok((status, Json(web.requests().opened(opened).await)))
 }
 
 fn lasts(value: &Value) -> Result<Option<SignedDuration>, Failure> {
@@ -127,7 +127,7 @@ pub async fn answer(
 ) -> Result<Json<OpenedView>, Refused> {
     web.change(&signed.caller.person)?;
     let opened = web.requests().answer(&signed.caller, &read(&id)?, answer.agree).await?;
-    Ok(Json(web.requests().opened(opened)))
+    Ok(Json(web.requests().opened(opened).await))
 }
 
 fn read(id: &str) -> Result<GrantId, Failure> {

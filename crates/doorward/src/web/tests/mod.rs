@@ -2,6 +2,7 @@
 
 mod answers;
 mod forms;
+mod reach;
 mod signing_in;
 
 use axum::http::StatusCode;

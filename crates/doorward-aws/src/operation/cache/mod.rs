@@ -1,0 +1,7 @@
+//! The calls of ElastiCache.
+
+mod describe_clusters;
+mod describe_subnet_groups;
+
+pub(crate) use describe_clusters::{CacheShape, DescribeCacheClusters};
+pub(crate) use describe_subnet_groups::{CacheSubnetGroup, DescribeCacheSubnetGroups};

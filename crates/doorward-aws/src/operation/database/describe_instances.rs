@@ -1,0 +1,55 @@
+//! `rds:DescribeDBInstances`: databases, one by one.
+
+use serde::Deserialize;
+
+use super::{EndpointShape, GroupMembership, SubnetGroupShape};
+use crate::operation::listed::listed;
+use crate::wire::{List, Tag};
+
+/// Asks for all of a Region.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DescribeDBInstances {
+    pub(crate) token: Option<String>,
+}
+
+listed!(
+    DescribeDBInstances is "DescribeDBInstances" of Rds,
+    DatabasesAnswer.databases: DatabaseShape,
+    "MaxRecords" up to "100"
+);
+
+/// `DBInstances`
+#[derive(Debug, Deserialize)]
+pub(crate) struct DatabasesAnswer {
+    #[serde(rename = "DBInstances", default)]
+    pub(crate) databases: List<DatabaseShape>,
+    #[serde(rename = "Marker", default)]
+    pub(crate) next: Option<String>,
+}
+
+/// One database.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct DatabaseShape {
+    #[serde(rename = "DBInstanceIdentifier", default)]
+    pub(crate) name: Option<String>,
+    #[serde(rename = "DBInstanceArn", default)]
+    pub(crate) arn: Option<String>,
+    #[serde(rename = "Engine", default)]
+    pub(crate) engine: Option<String>,
+    #[serde(rename = "DBInstanceStatus", default)]
+    pub(crate) status: Option<String>,
+    #[serde(rename = "AvailabilityZone", default)]
+    pub(crate) zone: Option<String>,
+    #[serde(rename = "DBSubnetGroup", default)]
+    pub(crate) subnet_group: Option<SubnetGroupShape>,
+    #[serde(rename = "VpcSecurityGroups", default)]
+    pub(crate) groups: List<GroupMembership>,
+    #[serde(rename = "PubliclyAccessible", default)]
+    pub(crate) public: Option<bool>,
+    #[serde(rename = "Endpoint", default)]
+    pub(crate) endpoint: Option<EndpointShape>,
+    #[serde(rename = "DBClusterIdentifier", default)]
+    pub(crate) cluster: Option<String>,
+    #[serde(rename = "TagList", default)]
+    pub(crate) tags: List<Tag>,
+}

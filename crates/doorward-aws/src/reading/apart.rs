@@ -1,0 +1,141 @@
+//! What is told of something apart from its own description, kept until both are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use doorward_core::inventory::{
+    Call, Inventory, Listener, LoadBalancer, LoadBalancerKind, Place, Target, TargetGroup,
+};
+
+use super::Reader;
+use super::balancers::sort;
+
+/// By whose it is: an ARN, or a name.
+#[derive(Debug, Default)]
+pub(crate) struct Apart {
+    /// The listeners of a load balancer, by their ARNs.
+    pub(super) listeners: BTreeMap<String, BTreeMap<String, Listener>>,
+    /// Where the rules of a listener send.
+    pub(super) sends: BTreeMap<String, BTreeSet<String>>,
+    /// Whether a load balancer sends to other zones, where its attributes say so.
+    pub(super) cross_zone: BTreeMap<String, Option<bool>>,
+    /// Whether the targets of a group see the client's address, where its attributes say so.
+    pub(super) preserves: BTreeMap<String, Option<bool>>,
+    /// The targets of a group.
+    pub(super) targets: BTreeMap<String, Vec<Target>>,
+    /// What stands behind a proxy.
+    pub(super) behind: BTreeMap<String, BTreeSet<String>>,
+    /// Whether there is a cluster of ECS whose services and tasks would have to be told.
+    pub(super) clusters: bool,
+    /// Whether services were told.
+    pub(super) services: bool,
+    /// Whether tasks were told.
+    pub(super) tasks: bool,
+}
+
+/// Those of whom something should have been told and was not.
+type Untold = BTreeMap<Call, Vec<String>>;
+
+impl Reader {
+    /// Puts everything where it belongs; what was not told of something is a gap, once for each call.
+    pub(super) fn put_together(&mut self) {
+        let apart = std::mem::take(&mut self.apart);
+        let mut untold = Untold::new();
+        apart.put(&mut self.inventory, &self.place, &mut untold);
+        for (call, whose) in untold {
+            if self.inventory.gap(call, &self.place).is_none() {
+                self.gap(call, not_told(&whose));
+            }
+        }
+    }
+}
+
+fn not_told(whose: &[String]) -> String {
+    match whose {
+        [] => "nothing is told".to_owned(),
+        [one] => format!("nothing is told of `{one}`"),
+        [first, rest @ ..] => format!("nothing is told of `{first}` and {} more", rest.len()),
+    }
+}
+
+impl Apart {
+    fn put(mut self, inventory: &mut Inventory, place: &Place, untold: &mut Untold) {
+        for balancer in inventory.load_balancers.values_mut() {
+            if balancer.kind != LoadBalancerKind::Classic {
+                self.balancer(balancer, untold);
+            }
+        }
+        let classic = |group: &TargetGroup| !group.arn.starts_with("arn:");
+        for group in inventory.target_groups.values_mut().filter(|group| !classic(group)) {
+            self.target_group(group, untold);
+        }
+        for ((at, name), proxy) in &mut inventory.database_proxies {
+            if at == place {
+                proxy.targets = self.behind.remove(name);
+                if proxy.targets.is_none() {
+                    untold.entry(Call::DatabaseProxyTargets).or_default().push(name.clone());
+                }
+            }
+        }
+        for (told, call) in [(self.services, Call::ContainerServices), (self.tasks, Call::ContainerTasks)] {
+            if self.clusters && !told {
+                untold.entry(call).or_default();
+            }
+        }
+    }
+
+    fn balancer(&mut self, balancer: &mut LoadBalancer, untold: &mut Untold) {
+        let mut missing = |call| untold.entry(call).or_default().push(balancer.arn.clone());
+        match self.cross_zone.remove(&balancer.arn) {
+            // An application load balancer's is always on, whether its attributes say so or not
+            // (User Guide for Application Load Balancers, "Cross-zone load balancing").
+            Some(told) => {
+                let always = balancer.kind == LoadBalancerKind::Application;
+                balancer.cross_zone = told.or(always.then_some(true));
+            }
+            None => missing(Call::LoadBalancerAttributes),
+        }
+        let Some(listeners) = self.listeners.remove(&balancer.arn) else {
+            missing(Call::Listeners);
+            return;
+        };
+        let mut whole = Vec::new();
+        for (arn, mut listener) in listeners {
+            match self.sends.remove(&arn) {
+                Some(more) => listener.target_groups.extend(more),
+                // The listeners of the others have no rules but their default.
+                None if balancer.kind == LoadBalancerKind::Application => {
+                    untold.entry(Call::ListenerRules).or_default().push(arn);
+                }
+                None => {}
+            }
+            whole.push(listener);
+        }
+        sort(&mut whole);
+        balancer.listeners = Some(whole);
+    }
+
+    fn target_group(&mut self, group: &mut TargetGroup, untold: &mut Untold) {
+        match self.preserves.remove(&group.arn) {
+            Some(told) => group.preserves_client = told.or_else(|| preserves_by_default(group)),
+            None => untold.entry(Call::TargetGroupAttributes).or_default().push(group.arn.clone()),
+        }
+        match self.targets.remove(&group.arn) {
+            Some(mut targets) => {
+                targets.sort();
+                group.targets = Some(targets);
+            }
+            None => untold.entry(Call::TargetHealth).or_default().push(group.arn.clone()),
+        }
+    }
+}
+
+/// User Guide for Network Load Balancers, "Client IP preservation".
+fn preserves_by_default(group: &TargetGroup) -> Option<bool> {
+    match (group.protocol.as_str(), group.kind.as_str()) {
+        ("HTTP" | "HTTPS", _) => Some(false),
+        ("UDP" | "TCP_UDP", _) => Some(true),
+        ("TCP" | "TLS", "ip") => Some(false),
+        ("TCP" | "TLS", "instance" | "alb") => Some(true),
+        _ => None,
+    }
+}

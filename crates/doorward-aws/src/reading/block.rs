@@ -1,0 +1,74 @@
+//! VPC Block Public Access.
+
+use doorward_core::inventory::{
+    BlockExclusion, BlockMode, BlockPublicAccess, Call, Excepted, Inventory, Place,
+};
+
+use super::{Member, Reader, Unreadable};
+use crate::operation::{BlockExclusionShape, BlockOptionsShape};
+
+/// Exceptions, until the mode is known.
+#[derive(Debug, Default)]
+pub(super) struct Told(Vec<BlockExclusion>);
+
+impl Member for BlockOptionsShape {
+    const CALL: Call = Call::BlockPublicAccess;
+
+    fn named(&self) -> Option<&str> {
+        None
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let mode = match self.mode.as_deref().ok_or(Unreadable::Missing("InternetGatewayBlockMode"))?.trim() {
+            "off" => BlockMode::Off,
+            "block-bidirectional" => BlockMode::Bidirectional,
+            "block-ingress" => BlockMode::Ingress,
+            other => return Err(Unreadable::Odd("InternetGatewayBlockMode", other.to_owned())),
+        };
+        let block = BlockPublicAccess { mode, exclusions: Vec::new() };
+        reader.inventory.block_public_access.insert(reader.place.clone(), block);
+        Ok(())
+    }
+}
+
+impl Member for BlockExclusionShape {
+    const CALL: Call = Call::BlockExclusions;
+
+    fn named(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let state = self.state.as_deref().unwrap_or("create-complete");
+        if !matches!(state, "create-complete" | "update-in-progress" | "update-complete" | "update-failed") {
+            return Ok(());
+        }
+        // `arn:aws:ec2:REGION:ACCOUNT:vpc/vpc-…` or `…:subnet/subnet-…`
+        let arn = self.resource.as_deref().ok_or(Unreadable::Missing("ResourceArn"))?.trim();
+        let name = arn.rsplit_once('/').map_or(arn, |(_, name)| name);
+        let of = if name.starts_with("vpc-") {
+            Excepted::Vpc(name.parse()?)
+        } else {
+            Excepted::Subnet(name.parse()?)
+        };
+        let both_ways = match self.mode.as_deref().map(str::trim) {
+            Some("allow-bidirectional") => true,
+            Some("allow-egress") => false,
+            other => {
+                let other = other.unwrap_or_default().to_owned();
+                return Err(Unreadable::Odd("InternetGatewayExclusionMode", other));
+            }
+        };
+        reader.block.0.push(BlockExclusion { of, both_ways });
+        Ok(())
+    }
+}
+
+impl Told {
+    /// Gives the mode its exceptions. Without the mode nothing is known, and they say nothing.
+    pub(super) fn finish(self, inventory: &mut Inventory, place: &Place) {
+        if let Some(block) = inventory.block_public_access.get_mut(place) {
+            block.exclusions = self.0;
+        }
+    }
+}

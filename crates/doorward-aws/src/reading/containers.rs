@@ -1,0 +1,114 @@
+//! Functions of Lambda, services and tasks of ECS: what runs on interfaces that it did not make.
+
+use doorward_core::inventory::{Call, ContainerService, ContainerTask, Function};
+
+use super::{Member, Reader, Unreadable, id, ids, needed_text, text};
+use crate::operation::FunctionShape;
+use crate::operation::container::{FailureShape, ServiceShape, TaskShape};
+
+impl Member for FunctionShape {
+    const CALL: Call = Call::Functions;
+
+    fn named(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// One that is in no VPC has no interface and is left out.
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let name = needed_text(self.name.as_ref(), "FunctionName")?;
+        let Some(network) = self.network.as_ref().filter(|network| !network.subnets.0.is_empty()) else {
+            return Ok(());
+        };
+        let function = Function {
+            name: name.clone(),
+            arn: text(self.arn.as_ref()),
+            place: reader.place.clone(),
+            vpc: id(network.vpc.as_deref())?,
+            subnets: ids(&network.subnets.0)?,
+            groups: ids(&network.groups.0)?,
+        };
+        reader.inventory.functions.insert((reader.place.clone(), name), function);
+        Ok(())
+    }
+}
+
+impl Member for ServiceShape {
+    const CALL: Call = Call::ContainerServices;
+
+    fn named(&self) -> Option<&str> {
+        self.service_arn.as_deref()
+    }
+
+    /// One whose tasks share the interface of their instance is left out, and so is one that was deleted.
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let arn = needed_text(self.service_arn.as_ref(), "serviceArn")?;
+        let status = text(self.status.as_ref()).unwrap_or_default();
+        let Some(network) = self.network().filter(|_| status != "INACTIVE") else { return Ok(()) };
+        let service = ContainerService {
+            name: text(self.service_name.as_ref()).unwrap_or_default(),
+            cluster: text(self.cluster_arn.as_ref()),
+            place: reader.place.clone(),
+            status,
+            subnets: ids(&network.subnets.0)?,
+            groups: ids(&network.security_groups.0)?,
+            public: network.assign_public_ip.as_deref() == Some("ENABLED"),
+            arn: arn.clone(),
+        };
+        reader.inventory.container_services.insert(arn, service);
+        Ok(())
+    }
+}
+
+impl Member for TaskShape {
+    const CALL: Call = Call::ContainerTasks;
+
+    fn named(&self) -> Option<&str> {
+        self.task_arn.as_deref()
+    }
+
+    /// One that shares the interface of its instance is left out, and so is one that has ended.
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let arn = needed_text(self.task_arn.as_ref(), "taskArn")?;
+        let status = text(self.last_status.as_ref()).unwrap_or_default();
+        let interfaces = self.interfaces().map(str::parse).collect::<Result<_, _>>()?;
+        let task = ContainerTask {
+            arn: arn.clone(),
+            place: reader.place.clone(),
+            cluster: text(self.cluster_arn.as_ref()),
+            group: text(self.group.as_ref()),
+            status,
+            interfaces,
+        };
+        if !task.interfaces.is_empty() && !matches!(task.status.as_str(), "STOPPED" | "DELETED") {
+            reader.inventory.container_tasks.insert(arn, task);
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// Notes which clusters there are: their services and tasks have calls of their own.
+    pub(crate) fn clusters(&mut self, arns: &[String]) {
+        self.apart.clusters |= !arns.is_empty();
+    }
+
+    /// Takes services, and what could not be told of some.
+    pub(crate) fn services(&mut self, services: &[ServiceShape], failures: &[FailureShape]) {
+        self.apart.services = true;
+        self.take(services);
+        self.failures(Call::ContainerServices, failures);
+    }
+
+    /// Takes tasks, and what could not be told of some.
+    pub(crate) fn tasks(&mut self, tasks: &[TaskShape], failures: &[FailureShape]) {
+        self.apart.tasks = true;
+        self.take(tasks);
+        self.failures(Call::ContainerTasks, failures);
+    }
+
+    fn failures(&mut self, call: Call, failures: &[FailureShape]) {
+        for why in failures.iter().filter_map(FailureShape::why) {
+            self.gap(call, why);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Databases and caches: RDS and ElastiCache.
+
+use std::collections::BTreeSet;
+
+use doorward_core::inventory::{
+    Cache, Call, Database, DatabaseCluster, DatabaseProxy, SecurityGroupId, SubnetGroup, SubnetId,
+};
+
+use super::{Member, Reader, Unreadable, id, ids, needed_text, tags, text};
+use crate::operation::cache::{CacheShape, CacheSubnetGroup};
+use crate::operation::database::{
+    ClusterShape, DatabaseShape, DatabaseSubnetGroup, GroupMembership, ProxyShape, ProxyTargetShape,
+    SubnetGroupShape,
+};
+
+impl Member for DatabaseShape {
+    const CALL: Call = Call::Databases;
+
+    fn named(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let name = needed_text(self.name.as_ref(), "DBInstanceIdentifier")?;
+        let group = self.subnet_group.as_ref();
+        let database = Database {
+            name: name.clone(),
+            arn: text(self.arn.as_ref()),
+            place: reader.place.clone(),
+            engine: text(self.engine.as_ref()).unwrap_or_default(),
+            status: text(self.status.as_ref()).unwrap_or_default(),
+            vpc: id(group.and_then(|group| group.vpc.as_deref()))?,
+            zone: text(self.zone.as_ref()),
+            subnets: group.map(subnets).transpose()?.unwrap_or_default(),
+            groups: groups(&self.groups.0)?,
+            public: self.public.unwrap_or_default(),
+            host: self.endpoint.as_ref().and_then(|endpoint| text(endpoint.host.as_ref())),
+            port: self.endpoint.as_ref().and_then(|endpoint| endpoint.port),
+            cluster: text(self.cluster.as_ref()),
+            tags: tags(&self.tags),
+        };
+        reader.inventory.databases.insert((reader.place.clone(), name), database);
+        Ok(())
+    }
+}
+
+impl Member for ClusterShape {
+    const CALL: Call = Call::DatabaseClusters;
+
+    fn named(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let name = needed_text(self.name.as_ref(), "DBClusterIdentifier")?;
+        let cluster = DatabaseCluster {
+            name: name.clone(),
+            arn: text(self.arn.as_ref()),
+            place: reader.place.clone(),
+            status: text(self.status.as_ref()).unwrap_or_default(),
+            subnet_group: text(self.subnet_group.as_ref()),
+            groups: groups(&self.groups.0)?,
+            host: text(self.host.as_ref()),
+            port: self.port,
+            members: self
+                .members
+                .0
+                .iter()
+                .map(|member| needed_text(member.name.as_ref(), "DBInstanceIdentifier"))
+                .collect::<Result<_, _>>()?,
+            tags: tags(&self.tags),
+        };
+        reader.inventory.database_clusters.insert((reader.place.clone(), name), cluster);
+        Ok(())
+    }
+}
+
+impl Member for DatabaseSubnetGroup {
+    const CALL: Call = Call::DatabaseSubnetGroups;
+
+    fn named(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let group = subnet_group(&self.0, "DBSubnetGroupName", reader)?;
+        reader.inventory.database_subnet_groups.insert((reader.place.clone(), group.name.clone()), group);
+        Ok(())
+    }
+}
+
+impl Member for CacheSubnetGroup {
+    const CALL: Call = Call::CacheSubnetGroups;
+
+    fn named(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let group = subnet_group(&self.0, "CacheSubnetGroupName", reader)?;
+        reader.inventory.cache_subnet_groups.insert((reader.place.clone(), group.name.clone()), group);
+        Ok(())
+    }
+}
+
+fn subnet_group(
+    shape: &SubnetGroupShape,
+    field: &'static str,
+    reader: &Reader,
+) -> Result<SubnetGroup, Unreadable> {
+    Ok(SubnetGroup {
+        name: needed_text(shape.name.as_ref(), field)?,
+        place: reader.place.clone(),
+        vpc: id(shape.vpc.as_deref())?,
+        subnets: subnets(shape)?,
+    })
+}
+
+fn subnets(shape: &SubnetGroupShape) -> Result<BTreeSet<SubnetId>, Unreadable> {
+    let subnet = |subnet: &crate::operation::database::MemberSubnet| {
+        Ok(needed_text(subnet.id.as_ref(), "SubnetIdentifier")?.parse()?)
+    };
+    shape.subnets.0.iter().map(subnet).collect()
+}
+
+/// One that is being taken off is on until it is off.
+fn groups(shapes: &[GroupMembership]) -> Result<BTreeSet<SecurityGroupId>, Unreadable> {
+    shapes.iter().map(|shape| Ok(needed_text(shape.id.as_ref(), "VpcSecurityGroupId")?.parse()?)).collect()
+}
+
+impl Member for ProxyShape {
+    const CALL: Call = Call::DatabaseProxies;
+
+    fn named(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let name = needed_text(self.name.as_ref(), "DBProxyName")?;
+        let proxy = DatabaseProxy {
+            name: name.clone(),
+            arn: text(self.arn.as_ref()),
+            place: reader.place.clone(),
+            status: text(self.status.as_ref()).unwrap_or_default(),
+            vpc: id(self.vpc.as_deref())?,
+            subnets: ids(&self.subnets.0)?,
+            groups: ids(&self.groups.0)?,
+            host: text(self.host.as_ref()),
+            targets: None,
+        };
+        reader.inventory.database_proxies.insert((reader.place.clone(), name), proxy);
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// Takes what stands behind a proxy.
+    pub(crate) fn behind(&mut self, proxy: &str, shapes: &[ProxyTargetShape]) {
+        let names = shapes.iter().flat_map(|target| [&target.id, &target.cluster]);
+        let names = names.filter_map(|name| text(name.as_ref()));
+        self.apart.behind.entry(proxy.to_owned()).or_default().extend(names);
+    }
+}
+
+impl Member for CacheShape {
+    const CALL: Call = Call::Caches;
+
+    fn named(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let name = needed_text(self.name.as_ref(), "CacheClusterId")?;
+        let cache = Cache {
+            name: name.clone(),
+            arn: text(self.arn.as_ref()),
+            place: reader.place.clone(),
+            engine: text(self.engine.as_ref()).unwrap_or_default(),
+            status: text(self.status.as_ref()).unwrap_or_default(),
+            subnet_group: text(self.subnet_group.as_ref()),
+            replication_group: text(self.replication_group.as_ref()),
+            groups: groups(&self.groups.0)?,
+            host: self.endpoint().and_then(|endpoint| text(endpoint.host.as_ref())),
+            port: self.endpoint().and_then(|endpoint| endpoint.port),
+        };
+        reader.inventory.caches.insert((reader.place.clone(), name), cache);
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! Security groups and their rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use doorward_core::firewall::Mark;
+use doorward_core::inventory::{
+    Call, Direction, Inventory, Peer, Place, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule,
+};
+
+use super::{Member, Reader, Unreadable, cidr, id};
+use crate::operation::{GroupShape, PermissionShape, RuleShape};
+use crate::wire::Protocol;
+
+/// The rules of groups, told in two ways.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// By the groups: without ids and tags.
+    permissions: BTreeMap<SecurityGroupId, Rules>,
+    /// By themselves, with the owner of the group.
+    rules: BTreeMap<SecurityGroupId, (Rules, Option<String>)>,
+}
+
+/// Rules, and whether there are some that cannot be read.
+#[derive(Debug, Default)]
+struct Rules {
+    readable: BTreeMap<RuleIdentity, StandingRule>,
+    incomplete: bool,
+}
+
+impl Member for GroupShape {
+    const CALL: Call = Call::SecurityGroups;
+
+    fn named(&self) -> Option<&str> {
+        Some(&self.id)
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let group = group(self, &reader.place)?;
+        let mut rules = Rules::default();
+        let inward = permissions(&self.ingress.0, Direction::In);
+        for rule in inward.chain(permissions(&self.egress.0, Direction::Out)) {
+            match rule {
+                Ok((identity, rule)) => {
+                    rules.readable.insert(identity, rule);
+                }
+                Err(why) => {
+                    rules.incomplete = true;
+                    reader.unreadable(Self::CALL, Some(&format!("a rule of {}", group.id)), &why);
+                }
+            }
+        }
+        reader.groups.permissions.insert(group.id.clone(), rules);
+        reader.inventory.groups.insert(group.id.clone(), group);
+        Ok(())
+    }
+}
+
+impl Member for RuleShape {
+    const CALL: Call = Call::SecurityGroupRules;
+
+    fn named(&self) -> Option<&str> {
+        self.id.as_deref().or(Some(&self.group))
+    }
+
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        let group: SecurityGroupId = self.group.trim().parse()?;
+        let (rules, owner) = reader.groups.rules.entry(group).or_default();
+        *owner = owner.take().or_else(|| self.owner.clone());
+        let read = rule(self);
+        rules.incomplete |= read.is_err();
+        rules.readable.extend([read?]);
+        Ok(())
+    }
+}
+
+impl Told {
+    /// Gives the groups their rules: those with ids where they were told.
+    pub(super) fn finish(self, inventory: &mut Inventory, place: &Place) {
+        let Self { mut permissions, rules } = self;
+        for (id, (rules, owner)) in rules {
+            permissions.insert(id.clone(), rules);
+            // A group that was not described is there all the same when it has rules.
+            let group = inventory.groups.entry(id.clone());
+            group.or_insert_with(|| SecurityGroup { owner, ..unnamed(id, place) });
+        }
+        let mut incomplete = BTreeSet::new();
+        for (id, rules) in permissions {
+            incomplete.extend(rules.incomplete.then(|| id.clone()));
+            if let Some(group) = inventory.groups.get_mut(&id) {
+                group.rules = rules.readable;
+            }
+        }
+        inventory.incomplete_groups.extend(incomplete);
+    }
+}
+
+/// A group, still without its rules.
+pub(crate) fn group(shape: &GroupShape, place: &Place) -> Result<SecurityGroup, Unreadable> {
+    Ok(SecurityGroup {
+        vpc: id(shape.vpc.as_deref())?,
+        name: shape.name.clone().unwrap_or_default(),
+        about: shape.about.clone().unwrap_or_default(),
+        owner: shape.owner.clone(),
+        ..unnamed(shape.id.trim().parse()?, place)
+    })
+}
+
+/// A group of which nothing but its id is known.
+pub(crate) fn unnamed(id: SecurityGroupId, place: &Place) -> SecurityGroup {
+    SecurityGroup {
+        id,
+        place: place.clone(),
+        owner: None,
+        vpc: None,
+        name: String::new(),
+        about: String::new(),
+        rules: Default::default(),
+    }
+}
+
+/// A rule as `DescribeSecurityGroupRules` tells it.
+pub(crate) fn rule(shape: &RuleShape) -> Result<(RuleIdentity, StandingRule), Unreadable> {
+    let referenced = shape.referenced.as_ref().and_then(|referenced| referenced.group.as_deref());
+    let peer = match (shape.v4.as_deref().or(shape.v6.as_deref()), referenced, shape.prefix_list.as_deref()) {
+        (Some(prefix), ..) => Peer::Cidr(cidr(prefix)?),
+        (None, Some(group), _) => Peer::Group(group.parse()?),
+        (None, None, Some(list)) => Peer::PrefixList(list.parse()?),
+        (None, None, None) => return Err(Unreadable::NoPeer),
+    };
+    let protocol = Protocol { name: &shape.protocol, from: shape.from, to: shape.to };
+    let direction = if shape.egress { Direction::Out } else { Direction::In };
+    let tag = shape.tags.0.iter().find(|tag| tag.key == Mark::TAG);
+    let standing = StandingRule {
+        id: id(shape.id.as_deref())?,
+        description: shape.description.clone().unwrap_or_default(),
+        tag: tag.map(|tag| tag.value.clone().unwrap_or_default()),
+    };
+    Ok((RuleIdentity { direction, flow: protocol.flow()?, peer }, standing))
+}
+
+/// The rules that `DescribeSecurityGroups` tells of: without ids and tags, so nobody's to touch.
+fn permissions(
+    shapes: &[PermissionShape],
+    direction: Direction,
+) -> impl Iterator<Item = Result<(RuleIdentity, StandingRule), Unreadable>> + '_ {
+    shapes.iter().flat_map(move |shape| {
+        let cidrs = shape.v4.0.iter().chain(&shape.v6.0);
+        let cidrs = cidrs.map(|range| (range, range.read(|peer| Ok(Peer::Cidr(cidr(peer)?)))));
+        let groups = shape.groups.0.iter();
+        let groups = groups.map(|range| (range, range.read(|peer| Ok(Peer::Group(peer.parse()?)))));
+        let lists = shape.prefix_lists.0.iter();
+        let lists = lists.map(|range| (range, range.read(|peer| Ok(Peer::PrefixList(peer.parse()?)))));
+        cidrs.chain(groups).chain(lists).map(move |(range, peer)| {
+            let protocol = Protocol { name: &shape.protocol, from: shape.from, to: shape.to };
+            let identity = RuleIdentity { direction, flow: protocol.flow()?, peer: peer? };
+            let description = range.description.clone().unwrap_or_default();
+            Ok((identity, StandingRule { id: None, description, tag: None }))
+        })
+    })
+}
+
+impl crate::operation::RangeShape {
+    /// The other side; a group of EC2-Classic has a name and no id.
+    fn read(&self, peer: impl FnOnce(&str) -> Result<Peer, Unreadable>) -> Result<Peer, Unreadable> {
+        self.peer.as_deref().ok_or(Unreadable::NoPeer).and_then(peer)
+    }
+}

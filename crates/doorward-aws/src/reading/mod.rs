@@ -1,0 +1,97 @@
+//! Turns answers, live or recorded, into an inventory: a file for each group of resources.
+//!
+//! What cannot be read is a gap that names it, and hides nothing else.
+
+mod acls;
+mod apart;
+mod balancers;
+mod block;
+mod containers;
+mod databases;
+mod gateways;
+mod groups;
+mod interfaces;
+mod lists;
+mod networks;
+mod peerings;
+mod reader;
+mod routes;
+mod transit;
+
+pub(crate) use groups::{group, rule, unnamed};
+pub(crate) use reader::{Member, Reader};
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use doorward_core::inventory::{NotAnId, Tags};
+use doorward_core::net::{Cidr, NetError};
+
+use crate::wire::{List, NotAFlow, Tag};
+
+/// Something of a kind that this program does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error(transparent)]
+    Id(#[from] NotAnId),
+    #[error(transparent)]
+    Address(#[from] NetError),
+    #[error(transparent)]
+    Flow(#[from] NotAFlow),
+    #[error("it names no other side")]
+    NoPeer,
+    #[error("it has no `{0}`")]
+    Missing(&'static str),
+    #[error("`{0}` is not an address")]
+    NotAnAddress(String),
+    #[error("its `{0}` is `{1}`, which is not known")]
+    Odd(&'static str, String),
+}
+
+/// An id, where there is one; on the wire an empty text stands for none.
+fn id<T: FromStr<Err = NotAnId>>(text: Option<&str>) -> Result<Option<T>, Unreadable> {
+    Ok(text.map(str::trim).filter(|text| !text.is_empty()).map(str::parse).transpose()?)
+}
+
+/// An id without which the resource makes no sense.
+fn needed<T: FromStr<Err = NotAnId>>(text: Option<&str>, field: &'static str) -> Result<T, Unreadable> {
+    id(text)?.ok_or(Unreadable::Missing(field))
+}
+
+/// Ids, each of which has to be one.
+fn ids<T: FromStr<Err = NotAnId> + Ord>(texts: &[String]) -> Result<BTreeSet<T>, Unreadable> {
+    texts.iter().map(|text| Ok(text.trim().parse()?)).collect()
+}
+
+/// A text without which the resource makes no sense.
+fn needed_text(told: Option<&String>, field: &'static str) -> Result<String, Unreadable> {
+    text(told).ok_or(Unreadable::Missing(field))
+}
+
+/// A text, where there is one.
+fn text(text: Option<&String>) -> Option<String> {
+    text.map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A prefix. Bits that are set behind it are dropped, as AWS drops them.
+fn cidr(text: &str) -> Result<Cidr, Unreadable> {
+    match text.trim().parse() {
+        Err(NetError::HostBits { meant, .. }) => Ok(meant),
+        read => Ok(read?),
+    }
+}
+
+/// An address, where there is one.
+fn address<A: FromStr>(text: Option<&str>) -> Result<Option<A>, Unreadable> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|_| Unreadable::NotAnAddress(text.to_owned()))).transpose()
+}
+
+fn tags(shapes: &List<Tag>) -> Tags {
+    shapes.0.iter().map(|tag| (tag.key.clone(), tag.value.clone().unwrap_or_default())).collect()
+}
+
+#[cfg(test)]
+mod services_tests;
+#[cfg(test)]
+mod tests;

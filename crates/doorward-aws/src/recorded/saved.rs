@@ -1,0 +1,86 @@
+//! What a saved inventory says beside the answers: which calls gave none, and of what not all could be read.
+
+use std::collections::BTreeSet;
+
+use doorward_core::inventory::{AccountId, Call, Gap, Inventory, Place, SecurityGroupId};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::operation::{QuotaShape, RULES_QUOTA};
+
+/// What stood in `gaps.json`, whatever the file is called.
+#[derive(Debug, Default)]
+pub(super) struct Saved {
+    gaps: Vec<Gap>,
+    incomplete: BTreeSet<String>,
+    /// Quota `L-0EA8095F`, which tells of the place that the file is from.
+    pub(super) quota: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SavedGap {
+    call: String,
+    account: Option<AccountId>,
+    region: Option<String>,
+    #[serde(default)]
+    groups: Vec<SecurityGroupId>,
+    why: String,
+}
+
+impl Saved {
+    /// Takes what stands under `Gaps`, `Incomplete` or `Quota`; what another program wrote there is none of ours.
+    pub(super) fn take(&mut self, key: &str, value: Value) {
+        match key {
+            "Incomplete" => {
+                self.incomplete.extend(serde_json::from_value::<Vec<String>>(value).unwrap_or_default());
+                return;
+            }
+            "Quota" => {
+                let ours = value.get("QuotaCode").is_some_and(|code| code == RULES_QUOTA);
+                let quota: Option<QuotaShape> = serde_json::from_value(value).ok().filter(|_| ours);
+                self.quota = quota.and_then(|quota| quota.rules()).or(self.quota);
+                return;
+            }
+            _ => {}
+        }
+        for gap in serde_json::from_value::<Vec<SavedGap>>(value).unwrap_or_default() {
+            let SavedGap { call, account, region, groups, why } = gap;
+            let place = Place { profile: None, region, account };
+            self.gaps.push(Gap { call, place, groups, why });
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.gaps.is_empty() && self.incomplete.is_empty()
+    }
+
+    pub(super) fn extend(&mut self, other: Self) {
+        self.gaps.extend(other.gaps);
+        self.incomplete.extend(other.incomplete);
+    }
+
+    /// The gaps of calls, each with its call, taken out; those of anything else remain.
+    pub(super) fn of_calls(&mut self) -> Vec<(Call, Gap)> {
+        let mut of_calls = Vec::new();
+        self.gaps.retain(|gap| {
+            let call = Call::ALL.iter().find(|call| call.action() == gap.call);
+            of_calls.extend(call.map(|call| (*call, gap.clone())));
+            call.is_none()
+        });
+        of_calls
+    }
+
+    /// Adds the rest to what the answers tell.
+    pub(super) fn finish(self, inventory: &mut Inventory) {
+        inventory.gaps.extend(self.gaps);
+        for table in inventory.route_tables.values_mut() {
+            table.incomplete |= self.incomplete.contains(table.id.as_str());
+        }
+        for acl in inventory.network_acls.values_mut() {
+            acl.incomplete |= self.incomplete.contains(acl.id.as_str());
+        }
+        let groups = self.incomplete.iter().filter_map(|id| id.parse::<SecurityGroupId>().ok());
+        inventory.incomplete_groups.extend(groups);
+    }
+}

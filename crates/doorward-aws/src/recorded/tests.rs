@@ -1,0 +1,314 @@
+//! Folders as people record them, and as they break.
+
+use super::*;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+    folder
+}
+
+fn account(files: &[(&str, &str)]) -> Inventory {
+    recorded(folder(files).path()).expect("an account")
+}
+
+/// What files that are not on a disk hold.
+fn read(files: &[(&str, &str)]) -> Inventory {
+    let files = files.iter().map(|(path, text)| (Path::new(*path), text.as_bytes()));
+    recorded_files(files).expect("an account")
+}
+
+/// Gaps other than calls that were not recorded at all.
+fn gaps(inventory: &Inventory) -> Vec<String> {
+    let gaps = inventory.gaps.iter().filter(|gap| gap.why != "it was not recorded");
+    gaps.map(|gap| format!("{} {}", gap.call, gap.why)).collect()
+}
+
+const GROUPS: &str = r#"{"SecurityGroups": [{"GroupId": "sg-0a", "GroupName": "clients", "Description": "d",
+    "OwnerId": "123456789012", "VpcId": "vpc-0a", "Tags": null, "IpPermissionsEgress": null,
+    "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId":
+    "sg-0b", "UserId": "123456789012"}], "IpRanges": [{"CidrIp": "198.51.100.9/32", "Description": "office"}],
+    "Ipv6Ranges": [], "PrefixListIds": [{"PrefixListId": "pl-0a"}]}, {"IpProtocol": "-1", "IpRanges": [],
+    "UserIdGroupPairs": [{"GroupId": "sg-0a"}]}]}]}"#;
+const RULES: &str = r#"{"data": {"SecurityGroupRules": [{"SecurityGroupRuleId": "sgr-0a", "GroupId": "sg-0a",
+    "IsEgress": false, "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv4": "198.51.100.9/32",
+    "Description": "office", "Tags": [{"Key": "doorward", "Value": "3f9c2a1b"}]},
+    {"SecurityGroupRuleId": "sgr-0b", "GroupId": "sg-0a", "IsEgress": true, "IpProtocol": "-1",
+    "FromPort": -1, "ToPort": -1, "CidrIpv6": "::/0", "Description": null, "Tags": []}]}}"#;
+const VPCS: &str = r#"{"Vpcs": [{"VpcId": "vpc-0a", "CidrBlock": "10.0.0.0/16"}]}"#;
+
+fn rules(inventory: &Inventory) -> Vec<String> {
+    let rules = inventory.groups.values().flat_map(|group| group.rules.keys());
+    rules.map(ToString::to_string).collect()
+}
+
+#[test]
+fn files_are_known_by_their_key_whatever_their_name() {
+    let account = account(&[("a.json", RULES), ("z/b", GROUPS), ("c.json", VPCS), ("README.md", "# x")]);
+    assert_eq!(rules(&account), ["tcp/22 from 198.51.100.9/32", "all to ::/0"]);
+    let group = account.groups.values().next().expect("a group");
+    assert_eq!(group.place, Place::default());
+    assert_eq!(group.vpc.as_ref().map(ToString::to_string).as_deref(), Some("vpc-0a"));
+    let office = group.rules.values().next().expect("a rule");
+    assert_eq!(office.tag.as_deref(), Some("3f9c2a1b"));
+    assert_eq!(account.vpcs.len(), 1);
+    assert_eq!(gaps(&account), [""; 0]);
+}
+
+#[test]
+fn groups_alone_tell_their_rules_without_ids() {
+    let account = account(&[("accounts/123456789012/eu-west-1/g.json", GROUPS)]);
+    assert_eq!(
+        rules(&account),
+        ["all from sg-0a", "tcp/22 from 198.51.100.9/32", "tcp/22 from sg-0b", "tcp/22 from pl-0a"]
+    );
+    let group = account.groups.values().next().expect("a group");
+    assert_eq!(group.place.to_string(), "eu-west-1 of account 123456789012");
+    assert!(group.rules.values().all(|rule| rule.id.is_none()));
+    assert!(account.gap(Call::SecurityGroupRules, &group.place).is_none());
+    assert!(account.gap(Call::Vpcs, &group.place).is_some());
+}
+
+#[test]
+fn rules_by_themselves_count_for_the_group_that_they_are_of() {
+    let other = r#"{"SecurityGroups": [{"GroupId": "sg-0b", "IpPermissions": [{"IpProtocol": "udp", "FromPort": 53,
+        "ToPort": 53, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]}]}"#;
+    let account = read(&[("a", GROUPS), ("b", other), ("c", RULES)]);
+    assert_eq!(rules(&account), ["tcp/22 from 198.51.100.9/32", "all to ::/0", "udp/53 from 10.0.0.0/8"]);
+}
+
+#[test]
+fn every_notation_holds_the_same_account() {
+    let expected = read(&[("a", GROUPS), ("b", VPCS)]);
+    let (groups, vpcs) = (&GROUPS[1..GROUPS.len() - 1], &VPCS[1..VPCS.len() - 1]);
+    let check = |files: &[(&str, &str)]| assert_eq!(read(files), expected, "{files:?}");
+    check(&[("x.json", &format!("{{{groups}, {vpcs}}}"))]);
+    check(&[(
+        "x.json",
+        &format!(r#"{{"status_code": 200, "data": {{{groups}, {vpcs}, "ResponseMetadata": {{}}}}}}"#),
+    )]);
+    check(&[("x.json", &format!("[{{{groups}}}, 1, null, \"x\", [2], {{{vpcs}}}]"))]);
+    check(&[(
+        "x.json",
+        &format!("{{{groups}, {vpcs}}}").replace("SecurityGroups", "security_groups").replace("Vpcs", "vpcs"),
+    )]);
+    check(&[("x.json", &format!("\u{feff}{{{groups}, {vpcs}}}"))]);
+    check(&[
+        ("x.json", GROUPS),
+        ("y.json", VPCS),
+        ("y2.json", r#"{"Vpcs": []}"#),
+        ("z.json", r#"{"Regions": 5}"#),
+    ]);
+    let wide: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(GROUPS.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let files = [(Path::new("a"), wide.as_slice()), (Path::new("b"), VPCS.as_bytes())];
+    assert_eq!(recorded_files(files).expect("an account"), expected);
+}
+
+#[test]
+fn several_accounts_and_regions_are_told_apart() {
+    let other = VPCS.replace("vpc-0a", "vpc-0b");
+    let account = read(&[
+        ("accounts/123456789012/eu-west-1/vpcs.json", VPCS),
+        ("accounts/210987654321/us-east-1/vpcs.json", &other),
+    ]);
+    let places: Vec<String> = account.vpcs.values().map(|vpc| vpc.place.to_string()).collect();
+    assert_eq!(places, ["eu-west-1 of account 123456789012", "us-east-1 of account 210987654321"]);
+    for vpc in account.vpcs.values() {
+        assert!(account.gap(Call::Subnets, &vpc.place).is_some());
+        assert!(account.gap(Call::Vpcs, &vpc.place).is_none());
+    }
+    assert_eq!(account.gap(Call::Subnets, &Place::default()), None);
+}
+
+#[test]
+fn pages_are_put_together_and_a_missing_one_is_noticed() {
+    let first = VPCS.replace("]}", r#"], "NextToken": "t"}"#);
+    let second = VPCS.replace("vpc-0a", "vpc-0b");
+    let account = read(&[("1", &first), ("2", &second)]);
+    assert_eq!((account.vpcs.len(), gaps(&account)), (2, vec![]));
+    let cut = read(&[("1", &first)]);
+    assert_eq!(gaps(&cut), ["ec2:DescribeVpcs its last page was not recorded"]);
+}
+
+#[test]
+fn what_is_no_account_is_refused() {
+    let check = |files: &[(&str, &str)], expected: &str| {
+        let error = recorded(folder(files).path()).expect_err("no account");
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        let chain = format!("{error}: {source}");
+        assert!(chain.contains(expected), "{chain}");
+        assert!(!chain.contains("Shape") && !chain.contains("struct"), "{chain}");
+    };
+    check(&[], "holds no recorded answer");
+    check(
+        &[("a.json", r#"{"Regions": []}"#), ("b.txt", "x"), ("c.png", "\u{1}PNG")],
+        "holds no recorded answer",
+    );
+    check(
+        &[("a.json", "{")],
+        "a.json is not an answer as the AWS CLI writes it: EOF while parsing an object at line 1 column 1",
+    );
+    check(&[("a.json", "{\n\"Vpcs\": [{]}")], "key must be a string at line 2 column 11");
+    check(&[("a.json", &VPCS[..40])], "EOF while parsing");
+    check(&[("a.json", "\n\nhello")], "expected value at line 3 column 1");
+    check(&[("a.json", "{}{}")], "trailing characters at line 1 column 3");
+    check(
+        &[("a.json", r#"{"Vpcs": 5}"#)],
+        "invalid type: integer `5`, expected a list under `Vpcs` at line 1 column 10",
+    );
+    check(
+        &[("a.json", "{\"data\": {\"Vpcs\":\n {\"a\": 1}}}")],
+        "invalid type: map, expected a list under `Vpcs` at line 2",
+    );
+    check(
+        &[("a.json", r#"{"data": 1}"#)],
+        "invalid type: integer `1`, expected an object of answers at line 1",
+    );
+    check(&[("a", "[1e999]")], "number out of range at line 1");
+    check(
+        &[("a.json", &format!(r#"{{"Vpcs": {}"#, "[".repeat(100_000)))],
+        "recursion limit exceeded at line 1",
+    );
+    check(&[("a.json", &"[".repeat(100_000))], "EOF while parsing");
+    assert!(matches!(recorded(Path::new("/nowhere")), Err(NotRecorded::Unreadable { .. })));
+}
+
+#[test]
+fn what_is_another_kind_of_file_is_passed_over() {
+    let account =
+        read(&[("a.json", VPCS), ("notes.ini", "[default]\nregion = x"), ("x.md", "[a](b)"), ("b.tf", "{")]);
+    assert_eq!((account.vpcs.len(), gaps(&account)), (1, vec![]));
+}
+
+#[test]
+fn one_member_that_cannot_be_read_is_a_gap_and_hides_no_other() {
+    let odd = r#"{"Vpcs": [7, {"VpcId": 7}, {"VpcId": "vpc 1"}, {"VpcId": "vpc-0a", "IsDefault": "x"}, {"VpcId": "vpc-0b"}],
+        "NetworkAcls": [{"NetworkAclId": "acl-0a", "VpcId": "vpc-0b", "Entries": [{"RuleNumber": -3}]}]}"#;
+    let account = read(&[("odd.json", odd)]);
+    assert_eq!(account.vpcs.len(), 1);
+    assert_eq!(
+        gaps(&account),
+        [
+            "ec2:DescribeVpcs `Vpcs[0] of odd.json` cannot be read: invalid type: integer `7`, expected an object",
+            "ec2:DescribeVpcs `Vpcs[1] of odd.json` cannot be read: invalid type: integer `7`, expected a string",
+            "ec2:DescribeVpcs `vpc 1` cannot be read: `vpc 1` is not the id of a VPC (like `vpc-0a1b2c3d4e5f60718`)",
+            "ec2:DescribeVpcs `Vpcs[3] of odd.json` cannot be read: invalid type: string \"x\", expected a boolean",
+            "ec2:DescribeNetworkAcls `NetworkAcls[0] of odd.json` cannot be read: invalid value: integer `-3`, \
+             expected a whole number",
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_a_gap_that_blocks_nothing() {
+    let odd = GROUPS.replace("\"-1\"", "\"carrier-pigeon\"");
+    let account = read(&[("a.json", &odd)]);
+    assert_eq!(gaps(&account).len(), 1);
+    assert_eq!(account.incomplete_groups, account.groups.keys().cloned().collect());
+    assert!(account.gaps.iter().all(|gap| gap.groups.is_empty()), "{:?}", account.gaps);
+}
+
+#[test]
+fn refusals_are_gaps_of_the_call_that_the_file_is_named_for() {
+    let refusal =
+        r#"{"status_code": 403, "data": {"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}}"#;
+    let account = read(&[
+        ("ec2.DescribeVpcs_1.json", refusal),
+        (
+            "ec2-describe-subnets.json",
+            "\nAn error occurred (Denied) when calling the DescribeSubnets operation: no\n",
+        ),
+        ("ec2-describe-route-tables.json", ""),
+        ("x.json", refusal),
+    ]);
+    assert_eq!(
+        gaps(&account),
+        [
+            "ec2:DescribeVpcs UnauthorizedOperation: no",
+            "ec2:DescribeSubnets Denied: no",
+            "ec2:DescribeRouteTables ec2-describe-route-tables.json is empty",
+        ]
+    );
+    let of = |call: Call| account.gaps.iter().filter(|gap| gap.call == call.action()).count();
+    assert_eq!([of(Call::Vpcs), of(Call::Subnets), of(Call::RouteTables), of(Call::NetworkAcls)], [1; 4]);
+}
+
+const TABLES: &str = r#"{"TransitGatewayRouteTables": [{"TransitGatewayRouteTableId": "tgw-rtb-0a",
+    "TransitGatewayId": "tgw-0a", "State": "available"}]}"#;
+const ROUTES: &str = r#"{"Routes": [{"DestinationCidrBlock": "10.1.0.0/16", "TransitGatewayAttachments": [
+    {"TransitGatewayAttachmentId": "tgw-attach-0a", "ResourceId": "vpc-0a", "ResourceType": "vpc"}], "Type": "propagated",
+    "State": "active"}], "AdditionalRoutesAvailable": false}"#;
+
+fn routes(inventory: &Inventory) -> Vec<(String, Option<usize>)> {
+    let tables = inventory.transit_tables.values();
+    tables.map(|table| (table.id.to_string(), table.routes.as_ref().map(Vec::len))).collect()
+}
+
+#[test]
+fn an_answer_that_does_not_say_whose_it_is_finds_its_table() {
+    let second = TABLES.replace("tgw-rtb-0a", "tgw-rtb-0b");
+    let said = ROUTES.replace(r#"{"Routes""#, r#"{"TransitGatewayRouteTableId": "tgw-rtb-0b", "Routes""#);
+    let only = read(&[("routes.json", ROUTES), ("tables.json", TABLES)]);
+    assert_eq!(routes(&only), [("tgw-rtb-0a".to_owned(), Some(1))]);
+    let both = [("a", TABLES), ("b", second.as_str())];
+    let said = read(&[both[0], both[1], ("c", &said), ("search-tgw-rtb-0a_1.json", ROUTES)]);
+    assert_eq!(routes(&said), [("tgw-rtb-0a".to_owned(), Some(1)), ("tgw-rtb-0b".to_owned(), Some(1))]);
+    assert_eq!(gaps(&said), [""; 0]);
+    let unsaid = read(&[both[0], both[1], ("c.json", ROUTES)]);
+    assert_eq!(
+        gaps(&unsaid),
+        [
+            "ec2:SearchTransitGatewayRoutes c.json does not say of which `tgw-rtb-…` it tells: add \
+             `TransitGatewayRouteTableId` at its top",
+            "ec2:SearchTransitGatewayRoutes not all routes of tgw-rtb-0a were recorded",
+            "ec2:SearchTransitGatewayRoutes not all routes of tgw-rtb-0b were recorded",
+        ]
+    );
+    let cut = read(&[("a", TABLES), ("b", &ROUTES.replace("false", "true"))]);
+    assert_eq!(routes(&cut), [("tgw-rtb-0a".to_owned(), None)]);
+    assert_eq!(gaps(&cut)[0], "ec2:SearchTransitGatewayRoutes tgw-rtb-0a has more routes than were told");
+    // Routes of something else.
+    assert_eq!(gaps(&read(&[("a", VPCS), ("b", r#"{"Routes": [{"RouteId": "x"}]}"#)])), [""; 0]);
+}
+
+#[test]
+fn entries_find_their_prefix_list() {
+    let lists = r#"{"PrefixLists": [{"PrefixListId": "pl-0a", "PrefixListName": "offices", "MaxEntries": 5},
+        {"PrefixListId": "pl-0b", "PrefixListName": "com.amazonaws.eu-west-1.s3", "Cidrs": ["198.51.100.0/24"]}]}"#;
+    let entries = r#"{"Entries": [{"Cidr": "203.0.113.7/32", "Description": "x"}], "PrefixListId": "pl-0a"}"#;
+    let account = read(&[("a", entries), ("b", lists)]);
+    let told: Vec<(Option<usize>, Option<u32>)> = account
+        .prefix_lists
+        .values()
+        .map(|list| (list.entries.as_ref().map(BTreeSet::len), list.max_entries))
+        .collect();
+    assert_eq!(told, [(Some(1), Some(5)), (Some(1), None)]);
+    assert_eq!(gaps(&account), [""; 0]);
+    let path = read(&[("pl-0a/entries.json", &entries.replace("PrefixListId", "X")), ("b", lists)]);
+    assert_eq!(path.prefix_lists, account.prefix_lists);
+}
+
+#[test]
+fn a_folder_that_leads_back_to_itself_is_read_once() {
+    let folder = folder(&[("a/vpcs.json", VPCS)]);
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("a/again")).expect("a link");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("a/gone.json")).expect("a link");
+    assert_eq!(recorded(folder.path()).expect("an account").vpcs.len(), 1);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let folder = folder(&[("vpcs.json", VPCS)]);
+    let file = std::fs::File::options().write(true).open(folder.path().join("vpcs.json")).expect("a file");
+    file.set_len(MOST + 1).expect("a hole");
+    let error = recorded(folder.path()).expect_err("too large");
+    assert!(
+        error.to_string().ends_with("vpcs.json has 513 MiB; a recorded answer has 512 at most"),
+        "{error}"
+    );
+}

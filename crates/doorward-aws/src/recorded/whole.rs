@@ -1,0 +1,72 @@
+//! What a recording lacks: every call that was not recorded is a gap, unless there was nothing to ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use doorward_core::inventory::{AttachmentTarget, Call, Gap, Inventory, Place};
+
+use super::Pages;
+
+/// Notes the calls of a place of which there is no answer, or no whole one.
+pub(super) fn note_what_is_missing(
+    inventory: &mut Inventory,
+    place: &Place,
+    told: &BTreeMap<Call, Pages>,
+    refused: &BTreeSet<Call>,
+) {
+    let mut gaps = Vec::new();
+    let mut gap = |call: Call, why: String| {
+        let call = call.action().to_owned();
+        gaps.push(Gap { call, place: place.clone(), groups: Vec::new(), why });
+    };
+    for call in Call::ALL {
+        match told.get(call) {
+            Some(pages) if pages.more && !pages.last => {
+                gap(*call, "its last page was not recorded".to_owned());
+            }
+            Some(_) => {}
+            None if refused.contains(call) || nothing_to_ask(*call, inventory, told) => {}
+            None => gap(*call, "it was not recorded".to_owned()),
+        }
+    }
+    if told.contains_key(&Call::TransitRoutes) && !refused.contains(&Call::TransitRoutes) {
+        for table in inventory.transit_tables.values().filter(|table| table.routes.is_none()) {
+            gap(Call::TransitRoutes, format!("not all routes of {} were recorded", table.id));
+        }
+    }
+    if told.contains_key(&Call::PrefixListEntries) && !refused.contains(&Call::PrefixListEntries) {
+        for list in inventory.prefix_lists.values().filter(|list| list.entries.is_none()) {
+            gap(Call::PrefixListEntries, format!("not all entries of {} were recorded", list.id));
+        }
+    }
+    inventory.gaps.extend(gaps);
+}
+
+/// Whether a call had nothing to tell that is not known without it: a table's routes where there is no table.
+fn nothing_to_ask(call: Call, inventory: &Inventory, told: &BTreeMap<Call, Pages>) -> bool {
+    let to = |wanted: fn(&AttachmentTarget) -> bool| {
+        inventory.attachments.values().any(|attachment| wanted(&attachment.to))
+    };
+    let (instead, nothing) = match call {
+        // A group tells its own rules, though without their ids.
+        Call::SecurityGroupRules => (Call::SecurityGroups, true),
+        Call::PrefixListEntries => {
+            (Call::PrefixLists, inventory.prefix_lists.values().all(|list| list.entries.is_some()))
+        }
+        Call::TransitRoutes | Call::TransitPropagations => {
+            (Call::TransitTables, inventory.transit_tables.is_empty())
+        }
+        Call::TransitVpcAttachments => {
+            (Call::TransitAttachments, !to(|target| matches!(target, AttachmentTarget::Vpc(_))))
+        }
+        Call::TransitPeerings => {
+            (Call::TransitAttachments, !to(|target| matches!(target, AttachmentTarget::Peer(_))))
+        }
+        // The reader has noted already whose are missing.
+        Call::Listeners | Call::ListenerRules | Call::LoadBalancerAttributes => (Call::LoadBalancers, true),
+        Call::TargetGroupAttributes | Call::TargetHealth => (Call::TargetGroups, true),
+        Call::DatabaseProxyTargets => (Call::DatabaseProxies, true),
+        Call::ContainerServices | Call::ContainerTasks => (Call::ContainerClusters, true),
+        _ => return false,
+    };
+    nothing && told.contains_key(&instead)
+}

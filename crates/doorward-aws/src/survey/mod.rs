@@ -1,0 +1,193 @@
+//! Looks at everything in an account that an inventory holds: never fails, since what cannot be seen is a gap.
+
+mod calls;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_core::inventory::{Call, Inventory, Place};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::account::Account;
+use crate::error::Failure;
+use crate::observe::{ALL_PAGES, AT_ONCE};
+use crate::operation::{Operation, Paged};
+use crate::reading::{Member, Reader};
+
+/// How far a survey is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// How many calls have been answered, or given up.
+    pub done: usize,
+    /// How many are known to be needed; each load balancer, cluster or proxy that is found needs some more.
+    pub of: usize,
+    /// Whose answer came last.
+    pub call: Call,
+}
+
+/// How long the account's id is waited for: STS has no way into many private networks.
+const IDENTITY_WAITS: Duration = Duration::from_secs(5);
+
+/// What lies between attempts of a call that is still throttled after the connection's own attempts.
+const PATIENCE: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
+
+impl Account {
+    /// Everything of this place: all calls of [`Call::ALL`], all their pages.
+    ///
+    /// A call that is denied or fails is one [`Gap`](doorward_core::inventory::Gap), however many things it was asked
+    /// for, and stops no other. Everything that is found bears the account's id, where that could be learnt, and the
+    /// Region's name. To stop, drop it.
+    pub async fn survey(&self, progress: &(dyn Fn(Progress) + Send + Sync)) -> Inventory {
+        let identity = tokio::time::timeout(IDENTITY_WAITS, self.identity());
+        let (identity, quota) = tokio::join!(identity, self.quota());
+        let account = identity.ok().and_then(Result::ok).and_then(|identity| identity.account.parse().ok());
+        let place =
+            Place { profile: self.place().profile.clone(), region: Some(self.region().to_owned()), account };
+        let mut survey = Survey::of(self.clone(), place.clone());
+        survey.everything();
+        while let Some((call, told)) = survey.next().await {
+            told(&mut survey);
+            survey.done += 1;
+            progress(Progress { done: survey.done, of: survey.asked, call });
+        }
+        let mut inventory = survey.finish();
+        inventory.rules_per_group.extend(quota.map(|quota| (place, quota)));
+        inventory
+    }
+}
+
+/// What is to be done with an answer: it is taken in, and what it asks for in turn is asked.
+type Told = Box<dyn FnOnce(&mut Survey) + Send>;
+
+struct Survey {
+    account: Account,
+    reader: Reader,
+    /// A few calls at once to each service, since each counts by itself how many it gets.
+    turns: BTreeMap<&'static str, Arc<Semaphore>>,
+    calls: JoinSet<Told>,
+    /// Which call a task makes, also when it never ends.
+    names: BTreeMap<tokio::task::Id, Call>,
+    asked: usize,
+    done: usize,
+    /// Why a call gave no answer, and how often.
+    failed: BTreeMap<Call, (String, usize)>,
+}
+
+impl Survey {
+    fn of(account: Account, place: Place) -> Self {
+        Self {
+            account,
+            reader: Reader::new(place),
+            turns: BTreeMap::new(),
+            calls: JoinSet::new(),
+            names: BTreeMap::new(),
+            asked: 0,
+            done: 0,
+            failed: BTreeMap::new(),
+        }
+    }
+
+    /// Asks for all members of a kind, which say themselves whose they are.
+    fn ask<O>(&mut self, operation: O)
+    where
+        O: Paged + Clone + Send + Sync,
+        O::Item: Member + Send + 'static,
+    {
+        self.all(O::Item::CALL, operation, |survey, members| survey.reader.take(&members));
+    }
+
+    /// Asks for all pages.
+    fn all<O>(
+        &mut self,
+        call: Call,
+        operation: O,
+        take: impl FnOnce(&mut Self, Vec<O::Item>) + Send + 'static,
+    ) where
+        O: Paged + Clone + Send + Sync,
+        O::Item: Send + 'static,
+    {
+        let account = self.account.clone();
+        let pages = async move { account.patiently(|| account.pages(operation.clone())).await };
+        self.spawn::<O, _>(call, pages, take);
+    }
+
+    /// Asks for an answer that has no pages.
+    fn one<O>(&mut self, call: Call, operation: O, take: impl FnOnce(&mut Self, O::Answer) + Send + 'static)
+    where
+        O: Operation + Send + Sync,
+    {
+        let account = self.account.clone();
+        let answer = async move { account.patiently(|| account.0.connection.call(&operation)).await };
+        self.spawn::<O, _>(call, answer, take);
+    }
+
+    fn spawn<O: Operation, A: Send + 'static>(
+        &mut self,
+        call: Call,
+        answer: impl Future<Output = Result<A, Failure>> + Send + 'static,
+        take: impl FnOnce(&mut Self, A) + Send + 'static,
+    ) {
+        let service = self.turns.entry(O::SERVICE.signing_name());
+        let turns = Arc::clone(service.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))));
+        self.asked += 1;
+        let task = self.calls.spawn(async move {
+            // The semaphore is never closed, and a call without a turn is better than a lost one.
+            let _turn = turns.acquire().await.ok();
+            let late = || Failure::Silent(format!("it took longer than {} seconds", ALL_PAGES.as_secs()));
+            let answer = tokio::time::timeout(ALL_PAGES, answer).await.unwrap_or_else(|_| Err(late()));
+            let told: Told = match answer {
+                Ok(answer) => Box::new(move |survey| take(survey, answer)),
+                Err(failure) => Box::new(move |survey| survey.fail(call, failure.why())),
+            };
+            told
+        });
+        self.names.insert(task.id(), call);
+    }
+
+    /// The next answer, of whatever call; none when there is nothing left to wait for.
+    async fn next(&mut self) -> Option<(Call, Told)> {
+        let (id, told) = match self.calls.join_next_with_id().await? {
+            Ok((id, told)) => (id, Some(told)),
+            Err(error) => (error.id(), None),
+        };
+        // Every task was named when it was spawned.
+        let call = self.names.remove(&id)?;
+        let cut_short =
+            || -> Told { Box::new(move |survey| survey.fail(call, "it was cut short".to_owned())) };
+        Some((call, told.unwrap_or_else(cut_short)))
+    }
+
+    fn fail(&mut self, call: Call, why: String) {
+        let (_, times) = self.failed.entry(call).or_insert((why, 0));
+        *times += 1;
+    }
+
+    fn finish(mut self) -> Inventory {
+        for (call, (why, times)) in std::mem::take(&mut self.failed) {
+            let why = if times == 1 { why } else { format!("{why} ({times} times)") };
+            self.reader.gap(call, why);
+        }
+        let mut inventory = self.reader.finish();
+        // Answers come in any order; what is told of them does not.
+        inventory.gaps.sort_by(|one, other| (&one.call, &one.why).cmp(&(&other.call, &other.why)));
+        inventory
+    }
+}
+
+impl Account {
+    /// Makes a call again for as long as AWS says only that it is asked too much.
+    async fn patiently<A, F>(&self, call: impl Fn() -> F) -> Result<A, Failure>
+    where
+        F: Future<Output = Result<A, Failure>>,
+    {
+        for pause in PATIENCE {
+            match call().await {
+                Err(failure) if failure.is_throttling() => tokio::time::sleep(pause).await,
+                answer => return answer,
+            }
+        }
+        call().await
+    }
+}

@@ -1,0 +1,132 @@
+//! Load balancers, their listeners and their targets.
+
+use doorward_core::inventory::{Call, Listener, LoadBalancer, LoadBalancerKind, TargetGroup};
+use serde_json::{Value, json};
+
+use super::answers::{Answers, each, texts, told};
+
+impl Answers<'_> {
+    pub(super) fn balancers(&mut self) {
+        for balancer in self.inventory.load_balancers.values() {
+            match balancer.kind {
+                LoadBalancerKind::Classic => {
+                    let instances = self.inventory.target_groups.get(&balancer.arn);
+                    let member = classic(balancer, instances);
+                    self.add(Call::ClassicLoadBalancers, &balancer.place, member);
+                }
+                LoadBalancerKind::Application => self.balancer(balancer, "application"),
+                LoadBalancerKind::Network => self.balancer(balancer, "network"),
+                LoadBalancerKind::Gateway => self.balancer(balancer, "gateway"),
+            }
+        }
+        for group in self.inventory.target_groups.values().filter(|group| group.arn.starts_with("arn:")) {
+            self.target_group(group);
+        }
+    }
+
+    fn balancer(&mut self, balancer: &LoadBalancer, kind: &str) {
+        let member = told(json!({
+            "LoadBalancerArn": balancer.arn,
+            "LoadBalancerName": balancer.name,
+            "Type": kind,
+            "Scheme": scheme(balancer),
+            "VpcId": balancer.vpc,
+            "DNSName": balancer.host,
+            "State": balancer.state.as_ref().map(|state| json!({ "Code": state })),
+            "SecurityGroups": texts(&balancer.groups),
+            "AvailabilityZones": each(&balancer.subnets, |subnet| json!({ "SubnetId": subnet })),
+        }));
+        self.add(Call::LoadBalancers, &balancer.place, member);
+        let known = balancer.cross_zone.is_some();
+        if known || !self.has_gap(Call::LoadBalancerAttributes, &balancer.place) {
+            let attributes = attribute("load_balancing.cross_zone.enabled", balancer.cross_zone);
+            let answer = json!({"LoadBalancerArn": balancer.arn, "Attributes": attributes});
+            self.add_apart(Call::LoadBalancerAttributes, &balancer.place, answer);
+        }
+        let Some(listeners) = &balancer.listeners else { return };
+        let arn = |number: usize| {
+            format!("{}/{number:016x}", balancer.arn.replacen(":loadbalancer/", ":listener/", 1))
+        };
+        let members: Value =
+            (1..).zip(listeners).map(|(number, it)| listener(balancer, it, &arn(number))).collect();
+        let answer = json!({"LoadBalancerArn": balancer.arn, "Listeners": members});
+        self.add_apart(Call::Listeners, &balancer.place, answer);
+        let ruled = balancer.kind == LoadBalancerKind::Application;
+        if ruled && !self.has_gap(Call::ListenerRules, &balancer.place) {
+            for (number, _) in (1..).zip(listeners) {
+                // Where its rules send is told with its default action: an inventory does not part them.
+                let answer = json!({"ListenerArn": arn(number), "Rules": []});
+                self.add_apart(Call::ListenerRules, &balancer.place, answer);
+            }
+        }
+    }
+
+    fn target_group(&mut self, group: &TargetGroup) {
+        let protocol = Some(&group.protocol).filter(|protocol| !protocol.is_empty());
+        let member = told(json!({
+            "TargetGroupArn": group.arn,
+            "TargetGroupName": group.name,
+            "Protocol": protocol,
+            "Port": group.port,
+            "VpcId": group.vpc,
+            "TargetType": group.kind,
+        }));
+        self.add(Call::TargetGroups, &group.place, member);
+        let known = group.preserves_client.is_some();
+        if known || !self.has_gap(Call::TargetGroupAttributes, &group.place) {
+            let attributes = attribute("preserve_client_ip.enabled", group.preserves_client);
+            let answer = json!({"TargetGroupArn": group.arn, "Attributes": attributes});
+            self.add_apart(Call::TargetGroupAttributes, &group.place, answer);
+        }
+        if let Some(targets) = &group.targets {
+            let targets = each(targets, |target| {
+                told(json!({
+                    "Target": told(json!({"Id": target.id, "Port": target.port})),
+                    "TargetHealth": target.health.as_ref().map(|state| json!({ "State": state })),
+                }))
+            });
+            let answer = json!({"TargetGroupArn": group.arn, "TargetHealthDescriptions": targets});
+            self.add_apart(Call::TargetHealth, &group.place, answer);
+        }
+    }
+}
+
+fn attribute(key: &str, value: Option<bool>) -> Value {
+    each(value, |value| json!({"Key": key, "Value": value.to_string()}))
+}
+
+fn scheme(balancer: &LoadBalancer) -> &'static str {
+    if balancer.public { "internet-facing" } else { "internal" }
+}
+
+fn listener(balancer: &LoadBalancer, listener: &Listener, arn: &str) -> Value {
+    let groups = each(&listener.target_groups, |group| json!({"TargetGroupArn": group, "Weight": 1}));
+    json!({
+        "ListenerArn": arn,
+        "LoadBalancerArn": balancer.arn,
+        "Protocol": listener.protocol,
+        "Port": listener.port,
+        "DefaultActions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
+    })
+}
+
+fn classic(balancer: &LoadBalancer, instances: Option<&TargetGroup>) -> Value {
+    let targets = instances.and_then(|group| group.targets.as_ref()).into_iter().flatten();
+    let listeners = each(balancer.listeners.iter().flatten(), |listener| {
+        json!({"Listener": {
+            "Protocol": listener.protocol,
+            "LoadBalancerPort": listener.port,
+            "InstancePort": listener.instance_port,
+        }})
+    });
+    told(json!({
+        "LoadBalancerName": balancer.name,
+        "Scheme": scheme(balancer),
+        "VPCId": balancer.vpc,
+        "DNSName": balancer.host,
+        "Subnets": texts(&balancer.subnets),
+        "SecurityGroups": texts(&balancer.groups),
+        "ListenerDescriptions": listeners,
+        "Instances": each(targets, |target| json!({ "InstanceId": target.id })),
+    }))
+}

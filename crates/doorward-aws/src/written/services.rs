@@ -1,0 +1,156 @@
+//! Databases, caches, functions and containers.
+
+use std::collections::BTreeSet;
+
+use doorward_core::inventory::{Call, Place, SecurityGroupId, SubnetGroup, SubnetId};
+use serde_json::{Value, json};
+
+use super::answers::{Answers, each, tags, texts, told, unnamed};
+
+impl Answers<'_> {
+    pub(super) fn services(&mut self) {
+        self.databases();
+        for cache in self.inventory.caches.values() {
+            let endpoint = endpoint(cache.host.as_ref(), cache.port);
+            let member = told(json!({
+                "CacheClusterId": cache.name,
+                "ARN": cache.arn,
+                "Engine": cache.engine,
+                "CacheClusterStatus": cache.status,
+                "CacheSubnetGroupName": cache.subnet_group,
+                "ReplicationGroupId": cache.replication_group,
+                "SecurityGroups": each(&cache.groups, |group| json!({"SecurityGroupId": group, "Status": "active"})),
+                "CacheNodes": each(endpoint, |endpoint| json!({ "Endpoint": endpoint })),
+            }));
+            self.add(Call::Caches, &cache.place, member);
+        }
+        for group in self.inventory.cache_subnet_groups.values() {
+            let member = subnet_group(group, "CacheSubnetGroupName");
+            self.add(Call::CacheSubnetGroups, &group.place, member);
+        }
+        for function in self.inventory.functions.values() {
+            let member = told(json!({
+                "FunctionName": function.name,
+                "FunctionArn": function.arn,
+                "VpcConfig": told(json!({
+                    "VpcId": function.vpc,
+                    "SubnetIds": texts(&function.subnets),
+                    "SecurityGroupIds": texts(&function.groups),
+                })),
+            }));
+            self.add(Call::Functions, &function.place, member);
+        }
+        self.containers();
+    }
+
+    fn databases(&mut self) {
+        for database in self.inventory.databases.values() {
+            let known = database.vpc.is_some() || !database.subnets.is_empty();
+            let group =
+                known.then(|| told(json!({"VpcId": database.vpc, "Subnets": subnets(&database.subnets)})));
+            let member = told(json!({
+                "DBInstanceIdentifier": database.name,
+                "DBInstanceArn": database.arn,
+                "Engine": database.engine,
+                "DBInstanceStatus": database.status,
+                "AvailabilityZone": database.zone,
+                "DBSubnetGroup": group,
+                "VpcSecurityGroups": groups(&database.groups),
+                "PubliclyAccessible": database.public,
+                "Endpoint": endpoint(database.host.as_ref(), database.port),
+                "DBClusterIdentifier": database.cluster,
+                "TagList": tags(&database.tags),
+            }));
+            self.add(Call::Databases, &database.place, member);
+        }
+        for cluster in self.inventory.database_clusters.values() {
+            let member = told(json!({
+                "DBClusterIdentifier": cluster.name,
+                "DBClusterArn": cluster.arn,
+                "Status": cluster.status,
+                "DBSubnetGroup": cluster.subnet_group,
+                "VpcSecurityGroups": groups(&cluster.groups),
+                "Endpoint": cluster.host,
+                "Port": cluster.port,
+                "DBClusterMembers": each(&cluster.members, |name| json!({ "DBInstanceIdentifier": name })),
+                "TagList": tags(&cluster.tags),
+            }));
+            self.add(Call::DatabaseClusters, &cluster.place, member);
+        }
+        for group in self.inventory.database_subnet_groups.values() {
+            let member = subnet_group(group, "DBSubnetGroupName");
+            self.add(Call::DatabaseSubnetGroups, &group.place, member);
+        }
+        for proxy in self.inventory.database_proxies.values() {
+            let member = told(json!({
+                "DBProxyName": proxy.name,
+                "DBProxyArn": proxy.arn,
+                "Status": proxy.status,
+                "VpcId": proxy.vpc,
+                "VpcSubnetIds": texts(&proxy.subnets),
+                "VpcSecurityGroupIds": texts(&proxy.groups),
+                "Endpoint": proxy.host,
+            }));
+            self.add(Call::DatabaseProxies, &proxy.place, member);
+            if let Some(targets) = &proxy.targets {
+                let targets = each(targets, |name| json!({ "RdsResourceId": name }));
+                let answer = json!({"DBProxyName": proxy.name, "Targets": targets});
+                self.add_apart(Call::DatabaseProxyTargets, &proxy.place, answer);
+            }
+        }
+    }
+
+    fn containers(&mut self) {
+        let mut clusters: BTreeSet<(Place, &String)> = BTreeSet::new();
+        for service in self.inventory.container_services.values() {
+            clusters.extend(service.cluster.iter().map(|cluster| (unnamed(&service.place), cluster)));
+            let member = told(json!({
+                "serviceArn": service.arn,
+                "serviceName": service.name,
+                "clusterArn": service.cluster,
+                "status": service.status,
+                "networkConfiguration": {"awsvpcConfiguration": {
+                    "subnets": texts(&service.subnets),
+                    "securityGroups": texts(&service.groups),
+                    "assignPublicIp": if service.public { "ENABLED" } else { "DISABLED" },
+                }},
+            }));
+            self.add(Call::ContainerServices, &service.place, member);
+        }
+        for task in self.inventory.container_tasks.values() {
+            clusters.extend(task.cluster.iter().map(|cluster| (unnamed(&task.place), cluster)));
+            let attachments = each(&task.interfaces, |interface| {
+                let details = json!([{"name": "networkInterfaceId", "value": interface}]);
+                json!({"type": "ElasticNetworkInterface", "status": "ATTACHED", "details": details})
+            });
+            let member = told(json!({
+                "taskArn": task.arn,
+                "clusterArn": task.cluster,
+                "group": task.group,
+                "lastStatus": task.status,
+                "attachments": attachments,
+            }));
+            self.add(Call::ContainerTasks, &task.place, member);
+        }
+        for (place, cluster) in clusters {
+            self.add(Call::ContainerClusters, &place, cluster.as_str().into());
+        }
+    }
+}
+
+fn endpoint(host: Option<&String>, port: Option<u16>) -> Option<Value> {
+    let known = host.is_some() || port.is_some();
+    known.then(|| told(json!({"Address": host, "Port": port})))
+}
+
+fn groups(groups: &BTreeSet<SecurityGroupId>) -> Value {
+    each(groups, |group| json!({"VpcSecurityGroupId": group, "Status": "active"}))
+}
+
+fn subnets(subnets: &BTreeSet<SubnetId>) -> Value {
+    each(subnets, |subnet| json!({ "SubnetIdentifier": subnet }))
+}
+
+fn subnet_group(group: &SubnetGroup, name: &'static str) -> Value {
+    told(json!({name: group.name, "VpcId": group.vpc, "Subnets": subnets(&group.subnets)}))
+}

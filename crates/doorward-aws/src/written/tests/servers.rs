@@ -1,0 +1,221 @@
+//! Load balancers, databases, caches, functions and containers of the example.
+
+use std::collections::BTreeSet;
+
+use doorward_core::inventory::{
+    Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, Function, Inventory,
+    Listener, LoadBalancer, LoadBalancerKind, SubnetGroup, Tags, Target, TargetGroup,
+};
+
+use super::rich::{here, id, set, tags, text};
+
+const ELB: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012";
+
+pub(super) fn balancers(inventory: &mut Inventory) {
+    let groups = |names: &[&str]| names.iter().map(|name| format!("{ELB}:targetgroup/{name}/1a")).collect();
+    let listener = |protocol: &str, port, names: &[&str]| Listener {
+        protocol: protocol.into(),
+        port,
+        target_groups: groups(names),
+        instance_port: None,
+    };
+    let application = LoadBalancer {
+        arn: format!("{ELB}:loadbalancer/app/web/1a"),
+        name: "web".into(),
+        place: here(),
+        kind: LoadBalancerKind::Application,
+        public: true,
+        vpc: Some(id("vpc-0a")),
+        subnets: set(&["subnet-0a", "subnet-0b"]),
+        groups: set(&["sg-0a"]),
+        host: text("web.example.org"),
+        state: text("active"),
+        cross_zone: Some(true),
+        listeners: Some(vec![listener("HTTP", 80, &[]), listener("HTTPS", 443, &["web", "api"])]),
+    };
+    let network = LoadBalancer {
+        arn: format!("{ELB}:loadbalancer/net/in/1a"),
+        kind: LoadBalancerKind::Network,
+        public: false,
+        groups: BTreeSet::new(),
+        cross_zone: Some(false),
+        listeners: Some(vec![listener("TCP_UDP", 53, &["dns"])]),
+        ..application.clone()
+    };
+    let gateway = LoadBalancer {
+        arn: format!("{ELB}:loadbalancer/gwy/fw/1a"),
+        kind: LoadBalancerKind::Gateway,
+        host: None,
+        state: None,
+        cross_zone: None,
+        listeners: Some(vec![]),
+        ..network.clone()
+    };
+    let classic = LoadBalancer {
+        arn: "old".into(),
+        name: "old".into(),
+        kind: LoadBalancerKind::Classic,
+        state: None,
+        cross_zone: None,
+        listeners: Some(vec![Listener {
+            protocol: "SSL".into(),
+            port: 443,
+            target_groups: BTreeSet::from(["old".into()]),
+            instance_port: Some(8443),
+        }]),
+        ..application.clone()
+    };
+    inventory.load_balancers =
+        [application, network, gateway, classic].into_iter().map(|it| (it.arn.clone(), it)).collect();
+    let target = |id: &str, port, health: Option<&str>| Target {
+        id: id.into(),
+        port,
+        health: health.map(str::to_owned),
+    };
+    let group = |name: &str, protocol: &str, kind: &str, preserves_client, targets| TargetGroup {
+        arn: format!("{ELB}:targetgroup/{name}/1a"),
+        name: name.into(),
+        place: here(),
+        vpc: (kind != "lambda").then(|| id("vpc-0a")),
+        protocol: protocol.into(),
+        port: (kind != "lambda").then_some(80),
+        kind: kind.into(),
+        preserves_client,
+        targets: Some(targets),
+    };
+    let web = vec![target("i-0a", Some(8080), Some("healthy")), target("i-0b", None, None)];
+    let instances = TargetGroup {
+        arn: "old".into(),
+        port: None,
+        preserves_client: Some(false),
+        ..group("old", "", "instance", None, vec![target("i-0a", None, None)])
+    };
+    for group in [
+        group("web", "HTTP", "instance", Some(false), web),
+        group(
+            "api",
+            "",
+            "lambda",
+            None,
+            vec![target("arn:aws:lambda:eu-west-1:123456789012:function:f", None, None)],
+        ),
+        group("dns", "TCP_UDP", "ip", Some(true), vec![]),
+        instances,
+    ] {
+        inventory.target_groups.insert(group.arn.clone(), group);
+    }
+}
+
+pub(super) fn services(inventory: &mut Inventory) {
+    let key = |name: &str| (here(), name.to_owned());
+    let database = Database {
+        name: "orders".into(),
+        arn: text("arn:aws:rds:eu-west-1:123456789012:db:orders"),
+        place: here(),
+        engine: "postgres".into(),
+        status: "available".into(),
+        vpc: Some(id("vpc-0a")),
+        zone: text("eu-west-1a"),
+        subnets: set(&["subnet-0a", "subnet-0b"]),
+        groups: set(&["sg-0a"]),
+        public: true,
+        host: text("orders.example.org"),
+        port: Some(5432),
+        cluster: text("c"),
+        tags: tags("orders"),
+    };
+    let creating = Database {
+        name: "new".into(),
+        arn: None,
+        vpc: None,
+        zone: None,
+        subnets: BTreeSet::new(),
+        groups: BTreeSet::new(),
+        public: false,
+        host: None,
+        port: None,
+        cluster: None,
+        tags: Tags::new(),
+        ..database.clone()
+    };
+    inventory.databases = [database, creating].into_iter().map(|it| (key(&it.name), it)).collect();
+    let cluster = DatabaseCluster {
+        name: "c".into(),
+        arn: None,
+        place: here(),
+        status: "available".into(),
+        subnet_group: text("private"),
+        groups: set(&["sg-0a"]),
+        host: text("c.example.org"),
+        port: Some(5432),
+        members: BTreeSet::from(["orders".into()]),
+        tags: tags("c"),
+    };
+    inventory.database_clusters.insert(key("c"), cluster);
+    let group = SubnetGroup {
+        name: "private".into(),
+        place: here(),
+        vpc: Some(id("vpc-0a")),
+        subnets: set(&["subnet-0a"]),
+    };
+    inventory.database_subnet_groups.insert(key("private"), group.clone());
+    inventory.cache_subnet_groups.insert(key("private"), SubnetGroup { vpc: None, ..group });
+    let proxy = DatabaseProxy {
+        name: "p".into(),
+        arn: text("arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-1"),
+        place: here(),
+        status: "available".into(),
+        vpc: Some(id("vpc-0a")),
+        subnets: set(&["subnet-0a"]),
+        groups: set(&["sg-0a", "sg-0b"]),
+        host: text("p.example.org"),
+        targets: Some(BTreeSet::from(["orders".into(), "c".into()])),
+    };
+    inventory.database_proxies.insert(
+        key("q"),
+        DatabaseProxy { name: "q".into(), targets: Some(BTreeSet::new()), ..proxy.clone() },
+    );
+    inventory.database_proxies.insert(key("p"), proxy);
+    let cache = Cache {
+        name: "sessions".into(),
+        arn: None,
+        place: here(),
+        engine: "redis".into(),
+        status: "available".into(),
+        subnet_group: text("private"),
+        replication_group: text("r"),
+        groups: set(&["sg-0a"]),
+        host: text("sessions.example.org"),
+        port: Some(6379),
+    };
+    inventory.caches.insert(key("sessions"), cache);
+    let function = Function {
+        name: "f".into(),
+        arn: text("arn:aws:lambda:eu-west-1:123456789012:function:f"),
+        place: here(),
+        vpc: Some(id("vpc-0a")),
+        subnets: set(&["subnet-0a"]),
+        groups: set(&["sg-0b"]),
+    };
+    inventory.functions.insert(key("f"), function);
+    let service = ContainerService {
+        arn: "arn:aws:ecs:eu-west-1:123456789012:service/k/s".into(),
+        name: "s".into(),
+        cluster: text("arn:aws:ecs:eu-west-1:123456789012:cluster/k"),
+        place: here(),
+        status: "ACTIVE".into(),
+        subnets: set(&["subnet-0a"]),
+        groups: set(&["sg-0b"]),
+        public: true,
+    };
+    inventory.container_services.insert(service.arn.clone(), service);
+    let task = ContainerTask {
+        arn: "arn:aws:ecs:eu-west-1:123456789012:task/k/1".into(),
+        place: here(),
+        cluster: text("arn:aws:ecs:eu-west-1:123456789012:cluster/k"),
+        group: text("service:s"),
+        status: "RUNNING".into(),
+        interfaces: set(&["eni-0b"]),
+    };
+    inventory.container_tasks.insert(task.arn.clone(), task);
+}

@@ -1,0 +1,105 @@
+//! Databases that say of themselves that they are public, and whether the internet really reaches them.
+
+use super::addresses::Addresses;
+use super::facts::{Facts, hop};
+use super::{Finding, Rule, Severity, Subject, fix};
+use crate::inventory::Database;
+use crate::net::{Cidr, Family, Flow, Ports};
+use crate::reach::{Endpoint, Flows, Verdict};
+
+pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
+    let databases = facts.inventory.databases.values().filter(|database| database.public);
+    databases.map(|database| of_database(facts, database)).collect()
+}
+
+fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
+    let port: Flows = match database.port {
+        Some(port) => Flow::Tcp(Ports::one(port)).into(),
+        None => Flow::Tcp(Ports::ALL).into(),
+    };
+    let name = &database.name;
+    // The ARN first: a name may be that of several.
+    let by_arn = database.arn.as_deref().and_then(|arn| Endpoint::find(arn, facts.inventory).ok());
+    let found = by_arn.or_else(|| Endpoint::find(&format!("rds:{name}"), facts.inventory).ok());
+    let answer = found.as_ref().map(|to| facts.reach.ask(&Endpoint::Internet, to, Some(&port)));
+    let mut evidence = vec!["PubliclyAccessible is set".to_owned()];
+    let mut gaps = Vec::new();
+    let (severity, about) = match answer {
+        Some(answer) if !answer.flows.is_empty() => {
+            evidence.push(format!("the internet really reaches {}", answer.flows));
+            evidence.extend(answer.hops.iter().map(hop));
+            gaps.extend(answer.gaps);
+            let open = found.as_ref().is_some_and(|to| is_open(facts, to, &port));
+            let whom = if open { "the internet reaches" } else { "named addresses of the internet reach" };
+            let severity = if open { Severity::High } else { Severity::Medium };
+            (severity, format!("database {name} is public, and {whom} {}", answer.flows))
+        }
+        Some(answer) if answer.verdict == Verdict::No => {
+            let blockers = answer.blockers.iter();
+            evidence
+                .extend(blockers.map(|it| format!("in the way: {} ({}): {}", it.resource, it.code, it.why)));
+            let about = format!("database {name} is called public, and the internet does not reach it");
+            (Severity::Note, about)
+        }
+        other => {
+            gaps.extend(other.into_iter().flat_map(|answer| answer.gaps));
+            let about =
+                format!("database {name} is called public; whether the internet reaches it is not known");
+            (Severity::Note, about)
+        }
+    };
+    Finding {
+        rule: Rule::PublicDatabase,
+        severity,
+        resource: Subject { id: name.clone(), kind: "database", name: None, place: database.place.clone() },
+        of: None,
+        about,
+        evidence,
+        fix: "make it private: inside the VPC its name leads to its private address all the same".to_owned(),
+        commands: vec![fix::make_private(&database.place, name)],
+        gaps,
+    }
+}
+
+/// Whether everyone gets in on a port, or so many that it makes no difference.
+fn is_open(facts: &Facts<'_>, to: &Endpoint, port: &Flows) -> bool {
+    let admitted = facts.reach.admitted(to).into_iter().filter(|one| one.flows.meets(port));
+    let cidrs: Vec<Cidr> = admitted.flat_map(|one| one.addresses).collect();
+    [Family::V4, Family::V6].into_iter().any(|family| Addresses::of(family, cidrs.iter().copied()).is_wide())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Account, check, found, place};
+    use super::*;
+
+    const RULE: Rule = Rule::PublicDatabase;
+
+    fn database(public: bool) -> Account {
+        Account::new()
+            .group("sg-db", "vpc-a", &["in tcp/5432 0.0.0.0/0"])
+            .database("orders", &["sg-db"])
+            .change(|it| it.databases.get_mut(&(place(), "orders".into())).expect("there").public = public)
+    }
+
+    #[test]
+    fn a_flag_alone_is_a_note() {
+        check(&database(true), RULE, &[(Severity::Note, "orders")]);
+        check(&database(false), RULE, &[]);
+    }
+
+    #[test]
+    fn a_flag_and_a_way_is_high() {
+        let account = database(true)
+            .internet()
+            .public("eni-db", "subnet-a", &["sg-db"])
+            .with("eni-db", |it| it.requester = Some("amazon-rds".into()));
+        check(&account, RULE, &[(Severity::High, "orders")]);
+        let named = account.group("sg-db", "vpc-a", &["in tcp/5432 198.51.100.7/32"]);
+        check(&named, RULE, &[(Severity::Medium, "orders")]);
+        let closed = named.group("sg-db", "vpc-a", &["in tcp/5433 0.0.0.0/0"]);
+        let [finding] = found(&closed, RULE).try_into().expect("one finding");
+        assert_eq!(finding.severity, Severity::Note);
+        assert!(finding.evidence.iter().any(|line| line.starts_with("in the way: sg-db")), "{finding:#?}");
+    }
+}

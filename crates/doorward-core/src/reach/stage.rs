@@ -1,0 +1,108 @@
+//! What a packet meets on its way, one thing after the other, and what each lets through.
+
+use std::net::IpAddr;
+
+use super::span::Span;
+use super::table::{AclIx, GapIx, HostIx, SubnetIx};
+use super::{Code, Flows};
+use crate::inventory::Direction;
+
+/// Something that a packet meets.
+#[derive(Debug, Clone)]
+pub(super) struct Stage {
+    pub(super) note: Note,
+    pub(super) allow: Span,
+    /// What could not be seen of it.
+    pub(super) gap: Option<GapIx>,
+    /// Whether it is met by the replies.
+    pub(super) replies: bool,
+}
+
+/// What it is; in words only once somebody wants to read them.
+#[derive(Debug, Clone)]
+pub(super) enum Note {
+    Acl { acl: Option<AclIx>, subnet: SubnetIx, direction: Direction, other: IpAddr },
+    Groups { host: HostIx, direction: Direction, other: IpAddr, peer: Option<HostIx>, references: bool },
+    Plain(Plain),
+}
+
+/// Something whose words do not depend on the flow.
+#[derive(Debug, Clone)]
+pub(super) struct Plain {
+    pub(super) resource: String,
+    pub(super) name: Option<String>,
+    pub(super) kind: &'static str,
+    /// Why it lets through.
+    pub(super) because: String,
+    /// Why it does not.
+    pub(super) code: Code,
+    pub(super) why: String,
+    pub(super) lift: String,
+}
+
+/// What a packet and its reply have met so far.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) forward: Span,
+    pub(super) reply: Span,
+    pub(super) stages: Vec<Stage>,
+    /// Whether the stages are wanted, or only what they come to.
+    pub(super) detail: bool,
+    /// Whether what is met now is met by the replies.
+    pub(super) replies: bool,
+}
+
+impl Track {
+    pub(super) fn new(detail: bool) -> Self {
+        Self { forward: Span::all(), reply: Span::all(), stages: Vec::new(), detail, replies: false }
+    }
+
+    pub(super) fn meet(&mut self, allow: Span, gap: Option<GapIx>, note: impl FnOnce() -> Note) {
+        let met = if self.replies { &mut self.reply } else { &mut self.forward };
+        *met = met.and(&allow);
+        if self.detail {
+            self.stages.push(Stage { note: note(), allow, gap, replies: self.replies });
+        }
+    }
+
+    /// Meets something that lets all through.
+    pub(super) fn pass(&mut self, note: impl FnOnce() -> Plain) {
+        if self.detail {
+            self.meet(Span::all(), None, || Note::Plain(note()));
+        }
+    }
+
+    /// Meets something that lets nothing through.
+    pub(super) fn stop(&mut self, note: impl FnOnce() -> Plain) {
+        self.meet(Span::none(), None, || Note::Plain(note()));
+    }
+
+    /// Meets something of which it is not known what it lets through.
+    pub(super) fn doubt(&mut self, gap: Option<GapIx>, note: impl FnOnce() -> Plain) {
+        self.meet(Span::unknown(), gap, || Note::Plain(note()));
+    }
+
+    /// Whether nothing is left to find out, and nobody to tell how it came.
+    pub(super) fn is_over(&self) -> bool {
+        !self.detail && (self.forward.maybe.is_empty() || self.reply.maybe.is_empty())
+    }
+
+    /// What passes, replies included, and what of it gets every reply.
+    pub(super) fn passes(&self) -> (Span, Flows) {
+        let (some, _) = answered(&self.reply.sure);
+        let (some_maybe, _) = answered(&self.reply.maybe);
+        let (_, every) = answered(&self.reply.sure);
+        let span = self.forward.and(&Span { sure: some, maybe: some_maybe });
+        let whole = span.sure.and(&every);
+        (span, whole)
+    }
+}
+
+/// The requests that get some of their replies, and those that get all, where some packets are let back.
+///
+/// A reply of TCP or UDP goes to the port that the client chose: the ranges of Linux, Windows and of what AWS
+/// translates are all within 1024 to 65535 (VPC user guide, ephemeral ports). ICMP is answered by another type,
+/// any other protocol by itself.
+pub(super) fn answered(back: &Flows) -> (Flows, Flows) {
+    back.requests()
+}

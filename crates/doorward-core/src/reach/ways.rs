@@ -1,0 +1,359 @@
+//! Every way there is: between roles, and between them and what is outside.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use super::answer::{End, Pair, RoleId, Way};
+use super::ends::Ends;
+use super::line::{self, Ranges};
+use super::matrix::Matrix;
+use super::passage::{Aim, Outside, Spot};
+use super::span::Span;
+use super::table::{ClassIx, HostIx, Index as _};
+use super::walk::Walk;
+use super::{Flows, Scope};
+use crate::net::Family;
+
+/// Who is asked about.
+struct Chosen {
+    /// Hosts that are meant; none means all of them.
+    hosts: Option<BTreeSet<HostIx>>,
+    /// Whether what is outside is meant as well.
+    outside: Vec<(Outside, Ranges)>,
+    /// Whether addresses were named, whatever leads to them.
+    by_address: bool,
+}
+
+/// What was gathered between two ends.
+struct Gathered {
+    span: Span,
+    first: Flows,
+    alike: bool,
+    pairs: usize,
+}
+
+impl Gathered {
+    fn new(span: &Span) -> Self {
+        Self { span: span.clone(), first: span.sure.clone(), alike: true, pairs: 0 }
+    }
+
+    fn add(&mut self, span: &Span, pairs: usize) {
+        self.alike &= self.first == span.sure;
+        self.span = self.span.union(span);
+        self.pairs += pairs;
+    }
+}
+
+/// What was gathered between a role and what is outside.
+struct Reached {
+    span: Span,
+    first: Flows,
+    alike: bool,
+    hosts: usize,
+    /// The addresses that something passes for, from any host.
+    addresses: BTreeMap<Family, Vec<(u128, u128)>>,
+}
+
+impl<'a> Walk<'a> {
+    fn chosen(self, ends: Option<Ends>) -> Chosen {
+        let everything = || {
+            let mut outside: Vec<(Outside, Ranges)> = Vec::new();
+            for kind in std::iter::once(Outside::Internet).chain(self.remotes()) {
+                let ranges = [Family::V4, Family::V6].map(|family| self.behind(&kind, family));
+                outside.extend(
+                    ranges.into_iter().filter(|range| !range.is_empty()).map(|range| (kind.clone(), range)),
+                );
+            }
+            outside
+        };
+        match ends {
+            None => Chosen { hosts: None, outside: everything(), by_address: false },
+            Some(ends) => Chosen {
+                hosts: Some(ends.hosts.iter().map(|(index, _)| *index).collect()),
+                by_address: !ends.internet_only && ends.behind.is_none(),
+                outside: ends.outside,
+            },
+        }
+    }
+
+    /// Every pair of hosts between which something surely passes.
+    pub(super) fn pairs(self, scope: &Scope, visit: &mut dyn FnMut(Pair<'_>) -> ControlFlow<()>) {
+        let from = self.chosen(scope.from.as_ref().map(|end| self.ends(end)));
+        let to = self.chosen(scope.to.as_ref().map(|end| self.ends(end)));
+        let mut matrix = Matrix::new(self);
+        for receiver in self.classes_of(&to) {
+            let row = matrix.row(receiver);
+            let sinks = self.all_meant(receiver, &to);
+            for (sender, span) in row {
+                let flows = matrix.interner.flows(span.sure);
+                let cut;
+                let flows = match &scope.flows {
+                    Some(asked) => {
+                        cut = flows.and(asked);
+                        &cut
+                    }
+                    None => flows,
+                };
+                if flows.is_empty() {
+                    continue;
+                }
+                for sink in &sinks {
+                    for source in self.meant(sender, &from).filter(|source| source != sink) {
+                        let (source, sink) = (self.network.hosts.at(source), self.network.hosts.at(*sink));
+                        let pair = Pair { from: &source.label, to: &sink.label, flows };
+                        if visit(pair).is_break() {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn classes_of(self, chosen: &Chosen) -> Vec<ClassIx> {
+        match &chosen.hosts {
+            None => self.network.classes.enumerate().map(|(class, _)| class).collect(),
+            Some(hosts) => {
+                let classes: BTreeSet<ClassIx> =
+                    hosts.iter().map(|host| self.network.hosts.at(*host).class).collect();
+                classes.into_iter().collect()
+            }
+        }
+    }
+
+    fn meant(self, class: ClassIx, chosen: &Chosen) -> impl Iterator<Item = HostIx> {
+        let members = self.network.classes.at(class).members.iter().copied();
+        members.filter(move |host| chosen.hosts.as_ref().is_none_or(|hosts| hosts.contains(host)))
+    }
+
+    fn all_meant(self, class: ClassIx, chosen: &Chosen) -> Vec<HostIx> {
+        self.meant(class, chosen).collect()
+    }
+
+    /// Every way, one receiver after the other; what is outside receives last.
+    pub(super) fn ways(
+        self,
+        role_of: &[RoleId],
+        scope: &Scope,
+        visit: &mut dyn FnMut(Way) -> ControlFlow<()>,
+    ) {
+        let from = self.chosen(scope.from.as_ref().map(|end| self.ends(end)));
+        let to = self.chosen(scope.to.as_ref().map(|end| self.ends(end)));
+        let role = |host: HostIx| role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX));
+        let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
+        for class in self.classes_of(&to) {
+            for host in self.all_meant(class, &to) {
+                let classes = by_role.entry(role(host)).or_default();
+                match classes.iter_mut().find(|(known, _)| *known == class) {
+                    Some((_, hosts)) => hosts.push(host),
+                    None => classes.push((class, vec![host])),
+                }
+            }
+        }
+        let mut sizes: BTreeMap<RoleId, usize> = BTreeMap::new();
+        for index in self.network.hosts.enumerate().map(|(index, _)| index) {
+            if from.hosts.as_ref().is_none_or(|all| all.contains(&index)) {
+                *sizes.entry(role(index)).or_default() += 1;
+            }
+        }
+        let mut matrix = Matrix::new(self);
+        for (receiver, classes) in by_role {
+            let mut gathered: BTreeMap<RoleId, Gathered> = BTreeMap::new();
+            let sinks: usize = classes.iter().map(|(_, hosts)| hosts.len()).sum();
+            for (class, hosts) in &classes {
+                for (sender, span) in matrix.row(*class) {
+                    let span = Span {
+                        sure: matrix.interner.flows(span.sure).clone(),
+                        maybe: matrix.interner.flows(span.maybe).clone(),
+                    };
+                    let span = cut(&span, scope);
+                    if span.maybe.is_empty() {
+                        continue;
+                    }
+                    let mut sources: BTreeMap<RoleId, (usize, usize)> = BTreeMap::new();
+                    for source in self.meant(sender, &from) {
+                        let (count, own) = sources.entry(role(source)).or_default();
+                        *count += 1;
+                        *own += usize::from(hosts.contains(&source));
+                    }
+                    for (role_id, (count, own)) in sources {
+                        let pairs = count * hosts.len() - own;
+                        if pairs > 0 {
+                            gathered.entry(role_id).or_insert_with(|| Gathered::new(&span)).add(&span, pairs);
+                        }
+                    }
+                }
+            }
+            for reached in self.incoming(&from, &classes, scope) {
+                let way = outside_way(reached.0, End::Role(receiver), reached.1, sinks, &from, true);
+                if visit(way).is_break() {
+                    return;
+                }
+            }
+            for (sender, gathered) in gathered {
+                let sources = sizes.get(&sender).copied().unwrap_or(0);
+                let both = if sender == receiver { self.own_pairs(&classes, &from) } else { 0 };
+                let whole = gathered.alike && gathered.pairs == sources * sinks - both;
+                let way = Way {
+                    from: End::Role(sender),
+                    to: End::Role(receiver),
+                    flows: gathered.span.sure,
+                    at_most: gathered.span.maybe,
+                    whole,
+                    addresses: Vec::new(),
+                };
+                if visit(way).is_break() {
+                    return;
+                }
+            }
+        }
+        self.ways_out(role_of, scope, &from, &to, &sizes, visit);
+    }
+
+    /// How many hosts of a receiver are among the senders: nobody sends to himself.
+    fn own_pairs(self, classes: &[(ClassIx, Vec<HostIx>)], from: &Chosen) -> usize {
+        let hosts = classes.iter().flat_map(|(_, hosts)| hosts);
+        hosts.filter(|host| from.hosts.as_ref().is_none_or(|all| all.contains(host))).count()
+    }
+
+    fn incoming(
+        self,
+        from: &Chosen,
+        classes: &[(ClassIx, Vec<HostIx>)],
+        scope: &Scope,
+    ) -> BTreeMap<Outside, Reached> {
+        let mut reached: BTreeMap<Outside, Reached> = BTreeMap::new();
+        for (class, hosts) in classes {
+            let Some(&host) = self.network.classes.at(*class).members.first() else { continue };
+            for (outside, ranges) in &from.outside {
+                for spot in self.outside_spots(host, outside, ranges.family) {
+                    let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
+                        let passage = self.inward(outside, address, spot, false);
+                        (ranges.family, first, last, cut(&passage.span, scope))
+                    });
+                    collect(&mut reached, outside, hosts.len(), pieces);
+                }
+            }
+        }
+        reached
+    }
+
+    /// The addresses of a host that the outside can be asked about at all.
+    pub(super) fn outside_spots(self, host: HostIx, outside: &Outside, family: Family) -> Vec<Spot> {
+        let node = self.network.hosts.at(host);
+        let points = node.points.iter().filter(|point| {
+            let public = *outside != Outside::Internet || point.public || family == Family::V6;
+            line::family(point.address) == family && public
+        });
+        points.map(|point| Spot { host, point: *point }).collect()
+    }
+
+    fn ways_out(
+        self,
+        role_of: &[RoleId],
+        scope: &Scope,
+        from: &Chosen,
+        to: &Chosen,
+        sizes: &BTreeMap<RoleId, usize>,
+        visit: &mut dyn FnMut(Way) -> ControlFlow<()>,
+    ) {
+        let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
+        for class in self.classes_of(from) {
+            for host in self.all_meant(class, from) {
+                let role = role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX));
+                let classes = by_role.entry(role).or_default();
+                match classes.iter_mut().find(|(known, _)| *known == class) {
+                    Some((_, hosts)) => hosts.push(host),
+                    None => classes.push((class, vec![host])),
+                }
+            }
+        }
+        for (sender, classes) in by_role {
+            let mut reached: BTreeMap<Outside, Reached> = BTreeMap::new();
+            for (class, hosts) in &classes {
+                let Some(&host) = self.network.classes.at(*class).members.first() else { continue };
+                for (outside, ranges) in &to.outside {
+                    let node = self.network.hosts.at(host);
+                    let points =
+                        node.points.iter().filter(|point| line::family(point.address) == ranges.family);
+                    for point in points {
+                        let spot = Spot { host, point: *point };
+                        let aim = if to.by_address { Aim::Anywhere } else { Aim::of(outside) };
+                        let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
+                            let passage = self.outward(spot, address, aim, false);
+                            (ranges.family, first, last, cut(&passage.span, scope))
+                        });
+                        collect(&mut reached, outside, hosts.len(), pieces);
+                    }
+                }
+            }
+            let hosts = sizes.get(&sender).copied().unwrap_or(0);
+            for (outside, reached) in reached {
+                let way = outside_way(outside, End::Role(sender), reached, hosts, to, false);
+                if visit(way).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn cut(span: &Span, scope: &Scope) -> Span {
+    match &scope.flows {
+        Some(flows) => span.within(flows),
+        None => span.clone(),
+    }
+}
+
+fn collect(
+    reached: &mut BTreeMap<Outside, Reached>,
+    outside: &Outside,
+    hosts: usize,
+    pieces: impl Iterator<Item = (Family, u128, u128, Span)>,
+) {
+    let mut any = false;
+    for (family, first, last, span) in pieces {
+        if span.maybe.is_empty() {
+            continue;
+        }
+        let entry = reached.entry(outside.clone()).or_insert_with(|| Reached {
+            span: span.clone(),
+            first: span.sure.clone(),
+            alike: true,
+            hosts: 0,
+            addresses: BTreeMap::new(),
+        });
+        entry.alike &= entry.first == span.sure;
+        entry.span = entry.span.union(&span);
+        entry.addresses.entry(family).or_default().push((first, last));
+        any = true;
+    }
+    if any && let Some(entry) = reached.get_mut(outside) {
+        entry.hosts += hosts;
+    }
+}
+
+fn outside_way(
+    outside: Outside,
+    role: End,
+    reached: Reached,
+    hosts: usize,
+    of: &Chosen,
+    inward: bool,
+) -> Way {
+    let ranges = reached.addresses.into_iter().map(|(family, ranges)| Ranges::join(family, ranges));
+    let ranges: Vec<Ranges> = ranges.collect();
+    // All that was asked about, of every family that something passes for.
+    let all =
+        ranges.iter().all(|range| of.outside.iter().any(|(kind, asked)| *kind == outside && asked == range));
+    let end = outside.end();
+    let (from, to) = if inward { (end, role) } else { (role, end) };
+    Way {
+        from,
+        to,
+        flows: reached.span.sure,
+        at_most: reached.span.maybe,
+        whole: reached.alike && all && reached.hosts >= hosts,
+        addresses: if all { Vec::new() } else { ranges.iter().flat_map(Ranges::prefixes).collect() },
+    }
+}

@@ -1,0 +1,357 @@
+//! The engine and the naive one agree: on random accounts, packet by packet.
+//!
+//! The ordinary run takes 2,000 accounts for the pairs of interfaces and fewer for what else is asked;
+//! `PROPTEST_CASES` sets another number for all.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use doorward_core::inventory::Inventory;
+use doorward_core::net::{Flow, Ports};
+use doorward_core::reach::{Endpoint, Flows, Reachability, Scope, Verdict};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+use crate::accounts::{Account, accounts};
+use crate::naive::{Packet, Point, is_internet};
+use crate::questions::{
+    Question, behind, clients, hosts, is_own, outside, packets, points_outside, ports_back,
+};
+
+fn config(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        cases: asked.unwrap_or(cases),
+        failure_persistence: None,
+        max_shrink_iters: 4000,
+        ..ProptestConfig::default()
+    }
+}
+
+/// An account ready to be asked.
+struct Asked {
+    real: Reachability,
+    packets: Vec<Packet>,
+    clients: Vec<u16>,
+}
+
+impl Asked {
+    fn of(account: &Account) -> Self {
+        Self {
+            packets: packets(&account.inventory),
+            clients: clients(&account.inventory),
+            real: Reachability::of(account.inventory.clone()),
+        }
+    }
+
+    fn inventory(&self) -> &Inventory {
+        self.real.inventory()
+    }
+
+    fn end(&self, text: &str) -> Endpoint {
+        Endpoint::find(text, self.inventory()).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// What passes, of every packet.
+    fn agrees(&self, question: &Question) -> Result<(), TestCaseError> {
+        let (from, to) = (self.end(&question.from), self.end(&question.to));
+        let answer = self.real.ask(&from, &to, None);
+        prop_assert_eq!(
+            &answer.flows,
+            &answer.at_most,
+            "{} -> {}: nothing is unknown here",
+            question.from,
+            question.to
+        );
+        if question.ways.is_empty() {
+            prop_assert!(
+                answer.flows.is_empty(),
+                "{} -> {}: no way, but the engine says {}",
+                question.from,
+                question.to,
+                answer.flows
+            );
+        }
+        for &packet in &self.packets {
+            let passes = question.passes(self.inventory(), packet, &self.clients);
+            prop_assert_eq!(
+                answer.flows.covers(&packet.flow().into()),
+                passes,
+                "{} -> {}: {} passes: the engine says {}, the naive one {}",
+                question.from,
+                question.to,
+                packet.flow(),
+                !passes,
+                passes
+            );
+        }
+        Ok(())
+    }
+
+    /// The verdict on one flow, and the ports that its replies come back to.
+    fn agrees_on_replies(&self, question: &Question, packet: Packet) -> Result<(), TestCaseError> {
+        // Between several points the ports are those of the way that the answer shows; only one is compared.
+        let [way] = question.ways.as_slice() else { return Ok(()) };
+        let (from, to) = (self.end(&question.from), self.end(&question.to));
+        let answer = self.real.ask(&from, &to, Some(&packet.flow().into()));
+        let back = ports_back(self.inventory(), way, packet, &self.clients);
+        let whole = back.len() == self.clients.len() || !packet.has_ports() && !back.is_empty();
+        let verdict = match (back.is_empty(), whole) {
+            (true, _) => Verdict::No,
+            (_, true) => Verdict::Yes,
+            _ => Verdict::Partly,
+        };
+        prop_assert_eq!(
+            answer.verdict,
+            verdict,
+            "{} -> {} {}: the naive one says {}, replies to {:?}",
+            question.from,
+            question.to,
+            packet.flow(),
+            verdict,
+            back
+        );
+        if !packet.has_ports() || back.is_empty() {
+            return Ok(());
+        }
+        let holds = |ports: &[Ports], client| ports.iter().any(|ports| ports.contains(client));
+        for &client in &self.clients {
+            prop_assert_eq!(
+                holds(&answer.back.ports, client),
+                back.contains(&client),
+                "{} -> {} {}: the replies to port {}: the engine says {:?}",
+                question.from,
+                question.to,
+                packet.flow(),
+                client,
+                answer.back.ports
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The packets that one question in each account is asked about singly.
+const SINGLY: [Packet; 6] = [
+    Packet::Tcp(443),
+    Packet::Tcp(5432),
+    Packet::Udp(443),
+    Packet::Icmp(8, 0),
+    Packet::Icmpv6(128, 0),
+    Packet::Other(47),
+];
+
+fn between_interfaces(inventory: &Inventory) -> Vec<Question> {
+    let hosts = hosts(inventory);
+    let pairs = hosts.iter().flat_map(|from| hosts.iter().map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| from.0 != to.0);
+    pairs.map(|(from, to)| Question::new(inventory, (&from.0, &from.1), (&to.0, &to.1))).collect()
+}
+
+/// Some addresses outside with every interface, both ways.
+fn with_outside(inventory: &Inventory, seed: usize, most: usize) -> Vec<Question> {
+    // Nobody has it, or it is at once public and behind a VPN: as one address it is then one or the other.
+    let clear =
+        |address| Some((address, points_outside(inventory, address))).filter(|(_, points)| points.len() == 1);
+    let addresses = outside(inventory).into_iter().filter(|address| !is_own(inventory, *address));
+    let addresses: Vec<_> = addresses.filter_map(clear).collect();
+    let step = (addresses.len() / most).max(1);
+    let mut questions = Vec::new();
+    for (address, points) in addresses.iter().skip(seed % step).step_by(step).take(most) {
+        let text = address.to_string();
+        for host in hosts(inventory) {
+            let (there, here) = ((text.as_str(), points.as_slice()), (host.0.as_str(), host.1.as_slice()));
+            questions.push(Question::new(inventory, there, here));
+            questions.push(Question::new(inventory, here, there));
+        }
+    }
+    questions
+}
+
+proptest! {
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn on_every_pair_of_interfaces(account in accounts()) {
+        let asked = Asked::of(&account);
+        let questions = between_interfaces(&account.inventory);
+        for question in &questions {
+            asked.agrees(question)?;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(600))]
+
+    #[test]
+    fn on_addresses_outside(account in accounts(), seed in 0..100_usize) {
+        let asked = Asked::of(&account);
+        for question in with_outside(&account.inventory, seed, 6) {
+            asked.agrees(&question)?;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    #[test]
+    fn on_replies_to_single_flows(account in accounts(), seed in 0..100_usize) {
+        let asked = Asked::of(&account);
+        let questions = between_interfaces(&account.inventory);
+        for question in questions.iter().chain(&with_outside(&account.inventory, seed, 3)) {
+            for packet in SINGLY {
+                asked.agrees_on_replies(question, packet)?;
+            }
+        }
+    }
+
+    /// The internet and what is behind a VPN gateway, each as the set of its addresses.
+    #[test]
+    fn on_the_internet_and_vpn_gateways_as_sets(account in accounts()) {
+        let asked = Asked::of(&account);
+        let inventory = &account.inventory;
+        let addresses = outside(inventory);
+        let internet = addresses.iter().filter(|address| is_internet(inventory, **address));
+        let mut sets: Vec<(String, Vec<Point>)> =
+            vec![("internet".into(), internet.map(|address| Point::Internet(*address)).collect())];
+        for id in inventory.vpn_gateways.keys() {
+            sets.push((id.to_string(), behind(inventory, id.as_str())));
+        }
+        for host in hosts(inventory) {
+            for (name, points) in &sets {
+                asked.agrees(&Question::new(inventory, (name, points), (&host.0, &host.1)))?;
+                asked.agrees(&Question::new(inventory, (&host.0, &host.1), (name, points)))?;
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(600))]
+
+    /// All pairs at once are the pairs that are asked one by one.
+    #[test]
+    fn all_pairs_are_every_pair(account in accounts()) {
+        let asked = Asked::of(&account);
+        let mut listed: BTreeMap<(String, String), Flows> = BTreeMap::new();
+        let mut twice = None;
+        asked.real.pairs(&Scope::default(), &mut |pair| {
+            let ends = (pair.from.to_owned(), pair.to.to_owned());
+            if listed.insert(ends.clone(), pair.flows.clone()).is_some() {
+                twice = Some(ends);
+            }
+            ControlFlow::Continue(())
+        });
+        prop_assert_eq!(twice, None, "listed twice");
+        let mut single = BTreeMap::new();
+        for (from, _) in hosts(&account.inventory) {
+            for (to, _) in hosts(&account.inventory) {
+                let answer = asked.real.ask(&asked.end(&from), &asked.end(&to), None);
+                if from != to && !answer.flows.is_empty() {
+                    single.insert((from.clone(), to), answer.flows);
+                }
+            }
+        }
+        prop_assert_eq!(listed, single);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    /// A question about one flow is that flow of the question about all.
+    #[test]
+    fn one_flow_is_a_part_of_all(account in accounts()) {
+        let asked = Asked::of(&account);
+        let some: Flows =
+            ["tcp/443-5432", "udp/0-1024", "icmp/8"].iter().map(|text| text.parse::<Flow>().expect("one")).collect();
+        for (from, _) in hosts(&account.inventory) {
+            for (to, _) in hosts(&account.inventory) {
+                let (from, to) = (asked.end(&from), asked.end(&to));
+                let all = asked.real.ask(&from, &to, None).flows;
+                let part = asked.real.ask(&from, &to, Some(&some)).flows;
+                prop_assert_eq!(part, all.and(&some));
+            }
+        }
+    }
+}
+
+/// That the questions are worth asking: many a yes, many a no, and some that depend on the client's port.
+#[test]
+fn random_accounts_have_all_kinds_of_answers() {
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::TestRunner;
+
+    let mut runner = TestRunner::deterministic();
+    let mut packets_that: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut questions_that: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut ways_by: BTreeMap<String, usize> = BTreeMap::new();
+    for seed in 0..300 {
+        let account = accounts().new_tree(&mut runner).expect("an account").current();
+        let inventory = &account.inventory;
+        let (packets, clients) = (packets(inventory), clients(inventory));
+        let mut all = between_interfaces(inventory);
+        all.extend(with_outside(inventory, seed, 3));
+        for question in &all {
+            for (way, reply) in &question.ways {
+                *ways_by.entry(kind_of(way, reply.is_ok())).or_default() += 1;
+            }
+            let mut passing = 0;
+            for &packet in &packets {
+                let mut backs = question.ways.iter().map(|way| ports_back(inventory, way, packet, &clients));
+                let best = backs.by_ref().max_by_key(|back| back.len()).unwrap_or_default();
+                let (name, passes) = match best.len() {
+                    0 => ("no", false),
+                    some if packet.has_ports() && some < clients.len() => ("partly", true),
+                    _ => ("yes", true),
+                };
+                if !question.ways.is_empty() {
+                    *packets_that.entry(name).or_default() += 1;
+                }
+                passing += usize::from(passes);
+            }
+            let fitting =
+                |packet: &&Packet| question.ways.iter().any(|(way, _)| packet.flow().fits(way.family));
+            let name = match passing {
+                0 => "no",
+                all if all == packets.iter().filter(fitting).count() => "yes",
+                _ => "partly",
+            };
+            *questions_that.entry(name).or_default() += 1;
+        }
+    }
+    println!(
+        "packets where there is a way: {packets_that:?}\nquestions: {questions_that:?}\nways: {ways_by:#?}"
+    );
+    let share = |of: &BTreeMap<&str, usize>, name: &str| {
+        1000 * of.get(name).copied().unwrap_or(0) / of.values().sum::<usize>()
+    };
+    for (name, least) in [("yes", 100), ("no", 200), ("partly", 3)] {
+        assert!(share(&packets_that, name) >= least, "too few packets that say {name}: {packets_that:?}");
+    }
+    for (name, least) in [("yes", 20), ("no", 200), ("partly", 20)] {
+        assert!(
+            share(&questions_that, name) >= least,
+            "too few questions that say {name}: {questions_that:?}"
+        );
+    }
+    for kind in ["Peering", "Transit", "Internet", "Outward", "Service", "Vpn", "inside", "NAT", "appliance"]
+    {
+        let there: usize = ways_by.iter().filter(|(way, _)| way.contains(kind)).map(|(_, times)| times).sum();
+        assert!(there >= 10, "too few ways by {kind}: {ways_by:?}");
+    }
+}
+
+fn kind_of(way: &crate::naive::Way, answered: bool) -> String {
+    let crossings: Vec<String> = way
+        .crossings
+        .iter()
+        .map(|crossing| format!("{crossing:?}").split('(').next().unwrap_or_default().to_owned())
+        .collect();
+    let crossing = if crossings.is_empty() { "inside".to_owned() } else { crossings.join(" ") };
+    let appliance = if way.appliances.is_empty() { "" } else { ", appliance" };
+    let nat = if way.masks.len() > 1 { ", NAT" } else { "" };
+    format!("{crossing}{appliance}{nat}, {}", if answered { "answered" } else { "not answered" })
+}

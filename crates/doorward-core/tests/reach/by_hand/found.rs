@@ -1,0 +1,87 @@
+//! What the comparison of the two engines found, each as the account that it shrank to.
+
+use super::{NO, OPEN, TWO_SUBNETS, YES, check};
+
+/// A NAT gateway's interface and a load balancer without groups: no group asks, and ICMP keeps to its family.
+#[test]
+fn what_no_group_asks_keeps_to_its_family() {
+    check(
+        &[
+            "vpc vpc-1 10.0.0.0/16",
+            "subnet subnet-a vpc-1 a 10.0.0.0/24",
+            "eni eni-a subnet-a 10.0.0.5 kind=nat_gateway",
+            "eni eni-b subnet-a 10.0.0.10 kind=network_load_balancer",
+        ],
+        &[("eni-a", "eni-b", "icmpv6/128/0", NO), ("eni-a", "eni-b", "icmp/8/0", YES)],
+    );
+}
+
+/// The gateway's own table leads to the very interface that has the address: that is delivered, not forwarded.
+#[test]
+fn a_gateways_own_table_leads_to_the_receiver() {
+    let base = "
+        eni eni-a subnet-a 10.0.1.10=203.0.113.10 sg-open
+        igw igw-1 vpc-1
+        table rtb-a vpc-1 subnet-a
+        rtb-a 0.0.0.0/0 igw-1
+        table rtb-i vpc-1 igw-1
+        rtb-i 10.0.1.0/24 eni-a
+    ";
+    check(
+        &[TWO_SUBNETS, OPEN, base],
+        &[("198.51.100.7", "eni-a", "tcp/443", YES), ("eni-a", "198.51.100.7", "tcp/443", YES)],
+    );
+}
+
+/// What came in directly from the internet is not answered through an appliance that did not see it.
+#[test]
+fn replies_to_the_internet_meet_no_new_appliance() {
+    let base = "
+        eni eni-m subnet-a 10.0.1.10 forwards
+        eni eni-b subnet-b 10.0.2.11=203.0.113.11 sg-open
+        igw igw-1 vpc-1
+        table rtb-1 vpc-1 main
+        rtb-1 0.0.0.0/0 eni-m
+        table rtb-a vpc-1 subnet-a
+        rtb-a 0.0.0.0/0 igw-1
+    ";
+    let asked = [("198.51.100.7", "eni-b", "tcp/443", NO), ("internet", "eni-b", "tcp/443", NO)];
+    check(&[TWO_SUBNETS, OPEN, base], &asked);
+    // The same with a NAT gateway beside the appliance, which is nobody's way here.
+    check(&[TWO_SUBNETS, OPEN, base, "nat nat-1 subnet-a 10.0.1.5=203.0.113.200"], &asked);
+    check(&[TWO_SUBNETS, OPEN, base, "eni eni-b subnet-b 10.0.2.10 10.0.2.11=203.0.113.11 sg-open"], &asked);
+}
+
+/// An address is behind the VPN gateways that some route or connection tells it is behind, and no other.
+#[test]
+fn nobody_is_behind_a_gateway_that_no_route_leads_to() {
+    let base = "
+        vgw vgw-1 vpc-1
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        tgw tgw-1
+        tgwtable tgw-rtb-1 tgw-1
+        attach tgw-attach-1 tgw-1 vpc-1 tgw-rtb-1 subnet-a
+        vpn vpn-1 tgw-1 192.168.0.0/16
+        attach tgw-attach-2 tgw-1 vpn-1 tgw-rtb-1
+        tgw-rtb-1 10.0.0.0/16 tgw-attach-1 propagated
+        tgw-rtb-1 192.168.0.0/16 tgw-attach-2 propagated
+        table rtb-1 vpc-1 main
+        rtb-1 192.168.0.0/16 tgw-1
+    ";
+    check(&[TWO_SUBNETS, OPEN, base], &[("192.168.1.7", "eni-a", "tcp/443", YES)]);
+}
+
+/// A public address that a route leads to by a VPN gateway is behind that.
+#[test]
+fn public_addresses_behind_a_vpn_gateway() {
+    let base = "
+        vgw vgw-1 vpc-1
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        table rtb-1 vpc-1 main
+        rtb-1 198.51.100.0/24 vgw-1
+    ";
+    check(
+        &[TWO_SUBNETS, OPEN, base],
+        &[("vgw-1", "eni-a", "tcp/443", YES), ("eni-a", "vgw-1", "tcp/443", YES)],
+    );
+}

@@ -1,0 +1,102 @@
+//! Small accounts whose answer is known, item by item of what AWS documents.
+//!
+//! The expected answers are written by hand from the documentation; both engines have to give them. Numbers in
+//! brackets are the items of the semantics that the project works from.
+
+mod acls;
+mod endpoints;
+mod found;
+mod gateways;
+mod groups;
+mod internet;
+mod peering;
+mod routing;
+mod transit;
+
+use doorward_core::inventory::Inventory;
+use doorward_core::net::{Flow, Icmp};
+use doorward_core::reach::{Endpoint, Reachability, Verdict};
+
+use crate::naive::{Packet, Passage, Point, is_internet, packet};
+use crate::questions::{behind, clients, hosts, outside, points_outside};
+use crate::written::account;
+
+/// A group that is in nobody's way.
+const OPEN: &str = "
+    group sg-open
+    sg-open in all 0.0.0.0/0
+    sg-open in all ::/0
+    sg-open out all 0.0.0.0/0
+    sg-open out all ::/0
+";
+
+/// One VPC with two subnets.
+const TWO_SUBNETS: &str = "
+    vpc vpc-1 10.0.0.0/16 2001:db8:1::/56
+    subnet subnet-a vpc-1 a 10.0.1.0/24 2001:db8:1:1::/64
+    subnet subnet-b vpc-1 b 10.0.2.0/24 2001:db8:1:2::/64
+";
+
+/// A packet gets there and its reply back, whatever the client's port.
+const YES: Verdict = Verdict::Yes;
+/// It does not, or no reply does.
+const NO: Verdict = Verdict::No;
+/// Replies get back to some of the client's ports.
+const PARTLY: Verdict = Verdict::Partly;
+
+/// Asks both engines: who, whom, with what packet, and what must come out.
+fn check(lines: &[&str], questions: &[(&str, &str, &str, Verdict)]) {
+    let inventory = account(&lines.join("\n"));
+    let real = Reachability::of(inventory.clone());
+    for &(from, to, flow, expected) in questions {
+        let asked = format!("{from} -> {to} {flow}");
+        assert_eq!(naive(&inventory, from, to, flow), expected, "{asked}, to the naive engine");
+        let end = |text| Endpoint::find(text, &inventory).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let flow: Flow = flow.parse().expect("a flow");
+        let answer = real.ask(&end(from), &end(to), Some(&flow.into()));
+        let told = format!("{asked}\nhops: {:#?}\nblockers: {:#?}", answer.hops, answer.blockers);
+        assert_eq!(answer.verdict, expected, "{told}\nin{}", lines.join("\n"));
+        assert_eq!(answer.flows.is_empty(), expected == NO, "{told}\nin{}", lines.join("\n"));
+    }
+}
+
+fn points(inventory: &Inventory, text: &str) -> Vec<Point> {
+    match text.parse() {
+        Ok(address) => points_outside(inventory, address),
+        Err(_) if text == "internet" => {
+            let addresses = outside(inventory).into_iter();
+            addresses.filter(|address| is_internet(inventory, *address)).map(Point::Internet).collect()
+        }
+        Err(_) if text.starts_with("vgw-") => behind(inventory, text),
+        Err(_) => {
+            let mut hosts = hosts(inventory).into_iter().filter(|(id, _)| id == text);
+            hosts.next().unwrap_or_else(|| panic!("no {text}")).1
+        }
+    }
+}
+
+fn naive(inventory: &Inventory, from: &str, to: &str, flow: &str) -> Verdict {
+    let asked = match flow.parse().expect("a flow") {
+        Flow::Tcp(ports) => Packet::Tcp(ports.from()),
+        Flow::Udp(ports) => Packet::Udp(ports.from()),
+        Flow::Icmp(Icmp::Code(kind, code)) => Packet::Icmp(kind, code),
+        Flow::Icmpv6(Icmp::Code(kind, code)) => Packet::Icmpv6(kind, code),
+        Flow::Protocol(number) => Packet::Other(number),
+        other => panic!("not one packet: {other}"),
+    };
+    assert_eq!(asked.flow().to_string(), flow, "one packet");
+    let clients = clients(inventory);
+    let mut best = 0;
+    for sender in points(inventory, from) {
+        for receiver in points(inventory, to) {
+            let passes =
+                |client: &&u16| packet(inventory, &sender, &receiver, asked, **client) == Passage::Passes;
+            best = best.max(clients.iter().filter(passes).count());
+        }
+    }
+    match best {
+        0 => NO,
+        all if all == clients.len() => YES,
+        _ => PARTLY,
+    }
+}

@@ -1,0 +1,124 @@
+//! A change that is made in place says and does the same as two inventories that are compared.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use doorward_core::inventory::{Inventory, RuleIdentity, SecurityGroupId};
+use doorward_core::net::Cidr;
+use doorward_core::reach::{Change, Edit, End, Flows, Reachability, Scope, after};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::accounts::accounts;
+
+const FLOWS: [&str; 5] = ["all", "tcp/443", "tcp/1024-65535", "udp/53", "icmp/8"];
+const PREFIXES: [&str; 9] = [
+    "0.0.0.0/0",
+    "::/0",
+    "10.0.0.0/16",
+    "10.0.0.0/24",
+    "10.0.0.10/32",
+    "10.1.0.0/16",
+    "198.51.100.0/24",
+    "192.168.0.0/16",
+    "2001:db8::/32",
+];
+
+/// A rule that comes, or one that stands and goes.
+fn changes() -> impl Strategy<Value = Vec<(Index, bool, Index, Index, Index)>> {
+    prop::collection::vec(any::<(Index, bool, Index, Index, Index)>(), 1..3)
+}
+
+fn meant(inventory: &Inventory, drawn: &[(Index, bool, Index, Index, Index)]) -> Vec<Change> {
+    let ids: Vec<&SecurityGroupId> = inventory.groups.keys().collect();
+    let mut changes: Vec<Change> = Vec::new();
+    for (group, comes, flow, peer, direction) in drawn {
+        let id = group.get(&ids);
+        let standing: Vec<&RuleIdentity> = inventory.groups[*id].rules.keys().collect();
+        let edit = if *comes || standing.is_empty() {
+            let way = if direction.index(2) == 0 { "from" } else { "to" };
+            let other = if direction.index(3) == 0 {
+                peer.get(&ids).to_string()
+            } else {
+                peer.get(&PREFIXES).parse::<Cidr>().expect("a prefix").to_string()
+            };
+            Edit::Add(format!("{} {way} {other}", flow.get(&FLOWS)).parse().expect("a rule"))
+        } else {
+            Edit::Remove((*flow.get(&standing)).clone())
+        };
+        let change = Change { group: (*id).clone(), edit };
+        if !changes.contains(&change) {
+            changes.push(change);
+        }
+    }
+    changes
+}
+
+fn pairs(reach: &Reachability) -> BTreeMap<(String, String), Flows> {
+    let mut pairs = BTreeMap::new();
+    reach.pairs(&Scope::default(), &mut |pair| {
+        pairs.insert((pair.from.to_owned(), pair.to.to_owned()), pair.flows.clone());
+        ControlFlow::Continue(())
+    });
+    pairs
+}
+
+fn ways(reach: &Reachability) -> Vec<(End, End, Flows, Vec<Cidr>)> {
+    let mut ways = Vec::new();
+    reach.ways(&Scope::default(), &mut |way| {
+        ways.push((way.from, way.to, way.flows, way.addresses));
+        ControlFlow::Continue(())
+    });
+    ways
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn in_place_is_as_anew(account in accounts(), drawn in changes()) {
+        let inventory = account.inventory.clone();
+        prop_assume!(!inventory.groups.is_empty());
+        let changes = meant(&inventory, &drawn);
+        let Ok(changed) = after(&inventory, &changes) else { return Ok(()) };
+        let before = Reachability::of(inventory.clone());
+        let anew = Reachability::of(changed.clone());
+        let expected = before.difference(&anew);
+        let mut in_place = Reachability::of(inventory);
+        let told = in_place.change(&changes).expect("possible");
+        prop_assert_eq!(told, expected, "{:?}", changes.iter().map(ToString::to_string).collect::<Vec<_>>());
+        prop_assert_eq!(in_place.inventory(), &changed);
+        prop_assert_eq!(pairs(&in_place), pairs(&anew));
+        prop_assert_eq!(ways(&in_place), ways(&anew));
+    }
+
+    /// What opens is what passes afterwards and did not before, between any two.
+    #[test]
+    fn a_difference_is_one_of_pairs(account in accounts(), drawn in changes()) {
+        let inventory = account.inventory.clone();
+        prop_assume!(!inventory.groups.is_empty());
+        let changes = meant(&inventory, &drawn);
+        let Ok(changed) = after(&inventory, &changes) else { return Ok(()) };
+        let (before, anew) = (Reachability::of(inventory), Reachability::of(changed));
+        let difference = before.difference(&anew);
+        let (old, new) = (pairs(&before), pairs(&anew));
+        let gained = |one: &BTreeMap<(String, String), Flows>, other: &BTreeMap<(String, String), Flows>| {
+            one.iter().fold(Flows::NONE, |sum, (ends, flows)| {
+                sum.union(&flows.minus(other.get(ends).unwrap_or(&Flows::NONE)))
+            })
+        };
+        let told = |ways: &[doorward_core::reach::Way]| {
+            let inside = ways.iter().filter(|way| {
+                matches!((&way.from, &way.to), (End::Role(_), End::Role(_)))
+            });
+            inside.fold(Flows::NONE, |sum, way| sum.union(&way.flows))
+        };
+        prop_assert_eq!(told(&difference.opened), gained(&new, &old));
+        prop_assert_eq!(told(&difference.closed), gained(&old, &new));
+        prop_assert_eq!(anew.difference(&anew), doorward_core::reach::Difference::default());
+    }
+}

@@ -1,0 +1,216 @@
+//! What carries a packet out of a subnet: gateways, appliances, peerings, endpoints.
+
+use std::net::IpAddr;
+
+use doorward_core::inventory::*;
+use doorward_core::net::Family;
+
+use super::check::Check;
+use super::space::is_internet;
+use super::walk::{References, Walk};
+use super::way::{Crossing, End, Lost, Mask};
+use super::{Far, family};
+
+const MOST_APPLIANCES: usize = 4;
+
+impl<'a> Walk<'a> {
+    pub(super) fn by_internet_gateway(
+        &mut self,
+        id: &InternetGatewayId,
+        subnet: &Subnet,
+        after_nat: bool,
+    ) -> Result<(), Lost> {
+        let gateway = self.inventory.internet_gateways.get(id).ok_or("no such internet gateway")?;
+        if gateway.vpc.as_ref() != Some(&subnet.vpc) {
+            return Err("the internet gateway is not attached");
+        }
+        if !is_internet(self.inventory, self.to) {
+            return Err("not an address of the internet");
+        }
+        // Choice: what came in by a gateway and got past Block Public Access is answered.
+        if !self.is_reply() {
+            let open = match self.block_mode(&subnet.vpc) {
+                BlockMode::Off => true,
+                BlockMode::Bidirectional => self.is_excepted(subnet, false),
+                BlockMode::Ingress => after_nat || self.is_excepted(subnet, false),
+            };
+            if !open {
+                return Err("Block Public Access");
+            }
+            if family(self.to) == Family::V4 && !after_nat {
+                self.masquerade()?;
+            }
+            if family(self.to) == Family::V4 && !self.public {
+                return Err("no public address");
+            }
+        }
+        self.way.crossings.push(Crossing::Internet(id.clone()));
+        self.way.end = End::Internet;
+        Ok(())
+    }
+
+    /// An appliance before an internet gateway is a NAT instance: it sends from its own address.
+    pub(super) fn masquerade(&mut self) -> Result<(), Lost> {
+        let Some(id) = self.way.appliances.last() else { return Ok(()) };
+        let appliance = &self.inventory.interfaces[id];
+        // Choice: of several addresses, the first that has a public one.
+        let own = appliance.addresses.iter().find(|own| own.address.is_ipv4() && own.public.is_some());
+        let own = own.ok_or("the appliance has no public address")?;
+        self.public = true;
+        self.source = own.address;
+        self.way.masks.push(Mask { subnet: appliance.subnet.clone(), address: own.address });
+        Ok(())
+    }
+
+    pub(super) fn block_mode(&self, vpc: &VpcId) -> BlockMode {
+        let place = &self.inventory.vpcs[vpc].place;
+        self.inventory.block_public_access.get(place).map_or(BlockMode::Off, |block| block.mode)
+    }
+
+    pub(super) fn is_excepted(&self, subnet: &Subnet, both_ways: bool) -> bool {
+        let place = &self.inventory.vpcs[&subnet.vpc].place;
+        let Some(block) = self.inventory.block_public_access.get(place) else { return false };
+        block.exclusions.iter().any(|exclusion| {
+            let meant = match &exclusion.of {
+                Excepted::Vpc(vpc) => *vpc == subnet.vpc,
+                Excepted::Subnet(id) => *id == subnet.id,
+            };
+            meant && (exclusion.both_ways || !both_ways)
+        })
+    }
+
+    pub(super) fn by_egress_only(&mut self, id: &EgressOnlyGatewayId, subnet: &Subnet) -> Result<(), Lost> {
+        let gateway = self.inventory.egress_only_gateways.get(id).ok_or("no such egress-only gateway")?;
+        if gateway.vpc.as_ref() != Some(&subnet.vpc) {
+            return Err("the egress-only gateway is not attached");
+        }
+        if family(self.to) == Family::V4 || !is_internet(self.inventory, self.to) {
+            return Err("not an address of the internet");
+        }
+        // Choice: an exception lifts the block here as at an internet gateway.
+        if self.block_mode(&subnet.vpc) == BlockMode::Bidirectional && !self.is_excepted(subnet, false) {
+            return Err("Block Public Access");
+        }
+        self.way.crossings.push(Crossing::Outward(id.clone()));
+        self.way.end = End::Internet;
+        Ok(())
+    }
+
+    pub(super) fn by_nat(&mut self, id: &NatGatewayId, from: &Subnet) -> Result<(), Lost> {
+        if self.is_reply() {
+            return Err("a reply does not go through a NAT gateway");
+        }
+        let nat = self.inventory.nat_gateways.get(id).ok_or("no such NAT gateway")?;
+        if family(self.to) == Family::V6 {
+            return Err("a NAT gateway carries IPv4");
+        }
+        if nat.state != "available" {
+            return Err("the NAT gateway is not available");
+        }
+        if nat.vpc != from.vpc || !self.inventory.vpcs[&nat.vpc].contains(self.source) {
+            return Err("a NAT gateway takes only what is of its own VPC");
+        }
+        // Only a NAT gateway and a NAT instance mask, and the instance does at the internet gateway.
+        if self.way.masks.len() != 1 {
+            return Err("a second NAT");
+        }
+        self.way.checks.push(Check::Nat);
+        if from.id != nat.subnet {
+            self.ask_acl(&nat.subnet, Direction::In, self.source);
+        }
+        let private = IpAddr::V4(nat.private_address.ok_or("the NAT gateway has no address")?);
+        self.source = private;
+        self.public = nat.public && nat.public_address.is_some();
+        self.references = References { egress: false, ingress: false };
+        self.way.masks.push(Mask { subnet: nat.subnet.clone(), address: private });
+        self.fresh_nat = Some(nat.public);
+        self.leave(&self.inventory.subnets[&nat.subnet])
+    }
+
+    /// From a subnet, or from a gateway whose own table leads there.
+    pub(super) fn by_appliance(
+        &mut self,
+        id: &InterfaceId,
+        vpc: &VpcId,
+        from: Option<&Subnet>,
+    ) -> Result<(), Lost> {
+        let appliance = self.inventory.interfaces.get(id).ok_or("no such interface")?;
+        if !appliance.attached {
+            return Err("the interface is not attached");
+        }
+        if appliance.has(self.to) {
+            return self.arrive(vpc, from.map(|from| &from.id));
+        }
+        if appliance.source_dest_check {
+            return Err("the interface takes only its own");
+        }
+        if self.way.appliances.len() == MOST_APPLIANCES {
+            return Err("too many hops");
+        }
+        if from.is_none_or(|from| from.id != appliance.subnet) {
+            self.ask_acl(&appliance.subnet, Direction::In, self.source);
+        }
+        if !self.is_reply() {
+            let direct =
+                self.references.ingress.then(|| self.sender.map(|sender| sender.id.clone())).flatten();
+            self.way.checks.push(Check::groups(appliance, Direction::In, self.source, direct));
+            // Choice: what is behind an appliance is not known by its groups, to the appliance either.
+            self.way.checks.push(Check::groups(appliance, Direction::Out, self.to, None));
+        }
+        self.references = References { egress: false, ingress: false };
+        self.way.appliances.push(id.clone());
+        self.leave(&self.inventory.subnets[&appliance.subnet])
+    }
+
+    pub(super) fn by_peering(&mut self, id: &PeeringId, from: &Subnet) -> Result<(), Lost> {
+        let peering = self.inventory.peerings.get(id).ok_or("no such peering")?;
+        if peering.state != "active" {
+            return Err("the peering is not active");
+        }
+        let other = peering.other(&from.vpc).ok_or("the peering is not of this VPC")?;
+        if !self.inventory.vpcs[&from.vpc].contains(self.source) {
+            return Err("a peering takes only what is of the VPC");
+        }
+        let vpc = self.inventory.vpcs.get(&other.vpc).ok_or("the peer was not seen")?;
+        if !vpc.contains(self.to) {
+            return Err("not of the peer");
+        }
+        if !peering.one_region() {
+            self.references = References { egress: false, ingress: false };
+        }
+        self.way.crossings.push(Crossing::Peering(id.clone()));
+        self.arrive(&vpc.id, None)
+    }
+
+    pub(super) fn by_vpn(&mut self, id: &VpnGatewayId, from: &Subnet) -> Result<(), Lost> {
+        let gateway = self.inventory.vpn_gateways.get(id).ok_or("no such VPN gateway")?;
+        if gateway.vpc.as_ref() != Some(&from.vpc) {
+            return Err("the VPN gateway is not attached");
+        }
+        let vpc = &self.inventory.vpcs[&from.vpc];
+        if vpc.contains(self.to) {
+            return Err("the VPN gateway leads outside");
+        }
+        self.way.crossings.push(Crossing::Vpn(id.clone()));
+        self.way.end = End::Remote(Far::Vpn(id.clone()));
+        Ok(())
+    }
+
+    pub(super) fn by_endpoint(&mut self, id: &EndpointId, route: &Route) -> Result<(), Lost> {
+        let endpoint = self.inventory.endpoints.get(id).ok_or("no such endpoint")?;
+        if endpoint.kind != EndpointKind::Gateway {
+            return Err("an endpoint that routes lead nowhere by");
+        }
+        if endpoint.state != "available" {
+            return Err("the endpoint is not available");
+        }
+        // The lookup found the address in the list; a plain prefix is no service.
+        if !matches!(route.destination, Destination::PrefixList(_)) {
+            return Err("not of the service");
+        }
+        self.way.checks.push(Check::GatewayEndpoint);
+        self.way.crossings.push(Crossing::Service(id.clone()));
+        self.way.end = End::Internet;
+        Ok(())
+    }
+}

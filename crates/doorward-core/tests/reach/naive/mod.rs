@@ -1,0 +1,138 @@
+//! A second, naive engine: one packet forward and its reply back, written from the semantics alone.
+//!
+//! It shares nothing with the engine but the types of an inventory. Each packet is carried from hop to hop, as
+//! routes choose by destination only; whatever it has to get past on the way is noted, and asked of the packet.
+//! What AWS's documentation leaves open is chosen here and marked "Choice:".
+
+mod check;
+mod gateways;
+mod space;
+mod transit;
+mod walk;
+mod way;
+
+use std::net::IpAddr;
+
+use doorward_core::inventory::*;
+use doorward_core::net::{Family, Flow, Icmp, Ports};
+
+pub use space::is_internet;
+pub use way::{Way, back, forward};
+
+/// Where a packet starts or is to end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// An interface, by one of its addresses inside.
+    Host(InterfaceId, IpAddr),
+    /// A public address.
+    Internet(IpAddr),
+    /// An address behind a VPN.
+    Remote(Far, IpAddr),
+}
+
+/// By what a remote address is attached.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Far {
+    Vpn(VpnGatewayId),
+    Transit(TransitGatewayId, AttachmentId),
+}
+
+impl Point {
+    pub fn address(&self) -> IpAddr {
+        match self {
+            Self::Host(_, address) | Self::Internet(address) | Self::Remote(_, address) => *address,
+        }
+    }
+}
+
+/// A packet, by its protocol and its destination port or its type and code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Packet {
+    Tcp(u16),
+    Udp(u16),
+    Icmp(u8, u8),
+    Icmpv6(u8, u8),
+    Other(u8),
+}
+
+impl Packet {
+    pub fn flow(self) -> Flow {
+        match self {
+            Self::Tcp(port) => Flow::Tcp(Ports::one(port)),
+            Self::Udp(port) => Flow::Udp(Ports::one(port)),
+            Self::Icmp(kind, code) => Flow::Icmp(Icmp::Code(kind, code)),
+            Self::Icmpv6(kind, code) => Flow::Icmpv6(Icmp::Code(kind, code)),
+            Self::Other(number) => Flow::Protocol(number),
+        }
+    }
+
+    pub fn has_ports(self) -> bool {
+        matches!(self, Self::Tcp(_) | Self::Udp(_))
+    }
+
+    /// What answers it, to the client's own port. A message that is not answered has to be able to go back itself:
+    /// where nothing gets back, nothing is reachable.
+    fn reply(self, client: u16) -> Self {
+        match self {
+            Self::Tcp(_) => Self::Tcp(client),
+            Self::Udp(_) => Self::Udp(client),
+            Self::Icmp(8, code) => Self::Icmp(0, code),
+            Self::Icmp(kind @ (13 | 15 | 17), code) => Self::Icmp(kind + 1, code),
+            Self::Icmpv6(128, code) => Self::Icmpv6(129, code),
+            Self::Icmp(..) | Self::Icmpv6(..) => self,
+            Self::Other(number) => Self::Other(number),
+        }
+    }
+}
+
+/// How a packet fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It got there, and so did the reply.
+    Passes,
+    /// It did not get there.
+    Lost(&'static str),
+    /// It did, and the reply did not get back.
+    ReplyLost(&'static str),
+}
+
+/// Carries one packet there and its reply back, to the client's own port.
+pub fn packet(inventory: &Inventory, from: &Point, to: &Point, packet: Packet, client: u16) -> Passage {
+    let way = match forward(inventory, from, to) {
+        Ok(way) => way,
+        Err(why) => return Passage::Lost(why),
+    };
+    let way_back = back(inventory, from, to, &way);
+    carry(inventory, &way, way_back.as_ref().map_err(|why| *why), packet, client)
+}
+
+/// The same where the way is known already.
+pub fn carry(
+    inventory: &Inventory,
+    way: &Way,
+    back: Result<&Way, &'static str>,
+    packet: Packet,
+    client: u16,
+) -> Passage {
+    // ICMP is bound to its family; all else is not.
+    if !packet.flow().fits(way.family) {
+        return Passage::Lost("no packet of the family");
+    }
+    for check in &way.checks {
+        if !check.admits(inventory, packet) {
+            return Passage::Lost(check.name());
+        }
+    }
+    let reply = packet.reply(client);
+    match back {
+        Err(why) => Passage::ReplyLost(why),
+        Ok(back) => match back.checks.iter().find(|check| !check.admits(inventory, reply)) {
+            Some(check) => Passage::ReplyLost(check.name()),
+            None => Passage::Passes,
+        },
+    }
+}
+
+pub fn family(address: IpAddr) -> Family {
+    if address.is_ipv4() { Family::V4 } else { Family::V6 }
+}

@@ -1,0 +1,100 @@
+//! Which addresses are where: the internet, zones, the tables and ACLs of subnets.
+
+use std::net::IpAddr;
+
+use doorward_core::inventory::*;
+use doorward_core::net::Cidr;
+
+/// What is no internet, of IPv4.
+const SPECIAL: [&str; 12] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    // What IPv6 writes for IPv4 is none of IPv6.
+    "::ffff:0:0/96",
+];
+
+/// Whether an address is out there.
+pub fn is_internet(inventory: &Inventory, address: IpAddr) -> bool {
+    if inventory.vpcs.values().any(|vpc| vpc.contains(address)) {
+        return false;
+    }
+    match address {
+        IpAddr::V4(_) => !SPECIAL.iter().any(|cidr| {
+            let cidr: ipnet::IpNet = cidr.parse().expect("a prefix");
+            cidr.contains(&address)
+        }),
+        IpAddr::V6(address) => address.segments()[0] & 0xe000 == 0x2000,
+    }
+}
+
+pub fn same_zone(one: &Subnet, other: &Subnet) -> bool {
+    match (&one.zone_id, &other.zone_id) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.zone.is_some() && one.zone == other.zone,
+    }
+}
+
+pub fn acl_of<'a>(inventory: &'a Inventory, subnet: &Subnet) -> Option<&'a NetworkAcl> {
+    let acls = || inventory.network_acls.values();
+    let own = acls().find(|acl| acl.subnets.contains(&subnet.id));
+    own.or_else(|| acls().find(|acl| acl.default && acl.vpc == subnet.vpc))
+}
+
+pub fn table_of<'a>(inventory: &'a Inventory, subnet: &Subnet) -> Option<&'a RouteTable> {
+    let tables = || inventory.route_tables.values();
+    let own = tables().find(|table| table.subnets.contains(&subnet.id));
+    own.or_else(|| tables().find(|table| table.main && table.vpc == subnet.vpc))
+}
+
+/// The route that a table of a VPC has for an address.
+///
+/// Choice: the prefixes of the VPC are `local` unless the table has a static route of exactly that prefix, whose
+/// target then replaces `local` (VPC user guide, "Replace or restore the target for a local route").
+pub fn lookup(inventory: &Inventory, table: &RouteTable, address: IpAddr) -> Option<Route> {
+    let mut best: Option<((u8, u8), Route)> = None;
+    let mut consider = |bits: u8, rank: u8, route: Route| {
+        if best.as_ref().is_none_or(|(at, _)| (bits, rank) > *at) {
+            best = Some(((bits, rank), route));
+        }
+    };
+    for route in &table.routes {
+        match &route.destination {
+            Destination::Cidr(cidr) if cidr.contains(address) => {
+                consider(cidr.bits(), if route.propagated { 0 } else { 3 }, route.clone());
+            }
+            Destination::Cidr(_) => {}
+            Destination::PrefixList(list) => {
+                for entry in entries(inventory, list) {
+                    if entry.contains(address) {
+                        consider(entry.bits(), if route.propagated { 0 } else { 1 }, route.clone());
+                    }
+                }
+            }
+        }
+    }
+    for &cidr in &inventory.vpcs.get(&table.vpc)?.cidrs {
+        if cidr.contains(address) {
+            let local = Route {
+                destination: Destination::Cidr(cidr),
+                target: RouteTarget::Local,
+                propagated: false,
+                blackhole: false,
+            };
+            consider(cidr.bits(), 2, local);
+        }
+    }
+    best.map(|(_, route)| route)
+}
+
+pub fn entries<'a>(inventory: &'a Inventory, list: &PrefixListId) -> impl Iterator<Item = Cidr> + 'a {
+    inventory.prefix_lists.get(list).and_then(|list| list.entries.as_ref()).into_iter().flatten().copied()
+}

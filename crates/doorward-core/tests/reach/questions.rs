@@ -1,0 +1,248 @@
+//! What is asked of an account: between whom, from which addresses outside, with which packets.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use doorward_core::inventory::*;
+use doorward_core::net::{Cidr, Flow, Icmp};
+
+use crate::naive::{Far, Packet, Passage, Point, Way, back, carry, forward, is_internet};
+
+/// One question: how its ends are called, and the points that this means.
+#[derive(Debug)]
+pub struct Question {
+    pub from: String,
+    pub to: String,
+    /// The ways between them that any packet may take, each with the way back.
+    pub ways: Vec<(Way, Result<Way, &'static str>)>,
+}
+
+impl Question {
+    pub fn new(inventory: &Inventory, from: (&str, &[Point]), to: (&str, &[Point])) -> Self {
+        let mut ways = Vec::new();
+        for sender in from.1 {
+            for receiver in to.1 {
+                if let Ok(way) = forward(inventory, sender, receiver) {
+                    let reply = back(inventory, sender, receiver, &way);
+                    ways.push((way, reply));
+                }
+            }
+        }
+        Self { from: from.0.into(), to: to.0.into(), ways }
+    }
+
+    /// Whether a packet passes between any two points and a reply comes back to any of the client's ports.
+    pub fn passes(&self, inventory: &Inventory, packet: Packet, clients: &[u16]) -> bool {
+        self.ways.iter().any(|way| !ports_back(inventory, way, packet, clients).is_empty())
+    }
+}
+
+/// The client's ports to which replies come back; of what has no ports, any or none.
+pub fn ports_back(
+    inventory: &Inventory,
+    (way, reply): &(Way, Result<Way, &'static str>),
+    packet: Packet,
+    clients: &[u16],
+) -> BTreeSet<u16> {
+    let clients = if packet.has_ports() { clients } else { &clients[..1] };
+    let passes = |&client: &u16| {
+        let reply = reply.as_ref().map_err(|why| *why);
+        carry(inventory, way, reply, packet, client) == Passage::Passes
+    };
+    clients.iter().copied().filter(passes).collect()
+}
+
+/// Every interface with the points that it is.
+pub fn hosts(inventory: &Inventory) -> Vec<(String, Vec<Point>)> {
+    let point = |host: &Interface| {
+        host.addresses.iter().map(|own| Point::Host(host.id.clone(), own.address)).collect()
+    };
+    inventory.interfaces.values().map(|host| (host.id.to_string(), point(host))).collect()
+}
+
+fn flows(inventory: &Inventory) -> impl Iterator<Item = Flow> + '_ {
+    let rules = inventory.groups.values().flat_map(|group| group.rules.keys().map(|rule| rule.flow));
+    let entries = inventory.network_acls.values().flat_map(|acl| acl.entries.iter().map(|entry| entry.flow));
+    rules.chain(entries)
+}
+
+/// Packets on both sides of every edge of every rule, and some that no rule speaks of.
+pub fn packets(inventory: &Inventory) -> Vec<Packet> {
+    let mut packets = BTreeSet::from([
+        Packet::Tcp(0),
+        Packet::Tcp(7777),
+        Packet::Udp(7777),
+        Packet::Udp(65535),
+        Packet::Icmp(8, 0),
+        Packet::Icmp(3, 4),
+        Packet::Icmp(13, 0),
+        Packet::Icmpv6(128, 0),
+        Packet::Icmpv6(1, 4),
+        Packet::Other(47),
+        Packet::Other(50),
+        Packet::Other(0),
+    ]);
+    for flow in flows(inventory) {
+        let ports = flow.ports().into_iter().flat_map(|ports| around(ports.from(), ports.to()));
+        match flow {
+            Flow::Tcp(_) => packets.extend(ports.map(Packet::Tcp)),
+            Flow::Udp(_) => packets.extend(ports.map(Packet::Udp)),
+            Flow::Icmp(icmp) => packets.extend(messages(icmp).map(|(kind, code)| Packet::Icmp(kind, code))),
+            Flow::Icmpv6(icmp) => {
+                packets.extend(messages(icmp).map(|(kind, code)| Packet::Icmpv6(kind, code)));
+            }
+            Flow::Protocol(number) => packets.extend([number - 1, number].map(Packet::Other)),
+            Flow::All => {}
+        }
+    }
+    packets.into_iter().collect()
+}
+
+fn around(from: u16, to: u16) -> impl Iterator<Item = u16> {
+    [from.saturating_sub(1), from, to, to.saturating_add(1)].into_iter()
+}
+
+fn messages(icmp: Icmp) -> impl Iterator<Item = (u8, u8)> {
+    let (kind, code) = match icmp {
+        Icmp::All => (0, 0),
+        Icmp::Type(kind) => (kind, 0),
+        Icmp::Code(kind, code) => (kind, code),
+    };
+    [(kind, code), (kind, code.wrapping_add(1)), (kind.wrapping_add(1), code)].into_iter()
+}
+
+/// The client's ports on both sides of every edge that replies may meet.
+pub fn clients(inventory: &Inventory) -> Vec<u16> {
+    let mut clients = BTreeSet::from([1024, 65535]);
+    for acl in inventory.network_acls.values() {
+        for ports in acl.entries.iter().filter_map(|entry| entry.flow.ports()) {
+            clients.extend(around(ports.from(), ports.to()).filter(|&port| port >= 1024));
+        }
+    }
+    clients.into_iter().collect()
+}
+
+/// Every prefix that an account speaks of.
+fn cidrs(inventory: &Inventory) -> BTreeSet<Cidr> {
+    let mut cidrs = BTreeSet::new();
+    for rule in inventory.groups.values().flat_map(|group| group.rules.keys()) {
+        if let Peer::Cidr(cidr) = rule.peer {
+            cidrs.insert(cidr);
+        }
+    }
+    for list in inventory.prefix_lists.values() {
+        cidrs.extend(list.entries.iter().flatten());
+    }
+    for acl in inventory.network_acls.values() {
+        cidrs.extend(acl.entries.iter().map(|entry| entry.cidr));
+    }
+    for route in inventory.route_tables.values().flat_map(|table| &table.routes) {
+        if let Destination::Cidr(cidr) = route.destination {
+            cidrs.insert(cidr);
+        }
+    }
+    for route in inventory.transit_tables.values().flat_map(|table| table.routes.iter().flatten()) {
+        cidrs.insert(route.cidr);
+    }
+    cidrs.extend(inventory.vpn_connections.values().flat_map(|connection| &connection.routes));
+    cidrs.extend(inventory.vpcs.values().flat_map(|vpc| &vpc.cidrs));
+    cidrs
+}
+
+/// Addresses in every part of the space that the prefixes cut it into: where each begins, where it ends, and
+/// what comes next.
+pub fn outside(inventory: &Inventory) -> BTreeSet<IpAddr> {
+    let mut addresses: BTreeSet<IpAddr> = ["1.0.0.0", "8.8.8.8", "192.168.0.1", "2600::1"]
+        .iter()
+        .map(|text| text.parse().expect("one"))
+        .collect();
+    for special in ["11.0.0.0", "100.128.0.0", "128.0.0.0", "172.32.0.0", "192.0.1.0", "192.169.0.0"] {
+        addresses.insert(special.parse().expect("an address"));
+    }
+    for cidr in cidrs(inventory) {
+        let net = cidr.net();
+        addresses.extend([net.network(), net.broadcast()]);
+        addresses.extend(next(net.broadcast()));
+    }
+    let nobody = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"]
+        .map(|text| text.parse::<Cidr>().expect("a prefix"));
+    addresses.retain(|address| !nobody.iter().any(|cidr| cidr.contains(*address)));
+    addresses.retain(|address| !inventory.vpcs.values().any(|vpc| vpc.contains(*address)));
+    addresses
+}
+
+fn next(address: IpAddr) -> Option<IpAddr> {
+    Some(match address {
+        IpAddr::V4(address) => Ipv4Addr::from(u32::from(address).checked_add(1)?).into(),
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address).checked_add(1)?).into(),
+    })
+}
+
+/// What is behind each VPN: by routes that lead there, and by the static routes of its connections.
+pub fn remotes(inventory: &Inventory) -> Vec<(Far, Vec<Cidr>)> {
+    let mut remotes = Vec::new();
+    for gateway in inventory.vpn_gateways.values() {
+        let mut behind = Vec::new();
+        let tables = inventory.route_tables.values().filter(|table| Some(&table.vpc) == gateway.vpc.as_ref());
+        for route in tables.flat_map(|table| &table.routes) {
+            match &route.destination {
+                _ if route.target != RouteTarget::VpnGateway(gateway.id.clone()) => {}
+                Destination::Cidr(cidr) => behind.push(*cidr),
+                Destination::PrefixList(list) => {
+                    behind.extend(inventory.prefix_lists[list].entries.iter().flatten());
+                }
+            }
+        }
+        for connection in inventory.vpn_connections.values() {
+            if connection.gateway.as_ref() == Some(&gateway.id) {
+                behind.extend(&connection.routes);
+            }
+        }
+        remotes.push((Far::Vpn(gateway.id.clone()), behind));
+    }
+    for attachment in inventory.attachments.values() {
+        if !matches!(attachment.to, AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_)) {
+            continue;
+        }
+        let tables = inventory.transit_tables.values().filter(|table| table.gateway == attachment.gateway);
+        let routes = tables.flat_map(|table| table.routes.iter().flatten());
+        let here = routes.filter(|route| route.attachments.contains(&attachment.id));
+        let behind = here.map(|route| route.cidr).collect();
+        remotes.push((Far::Transit(attachment.gateway.clone(), attachment.id.clone()), behind));
+    }
+    remotes
+}
+
+/// The points that an address outside is: out on the internet, and behind every VPN that leads to it.
+pub fn points_outside(inventory: &Inventory, address: IpAddr) -> Vec<Point> {
+    let mut points = Vec::new();
+    if is_internet(inventory, address) {
+        points.push(Point::Internet(address));
+    }
+    for (far, behind) in remotes(inventory) {
+        if behind.iter().any(|cidr| cidr.contains(address)) {
+            points.push(Point::Remote(far, address));
+        }
+    }
+    points
+}
+
+/// Every point behind one VPN gateway.
+pub fn behind(inventory: &Inventory, gateway: &str) -> Vec<Point> {
+    let mut points = Vec::new();
+    for address in outside(inventory) {
+        let here = points_outside(inventory, address).into_iter();
+        points.extend(
+            here.filter(|point| matches!(point, Point::Remote(Far::Vpn(id), _) if id.as_str() == gateway)),
+        );
+    }
+    points
+}
+
+/// Whether an address is the public one of an interface or a NAT gateway, and so stands for that.
+pub fn is_own(inventory: &Inventory, address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address else { return false };
+    let hosts = inventory.interfaces.values().flat_map(|host| &host.addresses);
+    hosts.filter_map(|own| own.public).any(|public| public == address)
+        || inventory.nat_gateways.values().any(|nat| nat.public_address == Some(address))
+}

@@ -1,0 +1,197 @@
+//! `doorward inventory`: what an account is, shown in numbers or written down.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use doorward_aws::NotSaved;
+use doorward_core::inventory::{Gap, Inventory};
+use serde::Serialize;
+
+use super::account::Source;
+use super::{Code, Failure, count, json, note, print, table};
+
+/// Show what is seen of an account, or write it down
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:
+  doorward inventory show --region eu-west-1
+  doorward inventory save account --profile prod --region eu-west-1 --region eu-central-1"
+)]
+pub struct InventoryCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "a second text here would be shown instead of the verb's own")]
+enum Verb {
+    Show(Show),
+    Save(Save),
+}
+
+/// Say what is seen, in numbers, and what could not be seen
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward inventory show
+  doorward inventory show --profile prod --region eu-west-1
+  doorward inventory show --inventory examples/account
+  doorward inventory show --json | jq '.gaps[].call'")]
+struct Show {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// Write what is seen into a folder
+///
+/// The folder holds an answer of the AWS CLI for each call, under accounts/ID/REGION/, and gaps.json for what could
+/// not be seen; `--inventory` of this and other verbs reads it back. Only you may read it: it says how an account can
+/// be reached. It appears whole or not at all.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward inventory save account
+  doorward inventory save account --force --profile prod --profile stage --region eu-west-1
+  doorward inventory save copy --inventory examples/account")]
+struct Save {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Replace what is in the folder
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+impl InventoryCommand {
+    /// Shows or saves.
+    pub fn run(self, policy: &Path) -> Result<(), Failure> {
+        match self.verb {
+            Verb::Show(verb) => verb.run(policy),
+            Verb::Save(verb) => verb.run(policy),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Shown<'i> {
+    places: Vec<String>,
+    counts: serde_json::Map<String, serde_json::Value>,
+    gaps: &'i [Gap],
+}
+
+impl Show {
+    fn run(self, policy: &Path) -> Result<(), Failure> {
+        let inventory = self.source.inventory(policy)?;
+        if self.json {
+            let counts = kinds(&inventory).into_iter();
+            let counts = counts.map(|kind| (kind.key.to_owned(), kind.count.into())).collect();
+            return print(&json(&Shown { places: places(&inventory), counts, gaps: &inventory.gaps })?);
+        }
+        let rows = kinds(&inventory).into_iter().filter(|kind| kind.count > 0);
+        let rows: Vec<_> =
+            rows.map(|kind| vec![kind.count.to_string(), kind.key.replace('_', " ")]).collect();
+        let mut text =
+            if rows.is_empty() { "Nothing is there.\n".to_owned() } else { table(&["COUNT", "WHAT"], rows) };
+        for place in places(&inventory) {
+            text.push_str(&format!("in {place}\n"));
+        }
+        if !inventory.gaps.is_empty() {
+            text.push_str(&format!("\n{}:\n", count(inventory.gaps.len(), "gap", "gaps")));
+            text.extend(inventory.gaps.iter().map(|gap| format!("{gap}\n")));
+        }
+        print(&text)
+    }
+}
+
+impl Save {
+    fn run(self, policy: &Path) -> Result<(), Failure> {
+        let inventory = self.source.inventory(policy)?;
+        let files = doorward_aws::save(&inventory, &self.folder, self.force).map_err(not_saved)?;
+        for gap in &inventory.gaps {
+            note(&format!("note: {gap}"));
+        }
+        let things: usize = kinds(&inventory).iter().map(|kind| kind.count).sum();
+        let gaps = match inventory.gaps.len() {
+            0 => String::new(),
+            gaps => format!(", {}", count(gaps, "gap", "gaps")),
+        };
+        print(&format!(
+            "{}: {} in {}{gaps}\n",
+            self.folder.display(),
+            count(things, "thing", "things"),
+            count(files, "file", "files")
+        ))
+    }
+}
+
+fn not_saved(error: NotSaved) -> Failure {
+    match &error {
+        NotSaved::NotEmpty(_) => {
+            Failure::of(Code::CannotCreate, &error).hint("`--force` replaces what is in it")
+        }
+        NotSaved::NotAFolder(_) | NotSaved::NotARegion(_) => Failure::of(Code::CannotCreate, &error),
+        NotSaved::Unwritten { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            Failure::of(Code::NoPermission, &error)
+        }
+        NotSaved::Unwritten { .. } => Failure::of(Code::CannotCreate, &error),
+    }
+}
+
+/// The places where something was seen.
+fn places(inventory: &Inventory) -> Vec<String> {
+    let groups = inventory.groups.values().map(|group| &group.place);
+    let vpcs = inventory.vpcs.values().map(|vpc| &vpc.place);
+    let balancers = inventory.load_balancers.values().map(|balancer| &balancer.place);
+    let databases = inventory.databases.keys().map(|(place, _)| place);
+    let places: BTreeSet<_> = groups.chain(vpcs).chain(balancers).chain(databases).collect();
+    places.into_iter().map(ToString::to_string).collect()
+}
+
+struct Kind {
+    key: &'static str,
+    count: usize,
+}
+
+/// How many there are of each kind.
+fn kinds(inventory: &Inventory) -> Vec<Kind> {
+    let kind = |key, count| Kind { key, count };
+    let rules = inventory.groups.values().map(|group| group.rules.len()).sum();
+    vec![
+        kind("vpcs", inventory.vpcs.len()),
+        kind("subnets", inventory.subnets.len()),
+        kind("route_tables", inventory.route_tables.len()),
+        kind("network_acls", inventory.network_acls.len()),
+        kind("security_groups", inventory.groups.len()),
+        kind("security_group_rules", rules),
+        kind("prefix_lists", inventory.prefix_lists.len()),
+        kind("network_interfaces", inventory.interfaces.len()),
+        kind("instances", inventory.instances.len()),
+        kind("elastic_addresses", inventory.elastic_addresses.len()),
+        kind("internet_gateways", inventory.internet_gateways.len()),
+        kind("egress_only_internet_gateways", inventory.egress_only_gateways.len()),
+        kind("nat_gateways", inventory.nat_gateways.len()),
+        kind("vpn_gateways", inventory.vpn_gateways.len()),
+        kind("vpn_connections", inventory.vpn_connections.len()),
+        kind("vpc_peerings", inventory.peerings.len()),
+        kind("transit_gateways", inventory.transit_gateways.len()),
+        kind("transit_gateway_attachments", inventory.attachments.len()),
+        kind("transit_gateway_route_tables", inventory.transit_tables.len()),
+        kind("vpc_endpoints", inventory.endpoints.len()),
+        kind("load_balancers", inventory.load_balancers.len()),
+        kind("target_groups", inventory.target_groups.len()),
+        kind("databases", inventory.databases.len()),
+        kind("database_clusters", inventory.database_clusters.len()),
+        kind("database_subnet_groups", inventory.database_subnet_groups.len()),
+        kind("database_proxies", inventory.database_proxies.len()),
+        kind("caches", inventory.caches.len()),
+        kind("cache_subnet_groups", inventory.cache_subnet_groups.len()),
+        kind("functions", inventory.functions.len()),
+        kind("container_services", inventory.container_services.len()),
+        kind("container_tasks", inventory.container_tasks.len()),
+    ]
+}

@@ -1,0 +1,252 @@
+//! What a change would open and close: another recording, a file of changes, a grant, or one that might be asked for.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+
+use doorward_core::grant::{Grant, GrantId};
+use doorward_core::inventory::Inventory;
+use doorward_core::policy::{Decision, Person, Request, TargetName, decide, did_you_mean};
+use doorward_core::reach::{
+    Change, Difference, End, Flows, Impossible, Reachability, Role, RoleId, Way, after, with_grant,
+};
+use jiff::Timestamp;
+
+use super::json;
+use super::listing::{self, Names};
+use crate::command::{self, Code, Failure, ways};
+use crate::policy_file::{Loaded, PolicyFile};
+use crate::store::{self, Store};
+
+/// Who might ask for a target.
+pub(super) struct Asker {
+    pub person: Option<Person>,
+    pub address: Option<IpAddr>,
+}
+
+/// What is compared.
+struct Compared {
+    before: Reachability,
+    after: Reachability,
+}
+
+pub(super) fn run(
+    policy: &Path,
+    inventory: Inventory,
+    change: &str,
+    asker: Asker,
+    flows: Option<&Flows>,
+    as_json: bool,
+) -> Result<u8, Failure> {
+    let compared = compared(policy, inventory, change, asker)?;
+    let mut difference = compared.before.difference(&compared.after);
+    if let Some(flows) = flows {
+        only(&mut difference.opened, flows);
+        only(&mut difference.closed, flows);
+    }
+    let gaps = &compared.after.inventory().gaps;
+    if as_json {
+        command::print(&command::json(&as_json_of(&difference, &compared))?)?;
+    } else {
+        command::print(&as_text(&difference, &compared))?;
+        listing::unseen(gaps);
+    }
+    Ok(0)
+}
+
+fn only(ways: &mut Vec<Way>, flows: &Flows) {
+    for way in ways.iter_mut() {
+        way.flows = way.flows.and(flows);
+        way.at_most = way.at_most.and(flows);
+    }
+    ways.retain(|way| !way.flows.is_empty() || !way.at_most.is_empty());
+}
+
+fn compared(policy: &Path, inventory: Inventory, change: &str, asker: Asker) -> Result<Compared, Failure> {
+    let path = Path::new(change);
+    if let Ok(id) = change.parse::<GrantId>() {
+        alone(&asker)?;
+        let file = command::open_policy(policy)?;
+        let grant = command::runtime()?.block_on(kept(&file, &id))?;
+        return granted(&file.current(), inventory, &grant);
+    }
+    if path.is_dir() {
+        alone(&asker)?;
+        let after = doorward_aws::recorded(path)?;
+        return Ok(Compared { before: Reachability::of(inventory), after: Reachability::of(after) });
+    }
+    if path.is_file() {
+        alone(&asker)?;
+        return changed(inventory, &read(path)?);
+    }
+    let Ok(target) = change.parse::<TargetName>() else { return Err(no_change(change)) };
+    if change.ends_with(".json") || change.contains('/') || (!policy.exists() && asker.address.is_none()) {
+        return Err(no_change(change));
+    }
+    let file = command::open_policy(policy)?;
+    let loaded = file.current();
+    let grant = wanted(&loaded, target, asker)?;
+    granted(&loaded, inventory, &grant)
+}
+
+/// That nobody was named where nobody is asked about.
+fn alone(asker: &Asker) -> Result<(), Failure> {
+    if asker.person.is_none() && asker.address.is_none() {
+        return Ok(());
+    }
+    Err(Failure::new(Code::Usage, "`--as` and `--address` are for a target that somebody might ask for")
+        .hint("leave them out"))
+}
+
+fn no_change(change: &str) -> Failure {
+    let what = format!("`{change}` is no folder, no file, no grant and no target of the policy");
+    Failure::new(Code::NoInput, what).hint("`doorward reach --help` says what --after takes")
+}
+
+fn read(path: &Path) -> Result<Vec<Change>, Failure> {
+    let text = std::fs::read(path).map_err(|error| {
+        Failure::of(Code::of_io(&error), &error).context(format!("cannot read `{}`", path.display()))
+    })?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Failure::of(Code::Data, &error)
+            .context(format!("`{}` is no list of changes", path.display()))
+            .hint(r#"write [{"group": "sg-…", "add": "tcp/5432 from 203.0.113.7/32"}, …], or "remove""#)
+    })
+}
+
+/// A grant as it is kept. A store that is not there is not made for this.
+async fn kept(file: &PolicyFile, id: &GrantId) -> Result<Grant, Failure> {
+    let loaded = file.current();
+    let place = &loaded.policy.server.store;
+    let no_grant = || {
+        let failure = Failure::new(Code::No, format!("there is no grant {id} in the store of this policy"));
+        failure.hint("`doorward list --all` shows the grants that are open or wait")
+    };
+    if !store::is_there(place) {
+        return Err(no_grant());
+    }
+    let random = crate::clock::random().map_err(Failure::with(Code::Internal))?;
+    let store = Store::open(place, random).await.map_err(Failure::with(Code::Io))?;
+    let grant = store.grant(id).await;
+    store.close().await;
+    let grant = grant.map_err(Failure::with(Code::Io))?.ok_or_else(no_grant)?;
+    if grant.ended() {
+        return Err(Failure::new(Code::No, format!("{id} is over, so it opens nothing")).hint(format!(
+            "ask for it anew: `--after {} --as {} --address …`",
+            grant.target(),
+            grant.person()
+        )));
+    }
+    Ok(grant)
+}
+
+/// The grant that somebody would get, decided as `doorward open` decides it, and not made.
+fn wanted(loaded: &Loaded, target: TargetName, asker: Asker) -> Result<Grant, Failure> {
+    let targets = &loaded.policy.targets;
+    if !targets.contains_key(&target) {
+        let failure = no_change(target.as_str());
+        let known = targets.keys().map(TargetName::as_str);
+        return Err(match did_you_mean(target.as_str(), known) {
+            Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+            None => failure,
+        });
+    }
+    let Some(from) = asker.address else {
+        let failure =
+            Failure::new(Code::Usage, format!("nobody says from which address `{target}` is opened"));
+        return Err(failure.hint("name it with `--address`, and who asks with `--as`"));
+    };
+    let person = asker.person.map_or_else(ways::login_name, Ok)?;
+    let request = Request {
+        // It names nothing: the grant is compared, and never kept.
+        id: GrantId::from_random([0; 8]),
+        person,
+        from,
+        target,
+        transport: None,
+        lasts: None,
+        reason: Some("what would it open?".into()),
+    };
+    match decide(&loaded.policy, &loaded.people, &request, None, Timestamp::now()) {
+        Decision::Granted { grant, .. } | Decision::NeedsApproval { grant, .. } => Ok(grant),
+        Decision::Refused { reasons } => {
+            let lines: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            Err(Failure::new(Code::No, lines.join("\n")))
+        }
+    }
+}
+
+fn granted(loaded: &Loaded, inventory: Inventory, grant: &Grant) -> Result<Compared, Failure> {
+    match with_grant(inventory, &loaded.policy, grant).map_err(impossible)? {
+        Some((before, after)) => {
+            Ok(Compared { before: Reachability::of(before), after: Reachability::of(after) })
+        }
+        None => {
+            let what = format!("{} puts no rule into a security group", grant.target());
+            Err(Failure::new(Code::Usage, what).hint("only what stands in a security group is compared"))
+        }
+    }
+}
+
+fn changed(before: Inventory, changes: &[Change]) -> Result<Compared, Failure> {
+    let after = after(&before, changes).map_err(impossible)?;
+    Ok(Compared { before: Reachability::of(before), after: Reachability::of(after) })
+}
+
+fn impossible(error: Impossible) -> Failure {
+    let failure = Failure::of(Code::Data, &error);
+    match &error {
+        Impossible::NoGroup { meant: Some(meant), .. } => failure.hint(format!("did you mean `{meant}`?")),
+        Impossible::NoGroup { .. } | Impossible::Unseen { .. } => {
+            failure.hint("is it in the account that is looked at? `--profile` and `--region` say which")
+        }
+        Impossible::NoRule { .. } => failure.hint("write the rule as the group has it"),
+    }
+}
+
+/// The ways of one receiver together.
+fn by_receiver(ways: &[Way]) -> BTreeMap<&End, Vec<Way>> {
+    let mut receivers: BTreeMap<&End, Vec<Way>> = BTreeMap::new();
+    for way in ways {
+        receivers.entry(&way.to).or_default().push(way.clone());
+    }
+    receivers
+}
+
+fn as_text(difference: &Difference, compared: &Compared) -> String {
+    let sides =
+        [("opens", &difference.opened, &compared.after), ("closes", &difference.closed, &compared.before)];
+    let mut text = String::new();
+    for (title, ways, side) in sides {
+        let names = Names::of(side.roles());
+        for (receiver, ways) in by_receiver(ways) {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&format!("{title} {}", listing::heading(receiver, &names, side.inventory())));
+            text.push_str(&listing::grouped(&ways, &names));
+        }
+    }
+    if text.is_empty() { "nothing changes\n".into() } else { text }
+}
+
+fn as_json_of<'a>(difference: &'a Difference, compared: &'a Compared) -> json::Difference<'a> {
+    let (before, after) = (Names::of(compared.before.roles()), Names::of(compared.after.roles()));
+    let roles = |ways: &[Way], names: &Names<'a>| -> Vec<json::RoleView<'a>> {
+        let ends = ways.iter().flat_map(|way| [&way.from, &way.to]);
+        let named: BTreeMap<RoleId, &'a Role> = ends
+            .filter_map(|end| match end {
+                End::Role(id) => Some((*id, names.role(*id)?)),
+                End::Internet | End::Remote(_) => None,
+            })
+            .collect();
+        named.into_values().map(json::role).collect()
+    };
+    json::Difference {
+        opened: difference.opened.iter().map(|way| json::way(way, &after)).collect(),
+        closed: difference.closed.iter().map(|way| json::way(way, &before)).collect(),
+        roles_of_opened: roles(&difference.opened, &after),
+        roles_of_closed: roles(&difference.closed, &before),
+        gaps: &compared.after.inventory().gaps,
+    }
+}

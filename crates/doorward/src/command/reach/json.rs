@@ -1,0 +1,229 @@
+//! Answers as JSON: flows in FLOW's own syntax, merged and sorted.
+
+use doorward_core::inventory::Gap;
+use doorward_core::net::Flow;
+use doorward_core::reach::{
+    Answer, Back, Blocker, Code, End, Endpoint, Flows, Hop, Pair, Part, Role, Verdict, Way,
+};
+use serde::Serialize;
+
+use super::listing::Names;
+
+/// The answer to one question.
+#[derive(Serialize)]
+pub(super) struct Question<'a> {
+    verdict: Verdict,
+    flows: Vec<Flow>,
+    hops: Vec<HopView<'a>>,
+    blockers: Vec<BlockerView<'a>>,
+    #[serde(rename = "return")]
+    back: BackView<'a>,
+    gaps: &'a [Gap],
+    at_most: Vec<Flow>,
+    parts: Vec<PartView<'a>>,
+    notes: &'a [String],
+    from: EndpointView<'a>,
+    to: EndpointView<'a>,
+    /// None when all that passes was asked for.
+    asked: Option<Vec<Flow>>,
+}
+
+pub(super) fn question<'a>(
+    answer: &'a Answer,
+    from: &'a Endpoint,
+    to: &'a Endpoint,
+    asked: Option<&Flows>,
+) -> Question<'a> {
+    Question {
+        verdict: answer.verdict,
+        flows: answer.flows.list(),
+        hops: hops(&answer.hops),
+        blockers: answer.blockers.iter().map(blocker).collect(),
+        back: back(&answer.back),
+        gaps: &answer.gaps,
+        at_most: answer.at_most.list(),
+        parts: answer.parts.iter().map(part).collect(),
+        notes: &answer.notes,
+        from: endpoint(from),
+        to: endpoint(to),
+        asked: asked.map(Flows::list),
+    }
+}
+
+#[derive(Serialize)]
+struct HopView<'a> {
+    resource: &'a str,
+    kind: &'a str,
+    because: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+fn hops(hops: &[Hop]) -> Vec<HopView<'_>> {
+    hops.iter().map(hop).collect()
+}
+
+fn hop(hop: &Hop) -> HopView<'_> {
+    let Hop { resource, name, kind, because } = hop;
+    HopView { resource, kind, because, name: name.as_deref() }
+}
+
+#[derive(Serialize)]
+struct BlockerView<'a> {
+    code: Code,
+    resource: &'a str,
+    why: &'a str,
+    lift: &'a str,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    flows: Vec<Flow>,
+    replies: bool,
+}
+
+fn blocker(blocker: &Blocker) -> BlockerView<'_> {
+    let Blocker { code, resource, name, kind, why, lift, flows, replies } = blocker;
+    let (name, flows) = (name.as_deref(), flows.list());
+    BlockerView { code: *code, resource, why, lift, kind, name, flows, replies: *replies }
+}
+
+#[derive(Serialize)]
+struct BackView<'a> {
+    verdict: Verdict,
+    ports: Vec<String>,
+    hops: Vec<HopView<'a>>,
+}
+
+fn back(back: &Back) -> BackView<'_> {
+    let ports = back.ports.iter().map(ToString::to_string).collect();
+    BackView { verdict: back.verdict, ports, hops: hops(&back.hops) }
+}
+
+#[derive(Serialize)]
+struct PartView<'a> {
+    from: &'a str,
+    to: &'a str,
+    flows: Vec<Flow>,
+    verdict: Verdict,
+}
+
+fn part(part: &Part) -> PartView<'_> {
+    PartView { from: &part.from, to: &part.to, flows: part.flows.list(), verdict: part.verdict }
+}
+
+#[derive(Serialize)]
+struct EndpointView<'a> {
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+fn endpoint(endpoint: &Endpoint) -> EndpointView<'_> {
+    match endpoint {
+        Endpoint::Internet => EndpointView { kind: "internet", id: None, name: None },
+        Endpoint::Address(address) => {
+            EndpointView { kind: "address", id: Some(address.to_string()), name: None }
+        }
+        Endpoint::Cidr(cidr) => EndpointView { kind: "cidr", id: Some(cidr.to_string()), name: None },
+        Endpoint::Resource(resource) => EndpointView {
+            kind: resource.kind,
+            id: Some(resource.id.clone()),
+            name: resource.name.as_deref(),
+        },
+    }
+}
+
+/// One end of a way.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum EndView<'a> {
+    Role { id: u32, name: &'a str },
+    Internet,
+    Remote { id: &'a str },
+}
+
+fn end<'a>(end: &'a End, names: &Names<'a>) -> EndView<'a> {
+    match end {
+        End::Role(role) => EndView::Role { id: role.0, name: names.name(*role) },
+        End::Internet => EndView::Internet,
+        End::Remote(id) => EndView::Remote { id },
+    }
+}
+
+/// What passes between two ends.
+#[derive(Serialize)]
+pub(super) struct WayView<'a> {
+    from: EndView<'a>,
+    to: EndView<'a>,
+    flows: Vec<Flow>,
+    whole: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    at_most: Vec<Flow>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    addresses: &'a [doorward_core::net::Cidr],
+}
+
+pub(super) fn way<'a>(way: &'a Way, names: &Names<'a>) -> WayView<'a> {
+    WayView {
+        from: end(&way.from, names),
+        to: end(&way.to, names),
+        flows: way.flows.list(),
+        whole: way.whole,
+        at_most: way.at_most.minus(&way.flows).list(),
+        addresses: &way.addresses,
+    }
+}
+
+/// Who is in a role.
+#[derive(Serialize)]
+pub(super) struct RoleView<'a> {
+    id: u32,
+    name: &'a str,
+    vpc: &'a doorward_core::inventory::VpcId,
+    subnets: Vec<&'a doorward_core::inventory::SubnetId>,
+    groups: Vec<&'a doorward_core::inventory::SecurityGroupId>,
+    members: &'a [String],
+    owners: &'a [String],
+    public: bool,
+}
+
+pub(super) fn role(role: &Role) -> RoleView<'_> {
+    RoleView {
+        id: role.id.0,
+        name: &role.name,
+        vpc: &role.vpc,
+        subnets: role.subnets.iter().collect(),
+        groups: role.groups.iter().collect(),
+        members: &role.members,
+        owners: &role.owners,
+        public: role.public,
+    }
+}
+
+/// A line of a list.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Line<'a> {
+    Role { role: RoleView<'a> },
+    Way(WayView<'a>),
+    Pair { from: &'a str, to: &'a str, flows: Vec<Flow> },
+    Gap { gap: &'a Gap },
+}
+
+pub(super) fn pair<'a>(pair: &Pair<'a>) -> Line<'a> {
+    Line::Pair { from: pair.from, to: pair.to, flows: pair.flows.list() }
+}
+
+/// What a change opens and closes.
+#[derive(Serialize)]
+pub(super) struct Difference<'a> {
+    pub opened: Vec<WayView<'a>>,
+    pub closed: Vec<WayView<'a>>,
+    /// Numbers of roles are of the account afterwards.
+    pub roles_of_opened: Vec<RoleView<'a>>,
+    /// And these of the account before.
+    pub roles_of_closed: Vec<RoleView<'a>>,
+    pub gaps: &'a [Gap],
+}

@@ -1,0 +1,301 @@
+//! Who can reach what: receiver by receiver, as it is found.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+
+use doorward_core::inventory::{Gap, Inventory};
+use doorward_core::reach::{End, Flows, Reachability, Role, RoleId, Scope, Way};
+
+use super::{json, text};
+use crate::command::{Code, Failure, count, note};
+
+/// How many senders, prefixes or groups are told in a line before the rest is counted.
+const NAMES: usize = 8;
+
+/// What roles are called.
+pub(super) struct Names<'a> {
+    roles: BTreeMap<RoleId, &'a Role>,
+    /// How many roles share a name.
+    shared: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of(roles: &'a [Role]) -> Self {
+        let mut shared = BTreeMap::new();
+        for role in roles {
+            *shared.entry(role.name.as_str()).or_default() += 1;
+        }
+        Self { roles: roles.iter().map(|role| (role.id, role)).collect(), shared }
+    }
+
+    pub(super) fn role(&self, id: RoleId) -> Option<&'a Role> {
+        self.roles.get(&id).copied()
+    }
+
+    /// The name alone, which several roles may share.
+    pub(super) fn name(&self, id: RoleId) -> &'a str {
+        self.role(id).map_or("", |role| role.name.as_str())
+    }
+
+    /// The name, and the number where several share it.
+    fn unique(&self, id: RoleId) -> String {
+        let name = self.name(id);
+        match self.shared.get(name) {
+            Some(1) => name.to_owned(),
+            _ => format!("{name} #{}", id.0).trim_start().to_owned(),
+        }
+    }
+
+    /// Whether the addresses that are told say all: a single flow, to or from a single interface.
+    fn one_flow_of_one(&self, way: &Way) -> bool {
+        let one = |end: &End| match end {
+            End::Role(id) => self.role(*id).is_some_and(|role| role.members.len() == 1),
+            End::Internet | End::Remote(_) => true,
+        };
+        !way.addresses.is_empty() && way.flows.list().len() == 1 && one(&way.from) && one(&way.to)
+    }
+
+    fn end(&self, end: &End) -> String {
+        match end {
+            End::Internet => "the internet".into(),
+            End::Remote(id) => format!("behind {id}"),
+            End::Role(id) => self.unique(*id),
+        }
+    }
+}
+
+/// Standard output, a line at a time, until whoever reads has read enough.
+struct Lines {
+    out: io::StdoutLock<'static>,
+    failed: Option<io::Error>,
+    written: usize,
+}
+
+impl Lines {
+    fn new() -> Self {
+        Self { out: io::stdout().lock(), failed: None, written: 0 }
+    }
+
+    fn write(&mut self, text: &str) -> ControlFlow<()> {
+        if self.failed.is_some() {
+            return ControlFlow::Break(());
+        }
+        self.written += 1;
+        match self.out.write_all(text.as_bytes()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn json(&mut self, line: &json::Line<'_>) -> ControlFlow<()> {
+        match serde_json::to_string(line) {
+            Ok(json) => self.write(&(json + "\n")),
+            Err(error) => {
+                self.failed = Some(error.into());
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// How it went; whether anybody still reads.
+    fn done(mut self) -> Result<bool, Failure> {
+        match self.failed.take().map_or_else(|| self.out.flush(), Err) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::of(Code::Io, &error)),
+        }
+    }
+}
+
+pub(super) fn run(
+    reachability: &Reachability,
+    scope: &Scope,
+    pairs: bool,
+    as_json: bool,
+) -> Result<u8, Failure> {
+    let mut lines = Lines::new();
+    let mut found: u64 = 0;
+    if pairs {
+        reachability.pairs(scope, &mut |pair| {
+            found += 1;
+            if as_json {
+                lines.json(&json::pair(&pair))
+            } else {
+                lines.write(&format!("{} -> {}  {}\n", pair.from, pair.to, text::folded(pair.flows)))
+            }
+        });
+    } else if as_json {
+        found = json_ways(reachability, scope, &mut lines);
+    } else {
+        found = text_ways(reachability, scope, &mut lines);
+    }
+    let gaps = &reachability.inventory().gaps;
+    if as_json {
+        for gap in gaps {
+            if lines.json(&json::Line::Gap { gap }).is_break() {
+                break;
+            }
+        }
+    }
+    if !lines.done()? {
+        return Ok(0);
+    }
+    if found == 0 {
+        note(&nothing(scope));
+        if reachability.roles().is_empty() {
+            note(
+                "hint: the inventory has no network interfaces; is it the right folder, profile and Region?",
+            );
+        }
+    }
+    if !as_json {
+        unseen(gaps);
+    }
+    Ok(0)
+}
+
+fn nothing(scope: &Scope) -> String {
+    let what = match &scope.flows {
+        Some(flows) => format!(" by {}", text::folded(flows)),
+        None => String::new(),
+    };
+    match (&scope.from, &scope.to) {
+        (Some(from), Some(to)) => format!("{} reaches nothing of {}{what}", text::end(from), text::end(to)),
+        (Some(from), None) => format!("{} reaches nothing{what}", text::end(from)),
+        (None, Some(to)) => format!("nothing reaches {}{what}", text::end(to)),
+        (None, None) => format!("nothing reaches anything{what}"),
+    }
+}
+
+fn json_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u64 {
+    let names = Names::of(reachability.roles());
+    let mut told = std::collections::BTreeSet::new();
+    let mut found = 0;
+    // What is listed whole tells of every role, also of one that reaches nothing.
+    if scope.from.is_none() && scope.to.is_none() {
+        for role in reachability.roles() {
+            told.insert(role.id);
+            if lines.json(&json::Line::Role { role: json::role(role) }).is_break() {
+                return found;
+            }
+        }
+    }
+    reachability.ways(scope, &mut |way| {
+        found += 1;
+        for end in [&way.from, &way.to] {
+            if let End::Role(id) = end
+                && let Some(role) = names.role(*id).filter(|role| told.insert(role.id))
+            {
+                lines.json(&json::Line::Role { role: json::role(role) })?;
+            }
+        }
+        lines.json(&json::Line::Way(json::way(&way, &names)))
+    });
+    found
+}
+
+fn text_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u64 {
+    let names = Names::of(reachability.roles());
+    let mut found = 0;
+    // Ways come receiver by receiver, so that only those of one are held.
+    let mut held: Vec<Way> = Vec::new();
+    reachability.ways(scope, &mut |way| {
+        found += 1;
+        if held.first().is_some_and(|first| first.to != way.to) {
+            let ways = std::mem::take(&mut held);
+            let first = lines.written == 0;
+            lines.write(&receiver(&ways, &names, reachability.inventory(), first))?;
+        }
+        held.push(way);
+        ControlFlow::Continue(())
+    });
+    if !held.is_empty() {
+        let first = lines.written == 0;
+        // Nothing comes behind it that a reader who left would have to be spared.
+        let _ = lines.write(&receiver(&held, &names, reachability.inventory(), first));
+    }
+    found
+}
+
+/// A receiver, and below it a line for all senders who may do the same.
+fn receiver(ways: &[Way], names: &Names<'_>, inventory: &Inventory, first: bool) -> String {
+    let mut text = if first { String::new() } else { "\n".to_owned() };
+    let Some(way) = ways.first() else { return text };
+    text.push_str(&heading(&way.to, names, inventory));
+    text.push_str(&grouped(ways, names));
+    text
+}
+
+/// What is let through, and by it who, a line each.
+pub(super) fn grouped(ways: &[Way], names: &Names<'_>) -> String {
+    let mut alike: BTreeMap<(Flows, Flows, bool), Vec<String>> = BTreeMap::new();
+    for way in ways {
+        let perhaps = way.at_most.minus(&way.flows);
+        let mut sender = names.end(&way.from);
+        if !way.addresses.is_empty() {
+            sender.push_str(&format!(" ({})", text::fold(&way.addresses, NAMES)));
+        }
+        let whole = way.whole || names.one_flow_of_one(way);
+        alike.entry((way.flows.clone(), perhaps, whole)).or_default().push(sender);
+    }
+    let rows: Vec<(String, String)> = alike
+        .into_iter()
+        .map(|((flows, perhaps, whole), senders)| {
+            let mut what = if flows.is_empty() { String::new() } else { text::folded(&flows) };
+            if !perhaps.is_empty() {
+                let and = if what.is_empty() { "" } else { ", " };
+                what.push_str(&format!("{and}perhaps {}", text::folded(&perhaps)));
+            }
+            let some = if whole { "" } else { ", in part" };
+            (what, format!("from {}{some}", text::fold(&senders, NAMES)))
+        })
+        .collect();
+    let width = rows.iter().map(|(what, _)| what.len()).filter(|width| *width <= 40).max().unwrap_or(0);
+    rows.iter().map(|(what, who)| format!("  {what:width$}  {who}\n")).collect()
+}
+
+/// A receiver in a line: its name, and in brackets how many, where, with which groups, of what.
+pub(super) fn heading(end: &End, names: &Names<'_>, inventory: &Inventory) -> String {
+    let End::Role(id) = end else { return format!("{}\n", names.end(end)) };
+    let Some(role) = names.role(*id) else { return format!("{}\n", names.end(end)) };
+    let groups: Vec<&str> = role
+        .groups
+        .iter()
+        .map(|group| inventory.groups.get(group).map_or(group.as_str(), |group| group.name.as_str()))
+        .collect();
+    let mut told = vec![format!("{} in {}", count(role.members.len(), "interface", "interfaces"), role.vpc)];
+    // A role of many things is called by its groups, and one of a single thing by that.
+    if groups.join(" + ") == role.name {
+        told.push(format!("of {}", text::fold(&role.owners, NAMES / 2)));
+    } else if groups.is_empty() {
+        told.push("no group".to_owned());
+    } else {
+        told.push(text::fold(&groups, NAMES));
+    }
+    if role.public {
+        told.push("public".to_owned());
+    }
+    format!("{}  [{}]\n", names.unique(*id), told.join(", "))
+}
+
+/// Says beside a list what could not be seen, so that something may be missing from it.
+pub(super) fn unseen(gaps: &[Gap]) {
+    const TOLD: usize = 3;
+    for gap in gaps.iter().take(TOLD) {
+        note(&format!("not seen, so something may be missing: {gap}"));
+    }
+    match gaps.len().saturating_sub(TOLD) {
+        0 => {}
+        more => note(&format!(
+            "not seen: {} more; `doorward inventory show` names them",
+            count(more, "answer", "answers")
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! `doorward reach`: whether something passes and why, who can reach what, and what a change would open.
+
+mod after;
+mod answer;
+mod json;
+mod listing;
+mod picture;
+mod question;
+mod text;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use doorward_core::policy::Person;
+use doorward_core::reach::{Reachability, Verdict};
+
+use self::question::Question;
+pub(crate) use self::text::verdict as verdict_in_words;
+use super::Failure;
+use super::account::Source;
+
+/// Say who can reach what, and why
+///
+/// FROM and TO are `internet`, an address, a CIDR, or a resource by id, name or ARN; a security group stands for
+/// whatever carries it, a subnet or a VPC for whatever is in it. `tag:Name=web` chooses by a tag, and `instance:`,
+/// `rds:`, `proxy:`, `cache:`, `function:`, `service:`, `lb:`, `group:`, `subnet:` and `vpc:` before a name choose
+/// among several of that name. FLOW is what should pass, like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`,
+/// `proto/107` or `all`; several are asked together, and none asks for all that passes.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "doorward reach [OPTIONS] FROM TO [FLOW]...
+       doorward reach [OPTIONS] --to X | --from X | --all [FLOW]...
+       doorward reach [OPTIONS] --after CHANGE [FLOW]...",
+    after_help = "Examples:
+  doorward reach internet orders-prod tcp/5432
+  doorward reach web-1 orders-prod --inventory examples/account
+  doorward reach --to orders-prod tcp/5432
+  doorward reach --all --svg account.svg                    a picture of the account
+  doorward reach --all --json | jq 'select(.to.name == \"db\")'
+  doorward reach internet group:db tcp/5432 --assert no     in a pipeline
+  doorward reach --after plan.json                          what a change would open and close
+  doorward reach --after orders-db --as jon --address 203.0.113.7
+
+Exit codes, of a question: 0 yes, 1 no, 2 partly, 3 unknown: what could not be seen decides. With --assert: 0 if
+that is the answer, else 1. Of a list or a difference: 0, also when it is empty. 64 and above: no answer.
+
+JSON, of a question: {\"verdict\": \"yes|no|partly|unknown\", \"flows\": [FLOW…], \"hops\": [{\"resource\", \"kind\",
+\"because\", \"name\"}], \"blockers\": [{\"code\", \"resource\", \"why\", \"lift\", …}], \"return\": {\"verdict\", \"ports\",
+\"hops\"}, \"gaps\": […], \"at_most\": [FLOW…], \"parts\": […], \"notes\": […], \"from\", \"to\", \"asked\"}. `flows` surely
+pass, between some sender and some receiver at least; `at_most` may, if what was not seen lets them.
+JSON, of a list: a line for each way, {\"from\": END, \"to\": END, \"flows\": [FLOW…], \"whole\": true, …}; END is
+{\"kind\": \"role\", \"id\", \"name\"}, {\"kind\": \"internet\"} or {\"kind\": \"remote\", \"id\"}. A line {\"role\": {…}} says who is
+in a role before the first way that names it, and lines {\"gap\": {…}} at the end what could not be seen.
+With --pairs, {\"from\": ID, \"to\": ID, \"flows\": [FLOW…]}.
+JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles_of_opened\": […],
+\"roles_of_closed\": […], \"gaps\": […]}.
+
+CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\":
+\"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; a grant, open or waiting; or a
+target of the policy that somebody might ask for, with --as and --address."
+)]
+pub struct Reach {
+    /// Who sends, who receives, and what. Behind --to, --from, --all and --after: only what
+    #[arg(value_name = "FROM TO [FLOW]")]
+    words: Vec<String>,
+    /// List who can reach X
+    #[arg(long, value_name = "X")]
+    to: Option<String>,
+    /// List what X can reach
+    #[arg(long, value_name = "X")]
+    from: Option<String>,
+    /// List everything
+    #[arg(long, conflicts_with_all = ["to", "from"])]
+    all: bool,
+    /// List interface by interface, and not by roles
+    #[arg(long)]
+    pairs: bool,
+    /// Draw the list as a picture into a file, or onto standard output for `-`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "json", "after", "assert"])]
+    svg: Option<PathBuf>,
+    /// Say what a change would open and close, and nothing else
+    #[arg(long, value_name = "CHANGE", conflicts_with_all = ["to", "from", "all", "pairs"])]
+    after: Option<String>,
+    /// Who would ask for the target that --after names; your login name otherwise
+    #[arg(long = "as", value_name = "PERSON", requires = "after")]
+    person: Option<Person>,
+    /// The address that they would come from
+    #[arg(long, requires = "after")]
+    address: Option<IpAddr>,
+    /// Exit with 0 if this is the answer, and with 1 if it is not
+    #[arg(long, value_name = "ANSWER", conflicts_with_all = ["to", "from", "all", "pairs", "after"])]
+    assert: Option<Expected>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+}
+
+/// What `--assert` expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Expected {
+    Yes,
+    No,
+}
+
+impl Expected {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Yes => Verdict::Yes,
+            Self::No => Verdict::No,
+        }
+    }
+}
+
+impl Reach {
+    /// Answers.
+    pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
+        // What is typed wrong is said before an account is read, which may take long.
+        let question = self.question()?;
+        let inventory = self.source.inventory(policy)?;
+        match question {
+            Question::One { from, to, flows } => {
+                let from = question::endpoint(&from, &inventory)?;
+                let to = question::endpoint(&to, &inventory)?;
+                answer::run(&Reachability::of(inventory), &from, &to, flows.as_ref(), self.json, self.assert)
+            }
+            Question::List { from, to, flows, pairs } => {
+                let find = |text: Option<&str>| text.map(|text| question::endpoint(text, &inventory));
+                let (from, to) = (find(from.as_deref()).transpose()?, find(to.as_deref()).transpose()?);
+                let scope = doorward_core::reach::Scope { from, to, flows };
+                let reachability = Reachability::of(inventory);
+                match &self.svg {
+                    Some(file) => picture::run(&reachability, &scope, file),
+                    None => listing::run(&reachability, &scope, pairs, self.json),
+                }
+            }
+            Question::After { change, flows } => {
+                let asker = after::Asker { person: self.person, address: self.address };
+                after::run(policy, inventory, &change, asker, flows.as_ref(), self.json)
+            }
+        }
+        .map(ExitCode::from)
+    }
+}

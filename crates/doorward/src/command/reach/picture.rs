@@ -1,0 +1,28 @@
+//! Who can reach what, as a picture in a file.
+
+use std::path::Path;
+
+use doorward_core::reach::{Reachability, Scope};
+
+use crate::command::{self, Code, Failure, note};
+use crate::picture::{self, Setting};
+
+pub(super) fn run(reachability: &Reachability, scope: &Scope, file: &Path) -> Result<u8, Failure> {
+    let drawing = picture::drawing(reachability, scope);
+    let svg = picture::draw(&drawing, &Setting::File);
+    if file == Path::new("-") {
+        command::print(&svg)?;
+    } else {
+        std::fs::write(file, svg).map_err(|error| {
+            let failure = Failure::of(Code::CannotCreate, &error);
+            failure.context(format!("cannot write `{}`", file.display()))
+        })?;
+    }
+    if drawing.ways.is_empty() {
+        note("nothing reaches anything, so the picture shows no ways");
+    }
+    for gap in &reachability.inventory().gaps {
+        note(&format!("not seen, so something may be missing: {gap}"));
+    }
+    Ok(0)
+}

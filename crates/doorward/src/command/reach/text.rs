@@ -1,0 +1,237 @@
+//! An answer as people read it: the verdict in a line, the way hop by hop, and all that is in the way.
+
+use doorward_core::reach::{Answer, Back, Blocker, Endpoint, Flows, Hop, Part, Verdict};
+
+use crate::command::count;
+
+/// How many flows are told in a line before the rest is counted.
+const FLOWS: usize = 8;
+
+/// How many pairs that fare otherwise are told before the rest is counted.
+const PARTS: usize = 20;
+
+pub(super) fn question(answer: &Answer, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> String {
+    let mut text = format!("{}: {}\n", answer.verdict, verdict(answer, from, to, asked));
+    if answer.flows.list().len() > FLOWS {
+        section(&mut text, "what passes", wrapped(&answer.flows));
+    }
+    let way = match answer.verdict {
+        Verdict::Yes => "the way",
+        Verdict::Partly if !answer.flows.is_empty() => "the way of what passes",
+        Verdict::No | Verdict::Partly | Verdict::Unknown => "as far as it gets",
+    };
+    // That it starts where it starts is no news.
+    if answer.hops.len() > 1 {
+        section(&mut text, way, hops(&answer.hops));
+    }
+    if answer.verdict != Verdict::No && !answer.hops.is_empty() {
+        replies(&mut text, &answer.back);
+    }
+    section(&mut text, "differs by who sends and receives", parts(answer));
+    let blockers = answer.blockers.iter().flat_map(|one| blocker(one, asked));
+    section(&mut text, "in the way", blockers.collect());
+    let decides = match answer.verdict {
+        Verdict::Unknown => "would decide, and could not be seen",
+        Verdict::Yes | Verdict::No | Verdict::Partly => "could not be seen, and could change this answer",
+    };
+    section(&mut text, decides, answer.gaps.iter().map(ToString::to_string).collect());
+    section(&mut text, "to know", answer.notes.clone());
+    text
+}
+
+fn section(text: &mut String, title: &str, lines: Vec<String>) {
+    if lines.is_empty() {
+        return;
+    }
+    text.push_str(&format!("\n{title}\n"));
+    for line in lines {
+        text.push_str(&format!("  {line}\n"));
+    }
+}
+
+/// The verdict in a sentence.
+pub(crate) fn verdict(answer: &Answer, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> String {
+    let between = format!("from {} to {}", end(from), end(to));
+    let passes = || sentence(&answer.flows, "passes", "pass");
+    match answer.verdict {
+        Verdict::Yes => format!("{} {between}", passes()),
+        Verdict::No => match asked {
+            Some(asked) => format!("{} {between}", sentence(asked, "does not pass", "do not pass")),
+            None => format!("nothing passes {between}"),
+        },
+        Verdict::Partly => {
+            let stopped = asked.map(|asked| asked.minus(&answer.flows)).filter(|rest| !rest.is_empty());
+            let (passes, alike) = (passes(), answer.parts.is_empty());
+            match stopped {
+                Some(rest) if alike => {
+                    format!("{passes} {between}, {}", sentence(&rest, "does not", "do not"))
+                }
+                Some(rest) => {
+                    format!(
+                        "{passes} between some of these, {between}; {}",
+                        sentence(&rest, "does not", "do not")
+                    )
+                }
+                None if alike && answer.back.verdict != Verdict::Yes => {
+                    format!("{passes} {between}, but not every reply comes back")
+                }
+                None => format!("{passes} between some of these, and not between all: {between}"),
+            }
+        }
+        Verdict::Unknown => {
+            let perhaps = answer.at_most.minus(&answer.flows);
+            let unseen =
+                format!("whether {} depends on what could not be seen", sentence(&perhaps, "passes", "pass"));
+            if answer.flows.is_empty() {
+                format!("{unseen}, {between}")
+            } else {
+                format!("{} {between}; {unseen}", passes())
+            }
+        }
+    }
+}
+
+/// `tcp/22 passes`, `tcp/22, tcp/80 pass`.
+fn sentence(flows: &Flows, one: &str, many: &str) -> String {
+    match flows.list().as_slice() {
+        [] => format!("nothing {one}"),
+        [doorward_core::net::Flow::All] => format!("everything {one}"),
+        [flow] => format!("{flow} {one}"),
+        _ => format!("{} {many}", folded(flows)),
+    }
+}
+
+/// A few flows, and how many more.
+pub(super) fn folded(flows: &Flows) -> String {
+    fold(&flows.list(), FLOWS)
+}
+
+/// The first of some, and how many more.
+pub(super) fn fold(all: &[impl ToString], most: usize) -> String {
+    let shown: Vec<String> = all.iter().take(most).map(ToString::to_string).collect();
+    match all.len().saturating_sub(most) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// All flows, in lines that a terminal holds.
+fn wrapped(flows: &Flows) -> Vec<String> {
+    const WIDTH: usize = 90;
+    let mut lines: Vec<String> = Vec::new();
+    for flow in flows.list() {
+        let flow = flow.to_string();
+        match lines.last_mut() {
+            Some(line) if line.len() + flow.len() + 2 <= WIDTH => {
+                line.push_str(", ");
+                line.push_str(&flow);
+            }
+            _ => lines.push(flow),
+        }
+    }
+    lines
+}
+
+/// What people call an end of a question.
+pub(super) fn end(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Internet => "the internet".into(),
+        Endpoint::Address(address) => address.to_string(),
+        Endpoint::Cidr(cidr) => cidr.to_string(),
+        Endpoint::Resource(resource) => {
+            format!("{} {}", resource.kind, named(&resource.id, resource.name.as_deref()))
+        }
+    }
+}
+
+fn named(id: &str, name: Option<&str>) -> String {
+    match name.filter(|name| !name.is_empty() && *name != id) {
+        Some(name) => format!("{id} ({name})"),
+        None => id.to_owned(),
+    }
+}
+
+/// Each hop in a line: what it is, which, and why it lets it through.
+fn hops(hops: &[Hop]) -> Vec<String> {
+    let rows: Vec<[String; 2]> =
+        hops.iter().map(|hop| [hop.kind.to_owned(), named(&hop.resource, hop.name.as_deref())]).collect();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let (kinds, names) = (width(0), width(1));
+    let lines = rows.iter().zip(hops).map(|([kind, name], hop)| {
+        format!("{kind:kinds$}  {name:names$}  {}", hop.because).trim_end().to_owned()
+    });
+    lines.collect()
+}
+
+/// A line when every reply comes back, and the way of those that do otherwise.
+fn replies(text: &mut String, back: &Back) {
+    let ports: Vec<String> = back.ports.iter().map(ToString::to_string).collect();
+    match back.verdict {
+        Verdict::Yes => {
+            let way: Vec<&str> = back.hops.iter().map(|hop| hop.resource.as_str()).collect();
+            let by = if way.is_empty() { String::new() } else { format!(", by {}", way.join(", ")) };
+            text.push_str(&format!("\nreplies come back{by}\n"));
+        }
+        Verdict::Partly if !ports.is_empty() => {
+            let what = format!("replies come back only to the sender's ports {}", ports.join(", "));
+            text.push_str(&format!("\n{what}\n"));
+            section(text, "the way of the replies", hops(&back.hops));
+        }
+        Verdict::Partly => section(text, "only some replies come back", hops(&back.hops)),
+        Verdict::No => {
+            text.push_str("\nno reply comes back\n");
+            section(text, "as far as the replies get", hops(&back.hops));
+        }
+        Verdict::Unknown => {
+            text.push_str("\nwhether replies come back could not be seen\n");
+            section(text, "as far as the replies get", hops(&back.hops));
+        }
+    }
+}
+
+/// What passes between whom: first those between whom something does.
+fn parts(answer: &Answer) -> Vec<String> {
+    let mut parts: Vec<&Part> = answer.parts.iter().collect();
+    parts.sort_by_key(|part| match part.verdict {
+        Verdict::Yes => 0,
+        Verdict::Partly => 1,
+        Verdict::Unknown => 2,
+        Verdict::No => 3,
+    });
+    let rows = parts.iter().take(PARTS).map(|part| {
+        let what = match part.verdict {
+            Verdict::Yes => folded(&part.flows),
+            Verdict::No => "nothing".to_owned(),
+            Verdict::Partly => format!("only {}", folded(&part.flows)),
+            Verdict::Unknown => "unknown".to_owned(),
+        };
+        (what, format!("from {} to {}", part.from, part.to))
+    });
+    let rows: Vec<(String, String)> = rows.collect();
+    let width = rows.iter().map(|(what, _)| what.chars().count()).max().unwrap_or(0);
+    let lines = rows.iter().map(|(what, who)| format!("{what:width$}  {who}"));
+    let more = parts.len().saturating_sub(PARTS);
+    let more = (more > 0).then(|| format!("and {} more; --json has all", count(more, "pair", "pairs")));
+    lines.chain(more).collect()
+}
+
+/// The code, the resource, why, and what would lift it.
+fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
+    let Blocker { code, resource, name, kind, why, lift, flows, replies } = blocker;
+    let mut lines = vec![format!("{code}  {kind} {}", named(resource, name.as_deref()))];
+    let what = if *replies { "the replies of " } else { "" };
+    let all = asked.is_none_or(|asked| flows.covers(asked));
+    if *replies || !all {
+        lines.push(format!("  stops        {what}{}", folded(flows)));
+    }
+    lines.push(format!("  because      {why}"));
+    if !lift.is_empty() {
+        lines.push(format!("  to lift it   {lift}"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

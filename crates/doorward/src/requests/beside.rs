@@ -1,0 +1,55 @@
+//! What else a grant lets in, looked up in the recorded account that the policy names.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_core::grant::Grant;
+use doorward_core::net::Flow;
+use doorward_core::policy::Policy;
+use doorward_core::reach::{self, Reachability, with_grant};
+use serde::{Deserialize, Serialize};
+
+use super::Requests;
+
+/// Something that a grant lets its person reach and that is not its target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Beside {
+    /// What it is, like `database reports`.
+    pub what: String,
+    /// What surely passes.
+    pub flows: Vec<Flow>,
+    /// What may pass besides: the recorded account does not tell enough to be sure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub perhaps: Vec<Flow>,
+}
+
+/// How long an answer waits for it. The rule stands meanwhile.
+const WAITS: Duration = Duration::from_secs(5);
+
+impl Requests {
+    /// What else a grant lets in, or why that is not known. Nothing when the policy names no recorded account.
+    pub(super) async fn beside(&self, grant: &Grant) -> Result<Vec<Beside>, String> {
+        let policy = Arc::clone(&self.loaded().policy);
+        let Some(folder) = policy.inventory.clone() else { return Ok(Vec::new()) };
+        let grant = grant.clone();
+        let looking = tokio::task::spawn_blocking(move || beside(Path::new(&folder), &policy, &grant));
+        match tokio::time::timeout(WAITS, looking).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(_)) => Err("it broke off".into()),
+            Err(_) => Err(format!("it took longer than {} s", WAITS.as_secs())),
+        }
+    }
+}
+
+fn beside(folder: &Path, policy: &Policy, grant: &Grant) -> Result<Vec<Beside>, String> {
+    let account = doorward_aws::recorded(folder).map_err(|error| error.to_string())?;
+    let Some(target) = policy.targets.get(grant.target()) else { return Ok(Vec::new()) };
+    let compared = with_grant(account, policy, grant).map_err(|error| error.to_string())?;
+    let Some((without, with)) = compared else { return Ok(Vec::new()) };
+    let (without, with) = (Reachability::of(without), Reachability::of(with));
+    let found = reach::beside(&without.difference(&with), &with, &target.address).into_iter();
+    let view =
+        |one: reach::Beside| Beside { what: one.what, flows: one.flows.list(), perhaps: one.perhaps.list() };
+    Ok(found.map(view).collect())
+}

@@ -1,0 +1,200 @@
+//! Who can reach what: the account as a picture, and any question about it answered with its reasons.
+//!
+//! For operators only: what a network is like helps whoever wants to break into it.
+
+mod answer;
+mod query;
+mod ways;
+
+use std::error::Error as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use doorward_core::reach::Reachability;
+use maud::{Markup, PreEscaped, html};
+
+use super::Web;
+use super::assets::{PICTURE, REACH};
+use super::failure::Failure;
+use super::layout::{self, Here};
+use super::session::Signed;
+use crate::account::Seen;
+use crate::picture::{self, Click, Drawing, Focus, Setting};
+use query::Asked;
+
+/// `GET /reach`
+pub async fn page(
+    State(web): State<Arc<Web>>,
+    signed: Signed,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    web.requests().operator(&signed.caller)?;
+    let asked = Asked::read(query.as_deref().unwrap_or_default())?;
+    let policy = Arc::clone(&web.requests().loaded().policy);
+    let Some(folder) = &policy.inventory else {
+        return Ok(shown(&signed, StatusCode::OK, &nothing(no_folder())));
+    };
+    let seen = match web.account().read(Path::new(folder)).await {
+        Ok(seen) => seen,
+        Err(error) => {
+            let why = error.source().map(ToString::to_string).unwrap_or_default();
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Ok(shown(&signed, status, &nothing(unreadable(&error.to_string(), &why))));
+        }
+    };
+    // Finding every way of a large account takes a while that other requests need not wait.
+    let made = tokio::task::spawn_blocking(move || content(&seen, &asked)).await;
+    let (status, main) = made.map_err(|error| Failure::broken(&error))?;
+    Ok(shown(&signed, status, &main))
+}
+
+fn shown(signed: &Signed, status: StatusCode, content: &Markup) -> Response {
+    let main = html! {
+        link rel="stylesheet" href=(PICTURE.path());
+        script defer src=(REACH.path()) {}
+        h1 { "Who can reach what" }
+        (content)
+    };
+    layout::page(signed, Here::Reach, status, main)
+}
+
+fn nothing(why: Markup) -> Markup {
+    html! { div.nothing { (why) } }
+}
+
+fn no_folder() -> Markup {
+    html! {
+        p { "No inventory: the policy names no recorded account to look at." }
+        p {
+            "Record one with " code { "doorward inventory save FOLDER" } ", then put it into the policy: "
+            code { "[inventory]" } " with " code { "folder = \"FOLDER\"" } "."
+        }
+    }
+}
+
+fn unreadable(what: &str, why: &str) -> Markup {
+    html! {
+        p { (layout::sentence(what)) }
+        p { (layout::sentence(why)) }
+        p { "The folder is named by " code { "[inventory]" } " in the policy. Once it can be read, this page shows it." }
+    }
+}
+
+fn content(seen: &Seen, asked: &Asked) -> (StatusCode, Markup) {
+    let reachability = &seen.reachability;
+    let (status, answered) = match answer::part(reachability, asked) {
+        Some((status, markup)) => (status, Some(markup)),
+        None => (StatusCode::OK, None),
+    };
+    let whole = seen.drawing();
+    let narrowed = asked.show.and_then(|focus| Some((focus, whole.narrowed(focus)?)));
+    let (focus, drawing) = match &narrowed {
+        Some((focus, part)) => (Some(*focus), part),
+        None => (None, whole),
+    };
+    let main = html! {
+        (form(reachability, asked))
+        @if let Some(answered) = answered { (answered) }
+        @if reachability.roles().is_empty() {
+            (nothing(html! { p { "There are no network interfaces in the inventory, so nothing can be reached." } }))
+        } @else {
+            (figure(seen, drawing, focus, asked))
+            (ways::table(reachability, drawing, asked))
+        }
+        (gaps(reachability))
+    };
+    (status, main)
+}
+
+/// The most names that the fields suggest.
+const SUGGESTED: usize = 400;
+
+fn form(reachability: &Reachability, asked: &Asked) -> Markup {
+    let inventory = reachability.inventory();
+    let names = inventory
+        .instances
+        .values()
+        .filter_map(|instance| instance.tags.get("Name"))
+        .chain(inventory.databases.keys().map(|(_, name)| name))
+        .chain(inventory.load_balancers.values().map(|balancer| &balancer.name))
+        .chain(inventory.groups.values().map(|group| &group.name));
+    let names: std::collections::BTreeSet<&String> = names.collect();
+    html! {
+        section.ask aria-label="Ask" {
+            form method="get" action="/reach#answer" {
+                div.fields {
+                    div {
+                        label for="from" { "From" }
+                        input #from type="text" name="from" value=(asked.from) required list="names" maxlength="300"
+                            autocomplete="off" autocapitalize="off" spellcheck="false" placeholder="internet";
+                    }
+                    div {
+                        label for="to" { "To" }
+                        input #to type="text" name="to" value=(asked.to) required list="names" maxlength="300"
+                            autocomplete="off" autocapitalize="off" spellcheck="false" placeholder="a database, a group, an address";
+                    }
+                    div {
+                        label for="flow" { "What" span.quiet { " (all that passes otherwise)" } }
+                        input #flow type="text" name="flow" value=(asked.flow) maxlength="2000"
+                            autocomplete="off" autocapitalize="off" spellcheck="false" placeholder="tcp/5432";
+                    }
+                    @if let Some(focus) = asked.show { input type="hidden" name="show" value=(focus); }
+                    button.main type="submit" { "Ask" }
+                }
+                datalist #names {
+                    option value="internet" {}
+                    @for name in names.iter().take(SUGGESTED) { option value=(name) {} }
+                }
+            }
+        }
+    }
+}
+
+fn figure(seen: &Seen, drawing: &Drawing, focus: Option<Focus>, asked: &Asked) -> Markup {
+    let link = |click: Click<'_>| match click {
+        Click::Way(way) => picture::endpoints(&seen.reachability, drawing, way)
+            .map(|(from, to)| format!("{}#answer", asked.about(&from, &to, &way.flows).path())),
+        Click::Spot(spot) => Some(format!("{}#picture", asked.showing(Some(Focus::Of(spot))).path())),
+        Click::Between(from, to) => {
+            Some(format!("{}#picture", asked.showing(Some(Focus::Between(from, to))).path()))
+        }
+    };
+    let svg = picture::draw(drawing, &Setting::Page(&link));
+    html! {
+        section #picture.atlas aria-labelledby="the-picture" {
+            div.head {
+                h2 #the-picture { @if focus.is_some() { (drawing.title) } @else { "The account" } }
+                div.sizes role="group" aria-label="Size" {
+                    @if focus.is_some() { a href={ (asked.showing(None).path()) "#picture" } { "Show everything" } }
+                    label.check { input type="radio" name="size" value="fit" checked; "Fit the page" }
+                    label.check { input #full-size type="radio" name="size" value="full"; "Full size" }
+                }
+            }
+            p.quiet {
+                "Follow a line to see why it passes, and a box to see its lines alone. "
+                a href="#ways" { "The same as a table" }
+            }
+            div.sheet tabindex="0" role="region" aria-label="The picture, which can be scrolled" { (PreEscaped(svg)) }
+        }
+    }
+}
+
+fn gaps(reachability: &Reachability) -> Markup {
+    let gaps = &reachability.inventory().gaps;
+    html! {
+        @if !gaps.is_empty() {
+            details.gaps {
+                summary { (gaps.len()) " calls gave no answer when the account was recorded, so something may be missing" }
+                ul { @for gap in gaps { li { (gap) } } }
+            }
+        }
+    }
+}
+
+/// What can be counted, in words.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}

@@ -1,0 +1,217 @@
+//! The answer to a question: the verdict, the way hop by hop, the replies, and all that is in the way.
+
+use axum::http::StatusCode;
+use doorward_core::net::{Flow, NetError};
+use doorward_core::reach::{
+    Answer, Back, Blocker, Endpoint, Flows, Hop, NotFound, Part, Reachability, Verdict,
+};
+use maud::{Markup, html};
+
+use super::query::Asked;
+use crate::command::reach::verdict_in_words;
+use crate::web::layout::sentence;
+
+/// The most pairs and blockers that are shown.
+const SHOWN: usize = 50;
+
+/// The answer, when there is a question.
+pub fn part(reachability: &Reachability, asked: &Asked) -> Option<(StatusCode, Markup)> {
+    if asked.from.is_empty() && asked.to.is_empty() {
+        return None;
+    }
+    Some(match question(reachability, asked) {
+        Ok(markup) => (StatusCode::OK, markup),
+        Err(problem) => (StatusCode::UNPROCESSABLE_ENTITY, problem.markup()),
+    })
+}
+
+/// Why a question cannot be answered.
+struct Problem {
+    why: String,
+    hint: Option<String>,
+    unseen: Vec<String>,
+}
+
+impl Problem {
+    fn new(why: impl Into<String>, hint: Option<String>) -> Self {
+        Self { why: why.into(), hint, unseen: Vec::new() }
+    }
+
+    fn markup(&self) -> Markup {
+        html! {
+            section #answer {
+                div.problem role="alert" {
+                    p { (sentence(&self.why)) }
+                    @if let Some(hint) = &self.hint { p.hint { (sentence(hint)) } }
+                    @if !self.unseen.is_empty() { ul { @for line in &self.unseen { li { (line) } } } }
+                }
+            }
+        }
+    }
+}
+
+fn question(reachability: &Reachability, asked: &Asked) -> Result<Markup, Problem> {
+    let end = |text: &str, which: &str| {
+        if text.is_empty() {
+            return Err(Problem::new(format!("say {which}, too"), None));
+        }
+        Endpoint::find(text, reachability.inventory()).map_err(|error| not_found(&error))
+    };
+    let (from, to) = (end(&asked.from, "from where")?, end(&asked.to, "to where")?);
+    let flows = flows(&asked.flow)?;
+    let answer = reachability.ask(&from, &to, flows.as_ref());
+    Ok(answered(&answer, &verdict_in_words(&answer, &from, &to, flows.as_ref())))
+}
+
+fn not_found(error: &NotFound) -> Problem {
+    let why = error.to_string();
+    match error {
+        NotFound::Nothing { meant, gaps, .. } => {
+            let hint = meant.as_ref().map(|meant| format!("did you mean `{meant}`?"));
+            let unseen = gaps.iter().map(|gap| format!("Not seen: {gap}")).collect();
+            Problem { why, hint, unseen }
+        }
+        NotFound::Several { .. } => {
+            Problem::new(why, Some("name it by its id, or with its kind, like `rds:NAME`".into()))
+        }
+        NotFound::Address(_) => Problem::new(why, None),
+    }
+}
+
+/// Several are apart by spaces or commas; none asks for all that passes.
+fn flows(text: &str) -> Result<Option<Flows>, Problem> {
+    let words = text.split([',', ' ', ';']).filter(|word| !word.is_empty());
+    let flows: Vec<Flow> = words
+        .map(|word| word.parse().map_err(|error: NetError| Problem::new(error.to_string(), None)))
+        .collect::<Result<_, _>>()?;
+    Ok((!flows.is_empty()).then(|| flows.into_iter().collect()))
+}
+
+fn answered(answer: &Answer, words: &str) -> Markup {
+    let badge = match answer.verdict {
+        Verdict::Yes => "badge good",
+        Verdict::No => "badge bad",
+        Verdict::Partly | Verdict::Unknown => "badge pending",
+    };
+    let way = match answer.verdict {
+        Verdict::Yes => "The way",
+        Verdict::Partly if !answer.flows.is_empty() => "The way of what passes",
+        Verdict::No | Verdict::Partly | Verdict::Unknown => "As far as it gets",
+    };
+    html! {
+        section #answer.card.answer aria-labelledby="verdict" {
+            h2 #verdict { span class=(badge) { (answer.verdict) } " " (words) "." }
+            @if !answer.hops.is_empty() {
+                h3 { (way) }
+                (hops(&answer.hops))
+                @if answer.verdict != Verdict::No { (back(&answer.back)) }
+            }
+            @if !answer.blockers.is_empty() {
+                h3 { "In the way" }
+                ul.blockers { @for one in answer.blockers.iter().take(SHOWN) { (blocker(one)) } }
+                (more(answer.blockers.len(), "blockers"))
+            }
+            @if !answer.parts.is_empty() { (parts(&answer.parts)) }
+            @if !answer.gaps.is_empty() {
+                h3 { "Not seen, and could change this answer" }
+                ul.plain { @for gap in &answer.gaps { li { (gap) } } }
+            }
+            @if !answer.notes.is_empty() {
+                h3 { "To know" }
+                ul.plain { @for note in &answer.notes { li { (sentence(note)) } } }
+            }
+        }
+    }
+}
+
+fn more(count: usize, what: &str) -> Markup {
+    html! {
+        @if count > SHOWN {
+            p.quiet { "and " (count - SHOWN) " more " (what) "; " code { "doorward reach --json" } " has them all" }
+        }
+    }
+}
+
+fn resource(id: &str, name: Option<&str>) -> Markup {
+    html! {
+        @match name.filter(|name| !name.is_empty() && *name != id) {
+            Some(name) => { strong { (name) } " " code { (id) } }
+            None => code { (id) },
+        }
+    }
+}
+
+fn hops(hops: &[Hop]) -> Markup {
+    html! {
+        ol.hops {
+            @for hop in hops {
+                li {
+                    span.kind { (hop.kind) } " " (resource(&hop.resource, hop.name.as_deref()))
+                    @if !hop.because.is_empty() { span.because { (hop.because) } }
+                }
+            }
+        }
+    }
+}
+
+fn back(back: &Back) -> Markup {
+    let ports: Vec<String> = back.ports.iter().map(ToString::to_string).collect();
+    let words = match back.verdict {
+        Verdict::Yes => "Replies come back".to_owned(),
+        Verdict::Partly if ports.is_empty() => "Only some replies come back".to_owned(),
+        Verdict::Partly => format!("Replies come back only to the sender's ports {}", ports.join(", ")),
+        Verdict::No => "No reply comes back".to_owned(),
+        Verdict::Unknown => "Whether replies come back could not be seen".to_owned(),
+    };
+    html! {
+        @if back.hops.is_empty() {
+            p.quiet { (words) "." }
+        } @else {
+            details open[back.verdict != Verdict::Yes] {
+                summary { (words) ": the way back" }
+                (hops(&back.hops))
+            }
+        }
+    }
+}
+
+fn blocker(blocker: &Blocker) -> Markup {
+    let Blocker { code, resource: id, name, kind, why, lift, flows, replies } = blocker;
+    html! {
+        li {
+            p { code.code title=(code.meaning()) { (code) } " " span.kind { (kind) } " " (resource(id, name.as_deref())) }
+            p { (sentence(why)) }
+            @if *replies { p.quiet { "Stops the replies of " (flows) "." } }
+            @else if !flows.is_empty() && !flows.is_all() { p.quiet { "Stops " (flows) "." } }
+            @if !lift.is_empty() { p.lift { "To lift it: " (lift) } }
+        }
+    }
+}
+
+fn parts(parts: &[Part]) -> Markup {
+    html! {
+        h3 { "It differs by who sends and receives" }
+        table role="table" {
+            thead role="rowgroup" {
+                tr role="row" { @for title in ["From", "To", "Passes"] { th role="columnheader" scope="col" { (title) } } }
+            }
+            tbody role="rowgroup" {
+                @for part in parts.iter().take(SHOWN) {
+                    tr role="row" {
+                        th role="rowheader" scope="row" { (part.from) }
+                        td role="cell" data-title="To" { (part.to) }
+                        td role="cell" data-title="Passes" {
+                            @match part.verdict {
+                                Verdict::Yes => (part.flows),
+                                Verdict::No => "nothing",
+                                Verdict::Partly => { "only " (part.flows) }
+                                Verdict::Unknown => "unknown",
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        (more(parts.len(), "pairs"))
+    }
+}

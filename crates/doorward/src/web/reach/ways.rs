@@ -1,0 +1,86 @@
+//! The ways as a table: what the picture shows, for those who do not see it, and for whoever looks for one.
+
+use doorward_core::reach::Reachability;
+use maud::{Markup, html};
+
+use super::counted;
+use super::query::Asked;
+use crate::picture::{self, Drawing, Spot, Way};
+
+/// So many rows are shown at once; of more, once they are asked for.
+const OPEN: usize = 60;
+/// The most rows.
+const SHOWN: usize = 300;
+
+/// The table.
+pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> Markup {
+    let names = drawing.names();
+    let name = |spot: Spot| names.get(&spot).copied().unwrap_or_default();
+    let mut ways: Vec<&Way> = drawing.ways.iter().collect();
+    // What comes in first, what goes out last, and within each what deserves most attention first.
+    let side = |way: &Way| match (way.from, way.to) {
+        (Spot::Outside(_), _) => 0,
+        (_, Spot::Role(_)) => 1,
+        (_, Spot::Outside(_)) => 2,
+    };
+    ways.sort_by_key(|way| {
+        (side(way), std::cmp::Reverse(way.kind), name(way.to), name(way.from), way.to, way.from)
+    });
+    html! {
+        section #ways aria-labelledby="the-ways" {
+            @if ways.is_empty() {
+                h2 #the-ways { "No ways" }
+                p.nothing { "Nothing reaches anything here." }
+            } @else {
+              details open[ways.len() <= OPEN] {
+                summary { h2 #the-ways { (counted(ways.len(), "way", "ways")) " as a table" } }
+                table.ways role="table" {
+                    caption.unseen { "What passes between roles and the outside: what comes in, what passes inside, what goes out" }
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            @for title in ["From", "To", "What", "Why"] { th role="columnheader" scope="col" { (title) } }
+                        }
+                    }
+                    tbody role="rowgroup" {
+                        @for way in ways.iter().take(SHOWN) {
+                            tr role="row" {
+                                th role="rowheader" scope="row" { (name(way.from)) }
+                                td role="cell" data-title="To" {
+                                    @if way.from == way.to { span.quiet { "others of the same role" } } @else { (name(way.to)) }
+                                }
+                                td role="cell" data-title="What" {
+                                    span class={ "kind-of " (way.kind.class()) } { (way.says()) }
+                                    @if !way.whole { " " span.quiet { "not all of it between any two" } }
+                                }
+                                td role="cell" data-title="Why" { (why(reachability, drawing, asked, way, &name)) }
+                            }
+                        }
+                    }
+                }
+                @if ways.len() > SHOWN {
+                    p.quiet {
+                        "and " (ways.len() - SHOWN) " more: choose a box of the picture to see its own, or ask "
+                        code { "doorward reach --all" }
+                    }
+                }
+              }
+            }
+        }
+    }
+}
+
+fn why<'a>(
+    reachability: &Reachability,
+    drawing: &Drawing,
+    asked: &Asked,
+    way: &Way,
+    name: &impl Fn(Spot) -> &'a str,
+) -> Markup {
+    html! {
+        @if let Some((from, to)) = picture::endpoints(reachability, drawing, way) {
+            a href={ (asked.about(&from, &to, &way.flows).path()) "#answer" } {
+                "Why" span.unseen { " from " (name(way.from)) " to " (name(way.to)) }
+            }
+        }
+    }
+}
