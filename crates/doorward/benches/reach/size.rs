@@ -187,7 +187,7 @@ pub fn print(sizes: &[Size]) {
          A question is one of 1,000 by chance, answered with every hop and every blocker. One rule more is a rule of\n\
          one group in an account that is prepared already, until all that it opens is known, and the median of 50; taking\n\
          it back closes the same. Memory is the most that the inventory, its preparation and all pairs hold at once;\n\
-         VmHWM is the whole process, which holds the inventory twice. Times are those on a processor: what else the\n\
-         machine does is not in them.\n"
+         VmHWM is the whole process, which holds the inventory twice and what it freed before.\n\
+         Times are those on a processor: what else the machine does is not in them.\n"
     );
 }
