@@ -317,7 +317,9 @@ impl Walk<'_> {
         let wanted = asked.map_or_else(|| case.universe.clone(), |asked| asked.and(&case.universe));
         let best = case.passages.iter().max_by_key(|(_, passage)| {
             let sure = !passage.span.sure.and(&wanted).is_empty();
-            (sure, !passage.span.maybe.and(&wanted).is_empty(), depth(passage, &wanted))
+            let maybe = passage.span.maybe.meets(&wanted);
+            // What a load balancer hands on gets nowhere with what it does not listen to.
+            (sure, maybe, if passage.handed_on && !maybe { 0 } else { depth(passage, &wanted) })
         });
         let Some((_, passage)) = best else { return (Vec::new(), no_back()) };
         let passing = passage.span.sure.and(&wanted);
