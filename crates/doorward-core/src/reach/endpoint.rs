@@ -109,6 +109,10 @@ impl Endpoint {
     }
 
     fn resource(text: &str, inventory: &Inventory) -> Result<Self, NotFound> {
+        // Most questions name ids, and an account has very many names.
+        if let Some(found) = by_id(text, inventory) {
+            return Ok(Self::Resource(found));
+        }
         let all = listed(inventory);
         let chosen = text.split_once(':').and_then(|(word, name)| {
             let kind = KINDS.iter().find(|(known, _)| *known == word)?.1;
@@ -165,6 +169,29 @@ impl fmt::Display for Endpoint {
             Self::Resource(resource) => resource.fmt(f),
         }
     }
+}
+
+/// What has an id, of the kinds that there are most of.
+fn by_id(text: &str, inventory: &Inventory) -> Option<Resource> {
+    let tagged = |kind: &'static str, tags: &Tags| {
+        let name = tags.get("Name").filter(|name| !name.is_empty()).cloned();
+        Resource { kind, id: text.to_owned(), name }
+    };
+    if let Ok(id) = text.parse() {
+        return inventory.interfaces.get(&id).map(|interface| tagged("interface", &interface.tags));
+    }
+    if let Ok(id) = text.parse() {
+        return inventory.instances.get(&id).map(|instance| tagged("instance", &instance.tags));
+    }
+    if let Ok(id) = text.parse() {
+        return inventory.subnets.get(&id).map(|subnet| tagged("subnet", &subnet.tags));
+    }
+    if let Ok(id) = text.parse() {
+        return inventory.vpcs.get(&id).map(|vpc| tagged("VPC", &vpc.tags));
+    }
+    let group = inventory.groups.get(&text.parse().ok()?)?;
+    let name = Some(group.name.clone()).filter(|name| !name.is_empty());
+    Some(Resource { kind: "security group", id: text.to_owned(), name })
 }
 
 /// How a resource is typed so that no other is meant.
