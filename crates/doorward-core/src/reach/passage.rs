@@ -605,10 +605,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether replies leave and enter VPCs by what the request did, the other way round, and meet no appliance that
-/// did not see the request.
+/// Whether replies are handed to what the request came out of, and meet no appliance that did not see the request.
+///
+/// Transit gateways keep no state, so replies may take another way behind the first.
 fn same_way(trip: &Trip, back: &Trip) -> bool {
-    trip.legs.iter().eq(back.legs.iter().rev())
+    trip.legs.last() == back.legs.first()
         && back.appliances.iter().all(|appliance| trip.appliances.contains(appliance))
 }
 

@@ -557,7 +557,10 @@ impl<'a> Walk<'a> {
                 "replies cannot go out by a NAT gateway",
                 "route replies back the way that the request came",
             ))
-        } else if at.trip.translated.is_some() || nat.vpc != self.network.vpcs.at(vpc).id {
+        } else if at.trip.translated.is_some()
+            || nat.vpc != self.network.vpcs.at(vpc).id
+            || !self.network.vpcs.at(vpc).contains(at.trip.seen)
+        {
             Some(plain(
                 Code::NatSource,
                 "it takes only what comes from its own VPC",
@@ -639,6 +642,13 @@ impl<'a> Walk<'a> {
                 }
             };
         };
+        if at.trip.translated.is_some() {
+            track.stop(|| {
+                let why = "what a NAT gateway sends goes out by a gateway, or stays inside".to_owned();
+                plain(Code::CannotRoute, why, "take the route out of the NAT gateway's subnet".into())
+            });
+            return Next::Landed(Landing::Lost);
+        }
         let host = self.network.hosts.at(index);
         if host.points.iter().any(|point| point.address == to) {
             return Next::Landed(Landing::Inside { vpc: host.vpc, from: Origin::Subnet(at.subnet) });

@@ -23,6 +23,7 @@ fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases: asked.unwrap_or(cases),
         failure_persistence: None,
+        rng_seed: crate::accounts::seed(),
         max_shrink_iters: 4000,
         ..ProptestConfig::default()
     }

@@ -76,6 +76,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500),
         failure_persistence: None,
+        rng_seed: crate::accounts::seed(),
         ..ProptestConfig::default()
     })]
 
