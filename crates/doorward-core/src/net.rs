@@ -1,5 +1,7 @@
 //! Addresses, ports and flows, as AWS and every firewall understand them.
 
+pub(crate) mod ranges;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;

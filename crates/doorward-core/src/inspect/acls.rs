@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::addresses::{Addresses, ends};
+use super::addresses::Addresses;
 use super::facts::{Facts, some};
 use super::{Finding, Rule, Severity, fix};
 use crate::inventory::{AclEntry, Call, Direction, NetworkAcl, SubnetId};
+use crate::net::ranges;
 use crate::net::{Cidr, Family, Flow, Ports};
 use crate::reach::Flows;
 
@@ -66,12 +67,12 @@ fn cuts(acl: &NetworkAcl, direction: Direction, family: Family) -> BTreeMap<Cut,
     let begins: BTreeSet<u128> = own
         .iter()
         .flat_map(|entry| {
-            let (from, to) = ends(entry.cidr);
+            let (from, to) = ranges::bounds(entry.cidr);
             [Some(from), to.checked_add(1)]
         })
         .flatten()
         .collect();
-    let (_, last) = ends(everyone(family));
+    let (_, last) = ranges::bounds(everyone(family));
     let named_back = own.iter().any(|entry| entry.direction != direction && entry.allow && is_named(entry));
     let mut ranges: BTreeMap<Cut, Vec<(u128, u128)>> = BTreeMap::new();
     for from in begins.iter().copied().filter(|from| *from <= last) {
@@ -118,7 +119,7 @@ fn allowed(entries: &[&AclEntry], direction: Direction, address: u128, family: F
         .iter()
         .copied()
         .filter(|entry| {
-            let (from, to) = ends(entry.cidr);
+            let (from, to) = ranges::bounds(entry.cidr);
             entry.direction == direction && (from..=to).contains(&address)
         })
         .collect();
@@ -150,7 +151,7 @@ fn is_named(entry: &AclEntry) -> bool {
 fn meant_for(entries: &[&AclEntry], direction: Direction, address: u128) -> (Flows, bool) {
     let (mut meant, mut named) = (Flows::NONE, false);
     for entry in entries.iter().filter(|entry| entry.direction == direction && entry.allow) {
-        let (from, to) = ends(entry.cidr);
+        let (from, to) = ranges::bounds(entry.cidr);
         let holds =
             |ports: Ports| CLIENTS.iter().any(|(from, to, _)| ports.from() <= *from && ports.to() >= *to);
         let replies = entry.flow.ports().is_some_and(|ports| ports.from() >= 1_024 && holds(ports));

@@ -1,130 +1,54 @@
 //! Sets of addresses of one family: exact, whatever prefixes they were written as.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use super::facts::few;
+use crate::net::ranges::{Ranges, bounds};
 use crate::net::{Cidr, Family};
 
-/// A set of addresses of one family: sorted ranges that neither overlap nor touch, both ends included.
+/// A set of addresses of one family, as findings speak of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Addresses {
-    family: Family,
-    ranges: Vec<(u128, u128)>,
-}
-
-/// The first and the last address of a prefix, as numbers.
-pub(super) fn ends(cidr: Cidr) -> (u128, u128) {
-    (number(cidr.net().network()), number(cidr.net().broadcast()))
-}
-
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u128::from(u32::from(address)),
-        IpAddr::V6(address) => u128::from(address),
-    }
-}
-
-fn width(family: Family) -> u8 {
-    match family {
-        Family::V4 => 32,
-        Family::V6 => 128,
-    }
-}
-
-/// The last address of a family.
-fn last(family: Family) -> u128 {
-    match family {
-        Family::V4 => u128::from(u32::MAX),
-        Family::V6 => u128::MAX,
-    }
-}
+pub(super) struct Addresses(Ranges);
 
 impl Addresses {
     /// The prefixes of that family among some; the others are left out.
     pub(super) fn of(family: Family, cidrs: impl IntoIterator<Item = Cidr>) -> Self {
-        let own = cidrs.into_iter().filter(|cidr| cidr.family() == family);
-        Self::from_ranges(family, own.map(ends).collect())
+        Self(Ranges::of(family, cidrs))
     }
 
     /// The union of ranges, both ends included.
-    pub(super) fn from_ranges(family: Family, mut given: Vec<(u128, u128)>) -> Self {
-        given.sort_unstable();
-        let mut ranges: Vec<(u128, u128)> = Vec::with_capacity(given.len());
-        for (from, to) in given {
-            match ranges.last_mut() {
-                Some(before) if from <= before.1.saturating_add(1) => before.1 = before.1.max(to),
-                _ => ranges.push((from, to)),
-            }
-        }
-        Self { family, ranges }
+    pub(super) fn from_ranges(family: Family, given: Vec<(u128, u128)>) -> Self {
+        Self(Ranges::join(family, given))
     }
 
     /// Whether every address of the family is in it.
     pub(super) fn is_everyone(&self) -> bool {
-        self.ranges == [(0, last(self.family))]
+        self.0 == Ranges::whole(self.0.family)
     }
 
     /// Whether it is everyone, or more than a /8 of IPv4 or a /32 of IPv6 in total.
     pub(super) fn is_wide(&self) -> bool {
-        let most = match self.family {
+        let most = match self.0.family {
             Family::V4 => 1_u128 << 24,
             Family::V6 => 1_u128 << 96,
         };
-        let sizes = self.ranges.iter().map(|(from, to)| (to - from).saturating_add(1));
+        let sizes = self.0.iter().map(|(from, to)| (to - from).saturating_add(1));
         sizes.fold(0, u128::saturating_add) > most
     }
 
     /// Whether any address of a prefix of the family is in it.
     pub(super) fn meets(&self, cidr: Cidr) -> bool {
-        let (first, last) = ends(cidr);
-        cidr.family() == self.family && self.ranges.iter().any(|(from, to)| *from <= last && first <= *to)
+        let (first, last) = bounds(cidr);
+        cidr.family() == self.0.family && self.0.iter().any(|(from, to)| from <= last && first <= to)
     }
 
     /// Every address of the family that is not in it.
     pub(super) fn others(&self) -> Self {
-        let mut others = Vec::with_capacity(self.ranges.len() + 1);
-        let mut at = Some(0);
-        for &(from, to) in &self.ranges {
-            if let Some(at) = at.filter(|at| *at < from) {
-                others.push((at, from - 1));
-            }
-            at = to.checked_add(1);
-        }
-        others.extend(at.filter(|at| *at <= last(self.family)).map(|at| (at, last(self.family))));
-        Self { family: self.family, ranges: others }
+        Self(Ranges::whole(self.0.family).minus(&self.0))
     }
 
     /// The fewest prefixes that are the same addresses, in their order.
     pub(super) fn cidrs(&self) -> Vec<Cidr> {
-        let mut cidrs = Vec::new();
-        for &(from, to) in &self.ranges {
-            let mut at = from;
-            loop {
-                // The largest block that begins here and does not go beyond the end.
-                let aligned = at.trailing_zeros().min(u32::from(width(self.family)));
-                let fits = (0..=aligned).rev().find(|bits| block_end(at, *bits) <= to).unwrap_or(0);
-                let bits = u8::try_from(u32::from(width(self.family)).saturating_sub(fits)).unwrap_or(0);
-                cidrs.push(Cidr::around(self.address(at), bits));
-                match block_end(at, fits).checked_add(1) {
-                    Some(next) if next <= to => at = next,
-                    _ => break,
-                }
-            }
-        }
-        cidrs
+        self.0.prefixes()
     }
-
-    fn address(&self, number: u128) -> IpAddr {
-        match self.family {
-            Family::V4 => Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX)).into(),
-            Family::V6 => Ipv6Addr::from(number).into(),
-        }
-    }
-}
-
-/// The last of the 2^`bits` addresses that begin at `at`, which is a multiple of that.
-fn block_end(at: u128, bits: u32) -> u128 {
-    at | 1_u128.checked_shl(bits).map_or(u128::MAX, |size| size - 1)
 }
 
 /// How many prefixes are said before it is said more shortly.
@@ -134,12 +58,12 @@ impl std::fmt::Display for Addresses {
     /// The prefixes of the union; everyone, and everyone but a few, are said as that.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.is_everyone() {
-            return write!(f, "everyone on {}", self.family);
+            return write!(f, "everyone on {}", self.0.family);
         }
         let cidrs = self.cidrs();
         let but = self.others().cidrs();
         if cidrs.len() > SAID && but.len() <= SAID {
-            return write!(f, "everyone on {} but {}", self.family, few(but, SAID));
+            return write!(f, "everyone on {} but {}", self.0.family, few(but, SAID));
         }
         f.write_str(&few(cidrs, SAID))
     }
@@ -147,6 +71,8 @@ impl std::fmt::Display for Addresses {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
     use super::*;
     use proptest::prelude::*;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::line::Ranges;
 use super::passage::Outside;
 use super::walk::Walk;
 use super::{Endpoint, Flows};
+use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
 
 /// Some addresses of the internet from which the same passes.

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answer::{Answer, Back, Blocker, Hop, Part, Verdict};
 use super::balancer::Client;
 use super::ends::Ends;
-use super::line::{self, Ranges};
 use super::passage::{Aim, Outside, Passage, Spot};
 use super::span::Span;
 use super::table::{ClassIx, GapIx, HostIx, Index as _};
 use super::walk::Walk;
 use super::{Code, Endpoint, Flows};
 use crate::inventory::{Call, Gap};
+use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family, Ports};
 
 /// A host, with the addresses of it that are meant.
@@ -114,8 +114,8 @@ impl Walk<'_> {
                 let mut passages = Vec::new();
                 for a in &source.1 {
                     for b in &sink.1 {
-                        let family = line::family(a.point.address);
-                        if family == line::family(b.point.address) {
+                        let family = ranges::family(a.point.address);
+                        if family == ranges::family(b.point.address) {
                             passages.push((family, self.between(*a, *b, true)));
                             let handed_on = self.handed_on(&Client::Host(*a), *b);
                             passages.extend(handed_on.into_iter().map(|passage| (family, passage)));
@@ -174,7 +174,7 @@ impl Walk<'_> {
                     continue;
                 }
                 let spots: Vec<&Spot> =
-                    spots.iter().filter(|spot| line::family(spot.point.address) == ranges.family).collect();
+                    spots.iter().filter(|spot| ranges::family(spot.point.address) == ranges.family).collect();
                 if spots.is_empty() {
                     continue;
                 }
@@ -231,7 +231,7 @@ impl Walk<'_> {
             for (family, range) in &ranges {
                 let range = Ranges::join(*family, range.clone());
                 let spots: Vec<&Spot> =
-                    spots.iter().filter(|spot| line::family(spot.point.address) == *family).collect();
+                    spots.iter().filter(|spot| ranges::family(spot.point.address) == *family).collect();
                 if spots.is_empty() {
                     continue;
                 }

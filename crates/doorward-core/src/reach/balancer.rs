@@ -7,8 +7,9 @@ use super::span::Span;
 use super::stage::{Note, Plain, Stage, Track};
 use super::table::HostIx;
 use super::walk::Walk;
-use super::{Code, Flows, line};
+use super::{Code, Flows};
 use crate::inventory::{Direction, Listener, LoadBalancer, LoadBalancerKind, Target, TargetGroup};
+use crate::net::ranges;
 use crate::net::{Family, Flow, Ports};
 
 /// A target with the port that it is sent to, and the listener that sends there.
@@ -161,14 +162,14 @@ impl Walk<'_> {
         to: Spot,
     ) -> Option<Passage> {
         let node = self.network.hosts.at(index);
-        let family = line::family(to.point.address);
+        let family = ranges::family(to.point.address);
         let heard = heard(sent.listener);
         let mut asked = node.points.iter().filter_map(|point| {
             let point = Spot { host: index, point: *point };
             let passage = match client {
                 Client::Host(from) if from.host == index => return None,
                 Client::Host(from)
-                    if line::family(from.point.address) == line::family(point.point.address) =>
+                    if ranges::family(from.point.address) == ranges::family(point.point.address) =>
                 {
                     self.between(*from, point, true)
                 }
@@ -180,7 +181,7 @@ impl Walk<'_> {
             passage.span.maybe.meets(&heard).then_some(passage)
         });
         let first = asked.next()?;
-        let own = node.points.iter().find(|point| line::family(point.address) == family)?;
+        let own = node.points.iter().find(|point| ranges::family(point.address) == family)?;
         let own = Spot { host: index, point: *own };
         let second = self.between(own, to, true);
         let mut second_span = second.span.within(&sent.flows);
@@ -257,7 +258,7 @@ impl Client<'_> {
             Self::Host(spot) => spot.point.address,
             Self::Outside(_, address) => *address,
         };
-        (line::family(address) == family).then_some(address)
+        (ranges::family(address) == family).then_some(address)
     }
 }
 

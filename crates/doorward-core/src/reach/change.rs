@@ -7,7 +7,6 @@ use super::after::{self, Change, Impossible};
 use super::answer::{Difference, End, RoleId};
 use super::class;
 use super::difference::{self, Sides};
-use super::line::{self, Ranges};
 use super::passage::{Aim, Outside, Spot};
 use super::span::Span;
 use super::stage::Track;
@@ -15,6 +14,7 @@ use super::table::{HostIx, Index as _, SubnetIx};
 use super::walk::{References, Walk};
 use super::{Flows, Reachability};
 use crate::inventory::{Direction, Peer, RuleIdentity, SecurityGroupId};
+use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 
 /// Something that may fare otherwise.
@@ -171,7 +171,7 @@ impl Reachability {
         let walk = self.walk();
         let family = prefix.family();
         let points = &self.network.hosts.at(host).points;
-        if !points.iter().any(|point| line::family(point.address) == family) {
+        if !points.iter().any(|point| ranges::family(point.address) == family) {
             return;
         }
         for kind in std::iter::once(Outside::Internet).chain(walk.remotes()) {
@@ -214,7 +214,7 @@ impl Walk<'_> {
                 let mut sum = Span::none();
                 for a in &self.network.hosts.at(*from).points {
                     for b in &self.network.hosts.at(*to).points {
-                        if line::family(a.address) == line::family(b.address) {
+                        if ranges::family(a.address) == ranges::family(b.address) {
                             let (from, to) = (Spot { host: *from, point: *a }, Spot { host: *to, point: *b });
                             sum = sum.union(&self.known_way(from, to, ways));
                         }
@@ -223,9 +223,9 @@ impl Walk<'_> {
                 sum
             }
             Probe::Across(host, kind, family, first, _, inward) => {
-                let address = line::address(*family, *first);
+                let address = ranges::address(*family, *first);
                 let points = self.network.hosts.at(*host).points.iter();
-                points.filter(|point| line::family(point.address) == *family).fold(
+                points.filter(|point| ranges::family(point.address) == *family).fold(
                     Span::none(),
                     |sum, point| {
                         let spot = Spot { host: *host, point: *point };
@@ -247,7 +247,7 @@ impl Walk<'_> {
             let routed = self.network.routed.as_ref().and_then(|routed| routed.at(spot.point.address));
             (
                 self.network.hosts.at(spot.host).subnet,
-                line::family(spot.point.address),
+                ranges::family(spot.point.address),
                 routed.copied().unwrap_or(u32::MAX),
             )
         };
@@ -264,7 +264,7 @@ impl Walk<'_> {
         });
         let Some(way) = way else { return self.between(from, to, false).span };
         let mut track = Track::new(false);
-        track.forward = way.span.within(&Flows::of_family(line::family(to.point.address)));
+        track.forward = way.span.within(&Flows::of_family(ranges::family(to.point.address)));
         if track.forward.maybe.is_empty() {
             return track.forward;
         }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::host::{Host, HostKind};
-use super::line::{self, Line};
+use super::line::Line;
 use super::network::Network;
 use super::table::{ClassIx, HostIx, SetIx, SubnetIx, Table};
 use crate::inventory::{Inventory, RouteTarget};
+use crate::net::ranges;
 use crate::net::{Cidr, Family};
 
 /// Hosts that fare alike in every question.
@@ -38,7 +39,7 @@ pub(super) fn sort(network: &mut Network, inventory: &Inventory) {
     for (index, host) in network.hosts.enumerate() {
         let points = host.points.iter().map(|point| {
             let atom = atoms.at(point.address).copied().unwrap_or(u32::MAX);
-            (line::family(point.address), point.public, atom)
+            (ranges::family(point.address), point.public, atom)
         });
         let named = is_named(host, &names);
         let fate = Fate {
@@ -130,7 +131,7 @@ fn names(inventory: &Inventory) -> BTreeSet<String> {
 fn innermost(cidrs: &[Cidr]) -> Line<u32> {
     let mut by_family: BTreeMap<Family, Vec<(u128, u128, u32)>> = BTreeMap::new();
     for (cidr, number) in cidrs.iter().zip(0_u32..) {
-        let (from, to) = line::bounds(*cidr);
+        let (from, to) = ranges::bounds(*cidr);
         by_family.entry(cidr.family()).or_default().push((from, to, number));
     }
     let steps = |family: Family| {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::answer::{Difference, End, RoleId, Way};
-use super::line::{self, Ranges};
 use super::matrix::Matrix;
 use super::passage::{Aim, Outside, Spot};
 use super::span::Span;
@@ -11,6 +10,7 @@ use super::table::{ClassIx, HostIx, Index as _};
 use super::{Flows, Reachability};
 use crate::inventory::{Direction, Inventory, SecurityGroupId};
 use crate::net::Family;
+use crate::net::ranges::{self, Ranges};
 
 /// Hosts that are of one class before and of one class afterwards, so that all of them fare alike.
 struct Joint {
@@ -277,7 +277,7 @@ fn one_way(
         cuts.extend(host.map(|host| side.walk().cuts(host)).into_iter().flatten());
     }
     for (first, last) in Ranges::join(family, ranges).cut(cuts) {
-        let address = line::address(family, first);
+        let address = ranges::address(family, first);
         let spans = [0, 1].map(|side: usize| {
             let (Some(side), Some(Some(host))) = (sides.get(side), hosts.get(side)) else {
                 return Span::none();
@@ -287,7 +287,7 @@ fn one_way(
                 return Span::none();
             }
             let points = side.network.hosts.at(*host).points.iter();
-            points.filter(|point| line::family(point.address) == family).fold(Span::none(), |sum, point| {
+            points.filter(|point| ranges::family(point.address) == family).fold(Span::none(), |sum, point| {
                 let spot = Spot { host: *host, point: *point };
                 let passage = if inward {
                     walk.inward(kind, address, spot, false)

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::line::{self, Ranges};
 use super::passage::{Outside, Spot};
 use super::table::{HostIx, SubnetIx, VpcIx};
 use super::transit;
 use super::walk::Walk;
 use super::{Endpoint, Resource, space};
 use crate::inventory::{AttachmentTarget, Destination, RouteTarget, VpnGatewayId};
+use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 
 /// Who is meant.
@@ -266,6 +266,6 @@ impl Walk<'_> {
     /// Pieces of ranges within which every address fares alike, for one host.
     pub(super) fn pieces(self, ranges: &Ranges, host: HostIx) -> Vec<(u128, u128, IpAddr)> {
         let pieces = ranges.cut(self.cuts(host));
-        pieces.into_iter().map(|(from, to)| (from, to, line::address(ranges.family, from))).collect()
+        pieces.into_iter().map(|(from, to)| (from, to, ranges::address(ranges.family, from))).collect()
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::line;
 use super::network::Network;
 use super::table::{ClassIx, HostIx, Index as _, SetIx, SubnetIx, VpcIx};
 use crate::inventory::{
     Interface, InterfaceId, Inventory, LoadBalancerKind, SecurityGroupId, SubnetId, Tags,
 };
+use crate::net::ranges;
 use crate::net::{Cidr, Family};
 
 /// Something with addresses in a subnet.
@@ -182,9 +182,9 @@ fn assumed(network: &mut Network, inventory: &Inventory, owner: &Owner, lives: &
         let node = network.subnets.at(subnet);
         let vpc = node.vpc;
         let free = |cidr: &Cidr| {
-            let (from, to) = line::bounds(*cidr);
+            let (from, to) = ranges::bounds(*cidr);
             // The first four addresses and the last are AWS's own.
-            let mut candidates = (from.saturating_add(4)..to).map(|at| line::address(cidr.family(), at));
+            let mut candidates = (from.saturating_add(4)..to).map(|at| ranges::address(cidr.family(), at));
             candidates.find(|address| network.vpcs.at(vpc).host(*address).is_none())
         };
         let point = node.cidrs.iter().find(|cidr| cidr.family() == Family::V4).and_then(free);

@@ -12,13 +12,14 @@ use super::Flows;
 use super::class;
 use super::host::HostKind;
 use super::intern::{FlowsIx, Interner, SpanIx};
-use super::line::{self, Line};
+use super::line::Line;
 use super::passage::Spot;
 use super::span::Span;
 use super::stage::Track;
 use super::table::{ClassIx, GroupIx, HostIx, Index, SetIx, SubnetIx, Table, index};
 use super::walk::{References, Walk};
 use crate::net::Family;
+use crate::net::ranges;
 
 index!(SpotIx LocusIx BundleIx OutIx AtomIx);
 
@@ -116,7 +117,7 @@ impl<'a> Matrix<'a> {
             let Some(&index) = members.members.first() else { continue };
             let host = network.hosts.at(index);
             for point in &host.points {
-                let family = line::family(point.address);
+                let family = ranges::family(point.address);
                 let number = self.loci.len();
                 let at = network.routed.as_ref().and_then(|routed| routed.at(point.address)).copied();
                 let at = at.unwrap_or(u32::MAX);
@@ -313,7 +314,7 @@ impl<'a> Matrix<'a> {
         let mut track = Track::new(false);
         let way = walk.way(&mut track, walk.sender(sender), receiver.host, receiver.point.address);
         let (span, _) = track.passes();
-        let span = span.within(&Flows::of_family(line::family(sender.point.address)));
+        let span = span.within(&Flows::of_family(ranges::family(sender.point.address)));
         let cell = Cell {
             span: self.interner.span(&span),
             references: way.references,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Flows;
 use super::class::{self, Class};
 use super::host::{self, Host};
-use super::line::{Line, Ranges};
+use super::line::Line;
 use super::space;
 use super::span::Span;
 use super::table::{AclIx, ClassIx, GapIx, GroupIx, HostIx, SetIx, SubnetIx, Table, TableIx, VpcIx};
@@ -14,6 +14,7 @@ use crate::inventory::{
     AclEntry, Call, Destination, Direction, Gap, Inventory, NetworkAclId, Peer, Place, PrefixListId,
     RouteTableId, RouteTarget, RuleIdentity, SecurityGroupId, SubnetId, VpcId,
 };
+use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
 
 /// Something that is known, or the gap that hides it.

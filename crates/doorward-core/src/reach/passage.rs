@@ -8,11 +8,12 @@ use super::span::Span;
 use super::stage::{Plain, Stage, Track};
 use super::table::{HostIx, SubnetIx, VpcIx};
 use super::walk::{Landing, Origin, References, Sender, Translation, Trip, Walk};
-use super::{Code, Flows, line};
+use super::{Code, Flows};
 use crate::inventory::{
     Attachment, AttachmentTarget, Call, Direction, EndpointKind, RouteTarget, VpnGatewayId,
 };
 use crate::net::Family;
+use crate::net::ranges;
 
 /// What passes between two points.
 #[derive(Debug, Clone)]
@@ -114,7 +115,7 @@ impl<'a> Walk<'a> {
         let kept = way.references >= References::Inbound;
         self.receives(&mut track, to.host, way.seen, Some(from.host), kept);
         track.stages.extend(replies);
-        finished(track, line::family(to.point.address))
+        finished(track, ranges::family(to.point.address))
     }
 
     /// The way between two addresses and back, without the groups of either end.
@@ -193,7 +194,7 @@ impl<'a> Walk<'a> {
                 lift: "route it by an internet gateway or a NAT gateway".into(),
             });
         }
-        finished(track, line::family(to))
+        finished(track, ranges::family(to))
     }
 
     /// From an address outside to a host.
@@ -241,7 +242,7 @@ impl<'a> Walk<'a> {
                 self.lost_reply(&mut track, &trip.landing, &gateway);
             }
         }
-        finished(track, line::family(from))
+        finished(track, ranges::family(from))
     }
 
     fn lost_reply(self, track: &mut Track, landing: &Landing, gateway: &str) {

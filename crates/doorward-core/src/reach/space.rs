@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::Code;
-use super::line::Ranges;
 use super::network::Network;
+use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
 
 /// Prefixes of IPv4 that nobody on the internet has (IANA special-purpose registry). Those kept for documentation

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use super::line;
 use super::network::{Network, RouteRow};
 use super::space;
 use super::span::Span;
@@ -12,6 +11,7 @@ use super::{Code, Flows};
 use crate::inventory::{
     BlockMode, Call, Direction, EndpointKind, Excepted, Inventory, PeeringId, RouteTarget, TransitGatewayId,
 };
+use crate::net::ranges;
 use crate::net::{Flow, Icmp, Ports};
 
 /// More hops than this is a loop.
@@ -584,7 +584,7 @@ impl<'a> Walk<'a> {
         if subnet != at.subnet {
             self.acl(track, subnet, Direction::In, at.trip.seen);
         }
-        let carried = Flows::tcp_udp_icmp(line::family(at.trip.seen));
+        let carried = Flows::tcp_udp_icmp(ranges::family(at.trip.seen));
         track.meet(Span::exact(carried), None, || {
             Note::Plain(plain(Code::Protocol, "it carries only TCP, UDP and ICMP", "send it another way"))
         });
@@ -837,7 +837,7 @@ impl<'a> Walk<'a> {
                 allow = allow.union(&Span::exact(flows.clone()));
             }
         }
-        let family = Flows::of_family(line::family(other));
+        let family = Flows::of_family(ranges::family(other));
         let gap = set.gaps.first().copied();
         track.meet(allow.within(&family), gap, || Note::Groups {
             host: index,

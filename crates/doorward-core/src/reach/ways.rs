@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use super::answer::{End, Pair, RoleId, Way};
 use super::ends::Ends;
-use super::line::{self, Ranges};
 use super::matrix::Matrix;
 use super::passage::{Aim, Outside, Spot};
 use super::span::Span;
@@ -13,6 +12,7 @@ use super::table::{ClassIx, HostIx, Index as _};
 use super::walk::Walk;
 use super::{Flows, Scope};
 use crate::net::Family;
+use crate::net::ranges::{self, Ranges};
 
 /// Who is asked about.
 struct Chosen {
@@ -243,7 +243,7 @@ impl<'a> Walk<'a> {
         let node = self.network.hosts.at(host);
         let points = node.points.iter().filter(|point| {
             let public = *outside != Outside::Internet || point.public || family == Family::V6;
-            line::family(point.address) == family && public
+            ranges::family(point.address) == family && public
         });
         points.map(|point| Spot { host, point: *point }).collect()
     }
@@ -275,7 +275,7 @@ impl<'a> Walk<'a> {
                 for (outside, ranges) in &to.outside {
                     let node = self.network.hosts.at(host);
                     let points =
-                        node.points.iter().filter(|point| line::family(point.address) == ranges.family);
+                        node.points.iter().filter(|point| ranges::family(point.address) == ranges.family);
                     for point in points {
                         let spot = Spot { host, point: *point };
                         let aim = if to.by_address { Aim::Anywhere } else { Aim::of(outside) };
