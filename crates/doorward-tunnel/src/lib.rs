@@ -1,3 +1,4 @@
 //! Packets in motion.
 
+pub mod dial;
 pub mod relay;
