@@ -1,4 +1,8 @@
 //! Packets in motion.
 
+pub mod bound;
+pub mod carry;
 pub mod dial;
+pub mod forward;
+pub mod news;
 pub mod relay;
