@@ -6,3 +6,4 @@ pub mod dial;
 pub mod forward;
 pub mod news;
 pub mod relay;
+pub mod ssh;
