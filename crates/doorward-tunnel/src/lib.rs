@@ -4,6 +4,8 @@ pub mod bound;
 pub mod carry;
 pub mod dial;
 pub mod forward;
+pub mod http_proxy;
 pub mod news;
 pub mod relay;
+pub mod socks;
 pub mod ssh;

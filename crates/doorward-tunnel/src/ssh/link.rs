@@ -427,7 +427,7 @@ pub(super) fn words(error: &russh::Error) -> String {
         Error::IO(error) => error.to_string(),
         Error::KeepaliveTimeout => "the far side does not answer any more".to_owned(),
         Error::SendError | Error::RecvError => "the connection is gone".to_owned(),
-        Error::Version => "what answers there does not speak SSH".to_owned(),
+        Error::Version | Error::KexInit => "what answers there does not speak SSH".to_owned(),
         Error::NoCommonAlgo { kind, theirs, .. } => {
             format!("no common {kind:?} algorithm; it offers {}", theirs.join(", ")).to_lowercase()
         }

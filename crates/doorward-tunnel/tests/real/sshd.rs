@@ -98,7 +98,6 @@ impl Sshd {
         writeln!(file, "{public}").expect("it is written");
     }
 
-
     /// The processes that serve its connections.
     pub fn children(&self) -> Vec<u32> {
         let parent = self.child.id();
