@@ -309,6 +309,14 @@ impl Carried {
         }
     }
 
+    fn unanswered(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Smux(smux) => smux.unanswered(),
+            Self::Plain(plain) => plain.unanswered(),
+        }
+    }
+
     fn has_more(&self) -> bool {
         match self {
             Self::Nothing => false,
@@ -333,6 +341,7 @@ impl Core for Port {
             self.process(event, now);
         }
         self.channel.reads(!self.carried.is_full(), now);
+        self.channel.is_unanswered(self.carried.unanswered());
     }
 
     fn has_room(&self) -> bool {
@@ -368,6 +377,7 @@ impl Core for Port {
                 Carried::Nothing => {}
             }
             self.drain_smux();
+            self.channel.is_unanswered(self.carried.unanswered());
             self.channel.send(PayloadType::Output, draft, now);
         }
     }

@@ -41,7 +41,8 @@ pub struct Limits {
     pub patience: Duration,
     /// The same before the agent has its port open. 30 seconds by default.
     pub opening: Duration,
-    /// The same when so much was sent that the far side may be what is slow. 5 minutes by default.
+    /// The same when so much was sent without an answer that the far side may be what is slow: the agent takes nothing
+    /// more then, and is as silent as a dead one. 60 seconds by default.
     pub stalled: Duration,
     /// How many bytes the agent takes before a far side that reads nothing can stop it. 4 MiB by default.
     pub buffered_there: usize,
@@ -57,7 +58,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(30),
             patience: Duration::from_secs(8),
             opening: Duration::from_secs(30),
-            stalled: Duration::from_secs(300),
+            stalled: Duration::from_secs(60),
             buffered_there: 4 << 20,
             window: 4 << 20,
             payload: 64 << 10,
@@ -156,9 +157,8 @@ pub struct Channel {
     /// Nothing is read at the moment, or since when it is again.
     unread: bool,
     reading: Option<Instant>,
-    /// Data that was acknowledged in this minute and in the one before.
-    taken: [usize; 2],
-    minute: Option<Instant>,
+    /// Data that the far side has not answered; the agent may still hold it.
+    unanswered: usize,
     /// The flag that ends the session, and when its acknowledgement is no longer waited for.
     last: Option<(Option<i64>, Instant)>,
     failed_ports: u64,
@@ -188,8 +188,7 @@ impl Channel {
             owed: None,
             unread: false,
             reading: None,
-            taken: [0; 2],
-            minute: None,
+            unanswered: 0,
             last: None,
             failed_ports: 0,
             nothing: Some(sizes::nothing(0).to_vec()),
@@ -255,6 +254,11 @@ impl Channel {
     /// The agent takes so many bytes before a far side that reads nothing can stop it.
     pub fn buffers_there(&mut self, bytes: usize) {
         self.limits.buffered_there = bytes;
+    }
+
+    /// So much was sent that the far side has not answered.
+    pub fn is_unanswered(&mut self, bytes: usize) {
+        self.unanswered = bytes;
     }
 
     /// The number that the next message will have.
@@ -385,16 +389,18 @@ impl Channel {
         self.events.push_back(Event::Ready { agent: request.agent.clone(), message });
     }
 
+    /// Takes the session as it is, if the agent began with something else than a handshake.
+    pub fn begin_without_handshake(&mut self) {
+        if self.phase == Phase::Opening && self.request.is_none() {
+            self.phase = Phase::Ready;
+        }
+    }
+
     fn acknowledged(&mut self, sequence: i64, now: Instant) {
         self.sizes.acknowledged(sequence);
         let Some(acknowledged) = self.outgoing.acknowledge(sequence, now) else { return };
         if acknowledged.data {
             self.sizes.through(acknowledged.weight);
-            if self.minute.is_none_or(|minute| now.duration_since(minute) >= Duration::from_secs(60)) {
-                self.taken = [0, self.taken[0]];
-                self.minute = Some(now);
-            }
-            self.taken[0] = self.taken[0].saturating_add(acknowledged.weight);
         }
         self.owed = if self.outgoing.is_empty() { None } else { Some(now) };
         if matches!(self.last, Some((Some(last), _)) if last == sequence) {
@@ -572,7 +578,7 @@ impl Channel {
             self.limits.patience
         } else if !self.outgoing.opened && !self.is_smux() {
             self.limits.opening
-        } else if self.taken.iter().sum::<usize>() >= self.limits.buffered_there {
+        } else if self.unanswered >= self.limits.buffered_there {
             self.limits.stalled
         } else {
             self.limits.patience

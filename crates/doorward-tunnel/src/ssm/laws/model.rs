@@ -286,6 +286,17 @@ pub struct World {
     read: BTreeMap<u32, Vec<u8>>,
     /// Streams that nobody reads.
     pub stalled: Vec<u32>,
+    /// The client reads from its connection.
+    pub reads: bool,
+    pub keeps_paused: bool,
+    /// How many messages the client has sent.
+    pub sent: usize,
+}
+
+/// The gateway's farewell.
+pub fn closed(why: &str) -> Bytes {
+    let payload = format!(r#"{{"MessageType":"channel_closed","Output":"{why}"}}"#);
+    sealed(Kind::ChannelClosed, 0, PayloadType::None, payload.as_bytes())
 }
 
 impl World {
@@ -308,6 +319,9 @@ impl World {
             writes: Vec::new(),
             read: BTreeMap::new(),
             stalled: Vec::new(),
+            reads: true,
+            keeps_paused: false,
+            sent: 0,
         }
     }
 
@@ -375,29 +389,32 @@ impl World {
             }
             if self.faults.pauses && self.reconnects.is_none() && self.dice.happens(0.3) {
                 self.pause(!self.is_paused);
-            } else if self.is_paused {
+            } else if self.is_paused && !self.keeps_paused {
                 self.pause(false);
             }
         }
-        for frame in due(&mut self.to_agent, now) {
+        let arrived = if self.agent.is_dead { Vec::new() } else { due(&mut self.to_agent, now) };
+        for frame in arrived {
             self.largest = self.largest.max(frame.len() - 120);
             self.agent.receive(frame, now);
         }
         if !self.agent.is_dead {
             self.agent.tick(now);
         }
-        for frame in due(&mut self.to_client, now) {
+        let arrived = if self.reads { due(&mut self.to_client, now) } else { Vec::new() };
+        for frame in arrived {
             self.port.receive(frame, now);
         }
         self.use_streams();
         self.port.tick(now);
         while let Some(frame) = self.port.poll_transmit(now) {
+            self.sent += 1;
             let is_too_large = frame.len() - 120 > self.agent.habits.takes;
             if is_too_large && self.agent.habits.breaks_at_larger {
                 self.disconnect();
                 break;
             }
-            if !is_too_large && !self.agent.is_dead {
+            if !is_too_large {
                 let at = self.arrivals();
                 self.to_agent.extend(at.into_iter().map(|at| (at, frame.clone())));
             }
