@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::channel::Limits;
 use super::core::Core as _;
 use super::message::Flag;
-use model::{Faults, Habits, World};
+use model::{AtLarger, Faults, Habits, World};
 
 /// Bytes that nobody should change: each by its place, with a line feed where the stock client stumbles.
 fn bytes(stream: u32, length: usize) -> Vec<u8> {
@@ -79,13 +79,37 @@ proptest! {
         check(faults, Habits { acknowledges_once: true, ..Habits::default() }, &lengths, piece);
     }
 
-    /// The gateway passes over large messages, or breaks the connection at them.
+    /// A gateway that says which message is too big costs nothing.
     #[test]
     fn a_gateway_that_takes_no_large_messages_costs_no_byte(
-        seed: u64, breaks: bool, most in 1024..70_000usize, up in 0..400_000usize,
+        seed: u64, most in 1024..70_000usize, up in 0..400_000usize, closes in 0.0..0.1,
     ) {
-        let habits = Habits { takes: most, breaks_at_larger: breaks, ..Habits::default() };
-        check(Faults { seed, delay: 20, ..Faults::none() }, habits, &[(up, 0), (1000, 10)], 8192);
+        let habits = Habits { takes: most, ..Habits::default() };
+        check(Faults { seed, delay: 20, closes, ..Faults::none() }, habits, &[(up, 0), (1000, 10)], 8192);
+    }
+}
+
+#[test]
+fn a_gateway_that_does_not_say_what_is_too_big_costs_the_session_and_no_other() {
+    for at_larger in [AtLarger::Breaks, AtLarger::Silent] {
+        let habits = Habits { takes: 5000, at_larger, ..Habits::default() };
+        let mut world = World::new(Faults::none(), habits.clone(), Limits::default());
+        world.until(Duration::from_secs(30), World::is_ready);
+        let id = world.port.open().unwrap();
+        world.write(id, bytes(id, 100_000), 10_000);
+        world.run(Duration::from_secs(20));
+        eprintln!("{:?}", world.port);
+        let (why, seconds) = ends(&mut world);
+        assert!(seconds < 10, "{at_larger:?}: {why} after {seconds} s");
+        let written = bytes(id, 100_000);
+        assert!(written.starts_with(world.agent.read(id)), "{at_larger:?}");
+
+        let limits = Limits { payload: world.port.channel().largest_payload(), ..Limits::default() };
+        let mut world = World::new(Faults::none(), habits, limits);
+        world.until(Duration::from_secs(30), World::is_ready);
+        let id = world.port.open().unwrap();
+        world.write(id, written.clone(), 10_000);
+        world.until(Duration::from_secs(30), |world| world.agent.read(id) == written);
     }
 }
 

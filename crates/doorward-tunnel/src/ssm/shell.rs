@@ -70,7 +70,7 @@ const END: &[u8] = &[4];
 impl Shell {
     /// Shells that `sessions` knows, over connections that `connector` makes.
     pub fn new(sessions: Arc<dyn Sessions>, connector: Connector, limits: Limits, tell: Tell) -> Self {
-        Self { around: Around { sessions, connector, tell }, limits }
+        Self { around: Around::new(sessions, connector, tell), limits }
     }
 
     /// Has a shell until it is over. An error is one of the terminal's own. Dropped, it ends the session.

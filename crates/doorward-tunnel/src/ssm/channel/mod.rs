@@ -20,7 +20,7 @@ pub(crate) use ending::fit;
 pub use handshake::{Agent, CLIENT_VERSION, Carries, Version};
 pub(crate) use handshake::{opening, read_challenge, write_challenge};
 
-use super::message::{Draft, Flag, Header, Kind, Message, PayloadType, Uuid};
+use super::message::{Draft, Flag, HEADER, Header, Kind, Message, PayloadType, Uuid};
 use handshake::Request;
 use incoming::{Incoming, Taken};
 use outgoing::Outgoing;
@@ -163,7 +163,7 @@ pub struct Channel {
     last: Option<(Option<i64>, Instant)>,
     failed_ports: u64,
     /// A message that changes nothing, if there is one, and when one was sent last to see whether the agent lives.
-    nothing: Option<Vec<u8>>,
+    nothing: Option<(PayloadType, Vec<u8>)>,
     nudged: Option<Instant>,
 }
 
@@ -191,7 +191,7 @@ impl Channel {
             unanswered: 0,
             last: None,
             failed_ports: 0,
-            nothing: Some(sizes::nothing(0).to_vec()),
+            nothing: None,
             nudged: None,
         }
     }
@@ -226,13 +226,17 @@ impl Channel {
         self.connected = Some(now);
         self.paused = None;
         self.outgoing.begin_anew();
-        // Whatever ended the connection before: what was being tried may have.
-        self.shrink();
     }
 
-    /// The connection is gone.
-    pub fn disconnected(&mut self) {
+    /// The connection is gone. `too_big` if the gateway said that a message was that (1009).
+    pub fn disconnected(&mut self, too_big: bool, now: Instant) {
         self.connected = None;
+        if too_big {
+            self.cut(now);
+        } else if self.sizes.is_lost() {
+            let bytes = self.sizes.trial().map_or(0, |trial| trial.size);
+            self.end(Ending::TooLarge { bytes });
+        }
         if self.last.is_some() {
             self.end(Ending::Finished);
         }
@@ -436,59 +440,70 @@ impl Channel {
 
     /// Another payload is taken now: it is not yet too much that waits for an acknowledgement.
     pub fn takes(&self) -> bool {
-        let is_open = self.is_ready() && self.last.is_none();
+        let is_open = self.is_ready() && self.last.is_none() && self.sizes.trial().is_none();
         is_open && self.outgoing.bytes() < self.limits.window && self.outgoing.has_room()
     }
 
-    /// The largest payload to give, in bytes.
-    pub fn payload_size(&self) -> usize {
-        self.sizes.taken()
-    }
-
-    /// There is more to send than fits into one payload: a larger one is worth a trial.
-    pub fn wants_larger(&mut self, now: Instant) {
-        if let Some(size) = self.sizes.untried().filter(|_| self.takes()) {
-            let mut draft = Draft::with_capacity(size);
-            draft.payload.unsplit(sizes::nothing(size));
-            let sequence = self.push(PayloadType::Size, draft, now);
-            self.sizes.tries(sequence, size);
+    /// The largest payload to give, in bytes, when so many are waiting.
+    pub fn payload_size(&self, waiting: usize) -> usize {
+        match self.sizes.next() {
+            (taken, Some(larger)) if waiting > taken => larger,
+            (taken, _) => taken,
         }
     }
 
-    /// What changes nothing in a shell is the size that its terminal has; in a port session it is any.
-    pub fn changes_nothing(&mut self, size: Option<Vec<u8>>) {
-        self.nothing = size;
+    /// The most that this gateway has not refused, in bytes.
+    pub fn largest_payload(&self) -> usize {
+        match (self.sizes.trial(), self.ending()) {
+            // An end with a trial under way: that may be why.
+            (Some(_), Some(Ending::Unanswered { .. } | Ending::TooLarge { .. })) => sizes::SMALL,
+            _ => self.sizes.most(),
+        }
+    }
+
+    /// What changes nothing in a shell is the size that its terminal has; in a port session it is no bytes at all.
+    pub fn changes_nothing(&mut self, payload_type: PayloadType, payload: Vec<u8>) {
+        self.nothing = Some((payload_type, payload));
     }
 
     /// An agent says nothing to a message that it had before, and the acknowledgement may be what was lost. It does
     /// acknowledge a new one, if it lives.
     fn nudge(&mut self, now: Instant) {
-        if let Some(nothing) = self.nothing.clone() {
+        if let Some((payload_type, payload)) = self.nothing.clone() {
             self.nudged = Some(now);
-            self.push(PayloadType::Size, Draft::of(&nothing), now);
+            self.push(payload_type, Draft::of(&payload), now);
         }
     }
 
     fn nudge_due(&self) -> Option<Instant> {
-        let is_wanted =
-            self.is_ready() && self.paused.is_none() && self.nothing.is_some() && self.outgoing.is_sent();
+        let is_possible = self.nothing.is_some() && self.paused.is_none() && self.outgoing.is_sent();
+        // Behind a trial nothing is sent, for it may have to be cut.
+        let is_wanted = is_possible && self.takes();
         let from = self.suspicious_from().filter(|_| is_wanted)?;
         Some(self.nudged.map_or(from, |nudged| from.max(nudged + self.limits.patience / 4)))
     }
 
-    fn shrink(&mut self) {
-        if let Some(sequence) = self.sizes.fails() {
-            tracing::debug!(size = self.sizes.taken(), "larger payloads do not get through");
-            let draft = Draft::of(&sizes::nothing(0));
-            let (weight, now) = (draft.payload.len(), self.heard.unwrap_or(self.birth.now));
-            let frame = self.seal(PayloadType::Size, sequence, draft, now);
-            self.outgoing.replace(sequence, frame, weight);
+    /// The gateway did not hand on the message that it found too big: it goes in pieces.
+    fn cut(&mut self, now: Instant) {
+        let Some(trial) = self.sizes.fails() else {
+            return self.end(Ending::TooLarge { bytes: self.sizes.most() });
+        };
+        let Some(frame) = self.outgoing.take_back(trial.sequence) else {
+            return self.end(Ending::TooLarge { bytes: trial.size });
+        };
+        tracing::debug!(bytes = trial.size, "a payload was too big for the gateway");
+        for piece in frame.get(HEADER..).unwrap_or_default().chunks(self.sizes.most()) {
+            self.push(PayloadType::Output, Draft::of(piece), now);
         }
     }
 
     /// Gives one payload. It is sent in its turn; how much may wait is for the caller to heed, by [`Channel::takes`].
     pub fn send(&mut self, payload_type: PayloadType, draft: Draft, now: Instant) {
-        self.push(payload_type, draft, now);
+        let size = draft.payload.len();
+        let sequence = self.push(payload_type, draft, now);
+        if payload_type == PayloadType::Output {
+            self.sizes.tries(sequence, size);
+        }
     }
 
     /// Ends the session from here: by a flag, if the agent understands it and is there.
@@ -533,11 +548,7 @@ impl Channel {
                 return None;
             }
         }
-        let frame = self.outgoing.transmit(now)?;
-        if self.sizes.is_trying().is_some_and(|trial| self.outgoing.was_sent(trial)) {
-            self.sizes.began(now);
-        }
-        Some(frame)
+        self.outgoing.transmit(now)
     }
 
     /// Everything that was given was sent once; whether it arrived is another question.
@@ -604,13 +615,8 @@ impl Channel {
         let handshake = (self.phase == Phase::Opening).then_some(self.birth.now + self.limits.handshake);
         let silence = self.silent_since().map(|since| since + self.patience());
         let resend = self.outgoing.due().filter(|_| self.connected.is_some() && self.paused.is_none());
-        let trial = self.sizes.deadline(self.is_trial_overtaken());
         let last = self.last.map(|(_, until)| until);
-        [handshake, silence, resend, trial, last, self.nudge_due()].into_iter().flatten().min()
-    }
-
-    fn is_trial_overtaken(&self) -> bool {
-        self.sizes.is_trying().is_some_and(|trial| self.outgoing.is_overtaken(trial))
+        [handshake, silence, resend, last, self.nudge_due()].into_iter().flatten().min()
     }
 
     /// Looks whether something was waited for long enough.
@@ -620,9 +626,6 @@ impl Channel {
         }
         if self.last.is_some_and(|(_, until)| now >= until) {
             return self.end(Ending::Finished);
-        }
-        if self.sizes.deadline(self.is_trial_overtaken()).is_some_and(|deadline| now >= deadline) {
-            self.shrink();
         }
         if self.nudge_due().is_some_and(|due| now >= due) {
             self.nudge(now);

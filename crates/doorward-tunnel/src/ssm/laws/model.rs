@@ -61,9 +61,20 @@ pub struct Habits {
     pub carries_smux: bool,
     /// Until then it neither takes data nor acknowledges it.
     pub opens_after: Duration,
-    /// The largest payload that the gateway takes, and whether it breaks the connection at a larger one.
+    /// The largest payload that the gateway takes, and what it does at a larger one.
     pub takes: usize,
-    pub breaks_at_larger: bool,
+    pub at_larger: AtLarger,
+}
+
+/// What a gateway does with a message that is too large for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtLarger {
+    /// It closes the connection with 1009.
+    TooBig,
+    /// It breaks the connection.
+    Breaks,
+    /// It passes over it.
+    Silent,
 }
 
 impl Default for Habits {
@@ -73,7 +84,7 @@ impl Default for Habits {
             carries_smux: true,
             opens_after: Duration::ZERO,
             takes: usize::MAX,
-            breaks_at_larger: false,
+            at_larger: AtLarger::TooBig,
         }
     }
 }
@@ -142,11 +153,6 @@ impl Agent {
             }
             self.write.extend(part);
         }
-    }
-
-    pub fn finish(&mut self, id: u32) {
-        self.write.extend([1, 1, 0, 0]);
-        self.write.extend(id.to_le_bytes());
     }
 
     pub fn send(&mut self, payload_type: PayloadType, payload: &[u8], now: Instant) {
@@ -359,9 +365,9 @@ impl World {
         }
     }
 
-    pub fn disconnect(&mut self) {
+    pub fn disconnect(&mut self, too_big: bool) {
         if self.reconnects.is_none() {
-            self.port.channel_mut().disconnected();
+            self.port.channel_mut().disconnected(too_big, self.now);
             self.to_agent.clear();
             self.to_client.clear();
             self.reconnects = Some(self.now + Duration::from_millis(300));
@@ -385,7 +391,7 @@ impl World {
         if now >= self.look {
             self.look = now + Duration::from_secs(1);
             if self.dice.happens(self.faults.closes) {
-                self.disconnect();
+                self.disconnect(false);
             }
             if self.faults.pauses && self.reconnects.is_none() && self.dice.happens(0.3) {
                 self.pause(!self.is_paused);
@@ -410,8 +416,8 @@ impl World {
         while let Some(frame) = self.port.poll_transmit(now) {
             self.sent += 1;
             let is_too_large = frame.len() - 120 > self.agent.habits.takes;
-            if is_too_large && self.agent.habits.breaks_at_larger {
-                self.disconnect();
+            if is_too_large && self.agent.habits.at_larger != AtLarger::Silent {
+                self.disconnect(self.agent.habits.at_larger == AtLarger::TooBig);
                 break;
             }
             if !is_too_large {

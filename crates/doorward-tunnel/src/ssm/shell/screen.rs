@@ -44,10 +44,8 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(birth: Birth, limits: Limits) -> Self {
-        let mut channel = Channel::new(birth, limits);
-        channel.changes_nothing(None);
         Self {
-            channel,
+            channel: Channel::new(birth, limits),
             encryption: Encryption::None,
             typed: BytesMut::new(),
             shown: BytesMut::new(),
@@ -218,7 +216,7 @@ impl Core for Screen {
             if let Some(size) = self.size.take() {
                 let json = size.json();
                 self.channel.send(PayloadType::Size, Draft::of(&json), now);
-                self.channel.changes_nothing(Some(json));
+                self.channel.changes_nothing(PayloadType::Size, json);
                 continue;
             }
             if self.typed.is_empty() {
