@@ -1,6 +1,6 @@
 //! What must hold whatever the network does: not a byte is lost, none comes twice.
 
-mod model;
+pub mod model;
 
 use std::time::Duration;
 

@@ -297,9 +297,10 @@ async fn look_after(
     mut state: watch::Receiver<State>,
     tell: Tell,
 ) {
+    let Some(look) = inner.upgrade().map(|inner| LOOK.min(inner.pool.idle)) else { return };
     loop {
         let ended =
-            tokio::time::timeout(LOOK, state.wait_for(|state| matches!(state, State::Ended(_)))).await;
+            tokio::time::timeout(look, state.wait_for(|state| matches!(state, State::Ended(_)))).await;
         let ended = match ended {
             Ok(Ok(state)) => Some(state.clone()),
             Ok(Err(_)) => return,

@@ -311,8 +311,12 @@ impl<C: Core> Driver<C> {
                         carry::Left::Lost { why, .. } => why,
                     };
                     tracing::debug!(session, why, "a session lost its connection");
+                    let heard = self.shared.with(|locked| locked.core.channel().heard());
                     if since.elapsed() >= GOOD {
                         (attempts, lost) = (0, Instant::now());
+                    } else if heard.is_some_and(|heard| heard >= since) {
+                        // It carried, if not for long: the next attempt is not at once, but it is another beginning.
+                        (attempts, lost) = (1, Instant::now());
                     }
                     why
                 }

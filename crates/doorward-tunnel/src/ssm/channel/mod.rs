@@ -209,6 +209,11 @@ impl Channel {
         self.phase == Phase::Ready
     }
 
+    /// When something came from the agent last.
+    pub fn heard(&self) -> Option<Instant> {
+        self.heard
+    }
+
     /// How often the agent said that it could not connect.
     pub fn failed_ports(&self) -> u64 {
         self.failed_ports

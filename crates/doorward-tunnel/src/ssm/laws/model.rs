@@ -105,10 +105,12 @@ pub struct Agent {
     wire: Vec<u8>,
     write: VecDeque<u8>,
     out: VecDeque<Bytes>,
+    echoed: BTreeMap<u32, usize>,
+    opened: Vec<u32>,
 }
 
 impl Agent {
-    fn new(habits: Habits) -> Self {
+    pub fn new(habits: Habits) -> Self {
         Self {
             habits,
             is_dead: false,
@@ -124,6 +126,8 @@ impl Agent {
             wire: Vec::new(),
             write: VecDeque::new(),
             out: VecDeque::new(),
+            echoed: BTreeMap::new(),
+            opened: Vec::new(),
         }
     }
 }
@@ -138,6 +142,38 @@ fn sealed(kind: Kind, sequence: i64, payload_type: PayloadType, payload: &[u8]) 
 impl Agent {
     pub fn read(&self, id: u32) -> &[u8] {
         self.read.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How many streams sent something.
+    pub fn streams(&self) -> usize {
+        self.read.len()
+    }
+
+    /// Sends back what came since the last time.
+    pub fn echo(&mut self) {
+        let came: Vec<(u32, Vec<u8>)> = self
+            .read
+            .iter()
+            .map(|(id, read)| (*id, read[self.echoed.get(id).copied().unwrap_or(0)..].to_vec()))
+            .filter(|(_, new)| !new.is_empty())
+            .collect();
+        for (id, new) in came {
+            *self.echoed.entry(id).or_default() += new.len();
+            self.write(id, new);
+        }
+    }
+
+    /// Says of every stream that there is nothing to connect it to.
+    pub fn refuse(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.opened) {
+            self.send(PayloadType::Flag, &Flag::ConnectToPortError.payload(), now);
+            let [a, b, c, d] = id.to_le_bytes();
+            self.write.extend([1, 1, 0, 0, a, b, c, d]);
+        }
+    }
+
+    pub fn take_out(&mut self) -> Vec<Bytes> {
+        self.out.drain(..).collect()
     }
 
     pub fn has_ended(&self, id: u32) -> bool {
@@ -162,7 +198,7 @@ impl Agent {
         self.out.push_back(frame);
     }
 
-    fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Instant) {
         if self.started.is_none() {
             self.started = Some(now);
             let port_type = if self.habits.carries_smux {
@@ -176,7 +212,7 @@ impl Agent {
             );
             self.send(PayloadType::HandshakeRequest, request.as_bytes(), now);
         }
-        for _ in 0..4 {
+        for _ in 0..8 {
             if self.is_complete && !self.write.is_empty() {
                 let part: Vec<u8> = self.write.drain(..self.write.len().min(1024)).collect();
                 self.send(PayloadType::Output, &part, now);
@@ -190,7 +226,7 @@ impl Agent {
         }
     }
 
-    fn receive(&mut self, frame: Bytes, now: Instant) {
+    pub fn receive(&mut self, frame: Bytes, now: Instant) {
         let message = Message::decode(frame).unwrap();
         match message.header.kind {
             Kind::Acknowledge => {
@@ -266,6 +302,7 @@ impl Agent {
             match command {
                 2 => self.read.entry(id).or_default().extend_from_slice(&rest[..length]),
                 1 => drop(self.ended.insert(id, true)),
+                0 => self.opened.push(id),
                 _ => {}
             }
             self.wire.drain(..8 + length);
