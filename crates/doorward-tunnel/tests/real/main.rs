@@ -12,6 +12,7 @@
 )]
 
 mod database;
+mod endpoint;
 mod far;
 mod fronts;
 #[path = "../../../doorward/tests/real/need.rs"]
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(database::trials());
+    trials.extend(endpoint::trials());
     trials.extend(fronts::trials());
     trials.extend(shell::trials());
     trials.extend(ssh::trials());
