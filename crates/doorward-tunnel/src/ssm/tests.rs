@@ -1,6 +1,7 @@
 //! Sessions over real sockets, to agents that echo.
 
 mod gateway;
+mod speed;
 
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
