@@ -359,8 +359,7 @@ impl Watcher {
         session: &mut Session,
     ) -> Result<(), Broken> {
         let limits = self.watched.limits;
-        let cut = self.watched.cut.subscribe();
-        let held = &self.watched.held;
+        let Watched { held, cut, .. } = &*self.watched;
         let stalled = held.received(channel, size, limits.held, limits.stalled, cut).await;
         if let Some(stalled) = stalled {
             tracing::warn!(channel = %stalled, "a stream is cut: its reader took nothing and held up the others");

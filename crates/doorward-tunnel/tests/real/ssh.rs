@@ -386,7 +386,7 @@ async fn in_a_row() {
         assert!(rest.is_empty());
     }
     println!("10,000 in {:?}", begin.elapsed());
-    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(300), "{:?}", begin.elapsed());
     assert_eq!(sshd.pushed(), 1);
     // The far side has none left either.
     let begin = Instant::now();
