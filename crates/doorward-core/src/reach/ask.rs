@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{Answer, Back, Blocker, Hop, Part, Verdict};
 use super::balancer::Client;
+use super::blocked::Blocked;
 use super::ends::Ends;
 use super::passage::{Aim, Outside, Passage, Spot};
 use super::span::Span;
@@ -365,16 +366,15 @@ impl Walk<'_> {
     }
 
     fn blockers(self, cases: &[Case], asked: Option<&Flows>) -> Vec<Blocker> {
-        let mut blockers: BTreeMap<(bool, Code, String, String), Blocker> = BTreeMap::new();
+        let mut blocked = Blocked::new(self);
+        let mut blockers = Vec::new();
         for case in cases {
             let wanting = case.wanting(asked);
             if wanting.is_empty() {
                 continue;
             }
             if case.passages.is_empty() {
-                let blocker = self.apart(case, &wanting);
-                blockers
-                    .insert((false, blocker.code, blocker.resource.clone(), blocker.why.clone()), blocker);
+                blockers.push(self.apart(case, &wanting));
             }
             for (family, passage) in case.passages.iter().filter(|(_, passage)| !passage.handed_on) {
                 let wanting = wanting.and(&Flows::of_family(*family));
@@ -385,18 +385,15 @@ impl Walk<'_> {
                     } else {
                         stage.allow.maybe.clone()
                     };
-                    let blocked = wanting.minus(&let_through);
-                    if blocked.is_empty() {
-                        continue;
+                    let stopped = wanting.minus(&let_through);
+                    if !stopped.is_empty() {
+                        blocked.add(stage, stopped);
                     }
-                    let blocker = self.blocker(stage, blocked);
-                    let key = (stage.replies, blocker.code, blocker.resource.clone(), blocker.why.clone());
-                    let known = blockers.entry(key).or_insert_with(|| blocker.clone());
-                    known.flows = known.flows.union(&blocker.flows);
                 }
             }
         }
-        blockers.into_values().collect()
+        blockers.extend(blocked.into_blockers());
+        blockers
     }
 
     fn apart(self, case: &Case, wanting: &Flows) -> Blocker {
@@ -434,7 +431,7 @@ impl Walk<'_> {
                         known.insert(gap);
                     }
                     None => {
-                        let blocker = self.blocker(stage, open.clone());
+                        let Some(blocker) = self.blocker(stage, open.clone()) else { continue };
                         let gap = Gap {
                             call: "what AWS does not tell".into(),
                             place: crate::inventory::Place::default(),

@@ -6,6 +6,7 @@ mod answer;
 mod ask;
 mod balancer;
 mod beside;
+mod blocked;
 mod change;
 mod class;
 mod code;
