@@ -221,7 +221,10 @@ async fn outcome(web: &Web, opened: &[Opened]) -> Markup {
     let stands = |opened: &&Opened| {
         matches!(opened, Opened::Granted { extended: false, standing: Standing::AsWanted, .. })
     };
-    let connect = opened.iter().find(stands).map(|opened| web.requests().ways(grant_of(opened).target()));
+    let connect = opened.iter().find(stands).map(|opened| {
+        let grant = grant_of(opened);
+        web.requests().ways(grant.target(), grant.transport())
+    });
     let closing = opened.iter().find_map(|opened| match opened {
         Opened::Granted { closing, .. } => Some(*closing),
         Opened::Waiting { .. } => None,
