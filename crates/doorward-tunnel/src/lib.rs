@@ -9,3 +9,5 @@ pub mod news;
 pub mod relay;
 pub mod socks;
 pub mod ssh;
+pub mod ssm;
+pub mod websocket;
