@@ -2,3 +2,5 @@
 
 pub mod dial;
 pub mod relay;
+#[cfg(target_os = "linux")]
+pub mod transparent;
