@@ -1,6 +1,11 @@
 //! Packets in motion.
 
+pub mod bound;
+pub mod carry;
 pub mod dial;
+pub mod forward;
+pub mod news;
 pub mod relay;
+pub mod ssh;
 #[cfg(target_os = "linux")]
 pub mod transparent;

@@ -1,9 +1,14 @@
 //! How names are told apart: what this machine's resolver is, and which names go to the far side's.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
-use super::dns::Domain;
+use super::dns::{Domain, Elsewhere, Far, Listener};
 use super::program::{ProgramError, find, run};
+use super::ranges::Ranges;
+use super::table::Redirected;
+use crate::dial::{Destination, Dial, Host};
 
 /// Where glibc reads its servers.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -25,7 +30,7 @@ pub(super) async fn servers() -> Vec<IpAddr> {
     // A machine without the file has a server on loopback, by `resolv.conf(5)`.
     tokio::fs::read_to_string(RESOLV_CONF)
         .await
-        .map_or_else(|_| vec![std::net::Ipv4Addr::LOCALHOST.into()], |text| read(&text))
+        .map_or_else(|_| vec![Ipv4Addr::LOCALHOST.into()], |text| read(&text))
 }
 
 fn read(text: &str) -> Vec<IpAddr> {
@@ -39,6 +44,34 @@ fn read(text: &str) -> Vec<IpAddr> {
         }
     }
     servers
+}
+
+/// A listener for each of this machine's name servers, and one for the far side's own address.
+pub(super) async fn listeners(
+    names: &Names,
+    servers: &[IpAddr],
+    ranges: &Ranges,
+    dial: &Arc<dyn Dial>,
+    mark: u32,
+) -> io::Result<(Vec<Listener>, Vec<Redirected>)> {
+    let resolver = Destination { host: Host::Address(names.resolver), port: 53 };
+    let far = Far::new(Arc::clone(dial), resolver);
+    let (mut listeners, mut redirected) = (Vec::new(), Vec::new());
+    let near = servers.iter().filter(|_| !names.domains.is_empty()).map(|server| {
+        let elsewhere = Elsewhere::Near(SocketAddr::new(*server, 53), mark);
+        (*server, elsewhere, true)
+    });
+    // This machine's own server may have the same address, where the machine is in a VPC itself: then it is that.
+    let is_near = servers.contains(&names.resolver) && !names.domains.is_empty();
+    let itself =
+        (ranges.contains(names.resolver) && !is_near).then_some((names.resolver, Elsewhere::Far, false));
+    for (server, elsewhere, near) in near.chain(itself) {
+        let loopback = if server.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        let listener = Listener::bind(loopback, far.clone(), names.domains.clone(), elsewhere).await?;
+        redirected.push(Redirected { server, port: listener.address.port(), near });
+        listeners.push(listener);
+    }
+    Ok((listeners, redirected))
 }
 
 /// Tells systemd-resolved, where it runs, which names belong to our link. It forgets them with the link.

@@ -12,13 +12,13 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::program::{ProgramError, run};
+use super::standing::tables;
 use super::table::{PREFIX, removal};
 
 /// What it says when it holds on to us.
@@ -87,30 +87,6 @@ pub(super) async fn sweep() -> Result<Vec<String>, ProgramError> {
         drop(dead.0);
     }
     Ok(removed)
-}
-
-/// The tables of all ranges.
-pub(super) async fn tables() -> Result<Vec<String>, ProgramError> {
-    #[derive(Deserialize)]
-    struct Told {
-        nftables: Vec<Item>,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        table: Option<Table>,
-    }
-    #[derive(Deserialize)]
-    struct Table {
-        family: String,
-        name: String,
-    }
-    let said = run("nft", &["-j", "list", "tables"], "", "list the tables").await?;
-    let told: Told = serde_json::from_str(&said).map_err(|source| ProgramError::Answer("nft", source))?;
-    let tables = told.nftables.into_iter().filter_map(|item| item.table);
-    Ok(tables
-        .filter(|table| table.family == "inet" && table.name.starts_with(PREFIX))
-        .map(|table| table.name)
-        .collect())
 }
 
 /// What the program's hidden verb does: waits until its owner is gone, however that came, and removes what it left.
