@@ -227,16 +227,16 @@ impl Range {
 
     /// Closes it: nothing new is taken, what is carried is cut, and the machine is as it was before.
     ///
-    /// The table is removed first, so that no connection is brought to a listener that is gone. Where that fails the
-    /// watchdog tries again.
+    /// The table goes last: a client learns of its end by packets that only the table's translation brings back to it.
+    /// Where it cannot be removed the watchdog tries again.
     pub async fn close(mut self) -> (Counts, Result<(), ProgramError>) {
         let mut counts = self.counts().await;
-        let removed = run("nft", &["-f", "-"], &removal(&self.name), "delete the table").await;
         counts.flows = self.flows();
         counts.flows.open = 0;
         for forward in std::mem::take(&mut self.forwards) {
             counts.flows.cut += forward.close().await;
         }
+        let removed = run("nft", &["-f", "-"], &removal(&self.name), "delete the table").await;
         drop(self.names);
         drop(self.link);
         if removed.is_ok() {

@@ -57,35 +57,52 @@ impl Table<'_> {
             let exceptions = self.ranges.exceptions().iter().map(|exception| exception.addresses);
             set(text, &format!("excepted-{ip}"), kind, exceptions, family);
         }
+        let listening =
+            || FAMILIES.iter().filter_map(|(family, ip, _)| Some((*family, *ip, self.port(*family)?)));
         // Before the NAT of others at -100, whose rules for local packets would come first otherwise.
         line(text, 1, "chain redirected {");
         line(text, 2, "type nat hook output priority -105; policy accept;");
         self.left_alone(text, true);
-        for (family, ip, _) in FAMILIES {
-            let of_family = |listener: &&SocketAddr| listener.is_ipv4() == (family == Family::V4);
-            if let Some(listener) = self.listeners.iter().find(of_family).filter(|_| self.ranges.has(family))
-            {
-                let port = listener.port();
-                line(text, 2, &format!("{ip} daddr @carried-{ip} meta l4proto tcp redirect to :{port}"));
-            }
-        }
-        line(text, 1, "}");
-        line(text, 0, "");
-        line(text, 1, "chain refused {");
-        line(text, 2, "type filter hook output priority filter; policy accept;");
-        self.left_alone(text, false);
-        for (_, ip, _) in FAMILIES.iter().filter(|(family, ..)| self.ranges.has(*family)) {
-            let to = format!("{ip} daddr @carried-{ip} meta l4proto");
-            line(text, 2, &format!("{to} udp counter name refused-udp reject with icmpx port-unreachable"));
+        for (_, ip, port) in listening() {
             line(
                 text,
                 2,
-                &format!("{to} != tcp counter name refused-other reject with icmpx admin-prohibited"),
+                &format!("{ip} daddr @carried-{ip} meta l4proto {{ tcp, udp }} redirect to :{port}"),
             );
+        }
+        line(text, 1, "}");
+        line(text, 0, "");
+        // Datagrams are refused on their way in, where a client is told as a closed port tells it; what is refused on its
+        // way out is an error of the sending call, which few programs understand.
+        line(text, 1, "chain datagrams {");
+        line(text, 2, "type filter hook input priority filter; policy accept;");
+        for (_, ip, port) in listening() {
+            let redirected = format!("udp dport {port} ct status dnat ct original {ip} daddr @carried-{ip}");
+            line(
+                text,
+                2,
+                &format!("{redirected} counter name refused-udp reject with icmpx port-unreachable"),
+            );
+        }
+        line(text, 1, "}");
+        line(text, 0, "");
+        line(text, 1, "chain others {");
+        line(text, 2, "type filter hook output priority filter; policy accept;");
+        self.left_alone(text, false);
+        for (_, ip, _) in listening() {
+            let other = format!("{ip} daddr @carried-{ip} meta l4proto != {{ tcp, udp }}");
+            line(text, 2, &format!("{other} counter name refused-other reject with icmpx admin-prohibited"));
         }
         line(text, 1, "}");
         line(text, 0, "}");
         whole
+    }
+
+    /// Where connections of a family are taken in.
+    fn port(&self, family: Family) -> Option<u16> {
+        let of_family = |listener: &&SocketAddr| listener.is_ipv4() == (family == Family::V4);
+        let listener = self.listeners.iter().find(of_family).filter(|_| self.ranges.has(family));
+        listener.map(SocketAddr::port)
     }
 
     /// What neither chain touches, and the questions for names, which come before it.

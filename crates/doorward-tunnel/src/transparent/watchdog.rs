@@ -27,9 +27,14 @@ const WATCHES: &str = "watches";
 const DONE: &[u8] = b"done\n";
 /// How long it may take to begin or to end.
 const LIMIT: Duration = Duration::from_secs(5);
-/// When it looks again: an `nft` that we had started may come to its end after us.
-const LOOKS: [Duration; 4] =
-    [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(500), Duration::from_millis(800)];
+/// When it looks, after what was before: the owner's sockets are closed in the same moment, and what the kernel tells
+/// their clients passes through the table; and an `nft` that the owner had started may come to its end after it.
+const LOOKS: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_millis(800),
+];
 
 /// How the program starts itself as a watchdog. The owner's name is the last argument.
 #[derive(Debug, Clone, PartialEq, Eq)]

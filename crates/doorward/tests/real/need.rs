@@ -29,6 +29,8 @@ pub enum Need {
     Python,
     /// `script`, from Debian's bsdutils, which gives a program a terminal.
     Script,
+    /// `sshd` and `ssh-keygen`, from Debian's openssh-server.
+    Sshd,
 }
 
 impl Need {
@@ -48,6 +50,7 @@ impl Need {
             Self::Htpasswd => absent(&["htpasswd"]),
             Self::Python => absent(&["python3"]),
             Self::Script => absent(&["script"]),
+            Self::Sshd => absent(&["sshd", "ssh-keygen"]),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The far side's resolver, asked over one connection that is opened when it is needed.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::dial::{BoxedStream, Destination, Dial};
 /// How long a question waits for its answer; clients ask again after five seconds.
 const PATIENCE: Duration = Duration::from_millis(4500);
 /// How long the way to the resolver may take.
-const DIAL: Duration = Duration::from_secs(3);
+const DIAL: Duration = Duration::from_secs(2);
 /// How long it is not tried again after it failed.
 const HOLD: Duration = Duration::from_millis(500);
 /// Questions that wait for a connection.
@@ -59,39 +60,57 @@ impl Far {
 }
 
 /// Opens connections as they are needed, until nobody can ask any more.
+///
+/// Who asks first waits for the way to be opened. Once that failed, whoever asks is told so at once, and the way is
+/// tried again meanwhile.
 async fn work(dial: Arc<dyn Dial>, resolver: Destination, mut asked: mpsc::Receiver<Asked>) {
     let mut again: Vec<Asked> = Vec::new();
+    let mut is_down = false;
     loop {
         if again.is_empty() {
             let Some(first) = asked.recv().await else { return };
             again.push(first);
         }
-        match tokio::time::timeout(DIAL, dial.dial(&resolver)).await {
-            Ok(Ok(stream)) => {
+        if is_down {
+            fail(again.drain(..));
+        }
+        let dialling = async {
+            match tokio::time::timeout(DIAL, dial.dial(&resolver)).await {
+                Ok(Ok(stream)) => return Some(stream),
+                Ok(Err(error)) => tracing::debug!(%error, "the far side's resolver is not reached"),
+                Err(_) => tracing::debug!(%resolver, "the far side's resolver is not reached in time"),
+            }
+            None
+        };
+        let stream = if is_down {
+            let Some(stream) = refusing(&mut asked, dialling).await else { return };
+            stream
+        } else {
+            dialling.await
+        };
+        is_down = stream.is_none();
+        match stream {
+            Some(stream) => {
                 let Some(left) = converse(stream, std::mem::take(&mut again), &mut asked).await else {
                     return;
                 };
                 again = left;
             }
-            failed => {
-                match failed {
-                    Ok(Err(error)) => tracing::debug!(%error, "the far side's resolver is not reached"),
-                    _ => tracing::debug!(%resolver, "the far side's resolver is not reached in time"),
-                }
+            None => {
                 fail(again.drain(..));
-                // Whoever asks meanwhile is told at once.
-                let hold = tokio::time::sleep(HOLD);
-                tokio::pin!(hold);
-                loop {
-                    tokio::select! {
-                        () = &mut hold => break,
-                        one = asked.recv() => match one {
-                            Some(one) => fail([one]),
-                            None => return,
-                        },
-                    }
-                }
+                let Some(()) = refusing(&mut asked, tokio::time::sleep(HOLD)).await else { return };
             }
+        }
+    }
+}
+
+/// Tells whoever asks that there is no answer, until something else is done; none when nobody can ask any more.
+async fn refusing<T>(asked: &mut mpsc::Receiver<Asked>, until: impl Future<Output = T>) -> Option<T> {
+    tokio::pin!(until);
+    loop {
+        tokio::select! {
+            done = &mut until => return Some(done),
+            one = asked.recv() => fail([one?]),
         }
     }
 }
