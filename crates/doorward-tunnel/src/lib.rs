@@ -4,8 +4,10 @@ pub mod bound;
 pub mod carry;
 pub mod dial;
 pub mod forward;
+pub mod http_proxy;
 pub mod news;
 pub mod relay;
+pub mod socks;
 pub mod ssh;
 #[cfg(target_os = "linux")]
 pub mod transparent;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,7 +48,7 @@ struct Watched {
     closed: watch::Sender<Option<String>>,
     /// What the far side said of channels that it did not open. The library passes on the reason's number only.
     refusals: Mutex<VecDeque<(u32, String)>>,
-    left_behind: AtomicUsize,
+    left_behind: watch::Sender<usize>,
 }
 
 impl Watched {
@@ -101,7 +100,7 @@ impl Link {
             cut: watch::channel(false).0,
             closed: watch::channel(None).0,
             refusals: Mutex::default(),
-            left_behind: AtomicUsize::new(0),
+            left_behind: watch::channel(0).0,
         });
         let mut unfinished = Unfinished(Some(Arc::clone(&watched)));
         let carried = Carrier::new(carried, watched.cut.subscribe(), limits.patience());
@@ -140,13 +139,14 @@ impl Link {
         self.watched.held.total() > self.watched.limits.held / 2
     }
 
-    /// Whether it should be replaced once nobody uses it.
-    pub(super) fn is_worn(&self) -> bool {
-        self.watched.left_behind.load(Ordering::Relaxed) > LEFT_BEHIND
+    /// Comes when it should be replaced.
+    pub(super) async fn worn(&self) {
+        let mut left_behind = self.watched.left_behind.subscribe();
+        let _ = left_behind.wait_for(|left_behind| *left_behind > LEFT_BEHIND).await;
     }
 
     pub(super) fn leave_behind(&self) {
-        self.watched.left_behind.fetch_add(1, Ordering::Relaxed);
+        self.watched.left_behind.send_modify(|left_behind| *left_behind += 1);
     }
 
     /// Why it is gone; none: it stands.
@@ -427,7 +427,7 @@ pub(super) fn words(error: &russh::Error) -> String {
         Error::IO(error) => error.to_string(),
         Error::KeepaliveTimeout => "the far side does not answer any more".to_owned(),
         Error::SendError | Error::RecvError => "the connection is gone".to_owned(),
-        Error::Version => "what answers there does not speak SSH".to_owned(),
+        Error::Version | Error::KexInit => "what answers there does not speak SSH".to_owned(),
         Error::NoCommonAlgo { kind, theirs, .. } => {
             format!("no common {kind:?} algorithm; it offers {}", theirs.join(", ")).to_lowercase()
         }

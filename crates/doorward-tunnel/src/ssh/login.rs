@@ -189,7 +189,6 @@ async fn hash<H: Handler>(handle: &Handle<H>, key: &PublicKey) -> Result<Option<
     Ok(handle.best_supported_rsa_hash().await.map_err(broke)?.unwrap_or(Some(HashAlg::Sha256)))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is mapped over errors")]
 fn broke(error: russh::Error) -> LoginError {
     LoginError::Broke { why: super::link::words(&error) }
 }

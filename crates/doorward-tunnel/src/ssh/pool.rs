@@ -105,8 +105,8 @@ impl Pool {
     /// The best connection of those that stand. Where even that has its share, another one is begun meanwhile.
     fn pick(self: &Arc<Self>) -> Option<Arc<Link>> {
         let links = self.links();
-        let usable = links.iter().filter(|(_, link)| link.why().is_none() && !link.is_worn());
-        let (_, best) = usable.min_by_key(|(_, link)| (link.is_full(), link.channels()))?;
+        let usable = links.iter().filter(|link| link.why().is_none());
+        let best = usable.min_by_key(|link| (link.is_full(), link.channels()))?;
         if best.is_full() || best.channels() >= self.options.limits.spread {
             let idle = {
                 let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,13 +119,13 @@ impl Pool {
         Some(Arc::clone(best))
     }
 
-    fn links(&self) -> Vec<(usize, Arc<Link>)> {
+    fn links(&self) -> Vec<Arc<Link>> {
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let up = |(place, state): (usize, &State)| match state {
-            State::Up(link) => Some((place, Arc::clone(link))),
+        let up = |state: &State| match state {
+            State::Up(link) => Some(Arc::clone(link)),
             _ => None,
         };
-        places.iter().enumerate().filter_map(up).collect()
+        places.iter().filter_map(up).collect()
     }
 
     /// Begins to connect, unless it stands or is under way; why the last attempt failed, where there was one.
@@ -133,10 +133,6 @@ impl Pool {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let state = places.get_mut(place)?;
         match state {
-            State::Up(link) if link.is_worn() && link.why().is_none() => {
-                // Its streams keep it; who dials from now on takes the next one.
-                *state = State::Connecting(None);
-            }
             State::Up(_) => return None,
             State::Connecting(why) => return why.clone(),
             State::Idle | State::Failed(_) => *state = State::Connecting(None),
@@ -164,6 +160,7 @@ impl Pool {
         let to = || format!("`{}` as `{}`", self.options.host.label(), self.options.user);
         tell(News::Connecting { to: to() });
         let mut lost: Option<Instant> = None;
+        let mut worn: Option<Arc<Link>> = None;
         let mut pause = FIRST_PAUSE;
         loop {
             match self.connect().await {
@@ -173,10 +170,22 @@ impl Pool {
                             self.reconnects.fetch_add(1, Ordering::Relaxed);
                             tell(News::Reconnected { away: lost.elapsed() });
                         }
-                        None => tell(News::Connected { to: to() }),
+                        None if worn.is_none() => tell(News::Connected { to: to() }),
+                        None => {}
                     }
                     self.set(place, State::Up(Arc::clone(&link)));
-                    let why = link.closed().await;
+                    // Who dials from now on takes the new one; its streams keep the old one.
+                    if let Some(worn) = worn.take() {
+                        self.see_out(worn);
+                    }
+                    let why = tokio::select! {
+                        why = link.closed() => why,
+                        () = link.worn() => {
+                            worn = Some(link);
+                            lost = None;
+                            continue;
+                        }
+                    };
                     drop(link);
                     if place > 0 {
                         return self.set(place, State::Idle);
@@ -185,6 +194,10 @@ impl Pool {
                     tell(News::Lost { why });
                     lost = Some(Instant::now());
                     pause = FIRST_PAUSE;
+                }
+                Err(error) if worn.as_ref().is_some_and(|worn| worn.why().is_none()) => {
+                    tracing::debug!(error = %in_words(&error), "a worn SSH connection could not be replaced");
+                    tokio::time::sleep(self.options.limits.backoff).await;
                 }
                 Err(error) => {
                     let error = Arc::new(error);
@@ -209,6 +222,24 @@ impl Pool {
         }
     }
 
+    /// Lets a connection that was replaced go with its last stream.
+    fn see_out(&self, worn: Arc<Link>) {
+        let mut ended = self.ended.subscribe();
+        tokio::spawn(async move {
+            let emptied = async {
+                while worn.channels() > 0 {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            };
+            tokio::select! {
+                () = emptied => {}
+                _ = ended.wait_for(Option::is_some) => {}
+                _ = worn.closed() => {}
+            }
+            worn.goodbye("it was replaced").await;
+        });
+    }
+
     async fn connect(&self) -> Result<Arc<Link>, SshError> {
         let limit = self.options.limits.connect;
         let timed_out = |_| SshError::TimedOut { at: self.options.at.clone(), seconds: limit.as_secs() };
@@ -218,8 +249,8 @@ impl Pool {
     pub(super) fn status(&self) -> Status {
         let links = self.links();
         Status {
-            connections: links.iter().filter(|(_, link)| link.why().is_none()).count(),
-            streams: links.iter().map(|(_, link)| link.channels()).sum(),
+            connections: links.iter().filter(|link| link.why().is_none()).count(),
+            streams: links.iter().map(|link| link.channels()).sum(),
             reconnects: self.reconnects.load(Ordering::Relaxed),
         }
     }
@@ -235,10 +266,10 @@ impl Pool {
     /// Ends all at once.
     pub(super) fn cut(&self, why: &str) {
         self.end(why);
-        for (place, link) in self.links() {
+        for link in self.links() {
             link.cut(why);
-            self.set(place, State::Idle);
         }
+        self.empty();
     }
 
     /// Ends all politely; how many streams were open.
@@ -246,11 +277,15 @@ impl Pool {
         let why = "it was closed";
         self.end(why);
         let links = self.links();
-        let open = links.iter().map(|(_, link)| link.channels()).sum();
-        for (place, link) in links {
+        let open = links.iter().map(|link| link.channels()).sum();
+        for link in links {
             link.goodbye(why).await;
-            self.set(place, State::Idle);
         }
+        self.empty();
         open
+    }
+
+    fn empty(&self) {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).fill(State::Idle);
     }
 }

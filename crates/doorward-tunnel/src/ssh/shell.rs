@@ -158,7 +158,6 @@ impl Input {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is mapped over errors")]
 fn gone(error: russh::Error) -> SshError {
     SshError::Lost { why: super::link::words(&error) }
 }

@@ -31,6 +31,8 @@ pub enum Need {
     Script,
     /// `sshd` and `ssh-keygen`, from Debian's openssh-server.
     Sshd,
+    /// `curl`, from Debian.
+    Curl,
 }
 
 impl Need {
@@ -50,7 +52,8 @@ impl Need {
             Self::Htpasswd => absent(&["htpasswd"]),
             Self::Python => absent(&["python3"]),
             Self::Script => absent(&["script"]),
-            Self::Sshd => absent(&["sshd", "ssh-keygen"]),
+            Self::Sshd => absent(&["sshd", "ssh-keygen", "ssh-agent"]),
+            Self::Curl => absent(&["curl"]),
         }
     }
 }
