@@ -3,6 +3,7 @@
 pub mod bound;
 pub mod carry;
 pub mod dial;
+pub mod endpoint;
 pub mod forward;
 pub mod http_proxy;
 pub mod news;

@@ -177,10 +177,24 @@ impl Requests {
         through(&loaded.policy, target, grant.transport())
     }
 
+    /// What carries a grant of the caller's own that is open.
+    pub async fn carries(&self, caller: &Caller, id: &GrantId) -> Result<Through, Error> {
+        let none = || Error::NoSuchGrant(id.clone());
+        let grant = self.own(caller, id).await?;
+        if grant.live(self.clock().now()).is_none() {
+            return Err(none());
+        }
+        self.through(&grant).ok_or_else(none)
+    }
+
+    async fn own(&self, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
+        let grant = self.store().grant(id).await?.filter(|grant| *grant.person() == caller.person);
+        grant.ok_or_else(|| Error::NoSuchGrant(id.clone()))
+    }
+
     /// Records what became of what carries a grant: only of the caller's own.
     pub async fn carried(&self, caller: &Caller, id: &GrantId, carried: Carried) -> Result<(), Error> {
-        let grant = self.store().grant(id).await?.filter(|grant| *grant.person() == caller.person);
-        let grant = grant.ok_or_else(|| Error::NoSuchGrant(id.clone()))?;
+        let grant = self.own(caller, id).await?;
         self.record(vec![self.event(caller, carried.what(&grant))]).await
     }
 }
