@@ -6,7 +6,10 @@
 mod ending;
 mod handshake;
 mod incoming;
+mod limits;
+mod names;
 mod outgoing;
+mod patience;
 mod round_trip;
 mod sizes;
 
@@ -20,9 +23,11 @@ pub(crate) use ending::fit;
 pub use handshake::{Agent, CLIENT_VERSION, Carries, Version};
 pub(crate) use handshake::{opening, read_challenge, write_challenge};
 
-use super::message::{Draft, Flag, Header, Kind, Message, PayloadType, Uuid};
+use super::message::{Draft, Flag, HEADER, Header, Kind, Message, PayloadType, Uuid};
 use handshake::Request;
 use incoming::{Incoming, Taken};
+pub use limits::Limits;
+use names::Names;
 use outgoing::Outgoing;
 use sizes::Sizes;
 
@@ -31,39 +36,6 @@ const MOST_MALFORMED: u32 = 64;
 
 /// How many acknowledgements wait to be sent before nothing more is read.
 const MOST_ACKNOWLEDGEMENTS: usize = 1024;
-
-/// What a channel waits for, and how much it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How long the agent may take to begin. 30 seconds by default; it waits 15 for our answer itself.
-    pub handshake: Duration,
-    /// How long nothing may come from the agent while it owes an acknowledgement. 8 seconds by default.
-    pub patience: Duration,
-    /// The same before the agent has its port open. 30 seconds by default.
-    pub opening: Duration,
-    /// The same when so much was sent that the far side may be what is slow. 5 minutes by default.
-    pub stalled: Duration,
-    /// How many bytes the agent takes before a far side that reads nothing can stop it. 4 MiB by default.
-    pub buffered_there: usize,
-    /// Bytes that are sent and not acknowledged. 4 MiB by default.
-    pub window: usize,
-    /// The largest payload that is tried. 64 KiB by default.
-    pub payload: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            handshake: Duration::from_secs(30),
-            patience: Duration::from_secs(8),
-            opening: Duration::from_secs(30),
-            stalled: Duration::from_secs(300),
-            buffered_there: 4 << 20,
-            window: 4 << 20,
-            payload: 64 << 10,
-        }
-    }
-}
 
 /// What a channel needs from outside, once: it has neither clock nor dice.
 #[derive(Debug, Clone, Copy)]
@@ -107,30 +79,6 @@ enum Phase {
     Ended(Ending),
 }
 
-/// Names of messages: different from each other and from anybody else's.
-#[derive(Debug)]
-struct Names {
-    seed: u128,
-    count: u128,
-}
-
-impl Names {
-    fn next(&mut self) -> Uuid {
-        self.count += 1;
-        // Two rounds of a permutation of 128 bits, so that names of one channel do not look like a count.
-        let mut name = self.seed ^ self.count;
-        for factor in
-            [0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835_u128, 0xDA94_2042_E4DD_58B5_94D0_49BB_1331_11EB]
-        {
-            name = name.wrapping_mul(factor);
-            name ^= name >> 67;
-        }
-        // RFC 9562: version 4, variant 10.
-        let name = name & !(0xF << 76 | 0x3 << 62) | (0x4 << 76 | 0x2 << 62);
-        Uuid(name.to_be_bytes())
-    }
-}
-
 /// One session's channel.
 #[derive(Debug)]
 pub struct Channel {
@@ -156,14 +104,13 @@ pub struct Channel {
     /// Nothing is read at the moment, or since when it is again.
     unread: bool,
     reading: Option<Instant>,
-    /// Data that was acknowledged in this minute and in the one before.
-    taken: [usize; 2],
-    minute: Option<Instant>,
+    /// Data that the far side has not answered; the agent may still hold it.
+    unanswered: usize,
     /// The flag that ends the session, and when its acknowledgement is no longer waited for.
     last: Option<(Option<i64>, Instant)>,
     failed_ports: u64,
     /// A message that changes nothing, if there is one, and when one was sent last to see whether the agent lives.
-    nothing: Option<Vec<u8>>,
+    nothing: Option<(PayloadType, Vec<u8>)>,
     nudged: Option<Instant>,
 }
 
@@ -173,7 +120,7 @@ impl Channel {
         Self {
             birth,
             limits,
-            names: Names { seed: birth.seed, count: 0 },
+            names: Names::new(birth.seed),
             phase: Phase::Opening,
             request: None,
             incoming: Incoming::default(),
@@ -188,11 +135,10 @@ impl Channel {
             owed: None,
             unread: false,
             reading: None,
-            taken: [0; 2],
-            minute: None,
+            unanswered: 0,
             last: None,
             failed_ports: 0,
-            nothing: Some(sizes::nothing(0).to_vec()),
+            nothing: None,
             nudged: None,
         }
     }
@@ -208,6 +154,11 @@ impl Channel {
     /// All is agreed on and it is not over.
     pub fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
+    }
+
+    /// When something came from the agent last.
+    pub fn heard(&self) -> Option<Instant> {
+        self.heard
     }
 
     /// How often the agent said that it could not connect.
@@ -227,13 +178,17 @@ impl Channel {
         self.connected = Some(now);
         self.paused = None;
         self.outgoing.begin_anew();
-        // Whatever ended the connection before: what was being tried may have.
-        self.shrink();
     }
 
-    /// The connection is gone.
-    pub fn disconnected(&mut self) {
+    /// The connection is gone. `too_big` if the gateway said that a message was that (1009).
+    pub fn disconnected(&mut self, too_big: bool, now: Instant) {
         self.connected = None;
+        if too_big {
+            self.cut(now);
+        } else if self.sizes.is_lost() {
+            let bytes = self.sizes.trial().map_or(0, |trial| trial.size);
+            self.end(Ending::TooLarge { bytes });
+        }
         if self.last.is_some() {
             self.end(Ending::Finished);
         }
@@ -255,6 +210,11 @@ impl Channel {
     /// The agent takes so many bytes before a far side that reads nothing can stop it.
     pub fn buffers_there(&mut self, bytes: usize) {
         self.limits.buffered_there = bytes;
+    }
+
+    /// So much was sent that the far side has not answered.
+    pub fn is_unanswered(&mut self, bytes: usize) {
+        self.unanswered = bytes;
     }
 
     /// The number that the next message will have.
@@ -385,16 +345,18 @@ impl Channel {
         self.events.push_back(Event::Ready { agent: request.agent.clone(), message });
     }
 
+    /// Takes the session as it is, if the agent began with something else than a handshake.
+    pub fn begin_without_handshake(&mut self) {
+        if self.phase == Phase::Opening && self.request.is_none() {
+            self.phase = Phase::Ready;
+        }
+    }
+
     fn acknowledged(&mut self, sequence: i64, now: Instant) {
         self.sizes.acknowledged(sequence);
         let Some(acknowledged) = self.outgoing.acknowledge(sequence, now) else { return };
         if acknowledged.data {
             self.sizes.through(acknowledged.weight);
-            if self.minute.is_none_or(|minute| now.duration_since(minute) >= Duration::from_secs(60)) {
-                self.taken = [0, self.taken[0]];
-                self.minute = Some(now);
-            }
-            self.taken[0] = self.taken[0].saturating_add(acknowledged.weight);
         }
         self.owed = if self.outgoing.is_empty() { None } else { Some(now) };
         if matches!(self.last, Some((Some(last), _)) if last == sequence) {
@@ -430,59 +392,53 @@ impl Channel {
 
     /// Another payload is taken now: it is not yet too much that waits for an acknowledgement.
     pub fn takes(&self) -> bool {
-        let is_open = self.is_ready() && self.last.is_none();
+        let is_open = self.is_ready() && self.last.is_none() && self.sizes.trial().is_none();
         is_open && self.outgoing.bytes() < self.limits.window && self.outgoing.has_room()
     }
 
-    /// The largest payload to give, in bytes.
-    pub fn payload_size(&self) -> usize {
-        self.sizes.taken()
-    }
-
-    /// There is more to send than fits into one payload: a larger one is worth a trial.
-    pub fn wants_larger(&mut self, now: Instant) {
-        if let Some(size) = self.sizes.untried().filter(|_| self.takes()) {
-            let mut draft = Draft::with_capacity(size);
-            draft.payload.unsplit(sizes::nothing(size));
-            let sequence = self.push(PayloadType::Size, draft, now);
-            self.sizes.tries(sequence, size);
+    /// The largest payload to give, in bytes, when so many are waiting.
+    pub fn payload_size(&self, waiting: usize) -> usize {
+        match self.sizes.next() {
+            (taken, Some(larger)) if waiting > taken => larger,
+            (taken, _) => taken,
         }
     }
 
-    /// What changes nothing in a shell is the size that its terminal has; in a port session it is any.
-    pub fn changes_nothing(&mut self, size: Option<Vec<u8>>) {
-        self.nothing = size;
-    }
-
-    /// An agent says nothing to a message that it had before, and the acknowledgement may be what was lost. It does
-    /// acknowledge a new one, if it lives.
-    fn nudge(&mut self, now: Instant) {
-        if let Some(nothing) = self.nothing.clone() {
-            self.nudged = Some(now);
-            self.push(PayloadType::Size, Draft::of(&nothing), now);
+    /// The most that this gateway has not refused, in bytes.
+    pub fn largest_payload(&self) -> usize {
+        match (self.sizes.trial(), self.ending()) {
+            // An end with a trial under way: that may be why.
+            (Some(_), Some(Ending::Unanswered { .. } | Ending::TooLarge { .. })) => sizes::SMALL,
+            _ => self.sizes.most(),
         }
     }
 
-    fn nudge_due(&self) -> Option<Instant> {
-        let is_wanted =
-            self.is_ready() && self.paused.is_none() && self.nothing.is_some() && self.outgoing.is_sent();
-        let from = self.suspicious_from().filter(|_| is_wanted)?;
-        Some(self.nudged.map_or(from, |nudged| from.max(nudged + self.limits.patience / 4)))
+    /// What changes nothing in a shell is the size that its terminal has; in a port session it is no bytes at all.
+    pub fn changes_nothing(&mut self, payload_type: PayloadType, payload: Vec<u8>) {
+        self.nothing = Some((payload_type, payload));
     }
 
-    fn shrink(&mut self) {
-        if let Some(sequence) = self.sizes.fails() {
-            tracing::debug!(size = self.sizes.taken(), "larger payloads do not get through");
-            let draft = Draft::of(&sizes::nothing(0));
-            let (weight, now) = (draft.payload.len(), self.heard.unwrap_or(self.birth.now));
-            let frame = self.seal(PayloadType::Size, sequence, draft, now);
-            self.outgoing.replace(sequence, frame, weight);
+    /// The gateway did not hand on the message that it found too big: it goes in pieces.
+    fn cut(&mut self, now: Instant) {
+        let Some(trial) = self.sizes.fails() else {
+            return self.end(Ending::TooLarge { bytes: self.sizes.most() });
+        };
+        let Some(frame) = self.outgoing.take_back(trial.sequence) else {
+            return self.end(Ending::TooLarge { bytes: trial.size });
+        };
+        tracing::debug!(bytes = trial.size, "a payload was too big for the gateway");
+        for piece in frame.get(HEADER..).unwrap_or_default().chunks(self.sizes.most()) {
+            self.push(PayloadType::Output, Draft::of(piece), now);
         }
     }
 
     /// Gives one payload. It is sent in its turn; how much may wait is for the caller to heed, by [`Channel::takes`].
     pub fn send(&mut self, payload_type: PayloadType, draft: Draft, now: Instant) {
-        self.push(payload_type, draft, now);
+        let size = draft.payload.len();
+        let sequence = self.push(payload_type, draft, now);
+        if payload_type == PayloadType::Output {
+            self.sizes.tries(sequence, size);
+        }
     }
 
     /// Ends the session from here: by a flag, if the agent understands it and is there.
@@ -527,11 +483,7 @@ impl Channel {
                 return None;
             }
         }
-        let frame = self.outgoing.transmit(now)?;
-        if self.sizes.is_trying().is_some_and(|trial| self.outgoing.was_sent(trial)) {
-            self.sizes.began(now);
-        }
-        Some(frame)
+        self.outgoing.transmit(now)
     }
 
     /// Everything that was given was sent once; whether it arrived is another question.
@@ -552,82 +504,5 @@ impl Channel {
     /// What came, in its order.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    /// Since when the agent owes an answer and nothing came from it, on this connection, while we read.
-    fn silent_since(&self) -> Option<Instant> {
-        let connected = self.connected?;
-        let owed = self.owed.filter(|_| !self.unread)?;
-        Some([self.heard, self.reading].into_iter().flatten().fold(connected.max(owed), Instant::max))
-    }
-
-    /// The agent takes what is for its smux before it connects to anything.
-    fn is_smux(&self) -> bool {
-        let request = self.request.as_ref().filter(|_| self.is_ready());
-        request.is_some_and(|request| request.agent.carries == Carries::Smux)
-    }
-
-    fn patience(&self) -> Duration {
-        if self.paused.is_some() {
-            self.limits.patience
-        } else if !self.outgoing.opened && !self.is_smux() {
-            self.limits.opening
-        } else if self.taken.iter().sum::<usize>() >= self.limits.buffered_there {
-            self.limits.stalled
-        } else {
-            self.limits.patience
-        }
-    }
-
-    /// From when on it is time to ask the gateway for a sign of life, if nothing comes from the agent, which owes an
-    /// answer.
-    pub fn suspicious_from(&self) -> Option<Instant> {
-        Some(self.silent_since()? + self.limits.patience / 4)
-    }
-
-    /// That time has come.
-    pub fn is_suspicious(&self, now: Instant) -> bool {
-        self.suspicious_from().is_some_and(|from| now >= from)
-    }
-
-    /// When [`Channel::tick`] has something to do, or [`Channel::poll_transmit`] something to send.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        if self.ending().is_some() {
-            return None;
-        }
-        let handshake = (self.phase == Phase::Opening).then_some(self.birth.now + self.limits.handshake);
-        let silence = self.silent_since().map(|since| since + self.patience());
-        let resend = self.outgoing.due().filter(|_| self.connected.is_some() && self.paused.is_none());
-        let trial = self.sizes.deadline(self.is_trial_overtaken());
-        let last = self.last.map(|(_, until)| until);
-        [handshake, silence, resend, trial, last, self.nudge_due()].into_iter().flatten().min()
-    }
-
-    fn is_trial_overtaken(&self) -> bool {
-        self.sizes.is_trying().is_some_and(|trial| self.outgoing.is_overtaken(trial))
-    }
-
-    /// Looks whether something was waited for long enough.
-    pub fn tick(&mut self, now: Instant) {
-        if self.phase == Phase::Opening && now >= self.birth.now + self.limits.handshake {
-            return self.end(Ending::NoHandshake { seconds: self.limits.handshake.as_secs() });
-        }
-        if self.last.is_some_and(|(_, until)| now >= until) {
-            return self.end(Ending::Finished);
-        }
-        if self.sizes.deadline(self.is_trial_overtaken()).is_some_and(|deadline| now >= deadline) {
-            self.shrink();
-        }
-        if self.nudge_due().is_some_and(|due| now >= due) {
-            self.nudge(now);
-        }
-        let patience = self.patience();
-        if self.silent_since().is_some_and(|since| now >= since + patience) {
-            let seconds = patience.as_secs();
-            self.end(match self.paused {
-                Some(_) => Ending::Away { seconds },
-                None => Ending::Unanswered { seconds, bytes: self.outgoing.bytes() },
-            });
-        }
     }
 }
