@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::tls::{RootCerts, TlsConfig};
 
-use crate::requests::{ClosedView, GrantView, Offer, OpenedView};
+use crate::requests::{Carried, ClosedView, GrantView, Offer, OpenedView};
 
 /// Why a server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -222,6 +222,16 @@ impl Client {
     ) -> Result<OpenedView, Error> {
         let body = OpenBody { target, lasts: lasts.map(|lasts| lasts.as_secs()), transport, reason };
         self.send("POST", "/api/v1/grants", Some(&body))
+    }
+
+    /// One grant as it is now.
+    pub fn grant(&self, grant: &GrantId) -> Result<GrantView, Error> {
+        self.send("GET", &format!("/api/v1/grants/{grant}"), None::<&()>)
+    }
+
+    /// Has what became of what carries a grant recorded.
+    pub fn carried(&self, grant: &GrantId, carried: &Carried) -> Result<(), Error> {
+        self.send("POST", &format!("/api/v1/grants/{grant}/transport"), Some(carried))
     }
 
     /// Closes.

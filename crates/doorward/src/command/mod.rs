@@ -230,10 +230,12 @@ fn in_words(duration: SignedDuration) -> String {
 }
 
 fn transport(text: &str) -> Result<Transport, String> {
-    match text {
-        "direct" => Ok(Transport::Direct),
-        _ => Err(format!("`{text}` is not a way that this version opens; `direct` is")),
-    }
+    let carried = || Transport::ALL.into_iter().filter(|transport| transport.is_carried());
+    let named = carried().find(|transport| transport.to_string() == text);
+    named.ok_or_else(|| {
+        let names: Vec<String> = carried().map(|transport| format!("`{transport}`")).collect();
+        format!("`{text}` is not a way that this version opens; there are {}", names.join(", "))
+    })
 }
 
 fn request_failure(error: Error) -> Failure {

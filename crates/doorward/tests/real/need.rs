@@ -29,6 +29,10 @@ pub enum Need {
     Python,
     /// `script`, from Debian's bsdutils, which gives a program a terminal.
     Script,
+    /// `sshd` and `ssh-keygen`, from Debian's openssh-server.
+    Sshd,
+    /// `curl`, from Debian.
+    Curl,
 }
 
 impl Need {
@@ -48,6 +52,8 @@ impl Need {
             Self::Htpasswd => absent(&["htpasswd"]),
             Self::Python => absent(&["python3"]),
             Self::Script => absent(&["script"]),
+            Self::Sshd => absent(&["sshd", "ssh-keygen", "ssh-agent"]),
+            Self::Curl => absent(&["curl"]),
         }
     }
 }

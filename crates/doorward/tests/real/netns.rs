@@ -91,10 +91,16 @@ impl Netns {
 
     /// Starts one of the probe's verbs inside.
     pub fn probe(&self, verb: &[&str]) -> Probe {
+        self.probe_with(verb, &[])
+    }
+
+    /// Likewise, with more in its environment.
+    pub fn probe_with(&self, verb: &[&str], environment: &[(&str, &str)]) -> Probe {
         let ip = find("ip").expect("ip");
         let this = std::env::current_exe().expect("this program");
         let mut command = Command::new(ip);
         command.args(["netns", "exec", self.name()]).arg(this).env(probe::VERB, verb.join(" "));
+        command.envs(environment.iter().copied());
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the probe starts");
         let (sender, lines) = channel();
@@ -135,6 +141,11 @@ pub struct Probe {
 }
 
 impl Probe {
+    /// Its process, which `ip` becomes.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line that it says, within ten seconds.
     pub fn line(&self) -> String {
         self.within(Duration::from_secs(10)).expect("the probe speaks within ten seconds")
