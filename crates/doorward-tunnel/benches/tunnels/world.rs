@@ -20,8 +20,7 @@ pub const PORT: u16 = 5001;
 
 pub struct World {
     pub client: Netns,
-    pub gateway: Netns,
-    pub destination: Netns,
+    _others: [Netns; 2],
     pub folder: TempDir,
     sshd: Child,
     _server: Probe,
@@ -58,7 +57,7 @@ impl World {
             .expect("sshd");
         let server = destination.probe(&["serve"]);
         assert_eq!(server.line(), "listens");
-        let world = Self { client, gateway, destination, folder, sshd, _server: server };
+        let world = Self { client, _others: [gateway, destination], folder, sshd, _server: server };
         world.answers(&format!("{GATEWAY}:22"));
         world.answers(&format!("{ROUTED}:{PORT}"));
         world
