@@ -9,5 +9,7 @@ pub mod news;
 pub mod relay;
 pub mod socks;
 pub mod ssh;
+pub mod ssm;
 #[cfg(target_os = "linux")]
 pub mod transparent;
+pub mod websocket;

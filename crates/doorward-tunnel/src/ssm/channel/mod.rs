@@ -1,0 +1,633 @@
+//! A data channel from the client's side: bytes and the time in, bytes and events out.
+//!
+//! Everything that has a number is kept until it is acknowledged, across any number of connections to the gateway, and
+//! what comes is put in order: no byte is lost, none comes twice.
+
+mod ending;
+mod handshake;
+mod incoming;
+mod outgoing;
+mod round_trip;
+mod sizes;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+pub use ending::Ending;
+pub(crate) use ending::fit;
+pub use handshake::{Agent, CLIENT_VERSION, Carries, Version};
+pub(crate) use handshake::{opening, read_challenge, write_challenge};
+
+use super::message::{Draft, Flag, Header, Kind, Message, PayloadType, Uuid};
+use handshake::Request;
+use incoming::{Incoming, Taken};
+use outgoing::Outgoing;
+use sizes::Sizes;
+
+/// How many messages that cannot be read may follow each other.
+const MOST_MALFORMED: u32 = 64;
+
+/// How many acknowledgements wait to be sent before nothing more is read.
+const MOST_ACKNOWLEDGEMENTS: usize = 1024;
+
+/// What a channel waits for, and how much it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the agent may take to begin. 30 seconds by default; it waits 15 for our answer itself.
+    pub handshake: Duration,
+    /// How long nothing may come from the agent while it owes an acknowledgement. 8 seconds by default.
+    pub patience: Duration,
+    /// The same before the agent has its port open. 30 seconds by default.
+    pub opening: Duration,
+    /// The same when so much was sent that the far side may be what is slow. 5 minutes by default.
+    pub stalled: Duration,
+    /// How many bytes the agent takes before a far side that reads nothing can stop it. 4 MiB by default.
+    pub buffered_there: usize,
+    /// Bytes that are sent and not acknowledged. 4 MiB by default.
+    pub window: usize,
+    /// The largest payload that is tried. 64 KiB by default.
+    pub payload: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(30),
+            patience: Duration::from_secs(8),
+            opening: Duration::from_secs(30),
+            stalled: Duration::from_secs(300),
+            buffered_there: 4 << 20,
+            window: 4 << 20,
+            payload: 64 << 10,
+        }
+    }
+}
+
+/// What a channel needs from outside, once: it has neither clock nor dice.
+#[derive(Debug, Clone, Copy)]
+pub struct Birth {
+    /// When it begins.
+    pub now: Instant,
+    /// The same moment in milliseconds since 1970.
+    pub wall: u64,
+    /// Random, for the names of messages.
+    pub seed: u128,
+}
+
+/// Something that came, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The agent wants encryption with a key of KMS: [`Channel::answer_key`] answers.
+    KeyWanted {
+        /// The key's id, ARN or alias.
+        key: String,
+    },
+    /// All is agreed on; from now on data is taken.
+    Ready {
+        /// Who the agent is.
+        agent: Agent,
+        /// What it says to the person.
+        message: Option<String>,
+    },
+    /// A payload.
+    Payload {
+        /// What it is.
+        payload_type: PayloadType,
+        /// The payload.
+        payload: Bytes,
+    },
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    Ready,
+    Ended(Ending),
+}
+
+/// Names of messages: different from each other and from anybody else's.
+#[derive(Debug)]
+struct Names {
+    seed: u128,
+    count: u128,
+}
+
+impl Names {
+    fn next(&mut self) -> Uuid {
+        self.count += 1;
+        // Two rounds of a permutation of 128 bits, so that names of one channel do not look like a count.
+        let mut name = self.seed ^ self.count;
+        for factor in
+            [0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835_u128, 0xDA94_2042_E4DD_58B5_94D0_49BB_1331_11EB]
+        {
+            name = name.wrapping_mul(factor);
+            name ^= name >> 67;
+        }
+        // RFC 9562: version 4, variant 10.
+        let name = name & !(0xF << 76 | 0x3 << 62) | (0x4 << 76 | 0x2 << 62);
+        Uuid(name.to_be_bytes())
+    }
+}
+
+/// One session's channel.
+#[derive(Debug)]
+pub struct Channel {
+    birth: Birth,
+    limits: Limits,
+    names: Names,
+    phase: Phase,
+    request: Option<Request>,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    acknowledgements: VecDeque<(Uuid, i64)>,
+    events: VecDeque<Event>,
+    sizes: Sizes,
+    malformed: u32,
+    /// Since when there is a connection, if there is one.
+    connected: Option<Instant>,
+    /// Since when the gateway wants us to be still.
+    paused: Option<Instant>,
+    /// When something came from the agent last.
+    heard: Option<Instant>,
+    /// Since when an acknowledgement is owed.
+    owed: Option<Instant>,
+    /// Nothing is read at the moment, or since when it is again.
+    unread: bool,
+    reading: Option<Instant>,
+    /// Data that was acknowledged in this minute and in the one before.
+    taken: [usize; 2],
+    minute: Option<Instant>,
+    /// The flag that ends the session, and when its acknowledgement is no longer waited for.
+    last: Option<(Option<i64>, Instant)>,
+    failed_ports: u64,
+    /// A message that changes nothing, if there is one, and when one was sent last to see whether the agent lives.
+    nothing: Option<Vec<u8>>,
+    nudged: Option<Instant>,
+}
+
+impl Channel {
+    /// A channel that is not connected.
+    pub fn new(birth: Birth, limits: Limits) -> Self {
+        Self {
+            birth,
+            limits,
+            names: Names { seed: birth.seed, count: 0 },
+            phase: Phase::Opening,
+            request: None,
+            incoming: Incoming::default(),
+            outgoing: Outgoing::new(),
+            acknowledgements: VecDeque::new(),
+            events: VecDeque::new(),
+            sizes: Sizes::new(limits.payload),
+            malformed: 0,
+            connected: None,
+            paused: None,
+            heard: None,
+            owed: None,
+            unread: false,
+            reading: None,
+            taken: [0; 2],
+            minute: None,
+            last: None,
+            failed_ports: 0,
+            nothing: Some(sizes::nothing(0).to_vec()),
+            nudged: None,
+        }
+    }
+
+    /// Why it is over, once it is.
+    pub fn ending(&self) -> Option<&Ending> {
+        match &self.phase {
+            Phase::Ended(ending) => Some(ending),
+            Phase::Opening | Phase::Ready => None,
+        }
+    }
+
+    /// All is agreed on and it is not over.
+    pub fn is_ready(&self) -> bool {
+        self.phase == Phase::Ready
+    }
+
+    /// How often the agent said that it could not connect.
+    pub fn failed_ports(&self) -> u64 {
+        self.failed_ports
+    }
+
+    /// Ends it. The first reason stays.
+    pub fn end(&mut self, ending: Ending) {
+        if self.ending().is_none() {
+            self.phase = Phase::Ended(ending);
+        }
+    }
+
+    /// There is a connection, and the gateway has our token.
+    pub fn connected(&mut self, now: Instant) {
+        self.connected = Some(now);
+        self.paused = None;
+        self.outgoing.begin_anew();
+        // Whatever ended the connection before: what was being tried may have.
+        self.shrink();
+    }
+
+    /// The connection is gone.
+    pub fn disconnected(&mut self) {
+        self.connected = None;
+        if self.last.is_some() {
+            self.end(Ending::Finished);
+        }
+    }
+
+    /// Nothing is read from the connection, or it is again: whoever is not heard is not thereby dead.
+    pub fn reads(&mut self, reads: bool, now: Instant) {
+        if self.unread == reads {
+            self.unread = !reads;
+            self.reading = Some(now);
+        }
+    }
+
+    /// Nothing is read at the moment.
+    pub fn is_unread(&self) -> bool {
+        self.unread
+    }
+
+    /// The agent takes so many bytes before a far side that reads nothing can stop it.
+    pub fn buffers_there(&mut self, bytes: usize) {
+        self.limits.buffered_there = bytes;
+    }
+
+    /// The number that the next message will have.
+    pub fn next_sequence(&self) -> i64 {
+        self.outgoing.next_sequence()
+    }
+
+    /// Everything before that number was acknowledged.
+    pub fn has_arrived(&self, sequence: i64) -> bool {
+        self.outgoing.has_arrived(sequence)
+    }
+
+    /// More may be read. If not, acknowledgements must be sent first.
+    pub fn has_room(&self) -> bool {
+        self.acknowledgements.len() < MOST_ACKNOWLEDGEMENTS
+    }
+
+    /// Takes one binary frame.
+    pub fn receive(&mut self, frame: Bytes, now: Instant) {
+        if self.ending().is_some() {
+            return;
+        }
+        let message = match Message::decode(frame) {
+            Ok(message) => message,
+            Err(error) => {
+                // It is not acknowledged, so it comes again.
+                tracing::debug!(%error, "a message cannot be read");
+                self.malformed += 1;
+                if self.malformed >= MOST_MALFORMED {
+                    self.end(Ending::Malformed { why: error.to_string() });
+                }
+                return;
+            }
+        };
+        self.malformed = 0;
+        match message.header.kind {
+            Kind::Output => self.take(message, now),
+            Kind::Acknowledge => {
+                self.resume(now);
+                match handshake::acknowledged(&message.payload) {
+                    Some(sequence) => self.acknowledged(sequence, now),
+                    None => tracing::debug!("an acknowledgement names no message"),
+                }
+            }
+            Kind::ChannelClosed => {
+                let reason = handshake::closing_reason(&message.payload);
+                self.end(if self.last.is_some() { Ending::Finished } else { Ending::Closed { reason } });
+            }
+            Kind::PausePublication => {
+                self.paused.get_or_insert(now);
+            }
+            Kind::StartPublication => self.resume(now),
+            Kind::Input | Kind::Unknown => tracing::debug!("a message is not for a client"),
+        }
+    }
+
+    fn resume(&mut self, now: Instant) {
+        self.paused = None;
+        self.heard = Some(now);
+    }
+
+    fn take(&mut self, message: Message, now: Instant) {
+        self.resume(now);
+        let Header { id, sequence, payload, .. } = message.header;
+        match self.incoming.take(sequence, payload, message.payload) {
+            Taken::Yes | Taken::Before => self.acknowledgements.push_back((id, sequence)),
+            Taken::No => return,
+        }
+        while let Some((payload_type, payload)) = self.incoming.next() {
+            self.process(payload_type, payload);
+        }
+    }
+
+    fn process(&mut self, payload_type: PayloadType, payload: Bytes) {
+        match payload_type {
+            PayloadType::HandshakeRequest => self.requested(&payload),
+            PayloadType::HandshakeComplete => self.completed(&payload),
+            PayloadType::Flag if Flag::of(&payload) == Some(Flag::ConnectToPortError) => {
+                self.failed_ports += 1;
+                self.events.push_back(Event::Payload { payload_type, payload });
+            }
+            _ => self.events.push_back(Event::Payload { payload_type, payload }),
+        }
+    }
+
+    fn requested(&mut self, payload: &[u8]) {
+        if self.request.is_some() || self.phase != Phase::Opening {
+            return;
+        }
+        match Request::read(payload) {
+            Ok(request) => {
+                let key = request.key.clone();
+                self.request = Some(request);
+                match key {
+                    Some(key) => self.events.push_back(Event::KeyWanted { key }),
+                    None => self.respond(None),
+                }
+            }
+            Err(why) => self.end(Ending::Handshake { why }),
+        }
+    }
+
+    /// Answers a wish for encryption: the data key as KMS encrypted it, or why there is none.
+    pub fn answer_key(&mut self, key: Result<&[u8], &str>) {
+        self.respond(Some(key));
+    }
+
+    fn respond(&mut self, key: Option<Result<&[u8], &str>>) {
+        if let Some(response) = self.request.as_ref().map(|request| request.respond(key)) {
+            self.push(
+                PayloadType::HandshakeResponse,
+                Draft::of(&response),
+                self.heard.unwrap_or(self.birth.now),
+            );
+        }
+    }
+
+    fn completed(&mut self, payload: &[u8]) {
+        if self.phase != Phase::Opening {
+            return;
+        }
+        let Some(request) = &self.request else {
+            let why = "it was complete before it began".to_owned();
+            return self.end(Ending::Handshake { why });
+        };
+        self.phase = Phase::Ready;
+        let message = handshake::customer_message(payload);
+        self.events.push_back(Event::Ready { agent: request.agent.clone(), message });
+    }
+
+    fn acknowledged(&mut self, sequence: i64, now: Instant) {
+        self.sizes.acknowledged(sequence);
+        let Some(acknowledged) = self.outgoing.acknowledge(sequence, now) else { return };
+        if acknowledged.data {
+            self.sizes.through(acknowledged.weight);
+            if self.minute.is_none_or(|minute| now.duration_since(minute) >= Duration::from_secs(60)) {
+                self.taken = [0, self.taken[0]];
+                self.minute = Some(now);
+            }
+            self.taken[0] = self.taken[0].saturating_add(acknowledged.weight);
+        }
+        self.owed = if self.outgoing.is_empty() { None } else { Some(now) };
+        if matches!(self.last, Some((Some(last), _)) if last == sequence) {
+            self.end(Ending::Finished);
+        }
+    }
+
+    fn push(&mut self, payload_type: PayloadType, draft: Draft, now: Instant) -> i64 {
+        let weight = draft.payload.len();
+        let sequence = self.outgoing.next_sequence();
+        let frame = self.seal(payload_type, sequence, draft, now);
+        self.outgoing.push(frame, weight, payload_type == PayloadType::Output);
+        self.owed.get_or_insert(now);
+        sequence
+    }
+
+    fn seal(&mut self, payload: PayloadType, sequence: i64, draft: Draft, now: Instant) -> Bytes {
+        let header = Header {
+            kind: Kind::Input,
+            created: self.wall(now),
+            sequence,
+            flags: 0,
+            id: self.names.next(),
+            payload,
+        };
+        draft.seal(&header)
+    }
+
+    fn wall(&self, now: Instant) -> u64 {
+        let age = now.saturating_duration_since(self.birth.now).as_millis();
+        self.birth.wall.saturating_add(u64::try_from(age).unwrap_or(u64::MAX))
+    }
+
+    /// Another payload is taken now: it is not yet too much that waits for an acknowledgement.
+    pub fn takes(&self) -> bool {
+        let is_open = self.is_ready() && self.last.is_none();
+        is_open && self.outgoing.bytes() < self.limits.window && self.outgoing.has_room()
+    }
+
+    /// The largest payload to give, in bytes.
+    pub fn payload_size(&self) -> usize {
+        self.sizes.taken()
+    }
+
+    /// There is more to send than fits into one payload: a larger one is worth a trial.
+    pub fn wants_larger(&mut self, now: Instant) {
+        if let Some(size) = self.sizes.untried().filter(|_| self.takes()) {
+            let mut draft = Draft::with_capacity(size);
+            draft.payload.unsplit(sizes::nothing(size));
+            let sequence = self.push(PayloadType::Size, draft, now);
+            self.sizes.tries(sequence, size);
+        }
+    }
+
+    /// What changes nothing in a shell is the size that its terminal has; in a port session it is any.
+    pub fn changes_nothing(&mut self, size: Option<Vec<u8>>) {
+        self.nothing = size;
+    }
+
+    /// An agent says nothing to a message that it had before, and the acknowledgement may be what was lost. It does
+    /// acknowledge a new one, if it lives.
+    fn nudge(&mut self, now: Instant) {
+        if let Some(nothing) = self.nothing.clone() {
+            self.nudged = Some(now);
+            self.push(PayloadType::Size, Draft::of(&nothing), now);
+        }
+    }
+
+    fn nudge_due(&self) -> Option<Instant> {
+        let is_wanted =
+            self.is_ready() && self.paused.is_none() && self.nothing.is_some() && self.outgoing.is_sent();
+        let from = self.suspicious_from().filter(|_| is_wanted)?;
+        Some(self.nudged.map_or(from, |nudged| from.max(nudged + self.limits.patience / 4)))
+    }
+
+    fn shrink(&mut self) {
+        if let Some(sequence) = self.sizes.fails() {
+            tracing::debug!(size = self.sizes.taken(), "larger payloads do not get through");
+            let draft = Draft::of(&sizes::nothing(0));
+            let (weight, now) = (draft.payload.len(), self.heard.unwrap_or(self.birth.now));
+            let frame = self.seal(PayloadType::Size, sequence, draft, now);
+            self.outgoing.replace(sequence, frame, weight);
+        }
+    }
+
+    /// Gives one payload. It is sent in its turn; how much may wait is for the caller to heed, by [`Channel::takes`].
+    pub fn send(&mut self, payload_type: PayloadType, draft: Draft, now: Instant) {
+        self.push(payload_type, draft, now);
+    }
+
+    /// Ends the session from here: by a flag, if the agent understands it and is there.
+    pub fn terminate(&mut self, now: Instant) {
+        if self.last.is_some() || self.ending().is_some() {
+            return;
+        }
+        let understands = self.request.as_ref().is_some_and(|request| request.agent.understands_terminate());
+        if !(self.is_ready() && understands && self.connected.is_some() && self.paused.is_none()) {
+            return self.end(Ending::Finished);
+        }
+        let sequence = self.push(PayloadType::Flag, Draft::of(&Flag::TerminateSession.payload()), now);
+        self.last = Some((Some(sequence), now + Duration::from_secs(1)));
+    }
+
+    /// The next frame to be sent; none: nothing is to be sent now.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Bytes> {
+        self.connected?;
+        if self.ending().is_some() {
+            return None;
+        }
+        if let Some((id, sequence)) = self.acknowledgements.pop_front() {
+            let payload = handshake::acknowledge(Kind::Output.name(), id, sequence);
+            let header = Header {
+                kind: Kind::Acknowledge,
+                created: self.wall(now),
+                sequence: 0,
+                flags: 3,
+                id: self.names.next(),
+                payload: PayloadType::None,
+            };
+            return Some(Draft::of(payload.as_bytes()).seal(&header));
+        }
+        if self.paused.is_some() {
+            return None;
+        }
+        match self.outgoing.resend(now) {
+            Ok(None) => {}
+            Ok(again) => return again,
+            Err(too_often) => {
+                self.end(Ending::GaveUp { times: too_often.times });
+                return None;
+            }
+        }
+        let frame = self.outgoing.transmit(now)?;
+        if self.sizes.is_trying().is_some_and(|trial| self.outgoing.was_sent(trial)) {
+            self.sizes.began(now);
+        }
+        Some(frame)
+    }
+
+    /// Everything that was given was sent once; whether it arrived is another question.
+    pub fn is_sent(&self) -> bool {
+        self.outgoing.is_sent()
+    }
+
+    /// Something came that has its place behind something that did not.
+    pub fn has_gap(&self) -> bool {
+        self.incoming.has_gap()
+    }
+
+    /// Bytes that were given and are not acknowledged.
+    pub fn unacknowledged(&self) -> usize {
+        self.outgoing.bytes()
+    }
+
+    /// What came, in its order.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Since when the agent owes an answer and nothing came from it, on this connection, while we read.
+    fn silent_since(&self) -> Option<Instant> {
+        let connected = self.connected?;
+        let owed = self.owed.filter(|_| !self.unread)?;
+        Some([self.heard, self.reading].into_iter().flatten().fold(connected.max(owed), Instant::max))
+    }
+
+    /// The agent takes what is for its smux before it connects to anything.
+    fn is_smux(&self) -> bool {
+        let request = self.request.as_ref().filter(|_| self.is_ready());
+        request.is_some_and(|request| request.agent.carries == Carries::Smux)
+    }
+
+    fn patience(&self) -> Duration {
+        if self.paused.is_some() {
+            self.limits.patience
+        } else if !self.outgoing.opened && !self.is_smux() {
+            self.limits.opening
+        } else if self.taken.iter().sum::<usize>() >= self.limits.buffered_there {
+            self.limits.stalled
+        } else {
+            self.limits.patience
+        }
+    }
+
+    /// From when on it is time to ask the gateway for a sign of life, if nothing comes from the agent, which owes an
+    /// answer.
+    pub fn suspicious_from(&self) -> Option<Instant> {
+        Some(self.silent_since()? + self.limits.patience / 4)
+    }
+
+    /// That time has come.
+    pub fn is_suspicious(&self, now: Instant) -> bool {
+        self.suspicious_from().is_some_and(|from| now >= from)
+    }
+
+    /// When [`Channel::tick`] has something to do, or [`Channel::poll_transmit`] something to send.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.ending().is_some() {
+            return None;
+        }
+        let handshake = (self.phase == Phase::Opening).then_some(self.birth.now + self.limits.handshake);
+        let silence = self.silent_since().map(|since| since + self.patience());
+        let resend = self.outgoing.due().filter(|_| self.connected.is_some() && self.paused.is_none());
+        let trial = self.sizes.deadline(self.is_trial_overtaken());
+        let last = self.last.map(|(_, until)| until);
+        [handshake, silence, resend, trial, last, self.nudge_due()].into_iter().flatten().min()
+    }
+
+    fn is_trial_overtaken(&self) -> bool {
+        self.sizes.is_trying().is_some_and(|trial| self.outgoing.is_overtaken(trial))
+    }
+
+    /// Looks whether something was waited for long enough.
+    pub fn tick(&mut self, now: Instant) {
+        if self.phase == Phase::Opening && now >= self.birth.now + self.limits.handshake {
+            return self.end(Ending::NoHandshake { seconds: self.limits.handshake.as_secs() });
+        }
+        if self.last.is_some_and(|(_, until)| now >= until) {
+            return self.end(Ending::Finished);
+        }
+        if self.sizes.deadline(self.is_trial_overtaken()).is_some_and(|deadline| now >= deadline) {
+            self.shrink();
+        }
+        if self.nudge_due().is_some_and(|due| now >= due) {
+            self.nudge(now);
+        }
+        let patience = self.patience();
+        if self.silent_since().is_some_and(|since| now >= since + patience) {
+            let seconds = patience.as_secs();
+            self.end(match self.paused {
+                Some(_) => Ending::Away { seconds },
+                None => Ending::Unanswered { seconds, bytes: self.outgoing.bytes() },
+            });
+        }
+    }
+}
