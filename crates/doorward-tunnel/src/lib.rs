@@ -3,6 +3,7 @@
 pub mod bound;
 pub mod carry;
 pub mod dial;
+pub mod endpoint;
 pub mod forward;
 pub mod http_proxy;
 pub mod news;
@@ -10,6 +11,5 @@ pub mod relay;
 pub mod socks;
 pub mod ssh;
 pub mod ssm;
-#[cfg(target_os = "linux")]
 pub mod transparent;
 pub mod websocket;

@@ -106,7 +106,7 @@ async fn answer(
         sigv4::Request { method: parts.method.as_str(), path, query, headers: &headers, body: &body };
     let action = form.iter().find(|(name, _)| name == "Action").map(|(_, action)| action.clone());
     let version = form.iter().find(|(name, _)| name == "Version").map(|(_, version)| version.clone());
-    let (service, operation) = match (target.split_once('.'), action) {
+    let (service, operation) = match (target.rsplit_once('.'), action) {
         (Some((prefix, operation)), _) => (service(prefix), operation.to_owned()),
         (None, Some(action)) if version.as_deref() == Some("2016-11-15") => (Some("ec2"), action),
         (None, Some(action)) if version.as_deref() == Some("2011-06-15") => (Some("sts"), action),
