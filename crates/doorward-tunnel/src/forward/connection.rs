@@ -22,8 +22,8 @@ pub(super) fn receive(shared: &Arc<Shared>, client: TcpStream) {
         *open += u64::from(admitted);
     });
     if !admitted {
-        shared.turned_away.fetch_add(1, Ordering::Relaxed);
-        shared.failed(None, format!("{} connections are open already", shared.options.limits.connections));
+        let limit = shared.options.limits.connections;
+        shared.turned_away(None, format!("{limit} connections are open already"));
         reset(&client);
         return;
     }
@@ -83,8 +83,7 @@ async fn carried(shared: &Shared, client: &mut TcpStream) -> Outcome {
             return closing(client).await;
         }
         Ok(Err(NotAsked::NotAllowed { to, why })) => {
-            shared.turned_away.fetch_add(1, Ordering::Relaxed);
-            shared.failed(Some(&to), format!("not allowed: {why}"));
+            shared.turned_away(Some(&to), format!("not allowed: {why}"));
             return closing(client).await;
         }
         Err(_) => {

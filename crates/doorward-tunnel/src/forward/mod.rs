@@ -237,6 +237,11 @@ impl Shared {
         self.failed.fetch_add(1, Ordering::Relaxed);
         (self.options.tell)(News::Failed { to: to.cloned(), why });
     }
+
+    pub(crate) fn turned_away(&self, to: Option<&Destination>, why: String) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+        (self.options.tell)(News::Failed { to: to.cloned(), why });
+    }
 }
 
 fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
@@ -278,3 +283,6 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     shared.emptied().await;
     (shared.options.tell)(News::Ended { why: "its time is over".to_owned() });
 }
+
+#[cfg(test)]
+mod tests;

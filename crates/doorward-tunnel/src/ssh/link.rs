@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,23 @@ pub(super) struct Link {
     handle: client::Handle<Watcher>,
     watched: Arc<Watched>,
     runtime: tokio::runtime::Handle,
+    opening: AtomicUsize,
+}
+
+/// Counts a channel that is being opened.
+struct Opening(Arc<Link>);
+
+impl Opening {
+    fn new(link: &Arc<Link>) -> Self {
+        link.opening.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(link))
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.0.opening.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Why a stream was not opened.
@@ -118,7 +136,8 @@ impl Link {
         })?;
         login::log_in(&mut handle, &options.user, &options.login).await?;
         unfinished.0 = None;
-        Ok(Arc::new(Self { handle, watched, runtime: tokio::runtime::Handle::current() }))
+        let runtime = tokio::runtime::Handle::current();
+        Ok(Arc::new(Self { handle, watched, runtime, opening: AtomicUsize::new(0) }))
     }
 
     pub(super) fn held(&self) -> &Held {
@@ -129,9 +148,9 @@ impl Link {
         &self.runtime
     }
 
-    /// How many channels are open.
+    /// How many channels are open, or being opened.
     pub(super) fn channels(&self) -> usize {
-        self.watched.held.channels()
+        self.watched.held.channels() + self.opening.load(Ordering::Relaxed)
     }
 
     /// Whether readers who do not read hold it up, or soon will.
@@ -182,11 +201,11 @@ impl Link {
 
     /// Opens a stream. Where the answer is dropped, what the far side opened meanwhile is closed again.
     pub(super) async fn dial(self: &Arc<Self>, to: &Destination) -> Result<ChannelStream, NotDialled> {
-        let (link, to) = (Arc::clone(self), to.clone());
+        let (opening, to) = (Opening::new(self), to.clone());
         let (sender, opened) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
             // Nobody waits any more: the stream that comes back is dropped, and so closed.
-            let _ = sender.send(link.open(&to).await);
+            let _ = sender.send(opening.0.open(&to).await);
         });
         opened.await.unwrap_or_else(|_| Err(NotDialled::Lost("it was given up".to_owned())))
     }

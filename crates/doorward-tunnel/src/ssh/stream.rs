@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, watch};
 
 use super::link::Link;
+use crate::dial::Answer;
 
 /// What a message costs besides its bytes.
 const MESSAGE: usize = 256;
@@ -206,6 +207,10 @@ impl Ends {
         &self.half
     }
 
+    fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.link)
+    }
+
     /// Why there is nothing more.
     pub(super) fn why(&self) -> String {
         if self.inlet.stalled.load(Ordering::Relaxed) {
@@ -244,6 +249,8 @@ impl Drop for Ends {
 pub(super) struct ChannelStream {
     ends: Ends,
     writer: Pin<Box<dyn AsyncWrite + Send>>,
+    /// Comes when the connection is gone, which a writer who waits for room would not learn. There while one waits.
+    gone: Option<Answer<'static, ()>>,
     chunk: Bytes,
     read_all: bool,
     closed: bool,
@@ -253,7 +260,15 @@ pub(super) struct ChannelStream {
 impl ChannelStream {
     pub(super) fn new(ends: Ends) -> Self {
         let writer = Box::pin(ends.writer().make_writer());
-        Self { ends, writer, chunk: Bytes::new(), read_all: false, closed: false, wrote_all: false }
+        Self {
+            ends,
+            writer,
+            gone: None,
+            chunk: Bytes::new(),
+            read_all: false,
+            closed: false,
+            wrote_all: false,
+        }
     }
 
     /// Takes messages until there are bytes, or an end.
@@ -279,6 +294,33 @@ impl ChannelStream {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl ChannelStream {
+    /// What a write said, unless it waits and the connection is gone.
+    fn unless_gone<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match polled {
+            Poll::Ready(Ok(done)) => {
+                self.gone = None;
+                return Poll::Ready(Ok(done));
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                let link = self.ends.link();
+                let gone = self.gone.get_or_insert_with(|| {
+                    Box::pin(async move {
+                        link.closed().await;
+                    })
+                });
+                ready!(gone.as_mut().poll(context));
+            }
+        }
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, self.ends.why())))
     }
 }
 
@@ -320,10 +362,8 @@ impl AsyncWrite for ChannelStream {
             let error = io::Error::new(io::ErrorKind::BrokenPipe, "the far side closed the connection");
             return Poll::Ready(Err(error));
         }
-        match ready!(self.writer.as_mut().poll_write(context, bytes)) {
-            Ok(size) => Poll::Ready(Ok(size)),
-            Err(_) => Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, self.ends.why()))),
-        }
+        let polled = self.writer.as_mut().poll_write(context, bytes);
+        self.unless_gone(context, polled)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -334,13 +374,10 @@ impl AsyncWrite for ChannelStream {
         if self.wrote_all || self.closed {
             return Poll::Ready(Ok(()));
         }
-        match ready!(self.writer.as_mut().poll_shutdown(context)) {
-            Ok(()) => {
-                self.wrote_all = true;
-                self.ends.over = self.read_all;
-                Poll::Ready(Ok(()))
-            }
-            Err(_) => Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, self.ends.why()))),
-        }
+        let polled = self.writer.as_mut().poll_shutdown(context);
+        ready!(self.unless_gone(context, polled))?;
+        self.wrote_all = true;
+        self.ends.over = self.read_all;
+        Poll::Ready(Ok(()))
     }
 }

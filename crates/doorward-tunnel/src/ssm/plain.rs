@@ -16,6 +16,7 @@ pub(super) struct Plain {
     is_shut: bool,
     reader_waits: bool,
     writer_waits: bool,
+    unanswered: usize,
 }
 
 impl Plain {
@@ -39,6 +40,7 @@ impl Plain {
     /// Takes bytes of the far side; true: somebody waited for them.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> bool {
         self.received.extend_from_slice(bytes);
+        self.unanswered = 0;
         std::mem::take(&mut self.reader_waits)
     }
 
@@ -70,13 +72,20 @@ impl Plain {
         self.sending.is_empty()
     }
 
+    /// How many bytes were sent since something came last.
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
     pub(super) fn shut(&mut self) {
         self.is_shut = true;
     }
 
     /// Fills a payload up to so many bytes; true: somebody waited for room.
     pub(super) fn fill(&mut self, payload: &mut BytesMut, most: usize) -> bool {
-        payload.put(self.sending.split_to(self.sending.len().min(most)));
+        let count = self.sending.len().min(most);
+        payload.put(self.sending.split_to(count));
+        self.unanswered += count;
         std::mem::take(&mut self.writer_waits)
     }
 }

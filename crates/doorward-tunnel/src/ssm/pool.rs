@@ -85,7 +85,7 @@ struct Lane {
 impl Ssm {
     /// A pool without any session. Sessions are of `sessions`, over connections that `connector` makes.
     pub fn new(sessions: Arc<dyn Sessions>, connector: Connector, pool: Pool, tell: Tell) -> Self {
-        let around = Around { sessions, connector, tell };
+        let around = Around::new(sessions, connector, tell);
         let inner = Inner { around, pool, to: Mutex::default(), is_closed: AtomicBool::new(false) };
         Self { inner: Arc::new(inner) }
     }
@@ -130,7 +130,9 @@ pub(super) async fn start(
     limits: Limits,
 ) -> Result<Session<Port>, String> {
     match tokio::time::timeout(START, around.sessions.start(to)).await {
-        Ok(Ok(opened)) => Ok(Session::drive(Port::new(birth(), limits), opened, around.clone())),
+        Ok(Ok(opened)) => {
+            Ok(Session::drive(Port::new(birth(), around.limits(limits)), opened, around.clone()))
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("AWS did not start a session within {} s", START.as_secs())),
     }
@@ -295,9 +297,10 @@ async fn look_after(
     mut state: watch::Receiver<State>,
     tell: Tell,
 ) {
+    let Some(look) = inner.upgrade().map(|inner| LOOK.min(inner.pool.idle)) else { return };
     loop {
         let ended =
-            tokio::time::timeout(LOOK, state.wait_for(|state| matches!(state, State::Ended(_)))).await;
+            tokio::time::timeout(look, state.wait_for(|state| matches!(state, State::Ended(_)))).await;
         let ended = match ended {
             Ok(Ok(state)) => Some(state.clone()),
             Ok(Err(_)) => return,

@@ -21,6 +21,9 @@ const LINGER_LOOK: Duration = Duration::from_millis(500);
 const ALIVE: Duration = Duration::from_secs(10);
 const DEAD: Duration = Duration::from_secs(40);
 
+/// What waits is counted no further.
+const MOST_COUNTED: usize = 1 << 17;
+
 /// The only connection of a session without smux.
 const ONLY: u32 = 0;
 
@@ -212,6 +215,7 @@ impl Port {
                 if agent.carries == Carries::Smux && !agent.smux_is_quiet() {
                     self.alive = Some(Alive { next: now + ALIVE, heard: now });
                 }
+                self.channel.changes_nothing(PayloadType::Output, Vec::new());
                 self.agent = Some(agent);
                 self.message = message;
             }
@@ -309,6 +313,14 @@ impl Carried {
         }
     }
 
+    fn unanswered(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Smux(smux) => smux.unanswered(),
+            Self::Plain(plain) => plain.unanswered(),
+        }
+    }
+
     fn has_more(&self) -> bool {
         match self {
             Self::Nothing => false,
@@ -333,6 +345,7 @@ impl Core for Port {
             self.process(event, now);
         }
         self.channel.reads(!self.carried.is_full(), now);
+        self.channel.is_unanswered(self.carried.unanswered());
     }
 
     fn has_room(&self) -> bool {
@@ -348,15 +361,12 @@ impl Core for Port {
             if !(self.channel.takes() && self.channel.is_sent() && self.carried.has_more()) {
                 return None;
             }
-            let size = self.channel.payload_size();
             let waiting = match &self.carried {
-                Carried::Smux(smux) => smux.waiting(size + 1),
+                Carried::Smux(smux) => smux.waiting(MOST_COUNTED),
                 Carried::Plain(plain) => plain.waiting(),
                 Carried::Nothing => 0,
             };
-            if waiting > size {
-                self.channel.wants_larger(now);
-            }
+            let size = self.channel.payload_size(waiting);
             let mut draft = Draft::with_capacity(waiting.min(size));
             match &mut self.carried {
                 Carried::Smux(smux) => smux.fill(&mut draft.payload, size),
@@ -368,6 +378,7 @@ impl Core for Port {
                 Carried::Nothing => {}
             }
             self.drain_smux();
+            self.channel.is_unanswered(self.carried.unanswered());
             self.channel.send(PayloadType::Output, draft, now);
         }
     }

@@ -20,7 +20,7 @@ pub struct Raw {
 impl Raw {
     /// Sessions that `sessions` starts, over connections that `connector` makes.
     pub fn new(sessions: Arc<dyn Sessions>, connector: Connector, limits: Limits, tell: Tell) -> Self {
-        Self { around: Around { sessions, connector, tell }, limits }
+        Self { around: Around::new(sessions, connector, tell), limits }
     }
 }
 

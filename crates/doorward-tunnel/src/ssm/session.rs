@@ -5,6 +5,7 @@ mod carry;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::channel::{Birth, Ending, opening};
+use super::channel::{Birth, Ending, Limits, opening};
 use super::core::{Core, Wake};
 use super::message::Uuid;
 use super::{Opened, SessionError, Sessions};
@@ -214,6 +215,19 @@ pub(super) struct Around {
     pub(super) sessions: Arc<dyn Sessions>,
     pub(super) connector: Connector,
     pub(super) tell: Tell,
+    /// The largest payload that no gateway has refused so far.
+    pub(super) largest: Arc<AtomicUsize>,
+}
+
+impl Around {
+    pub(super) fn new(sessions: Arc<dyn Sessions>, connector: Connector, tell: Tell) -> Self {
+        Self { sessions, connector, tell, largest: Arc::new(AtomicUsize::new(usize::MAX)) }
+    }
+
+    /// Limits for another session.
+    pub(super) fn limits(&self, limits: Limits) -> Limits {
+        Limits { payload: limits.payload.min(self.largest.load(Ordering::Relaxed)), ..limits }
+    }
 }
 
 struct Driver<C> {
@@ -250,6 +264,8 @@ impl<C: Core> Driver<C> {
         let session = opened.session.clone();
         let ending = self.hold(opened).await;
         tracing::debug!(session, %ending, "a session is over");
+        let largest = self.shared.with(|locked| locked.core.channel().largest_payload());
+        self.around.largest.fetch_min(largest, Ordering::Relaxed);
         let is_over_there = matches!(ending, Ending::Closed { .. } | Ending::TimedOut);
         if !is_over_there {
             let terminated = tokio::time::timeout(CALL, self.around.sessions.terminate(&session)).await;
@@ -292,11 +308,15 @@ impl<C: Core> Driver<C> {
                     let (since, left) = (Instant::now(), self.carry(socket).await);
                     let why = match left {
                         carry::Left::Over => return self.ending(),
-                        carry::Left::Lost { why } => why,
+                        carry::Left::Lost { why, .. } => why,
                     };
                     tracing::debug!(session, why, "a session lost its connection");
+                    let heard = self.shared.with(|locked| locked.core.channel().heard());
                     if since.elapsed() >= GOOD {
                         (attempts, lost) = (0, Instant::now());
+                    } else if heard.is_some_and(|heard| heard >= since) {
+                        // It carried, if not for long: the next attempt is not at once, but it is another beginning.
+                        (attempts, lost) = (1, Instant::now());
                     }
                     why
                 }

@@ -97,6 +97,8 @@ struct Stream {
     received: BytesMut,
     /// How many bytes came in all.
     came: u64,
+    /// How many bytes were sent since something came last.
+    unanswered: usize,
     /// The far side has finished: nothing comes, and it takes nothing.
     is_finished: bool,
     /// For the far side.
@@ -127,6 +129,7 @@ pub struct Smux {
     nothing: bool,
     refusals: u64,
     dead: u64,
+    unanswered: usize,
 }
 
 impl Smux {
@@ -174,6 +177,12 @@ impl Smux {
     /// The far side said of one stream that it has nothing to connect it to; which one shows when it is finished.
     pub fn refused(&mut self) {
         self.refusals += 1;
+    }
+
+    /// How many bytes were sent on all streams that are open, on each since something came on it last. What was answered
+    /// was read there; what was not may still lie on the way.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered
     }
 
     /// How many streams the far side ended before it sent a byte and before we ended them.
@@ -240,6 +249,7 @@ impl Smux {
 
     fn deliver(&mut self, id: u32, bytes: &[u8]) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
+        self.unanswered -= std::mem::take(&mut stream.unanswered);
         if stream.is_closed || stream.is_finished {
             return;
         }
@@ -263,6 +273,7 @@ impl Smux {
         }
         // The far side throws away what comes for it.
         stream.sending = BytesMut::new();
+        self.unanswered -= std::mem::take(&mut stream.unanswered);
         if std::mem::take(&mut stream.reader_waits) {
             self.events.push_back(Event::Readable(id));
         }
@@ -345,7 +356,13 @@ impl Smux {
         match stream.end {
             End::Unwanted => self.finish(id),
             End::Wanted => {}
-            End::Sent => drop(self.streams.remove(&id)),
+            End::Sent => self.remove(id),
+        }
+    }
+
+    fn remove(&mut self, id: u32) {
+        if let Some(stream) = self.streams.remove(&id) {
+            self.unanswered -= stream.unanswered;
         }
     }
 
@@ -367,7 +384,7 @@ impl Smux {
             } else if let Some(stream) = self.streams.get_mut(&id) {
                 stream.in_turn = false;
                 if stream.is_closed && stream.end == End::Sent {
-                    self.streams.remove(&id);
+                    self.remove(id);
                 }
             }
         }
@@ -388,6 +405,8 @@ impl Smux {
             let count = stream.sending.len().min(FRAME).min(room - HEADER);
             put_frame(payload, Command::Push, id, &stream.sending.split_to(count));
             room -= HEADER + count;
+            stream.unanswered += count;
+            self.unanswered += count;
             if stream.sending.is_empty() {
                 stream.sending = BytesMut::new();
             }
@@ -515,6 +534,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_answered_is_no_longer_counted() {
+        let mut smux = Smux::new();
+        let (first, second) = (smux.open().unwrap(), smux.open().unwrap());
+        smux.write(first, &[7; 1000]);
+        smux.write(second, &[7; 10]);
+        assert_eq!(smux.unanswered(), 0);
+        sent(&mut smux, 2000);
+        assert_eq!(smux.unanswered(), 1010);
+        smux.receive(&frame(Command::Push, first, b"thanks")).unwrap();
+        assert_eq!(smux.unanswered(), 10);
+        smux.close(second);
+        sent(&mut smux, 2000);
+        assert_eq!(smux.unanswered(), 0);
+    }
+
+    #[test]
     fn who_finishes_first_still_reads() {
         let mut smux = Smux::new();
         let id = smux.open().unwrap();
@@ -611,7 +646,7 @@ mod tests {
 
             // The same bytes as if they came from the far side.
             let mut smux = Smux::new();
-            ids.iter().for_each(|_| drop(smux.open()));
+            ids.iter().for_each(|_| assert!(smux.open().is_some()));
             for bytes in wire.chunks(cut) {
                 smux.receive(bytes).unwrap();
             }

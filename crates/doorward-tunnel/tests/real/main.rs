@@ -11,11 +11,24 @@
     reason = "a test fails by panicking"
 )]
 
+mod database;
+mod endpoint;
 mod far;
+mod fronts;
 #[path = "../../../doorward/tests/real/need.rs"]
 mod need;
+#[path = "../../../doorward/tests/real/postgres.rs"]
+#[allow(dead_code, reason = "the program's own suite uses all of it")]
+mod postgres;
+mod shell;
 mod ssh;
 mod sshd;
+mod stalled;
+
+/// Where the parts that the program's own suite has too look for it.
+mod netns {
+    pub use crate::sshd::run;
+}
 
 use std::process::ExitCode;
 
@@ -24,6 +37,11 @@ use libtest_mimic::{Arguments, Trial};
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(database::trials());
+    trials.extend(endpoint::trials());
+    trials.extend(fronts::trials());
+    trials.extend(shell::trials());
     trials.extend(ssh::trials());
+    trials.extend(stalled::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

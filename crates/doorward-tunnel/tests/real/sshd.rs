@@ -1,6 +1,8 @@
 //! An sshd of the test's own: its configuration, keys and port, gone when the test ends.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,12 +16,16 @@ use tempfile::TempDir;
 use crate::need::find;
 
 /// Runs a program to its end; what it printed.
-pub fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(find(program).unwrap_or_else(|| panic!("no {program}")))
+pub fn run(program: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(find(program).unwrap_or_else(|| panic!("no {program}")))
         .args(arguments)
-        .stdin(Stdio::null())
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments:?}: {said}");
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -55,6 +61,9 @@ impl Sshd {
             keygen(&folder.path().join(kind), kind);
         }
         std::fs::write(folder.path().join("authorized_keys"), "").expect("a file");
+        // It reads them as the account that logs in.
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), open).expect("permissions");
         let child = serve(&folder, port, &settings);
         Self { folder, port, settings, child, pushed: AtomicU32::new(0) }
     }
@@ -92,7 +101,6 @@ impl Sshd {
 
     /// Lets a key in.
     pub fn authorize(&self, public: &str) {
-        use std::io::Write as _;
         let mut file =
             std::fs::OpenOptions::new().append(true).open(self.path("authorized_keys")).expect("a file");
         writeln!(file, "{public}").expect("it is written");
@@ -156,12 +164,12 @@ impl Admit for Sshd {
 
 /// Makes a pair of keys without a passphrase.
 pub fn keygen(path: &std::path::Path, kind: &str) {
-    run("ssh-keygen", &["-q", "-t", kind, "-N", "", "-C", "", "-f", path.to_str().expect("a path")]);
+    run("ssh-keygen", &["-q", "-t", kind, "-N", "", "-C", "", "-f", path.to_str().expect("a path")], "");
 }
 
 /// The account that the tests run as.
 pub fn user() -> String {
-    run("id", &["-un"]).trim().to_owned()
+    run("id", &["-un"], "").trim().to_owned()
 }
 
 fn serve(folder: &TempDir, port: u16, settings: &str) -> Child {

@@ -4,8 +4,14 @@ use super::*;
 
 const GREETING: &[u8] = &[5, 1, 0];
 
-/// What a client that says all of this at once is told, and where it goes.
-fn check(said: &[u8], expected: Result<(&str, &[u8]), (&[u8], &str)>) {
+/// Where a client goes, and what of its bytes is for the far side.
+type Goes<'a> = (&'a str, &'a [u8]);
+
+/// What a client is told, and why.
+type Told<'a> = (&'a [u8], &'a str);
+
+/// What becomes of a client that says all of this at once.
+fn check(said: &[u8], expected: Result<Goes<'_>, Told<'_>>) {
     let mut conversation = Conversation::default();
     conversation.heard(said);
     match (conversation.next(), expected) {

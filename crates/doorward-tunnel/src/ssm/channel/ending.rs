@@ -51,6 +51,12 @@ pub enum Ending {
         /// How often.
         times: u32,
     },
+    /// A message was so large that the gateway closes the connection, each time.
+    #[error("Session Manager does not take a message of {bytes} bytes; the next session sends smaller ones")]
+    TooLarge {
+        /// Its payload's size.
+        bytes: usize,
+    },
     /// What came is no session.
     #[error("what comes from Session Manager cannot be understood: {why}")]
     Malformed {

@@ -20,7 +20,7 @@ pub(crate) use ending::fit;
 pub use handshake::{Agent, CLIENT_VERSION, Carries, Version};
 pub(crate) use handshake::{opening, read_challenge, write_challenge};
 
-use super::message::{Draft, Flag, Header, Kind, Message, PayloadType, Uuid};
+use super::message::{Draft, Flag, HEADER, Header, Kind, Message, PayloadType, Uuid};
 use handshake::Request;
 use incoming::{Incoming, Taken};
 use outgoing::Outgoing;
@@ -41,7 +41,8 @@ pub struct Limits {
     pub patience: Duration,
     /// The same before the agent has its port open. 30 seconds by default.
     pub opening: Duration,
-    /// The same when so much was sent that the far side may be what is slow. 5 minutes by default.
+    /// The same when so much was sent without an answer that the far side may be what is slow: the agent takes nothing
+    /// more then, and is as silent as a dead one. 60 seconds by default.
     pub stalled: Duration,
     /// How many bytes the agent takes before a far side that reads nothing can stop it. 4 MiB by default.
     pub buffered_there: usize,
@@ -57,7 +58,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(30),
             patience: Duration::from_secs(8),
             opening: Duration::from_secs(30),
-            stalled: Duration::from_secs(300),
+            stalled: Duration::from_secs(60),
             buffered_there: 4 << 20,
             window: 4 << 20,
             payload: 64 << 10,
@@ -156,14 +157,13 @@ pub struct Channel {
     /// Nothing is read at the moment, or since when it is again.
     unread: bool,
     reading: Option<Instant>,
-    /// Data that was acknowledged in this minute and in the one before.
-    taken: [usize; 2],
-    minute: Option<Instant>,
+    /// Data that the far side has not answered; the agent may still hold it.
+    unanswered: usize,
     /// The flag that ends the session, and when its acknowledgement is no longer waited for.
     last: Option<(Option<i64>, Instant)>,
     failed_ports: u64,
     /// A message that changes nothing, if there is one, and when one was sent last to see whether the agent lives.
-    nothing: Option<Vec<u8>>,
+    nothing: Option<(PayloadType, Vec<u8>)>,
     nudged: Option<Instant>,
 }
 
@@ -188,11 +188,10 @@ impl Channel {
             owed: None,
             unread: false,
             reading: None,
-            taken: [0; 2],
-            minute: None,
+            unanswered: 0,
             last: None,
             failed_ports: 0,
-            nothing: Some(sizes::nothing(0).to_vec()),
+            nothing: None,
             nudged: None,
         }
     }
@@ -208,6 +207,11 @@ impl Channel {
     /// All is agreed on and it is not over.
     pub fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
+    }
+
+    /// When something came from the agent last.
+    pub fn heard(&self) -> Option<Instant> {
+        self.heard
     }
 
     /// How often the agent said that it could not connect.
@@ -227,13 +231,17 @@ impl Channel {
         self.connected = Some(now);
         self.paused = None;
         self.outgoing.begin_anew();
-        // Whatever ended the connection before: what was being tried may have.
-        self.shrink();
     }
 
-    /// The connection is gone.
-    pub fn disconnected(&mut self) {
+    /// The connection is gone. `too_big` if the gateway said that a message was that (1009).
+    pub fn disconnected(&mut self, too_big: bool, now: Instant) {
         self.connected = None;
+        if too_big {
+            self.cut(now);
+        } else if self.sizes.is_lost() {
+            let bytes = self.sizes.trial().map_or(0, |trial| trial.size);
+            self.end(Ending::TooLarge { bytes });
+        }
         if self.last.is_some() {
             self.end(Ending::Finished);
         }
@@ -255,6 +263,11 @@ impl Channel {
     /// The agent takes so many bytes before a far side that reads nothing can stop it.
     pub fn buffers_there(&mut self, bytes: usize) {
         self.limits.buffered_there = bytes;
+    }
+
+    /// So much was sent that the far side has not answered.
+    pub fn is_unanswered(&mut self, bytes: usize) {
+        self.unanswered = bytes;
     }
 
     /// The number that the next message will have.
@@ -385,16 +398,18 @@ impl Channel {
         self.events.push_back(Event::Ready { agent: request.agent.clone(), message });
     }
 
+    /// Takes the session as it is, if the agent began with something else than a handshake.
+    pub fn begin_without_handshake(&mut self) {
+        if self.phase == Phase::Opening && self.request.is_none() {
+            self.phase = Phase::Ready;
+        }
+    }
+
     fn acknowledged(&mut self, sequence: i64, now: Instant) {
         self.sizes.acknowledged(sequence);
         let Some(acknowledged) = self.outgoing.acknowledge(sequence, now) else { return };
         if acknowledged.data {
             self.sizes.through(acknowledged.weight);
-            if self.minute.is_none_or(|minute| now.duration_since(minute) >= Duration::from_secs(60)) {
-                self.taken = [0, self.taken[0]];
-                self.minute = Some(now);
-            }
-            self.taken[0] = self.taken[0].saturating_add(acknowledged.weight);
         }
         self.owed = if self.outgoing.is_empty() { None } else { Some(now) };
         if matches!(self.last, Some((Some(last), _)) if last == sequence) {
@@ -430,59 +445,70 @@ impl Channel {
 
     /// Another payload is taken now: it is not yet too much that waits for an acknowledgement.
     pub fn takes(&self) -> bool {
-        let is_open = self.is_ready() && self.last.is_none();
+        let is_open = self.is_ready() && self.last.is_none() && self.sizes.trial().is_none();
         is_open && self.outgoing.bytes() < self.limits.window && self.outgoing.has_room()
     }
 
-    /// The largest payload to give, in bytes.
-    pub fn payload_size(&self) -> usize {
-        self.sizes.taken()
-    }
-
-    /// There is more to send than fits into one payload: a larger one is worth a trial.
-    pub fn wants_larger(&mut self, now: Instant) {
-        if let Some(size) = self.sizes.untried().filter(|_| self.takes()) {
-            let mut draft = Draft::with_capacity(size);
-            draft.payload.unsplit(sizes::nothing(size));
-            let sequence = self.push(PayloadType::Size, draft, now);
-            self.sizes.tries(sequence, size);
+    /// The largest payload to give, in bytes, when so many are waiting.
+    pub fn payload_size(&self, waiting: usize) -> usize {
+        match self.sizes.next() {
+            (taken, Some(larger)) if waiting > taken => larger,
+            (taken, _) => taken,
         }
     }
 
-    /// What changes nothing in a shell is the size that its terminal has; in a port session it is any.
-    pub fn changes_nothing(&mut self, size: Option<Vec<u8>>) {
-        self.nothing = size;
+    /// The most that this gateway has not refused, in bytes.
+    pub fn largest_payload(&self) -> usize {
+        match (self.sizes.trial(), self.ending()) {
+            // An end with a trial under way: that may be why.
+            (Some(_), Some(Ending::Unanswered { .. } | Ending::TooLarge { .. })) => sizes::SMALL,
+            _ => self.sizes.most(),
+        }
+    }
+
+    /// What changes nothing in a shell is the size that its terminal has; in a port session it is no bytes at all.
+    pub fn changes_nothing(&mut self, payload_type: PayloadType, payload: Vec<u8>) {
+        self.nothing = Some((payload_type, payload));
     }
 
     /// An agent says nothing to a message that it had before, and the acknowledgement may be what was lost. It does
     /// acknowledge a new one, if it lives.
     fn nudge(&mut self, now: Instant) {
-        if let Some(nothing) = self.nothing.clone() {
+        if let Some((payload_type, payload)) = self.nothing.clone() {
             self.nudged = Some(now);
-            self.push(PayloadType::Size, Draft::of(&nothing), now);
+            self.push(payload_type, Draft::of(&payload), now);
         }
     }
 
     fn nudge_due(&self) -> Option<Instant> {
-        let is_wanted =
-            self.is_ready() && self.paused.is_none() && self.nothing.is_some() && self.outgoing.is_sent();
+        let is_possible = self.nothing.is_some() && self.paused.is_none() && self.outgoing.is_sent();
+        // Behind a trial nothing is sent, for it may have to be cut.
+        let is_wanted = is_possible && self.takes();
         let from = self.suspicious_from().filter(|_| is_wanted)?;
         Some(self.nudged.map_or(from, |nudged| from.max(nudged + self.limits.patience / 4)))
     }
 
-    fn shrink(&mut self) {
-        if let Some(sequence) = self.sizes.fails() {
-            tracing::debug!(size = self.sizes.taken(), "larger payloads do not get through");
-            let draft = Draft::of(&sizes::nothing(0));
-            let (weight, now) = (draft.payload.len(), self.heard.unwrap_or(self.birth.now));
-            let frame = self.seal(PayloadType::Size, sequence, draft, now);
-            self.outgoing.replace(sequence, frame, weight);
+    /// The gateway did not hand on the message that it found too big: it goes in pieces.
+    fn cut(&mut self, now: Instant) {
+        let Some(trial) = self.sizes.fails() else {
+            return self.end(Ending::TooLarge { bytes: self.sizes.most() });
+        };
+        let Some(frame) = self.outgoing.take_back(trial.sequence) else {
+            return self.end(Ending::TooLarge { bytes: trial.size });
+        };
+        tracing::debug!(bytes = trial.size, "a payload was too big for the gateway");
+        for piece in frame.get(HEADER..).unwrap_or_default().chunks(self.sizes.most()) {
+            self.push(PayloadType::Output, Draft::of(piece), now);
         }
     }
 
     /// Gives one payload. It is sent in its turn; how much may wait is for the caller to heed, by [`Channel::takes`].
     pub fn send(&mut self, payload_type: PayloadType, draft: Draft, now: Instant) {
-        self.push(payload_type, draft, now);
+        let size = draft.payload.len();
+        let sequence = self.push(payload_type, draft, now);
+        if payload_type == PayloadType::Output {
+            self.sizes.tries(sequence, size);
+        }
     }
 
     /// Ends the session from here: by a flag, if the agent understands it and is there.
@@ -527,11 +553,7 @@ impl Channel {
                 return None;
             }
         }
-        let frame = self.outgoing.transmit(now)?;
-        if self.sizes.is_trying().is_some_and(|trial| self.outgoing.was_sent(trial)) {
-            self.sizes.began(now);
-        }
-        Some(frame)
+        self.outgoing.transmit(now)
     }
 
     /// Everything that was given was sent once; whether it arrived is another question.
@@ -572,7 +594,7 @@ impl Channel {
             self.limits.patience
         } else if !self.outgoing.opened && !self.is_smux() {
             self.limits.opening
-        } else if self.taken.iter().sum::<usize>() >= self.limits.buffered_there {
+        } else if self.unanswered >= self.limits.buffered_there {
             self.limits.stalled
         } else {
             self.limits.patience
@@ -598,13 +620,8 @@ impl Channel {
         let handshake = (self.phase == Phase::Opening).then_some(self.birth.now + self.limits.handshake);
         let silence = self.silent_since().map(|since| since + self.patience());
         let resend = self.outgoing.due().filter(|_| self.connected.is_some() && self.paused.is_none());
-        let trial = self.sizes.deadline(self.is_trial_overtaken());
         let last = self.last.map(|(_, until)| until);
-        [handshake, silence, resend, trial, last, self.nudge_due()].into_iter().flatten().min()
-    }
-
-    fn is_trial_overtaken(&self) -> bool {
-        self.sizes.is_trying().is_some_and(|trial| self.outgoing.is_overtaken(trial))
+        [handshake, silence, resend, last, self.nudge_due()].into_iter().flatten().min()
     }
 
     /// Looks whether something was waited for long enough.
@@ -614,9 +631,6 @@ impl Channel {
         }
         if self.last.is_some_and(|(_, until)| now >= until) {
             return self.end(Ending::Finished);
-        }
-        if self.sizes.deadline(self.is_trial_overtaken()).is_some_and(|deadline| now >= deadline) {
-            self.shrink();
         }
         if self.nudge_due().is_some_and(|due| now >= due) {
             self.nudge(now);

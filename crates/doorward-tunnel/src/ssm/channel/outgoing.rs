@@ -16,9 +16,6 @@ const MOST_TIMES: u32 = 3000;
 /// How many messages lie between the first and the last that are not acknowledged.
 const MOST_MESSAGES: usize = 1 << 16;
 
-/// After so many times in vain, others have a turn too: the acknowledgement may be what was lost.
-const TURN: u32 = 4;
-
 /// An agent is silent about what it has had before. A message that went ahead of so many others on one connection,
 /// each of them acknowledged, has arrived: a connection keeps the order.
 const OVERTAKEN: u32 = 16;
@@ -63,7 +60,6 @@ pub(super) struct Outgoing {
     bytes: usize,
     round_trip: RoundTrip,
     looked: Option<Instant>,
-    in_vain: u32,
     places: u64,
     /// A message with data was acknowledged, and everything before it.
     pub(super) opened: bool,
@@ -78,7 +74,6 @@ impl Outgoing {
             bytes: 0,
             round_trip: RoundTrip::new(),
             looked: None,
-            in_vain: 0,
             places: 0,
             opened: false,
         }
@@ -108,14 +103,15 @@ impl Outgoing {
         usize::try_from(sequence.checked_sub(self.first)?).ok().filter(|place| *place < self.kept.len())
     }
 
-    /// Puts something else in the place of a message that is not acknowledged.
-    pub(super) fn replace(&mut self, sequence: i64, frame: Bytes, weight: usize) {
-        let Some(kept) = self.place(sequence).and_then(|place| self.kept.get_mut(place)) else { return };
-        if kept.frame.is_some() {
-            self.bytes = self.bytes - kept.weight + weight;
-            kept.weight = weight;
-            kept.frame = Some(frame);
+    /// Takes back a message, if it is the last one and nobody acknowledged it.
+    pub(super) fn take_back(&mut self, sequence: i64) -> Option<Bytes> {
+        if sequence + 1 != self.next_sequence() || self.kept.back()?.frame.is_none() {
+            return None;
         }
+        let kept = self.kept.pop_back()?;
+        self.bytes -= kept.weight;
+        self.cursor = self.cursor.min(sequence);
+        kept.frame
     }
 
     /// Bytes that are not acknowledged.
@@ -125,10 +121,6 @@ impl Outgoing {
 
     pub(super) fn is_empty(&self) -> bool {
         self.kept.is_empty()
-    }
-
-    pub(super) fn was_sent(&self, sequence: i64) -> bool {
-        sequence < self.cursor
     }
 
     pub(super) fn has_arrived(&self, sequence: i64) -> bool {
@@ -144,16 +136,9 @@ impl Outgoing {
         self.kept.len() < MOST_MESSAGES
     }
 
-    /// A message that was sent after this one is acknowledged, and this one is not.
-    pub(super) fn is_overtaken(&self, sequence: i64) -> bool {
-        let kept = self.place(sequence).and_then(|place| self.kept.get(place));
-        kept.is_some_and(|kept| kept.frame.is_some() && (kept.counted || kept.overtaken > 0))
-    }
-
     /// Another connection: everything that is not acknowledged goes first.
     pub(super) fn begin_anew(&mut self) {
         self.cursor = self.first;
-        self.in_vain = 0;
         self.looked = None;
         for kept in &mut self.kept {
             kept.overtaken = 0;
@@ -185,23 +170,13 @@ impl Outgoing {
         Some(self.looked.map_or(due, |looked| due.max(looked + LOOK)))
     }
 
-    /// What is to be sent again: the first message, and now and then another one.
+    /// What is to be sent again: the first message and no other.
     pub(super) fn resend(&mut self, now: Instant) -> Result<Option<Bytes>, TooOften> {
         if self.due().is_none_or(|due| due > now) {
             return Ok(None);
         }
         self.looked = Some(now);
-        self.in_vain += 1;
-        let timeout = self.round_trip.timeout();
-        let sent = usize::try_from(self.cursor - self.first).unwrap_or(0);
-        let is_due = |kept: &&mut Kept| kept.last.is_some_and(|last| now.duration_since(last) >= timeout);
-        let waiting = self.kept.iter_mut().take(sent).filter(|kept| kept.frame.is_some());
-        let chosen = if self.in_vain.is_multiple_of(TURN) {
-            waiting.filter(is_due).min_by_key(|kept| kept.last)
-        } else {
-            waiting.into_iter().next()
-        };
-        let Some(kept) = chosen else { return Ok(None) };
+        let Some(kept) = self.kept.front_mut() else { return Ok(None) };
         if kept.times >= MOST_TIMES {
             return Err(TooOften { times: kept.times });
         }
@@ -225,9 +200,6 @@ impl Outgoing {
         let acknowledged = Acknowledged { weight: kept.weight, data: kept.data };
         let first_place = kept.first_place;
         self.bytes -= kept.weight;
-        if place == 0 {
-            self.in_vain = 0;
-        }
         for earlier in self.kept.iter_mut().take(place) {
             if earlier.frame.is_some() && !earlier.counted && earlier.last_place < first_place {
                 earlier.counted = true;
@@ -275,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_is_sent_again_and_now_and_then_another() {
+    fn only_the_first_is_sent_again() {
         let (mut outgoing, mut now) = of(3);
         assert_eq!(sent(&mut outgoing, now), ["0", "1", "2"]);
         assert!(outgoing.resend(now + Duration::from_millis(199)).unwrap().is_none());
@@ -284,7 +256,10 @@ mod tests {
             now = outgoing.due().unwrap();
             again.push(outgoing.resend(now).unwrap().unwrap());
         }
-        assert_eq!(again, ["0", "0", "0", "1", "0", "0", "0", "2"]);
+        assert_eq!(again, ["0"; 8]);
+        outgoing.acknowledge(0, now);
+        now = outgoing.due().unwrap();
+        assert_eq!(outgoing.resend(now).unwrap().unwrap(), "1");
     }
 
     #[test]
@@ -334,6 +309,17 @@ mod tests {
             }
         }
         panic!("it held up the rest");
+    }
+
+    #[test]
+    fn only_the_last_message_is_taken_back() {
+        let (mut outgoing, now) = of(3);
+        sent(&mut outgoing, now);
+        assert_eq!(outgoing.take_back(1), None);
+        assert_eq!(outgoing.take_back(2).unwrap(), "2");
+        assert_eq!((outgoing.next_sequence(), outgoing.bytes(), outgoing.is_sent()), (2, 20, true));
+        outgoing.acknowledge(1, now);
+        assert_eq!(outgoing.take_back(1), None, "it has arrived");
     }
 
     #[test]

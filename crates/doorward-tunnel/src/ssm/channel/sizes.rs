@@ -1,32 +1,26 @@
 //! How large a payload may be: what the gateway takes is not written anywhere, so it is tried.
 //!
 //! What was sent under a number can never be cut into smaller pieces under other numbers, for nobody knows whether it
-//! arrived. So what is tried is a message that says nothing: the terminal's size, which port sessions ignore, with
-//! blanks. If it does not get through, a short one takes its place under the same number, and no byte is in doubt.
-
-use std::time::{Duration, Instant};
-
-use bytes::BytesMut;
+//! arrived. So a size is tried with one message, and nothing is sent behind that one until it is acknowledged. A gateway
+//! that closes the connection because the message is too big (1009) has not handed it on: then, and only then, it is
+//! cut. One that breaks the connection again and again, or is silent, costs the session, and the next one does not try.
 
 /// What every gateway takes: the stock client sends no more.
 pub(super) const SMALL: usize = 1024;
 
 const LADDER: [usize; 3] = [16 << 10, 32 << 10, 64 << 10];
 
-/// How long one that was tried may stay away while others get through, and while none does.
-const OVERTAKEN: Duration = Duration::from_secs(2);
-const ALONE: Duration = Duration::from_secs(4);
-
 /// A step is tried after so many payloads of the one before got through.
 const PAYLOADS: usize = 4;
 
-const NOTHING: &[u8] = br#"{"cols":80,"rows":24}"#;
+/// After so many connections were lost with the same trial, it is what breaks them.
+const LOSSES: u32 = 3;
 
-#[derive(Debug)]
-struct Trial {
-    sequence: i64,
-    size: usize,
-    since: Option<Instant>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Trial {
+    pub(super) sequence: i64,
+    pub(super) size: usize,
+    losses: u32,
 }
 
 #[derive(Debug)]
@@ -42,9 +36,11 @@ impl Sizes {
         Self { taken: SMALL, most, through: 0, trial: None }
     }
 
-    /// The largest payload that the gateway is known to take.
-    pub(super) fn taken(&self) -> usize {
-        self.taken
+    /// The largest payload that the gateway is known to take, and the largest that may be tried, if one may be.
+    pub(super) fn next(&self) -> (usize, Option<usize>) {
+        let next = LADDER.into_iter().find(|size| *size > self.taken && *size <= self.most);
+        let is_earned = self.taken == SMALL || self.through >= self.taken * PAYLOADS;
+        (self.taken, next.filter(|_| is_earned && self.trial.is_none()))
     }
 
     /// So much data got through.
@@ -52,57 +48,44 @@ impl Sizes {
         self.through = self.through.saturating_add(bytes);
     }
 
-    /// The size that should be tried now.
-    pub(super) fn untried(&self) -> Option<usize> {
-        let next = LADDER.into_iter().find(|size| *size > self.taken && *size <= self.most)?;
-        let is_earned = self.taken == SMALL || self.through >= self.taken * PAYLOADS;
-        (self.trial.is_none() && is_earned).then_some(next)
-    }
-
+    /// A message of more than what is known to be taken.
     pub(super) fn tries(&mut self, sequence: i64, size: usize) {
-        self.trial = Some(Trial { sequence, size, since: None });
-    }
-
-    /// When the trial began; it is sent after what waits before it.
-    pub(super) fn began(&mut self, now: Instant) {
-        if let Some(trial) = &mut self.trial {
-            trial.since.get_or_insert(now);
+        if size > self.taken {
+            self.trial = Some(Trial { sequence, size, losses: 0 });
         }
     }
 
-    pub(super) fn is_trying(&self) -> Option<i64> {
-        self.trial.as_ref().map(|trial| trial.sequence)
+    pub(super) fn trial(&self) -> Option<Trial> {
+        self.trial
     }
 
     pub(super) fn acknowledged(&mut self, sequence: i64) {
         if let Some(trial) = self.trial.take_if(|trial| trial.sequence == sequence) {
-            self.taken = trial.size;
+            // What is between two steps says nothing of the next one, but all of what is below.
+            let reached = LADDER.into_iter().filter(|size| *size <= trial.size).max();
+            self.taken = self.taken.max(reached.unwrap_or(trial.size));
             self.through = 0;
         }
     }
 
-    /// It does not get through: nothing larger is tried. The number under which it was sent.
-    pub(super) fn fails(&mut self) -> Option<i64> {
-        let trial = self.trial.take()?;
+    /// The connection was lost during a trial; true: once too often.
+    pub(super) fn is_lost(&mut self) -> bool {
+        self.trial.as_mut().is_some_and(|trial| {
+            trial.losses += 1;
+            trial.losses >= LOSSES
+        })
+    }
+
+    /// The gateway does not take the trial: nothing larger is tried.
+    pub(super) fn fails(&mut self) -> Option<Trial> {
         self.most = self.taken;
-        Some(trial.sequence)
+        self.trial.take()
     }
 
-    /// When the trial has failed, if it is not acknowledged before.
-    pub(super) fn deadline(&self, is_overtaken: bool) -> Option<Instant> {
-        let since = self.trial.as_ref()?.since?;
-        Some(since + if is_overtaken { OVERTAKEN } else { ALONE })
+    /// The most that is tried.
+    pub(super) fn most(&self) -> usize {
+        self.most
     }
-}
-
-/// A payload of so many bytes that says nothing.
-pub(super) fn nothing(size: usize) -> BytesMut {
-    let mut payload = BytesMut::with_capacity(size.max(NOTHING.len()));
-    payload.extend_from_slice(NOTHING);
-    if size > payload.len() {
-        payload.resize(size, b' ');
-    }
-    payload
 }
 
 #[cfg(test)]
@@ -112,15 +95,15 @@ mod tests {
     #[test]
     fn larger_payloads_are_tried_one_step_after_another() {
         let mut sizes = Sizes::new(64 << 10);
-        let mut check = |through, untried: Option<usize>| {
+        let mut check = |through, expected: Option<usize>| {
             sizes.through(through);
-            assert_eq!(sizes.untried(), untried);
-            if let Some(size) = untried {
+            assert_eq!(sizes.next().1, expected);
+            if let Some(size) = expected {
                 sizes.tries(7, size);
-                assert_eq!(sizes.untried(), None, "one at a time");
+                assert_eq!(sizes.next().1, None, "one at a time");
                 sizes.acknowledged(6);
                 sizes.acknowledged(7);
-                assert_eq!(sizes.taken(), size);
+                assert_eq!(sizes.next().0, size);
             }
         };
         check(0, Some(16 << 10));
@@ -134,15 +117,25 @@ mod tests {
     fn what_failed_is_not_tried_again() {
         let mut sizes = Sizes::new(64 << 10);
         sizes.tries(7, 16 << 10);
-        assert_eq!(sizes.fails(), Some(7));
-        assert_eq!((sizes.untried(), sizes.taken(), sizes.fails()), (None, SMALL, None));
+        assert_eq!(sizes.fails().map(|trial| trial.sequence), Some(7));
+        assert_eq!((sizes.next(), sizes.most(), sizes.fails()), ((SMALL, None), SMALL, None));
     }
 
     #[test]
-    fn nothing_is_still_a_terminals_size() {
-        assert_eq!(nothing(100).len(), 100);
-        let json: serde_json::Value = serde_json::from_slice(&nothing(100)).unwrap();
-        assert_eq!(json["rows"], 24);
-        assert_eq!(nothing(0), NOTHING);
+    fn a_trial_that_breaks_every_connection_is_known_by_it() {
+        let mut sizes = Sizes::new(64 << 10);
+        assert!(!sizes.is_lost());
+        sizes.tries(7, 16 << 10);
+        assert!(!sizes.is_lost() && !sizes.is_lost() && sizes.is_lost());
+    }
+
+    #[test]
+    fn a_trial_of_less_than_a_step_counts_as_what_it_was() {
+        let mut sizes = Sizes::new(64 << 10);
+        sizes.tries(7, 5000);
+        sizes.acknowledged(7);
+        assert_eq!(sizes.next(), (5000, None));
+        sizes.through(20_000);
+        assert_eq!(sizes.next(), (5000, Some(16 << 10)));
     }
 }

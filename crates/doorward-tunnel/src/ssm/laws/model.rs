@@ -61,9 +61,20 @@ pub struct Habits {
     pub carries_smux: bool,
     /// Until then it neither takes data nor acknowledges it.
     pub opens_after: Duration,
-    /// The largest payload that the gateway takes, and whether it breaks the connection at a larger one.
+    /// The largest payload that the gateway takes, and what it does at a larger one.
     pub takes: usize,
-    pub breaks_at_larger: bool,
+    pub at_larger: AtLarger,
+}
+
+/// What a gateway does with a message that is too large for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtLarger {
+    /// It closes the connection with 1009.
+    TooBig,
+    /// It breaks the connection.
+    Breaks,
+    /// It passes over it.
+    Silent,
 }
 
 impl Default for Habits {
@@ -73,7 +84,7 @@ impl Default for Habits {
             carries_smux: true,
             opens_after: Duration::ZERO,
             takes: usize::MAX,
-            breaks_at_larger: false,
+            at_larger: AtLarger::TooBig,
         }
     }
 }
@@ -94,10 +105,12 @@ pub struct Agent {
     wire: Vec<u8>,
     write: VecDeque<u8>,
     out: VecDeque<Bytes>,
+    echoed: BTreeMap<u32, usize>,
+    opened: Vec<u32>,
 }
 
 impl Agent {
-    fn new(habits: Habits) -> Self {
+    pub fn new(habits: Habits) -> Self {
         Self {
             habits,
             is_dead: false,
@@ -113,6 +126,8 @@ impl Agent {
             wire: Vec::new(),
             write: VecDeque::new(),
             out: VecDeque::new(),
+            echoed: BTreeMap::new(),
+            opened: Vec::new(),
         }
     }
 }
@@ -127,6 +142,38 @@ fn sealed(kind: Kind, sequence: i64, payload_type: PayloadType, payload: &[u8]) 
 impl Agent {
     pub fn read(&self, id: u32) -> &[u8] {
         self.read.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How many streams sent something.
+    pub fn streams(&self) -> usize {
+        self.read.len()
+    }
+
+    /// Sends back what came since the last time.
+    pub fn echo(&mut self) {
+        let came: Vec<(u32, Vec<u8>)> = self
+            .read
+            .iter()
+            .map(|(id, read)| (*id, read[self.echoed.get(id).copied().unwrap_or(0)..].to_vec()))
+            .filter(|(_, new)| !new.is_empty())
+            .collect();
+        for (id, new) in came {
+            *self.echoed.entry(id).or_default() += new.len();
+            self.write(id, new);
+        }
+    }
+
+    /// Says of every stream that there is nothing to connect it to.
+    pub fn refuse(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.opened) {
+            self.send(PayloadType::Flag, &Flag::ConnectToPortError.payload(), now);
+            let [a, b, c, d] = id.to_le_bytes();
+            self.write.extend([1, 1, 0, 0, a, b, c, d]);
+        }
+    }
+
+    pub fn take_out(&mut self) -> Vec<Bytes> {
+        self.out.drain(..).collect()
     }
 
     pub fn has_ended(&self, id: u32) -> bool {
@@ -144,11 +191,6 @@ impl Agent {
         }
     }
 
-    pub fn finish(&mut self, id: u32) {
-        self.write.extend([1, 1, 0, 0]);
-        self.write.extend(id.to_le_bytes());
-    }
-
     pub fn send(&mut self, payload_type: PayloadType, payload: &[u8], now: Instant) {
         let frame = sealed(Kind::Output, self.next, payload_type, payload);
         self.unacknowledged.push_back((self.next, Sent { frame: frame.clone(), at: now }));
@@ -156,7 +198,7 @@ impl Agent {
         self.out.push_back(frame);
     }
 
-    fn tick(&mut self, now: Instant) {
+    pub fn tick(&mut self, now: Instant) {
         if self.started.is_none() {
             self.started = Some(now);
             let port_type = if self.habits.carries_smux {
@@ -170,7 +212,7 @@ impl Agent {
             );
             self.send(PayloadType::HandshakeRequest, request.as_bytes(), now);
         }
-        for _ in 0..4 {
+        for _ in 0..8 {
             if self.is_complete && !self.write.is_empty() {
                 let part: Vec<u8> = self.write.drain(..self.write.len().min(1024)).collect();
                 self.send(PayloadType::Output, &part, now);
@@ -184,7 +226,7 @@ impl Agent {
         }
     }
 
-    fn receive(&mut self, frame: Bytes, now: Instant) {
+    pub fn receive(&mut self, frame: Bytes, now: Instant) {
         let message = Message::decode(frame).unwrap();
         match message.header.kind {
             Kind::Acknowledge => {
@@ -260,6 +302,7 @@ impl Agent {
             match command {
                 2 => self.read.entry(id).or_default().extend_from_slice(&rest[..length]),
                 1 => drop(self.ended.insert(id, true)),
+                0 => self.opened.push(id),
                 _ => {}
             }
             self.wire.drain(..8 + length);
@@ -286,6 +329,17 @@ pub struct World {
     read: BTreeMap<u32, Vec<u8>>,
     /// Streams that nobody reads.
     pub stalled: Vec<u32>,
+    /// The client reads from its connection.
+    pub reads: bool,
+    pub keeps_paused: bool,
+    /// How many messages the client has sent.
+    pub sent: usize,
+}
+
+/// The gateway's farewell.
+pub fn closed(why: &str) -> Bytes {
+    let payload = format!(r#"{{"MessageType":"channel_closed","Output":"{why}"}}"#);
+    sealed(Kind::ChannelClosed, 0, PayloadType::None, payload.as_bytes())
 }
 
 impl World {
@@ -308,6 +362,9 @@ impl World {
             writes: Vec::new(),
             read: BTreeMap::new(),
             stalled: Vec::new(),
+            reads: true,
+            keeps_paused: false,
+            sent: 0,
         }
     }
 
@@ -345,9 +402,9 @@ impl World {
         }
     }
 
-    pub fn disconnect(&mut self) {
+    pub fn disconnect(&mut self, too_big: bool) {
         if self.reconnects.is_none() {
-            self.port.channel_mut().disconnected();
+            self.port.channel_mut().disconnected(too_big, self.now);
             self.to_agent.clear();
             self.to_client.clear();
             self.reconnects = Some(self.now + Duration::from_millis(300));
@@ -371,33 +428,36 @@ impl World {
         if now >= self.look {
             self.look = now + Duration::from_secs(1);
             if self.dice.happens(self.faults.closes) {
-                self.disconnect();
+                self.disconnect(false);
             }
             if self.faults.pauses && self.reconnects.is_none() && self.dice.happens(0.3) {
                 self.pause(!self.is_paused);
-            } else if self.is_paused {
+            } else if self.is_paused && !self.keeps_paused {
                 self.pause(false);
             }
         }
-        for frame in due(&mut self.to_agent, now) {
+        let arrived = if self.agent.is_dead { Vec::new() } else { due(&mut self.to_agent, now) };
+        for frame in arrived {
             self.largest = self.largest.max(frame.len() - 120);
             self.agent.receive(frame, now);
         }
         if !self.agent.is_dead {
             self.agent.tick(now);
         }
-        for frame in due(&mut self.to_client, now) {
+        let arrived = if self.reads { due(&mut self.to_client, now) } else { Vec::new() };
+        for frame in arrived {
             self.port.receive(frame, now);
         }
         self.use_streams();
         self.port.tick(now);
         while let Some(frame) = self.port.poll_transmit(now) {
+            self.sent += 1;
             let is_too_large = frame.len() - 120 > self.agent.habits.takes;
-            if is_too_large && self.agent.habits.breaks_at_larger {
-                self.disconnect();
+            if is_too_large && self.agent.habits.at_larger != AtLarger::Silent {
+                self.disconnect(self.agent.habits.at_larger == AtLarger::TooBig);
                 break;
             }
-            if !is_too_large && !self.agent.is_dead {
+            if !is_too_large {
                 let at = self.arrivals();
                 self.to_agent.extend(at.into_iter().map(|at| (at, frame.clone())));
             }

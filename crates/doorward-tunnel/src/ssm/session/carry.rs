@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{Sink as _, Stream as _};
 use tokio::time::Sleep;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::Driver;
@@ -33,7 +34,15 @@ pub(super) enum Left {
     Lost {
         /// Why.
         why: String,
+        /// The gateway said that a message was too big.
+        too_big: bool,
     },
+}
+
+impl Left {
+    fn lost(why: String) -> Self {
+        Self::Lost { why, too_big: false }
+    }
 }
 
 struct Pings {
@@ -71,7 +80,8 @@ impl<C: Core> Driver<C> {
             Poll::Pending
         })
         .await;
-        self.shared.with(|locked| locked.core.channel_mut().disconnected());
+        let too_big = matches!(left, Left::Lost { too_big: true, .. });
+        self.shared.with(|locked| locked.core.channel_mut().disconnected(too_big, Instant::now()));
         // A gateway that does not listen any more is left alone.
         let _ = tokio::time::timeout(FAREWELL, socket.close(None)).await;
         let is_over = self.shared.with(|locked| locked.core.channel().ending().is_some());
@@ -100,13 +110,12 @@ impl<C: Core> Driver<C> {
         let interval = if is_suspicious { SUSPICIOUS_PING } else { PING };
         let mut ping = now >= pings.last + interval;
         if ping && pings.unanswered >= MISSES {
-            let why = "the gateway gave no sign of life".to_owned();
-            return Step::Left(Left::Lost { why });
+            return Step::Left(Left::lost("the gateway gave no sign of life".to_owned()));
         }
 
         let sent = match self.transmit(socket.as_mut(), &mut ping, now, context) {
             Ok(sent) => sent,
-            Err(error) => return Step::Left(Left::Lost { why: in_words(&error) }),
+            Err(error) => return Step::Left(Left::lost(in_words(&error))),
         };
         if now >= pings.last + interval && !ping {
             pings.last = now;
@@ -114,7 +123,7 @@ impl<C: Core> Driver<C> {
         }
         let received = match self.receive(socket, now, context) {
             Ok(received) => received,
-            Err(why) => return Step::Left(Left::Lost { why }),
+            Err(left) => return Step::Left(left),
         };
         if received > 0 {
             pings.unanswered = 0;
@@ -172,21 +181,25 @@ impl<C: Core> Driver<C> {
         mut socket: Pin<&mut Socket>,
         now: Instant,
         context: &mut Context<'_>,
-    ) -> Result<usize, String> {
+    ) -> Result<usize, Left> {
         let mut received = 0;
         while received < TURN && self.shared.with(|locked| locked.core.has_room()) {
             let message = match socket.as_mut().poll_next(context) {
                 Poll::Pending => break,
-                Poll::Ready(None) => return Err("the gateway closed the connection".to_owned()),
-                Poll::Ready(Some(message)) => message.map_err(|error| in_words(&error))?,
+                Poll::Ready(None) => return Err(Left::lost("the gateway closed the connection".to_owned())),
+                Poll::Ready(Some(message)) => message.map_err(|error| Left::lost(in_words(&error)))?,
             };
             received += 1;
             match message {
                 Message::Binary(frame) => self.shared.with(|locked| locked.core.receive(frame, now)),
                 Message::Close(frame) => {
+                    let too_big = frame.as_ref().is_some_and(|frame| frame.code == CloseCode::Size);
                     let said = frame.map(|frame| format!(" ({} {})", u16::from(frame.code), frame.reason));
                     let said = crate::ssm::fit(&said.unwrap_or_default());
-                    return Err(format!("the gateway closed the connection{said}"));
+                    return Err(Left::Lost {
+                        why: format!("the gateway closed the connection{said}"),
+                        too_big,
+                    });
                 }
                 Message::Text(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
