@@ -2,10 +2,10 @@
 
 use crate::carrier::{Carrier, Kind};
 use crate::round::Rounds;
-use crate::table::print;
+use crate::table;
 
-/// Prints each aim with what was met or missed.
-pub fn print_all(rows: &[(String, f64, Aim, &str)]) {
+/// Prints each with whether it was met.
+fn print_all(rows: &[(String, f64, Aim, &str)]) {
     let rows: Vec<Vec<String>> = rows
         .iter()
         .map(|(what, is, aim, unit)| {
@@ -22,7 +22,7 @@ pub fn print_all(rows: &[(String, f64, Aim, &str)]) {
             vec![what.clone(), format!("{is:.3}{unit}"), words, verdict.into()]
         })
         .collect();
-    print(&["", "is", "aim", ""], &rows);
+    table::print(&["", "is", "aim", ""], &rows);
 }
 
 /// A bound.

@@ -1,10 +1,10 @@
 //! Who carries: raw TCP, the peers, and ourselves, each held for the whole bench.
 
-use std::process::{Child, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::netns::Probe;
-use crate::process;
+use crate::process::{self, Ended};
 use crate::world::{GATEWAY, PORT, RANGE, ROUTED, SSHUTTLE, World, inside};
 
 /// What is compared.
@@ -28,7 +28,7 @@ pub struct Carrier {
 
 enum Held {
     Nobody,
-    Child(Child),
+    Child(Ended),
     Probe(Probe),
 }
 
@@ -85,7 +85,7 @@ impl Carrier {
     fn pid(&self) -> Option<u32> {
         match &self.held {
             Held::Nobody => None,
-            Held::Child(child) => Some(child.id()),
+            Held::Child(child) => Some(child.0.id()),
             Held::Probe(probe) => Some(probe.pid()),
         }
     }
@@ -107,14 +107,7 @@ impl Carrier {
     }
 }
 
-impl Drop for Carrier {
-    fn drop(&mut self) {
-        if let Held::Child(child) = &mut self.held {
-            process::end(child);
-        }
-    }
-}
-
-fn started(mut command: std::process::Command) -> Child {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+fn started(mut command: Command) -> Ended {
+    let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Ended(started.expect("it starts"))
 }

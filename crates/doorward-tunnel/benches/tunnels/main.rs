@@ -30,6 +30,7 @@ mod need;
 #[allow(dead_code, reason = "tests do more with it")]
 mod netns;
 #[path = "../../../doorward/benches/grants/table.rs"]
+#[allow(dead_code, reason = "the other bench counts higher")]
 mod table;
 
 /// What starts this program again inside a namespace.

@@ -42,10 +42,14 @@ pub fn memory(root: u32) -> u64 {
     tree(root).into_iter().map(anonymous).sum()
 }
 
-/// Ends a process and those below it.
-pub fn end(child: &mut Child) {
-    for pid in tree(child.id()).into_iter().rev() {
-        let _ = Command::new("/bin/kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
+/// A process that is ended with all below it, when dropped.
+pub struct Ended(pub Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        for pid in tree(self.0.id()).into_iter().rev() {
+            let _ = Command::new("/bin/kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
+        }
+        let _ = self.0.wait();
     }
-    let _ = child.wait();
 }

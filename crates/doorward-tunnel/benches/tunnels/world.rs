@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::need::find;
 use crate::netns::{Netns, Probe, run};
+use crate::process::Ended;
 
 pub const GATEWAY: &str = "10.88.1.1";
 /// The destination, once for each way to it: along an ordinary route, by sshuttle's rules, by our range.
@@ -20,10 +21,9 @@ pub const PORT: u16 = 5001;
 
 pub struct World {
     pub client: Netns,
-    pub gateway: Netns,
-    pub destination: Netns,
+    _others: [Netns; 2],
     pub folder: TempDir,
-    sshd: Child,
+    _sshd: Ended,
     _server: Probe,
 }
 
@@ -34,7 +34,10 @@ impl World {
         let theirs = ["10.88.2.2/24", "10.88.3.2/24", "10.88.4.2/24"];
         gateway.cable(&["10.88.2.1/24", "10.88.3.1/24", "10.88.4.1/24"], &destination, &theirs);
         gateway.forwards();
-        client.ip(&["route", "add", "10.88.4.0/24", "via", GATEWAY]);
+        // sshuttle makes no route of its own, and needs one.
+        for routed in ["10.88.3.0/24", "10.88.4.0/24"] {
+            client.ip(&["route", "add", routed, "via", GATEWAY]);
+        }
         destination.ip(&["route", "add", "10.88.1.0/24", "via", "10.88.4.1"]);
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).display().to_string();
@@ -58,7 +61,8 @@ impl World {
             .expect("sshd");
         let server = destination.probe(&["serve"]);
         assert_eq!(server.line(), "listens");
-        let world = Self { client, gateway, destination, folder, sshd, _server: server };
+        let world =
+            Self { client, _others: [gateway, destination], folder, _sshd: Ended(sshd), _server: server };
         world.answers(&format!("{GATEWAY}:22"));
         world.answers(&format!("{ROUTED}:{PORT}"));
         world
@@ -82,12 +86,6 @@ impl World {
     pub fn load(&self, verb: &[&str]) -> String {
         let probe = self.client.probe(verb);
         probe.within(Duration::from_secs(60)).expect("a load ends within a minute")
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        crate::process::end(&mut self.sshd);
     }
 }
 

@@ -16,6 +16,7 @@ mod leaves;
 mod names;
 mod owner;
 mod probe;
+mod resolved;
 mod resolver;
 mod secure;
 mod world;
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::from_args();
-    let trials = [flows::trials(), names::trials(), leaves::trials(), secure::trials()];
+    let trials = [flows::trials(), names::trials(), resolved::trials(), leaves::trials(), secure::trials()];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

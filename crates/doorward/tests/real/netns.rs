@@ -101,18 +101,7 @@ impl Netns {
         let mut command = Command::new(ip);
         command.args(["netns", "exec", self.name()]).arg(this).env(probe::VERB, verb.join(" "));
         command.envs(environment.iter().copied());
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the probe starts");
-        let (sender, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Probe { child, lines }
+        Probe::start(command)
     }
 
     /// Whether a connection can be made: `open`, `refused`, `timeout`, or another error in words.
@@ -141,6 +130,22 @@ pub struct Probe {
 }
 
 impl Probe {
+    /// Starts one by its command.
+    pub fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the probe starts");
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
     /// Its process, which `ip` becomes.
     pub fn pid(&self) -> u32 {
         self.child.id()
