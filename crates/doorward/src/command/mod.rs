@@ -1,5 +1,6 @@
 //! The verbs, a file each, and what all of them share: how they print, fail and stop.
 
+mod access;
 mod account;
 mod answer;
 mod audit;
