@@ -16,7 +16,7 @@ use super::desk::{Desk, Wish};
 use super::ways::{self, Way};
 use super::{Code, Failure};
 use crate::connect::{self, Accounts, Carrier, Granted, Place, Places, Within};
-use crate::requests::{By, Carried, Offer, OpenedView, State, Through};
+use crate::requests::{Carried, Offer, OpenedView, State, Through};
 
 /// How long somebody may think about the reason.
 const THINKS: Duration = Duration::from_secs(300);
@@ -109,8 +109,7 @@ impl Access {
                 .hint("is the server as new as this doorward?")
         })?;
         let until = opened.grant.until.unwrap_or_else(Timestamp::now);
-        let vended = matches!(&through.by, By::Ssm(sessions) if sessions.vended);
-        let vend = desk.vending(&opened.grant.id).filter(|_| vended);
+        let vend = desk.vending(&opened.grant.id).filter(|_| through.vended);
         let profile = asking.profile.clone().or_else(|| through.profile.clone());
         let accounts = Arc::new(Accounts::new(profile, through.region.clone(), vend));
         let place = Place {
