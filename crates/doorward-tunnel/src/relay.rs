@@ -20,15 +20,10 @@ use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
-use self::places::{Bound, Bytes, Live, Place, Shared, State};
-
-/// Tells the time; the wall clock but in tests.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// The wall clock.
-pub fn wall_clock() -> Clock {
-    Arc::new(Timestamp::now)
-}
+use self::places::{Live, Place, Shared, State};
+use crate::bound::Bound;
+pub use crate::bound::{Clock, wall_clock};
+use crate::carry::Bytes;
 
 /// Why a relay could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -199,7 +194,7 @@ impl Relay {
             let until = match *live.bound.borrow() {
                 Bound::Cut => return None,
                 Bound::Until(until) => Some(until),
-                Bound::Static => None,
+                Bound::Endless => None,
             };
             Some(Connection {
                 peer: live.peer,

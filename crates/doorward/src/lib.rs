@@ -5,6 +5,7 @@ pub mod client;
 pub mod clock;
 pub mod cloud;
 pub mod command;
+pub mod connect;
 pub mod firewall;
 pub mod people;
 pub mod picture;

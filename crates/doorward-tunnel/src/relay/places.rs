@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use doorward_core::firewall::{Because, Ruleset};
@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{Clock, Counts, Limits, Upstream};
+use crate::bound::Bound;
+use crate::carry::Bytes;
 
 /// What the listener, the connections and the owner of a relay have in common.
 ///
@@ -66,20 +68,6 @@ impl State {
     }
 }
 
-/// Until when a connection may live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bound {
-    Static,
-    Until(Timestamp),
-    Cut,
-}
-
-impl Bound {
-    pub(super) fn of(until: Option<Timestamp>) -> Self {
-        until.map_or(Self::Static, Self::Until)
-    }
-}
-
 pub(super) struct Live {
     pub(super) peer: SocketAddr,
     pub(super) since: Timestamp,
@@ -96,12 +84,6 @@ impl Live {
     pub(super) fn bind(&self, bound: Bound) {
         self.bound.send_if_modified(|now| std::mem::replace(now, bound) != bound);
     }
-}
-
-#[derive(Default)]
-pub(super) struct Bytes {
-    pub(super) up: AtomicU64,
-    pub(super) down: AtomicU64,
 }
 
 /// A connection's place in the list, which it leaves however it ends.

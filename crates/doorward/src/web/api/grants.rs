@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Bearer, Body, Refused, reads};
-use crate::requests::{Ask, ClosedView, GrantView, Opened, OpenedView};
+use crate::requests::{Ask, Carried, ClosedView, GrantView, Opened, OpenedView, Through};
 use crate::web::Web;
 use crate::web::failure::Failure;
 
@@ -128,6 +128,27 @@ pub async fn answer(
     web.change(&signed.caller.person)?;
     let opened = web.requests().answer(&signed.caller, &read(&id)?, answer.agree).await?;
     Ok(Json(web.requests().opened(opened).await))
+}
+
+/// `GET /grants/{id}/transport`: what carries a grant of one's own that is open, for whoever carries it.
+pub async fn through(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    Path(id): Path<String>,
+) -> Result<Json<Through>, Refused> {
+    Ok(Json(web.requests().carries(&signed.caller, &read(&id)?).await?))
+}
+
+/// `POST /grants/{id}/transport`: what became of what carries a grant, told by whoever carries it.
+pub async fn carried(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    Path(id): Path<String>,
+    Body(carried): Body<Carried>,
+) -> Result<StatusCode, Refused> {
+    web.change(&signed.caller.person)?;
+    web.requests().carried(&signed.caller, &read(&id)?, carried).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn read(id: &str) -> Result<GrantId, Failure> {

@@ -1,0 +1,457 @@
+//! One SSH connection: made, logged in, watched.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use russh::client::{self, DisconnectReason, Msg, Session};
+use russh::keys::{Algorithm, HashAlg, PublicKeyOrCertificate};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Preferred, SshId, cipher};
+use tokio::sync::watch;
+
+use super::carrier::Carrier;
+use super::host_keys::{Host, HostKeyError, HostKeys, Verdict, fingerprint};
+use super::stream::{ChannelStream, Ends, Held};
+use super::{Limits, Options, SshError, login};
+use crate::dial::{Destination, Dial, DialError, Host as Far};
+use crate::news::{News, Tell};
+
+/// What the far side may send of a channel before we give it more: enough for 100 MB/s at 160 ms.
+const WINDOW: u32 = 16 * 1024 * 1024;
+
+/// The largest packet of a channel that we take.
+const PACKET: u32 = 64 * 1024 - 1;
+
+/// Messages in a channel's queue; bytes are what bounds it.
+const QUEUE: usize = 1 << 20;
+
+/// Channels that were closed by us first; the library keeps some kilobytes of each until the connection ends.
+const LEFT_BEHIND: usize = 8192;
+
+/// Hardware does it, and it needs no second pass for integrity.
+const CIPHERS: &[cipher::Name] = &[
+    cipher::AES_128_GCM,
+    cipher::AES_256_GCM,
+    cipher::CHACHA20_POLY1305,
+    cipher::AES_256_CTR,
+    cipher::AES_192_CTR,
+    cipher::AES_128_CTR,
+];
+
+/// What the connection's task and its users have in common.
+struct Watched {
+    held: Held,
+    limits: Limits,
+    cut: watch::Sender<bool>,
+    closed: watch::Sender<Option<String>>,
+    /// What the far side said of channels that it did not open. The library passes on the reason's number only.
+    refusals: Mutex<VecDeque<(u32, String)>>,
+    left_behind: watch::Sender<usize>,
+}
+
+impl Watched {
+    fn close(&self, why: &str) {
+        self.closed.send_if_modified(|closed| {
+            let first = closed.is_none();
+            closed.get_or_insert_with(|| why.to_owned());
+            first
+        });
+    }
+}
+
+/// A connection that is logged in.
+pub(super) struct Link {
+    handle: client::Handle<Watcher>,
+    watched: Arc<Watched>,
+    runtime: tokio::runtime::Handle,
+    opening: AtomicUsize,
+}
+
+/// Counts a channel that is being opened.
+struct Opening(Arc<Link>);
+
+impl Opening {
+    fn new(link: &Arc<Link>) -> Self {
+        link.opening.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(link))
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.0.opening.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Why a stream was not opened.
+pub(super) enum NotDialled {
+    /// The connection is gone; another may do.
+    Lost(String),
+    /// The far side said no.
+    Refused(DialError),
+}
+
+/// Cuts a connection that did not come to be used.
+struct Unfinished(Option<Arc<Watched>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(watched) = &self.0 {
+            watched.cut.send_replace(true);
+        }
+    }
+}
+
+impl Link {
+    /// Connects and logs in. Dropping the answer gives it up.
+    pub(super) async fn connect(carrier: &dyn Dial, options: &Options) -> Result<Arc<Self>, SshError> {
+        let limits = options.limits;
+        let at = &options.at;
+        let carried =
+            carrier.dial(at).await.map_err(|source| SshError::Carrier { at: at.clone(), source })?;
+        let watched = Arc::new(Watched {
+            held: Held::default(),
+            limits,
+            cut: watch::channel(false).0,
+            closed: watch::channel(None).0,
+            refusals: Mutex::default(),
+            left_behind: watch::channel(0).0,
+        });
+        let mut unfinished = Unfinished(Some(Arc::clone(&watched)));
+        let carried = Carrier::new(carried, watched.cut.subscribe(), limits.patience());
+        let config = config(limits, &options.host_keys.algorithms(&options.host).await);
+        let watcher = Watcher {
+            watched: Arc::clone(&watched),
+            host: options.host.clone(),
+            host_keys: Arc::clone(&options.host_keys),
+            tell: Arc::clone(&options.tell),
+        };
+        let connected = client::connect_stream(Arc::new(config), carried, watcher).await;
+        let mut handle = connected.map_err(|broken| match broken {
+            Broken::HostKey(error) => SshError::HostKey(error),
+            Broken::Ssh(error) => SshError::Protocol { at: at.clone(), why: words(&error) },
+        })?;
+        login::log_in(&mut handle, &options.user, &options.login).await?;
+        unfinished.0 = None;
+        let runtime = tokio::runtime::Handle::current();
+        Ok(Arc::new(Self { handle, watched, runtime, opening: AtomicUsize::new(0) }))
+    }
+
+    pub(super) fn held(&self) -> &Held {
+        &self.watched.held
+    }
+
+    pub(super) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.runtime
+    }
+
+    /// How many channels are open, or being opened.
+    pub(super) fn channels(&self) -> usize {
+        self.watched.held.channels() + self.opening.load(Ordering::Relaxed)
+    }
+
+    /// Whether readers who do not read hold it up, or soon will.
+    pub(super) fn is_full(&self) -> bool {
+        self.watched.held.total() > self.watched.limits.held / 2
+    }
+
+    /// Comes when it should be replaced.
+    pub(super) async fn worn(&self) {
+        let mut left_behind = self.watched.left_behind.subscribe();
+        let _ = left_behind.wait_for(|left_behind| *left_behind > LEFT_BEHIND).await;
+    }
+
+    pub(super) fn leave_behind(&self) {
+        self.watched.left_behind.send_modify(|left_behind| *left_behind += 1);
+    }
+
+    /// Why it is gone; none: it stands.
+    pub(super) fn why(&self) -> Option<String> {
+        self.watched.closed.borrow().clone()
+    }
+
+    /// Comes when it is gone; why.
+    pub(super) async fn closed(&self) -> String {
+        let mut closed = self.watched.closed.subscribe();
+        let why = closed.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        why.unwrap_or_default()
+    }
+
+    /// Ends it at once: the carrier breaks.
+    pub(super) fn cut(&self, why: &str) {
+        self.watched.close(why);
+        self.watched.cut.send_replace(true);
+    }
+
+    /// Ends it politely, or at once where the far side does not listen.
+    pub(super) async fn goodbye(&self, why: &str) {
+        self.watched.close(why);
+        let bye = async {
+            let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+            while !self.handle.is_closed() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_millis(500), bye).await;
+        self.watched.cut.send_replace(true);
+    }
+
+    /// Opens a stream. Where the answer is dropped, what the far side opened meanwhile is closed again.
+    pub(super) async fn dial(self: &Arc<Self>, to: &Destination) -> Result<ChannelStream, NotDialled> {
+        let (opening, to) = (Opening::new(self), to.clone());
+        let (sender, opened) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            // Nobody waits any more: the stream that comes back is dropped, and so closed.
+            let _ = sender.send(opening.0.open(&to).await);
+        });
+        opened.await.unwrap_or_else(|_| Err(NotDialled::Lost("it was given up".to_owned())))
+    }
+
+    async fn open(self: &Arc<Self>, to: &Destination) -> Result<ChannelStream, NotDialled> {
+        let host = match &to.host {
+            Far::Address(address) => address.to_string(),
+            Far::Name(name) => name.clone(),
+        };
+        let opened = self.handle.channel_open_direct_tcpip(host, u32::from(to.port), "127.0.0.1", 0).await;
+        match opened {
+            Ok(channel) => Ok(ChannelStream::new(self.ends(channel))),
+            Err(russh::Error::ChannelOpenFailure(reason)) => {
+                let said = self.refusal(reason.code()).await;
+                Err(NotDialled::Refused(refused(to, &reason, &said)))
+            }
+            Err(error) => Err(NotDialled::Lost(self.why().unwrap_or_else(|| words(&error)))),
+        }
+    }
+
+    /// Opens a session: a place to run something in.
+    pub(super) async fn session(self: &Arc<Self>) -> Result<Ends, SshError> {
+        match self.handle.channel_open_session().await {
+            Ok(channel) => Ok(self.ends(channel)),
+            Err(russh::Error::ChannelOpenFailure(reason)) => {
+                let said = self.refusal(reason.code()).await;
+                Err(SshError::Refused { what: format!("a session: {} {said}", reason.description()) })
+            }
+            Err(error) => Err(SshError::Lost { why: self.why().unwrap_or_else(|| words(&error)) }),
+        }
+    }
+
+    fn ends(self: &Arc<Self>, channel: Channel<Msg>) -> Ends {
+        Ends::new(Arc::clone(self), channel)
+    }
+
+    /// What the far side said with a refusal, which comes a moment after its number. Refusals of the same moment may
+    /// be mistaken for each other.
+    async fn refusal(&self, code: u32) -> String {
+        for _ in 0..50 {
+            {
+                let mut refusals = self.watched.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(at) = refusals.iter().position(|(of, _)| *of == code) {
+                    return refusals.remove(at).map(|(_, said)| said).unwrap_or_default();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        String::new()
+    }
+}
+
+/// RFC 4254, 5.1; OpenSSH says with a failed connection what the system said.
+fn refused(to: &Destination, reason: &ChannelOpenFailure, said: &str) -> DialError {
+    let to = to.clone();
+    let said = said.trim();
+    let why = match reason {
+        ChannelOpenFailure::AdministrativelyProhibited => {
+            "its sshd forbids it (`AllowTcpForwarding`, `PermitOpen`, or an option of the key)".to_owned()
+        }
+        ChannelOpenFailure::ConnectFailed if said.to_ascii_lowercase().contains("refused") => {
+            return DialError::Refused { to };
+        }
+        _ if said.is_empty() => reason.description().to_ascii_lowercase(),
+        _ => said.to_owned(),
+    };
+    DialError::Unreachable { to, why }
+}
+
+fn config(limits: Limits, known: &[Algorithm]) -> client::Config {
+    // SHA-1 signatures are not asked for: whoever has an RSA key signs with SHA-2 since 2016 (RFC 8332).
+    let wanted = |algorithm: &&Algorithm| **algorithm != Algorithm::Rsa { hash: None };
+    let mut keys: Vec<Algorithm> = Preferred::DEFAULT.key.iter().filter(wanted).cloned().collect();
+    let is_known = |algorithm: &Algorithm| match algorithm {
+        Algorithm::Rsa { .. } => known.iter().any(|known| matches!(known, Algorithm::Rsa { .. })),
+        algorithm => known.contains(algorithm),
+    };
+    keys.sort_by_key(|algorithm| !is_known(algorithm));
+    debug_assert!(keys.contains(&Algorithm::Rsa { hash: Some(HashAlg::Sha256) }));
+    client::Config {
+        client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-Doorward_", env!("CARGO_PKG_VERSION")))),
+        window_size: WINDOW,
+        maximum_packet_size: PACKET,
+        channel_buffer_size: QUEUE,
+        preferred: Preferred { key: Cow::Owned(keys), cipher: Cow::Borrowed(CIPHERS), ..Preferred::DEFAULT },
+        keepalive_interval: Some(limits.quiet),
+        keepalive_max: limits.unanswered,
+        nodelay: true,
+        ..client::Config::default()
+    }
+}
+
+/// What breaks a connection.
+#[derive(Debug)]
+pub(super) enum Broken {
+    HostKey(HostKeyError),
+    Ssh(russh::Error),
+}
+
+impl From<russh::Error> for Broken {
+    fn from(error: russh::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+/// Hears what the far side says.
+pub(super) struct Watcher {
+    watched: Arc<Watched>,
+    host: Host,
+    host_keys: Arc<dyn HostKeys>,
+    tell: Tell,
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.watched.close("the connection broke");
+    }
+}
+
+impl Watcher {
+    /// Waits where too much is held, so that nothing more is read from the carrier.
+    async fn received(
+        &mut self,
+        channel: ChannelId,
+        size: usize,
+        session: &mut Session,
+    ) -> Result<(), Broken> {
+        let limits = self.watched.limits;
+        let cut = self.watched.cut.subscribe();
+        let held = &self.watched.held;
+        let stalled = held.received(channel, size, limits.held, limits.stalled, cut).await;
+        if let Some(stalled) = stalled {
+            tracing::warn!(channel = %stalled, "a stream is cut: its reader took nothing and held up the others");
+            session.close(stalled)?;
+        }
+        Ok(())
+    }
+}
+
+impl client::Handler for Watcher {
+    type Error = Broken;
+
+    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, Broken> {
+        let key = offered.public_key();
+        match self.host_keys.verdict(&self.host, &key).await {
+            Ok(Verdict::Known) => Ok(true),
+            Ok(Verdict::Pinned) => {
+                let news = News::Pinned { host: self.host.label(), fingerprint: fingerprint(&key) };
+                (self.tell)(news);
+                Ok(true)
+            }
+            Ok(Verdict::Unknown) => Err(Broken::HostKey(HostKeyError::Unknown {
+                host: self.host.label(),
+                offered: fingerprint(&key),
+            })),
+            Err(error) => Err(Broken::HostKey(error)),
+        }
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), Broken> {
+        let text: String = banner
+            .trim_end()
+            .chars()
+            .filter(|letter| *letter == '\n' || !letter.is_control())
+            .take(8192)
+            .collect();
+        if !text.is_empty() {
+            (self.tell)(News::Banner { text });
+        }
+        Ok(())
+    }
+
+    async fn channel_open_confirmation(
+        &mut self,
+        id: ChannelId,
+        _: u32,
+        _: u32,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.watched.held.confirmed(id);
+        Ok(())
+    }
+
+    async fn channel_open_failure(
+        &mut self,
+        _: ChannelId,
+        reason: ChannelOpenFailure,
+        description: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        let mut refusals = self.watched.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let said: String = description.chars().filter(|letter| !letter.is_control()).take(500).collect();
+        refusals.push_back((reason.code(), said));
+        if refusals.len() > 256 {
+            refusals.pop_front();
+        }
+        Ok(())
+    }
+
+    async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Broken> {
+        self.received(channel, data.len(), session).await
+    }
+
+    async fn extended_data(
+        &mut self,
+        channel: ChannelId,
+        _: u32,
+        data: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Broken> {
+        self.received(channel, data.len(), session).await
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Broken>) -> Result<(), Broken> {
+        let why = match reason {
+            DisconnectReason::ReceivedDisconnect(said) => {
+                let message: String =
+                    said.message.chars().filter(|letter| !letter.is_control()).take(500).collect();
+                format!("the far side ended it: {message}")
+            }
+            DisconnectReason::Error(Broken::Ssh(error)) => words(&error),
+            DisconnectReason::Error(Broken::HostKey(error)) => error.to_string(),
+        };
+        self.watched.close(&why);
+        Ok(())
+    }
+}
+
+/// What went wrong, for a person.
+pub(super) fn words(error: &russh::Error) -> String {
+    use russh::Error;
+    match error {
+        Error::HUP | Error::Disconnect => "the far side closed the connection".to_owned(),
+        Error::IO(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the far side closed the connection".to_owned()
+        }
+        Error::IO(error) => error.to_string(),
+        Error::KeepaliveTimeout => "the far side does not answer any more".to_owned(),
+        Error::SendError | Error::RecvError => "the connection is gone".to_owned(),
+        Error::Version | Error::KexInit => "what answers there does not speak SSH".to_owned(),
+        Error::NoCommonAlgo { kind, theirs, .. } => {
+            format!("no common {kind:?} algorithm; it offers {}", theirs.join(", ")).to_lowercase()
+        }
+        Error::WrongServerSig => "it does not hold the host key that it shows".to_owned(),
+        Error::PacketAuth | Error::DecryptionError => "its bytes were changed on the way".to_owned(),
+        error => error.to_string(),
+    }
+}
