@@ -96,7 +96,8 @@ impl Access {
         }
     }
 
-    async fn built(
+    /// Builds what carries a grant.
+    pub async fn built(
         asking: &Asking,
         desk: &Desk,
         opened: OpenedView,
@@ -109,9 +110,7 @@ impl Access {
                 .hint("is the server as new as this doorward?")
         })?;
         let until = opened.grant.until.unwrap_or_else(Timestamp::now);
-        let vend = desk.vending(&opened.grant.id).filter(|_| through.vended);
-        let profile = asking.profile.clone().or_else(|| through.profile.clone());
-        let accounts = Arc::new(Accounts::new(profile, through.region.clone(), vend));
+        let accounts = accounts(asking, desk, &through, &opened.grant.id);
         let place = Place {
             grant: opened.grant.id.clone(),
             until: Some(until),
@@ -178,7 +177,15 @@ impl Access {
     }
 }
 
-async fn granted(
+/// By whose credentials AWS is asked for a grant.
+pub fn accounts(asking: &Asking, desk: &Desk, through: &Through, grant: &GrantId) -> Arc<Accounts> {
+    let vend = desk.vending(grant).filter(|_| through.vended);
+    let profile = asking.profile.clone().or_else(|| through.profile.clone());
+    Arc::new(Accounts::new(profile, through.region.clone(), vend))
+}
+
+/// Gets the grant, and waits for whoever has to agree.
+pub async fn granted(
     asking: &Asking,
     desk: &Desk,
     target: &TargetName,

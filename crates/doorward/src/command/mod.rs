@@ -10,6 +10,7 @@ mod completions;
 mod connect;
 mod demo;
 mod desk;
+mod doctor;
 mod failure;
 mod group;
 mod iam;
@@ -106,6 +107,7 @@ enum Verb {
     ProxyCommand(Box<proxy_command::ProxyCommand>),
     SshConfig(proxy_command::SshConfig),
     Token(token::Token),
+    Doctor(doctor::Doctor),
     List(list::List),
     /// Agree to a grant that waits for approval
     Approve(answer::Answer),
@@ -143,6 +145,7 @@ impl Cli {
             Verb::Shell(verb) => verb.run(policy),
             Verb::ProxyCommand(verb) => verb.run(policy),
             Verb::SshConfig(verb) => verb.run(policy).map(done),
+            Verb::Doctor(verb) => verb.run(policy),
             Verb::Token(verb) => verb.run(policy).map(done),
             Verb::List(verb) => verb.run(policy).map(done),
             Verb::Approve(verb) => verb.run(policy, true).map(done),
