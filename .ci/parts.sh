@@ -24,6 +24,18 @@ install_needed() {
   fi
 }
 
+# systemd-resolved is not installed, because its package takes over the machine's names: it is unpacked, for tests that
+# run it in a namespace.
+unpack_resolved() {
+  [ -z "${DOORWARD_RESOLVED:-}" ] || return 0
+  export DOORWARD_RESOLVED="$build/resolved"
+  [ ! -x "$DOORWARD_RESOLVED/lib/systemd/systemd-resolved" ] || return 0
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+  mkdir -p "$DOORWARD_RESOLVED"
+  (cd "$DOORWARD_RESOLVED" && apt-get download -qq systemd-resolved >apt.log 2>&1 && dpkg-deb -x systemd-resolved_*.deb .) ||
+    echo 'systemd-resolved was not unpacked, so the test that needs it is ignored'
+}
+
 # AWS is played by moto's server; parliament reads IAM policies. A virtual environment that the caller names in
 # DOORWARD_VENV is taken as it is.
 install_venv() {

@@ -20,6 +20,8 @@ pub(crate) struct Inner {
     pub(crate) connection: Connection,
     quota: tokio::sync::Mutex<Option<Quota>>,
     notes: Mutex<BTreeMap<String, String>>,
+    /// When CloudTrail was last asked: it takes two calls a second from an account.
+    pub(crate) looked_up: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// How long a look waits for the quota, at most once an hour.
@@ -45,12 +47,17 @@ impl Account {
     /// Reads the configuration of a place. Nothing is sent to AWS and no credentials are asked for until the
     /// first call; it fails only where no Region is known.
     pub async fn connect(place: &Place) -> Result<Self, Error> {
-        Ok(Self(Arc::new(Inner {
-            place: place.clone(),
-            connection: Connection::to(place).await?,
+        Ok(Self::of(place.clone(), Connection::to(place).await?))
+    }
+
+    pub(crate) fn of(place: Place, connection: Connection) -> Self {
+        Self(Arc::new(Inner {
+            place,
+            connection,
             quota: tokio::sync::Mutex::default(),
             notes: Mutex::default(),
-        })))
+            looked_up: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// The place that it was connected for.

@@ -172,6 +172,16 @@ mod tests {
         check(&config, Service::Ec2, "us-gov-west-1", "https://ec2.us-gov-west-1.amazonaws.com");
         check(&config, Service::Quotas, "us-east-1", "https://servicequotas.us-east-1.amazonaws.com");
         check(&config, Service::Sts, "eu-west-1", "https://sts.eu-west-1.amazonaws.com");
+        check(&config, Service::Ssm, "eusc-de-east-1", "https://ssm.eusc-de-east-1.amazonaws.eu");
+        check(&config, Service::Kms, "cn-northwest-1", "https://kms.cn-northwest-1.amazonaws.com.cn");
+        check(
+            &config,
+            Service::CloudTrail,
+            "us-gov-east-1",
+            "https://cloudtrail.us-gov-east-1.amazonaws.com",
+        );
+        let url = "https://ec2-instance-connect.eu-west-1.amazonaws.com";
+        check(&config, Service::InstanceConnect, "eu-west-1", url);
     }
 
     #[test]
@@ -182,5 +192,37 @@ mod tests {
         check(&config, Service::Ec2, "eu-west-1", "https://ec2.eu-west-1.api.aws");
         let config = SdkConfig::builder().endpoint_url("http://127.0.0.1:5000").build();
         check(&config, Service::Ec2, "eu-west-1", "http://127.0.0.1:5000");
+    }
+
+    /// What the environment says of one service: the loader of the runtime, with an environment of the test's own.
+    #[derive(Debug)]
+    struct Environment(&'static str, &'static str);
+
+    impl aws_types::service_config::LoadServiceConfig for Environment {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            let name = format!("{}_{}", key.env(), key.service_id().to_uppercase().replace([' ', '-'], "_"));
+            (name == self.0).then(|| self.1.to_owned())
+        }
+    }
+
+    #[test]
+    fn each_service_has_its_own_variable() {
+        let of = |name, service| {
+            let config = SdkConfig::builder()
+                .endpoint_url("http://127.0.0.1:1")
+                .service_config(Environment(name, "http://127.0.0.1:2"))
+                .build();
+            endpoint(&config, service, "eu-west-1")
+        };
+        for (name, service) in [
+            ("AWS_ENDPOINT_URL_SSM", Service::Ssm),
+            ("AWS_ENDPOINT_URL_EC2_INSTANCE_CONNECT", Service::InstanceConnect),
+            ("AWS_ENDPOINT_URL_KMS", Service::Kms),
+            ("AWS_ENDPOINT_URL_CLOUDTRAIL", Service::CloudTrail),
+            ("AWS_ENDPOINT_URL_STS", Service::Sts),
+        ] {
+            assert_eq!(of(name, service), "http://127.0.0.1:2", "{name}");
+            assert_eq!(of(name, Service::Ec2), "http://127.0.0.1:1", "{name}");
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
@@ -15,14 +18,18 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthSchemeOptionResolver};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::interceptors::{Intercept, SharedInterceptor};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
 use aws_smithy_runtime_api::client::runtime_plugin::{SharedRuntimePlugin, StaticRuntimePlugin};
+use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use aws_types::SigningName;
@@ -30,6 +37,7 @@ use aws_types::region::{Region, SigningRegion};
 use doorward_core::inventory::Place;
 
 use crate::configuration::{self, RETRIES, TIMEOUTS};
+use crate::credentials::Kept;
 use crate::error::{Error, Failure};
 use crate::operation::{Body, Operation, Service};
 use crate::wire::Refusal;
@@ -48,6 +56,8 @@ pub(crate) struct Connection {
     /// Likewise, how far this machine's clock is off.
     skew: SharedInterceptor,
     calls: Arc<Mutex<Calls>>,
+    ahead: Arc<Mutex<Option<i64>>>,
+    credentials: Kept,
 }
 
 impl Connection {
@@ -57,14 +67,42 @@ impl Connection {
         let config = configuration::load(place, &client).await;
         let region = config.region().map(|region| region.as_ref().to_owned());
         let region = region.filter(|region| !region.is_empty());
-        Ok(Self {
-            region: region.ok_or_else(|| Error::NoRegion(place.clone()))?,
+        let region = region.ok_or_else(|| Error::NoRegion(place.clone()))?;
+        Ok(Self::of(region, config, client, place.to_string()))
+    }
+
+    pub(crate) fn of(region: String, config: SdkConfig, client: SharedHttpClient, name: String) -> Self {
+        Self {
+            region,
+            credentials: Kept::of(config.credentials_provider()),
             config,
             client,
-            retries: RetryPartition::custom(place.to_string()).build(),
+            retries: RetryPartition::custom(name).build(),
             skew: SharedInterceptor::permanent(ServiceClockSkewInterceptor::new()),
             calls: Arc::default(),
-        })
+            ahead: Arc::default(),
+        }
+    }
+
+    /// The same Region with other credentials; calls are counted apart.
+    pub(crate) fn with(&self, credentials: SharedCredentialsProvider, name: String) -> Self {
+        let config = self.config.clone().into_builder().credentials_provider(credentials).build();
+        Self::of(self.region.clone(), config, self.client.clone(), name)
+    }
+
+    /// The credentials that calls are signed with, for what is signed by hand.
+    pub(crate) async fn credentials(&self) -> Result<Credentials, String> {
+        self.credentials.get(SystemTime::now()).await.map_err(|error| words(&error))
+    }
+
+    /// How far this machine's clock was ahead of AWS's at the last answer, in seconds; behind it, less than zero.
+    pub(crate) fn ahead(&self) -> Option<i64> {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether AWS's endpoints for FIPS 140 are asked for.
+    pub(crate) fn fips(&self) -> bool {
+        self.config.use_fips() == Some(true)
     }
 
     pub(crate) fn region(&self) -> &str {
@@ -91,7 +129,11 @@ impl Connection {
                     .with_max_backoff(RETRIES.longest_pause),
             )
             .timeout_config(TIMEOUTS.config())
-            .interceptor(Count { call: O::NAME, calls: Arc::clone(&self.calls) })
+            .interceptor(Count {
+                call: O::NAME,
+                calls: Arc::clone(&self.calls),
+                ahead: Arc::clone(&self.ahead),
+            })
             .runtime_plugin(self.plugin(service))
             .serializer(move |body: Body| request::<O>(body))
             .deserializer(answer::<O>)
@@ -208,11 +250,12 @@ fn words(error: &(dyn std::error::Error + 'static)) -> String {
     said.join(": ")
 }
 
-/// Counts each request that leaves.
+/// Counts each request that leaves, and looks at the clock of each answer.
 #[derive(Debug)]
 struct Count {
     call: &'static str,
     calls: Arc<Mutex<Calls>>,
+    ahead: Arc<Mutex<Option<i64>>>,
 }
 
 impl Intercept for Count {
@@ -227,6 +270,22 @@ impl Intercept for Count {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(self.call).or_default() += 1;
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let theirs = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(theirs) = theirs {
+            let ours = DateTime::from(SystemTime::now());
+            let ahead = ours.secs().saturating_sub(theirs.secs());
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
         Ok(())
     }
 }

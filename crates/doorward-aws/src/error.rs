@@ -11,6 +11,20 @@ pub enum Error {
     /// No Region to speak to.
     #[error("no Region is configured{}", of_profile(.0))]
     NoRegion(Place),
+    /// Nothing to sign with.
+    #[error("there are no credentials for {place}: {why}")]
+    NoCredentials {
+        /// For where.
+        place: Place,
+        /// Why, in words.
+        why: String,
+    },
+    /// What was to be signed is no address of a service.
+    #[error("`{url}` cannot be signed")]
+    NotAnAddress {
+        /// Without what stands behind its question mark.
+        url: String,
+    },
     /// AWS said no.
     #[error("{call} in {place} was refused: {code}: {message}")]
     Refused {
@@ -60,13 +74,28 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoRegion(_) => Some("write `region = \"eu-west-1\"` under `[aws]`, or set AWS_REGION"),
+            Self::NoCredentials { .. } => {
+                Some("`aws sso login`, or set AWS_PROFILE to a profile that has some")
+            }
             Self::Refused { code, .. } if is_denial(code) => {
                 Some("`doorward iam` prints the IAM policy that Doorward needs")
+            }
+            Self::Refused { code, .. } if is_expiry(code) => Some(
+                "the credentials are over or not known to AWS: `aws sso login`, or renew the profile's keys",
+            ),
+            Self::Refused { code, .. } if code == "TargetNotConnected" => Some(
+                "the instance's Session Manager agent does not answer: look whether the instance runs, has \
+                 AmazonSSMManagedInstanceCore and reaches ssmmessages",
+            ),
+            Self::Refused { code, .. } if code == "InvalidDocument" => {
+                Some("`doorward plan` makes the session documents of a policy with `documents = \"pinned\"`")
             }
             Self::Full { .. } => {
                 Some("ask for more in Service Quotas (vpc, L-0EA8095F), or remove rules that nobody needs")
             }
-            Self::Refused { .. } | Self::NoGroup { .. } | Self::Silent { .. } => None,
+            Self::Refused { .. } | Self::NoGroup { .. } | Self::Silent { .. } | Self::NotAnAddress { .. } => {
+                None
+            }
         }
     }
 }
@@ -75,6 +104,19 @@ impl Error {
 fn is_denial(code: &str) -> bool {
     // EC2's code, then those of the JSON and of the other query services.
     matches!(code, "UnauthorizedOperation" | "AccessDeniedException" | "AccessDenied")
+}
+
+/// Whether AWS refused because the credentials themselves are not good.
+fn is_expiry(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "AuthFailure"
+    )
 }
 
 /// How one call failed, before it is said where and of which group.

@@ -6,21 +6,29 @@
 mod account;
 mod configuration;
 mod connection;
+mod credentials;
 mod error;
 mod observe;
 mod operation;
 mod perform;
 mod reading;
 mod recorded;
+mod sessions;
+mod signing;
 mod simulated;
 mod survey;
 mod wire;
 mod written;
 
 pub use account::{Account, CallerIdentity};
+pub use credentials::ShortLived;
 pub use error::Error;
 pub use perform::Performed;
 pub use recorded::{NotRecorded, recorded, recorded_files};
+pub use sessions::{
+    AssumedFor, ConnectEndpoint, DataKey, Document, Jump, JumpError, LocateError, Located, Managed,
+    NotATrail, OpenedSession, Ping, Put, Start, Trail, Upgrade, trail,
+};
 pub use simulated::Simulated;
 pub use survey::Progress;
 pub use written::{NotSaved, save};

@@ -11,4 +11,5 @@ pub mod relay;
 pub mod socks;
 pub mod ssh;
 pub mod ssm;
+pub mod transparent;
 pub mod websocket;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use doorward_aws::ShortLived;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{Person, TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::tls::{RootCerts, TlsConfig};
 
-use crate::requests::{ClosedView, GrantView, Offer, OpenedView};
+use crate::requests::{Carried, ClosedView, GrantView, Offer, OpenedView, Through};
 
 /// Why a server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -222,6 +223,26 @@ impl Client {
     ) -> Result<OpenedView, Error> {
         let body = OpenBody { target, lasts: lasts.map(|lasts| lasts.as_secs()), transport, reason };
         self.send("POST", "/api/v1/grants", Some(&body))
+    }
+
+    /// One grant as it is now.
+    pub fn grant(&self, grant: &GrantId) -> Result<GrantView, Error> {
+        self.send("GET", &format!("/api/v1/grants/{grant}"), None::<&()>)
+    }
+
+    /// What carries a grant.
+    pub fn through(&self, grant: &GrantId) -> Result<Through, Error> {
+        self.send("GET", &format!("/api/v1/grants/{grant}/transport"), None::<&()>)
+    }
+
+    /// Credentials for exactly a grant.
+    pub fn credentials(&self, grant: &GrantId) -> Result<ShortLived, Error> {
+        self.send("POST", &format!("/api/v1/grants/{grant}/credentials"), None::<&()>)
+    }
+
+    /// Has what became of what carries a grant recorded.
+    pub fn carried(&self, grant: &GrantId, carried: &Carried) -> Result<(), Error> {
+        self.send("POST", &format!("/api/v1/grants/{grant}/transport"), Some(carried))
     }
 
     /// Closes.

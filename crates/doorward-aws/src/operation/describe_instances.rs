@@ -61,6 +61,7 @@ shape! {
         platform: Option<String> = "Platform" | "platform",
         vpc: Option<String> = "VpcId" | "vpcId",
         subnet: Option<String> = "SubnetId" | "subnetId",
+        placement: Option<PlacementShape> = "Placement" | "placement",
         address: Option<String> = "PrivateIpAddress" | "privateIpAddress",
         public: Option<String> = "PublicIpAddress" | "ipAddress",
         v6: Option<String> = "Ipv6Address" | "ipv6Address",
@@ -75,5 +76,12 @@ shape! {
     /// Like `running`.
     InstanceStateShape {
         name: Option<String> = "Name" | "name",
+    }
+}
+
+shape! {
+    /// Where it runs.
+    PlacementShape {
+        zone: Option<String> = "AvailabilityZone" | "availabilityZone",
     }
 }

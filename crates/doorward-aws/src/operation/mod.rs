@@ -4,11 +4,18 @@
 
 pub(crate) mod balancer;
 pub(crate) mod cache;
+pub(crate) mod connect;
 pub(crate) mod container;
 pub(crate) mod database;
+pub(crate) mod document;
+pub(crate) mod find;
+pub(crate) mod key;
+pub(crate) mod session;
+
 mod list_functions;
 mod listed;
 
+mod assume_role;
 mod authorize_security_group;
 mod create_tags;
 mod describe;
@@ -40,6 +47,7 @@ mod get_caller_identity;
 mod get_managed_prefix_list_entries;
 mod get_service_quota;
 mod get_transit_gateway_route_table_propagations;
+mod lookup_events;
 mod modify_security_group_rules;
 mod permission;
 mod revoke_security_group;
@@ -47,11 +55,12 @@ mod search_transit_gateway_routes;
 
 use std::fmt::Debug;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use list_functions::{FunctionShape, ListFunctions};
 
+pub(crate) use assume_role::AssumeRole;
 pub(crate) use authorize_security_group::{AuthorizeEgress, AuthorizeIngress};
 pub(crate) use create_tags::CreateTags;
 pub(crate) use describe_addresses::{AddressShape, DescribeAddresses};
@@ -104,6 +113,7 @@ pub(crate) use get_service_quota::{GetServiceQuota, QuotaShape, RULES_QUOTA};
 pub(crate) use get_transit_gateway_route_table_propagations::{
     GetTransitGatewayRouteTablePropagations, PropagationShape,
 };
+pub(crate) use lookup_events::LookupEvents;
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
 pub(crate) use permission::{Permission, PermissionShape, RangeShape};
 pub(crate) use revoke_security_group::{RevokeEgress, RevokeIngress};
@@ -174,6 +184,11 @@ pub(crate) enum Body {
     },
 }
 
+/// A body of JSON. Texts and maps of texts always serialise; if they did not, AWS would refuse the empty body.
+fn json(call: &impl Serialize) -> Body {
+    Body::Json(serde_json::to_string(call).unwrap_or_default())
+}
+
 /// An answer that says no more than that it was done.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Done {}
@@ -182,13 +197,17 @@ pub(crate) struct Done {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     ClassicLoadBalancing,
+    CloudTrail,
     Ec2,
     Ecs,
     ElastiCache,
+    InstanceConnect,
+    Kms,
     Lambda,
     LoadBalancing,
     Quotas,
     Rds,
+    Ssm,
     Sts,
 }
 
@@ -197,13 +216,17 @@ impl Service {
     pub(crate) fn id(self) -> &'static str {
         match self {
             Self::ClassicLoadBalancing => "Elastic Load Balancing",
+            Self::CloudTrail => "CloudTrail",
             Self::Ec2 => "EC2",
             Self::Ecs => "ECS",
             Self::ElastiCache => "ElastiCache",
+            Self::InstanceConnect => "EC2 Instance Connect",
+            Self::Kms => "KMS",
             Self::Lambda => "Lambda",
             Self::LoadBalancing => "Elastic Load Balancing v2",
             Self::Quotas => "Service Quotas",
             Self::Rds => "RDS",
+            Self::Ssm => "SSM",
             Self::Sts => "STS",
         }
     }
@@ -217,12 +240,16 @@ impl Service {
     pub(crate) fn signing_name(self) -> &'static str {
         match self {
             Self::ClassicLoadBalancing | Self::LoadBalancing => "elasticloadbalancing",
+            Self::CloudTrail => "cloudtrail",
             Self::Ec2 => "ec2",
             Self::Ecs => "ecs",
             Self::ElastiCache => "elasticache",
+            Self::InstanceConnect => "ec2-instance-connect",
+            Self::Kms => "kms",
             Self::Lambda => "lambda",
             Self::Quotas => "servicequotas",
             Self::Rds => "rds",
+            Self::Ssm => "ssm",
             Self::Sts => "sts",
         }
     }
@@ -231,13 +258,17 @@ impl Service {
     pub(crate) fn form(self, call: &str) -> Form {
         let version = match self {
             Self::ClassicLoadBalancing => "2012-06-01",
+            Self::CloudTrail => "2013-11-01",
             Self::Ec2 => "2016-11-15",
             Self::Ecs => "2014-11-13",
             Self::ElastiCache => "2015-02-02",
+            Self::InstanceConnect => "2018-04-02",
+            Self::Kms => "2014-11-01",
             Self::Lambda => "2015-03-31",
             Self::LoadBalancing => "2015-12-01",
             Self::Quotas => "2019-06-24",
             Self::Rds => "2014-10-31",
+            Self::Ssm => "2014-11-06",
             Self::Sts => "2011-06-15",
         };
         let mut form = Form::default();
@@ -248,26 +279,37 @@ impl Service {
 
     /// The header that names the call, for the services that take JSON.
     pub(crate) fn json_target(self, call: &str) -> Option<String> {
-        match self {
-            Self::Ecs => Some(format!("AmazonEC2ContainerServiceV20141113.{call}")),
-            Self::Quotas => Some(format!("ServiceQuotasV20190624.{call}")),
+        let target = match self {
+            Self::CloudTrail => "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+            Self::Ecs => "AmazonEC2ContainerServiceV20141113",
+            Self::InstanceConnect => "AWSEC2InstanceConnectService",
+            Self::Kms => "TrentService",
+            Self::Quotas => "ServiceQuotasV20190624",
+            Self::Ssm => "AmazonSSM",
             Self::ClassicLoadBalancing
             | Self::Ec2
             | Self::ElastiCache
             | Self::Lambda
             | Self::LoadBalancing
             | Self::Rds
-            | Self::Sts => None,
-        }
+            | Self::Sts => return None,
+        };
+        Some(format!("{target}.{call}"))
     }
 
     /// Reads an answer; an error says what is wrong with it.
     pub(crate) fn read<A: DeserializeOwned>(self, body: &[u8]) -> Result<A, String> {
         let text = || std::str::from_utf8(body).map_err(|error| error.to_string());
         match self {
-            Self::Ecs | Self::Lambda | Self::Quotas => {
-                serde_json::from_slice(body).map_err(|error| error.to_string())
-            }
+            // A call that has nothing to say may say it with nothing.
+            Self::Ssm if body.is_empty() => serde_json::from_slice(b"{}").map_err(|error| error.to_string()),
+            Self::CloudTrail
+            | Self::Ecs
+            | Self::InstanceConnect
+            | Self::Kms
+            | Self::Lambda
+            | Self::Quotas
+            | Self::Ssm => serde_json::from_slice(body).map_err(|error| error.to_string()),
             Self::Ec2 | Self::Sts => quick_xml::de::from_str(text()?).map_err(|error| error.to_string()),
             Self::ClassicLoadBalancing | Self::ElastiCache | Self::LoadBalancing | Self::Rds => {
                 let wrapped = quick_xml::de::from_str::<Wrapped<A>>(text()?);

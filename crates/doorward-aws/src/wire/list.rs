@@ -16,6 +16,8 @@ const MEMBERS: &[&str] = &[
     "DBClusterMember",
     "DBInstance",
     "DBSubnetGroup",
+    "NodeGroup",
+    "ReplicationGroup",
     "Subnet",
     "Tag",
     "VpcSecurityGroupMembership",

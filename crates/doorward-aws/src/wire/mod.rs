@@ -2,12 +2,14 @@
 
 mod flow;
 mod form;
+mod instant;
 mod list;
 mod refusal;
 mod wrapped;
 
 pub(crate) use flow::{NotAFlow, Protocol, written};
 pub(crate) use form::Form;
+pub(crate) use instant::Instant;
 pub(crate) use list::List;
 pub(crate) use refusal::Refusal;
 pub(crate) use wrapped::Wrapped;

@@ -176,6 +176,44 @@ pub enum What {
         /// Which firewall.
         firewall: FirewallName,
     },
+    /// What carries a grant was opened: a session, a tunnel, a connection of SSH.
+    TransportOpened {
+        /// Whose way.
+        grant: GrantId,
+        /// By which way.
+        transport: Transport,
+        /// What AWS calls it, where it has a name there: a session's id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+    },
+    /// What carries a grant was lost and is there again.
+    TransportReconnected {
+        /// Whose way.
+        grant: GrantId,
+        /// By which way.
+        transport: Transport,
+        /// What AWS calls it; another than before where it could not be resumed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+        /// Why it was lost.
+        why: String,
+    },
+    /// What carried a grant is closed.
+    TransportClosed {
+        /// Whose way.
+        grant: GrantId,
+        /// By which way.
+        transport: Transport,
+        /// What AWS calls it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<String>,
+        /// Bytes to the target.
+        up: u64,
+        /// Bytes from the target.
+        down: u64,
+        /// Why it was closed.
+        why: String,
+    },
     /// The record was read by an operator or exported.
     RecordRead,
 }
@@ -187,7 +225,20 @@ impl What {
             Self::Opened { grant, .. }
             | Self::Extended { grant, .. }
             | Self::Asked { grant, .. }
-            | Self::Ended { grant, .. } => Some(grant),
+            | Self::Ended { grant, .. }
+            | Self::TransportOpened { grant, .. }
+            | Self::TransportReconnected { grant, .. }
+            | Self::TransportClosed { grant, .. } => Some(grant),
+            _ => None,
+        }
+    }
+
+    /// The session that it is about, by the name that AWS gave it.
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::TransportOpened { session, .. }
+            | Self::TransportReconnected { session, .. }
+            | Self::TransportClosed { session, .. } => session.as_deref(),
             _ => None,
         }
     }
@@ -197,6 +248,10 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reasoned = |f: &mut fmt::Formatter<'_>, reason: &Option<String>| match reason {
             Some(reason) => write!(f, " ({reason:?})"),
+            None => Ok(()),
+        };
+        let named = |f: &mut fmt::Formatter<'_>, session: &Option<String>| match session {
+            Some(session) => write!(f, " ({session})"),
             None => Ok(()),
         };
         match self {
@@ -234,6 +289,20 @@ impl fmt::Display for What {
                 write!(f, "could not bring {firewall} to what is wanted: {why}")
             }
             Self::FirewallRecovered { firewall } => write!(f, "brought {firewall} to what is wanted again"),
+            Self::TransportOpened { grant, transport, session } => {
+                write!(f, "connected {grant} by {transport}")?;
+                named(f, session)
+            }
+            Self::TransportReconnected { grant, transport, session, why } => {
+                write!(f, "connected {grant} by {transport} again")?;
+                named(f, session)?;
+                write!(f, ": {why}")
+            }
+            Self::TransportClosed { grant, transport, session, up, down, why } => {
+                write!(f, "disconnected {grant} by {transport}")?;
+                named(f, session)?;
+                write!(f, " after {up} bytes up and {down} down: {why}")
+            }
             Self::RecordRead => f.write_str("read the record"),
         }
     }

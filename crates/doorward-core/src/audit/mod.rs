@@ -1,5 +1,6 @@
 //! The record: every decision and every change, each line chained to the one before by its hash.
 
+pub mod cloudtrail;
 mod event;
 
 use std::fmt;
@@ -288,5 +289,56 @@ mod tests {
             .0;
         let lines = [start[0].clone(), forged, lines[2].clone()];
         assert_eq!(verify(&lines, head), Err(Broken::Unchained { at: 3, seq: 3 }));
+    }
+
+    /// Lines as the first version wrote them, before there were transports that carry their own packets.
+    #[test]
+    fn a_record_of_the_first_version_is_read_and_goes_on() {
+        let old = include_str!("tests/first.jsonl");
+        let mut verifier = Verifier::default();
+        for line in old.lines() {
+            verifier.line(line).expect("an old line");
+        }
+        let grant: crate::grant::GrantId = "g-k3v9t2m4x7q8".parse().expect("a grant");
+        let (transport, session) = (crate::policy::Transport::Ssm, Some("jon-0a1b".to_owned()));
+        let carried = [
+            What::TransportOpened { grant: grant.clone(), transport, session: session.clone() },
+            What::TransportReconnected {
+                grant: grant.clone(),
+                transport,
+                session: session.clone(),
+                why: "the gateway closed it".into(),
+            },
+            What::TransportClosed {
+                grant: grant.clone(),
+                transport,
+                session,
+                up: u64::MAX,
+                down: 0,
+                why: "its time was up".into(),
+            },
+        ];
+        let at = Timestamp::from_second(1_800_000_000).expect("an instant");
+        let mut told = Vec::new();
+        for what in carried {
+            let event = Event::new(at, Who::Doorward, what);
+            let (line, _) = append(verifier.head(), event.clone()).expect("a line");
+            let read = verifier.line(&line).expect("a new line behind the old ones");
+            assert_eq!(read.event, event);
+            assert_eq!(
+                (read.event.what.grant(), read.event.what.session()),
+                (Some(&grant), Some("jon-0a1b"))
+            );
+            told.push(read.event.what.to_string());
+            assert!(line.contains("\"what\":\"transport-"), "{line}");
+        }
+        assert_eq!(
+            told,
+            [
+                "connected g-k3v9t2m4x7q8 by ssm (jon-0a1b)",
+                "connected g-k3v9t2m4x7q8 by ssm again (jon-0a1b): the gateway closed it",
+                "disconnected g-k3v9t2m4x7q8 by ssm (jon-0a1b) after 18446744073709551615 bytes up and 0 down: its time was up",
+            ]
+        );
     }
 }

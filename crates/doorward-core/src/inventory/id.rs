@@ -123,6 +123,11 @@ id!(
     EndpointId, "vpce-", "VPC endpoint", "vpce-0a1b2c3d4e5f60718"
 );
 
+id!(
+    /// An EC2 Instance Connect Endpoint.
+    ConnectEndpointId, "eice-", "EC2 Instance Connect Endpoint", "eice-0a1b2c3d4e5f60718"
+);
+
 /// An account of AWS: twelve digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

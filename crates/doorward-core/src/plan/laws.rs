@@ -26,6 +26,7 @@ fn target(ports: impl IntoIterator<Item = Flow>) -> Target {
         name: "orders-db".parse().expect("a target"),
         about: String::new(),
         address: Address::Host("db".into()),
+        names: None,
         ports: ports.into_iter().collect(),
         groups: BTreeSet::new(),
         transports: BTreeSet::from([Transport::Direct]),

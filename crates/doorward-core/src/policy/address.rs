@@ -1,10 +1,11 @@
-//! Reads where a target is: `rds:`, `proxy:`, `cache:`, `instance:`, `tag:KEY=VALUE`, an address or a name.
+//! Reads where a target is: `rds:`, `proxy:`, `cache:`, `instance:`, `tag:KEY=VALUE`, an address, a name or networks.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::Address;
 use super::mistake::did_you_mean;
+use crate::net::{Cidr, NetError};
 
 /// A text that says no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,9 +37,12 @@ pub enum AddressError {
     /// Neither an address nor a name.
     #[error("`{0}` is neither an address nor a host name")]
     Host(String),
-    /// A prefix.
-    #[error("`{0}` is a whole network; a target is one address")]
-    Network(String),
+    /// A prefix that is none.
+    #[error("{0}")]
+    Network(NetError),
+    /// All that there is.
+    #[error("`{0}` is every address there is; name the networks of the VPC, like `10.0.0.0/16`")]
+    Everything(Cidr),
 }
 
 const KINDS: [&str; 5] = ["rds", "proxy", "cache", "instance", "tag"];
@@ -52,6 +56,13 @@ impl FromStr for Address {
         }
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Host(address.to_canonical().to_string()));
+        }
+        if text.contains('/') && !KINDS.iter().any(|kind| text.starts_with(&format!("{kind}:"))) {
+            return text
+                .split(',')
+                .map(|network| network.trim().parse().map_err(AddressError::Network))
+                .collect::<Result<Vec<Cidr>, _>>()
+                .and_then(networks);
         }
         let Some((kind, rest)) = text.split_once(':') else {
             return host(text).map(Self::Host);
@@ -96,6 +107,15 @@ impl FromStr for Address {
     }
 }
 
+/// Networks as one address: at least one, and none that is everything.
+pub(super) fn networks(networks: Vec<Cidr>) -> Result<Address, AddressError> {
+    match networks.iter().find(|network| network.is_everyone()) {
+        Some(everything) => Err(AddressError::Everything(*everything)),
+        None if networks.is_empty() => Err(AddressError::Empty),
+        None => Ok(Address::Network(networks.into_iter().collect())),
+    }
+}
+
 fn is_port(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -108,9 +128,6 @@ fn host(text: &str) -> Result<String, AddressError> {
             && !label.ends_with('-')
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
-    if text.contains('/') && text.parse::<crate::net::Cidr>().is_ok() {
-        return Err(AddressError::Network(text.to_owned()));
-    }
     // `10.0.0.300` would be looked up as a name, and was meant as an address.
     let last = text.rsplit('.').next().unwrap_or(text);
     if text.len() > 253 || !text.split('.').all(label) || is_port(last) {
@@ -143,9 +160,12 @@ mod tests {
             "2001:db8::7",
             "db.internal.example.org",
             "localhost",
+            "10.0.0.0/16",
+            "10.0.0.0/16, 2001:db8::/56",
         ] {
             check(text, Ok(text));
         }
+        check("10.1.0.0/16,10.0.0.0/16", Ok("10.0.0.0/16, 10.1.0.0/16"));
         check("::ffff:10.0.0.7", Ok("10.0.0.7"));
         check("DB.Example.ORG", Ok("db.example.org"));
     }
@@ -165,7 +185,17 @@ mod tests {
                 "`rsd:` is no kind of address; there are `rds:`, `proxy:`, `cache:`, `instance:` and `tag:`; did you mean `rds:`?",
             ),
         );
-        check("10.0.0.0/8", Err("`10.0.0.0/8` is a whole network; a target is one address"));
+        check(
+            "10.0.0.7/16",
+            Err("`10.0.0.7/16` has bits set behind its prefix; did you mean `10.0.0.0/16`?"),
+        );
+        check(
+            "10.0.0.0/16, ::/0",
+            Err("`::/0` is every address there is; name the networks of the VPC, like `10.0.0.0/16`"),
+        );
+        let not = "is not an address or a CIDR (like `203.0.113.7` or `198.51.100.0/24`)";
+        check("10.0.0.0/16,", Err(&format!("`` {not}")));
+        check("orders/db", Err(&format!("`orders/db` {not}")));
         for text in ["10.0.0.300", "db..internal", "-db", "db internal", "db.internal.", "café", "[::1]:5432"]
         {
             check(text, Err(&format!("`{text}` is neither an address nor a host name")));
@@ -183,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_read_reads_again(text in "\\PC{0,20}|(rds|tag|proxy|instance):[-a-z=0-9]{0,9}|[0-9a-f:.]{0,20}") {
+        fn what_was_read_reads_again(text in "\\PC{0,20}|(rds|tag|proxy|instance):[-a-z=0-9]{0,9}|[0-9a-f:.]{0,20}|([0-9]{1,3}\\.0\\.0\\.0/[0-9]{1,2},? ?){1,3}") {
             if let Ok(address) = text.parse::<Address>() {
                 prop_assert_eq!(address.to_string().parse(), Ok(address));
             }

@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::reason::LONGEST_REASON;
-use super::{
-    Firewall, Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, in_words,
-};
+use super::{Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, in_words};
 use crate::grant::{Grant, GrantId, Life};
 use crate::net::Cidr;
 
@@ -241,20 +239,30 @@ pub fn still_allowed(policy: &Policy, people: &People, grant: &Grant, now: Times
     Ok(())
 }
 
-/// A direct grant needs a firewall to be enforced in; the others carry their own packets.
+/// The first way that the policy permits and this version can open, or the one that is wanted.
+///
+/// A direct grant needs a firewall to be enforced in, the others a jump host to go through.
 fn transport(policy: &Policy, target: &Target, wanted: Option<Transport>) -> Result<Transport, Refusal> {
-    let enforced = |transport: Transport| {
-        let firewall: Option<&Firewall> =
-            target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
-        transport != Transport::Direct || firewall.is_some()
+    let firewall = || target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
+    let has_a_place = |transport: &Transport| match transport {
+        Transport::Direct => firewall().is_some(),
+        Transport::Wireguard => true,
+        Transport::Ssm => policy.ssm.is_some(),
+        Transport::Ssh => policy.ssh.is_some(),
     };
-    let mut permitted = target.transports.iter().copied().filter(|transport| enforced(*transport));
+    let permitted: Vec<Transport> = target.transports.iter().copied().filter(has_a_place).collect();
+    let mut carried = permitted.iter().copied().filter(|transport| transport.is_carried());
     let found = match wanted {
-        Some(wanted) => permitted.clone().find(|transport| *transport == wanted),
-        None => permitted.next(),
+        Some(wanted) => carried.find(|transport| *transport == wanted),
+        None => carried.next(),
     };
     found.ok_or_else(|| {
-        let names: Vec<String> = permitted.map(|transport| format!("`{transport}`")).collect();
+        let uncarried =
+            permitted.iter().copied().find(|permitted| wanted.is_none_or(|way| way == *permitted));
+        if let Some(transport) = uncarried {
+            return Refusal::NotCarried { transport };
+        }
+        let names: Vec<String> = permitted.iter().map(|transport| format!("`{transport}`")).collect();
         Refusal::Transport {
             target: target.name.clone(),
             transport: wanted.unwrap_or(Transport::Direct),

@@ -3,6 +3,7 @@
 mod address;
 mod decide;
 mod duration;
+mod jump;
 mod mistake;
 mod name;
 mod parse;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use address::AddressError;
 pub use decide::{Act, Decision, Request, approve, authorise, decide, still_allowed};
 pub use duration::{DurationError, duration, in_words};
+pub use jump::{Documents, Hop, JumpError, Names, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};
 pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub use name::{FirewallName, Group, NameError, Person, TargetName};
 pub use parse::{FilesAt, GroupAt, Reading, check, parse, read};
@@ -37,8 +39,12 @@ pub struct Policy {
     pub server: Server,
     /// What holds for every grant.
     pub grants: GrantDefaults,
+    /// The profile and the Region of all that does not say its own.
+    pub aws: Place,
     /// How Session Manager is reached, when the policy says so.
     pub ssm: Option<Ssm>,
+    /// How SSH is reached, when the policy says so.
+    pub ssh: Option<Ssh>,
     /// A folder with a recorded account, in which what else a grant lets in is looked up; when the policy names one.
     pub inventory: Option<String>,
     /// Places of enforcement by name.
@@ -93,13 +99,6 @@ pub struct GrantDefaults {
     pub ipv6_prefix: u8,
     /// Whether every request needs a reason.
     pub reason_required: bool,
-}
-
-/// `[ssm]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ssm {
-    /// The machine that sessions are opened to.
-    pub jump_host: Address,
 }
 
 /// `[firewall.NAME]`: a place where rules are enforced.
@@ -178,6 +177,8 @@ pub struct Target {
     pub about: String,
     /// Where it is.
     pub address: Address,
+    /// Names that are looked up inside, of a target that is a network.
+    pub names: Option<Names>,
     /// What a grant admits. Empty: nothing.
     pub ports: BTreeSet<Flow>,
     /// Whose members may ask. Empty: nobody.
@@ -209,6 +210,8 @@ pub enum Address {
     Tag(String, String),
     /// An address or a DNS name.
     Host(String),
+    /// `10.0.0.0/16`: whole networks.
+    Network(BTreeSet<Cidr>),
 }
 
 impl Address {
@@ -216,8 +219,18 @@ impl Address {
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
             Self::Host(host) => host.parse().map(|address: IpAddr| address.to_canonical()).ok(),
-            Self::Rds(_) | Self::Proxy(_) | Self::Cache(_) | Self::Instance(_) | Self::Tag(..) => None,
+            Self::Rds(_)
+            | Self::Proxy(_)
+            | Self::Cache(_)
+            | Self::Instance(_)
+            | Self::Tag(..)
+            | Self::Network(_) => None,
         }
+    }
+
+    /// Whether it names a machine of EC2, which sessions and keys can be sent to.
+    pub fn is_instance(&self) -> bool {
+        matches!(self, Self::Instance(_) | Self::Tag(..))
     }
 }
 
@@ -230,11 +243,15 @@ impl fmt::Display for Address {
             Self::Instance(id) => write!(f, "instance:{id}"),
             Self::Tag(key, value) => write!(f, "tag:{key}={value}"),
             Self::Host(host) => f.write_str(host),
+            Self::Network(networks) => {
+                let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+                f.write_str(&networks.join(", "))
+            }
         }
     }
 }
 
-/// A way to a target.
+/// A way to a target, the cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
@@ -246,6 +263,16 @@ pub enum Transport {
     Ssm,
     /// SSH through a jump host.
     Ssh,
+}
+
+impl Transport {
+    /// Every way, the cheapest first.
+    pub const ALL: [Self; 4] = [Self::Direct, Self::Wireguard, Self::Ssm, Self::Ssh];
+
+    /// Whether this version can open it.
+    pub fn is_carried(self) -> bool {
+        self != Self::Wireguard
+    }
 }
 
 impl fmt::Display for Transport {

@@ -161,7 +161,7 @@ pub enum Refusal {
         address: IpAddr,
     },
     /// Permitted by the policy, and not something that this version can open.
-    #[error("this version opens only `direct`, and the way to it would be `{transport}`")]
+    #[error("this version does not open `{transport}` yet")]
     NotCarried {
         /// Which way.
         transport: Transport,

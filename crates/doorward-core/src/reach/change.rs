@@ -7,7 +7,7 @@ use super::after::{self, Change, Impossible};
 use super::answer::{Difference, End, RoleId};
 use super::class;
 use super::difference::{self, Sides};
-use super::passage::{Aim, Outside, Spot};
+use super::passage::{Outside, Spot};
 use super::span::Span;
 use super::stage::Track;
 use super::table::{HostIx, Index as _, SubnetIx};
@@ -223,20 +223,8 @@ impl Walk<'_> {
                 sum
             }
             Probe::Across(host, kind, family, first, _, inward) => {
-                let address = ranges::address(*family, *first);
-                let points = self.network.hosts.at(*host).points.iter();
-                points.filter(|point| ranges::family(point.address) == *family).fold(
-                    Span::none(),
-                    |sum, point| {
-                        let spot = Spot { host: *host, point: *point };
-                        let passage = if *inward {
-                            self.inward(kind, address, spot, false)
-                        } else {
-                            self.outward(spot, address, Aim::of(kind), false)
-                        };
-                        sum.union(&passage.span)
-                    },
-                )
+                let direction = if *inward { Direction::In } else { Direction::Out };
+                self.across(kind, ranges::address(*family, *first), *host, direction)
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::answer::{Difference, End, RoleId, Way};
 use super::matrix::Matrix;
-use super::passage::{Aim, Outside, Spot};
+use super::passage::Outside;
 use super::span::Span;
 use super::table::{ClassIx, HostIx, Index as _};
 use super::{Flows, Reachability};
@@ -17,6 +17,9 @@ struct Joint {
     classes: [Option<ClassIx>; 2],
     /// Each host by its index before and afterwards; where it was not, or no longer is, that is none.
     hosts: Vec<[Option<HostIx>; 2]>,
+    /// Whether they can fare otherwise, as receivers and as senders.
+    receives: bool,
+    sends: bool,
 }
 
 /// Who can fare otherwise at all.
@@ -60,11 +63,11 @@ pub(super) type Sides = [BTreeMap<(End, End), Gathered>; 2];
 pub(super) fn between(before: &Reachability, after: &Reachability) -> Difference {
     let sides = [before, after];
     let affected = Affected::between(&before.inventory, &after.inventory);
-    let joints = joints(sides);
+    let joints = joints(sides, &affected);
     let mut gathered: Sides = Sides::default();
-    inside(sides, &joints, &affected, &mut gathered);
+    inside(sides, &joints, &mut gathered);
     for joint in &joints {
-        outside(sides, joint, &affected, &mut gathered);
+        outside(sides, joint, &mut gathered);
     }
     self::gathered(sides, gathered)
 }
@@ -119,7 +122,7 @@ impl Affected {
     }
 }
 
-fn joints(sides: [&Reachability; 2]) -> Vec<Joint> {
+fn joints(sides: [&Reachability; 2], affected: &Affected) -> Vec<Joint> {
     let names = sides.map(|side| {
         let named = side.network.hosts.enumerate().map(|(index, host)| {
             ((host.label.as_str(), side.network.subnets.at(host.subnet).id.as_str()), index)
@@ -137,26 +140,30 @@ fn joints(sides: [&Reachability; 2]) -> Vec<Joint> {
         };
         joints.entry([class(0), class(1)]).or_default().push(hosts);
     }
-    joints.into_iter().map(|(classes, hosts)| Joint { classes, hosts }).collect()
-}
-
-fn inside(sides: [&Reachability; 2], joints: &[Joint], affected: &Affected, gathered: &mut Sides) {
-    let mut matrices = sides.map(|side| Matrix::new(side.walk()));
-    let (sinks, sources): (Vec<bool>, Vec<bool>) = match affected {
-        Affected::Everybody => joints.iter().map(|_| (true, true)).unzip(),
+    let appliance = match affected {
+        Affected::Everybody => true,
         Affected::Carriers { receive, send } => {
-            let both: BTreeSet<SecurityGroupId> = receive.union(send).cloned().collect();
-            let everybody = Affected::appliance(sides[0], &both);
-            let carries = |joint: &Joint, groups| Affected::carries(sides[0], joint.classes[0], groups);
-            joints
-                .iter()
-                .map(|joint| (everybody || carries(joint, receive), everybody || carries(joint, send)))
-                .unzip()
+            [receive, send].into_iter().any(|groups| Affected::appliance(sides[0], groups))
         }
     };
-    let anybody_sends = sources.iter().any(|sends| *sends);
-    for (sink, receives) in joints.iter().zip(&sinks) {
-        if !receives && !anybody_sends {
+    let joined = joints.into_iter().map(|(classes, hosts)| {
+        let (receives, sends) = match affected {
+            Affected::Everybody => (true, true),
+            Affected::Carriers { receive, send } => {
+                let carries = |groups| appliance || Affected::carries(sides[0], classes[0], groups);
+                (carries(receive), carries(send))
+            }
+        };
+        Joint { classes, hosts, receives, sends }
+    });
+    joined.collect()
+}
+
+fn inside(sides: [&Reachability; 2], joints: &[Joint], gathered: &mut Sides) {
+    let mut matrices = sides.map(|side| Matrix::new(side.walk()));
+    let anybody_sends = joints.iter().any(|joint| joint.sends);
+    for sink in joints {
+        if !sink.receives && !anybody_sends {
             continue;
         }
         let mut rows = [0, 1].map(|side: usize| {
@@ -172,8 +179,8 @@ fn inside(sides: [&Reachability; 2], joints: &[Joint], affected: &Affected, gath
                 })
                 .collect::<HashMap<ClassIx, Span>>()
         });
-        for (source, sends) in joints.iter().zip(&sources) {
-            if !receives && !sends {
+        for source in joints {
+            if !sink.receives && !source.sends {
                 continue;
             }
             let spans = [0, 1].map(|side: usize| {
@@ -230,17 +237,8 @@ fn pairs(
 }
 
 /// What differs between the hosts of a joint class and what is outside.
-fn outside(sides: [&Reachability; 2], joint: &Joint, affected: &Affected, gathered: &mut Sides) {
-    let (receives, sends) = match affected {
-        Affected::Everybody => (true, true),
-        Affected::Carriers { receive, send } => {
-            let both: BTreeSet<SecurityGroupId> = receive.union(send).cloned().collect();
-            let everybody = Affected::appliance(sides[0], &both);
-            let carries = |groups| Affected::carries(sides[0], joint.classes[0], groups);
-            (everybody || carries(receive), everybody || carries(send))
-        }
-    };
-    if !receives && !sends {
+fn outside(sides: [&Reachability; 2], joint: &Joint, gathered: &mut Sides) {
+    if !joint.receives && !joint.sends {
         return;
     }
     let first = joint.hosts.first().copied().unwrap_or([None, None]);
@@ -250,9 +248,9 @@ fn outside(sides: [&Reachability; 2], joint: &Joint, affected: &Affected, gather
         .collect();
     for kind in kinds {
         for family in [Family::V4, Family::V6] {
-            for (inward, wanted) in [(true, receives), (false, sends)] {
+            for (direction, wanted) in [(Direction::In, joint.receives), (Direction::Out, joint.sends)] {
                 if wanted {
-                    one_way(sides, joint, first, &kind, family, inward, gathered);
+                    one_way(sides, joint, first, &kind, family, direction, gathered);
                 }
             }
         }
@@ -265,7 +263,7 @@ fn one_way(
     hosts: [Option<HostIx>; 2],
     kind: &Outside,
     family: Family,
-    inward: bool,
+    direction: Direction,
     gathered: &mut Sides,
 ) {
     // Both are cut at the prefixes of either, so that pieces can be compared.
@@ -278,24 +276,15 @@ fn one_way(
     }
     for (first, last) in Ranges::join(family, ranges).cut(cuts) {
         let address = ranges::address(family, first);
-        let spans = [0, 1].map(|side: usize| {
-            let (Some(side), Some(Some(host))) = (sides.get(side), hosts.get(side)) else {
+        let spans = [0, 1].map(|number: usize| {
+            let (Some(side), Some(Some(host))) = (sides.get(number), hosts.get(number)) else {
                 return Span::none();
             };
             let walk = side.walk();
-            if !walk.behind(kind, family).contains(address) {
+            if !behind.get(number).is_some_and(|behind| behind.contains(address)) {
                 return Span::none();
             }
-            let points = side.network.hosts.at(*host).points.iter();
-            points.filter(|point| ranges::family(point.address) == family).fold(Span::none(), |sum, point| {
-                let spot = Spot { host: *host, point: *point };
-                let passage = if inward {
-                    walk.inward(kind, address, spot, false)
-                } else {
-                    walk.outward(spot, address, Aim::of(kind), false)
-                };
-                sum.union(&passage.span)
-            })
+            walk.across(kind, address, *host, direction)
         });
         let [before, after] = &spans;
         for (side, span) in [(0, lost(before, after)), (1, lost(after, before))] {
@@ -304,8 +293,10 @@ fn one_way(
             }
             let end = kind.end();
             for (role, hosts) in roles(sides, side, joint) {
-                let key =
-                    if inward { (end.clone(), End::Role(role)) } else { (End::Role(role), end.clone()) };
+                let key = match direction {
+                    Direction::In => (end.clone(), End::Role(role)),
+                    Direction::Out => (End::Role(role), end.clone()),
+                };
                 if let Some(gathered) = gathered.get_mut(side) {
                     let entry = gathered.entry(key).or_default();
                     entry.add(&span, hosts.len());

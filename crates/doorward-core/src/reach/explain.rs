@@ -1,23 +1,23 @@
-//! Puts what a packet met into words: hops that let it through, blockers that do not.
+//! Puts what let a packet through into words.
 
 use std::net::IpAddr;
 
-use super::answer::{Blocker, Hop};
+use super::Flows;
+use super::answer::Hop;
 use super::network::GroupNode;
 use super::stage::{Note, Stage};
 use super::table::{AclIx, HostIx, SubnetIx};
 use super::walk::Walk;
-use super::{Code, Flows};
 use crate::inventory::{Direction, Peer, RuleIdentity};
 
 /// A stage that groups of an interface are, asked for one packet.
-#[derive(Clone, Copy)]
-struct Asked {
-    host: HostIx,
-    direction: Direction,
-    other: IpAddr,
-    peer: Option<HostIx>,
-    references: bool,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) host: HostIx,
+    pub(super) direction: Direction,
+    pub(super) other: IpAddr,
+    pub(super) peer: Option<HostIx>,
+    pub(super) references: bool,
 }
 
 impl Walk<'_> {
@@ -64,64 +64,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A stage as a blocker of some flows.
-    pub(super) fn blocker(self, stage: &Stage, flows: Flows) -> Blocker {
-        let replies = stage.replies;
-        match &stage.note {
-            Note::Plain(plain) => Blocker {
-                code: plain.code,
-                resource: plain.resource.clone(),
-                name: plain.name.clone(),
-                kind: plain.kind,
-                why: plain.why.clone(),
-                lift: plain.lift.clone(),
-                flows,
-                replies,
-            },
-            Note::Acl { acl, subnet, direction, other } => {
-                let (resource, name) = self.acl_name(*acl, *subnet);
-                let node = self.network.subnets.at(*subnet);
-                let ports =
-                    if replies { "the client's port (1024-65535)".to_owned() } else { flows.to_string() };
-                let (way, whom) = match direction {
-                    Direction::In => ("into", format!("from {other}")),
-                    Direction::Out => ("out of", format!("to {other}")),
-                };
-                let what = if replies { format!("replies to {ports}") } else { ports };
-                let entry = match acl {
-                    Some(acl) => {
-                        self.denial(*acl, *direction, *other, if replies { None } else { flows.first() })
-                    }
-                    None => "it was not seen".into(),
-                };
-                let direction = if *direction == Direction::In { "inbound" } else { "outbound" };
-                Blocker {
-                    code: Code::Acl,
-                    why: format!("it does not let {what} {way} {} {whom}: {entry}", node.id),
-                    lift: format!(
-                        "add an {direction} entry to {resource} that allows {what} {whom}, before the one that denies it"
-                    ),
-                    resource,
-                    name,
-                    kind: "network ACL",
-                    flows,
-                    replies,
-                }
-            }
-            Note::Groups { host, direction, other, peer, references } => {
-                let asked = Asked {
-                    host: *host,
-                    direction: *direction,
-                    other: *other,
-                    peer: *peer,
-                    references: *references,
-                };
-                self.group_blocker(asked, flows)
-            }
-        }
-    }
-
-    fn acl_name(self, acl: Option<AclIx>, subnet: SubnetIx) -> (String, Option<String>) {
+    pub(super) fn acl_name(self, acl: Option<AclIx>, subnet: SubnetIx) -> (String, Option<String>) {
         match acl {
             Some(acl) => (self.network.acls.at(acl).id.to_string(), self.network.acls.at(acl).name.clone()),
             None => (format!("the network ACL of {}", self.network.subnets.at(subnet).id), None),
@@ -129,7 +72,7 @@ impl Walk<'_> {
     }
 
     /// The entry of an ACL that decides for a flow.
-    fn deciding(
+    pub(super) fn deciding(
         self,
         acl: AclIx,
         direction: Direction,
@@ -151,14 +94,6 @@ impl Walk<'_> {
         }
     }
 
-    fn denial(self, acl: AclIx, direction: Direction, other: IpAddr, flow: Option<Flows>) -> String {
-        let decided = flow.and_then(|flow| self.deciding(acl, direction, other, &flow));
-        match decided {
-            Some((number, words, false)) => format!("entry {number} denies {words}"),
-            _ => "no entry allows it".into(),
-        }
-    }
-
     /// The rule that admits a packet, and its group.
     fn admitting(&self, asked: Asked, flow: &Flows) -> Option<(&GroupNode, &RuleIdentity)> {
         let set = self.network.sets.at(self.network.hosts.at(asked.host).set);
@@ -169,7 +104,7 @@ impl Walk<'_> {
         })
     }
 
-    fn matches(&self, rule: &RuleIdentity, asked: Asked, references: bool) -> bool {
+    pub(super) fn matches(&self, rule: &RuleIdentity, asked: Asked, references: bool) -> bool {
         rule.direction == asked.direction
             && match &rule.peer {
                 Peer::Cidr(cidr) => cidr.contains(asked.other),
@@ -189,7 +124,7 @@ impl Walk<'_> {
     }
 
     /// A rule, with the names of the groups in it.
-    fn rule_words(&self, rule: &RuleIdentity) -> String {
+    pub(super) fn rule_words(&self, rule: &RuleIdentity) -> String {
         let whom = if rule.direction == Direction::In { "from" } else { "to" };
         let direction = if rule.direction == Direction::In { "inbound" } else { "outbound" };
         format!("{direction} {} {whom} {}", rule.flow, self.peer_words(&rule.peer))
@@ -205,80 +140,6 @@ impl Walk<'_> {
                 }
             }
             other => other.to_string(),
-        }
-    }
-
-    fn group_blocker(&self, asked: Asked, flows: Flows) -> Blocker {
-        let host = self.network.hosts.at(asked.host);
-        let set = self.network.sets.at(host.set);
-        let groups: Vec<&GroupNode> = set.groups.iter().map(|group| self.network.groups.at(*group)).collect();
-        let (direction, whom, preposition) = match asked.direction {
-            Direction::In => ("inbound", "from", "from"),
-            Direction::Out => ("outbound", "to", "to"),
-        };
-        let peer = asked.peer.map(|peer| self.network.hosts.at(peer));
-        let other = match peer {
-            Some(peer) => format!("{} ({})", asked.other, peer.title()),
-            None => asked.other.to_string(),
-        };
-        let rules = || groups.iter().flat_map(|group| &group.rules);
-        let unheard = rules().find(|rule| {
-            !asked.references
-                && matches!(rule.peer, Peer::Group(_))
-                && Flows::from(rule.flow).meets(&flows)
-                && self.matches(rule, asked, true)
-        });
-        let named: Vec<String> = groups
-            .iter()
-            .map(|group| {
-                if group.name.is_empty() {
-                    group.id.to_string()
-                } else {
-                    format!("{} ({})", group.id, group.name)
-                }
-            })
-            .collect();
-        let (code, why) = match unheard {
-            Some(rule) => (
-                Code::ReferencesLost,
-                format!(
-                    "its rule {} does not count here: who carries a group is not known behind this way",
-                    self.rule_words(rule)
-                ),
-            ),
-            None if groups.is_empty() => {
-                (Code::SecurityGroupEmpty, format!("{} carries no security group", host.title()))
-            }
-            None if !rules().any(|rule| rule.direction == asked.direction) => {
-                (Code::SecurityGroupEmpty, format!("{} has no {direction} rule", named.join(", ")))
-            }
-            None => (
-                Code::SecurityGroup,
-                format!("no {direction} rule of {} admits {flows} {whom} {other}", named.join(", ")),
-            ),
-        };
-        // A reference lives longer than an address.
-        let reference =
-            peer.filter(|_| asked.references).and_then(|peer| self.network.sets.at(peer.set).groups.first());
-        let by = match reference {
-            Some(group) => self.network.groups.at(*group).id.to_string(),
-            None => crate::net::Cidr::host(asked.other).to_string(),
-        };
-        let first = groups.first().map(|group| group.id.to_string());
-        let name = groups.first().map(|group| group.name.clone()).filter(|name| !name.is_empty());
-        let lift = match &first {
-            Some(group) => format!("add an {direction} rule to {group}: {flows} {preposition} {by}"),
-            None => format!("give {} a security group", host.label),
-        };
-        Blocker {
-            code,
-            kind: if first.is_some() { "security group" } else { "interface" },
-            resource: first.unwrap_or_else(|| host.label.clone()),
-            name,
-            why,
-            lift,
-            flows,
-            replies: false,
         }
     }
 }

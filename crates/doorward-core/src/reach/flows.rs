@@ -1,6 +1,7 @@
 //! Sets of flows: exact, canonical, and as quick to combine as a few ranges of numbers are.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use crate::net::{Family, Flow, Icmp, Ports};
 
@@ -24,6 +25,14 @@ const ECHOES: [(u32, u32, u32); 5] =
 /// The protocols that have a place of their own on the line.
 const NUMBERED: [(u8, u32); 4] = [(1, ICMP), (6, 0), (17, UDP), (58, ICMPV6)];
 
+// Every question begins with these.
+static OF_V4: LazyLock<Flows> =
+    LazyLock::new(|| Flows(vec![(0, ICMPV6), (OTHERS, END)]).minus(&Flows::unused()));
+// The other protocols follow ICMP at once: two ranges that touch would be no value of their own.
+static OF_V6: LazyLock<Flows> =
+    LazyLock::new(|| Flows(vec![(0, ICMP), (ICMPV6, END)]).minus(&Flows::unused()));
+static ALL: LazyLock<Flows> = LazyLock::new(|| OF_V4.union(&OF_V6));
+
 /// A set of flows. Equal sets are equal values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flows(Vec<(u32, u32)>);
@@ -34,17 +43,15 @@ impl Flows {
 
     /// Everything that a packet of a family can be: ICMP is bound to its own.
     pub fn of_family(family: Family) -> Self {
-        let line = match family {
-            Family::V4 => Self(vec![(0, ICMPV6), (OTHERS, END)]),
-            // The other protocols follow at once: two ranges that touch would be no value of their own.
-            Family::V6 => Self(vec![(0, ICMP), (ICMPV6, END)]),
-        };
-        line.minus(&Self::unused())
+        match family {
+            Family::V4 => OF_V4.clone(),
+            Family::V6 => OF_V6.clone(),
+        }
     }
 
     /// Everything, of both families.
     pub fn all() -> Self {
-        Self::of_family(Family::V4).union(&Self::of_family(Family::V6))
+        ALL.clone()
     }
 
     /// The numbers among the other protocols that belong to one with a place of its own.
@@ -57,11 +64,7 @@ impl Flows {
 
     /// TCP, UDP and ICMP: what a NAT gateway carries.
     pub fn tcp_udp_icmp(family: Family) -> Self {
-        let icmp = match family {
-            Family::V4 => Icmp::All.flow(Family::V4),
-            Family::V6 => Icmp::All.flow(Family::V6),
-        };
-        Self::from_iter([Flow::Tcp(Ports::ALL), Flow::Udp(Ports::ALL), icmp])
+        Self::from_iter([Flow::Tcp(Ports::ALL), Flow::Udp(Ports::ALL), Icmp::All.flow(family)])
     }
 
     /// Whether nothing is in it.
@@ -184,7 +187,15 @@ impl Flows {
     }
 
     /// Taken as the packets that are let back: the requests that get some of their replies, and those that get all.
+    ///
+    /// A reply of TCP or UDP goes to the port that the client chose: the ranges of Linux, Windows and of what AWS
+    /// translates are all within 1024 to 65535 (VPC user guide, ephemeral ports). ICMP is answered by another type,
+    /// any other protocol by itself.
     pub(super) fn requests(&self) -> (Self, Self) {
+        // Where all is let back, as almost everywhere, every request is answered.
+        if [&*ALL, &*OF_V4, &*OF_V6].contains(&self) {
+            return (self.clone(), self.clone());
+        }
         let (mut some, mut every) = (Self::NONE, Self::NONE);
         for base in [0, UDP] {
             let clients = Self(vec![(base + FIRST_CLIENT_PORT, base + 0x1_0000)]);

@@ -164,7 +164,9 @@ fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, own
 fn settled(network: &mut Network, host: Host) -> HostIx {
     let (vpc, set) = (host.vpc, host.set);
     let addresses: Vec<IpAddr> = host.points.iter().map(|point| point.address).collect();
+    let interface = host.interface.clone();
     let index = network.hosts.push(host);
+    network.host_of.extend(interface.map(|interface| (interface, index)));
     for address in addresses {
         network.vpcs.at_mut(vpc).hosts.insert(address, index);
     }
@@ -178,7 +180,7 @@ fn settled(network: &mut Network, host: Host) -> HostIx {
 fn assumed(network: &mut Network, inventory: &Inventory, owner: &Owner, lives: &Lives<'_>) {
     let set = network.set(lives.groups, inventory);
     for id in &lives.subnets {
-        let Some(&subnet) = network.subnet_of.get(id).or(None) else { continue };
+        let Some(&subnet) = network.subnet_of.get(id) else { continue };
         let node = network.subnets.at(subnet);
         let vpc = node.vpc;
         let free = |cidr: &Cidr| {

@@ -89,20 +89,10 @@ impl Track {
 
     /// What passes, replies included, and what of it gets every reply.
     pub(super) fn passes(&self) -> (Span, Flows) {
-        let (some, _) = answered(&self.reply.sure);
-        let (some_maybe, _) = answered(&self.reply.maybe);
-        let (_, every) = answered(&self.reply.sure);
+        let (some, every) = self.reply.sure.requests();
+        let some_maybe = if self.reply.is_exact() { some.clone() } else { self.reply.maybe.requests().0 };
         let span = self.forward.and(&Span { sure: some, maybe: some_maybe });
         let whole = span.sure.and(&every);
         (span, whole)
     }
-}
-
-/// The requests that get some of their replies, and those that get all, where some packets are let back.
-///
-/// A reply of TCP or UDP goes to the port that the client chose: the ranges of Linux, Windows and of what AWS
-/// translates are all within 1024 to 65535 (VPC user guide, ephemeral ports). ICMP is answered by another type,
-/// any other protocol by itself.
-pub(super) fn answered(back: &Flows) -> (Flows, Flows) {
-    back.requests()
 }

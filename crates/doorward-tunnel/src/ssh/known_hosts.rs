@@ -205,6 +205,29 @@ impl HostKeys for KnownHostsFile {
     }
 }
 
+/// Known hosts that were read elsewhere, for whoever is told of a machine with its keys.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The hosts.
+    pub hosts: KnownHosts,
+    /// Where they stand, in words.
+    pub place: String,
+}
+
+impl HostKeys for Listed {
+    fn verdict<'a>(
+        &'a self,
+        host: &'a Host,
+        key: &'a PublicKey,
+    ) -> Answer<'a, Result<Verdict, HostKeyError>> {
+        Box::pin(async move { self.hosts.verdict(&host.label(), &names(host), key, &self.place) })
+    }
+
+    fn algorithms<'a>(&'a self, host: &'a Host) -> Answer<'a, Vec<Algorithm>> {
+        Box::pin(async move { self.hosts.of(&names(host)).map(PublicKey::algorithm).collect() })
+    }
+}
+
 /// Reads a key as `ssh-keygen -y` prints it.
 pub fn key(text: &str) -> Option<PublicKey> {
     PublicKey::from_str(text.trim()).ok()

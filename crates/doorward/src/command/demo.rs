@@ -26,8 +26,44 @@ pub struct Demo {
     pub port: Option<u16>,
 }
 
-const GROUPS_JSON: &str = include_str!("../../../../examples/account/describe-security-groups.json");
-const RULES_JSON: &str = include_str!("../../../../examples/account/describe-security-group-rules.json");
+/// Files of the example's account, by their names.
+macro_rules! account {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../../examples/account/", $name)))),*]
+    };
+}
+
+const ACCOUNT: &[(&str, &str)] = &account![
+    "describe-addresses.json",
+    "describe-db-instances.json",
+    "describe-db-proxies.json",
+    "describe-db-proxy-targets-orders-proxy.json",
+    "describe-db-proxy-targets-reports-proxy.json",
+    "describe-db-subnet-groups.json",
+    "describe-instances.json",
+    "describe-internet-gateways.json",
+    "describe-listeners.json",
+    "describe-load-balancer-attributes.json",
+    "describe-load-balancers.json",
+    "describe-nat-gateways.json",
+    "describe-network-acls.json",
+    "describe-network-interfaces.json",
+    "describe-route-tables.json",
+    "describe-rules.json",
+    "describe-security-group-rules.json",
+    "describe-security-groups.json",
+    "describe-services.json",
+    "describe-subnets.json",
+    "describe-target-group-attributes.json",
+    "describe-target-groups.json",
+    "describe-target-health.json",
+    "describe-tasks.json",
+    "describe-vpc-block-public-access-options.json",
+    "describe-vpcs.json",
+    "empty-answers.json",
+    "list-clusters.json",
+    "list-functions.json",
+];
 
 /// `jon` and `maria`, whose password is `open-sesame`.
 const PASSWORDS: &str = "\
@@ -63,10 +99,9 @@ impl Demo {
             (policy.clone(), policy_text(web, door, service)),
             (folder.join("people.htpasswd"), PASSWORDS.into()),
             (folder.join("people.groups"), GROUPS.into()),
-            (account.join("describe-security-groups.json"), GROUPS_JSON.into()),
-            (account.join("describe-security-group-rules.json"), RULES_JSON.into()),
         ];
-        for (path, text) in files {
+        let recorded = ACCOUNT.iter().map(|(name, text)| (account.join(name), (*text).to_owned()));
+        for (path, text) in files.into_iter().chain(recorded) {
             std::fs::write(path, text).map_err(Failure::with(Code::CannotCreate))?;
         }
         let file = Arc::new(super::open_policy(&policy)?);
@@ -109,6 +144,9 @@ store  = "doorward.db"
 
 [aws]
 region = "eu-west-1"
+
+[inventory]
+folder = "account"
 
 [firewall.wiki-door]
 about = "in front of the wiki: the built-in relay"
@@ -153,7 +191,8 @@ fn tell(url: &str, door: u16) {
     1. curl http://127.0.0.1:{door}/     refused: nobody is let in
     2. sign in as jon, open `wiki`, and curl again: a page
     3. close it, and curl again: refused, and what was open is cut
-    4. sign in as maria, open `orders-db`, and read the record
+    4. sign in as maria, open `orders-db`: what else that lets in is said; then read the record
+    5. as maria, look at {url}/reach: who can reach what in the account, drawn
 
   Ctrl-C ends it; nothing is left behind.
 

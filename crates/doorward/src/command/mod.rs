@@ -1,12 +1,16 @@
 //! The verbs, a file each, and what all of them share: how they print, fail and stop.
 
+mod access;
 mod account;
 mod answer;
 mod audit;
 mod check;
 mod close;
 mod completions;
+mod connect;
 mod demo;
+mod desk;
+mod doctor;
 mod failure;
 mod group;
 mod iam;
@@ -16,10 +20,16 @@ mod list;
 mod login;
 mod open;
 mod progress;
+mod proxy_command;
+mod range_watchdog;
+mod raw_terminal;
 pub(crate) mod reach;
 mod serve;
+mod shell;
+mod ssh;
 mod sweep;
 mod terminal;
+mod token;
 mod user;
 mod ways;
 
@@ -91,6 +101,13 @@ enum Verb {
     Logout(login::Logout),
     Open(open::Open),
     Close(close::Close),
+    Connect(Box<connect::Connect>),
+    Ssh(Box<ssh::Ssh>),
+    Shell(Box<shell::Shell>),
+    ProxyCommand(Box<proxy_command::ProxyCommand>),
+    SshConfig(proxy_command::SshConfig),
+    Token(token::Token),
+    Doctor(doctor::Doctor),
     List(list::List),
     /// Agree to a grant that waits for approval
     Approve(answer::Answer),
@@ -104,6 +121,8 @@ enum Verb {
     Inspect(inspect::Inspect),
     Completions(completions::Completions),
     Manual(completions::Manual),
+    #[command(hide = true)]
+    RangeWatchdog(range_watchdog::RangeWatchdog),
 }
 
 impl Cli {
@@ -121,6 +140,13 @@ impl Cli {
             Verb::Logout(verb) => verb.run().map(done),
             Verb::Open(verb) => verb.run(policy),
             Verb::Close(verb) => verb.run(policy).map(done),
+            Verb::Connect(verb) => verb.run(policy),
+            Verb::Ssh(verb) => verb.run(policy),
+            Verb::Shell(verb) => verb.run(policy),
+            Verb::ProxyCommand(verb) => verb.run(policy),
+            Verb::SshConfig(verb) => verb.run(policy).map(done),
+            Verb::Doctor(verb) => verb.run(policy),
+            Verb::Token(verb) => verb.run(policy).map(done),
             Verb::List(verb) => verb.run(policy).map(done),
             Verb::Approve(verb) => verb.run(policy, true).map(done),
             Verb::Reject(verb) => verb.run(policy, false).map(done),
@@ -132,6 +158,7 @@ impl Cli {
             Verb::Inspect(verb) => verb.run(policy),
             Verb::Completions(verb) => verb.run().map(done),
             Verb::Manual(verb) => verb.run().map(done),
+            Verb::RangeWatchdog(verb) => verb.run().map(done),
         }
     }
 }
@@ -230,10 +257,12 @@ fn in_words(duration: SignedDuration) -> String {
 }
 
 fn transport(text: &str) -> Result<Transport, String> {
-    match text {
-        "direct" => Ok(Transport::Direct),
-        _ => Err(format!("`{text}` is not a way that this version opens; `direct` is")),
-    }
+    let carried = || Transport::ALL.into_iter().filter(|transport| transport.is_carried());
+    let named = carried().find(|transport| transport.to_string() == text);
+    named.ok_or_else(|| {
+        let names: Vec<String> = carried().map(|transport| format!("`{transport}`")).collect();
+        format!("`{text}` is not a way that this version opens; there are {}", names.join(", "))
+    })
 }
 
 fn request_failure(error: Error) -> Failure {

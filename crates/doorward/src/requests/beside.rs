@@ -29,7 +29,7 @@ const WAITS: Duration = Duration::from_secs(5);
 
 impl Requests {
     /// What else a grant lets in, or why that is not known. Nothing when the policy names no recorded account.
-    pub(super) async fn beside(&self, grant: &Grant) -> Result<Vec<Beside>, String> {
+    pub async fn beside(&self, grant: &Grant) -> Result<Vec<Beside>, String> {
         let policy = Arc::clone(&self.loaded().policy);
         let Some(folder) = policy.inventory.clone() else { return Ok(Vec::new()) };
         let grant = grant.clone();

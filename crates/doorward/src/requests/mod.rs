@@ -3,6 +3,7 @@
 mod beside;
 mod ends;
 mod place;
+mod through;
 mod view;
 mod way;
 
@@ -20,6 +21,7 @@ use doorward_core::policy::{
 use jiff::{SignedDuration, Timestamp};
 
 pub use beside::Beside;
+pub use through::{By, Carried, Key, Machine, Names, Sessions, Through};
 pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
 pub use way::Way;
 
@@ -232,12 +234,6 @@ impl Requests {
         // One that was agreed to stands beside the one that it was asked from.
         let held = live.max_by_key(|grant| grant.until());
         let decision = decide(policy, people, &request, held, now);
-        if let Decision::Granted { grant, .. } | Decision::NeedsApproval { grant, .. } = &decision
-            && grant.transport() != Transport::Direct
-        {
-            let refusal = Refusal::NotCarried { transport: grant.transport() };
-            return Err(self.refuse(caller, ask, vec![refusal]).await);
-        }
         let (grant, extended, reasons) = match decision {
             Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
             Decision::NeedsApproval { grant, reasons } => {

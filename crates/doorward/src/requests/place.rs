@@ -55,11 +55,18 @@ impl Requests {
     }
 
     pub(super) fn closing(&self, grant: &Grant) -> Closing {
+        if grant.transport() != Transport::Direct {
+            // Whoever carries the packets stops.
+            return Closing::Severs;
+        }
         let loaded = self.loaded();
         self.firewall_of(&loaded, grant).map_or(Closing::RefusesNewOnly, |firewall| firewall.kind.closing())
     }
 
     pub(super) async fn standing(&self, grant: &Grant) -> Standing {
+        if grant.transport() != Transport::Direct {
+            return Standing::AsWanted;
+        }
         let firewall = self.firewall_name(grant);
         let (covered, status) = self.nudge().settled(firewall.as_ref(), WAITS).await;
         match firewall {

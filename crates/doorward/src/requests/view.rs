@@ -9,7 +9,7 @@ use doorward_core::policy::{Act, Closing, Group, Person, Reason, TargetName, Tra
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Beside, Caller, Closed, Error, Opened, Requests, Way};
+use super::{Beside, Caller, Closed, Error, Opened, Requests, Through, Way};
 use crate::reconciler::Standing;
 
 /// A target that a person may open.
@@ -115,6 +115,9 @@ pub struct OpenedView {
     pub standing: Option<Standing>,
     /// Where to connect to; nowhere while somebody has to agree.
     pub connect: Vec<Way>,
+    /// What carries it, and how; none while somebody has to agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
     /// What else it lets in, or will once somebody agrees, as far as the policy names a recorded account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Beside>,
@@ -156,7 +159,8 @@ impl Requests {
                 let known = view.standing.is_some().then(|| standing.clone());
                 OpenedView {
                     extended,
-                    connect: self.ways(grant.target()),
+                    connect: self.ways(grant.target(), grant.transport()),
+                    through: self.through(&grant),
                     grant: GrantView { standing: known, ..view },
                     reasons: texts(&reasons),
                     closing,
@@ -174,6 +178,7 @@ impl Requests {
                     reasons: texts(&reasons),
                     standing: None,
                     connect: Vec::new(),
+                    through: None,
                     beside,
                     beside_unknown,
                 }
@@ -308,6 +313,10 @@ impl Requests {
             Life::Open { .. } | Life::Ended { .. } => (None, Vec::new()),
         };
         let standing = (state == State::Open).then(|| {
+            if grant.transport() != Transport::Direct {
+                // No firewall has to let anything in.
+                return Standing::AsWanted;
+            }
             let firewall = self.firewall_name(grant);
             firewall.map_or(Standing::Unknown, |firewall| self.nudge().status().of(&firewall))
         });

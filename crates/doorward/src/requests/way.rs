@@ -3,7 +3,7 @@
 use std::fmt;
 
 use doorward_core::net::Flow;
-use doorward_core::policy::{Address, Enforcement, TargetName};
+use doorward_core::policy::{Address, Enforcement, TargetName, Transport};
 use serde::{Deserialize, Serialize};
 
 use super::Requests;
@@ -58,10 +58,19 @@ impl fmt::Display for Way {
 
 impl Requests {
     /// Where to connect to once a target is open; a relay's own address where one stands before it.
-    pub fn ways(&self, target: &TargetName) -> Vec<Way> {
+    ///
+    /// What is carried is reached on the person's own machine, at a port that `doorward connect` says.
+    pub fn ways(&self, target: &TargetName, transport: Transport) -> Vec<Way> {
         let loaded = self.loaded();
         let policy = &loaded.policy;
         let Some(target) = policy.targets.get(target) else { return Vec::new() };
+        if transport != Transport::Direct {
+            let command = Some(format!("doorward connect {}", target.name));
+            let host = target.address.to_string();
+            let way =
+                |flow: &Flow| Way { host: host.clone(), known: false, flow: *flow, command: command.clone() };
+            return target.ports.iter().take(1).map(way).collect();
+        }
         let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
         if let Some(Enforcement::Relay { listen }) = firewall.map(|firewall| &firewall.kind) {
             let named =

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use doorward_core::net::Cidr;
-use doorward_core::policy::TargetName;
+use doorward_core::policy::{TargetName, Transport};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -133,7 +133,7 @@ async fn open_part(
                         @let offer = offers.iter().find(|offer| offer.target == grant.target);
                         @let mine = draft.filter(|draft| draft.of == Of::Grant(grant.id.to_string()));
                         @let problem = mine.map(|draft| problem(&draft.failure));
-                        (card::mine(signed, grant, offer, &requests.ways(&grant.target), problem.as_ref(), now))
+                        (card::mine(signed, grant, offer, &requests.ways(&grant.target, grant.transport), problem.as_ref(), now))
                     }
                     @if grants.is_empty() { (card::nothing("nothing of yours is open")) }
                 }
@@ -204,6 +204,7 @@ fn target(
         origin.client.is_some_and(|seen| offer.always_from.iter().any(|prefix| prefix.contains(seen)));
     let reason = draft.map_or("", |draft| draft.reason.as_str());
     let id = |field: &str| format!("{field}-{name}");
+    let way_in = offer.transports.first().copied().unwrap_or(Transport::Direct);
     html! {
         li.card.target id={ "target-" (name) } {
             div.head {
@@ -213,7 +214,7 @@ fn target(
             p { (offer.about) }
             dl.facts {
                 dt { "Where" }
-                dd { @for way in web.requests().ways(name) { code { (way) } " " } }
+                dd { @for way in web.requests().ways(name, way_in) { code { (way) } " " } }
             }
             @if always { p.quiet { "Your address is always let in here: it is on the static list." } }
             @if let Some(draft) = draft { (problem(&draft.failure)) }

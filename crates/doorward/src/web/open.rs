@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use doorward_core::grant::{Grant, GrantId};
+use doorward_core::net::Flow;
 use doorward_core::policy::{Closing, Reason, TargetName, Transport};
 use jiff::SignedDuration;
 use maud::{Markup, html};
@@ -19,7 +20,7 @@ use super::layout::sentence;
 use super::{Web, card, own_page, probe, words};
 use crate::clock::random;
 use crate::reconciler::Standing;
-use crate::requests::{self, Ask, Closed, Opened};
+use crate::requests::{self, Ask, Beside, Closed, Opened};
 
 /// `POST /grants`: opens a target, or extends what is open from the same address.
 pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
@@ -61,8 +62,8 @@ pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Respons
         return home::show(&web, &posted.signed, posted.origin, None, Some(&draft)).await;
     }
     let note = html! {
-        (outcome(&web, &done))
-        @for (address, failure) in &refused { (beside(*address, failure)) }
+        (outcome(&web, &done).await)
+        @for (address, failure) in &refused { (but(*address, failure)) }
     };
     noted(&web, &posted, note)
 }
@@ -127,7 +128,7 @@ pub async fn extend(
 ) -> Result<Response, Failure> {
     match extended(&web, &id, &posted).await {
         Ok(opened) => {
-            let note = outcome(&web, &[opened]);
+            let note = outcome(&web, &[opened]).await;
             noted(&web, &posted, note)
         }
         Err(failure) => {
@@ -216,19 +217,56 @@ fn noted(web: &Web, posted: &Posted, note: Markup) -> Result<Response, Failure> 
 }
 
 /// What came of opening one target for one or more addresses.
-fn outcome(web: &Web, opened: &[Opened]) -> Markup {
+async fn outcome(web: &Web, opened: &[Opened]) -> Markup {
     let stands = |opened: &&Opened| {
         matches!(opened, Opened::Granted { extended: false, standing: Standing::AsWanted, .. })
     };
-    let connect = opened.iter().find(stands).map(|opened| web.requests().ways(grant_of(opened).target()));
+    let connect = opened.iter().find(stands).map(|opened| {
+        let grant = grant_of(opened);
+        web.requests().ways(grant.target(), grant.transport())
+    });
     let closing = opened.iter().find_map(|opened| match opened {
         Opened::Granted { closing, .. } => Some(*closing),
         Opened::Waiting { .. } => None,
     });
+    let mut beside = Vec::new();
+    for grant in opened.iter().filter(|opened| !is_extension(opened)).map(grant_of) {
+        beside.push((grant, web.requests().beside(grant).await));
+    }
     html! {
         @for opened in opened { (told(opened)) }
+        @for (grant, found) in &beside { (lets_besides(grant, found)) }
         @if let Some(connect) = connect { p { "Now connect to" } (card::ways(&connect)) }
         @if let Some(closing) = closing { (card::promise(closing)) }
+    }
+}
+
+/// What was let in before needs not be said again.
+fn is_extension(opened: &Opened) -> bool {
+    matches!(opened, Opened::Granted { extended: true, .. })
+}
+
+/// What else a grant lets in; nothing when it is only the target.
+fn lets_besides(grant: &Grant, found: &Result<Vec<Beside>, String>) -> Markup {
+    let flows = |flows: &[Flow]| flows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let source = words::source(grant.source());
+    html! {
+        @match found {
+            Ok(found) if found.is_empty() => {}
+            Ok(found) => {
+                p { @if grant.until().is_some() { "This also lets " } @else { "This would also let " } code { (source) } " reach:" }
+                ul.beside {
+                    @for one in found {
+                        li {
+                            (one.what) " "
+                            @if !one.flows.is_empty() { code { (flows(&one.flows)) } }
+                            @if !one.perhaps.is_empty() { " perhaps " code { (flows(&one.perhaps)) } }
+                        }
+                    }
+                }
+            }
+            Err(why) => p.hint { "What else this lets " code { (source) } " reach is not known: " (why) "." }
+        }
     }
 }
 
@@ -304,8 +342,44 @@ fn what_closed(closed: &Closed) -> Markup {
 }
 
 /// A refusal beside something that was done, in one note.
-fn beside(address: IpAddr, failure: &Failure) -> Markup {
+fn but(address: IpAddr, failure: &Failure) -> Markup {
     html! {
         div.problem { p { "Nothing was opened for " code { (address) } ":" } (failure::reasons(failure)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open_grant() -> Grant {
+        let text = r#"{"id":"g-k3v9t2m4x7q8","person":"jon","target":"db","transport":"direct",
+            "source":"203.0.113.7/32","life":"open","since":"2026-11-22T10:00:00Z",
+            "until":"2026-11-22T11:00:00Z","approved_by":null}"#;
+        serde_json::from_str(text).expect("a grant")
+    }
+
+    fn check(found: Result<Vec<Beside>, String>, expected: &[&str], absent: &str) {
+        let text = lets_besides(&open_grant(), &found).into_string();
+        for words in expected {
+            assert!(text.contains(words), "no {words:?} in {text}");
+        }
+        assert!(!text.contains(absent), "{absent:?} in {text}");
+    }
+
+    #[test]
+    fn what_else_is_let_in_is_said_and_nothing_where_there_is_nothing() {
+        let beside = |flows: &[&str], perhaps: &[&str]| {
+            let parsed = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a flow")).collect();
+            Beside { what: "database <reports>".into(), flows: parsed(flows), perhaps: parsed(perhaps) }
+        };
+        check(
+            Ok(vec![beside(&["tcp/5432", "udp/53"], &[])]),
+            &["This also lets", "database &lt;reports&gt;", "tcp/5432, udp/53"],
+            "perhaps",
+        );
+        check(Ok(vec![beside(&[], &["tcp/22"])]), &["perhaps <code>tcp/22</code>"], "not known");
+        check(Err("the folder is gone".into()), &["is not known: the folder is gone"], "also lets");
+        assert_eq!(lets_besides(&open_grant(), &Ok(Vec::new())).into_string(), "");
     }
 }

@@ -132,6 +132,13 @@ fn what(what: &What) -> Markup {
             What::DriftRighted { firewall, .. } => { "put " b { (firewall) } " right" }
             What::FirewallFailed { firewall, why } => { "could not bring " b { (firewall) } " to what is wanted: " (why) }
             What::FirewallRecovered { firewall } => { "has " b { (firewall) } " as wanted again" }
+            What::TransportOpened { grant, transport, .. } => { "connected " code { (grant) } " by " (transport) }
+            What::TransportReconnected { grant, transport, why, .. } => {
+                "connected " code { (grant) } " by " (transport) " again: " (why)
+            }
+            What::TransportClosed { grant, up, down, why, .. } => {
+                "disconnected " code { (grant) } " after " (up) " bytes up and " (down) " down: " (why)
+            }
             What::RecordRead => { "read the record" }
         }
     }

@@ -109,6 +109,7 @@ fn statics(prefixes: &[&str]) -> Ruleset {
         name: "orders-db".parse().expect("a target"),
         about: String::new(),
         address: Address::Host("db".into()),
+        names: None,
         ports: BTreeSet::from(["tcp/5432".parse().expect("a flow")]),
         groups: BTreeSet::new(),
         transports: BTreeSet::new(),

@@ -33,6 +33,9 @@ pub enum Need {
     Sshd,
     /// `curl`, from Debian.
     Curl,
+    /// `systemd-resolved` and `resolvectl`, unpacked from Debian's systemd-resolved into the folder that `./test` names in
+    /// `DOORWARD_RESOLVED` (its installation takes over the machine's names), with a bus.
+    Resolved,
 }
 
 impl Need {
@@ -54,12 +57,15 @@ impl Need {
             Self::Script => absent(&["script"]),
             Self::Sshd => absent(&["sshd", "ssh-keygen", "ssh-agent"]),
             Self::Curl => absent(&["curl"]),
+            Self::Resolved => {
+                absent(&["systemd-resolved", "resolvectl", "dbus-daemon", "unshare", "nsenter"])
+            }
         }
     }
 }
 
 /// A program's path: in the virtual environment that `./test` names in `DOORWARD_VENV`, on the `PATH`, in the
-/// system's folders, or among PostgreSQL's.
+/// system's folders, among PostgreSQL's, or in the folder that `./test` names in `DOORWARD_RESOLVED`.
 pub fn find(program: &str) -> Option<PathBuf> {
     let venv = std::env::var_os("DOORWARD_VENV").map(|venv| Path::new(&venv).join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -68,11 +74,15 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .flatten()
         .flatten()
         .map(|dir| dir.path().join("bin"));
-    let fixed = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    let fixed = ["/usr/sbin", "/sbin", "/lib/systemd"].map(PathBuf::from);
+    let resolved = std::env::var_os("DOORWARD_RESOLVED").map(PathBuf::from);
+    let resolved =
+        resolved.iter().flat_map(|root| ["usr/bin", "lib/systemd"].map(|folder| root.join(folder)));
     venv.into_iter()
         .chain(std::env::split_paths(&path).filter(|dir| dir.is_absolute()))
         .chain(fixed)
         .chain(postgres)
+        .chain(resolved)
         .map(|dir| dir.join(program))
         .find(|file| file.is_file())
 }

@@ -91,22 +91,17 @@ impl Netns {
 
     /// Starts one of the probe's verbs inside.
     pub fn probe(&self, verb: &[&str]) -> Probe {
+        self.probe_with(verb, &[])
+    }
+
+    /// Likewise, with more in its environment.
+    pub fn probe_with(&self, verb: &[&str], environment: &[(&str, &str)]) -> Probe {
         let ip = find("ip").expect("ip");
         let this = std::env::current_exe().expect("this program");
         let mut command = Command::new(ip);
         command.args(["netns", "exec", self.name()]).arg(this).env(probe::VERB, verb.join(" "));
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the probe starts");
-        let (sender, lines) = channel();
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Probe { child, lines }
+        command.envs(environment.iter().copied());
+        Probe::start(command)
     }
 
     /// Whether a connection can be made: `open`, `refused`, `timeout`, or another error in words.
@@ -135,6 +130,27 @@ pub struct Probe {
 }
 
 impl Probe {
+    /// Starts one by its command.
+    pub fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the probe starts");
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// Its process, which `ip` becomes.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line that it says, within ten seconds.
     pub fn line(&self) -> String {
         self.within(Duration::from_secs(10)).expect("the probe speaks within ten seconds")

@@ -3,5 +3,5 @@
 mod describe_clusters;
 mod describe_subnet_groups;
 
-pub(crate) use describe_clusters::{CacheShape, DescribeCacheClusters};
+pub(crate) use describe_clusters::{CacheShape, CachesAnswer, DescribeCacheClusters};
 pub(crate) use describe_subnet_groups::{CacheSubnetGroup, DescribeCacheSubnetGroups};

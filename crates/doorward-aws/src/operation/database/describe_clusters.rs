@@ -45,6 +45,13 @@ pub(crate) struct ClusterShape {
     pub(crate) host: Option<String>,
     #[serde(rename = "Port", default)]
     pub(crate) port: Option<u16>,
+    #[serde(rename = "Engine", default)]
+    pub(crate) engine: Option<String>,
+    /// What IAM calls it where somebody signs in: `cluster-…`.
+    #[serde(rename = "DbClusterResourceId", default)]
+    pub(crate) resource: Option<String>,
+    #[serde(rename = "IAMDatabaseAuthenticationEnabled", default)]
+    pub(crate) iam: Option<bool>,
     #[serde(rename = "DBClusterMembers", default)]
     pub(crate) members: List<MemberShape>,
     #[serde(rename = "TagList", default)]

@@ -48,6 +48,11 @@ pub(crate) struct DatabaseShape {
     pub(crate) public: Option<bool>,
     #[serde(rename = "Endpoint", default)]
     pub(crate) endpoint: Option<EndpointShape>,
+    /// What IAM calls it where somebody signs in: `db-…`.
+    #[serde(rename = "DbiResourceId", default)]
+    pub(crate) resource: Option<String>,
+    #[serde(rename = "IAMDatabaseAuthenticationEnabled", default)]
+    pub(crate) iam: Option<bool>,
     #[serde(rename = "DBClusterIdentifier", default)]
     pub(crate) cluster: Option<String>,
     #[serde(rename = "TagList", default)]

@@ -41,6 +41,8 @@ pub(crate) struct ProxyShape {
     pub(crate) subnets: List<String>,
     #[serde(rename = "VpcSecurityGroupIds", default)]
     pub(crate) groups: List<String>,
+    #[serde(rename = "EngineFamily", default)]
+    pub(crate) engine: Option<String>,
     #[serde(rename = "Endpoint", default)]
     pub(crate) host: Option<String>,
 }

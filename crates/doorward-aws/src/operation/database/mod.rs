@@ -8,9 +8,9 @@ mod describe_subnet_groups;
 
 use serde::Deserialize;
 
-pub(crate) use describe_clusters::{ClusterShape, DescribeDBClusters};
-pub(crate) use describe_instances::{DatabaseShape, DescribeDBInstances};
-pub(crate) use describe_proxies::{DescribeDBProxies, ProxyShape};
+pub(crate) use describe_clusters::{ClusterShape, ClustersAnswer, DescribeDBClusters};
+pub(crate) use describe_instances::{DatabaseShape, DatabasesAnswer, DescribeDBInstances};
+pub(crate) use describe_proxies::{DescribeDBProxies, ProxiesAnswer, ProxyShape};
 pub(crate) use describe_proxy_targets::{DescribeDBProxyTargets, ProxyTargetShape};
 pub(crate) use describe_subnet_groups::{DatabaseSubnetGroup, DescribeDBSubnetGroups};
 

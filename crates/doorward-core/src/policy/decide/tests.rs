@@ -25,6 +25,12 @@ about          = "clients"
 security-group = "sg-0a1b2c3d4e5f60718"
 static         = ["198.51.100.0/24"]
 
+[ssm]
+jump-host = "tag:Name=jump"
+
+[ssh]
+jump-host = "tag:Name=jump"
+
 [target.orders-db]
 about      = "orders"
 address    = "rds:orders-prod"
@@ -42,6 +48,18 @@ ports      = ["tcp/5432", "tcp/5433"]
 groups     = ["dbs"]
 transports = ["ssm"]
 reason     = "required"
+
+[target.inside]
+address    = "10.0.0.0/16"
+ports      = ["all"]
+groups     = ["dbs"]
+transports = ["wireguard", "ssh"]
+
+[target.later]
+address    = "10.1.0.0/16"
+ports      = ["all"]
+groups     = ["dbs"]
+transports = ["wireguard"]
 "#;
 
 const PASSWORDS: &[u8] = b"jon:$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS
@@ -108,6 +126,56 @@ fn a_member_is_let_in_for_as_long_as_is_usual() {
         .collect();
     assert_eq!(rules, ["tcp/5432 203.0.113.7/32 Some(2026-11-22T14:00:00Z)"]);
     assert!(grant.live(noon() + 2.hours()).is_none(), "the end itself is not live");
+}
+
+#[test]
+fn the_cheapest_way_that_can_be_opened_is_taken() {
+    let (policy, people) = world();
+    let check = |target: &str, wanted: Option<Transport>, expected: Result<Transport, &str>| {
+        let request =
+            Request { transport: wanted, reason: Some("ticket 4711".into()), ..request("jon", target) };
+        let got = match decide(&policy, &people, &request, None, noon()) {
+            Decision::Granted { grant, .. } => Ok(grant.transport()),
+            Decision::NeedsApproval { grant, .. } => panic!("{grant:?} waits"),
+            Decision::Refused { reasons } => {
+                Err(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+            }
+        };
+        assert_eq!(got, expected.map_err(str::to_owned), "{target} by {wanted:?}");
+    };
+    check("orders-db", None, Ok(Transport::Direct));
+    check("orders-db", Some(Transport::Ssm), Ok(Transport::Ssm));
+    check("secrets-db", None, Ok(Transport::Ssm));
+    check("inside", None, Ok(Transport::Ssh));
+    let not_yet = "this version does not open `wireguard` yet";
+    check("inside", Some(Transport::Wireguard), Err(not_yet));
+    check("later", None, Err(not_yet));
+    let not = "the policy does not permit `ssh` for `orders-db`; it permits `direct`, `ssm`";
+    check("orders-db", Some(Transport::Ssh), Err(not));
+}
+
+#[test]
+fn a_way_without_its_jump_host_is_none() {
+    let (mut policy, people) = world();
+    policy.ssm = None;
+    let request = Request { reason: Some("ticket".into()), ..request("jon", "secrets-db") };
+    let decided = decide(&policy, &people, &request, None, noon());
+    assert!(matches!(decided, Decision::Refused { .. }), "{decided:?}");
+}
+
+#[test]
+fn a_way_is_no_part_of_another() {
+    let (policy, people) = world();
+    let by = |transport| Request { transport: Some(transport), ..request("jon", "orders-db") };
+    let direct = granted(decide(&policy, &people, &by(Transport::Direct), None, noon()));
+    // What is held directly is not extended by asking for a session, and the other way round.
+    let later = noon() + 30.minutes();
+    let session = granted(decide(&policy, &people, &by(Transport::Ssm), Some(&direct), later));
+    assert_eq!((session.transport(), session.since()), (Transport::Ssm, Some(later)));
+    let longer = granted(decide(&policy, &people, &by(Transport::Ssm), Some(&session), later + 1.hour()));
+    assert_eq!((longer.id(), longer.until()), (session.id(), Some(later + 3.hours())));
+    assert_eq!(still_allowed(&policy, &people, &longer, later), Ok(()));
+    assert_eq!(longer.end(Ending::TimeUp, later).live(later).map(|live| live.until()), None);
 }
 
 #[test]
@@ -311,6 +379,46 @@ proptest! {
                 for rule in ruleset.iter() {
                     prop_assert!(rule.until().is_none_or(|until| until > now), "an expired rule");
                 }
+            }
+        }
+    }
+
+    /// A grant that carries its own packets opens nothing anywhere, whatever else is open and whenever it is asked.
+    #[test]
+    fn no_rule_stands_for_what_carries_its_own_packets(
+        asks in prop::collection::vec((0usize..4, prop::option::of(0usize..4), 1i64..14_000, 0i64..20_000, 0usize..3), 1..24),
+    ) {
+        let (policy, people) = world();
+        let mut now = noon();
+        let mut grants: Vec<Grant> = Vec::new();
+        for (target, way, lasts, wait, held) in asks {
+            now = now.checked_add(SignedDuration::from_secs(wait)).expect("later");
+            let request = Request {
+                id: GrantId::from_random((grants.len() as u64).to_le_bytes()),
+                transport: way.map(|way| Transport::ALL[way]),
+                lasts: Some(SignedDuration::from_secs(lasts)),
+                reason: Some("ticket".into()),
+                ..request("jon", ["orders-db", "secrets-db", "inside", "later"][target])
+            };
+            let held = grants.iter().rev().nth(held).cloned();
+            let decided = decide(&policy, &people, &request, held.as_ref(), now);
+            if let Decision::Granted { grant, .. } = decided {
+                prop_assert!(grant.transport() != Transport::Wireguard);
+                grants.retain(|other| other.id() != grant.id());
+                grants.push(grant);
+            }
+            for grant in &grants {
+                let Some(live) = grant.live(now) else { continue };
+                for target in policy.targets.values() {
+                    let count = live.rules(target).count();
+                    prop_assert!(count == 0 || grant.transport() == Transport::Direct, "{grant:?}");
+                }
+            }
+            let carried: Vec<&Grant> =
+                grants.iter().filter(|grant| grant.transport() != Transport::Direct).collect();
+            let live = carried.iter().filter_map(|grant| grant.live(now));
+            for (_, ruleset) in rulesets(&policy, live) {
+                prop_assert!(ruleset.iter().all(|rule| rule.until().is_none()), "only the static list");
             }
         }
     }

@@ -1,7 +1,10 @@
 //! Reads a policy file and finds every mistake in it at once.
 
 mod across;
+mod carried;
 mod firewall;
+mod jump;
+mod place;
 mod settings;
 mod syntax;
 mod target;
@@ -104,7 +107,8 @@ pub fn check(reading: &Reading, people: &People, file: &str) -> Vec<Mistake> {
     reading.groups.iter().filter_map(empty).collect()
 }
 
-const SECTIONS: [&str; 8] = ["people", "aws", "server", "grants", "ssm", "inventory", "firewall", "target"];
+const SECTIONS: [&str; 9] =
+    ["people", "aws", "server", "grants", "ssm", "ssh", "inventory", "firewall", "target"];
 
 fn document_of<'t>(
     walk: &mut Walk<'t>,
@@ -117,7 +121,8 @@ fn document_of<'t>(
     let aws = settings::aws(walk, &root);
     let server = settings::server(walk, &root);
     let grants = settings::grants(walk, &root);
-    let ssm = settings::ssm(walk, &root);
+    let ssm = jump::ssm(walk, &root, &aws);
+    let ssh = jump::ssh(walk, &root, &aws);
     let inventory = settings::inventory(walk, &root);
 
     let named = tables(walk, &root, "firewall");
@@ -141,13 +146,16 @@ fn document_of<'t>(
     firewalls.sort_by_key(|at| at.name_at.start);
     targets.sort_by_key(|at| at.name_at.start);
     across::check(walk, &server, &firewalls, &targets, &names);
+    carried::check(walk, &root, &targets);
 
     let firewalls: Vec<Firewall> = firewalls.into_iter().map(|at| at.firewall).collect();
     let policy = people.map(|people| Policy {
         people,
         server,
         grants,
+        aws,
         ssm,
+        ssh,
         inventory,
         firewalls: firewalls.iter().map(|firewall| (firewall.name.clone(), firewall.clone())).collect(),
         targets: targets

@@ -1,4 +1,4 @@
-//! The sections that a policy has once: `[people]`, `[aws]`, `[server]`, `[grants]`, `[ssm]`, `[inventory]`.
+//! The sections that a policy has once: `[people]`, `[aws]`, `[server]`, `[grants]`, `[inventory]`.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use super::{FilesAt, GroupAt};
 use crate::inventory::Place;
 use crate::net::Cidr;
 use crate::policy::mistake::Spot;
-use crate::policy::{Address, GrantDefaults, Group, PeopleFiles, Server, Ssm, Tls};
+use crate::policy::{GrantDefaults, Group, PeopleFiles, Server, Tls};
 
 /// `[people]`: what it says, and where it names the files.
 pub(super) fn people<'t>(
@@ -217,19 +217,6 @@ pub(super) fn reason<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Opti
             None
         }
     }
-}
-
-/// `[ssm]`
-pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Option<Ssm> {
-    const LIKE: &str = "jump-host = \"tag:Name=jump\"";
-    let section = walk.section("`[ssm]`", root.key_at("ssm"), root.get("ssm")?, &["jump-host"])?;
-    section.need(walk, "jump-host", LIKE)?;
-    let jump_host = section.parsed::<Address>(walk, "jump-host", LIKE)?;
-    if matches!(jump_host, Address::Rds(_) | Address::Proxy(_) | Address::Cache(_)) {
-        let what = format!("`{jump_host}` is no machine that a session can be opened to");
-        walk.error(&section.value_at("jump-host"), what, Some(format!("write `{LIKE}`")));
-    }
-    Some(Ssm { jump_host })
 }
 
 /// `[inventory]`: the folder of a recorded account, as written.

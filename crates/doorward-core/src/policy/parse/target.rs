@@ -1,19 +1,17 @@
 //! `[target.NAME]`: what people reach, and for how long.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use jiff::SignedDuration;
 
 use super::across;
 use super::walk::{Section, Span, Walk, and};
-use super::{GroupAt, settings};
+use super::{GroupAt, place, settings};
 use crate::net::Flow;
 use crate::policy::duration::duration;
 use crate::policy::mistake::did_you_mean;
-use crate::policy::{
-    Address, Approval, FirewallName, GrantDefaults, Group, Lasts, Target, TargetName, Transport,
-};
+use crate::policy::{Approval, FirewallName, GrantDefaults, Group, Lasts, Target, TargetName, Transport};
 
 /// A target, and where its parts stand.
 pub(super) struct TargetAt {
@@ -23,10 +21,24 @@ pub(super) struct TargetAt {
     pub(super) ports_at: Span,
     pub(super) firewall_at: Span,
     pub(super) transports_at: Span,
+    pub(super) names_at: Span,
+    /// Each transport where it stands in the list.
+    pub(super) ways_at: BTreeMap<Transport, Span>,
 }
 
-pub(super) const KEYS: [&str; 9] =
-    ["about", "address", "ports", "groups", "transports", "firewall", "lasts", "approval", "reason"];
+pub(super) const KEYS: [&str; 11] = [
+    "about",
+    "address",
+    "ports",
+    "groups",
+    "transports",
+    "firewall",
+    "lasts",
+    "approval",
+    "reason",
+    "names",
+    "resolver",
+];
 
 const USUALLY: SignedDuration = SignedDuration::from_hours(1);
 const AT_MOST: SignedDuration = SignedDuration::from_hours(8);
@@ -41,11 +53,8 @@ pub(super) fn read<'t>(
     named: &mut Vec<GroupAt>,
 ) -> Option<TargetAt> {
     let about = section.plain(walk, "about", "about = \"…\"").unwrap_or_default().to_owned();
-    let address = {
-        let like = "address = \"rds:orders-prod\"";
-        section.need(walk, "address", like);
-        section.parsed::<Address>(walk, "address", like)
-    };
+    let address = place::address(walk, section);
+    let names = place::names(walk, section);
     let ports = some_of::<Flow>(walk, section, "ports", "ports = [\"tcp/5432\"]");
     let groups = some_of::<Group>(walk, section, "groups", "groups = [\"dbs\"]");
     for (group, span) in groups.iter().flatten() {
@@ -60,13 +69,15 @@ pub(super) fn read<'t>(
     let lasts = lasts(walk, section);
     let approval = approval(walk, section, lasts, named);
     let reason_required = settings::reason(walk, section).unwrap_or(grants.reason_required);
+    let ways_at = transports.as_ref()?.iter().map(|(way, at)| (way.0, at.clone())).collect();
     let target = Target {
         name: name.clone(),
         about,
         address: address?,
+        names: names.ok()?,
         ports: set(ports?),
         groups: set(groups?),
-        transports: transports?.into_iter().map(|(way, _)| way.0).collect(),
+        transports: transports.iter().flatten().map(|(way, _)| way.0).collect(),
         firewall,
         lasts: lasts?,
         approval,
@@ -79,6 +90,8 @@ pub(super) fn read<'t>(
         ports_at: section.value_at("ports"),
         firewall_at: section.value_at("firewall"),
         transports_at: section.value_at("transports"),
+        names_at: section.key_at("names"),
+        ways_at,
     })
 }
 
@@ -112,11 +125,9 @@ impl std::str::FromStr for Way {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const WAYS: [Transport; 4] =
-            [Transport::Direct, Transport::Wireguard, Transport::Ssm, Transport::Ssh];
-        let names = WAYS.map(|way| way.to_string());
+        let names = Transport::ALL.map(|way| way.to_string());
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        if let Some(way) = WAYS.into_iter().find(|way| way.to_string() == text) {
+        if let Some(way) = Transport::ALL.into_iter().find(|way| way.to_string() == text) {
             return Ok(Self(way));
         }
         Err(match did_you_mean(text, names.iter().copied()) {

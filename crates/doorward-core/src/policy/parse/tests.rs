@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::policy::{Address, Enforcement};
 
+mod carried;
+
 const PEOPLE: &str = "[people]\npasswords = \"people.htpasswd\"\ngroups = \"people.groups\"\n";
 
 const WHOLE: &str = r#"
@@ -74,6 +76,20 @@ jump-host = "tag:Name=jump"
 
 [inventory]
 folder = "account"
+
+[ssh]
+jump-host = "instance:i-0a1b2c3d4e5f60718"
+over      = "endpoint"
+endpoint  = "eice-0a1b2c3d4e5f60718"
+then      = "admin@10.0.3.7"
+
+[target.inside]
+address    = ["10.0.0.0/16", "2001:db8::/56"]
+names      = ["*.Internal.example.org", "eu-west-1.compute.internal."]
+resolver   = "10.0.0.2"
+ports      = ["all"]
+groups     = ["dbs"]
+transports = ["wireguard", "ssh"]
 "#;
 
 #[test]
@@ -102,7 +118,7 @@ fn a_whole_policy_is_what_it_says() {
     assert_eq!(policy.inventory.as_deref(), Some("account"));
     assert_eq!(policy.ssm.expect("ssm").jump_host.to_string(), "tag:Name=jump");
     let named: Vec<String> = reading.groups.iter().map(|at| at.group.to_string()).collect();
-    assert_eq!(named, ["ops", "dbs", "leads", "ops", "dbs"]);
+    assert_eq!(named, ["ops", "dbs", "dbs", "leads", "ops", "dbs"]);
 }
 
 #[test]
@@ -211,7 +227,7 @@ fn unknown_keys() {
         &[
             "p:4:2: a policy has no `[grant]`\n  hint: did you mean `[grants]`?",
             "p:6:2: a policy has no `[targets]`\n  hint: did you mean `[target.NAME]`?",
-            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `grants`, `ssm`, `inventory`, `firewall` and `target`",
+            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `grants`, `ssm`, `ssh`, `inventory`, `firewall` and `target`",
         ],
     );
     check(
@@ -224,7 +240,7 @@ fn unknown_keys() {
     check_target(
         "colour = 1\nreasons = 2\nlasts = { usual = \"1h\", at_most = \"2h\" }",
         &[
-            "p:7:1: `[target.t]` has no key `colour`\n  hint: there are `about`, `address`, `ports`, `groups`, `transports`, `firewall`, `lasts`, `approval` and `reason`",
+            "p:7:1: `[target.t]` has no key `colour`\n  hint: there are `about`, `address`, `ports`, `groups`, `transports`, `firewall`, `lasts`, `approval`, `reason`, `names` and `resolver`",
             "p:8:1: `[target.t]` has no key `reasons`\n  hint: did you mean `reason`?",
             "p:9:11: `lasts` has no key `usual`\n  hint: did you mean `usually`?",
             "p:9:25: `lasts` has no key `at_most`\n  hint: did you mean `at-most`?",
@@ -452,7 +468,7 @@ fn everybody_is_let_in_only_by_who_says_so_twice() {
 fn parts_that_do_not_fit() {
     check_target("firewall = \"g\"", &["p:7:12: there is no `[firewall.g]`\n  hint: add `[firewall.g]`"]);
     check_below(
-        "[target.t]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"direct\", \"ssm\"]\n",
+        "[target.t]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"direct\", \"wireguard\"]\n",
         &[
             "p:8:14: `direct` admits an address, and no `firewall` is named that could\n  hint: add `firewall = \"orders-clients\"`",
         ],

@@ -1,0 +1,170 @@
+//! The two ends of a load: this program started again inside a namespace.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::probe::VERB;
+use crate::world::PORT;
+
+/// Bytes at once.
+const BLOCK: usize = 256 * 1024;
+
+/// Does what the environment says, if it says anything.
+pub fn run() -> bool {
+    let Ok(verb) = std::env::var(VERB) else { return false };
+    let words: Vec<&str> = verb.split(' ').collect();
+    let said = match *words.as_slice() {
+        ["serve"] => serve(),
+        ["try", address] => connect(address).map(|_| "open".into()),
+        ["up", address, milliseconds] => up(address, lasting(milliseconds)),
+        ["down", address, milliseconds] => down(address, milliseconds),
+        ["connect", address, count] => latency(address, count.parse().expect("a number")),
+        ["hold", address, count] => hold(address, count.parse().expect("a number")),
+        ["own", ..] => {
+            crate::ours::own(&words[1..]);
+            return true;
+        }
+        _ => Ok(format!("no verb {verb:?}")),
+    };
+    say(&said.unwrap_or_else(|error| format!("error: {error}")));
+    true
+}
+
+/// Says a line.
+pub fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{text}");
+    let _ = stdout.flush();
+}
+
+fn lasting(milliseconds: &str) -> Duration {
+    Duration::from_millis(milliseconds.parse().expect("a number"))
+}
+
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let stream =
+        TcpStream::connect_timeout(&address.parse().map_err(io::Error::other)?, Duration::from_secs(5))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(stream)
+}
+
+/// `u`: reads to the end and says how much that was. `d` and a time in milliseconds: writes for so long. `e`: says
+/// everything back.
+fn serve() -> io::Result<String> {
+    let listener = TcpListener::bind(("0.0.0.0", PORT))?;
+    say("listens");
+    for stream in listener.incoming() {
+        let mut stream = stream?;
+        // Two thousand of them are held at once.
+        std::thread::Builder::new().stack_size(64 * 1024).spawn(move || -> io::Result<()> {
+            stream.set_nodelay(true)?;
+            let mut kind = [0];
+            stream.read_exact(&mut kind)?;
+            match kind {
+                [b'u'] => {
+                    let (mut block, mut total) = (vec![0; BLOCK], 0_u64);
+                    loop {
+                        match stream.read(&mut block)? {
+                            0 => break stream.write_all(&total.to_be_bytes()),
+                            read => total += read as u64,
+                        }
+                    }
+                }
+                [b'd'] => {
+                    let mut milliseconds = [0; 4];
+                    stream.read_exact(&mut milliseconds)?;
+                    let lasts = Duration::from_millis(u32::from_be_bytes(milliseconds).into());
+                    let (block, began) = (noise(), Instant::now());
+                    while began.elapsed() < lasts {
+                        stream.write_all(&block)?;
+                    }
+                    stream.shutdown(Shutdown::Write)
+                }
+                _ => {
+                    let mut byte = [0; 1];
+                    while stream.read(&mut byte)? == 1 {
+                        stream.write_all(&byte)?;
+                    }
+                    Ok(())
+                }
+            }
+        })?;
+    }
+    Ok(String::new())
+}
+
+/// What no cipher and no link compresses.
+fn noise() -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    })
+    .take(BLOCK)
+    .collect()
+}
+
+/// Bytes and nanoseconds, until the far side has said that it has them all.
+fn up(address: &str, lasts: Duration) -> io::Result<String> {
+    let (mut stream, block) = (connect(address)?, noise());
+    stream.write_all(b"u")?;
+    let (mut sent, began) = (0_u64, Instant::now());
+    while began.elapsed() < lasts {
+        stream.write_all(&block)?;
+        sent += block.len() as u64;
+    }
+    stream.shutdown(Shutdown::Write)?;
+    let mut total = [0; 8];
+    stream.read_exact(&mut total)?;
+    let took = began.elapsed();
+    if u64::from_be_bytes(total) != sent {
+        return Err(io::Error::other("not all of it came"));
+    }
+    Ok(format!("{sent} {}", took.as_nanos()))
+}
+
+/// Bytes and nanoseconds, until the far side has said that no more comes.
+fn down(address: &str, milliseconds: &str) -> io::Result<String> {
+    let mut stream = connect(address)?;
+    let milliseconds: u32 = milliseconds.parse().map_err(io::Error::other)?;
+    stream.write_all(&[&b"d"[..], &milliseconds.to_be_bytes()].concat())?;
+    let (mut block, mut total, began) = (vec![0; BLOCK], 0_u64, Instant::now());
+    loop {
+        match stream.read(&mut block)? {
+            0 => return Ok(format!("{total} {}", began.elapsed().as_nanos())),
+            read => total += read as u64,
+        }
+    }
+}
+
+/// The middle of how many nanoseconds it takes to connect and hear an echo, one after the other.
+fn latency(address: &str, count: usize) -> io::Result<String> {
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let began = Instant::now();
+        echo(address)?;
+        times.push(began.elapsed().as_nanos());
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2].to_string())
+}
+
+fn echo(address: &str) -> io::Result<TcpStream> {
+    let mut stream = connect(address)?;
+    stream.write_all(b"ex")?;
+    stream.read_exact(&mut [0])?;
+    Ok(stream)
+}
+
+/// Holds so many connections that have said something, until its input ends.
+fn hold(address: &str, count: usize) -> io::Result<String> {
+    let held: io::Result<Vec<TcpStream>> = (0..count).map(|_| echo(address)).collect();
+    let held = held?;
+    say("holds");
+    io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(held.len().to_string())
+}

@@ -1,0 +1,80 @@
+//! What it costs to carry packets, beside what others need for it: `./bench tunnels`.
+//!
+//! Three namespaces with cables between: client, gateway (sshd) and destination. Everything runs in the same rounds, so
+//! that a figure is a ratio to raw TCP of the same moment; the middle round counts. Figures stand beside their aims and
+//! never fail the bench, for a machine may be busy.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a measurement that goes wrong is none"
+)]
+
+mod aim;
+mod carrier;
+mod load;
+mod ours;
+mod process;
+mod round;
+mod world;
+
+#[path = "../../../doorward/benches/grants/cost.rs"]
+#[allow(dead_code, reason = "the other bench measures other processes")]
+mod cost;
+#[path = "../../../doorward/tests/real/need.rs"]
+#[allow(dead_code, reason = "tests need more")]
+mod need;
+#[path = "../../../doorward/tests/real/netns.rs"]
+#[allow(dead_code, reason = "tests do more with it")]
+mod netns;
+#[path = "../../../doorward/benches/grants/table.rs"]
+#[allow(dead_code, reason = "the other bench counts higher")]
+mod table;
+
+/// What starts this program again inside a namespace.
+mod probe {
+    /// The environment variable that names the verb.
+    pub const VERB: &str = "DOORWARD_BENCH";
+}
+
+use std::process::ExitCode;
+
+use carrier::Carrier;
+use round::Rounds;
+use world::World;
+
+/// How often everything is measured.
+const ROUNDS: usize = 3;
+
+/// Connections whose memory is counted.
+const FLOWS: usize = 1000;
+
+fn main() -> ExitCode {
+    if let Some(code) = ours::watches() {
+        return code;
+    }
+    if load::run() {
+        return ExitCode::SUCCESS;
+    }
+    let absent: Vec<&str> = ["ip", "nft", "ssh", "sshd", "sshuttle"]
+        .into_iter()
+        .filter(|name| need::find(name).is_none())
+        .collect();
+    if !absent.is_empty() {
+        eprintln!(
+            "not here: {}; run `./bench tunnels` as root on Debian, which installs it",
+            absent.join(", ")
+        );
+        return ExitCode::FAILURE;
+    }
+    println!("Doorward on {}.\n", cost::machine());
+    let world = World::new();
+    let carriers = Carrier::all(&world);
+    let rounds = Rounds::measure(&world, &carriers, ROUNDS);
+    rounds.print(&carriers);
+    let held: Vec<_> = carriers.iter().map(|carrier| carrier.held(&world, FLOWS)).collect();
+    aim::print(&rounds, &carriers, &held, FLOWS);
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,127 @@
+//! Rounds in which everybody carries the same, one after the other.
+
+use std::time::Duration;
+
+use crate::carrier::{Carrier, Kind};
+use crate::table::{median, print};
+use crate::world::World;
+
+/// How long each way is loaded, in milliseconds.
+const LASTS: &str = "1500";
+
+/// Connections whose time is taken.
+const CONNECTIONS: &str = "200";
+
+/// What one carrier did in one round.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    /// Bytes a second.
+    pub up: f64,
+    pub down: f64,
+    /// CPU seconds a GB, on the client's side, each way.
+    pub cpu_up: f64,
+    pub cpu_down: f64,
+    /// Seconds to connect and hear an echo.
+    pub connect: f64,
+}
+
+/// What all did in all rounds.
+pub struct Rounds {
+    rounds: Vec<Vec<Figures>>,
+}
+
+impl Rounds {
+    pub fn measure(world: &World, carriers: &[Carrier], count: usize) -> Self {
+        let rounds = (0..count)
+            .map(|round| {
+                eprintln!("round {} of {count}", round + 1);
+                carriers.iter().map(|carrier| Figures::measure(world, carrier)).collect()
+            })
+            .collect();
+        Self { rounds }
+    }
+
+    /// The middle of what a figure was in each round, beside that of raw TCP in the same one.
+    fn middle(&self, place: usize, figure: impl Fn(&Figures, &Figures) -> f64) -> f64 {
+        median(self.rounds.iter().map(|round| figure(&round[place], &round[0])).collect())
+    }
+
+    /// A carrier's speed as a part of another's.
+    pub fn up(&self, place: usize, of: usize) -> f64 {
+        median(self.rounds.iter().map(|round| round[place].up / round[of].up).collect())
+    }
+
+    /// Likewise the other way.
+    pub fn down(&self, place: usize, of: usize) -> f64 {
+        median(self.rounds.iter().map(|round| round[place].down / round[of].down).collect())
+    }
+
+    /// CPU seconds a GB, the dearer way.
+    pub fn cpu(&self, place: usize) -> f64 {
+        self.middle(place, |figures, _| figures.cpu_up.max(figures.cpu_down))
+    }
+
+    /// Seconds to connect, over those of raw TCP.
+    pub fn connect(&self, place: usize) -> f64 {
+        self.middle(place, |figures, raw| figures.connect - raw.connect)
+    }
+
+    pub fn print(&self, carriers: &[Carrier]) {
+        let titles = [
+            "",
+            "up MB/s",
+            "up/raw",
+            "down MB/s",
+            "down/raw",
+            "CPU s/GB up",
+            "down",
+            "connect ms",
+            "over raw",
+        ];
+        let rows: Vec<Vec<String>> = carriers
+            .iter()
+            .enumerate()
+            .map(|(place, carrier)| {
+                let raw = carrier.kind == Kind::Raw;
+                let unless_raw = |text: String| if raw { String::new() } else { text };
+                vec![
+                    carrier.kind.name().into(),
+                    format!("{:.0}", self.middle(place, |figures, _| figures.up) / 1e6),
+                    format!("{:.3}", self.up(place, 0)),
+                    format!("{:.0}", self.middle(place, |figures, _| figures.down) / 1e6),
+                    format!("{:.3}", self.down(place, 0)),
+                    unless_raw(format!("{:.1}", self.middle(place, |figures, _| figures.cpu_up))),
+                    unless_raw(format!("{:.1}", self.middle(place, |figures, _| figures.cpu_down))),
+                    format!("{:.2}", self.middle(place, |figures, _| figures.connect) * 1e3),
+                    unless_raw(format!("{:.2}", self.connect(place) * 1e3)),
+                ]
+            })
+            .collect();
+        print(&titles, &rows);
+    }
+}
+
+impl Figures {
+    fn measure(world: &World, carrier: &Carrier) -> Self {
+        let (up, cpu_up) = way(world, carrier, "up");
+        let (down, cpu_down) = way(world, carrier, "down");
+        let connect = number(&world.load(&["connect", &carrier.address, CONNECTIONS])) / 1e9;
+        Self { up, down, cpu_up, cpu_down, connect }
+    }
+}
+
+/// Bytes a second, and CPU seconds a GB.
+fn way(world: &World, carrier: &Carrier, verb: &str) -> (f64, f64) {
+    let before = carrier.busy();
+    let said = world.load(&[verb, &carrier.address, LASTS]);
+    let spent = carrier.busy().saturating_sub(before);
+    let (bytes, nanoseconds) =
+        said.split_once(' ').unwrap_or_else(|| panic!("{}: {said}", carrier.kind.name()));
+    let bytes = number(bytes);
+    let took = Duration::from_nanos(nanoseconds.parse().expect("a number"));
+    (bytes / took.as_secs_f64(), spent.as_secs_f64() / (bytes / 1e9))
+}
+
+fn number(text: &str) -> f64 {
+    text.parse().unwrap_or_else(|_| panic!("{text}"))
+}

@@ -1,0 +1,226 @@
+//! `doorward connect`: a target answers on a port of this machine, until the grant ends.
+
+mod held;
+mod hold;
+mod range;
+mod show;
+
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use clap::Args;
+use doorward_core::policy::TargetName;
+
+use self::held::Held;
+use self::hold::hold;
+use self::range::Wanted;
+use super::access::{Access, Asking};
+use super::desk::Desk;
+use super::{Code, Failure};
+use crate::connect::{Line, environment};
+use crate::requests::Offer;
+
+/// Reach a target on a port of this machine, with no port open to it
+///
+/// Gets the grant, opens the cheapest way that the policy permits, prints a line for the client, and holds it until
+/// the grant ends or you stop it. The port is the same every time.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward connect orders-db
+  doorward connect orders-db reports=15433 --for 2h --reason 'ticket 4711'
+  doorward connect orders-db --exec psql -c 'select 1'
+  doorward connect inside --range auto
+  doorward connect inside --socks 127.0.0.1:1080
+
+With --exec the command finds PGHOST, PGPORT and their like, and DOORWARD_<TARGET>_PORT of each target; what it
+ends with is what doorward ends with. --range takes root on Linux; --socks and --http-proxy do not.")]
+pub struct Connect {
+    /// What to connect, as the policy names it; `TARGET=PORT` chooses the local port
+    #[arg(required_unless_present = "range", value_name = "TARGET")]
+    pub targets: Vec<Target>,
+    /// The address of this machine to listen on
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub bind: IpAddr,
+    /// Carry a whole range of addresses, as if this machine were inside it: a network, or `auto` for the target's own
+    #[arg(long, value_name = "CIDR")]
+    pub range: Vec<Wanted>,
+    /// Listen for SOCKS 5, for a target that is a network
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub socks: Option<SocketAddr>,
+    /// Listen for HTTP's CONNECT, for a target that is a network
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub http_proxy: Option<SocketAddr>,
+    /// Sign in to the database as this user by IAM: the command of --exec finds the password in its environment
+    #[arg(long, value_name = "USER", requires = "exec")]
+    pub iam: Option<String>,
+    /// Print JSON once it stands
+    #[arg(long)]
+    pub json: bool,
+    /// Run a command once it stands, and end with it; all that follows belongs to the command
+    #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
+    pub exec: Vec<OsString>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// A target and the local port that it is to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    name: TargetName,
+    port: Option<u16>,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, port) = match text.split_once('=') {
+            Some((name, port)) => (name, Some(port)),
+            None => (text, None),
+        };
+        let wrong = |port: &str| format!("`{port}` is not a port (1 to 65535)");
+        let port =
+            port.map(|port| port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| wrong(port)));
+        Ok(Self { name: name.parse().map_err(|error| format!("{error}"))?, port: port.transpose()? })
+    }
+}
+
+impl Connect {
+    /// Connects, and holds it.
+    pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
+        super::runtime()?.block_on(async {
+            let desk = Desk::find(&self.asking.way, policy).await?;
+            let done = self.all(&desk).await;
+            desk.leave().await;
+            done
+        })
+    }
+
+    async fn all(&self, desk: &Desk) -> Result<ExitCode, Failure> {
+        if !self.bind.is_loopback() {
+            super::note(&format!(
+                "warning: on {} whoever reaches this machine reaches the target, as you",
+                self.bind
+            ));
+        }
+        let offers = desk.offers().await?;
+        let targets = self.chosen(&offers)?;
+        let (tell, news) = show::channel();
+        let mut held: Vec<Held> = Vec::new();
+        let mut stopped = std::pin::pin!(super::interrupted_or_left());
+        for target in &targets {
+            let opening = async {
+                let marked = !self.range.is_empty();
+                let tell = tell.of(held.len());
+                let access =
+                    Access::open(&self.asking, desk, &target.name, &offers, Arc::clone(&tell), marked)
+                        .await?;
+                Held::open(self, desk, target, access, tell).await
+            };
+            // Who stops while it is being opened is not left with something open.
+            let opened = tokio::select! {
+                opened = opening => opened,
+                () = &mut stopped => Err(Failure::new(Code::Interrupted, "interrupted while it was being opened")),
+            };
+            match opened {
+                Ok(opened) => held.push(opened),
+                Err(failure) => {
+                    held::end(desk, held, "another target could not be connected").await;
+                    return Err(failure);
+                }
+            }
+        }
+        if let Err(failure) = self.tell(&held) {
+            held::end(desk, held, "nobody reads what it says").await;
+            return Err(failure);
+        }
+        let environment = self.environment(&held).await;
+        let environment = match environment {
+            Ok(environment) => environment,
+            Err(failure) => {
+                held::end(desk, held, "the password could not be made").await;
+                return Err(failure);
+            }
+        };
+        hold(self, desk, held, news, environment, stopped).await
+    }
+
+    /// The targets that were named, or the one whose network holds the ranges.
+    fn chosen(&self, offers: &[Offer]) -> Result<Vec<Target>, Failure> {
+        if !self.targets.is_empty() {
+            return Ok(self.targets.clone());
+        }
+        let holding = offers.iter().filter(|offer| range::holds(offer, &self.range));
+        match holding.collect::<Vec<_>>().as_slice() {
+            [one] => Ok(vec![Target { name: one.target.clone(), port: None }]),
+            [] => {
+                Err(Failure::new(Code::No, "no target that you may open is a network with that range in it")
+                    .hint("`doorward list` shows what you may open"))
+            }
+            several => {
+                let names: Vec<&str> = several.iter().map(|offer| offer.target.as_str()).collect();
+                let what = format!("several targets have that range in them: {}", names.join(", "));
+                Err(Failure::new(Code::Usage, what).hint("name the one that is meant"))
+            }
+        }
+    }
+
+    fn tell(&self, held: &[Held]) -> Result<(), Failure> {
+        if self.json {
+            let told: Vec<_> = held.iter().map(Held::told).collect();
+            return super::print(&super::json(&told)?);
+        }
+        if self.exec.is_empty() {
+            super::print(&held.iter().map(Held::ready).collect::<String>())?;
+        }
+        Ok(())
+    }
+
+    /// What the command of `--exec` finds.
+    async fn environment(&self, held: &[Held]) -> Result<Vec<(String, String)>, Failure> {
+        let lines: Vec<Line> = held.iter().flat_map(|held| held.lines.iter().cloned()).collect();
+        let mut variables = environment(&lines);
+        let Some(user) = &self.iam else { return Ok(variables) };
+        for held in held {
+            for line in &held.lines {
+                let token = held.database_token(line, user).await?;
+                match line.port {
+                    3306 => {
+                        variables.push(("MYSQL_PWD".into(), token));
+                        variables.push(("LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN".into(), "1".into()));
+                    }
+                    _ => {
+                        variables.push(("PGPASSWORD".into(), token));
+                        variables.push(("PGUSER".into(), user.clone()));
+                        // RDS takes such a password over TLS alone.
+                        variables.push(("PGSSLMODE".into(), "require".into()));
+                    }
+                }
+            }
+        }
+        Ok(variables)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_may_name_its_local_port() {
+        fn check(text: &str, expected: Option<(&str, Option<u16>)>) {
+            let read = text.parse::<Target>().ok();
+            let read = read.as_ref().map(|target| (target.name.as_str(), target.port));
+            assert_eq!(read, expected, "{text}");
+        }
+        check("orders-db", Some(("orders-db", None)));
+        check("orders-db=15432", Some(("orders-db", Some(15432))));
+        for text in ["", "=1", "orders-db=", "orders-db=0", "orders-db=65536", "orders db", "a=b=1"] {
+            check(text, None);
+        }
+    }
+}

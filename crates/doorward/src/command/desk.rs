@@ -1,0 +1,186 @@
+//! Where what is carried is asked for and watched: a server, or the policy file of this machine.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+
+use doorward_core::grant::GrantId;
+use doorward_core::policy::{TargetName, Transport};
+use jiff::SignedDuration;
+
+use super::Failure;
+use super::ways::{self, Found, Way};
+use crate::client::{self, Client};
+use crate::connect::Vend;
+use crate::requests::{Ask, Caller, Carried, ClosedView, GrantView, Offer, OpenedView, Requests, Through};
+use crate::running::Running;
+
+/// A server that somebody is signed in to, or this machine's own Doorward.
+pub enum Desk {
+    /// A server. Its client blocks, so it is asked beside.
+    Server(Arc<Client>),
+    /// The policy file of this machine.
+    Local {
+        /// What works on it.
+        running: Running,
+        /// Who asks.
+        caller: Caller,
+    },
+}
+
+/// What somebody wants.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The target.
+    pub target: TargetName,
+    /// By which way.
+    pub via: Option<Transport>,
+    /// For how long.
+    pub lasts: Option<SignedDuration>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl Desk {
+    /// Finds it.
+    pub async fn find(way: &Way, policy: &Path) -> Result<Self, Failure> {
+        match way.find(policy)? {
+            Found::Server(client) => Ok(Self::Server(Arc::new(client))),
+            Found::Local(file, person) => {
+                Ok(Self::Local { running: ways::start(*file).await?, caller: ways::caller(person) })
+            }
+        }
+    }
+
+    /// Whether this machine's own policy and credentials are worked with.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Local { .. })
+    }
+
+    async fn ask<T: Send + 'static>(
+        client: &Arc<Client>,
+        ask: impl FnOnce(&Client) -> Result<T, client::Error> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let client = Arc::clone(client);
+        let answered = tokio::task::spawn_blocking(move || ask(&client)).await;
+        answered.map_err(Failure::with(super::Code::Internal))?.map_err(super::server_failure)
+    }
+
+    fn requests(running: &Running) -> &Requests {
+        running.requests()
+    }
+
+    /// What may be opened.
+    pub async fn offers(&self) -> Result<Vec<Offer>, Failure> {
+        match self {
+            Self::Server(client) => Self::ask(client, Client::targets).await,
+            Self::Local { running, caller } => Ok(Self::requests(running).offers(&caller.person)),
+        }
+    }
+
+    /// Opens, or extends what is open.
+    pub async fn open(&self, wish: &Wish, directly: bool) -> Result<OpenedView, Failure> {
+        match self {
+            Self::Server(client) => {
+                let wish = wish.clone();
+                Self::ask(client, move |client| {
+                    client.open(&wish.target, wish.lasts, wish.via, wish.reason.as_deref())
+                })
+                .await
+            }
+            Self::Local { running, caller } => {
+                let ask = Ask {
+                    target: wish.target.clone(),
+                    address: if directly { outside().await? } else { IpAddr::V4(Ipv4Addr::LOCALHOST) },
+                    transport: wish.via,
+                    lasts: wish.lasts,
+                    reason: wish.reason.clone(),
+                };
+                let requests = Self::requests(running);
+                let opened = requests.open(caller, ask).await.map_err(super::request_failure)?;
+                Ok(requests.opened(opened).await)
+            }
+        }
+    }
+
+    /// A grant as it is now.
+    pub async fn grant(&self, id: &GrantId) -> Result<GrantView, Failure> {
+        match self {
+            Self::Server(client) => {
+                let id = id.clone();
+                Self::ask(client, move |client| client.grant(&id)).await
+            }
+            Self::Local { running, caller } => {
+                Self::requests(running).one(caller, id).await.map_err(super::request_failure)
+            }
+        }
+    }
+
+    /// What carries a grant that is open by now.
+    pub async fn through(&self, id: &GrantId) -> Result<Through, Failure> {
+        match self {
+            Self::Server(client) => {
+                let id = id.clone();
+                Self::ask(client, move |client| client.through(&id)).await
+            }
+            Self::Local { running, caller } => {
+                Self::requests(running).carries(caller, id).await.map_err(super::request_failure)
+            }
+        }
+    }
+
+    /// Has what became of what carries a grant recorded.
+    pub async fn carried(&self, id: &GrantId, carried: Carried) -> Result<(), Failure> {
+        match self {
+            Self::Server(client) => {
+                let id = id.clone();
+                Self::ask(client, move |client| client.carried(&id, &carried)).await
+            }
+            Self::Local { running, caller } => {
+                let done = Self::requests(running).carried(caller, id, carried).await;
+                done.map_err(super::request_failure)
+            }
+        }
+    }
+
+    /// Where credentials for a grant come from; none where the person's own are at hand.
+    pub fn vending(&self, id: &GrantId) -> Option<Vend> {
+        let Self::Server(client) = self else { return None };
+        let (client, id) = (Arc::clone(client), id.clone());
+        Some(Arc::new(move || {
+            let (client, id) = (Arc::clone(&client), id.clone());
+            Box::pin(async move {
+                let vended = tokio::task::spawn_blocking(move || client.credentials(&id)).await;
+                let vended = vended.map_err(|error| error.to_string())?;
+                vended.map_err(|error| error.to_string())
+            })
+        }))
+    }
+
+    /// Takes a grant back.
+    pub async fn close(&self, id: &GrantId) -> Result<ClosedView, Failure> {
+        match self {
+            Self::Server(client) => {
+                let id = id.clone();
+                Self::ask(client, move |client| client.close(&id)).await
+            }
+            Self::Local { running, caller } => {
+                let requests = Self::requests(running);
+                let closed = requests.close(caller, id).await.map_err(super::request_failure)?;
+                Ok(requests.closed(closed))
+            }
+        }
+    }
+
+    /// Leaves; this machine's own Doorward stops.
+    pub async fn leave(self) {
+        if let Self::Local { running, .. } = self {
+            running.stop().await;
+        }
+    }
+}
+
+async fn outside() -> Result<IpAddr, Failure> {
+    let asked = tokio::task::spawn_blocking(ways::outside_address).await;
+    asked.map_err(Failure::with(super::Code::Internal))?
+}

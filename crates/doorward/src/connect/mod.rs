@@ -1,0 +1,14 @@
+//! Carries a grant from this machine: the transport that the policy names is built, held, and cut at the grant's end.
+
+mod amazon;
+mod carrier;
+mod host_keys;
+mod line;
+mod ports;
+mod within;
+
+pub use amazon::{Accounts, Vend};
+pub use carrier::{Carrier, Error, Place, build, instance_connect, locate, shells, ssh_onto};
+pub use line::{Line, environment, lines};
+pub use ports::usual;
+pub use within::{Granted, Places, Within, granted_networks};

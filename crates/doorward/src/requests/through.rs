@@ -1,0 +1,270 @@
+//! What carries a grant to its target: what whoever carries it has to know of the policy, and what became of it.
+
+use std::net::IpAddr;
+
+use doorward_core::audit::What;
+use doorward_core::grant::{Grant, GrantId};
+use doorward_core::inventory::Place;
+use doorward_core::net::{Cidr, Flow};
+use doorward_core::policy::{self, Address, Documents, Over, Policy, SshKey, Target, Transport};
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Error, Requests};
+
+/// What carries a grant to its target, as far as whoever carries it has to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Through {
+    /// Where the target is, as the policy says: `rds:orders-prod`, an address or a name. None of a network.
+    pub address: Option<String>,
+    /// The networks, of a target that is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Cidr>,
+    /// What may be reached there.
+    pub ports: Vec<Flow>,
+    /// The names that are looked up inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Names>,
+    /// The profile that the policy names. Only on the policy's own machine: elsewhere people have profiles of their own.
+    #[serde(skip)]
+    pub profile: Option<String>,
+    /// The Region that the jump host is in.
+    pub region: Option<String>,
+    /// Whether the server vends credentials for it; else the person's own are used.
+    #[serde(default)]
+    pub vended: bool,
+    /// What the packets go through.
+    #[serde(flatten)]
+    pub by: By,
+}
+
+/// Names that are looked up inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// Domains, each with all that is below it.
+    pub below: Vec<String>,
+    /// Who knows them.
+    pub resolver: IpAddr,
+}
+
+/// What packets go through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "transport", rename_all = "lowercase")]
+pub enum By {
+    /// Nothing: the person's own address is admitted.
+    Direct,
+    /// Sessions of Session Manager.
+    Ssm(Sessions),
+    /// SSH.
+    Ssh(Machine),
+}
+
+/// Sessions to a jump host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Sessions {
+    /// An instance or a tag.
+    pub jump_host: String,
+    /// The document in which the target stands; none: AWS's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// How many sessions at most.
+    pub sessions: u8,
+}
+
+/// A machine that SSH goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Machine {
+    /// An instance, a tag, an address or a name.
+    pub jump_host: String,
+    /// Who one is on it.
+    pub user: String,
+    /// Where its sshd listens.
+    pub port: u16,
+    /// What carries the connection to it: `ssm`, `endpoint` or `direct`.
+    pub over: String,
+    /// Which Instance Connect Endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// By which key.
+    pub key: Key,
+    /// A second machine, as `user@host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
+    /// Host keys as OpenSSH writes them; none: the first that is seen is remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_hosts: Option<String>,
+}
+
+/// By which key one is let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Key {
+    /// A new one each time, let in by EC2 Instance Connect.
+    InstanceConnect,
+    /// Those of the person's own agent.
+    Agent,
+    /// That of a file of the person's machine.
+    File(String),
+}
+
+/// What became of what carries a grant, as whoever carries it tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Carried {
+    /// It was opened.
+    Opened {
+        /// What AWS calls it.
+        #[serde(default)]
+        session: Option<String>,
+    },
+    /// It was lost and is there again.
+    Reconnected {
+        /// What AWS calls it.
+        #[serde(default)]
+        session: Option<String>,
+        /// Why it was lost.
+        why: String,
+    },
+    /// It is closed.
+    Closed {
+        /// What AWS calls it.
+        #[serde(default)]
+        session: Option<String>,
+        /// Bytes to the target.
+        up: u64,
+        /// Bytes from it.
+        down: u64,
+        /// Why.
+        why: String,
+    },
+}
+
+/// The most characters of a text that others send into the record.
+const LONGEST: usize = 300;
+
+impl Carried {
+    fn what(self, grant: &Grant) -> What {
+        let (transport, id) = (grant.transport(), grant.id().clone());
+        let short = |text: String| text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
+        match self {
+            Self::Opened { session } => {
+                What::TransportOpened { grant: id, transport, session: session.map(short) }
+            }
+            Self::Reconnected { session, why } => What::TransportReconnected {
+                grant: id,
+                transport,
+                session: session.map(short),
+                why: short(why),
+            },
+            Self::Closed { session, up, down, why } => What::TransportClosed {
+                grant: id,
+                transport,
+                session: session.map(short),
+                up,
+                down,
+                why: short(why),
+            },
+        }
+    }
+}
+
+impl Requests {
+    /// What carries a grant; none where the policy knows the target no more.
+    pub fn through(&self, grant: &Grant) -> Option<Through> {
+        let loaded = self.loaded();
+        let target = loaded.policy.targets.get(grant.target())?;
+        through(&loaded.policy, target, grant.transport())
+    }
+
+    /// What carries a grant of the caller's own that is open.
+    pub async fn carries(&self, caller: &Caller, id: &GrantId) -> Result<Through, Error> {
+        let grant = self.open_grant(caller, id).await?;
+        self.through(&grant).ok_or_else(|| Error::NoSuchGrant(id.clone()))
+    }
+
+    /// A grant of the caller's own that is open.
+    pub async fn open_grant(&self, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
+        let grant = self.own(caller, id).await?;
+        let open = grant.live(self.clock().now()).is_some();
+        if open { Ok(grant) } else { Err(Error::NoSuchGrant(id.clone())) }
+    }
+
+    async fn own(&self, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
+        let grant = self.store().grant(id).await?.filter(|grant| *grant.person() == caller.person);
+        grant.ok_or_else(|| Error::NoSuchGrant(id.clone()))
+    }
+
+    /// Records what became of what carries a grant: only of the caller's own.
+    pub async fn carried(&self, caller: &Caller, id: &GrantId, carried: Carried) -> Result<(), Error> {
+        let grant = self.own(caller, id).await?;
+        self.record(vec![self.event(caller, carried.what(&grant))]).await
+    }
+}
+
+fn through(policy: &Policy, target: &Target, transport: Transport) -> Option<Through> {
+    let (by, at) = match transport {
+        Transport::Direct => (By::Direct, Place::default()),
+        Transport::Ssm => {
+            let ssm = policy.ssm.as_ref()?;
+            (By::Ssm(sessions(ssm, target)), ssm.at.clone())
+        }
+        Transport::Ssh => {
+            let ssh = policy.ssh.as_ref()?;
+            (By::Ssh(machine(ssh)), ssh.at.clone())
+        }
+        Transport::Wireguard => return None,
+    };
+    let networks: Vec<Cidr> = match &target.address {
+        Address::Network(networks) => networks.iter().copied().collect(),
+        _ => Vec::new(),
+    };
+    Some(Through {
+        address: networks.is_empty().then(|| target.address.to_string()),
+        networks,
+        ports: target.ports.iter().copied().collect(),
+        names: target
+            .names
+            .as_ref()
+            .map(|names| Names { below: names.below.iter().cloned().collect(), resolver: names.resolver }),
+        vended: transport != Transport::Direct && policy.ssm.as_ref().is_some_and(|ssm| ssm.role.is_some()),
+        profile: at.profile,
+        region: at.region,
+        by,
+    })
+}
+
+fn sessions(ssm: &policy::Ssm, target: &Target) -> Sessions {
+    Sessions {
+        jump_host: ssm.jump_host.to_string(),
+        document: match ssm.documents {
+            Documents::Shared => None,
+            Documents::Pinned => Some(policy::Ssm::pinned(&target.name)),
+        },
+        sessions: ssm.sessions,
+    }
+}
+
+fn machine(ssh: &policy::Ssh) -> Machine {
+    // What cannot be read vouches for nobody: an empty list refuses every key.
+    let known_hosts = ssh.known_hosts.as_ref().map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    Machine {
+        jump_host: ssh.jump_host.to_string(),
+        user: ssh.user.to_string(),
+        port: ssh.port,
+        over: match ssh.over {
+            Over::Ssm => "ssm",
+            Over::Endpoint => "endpoint",
+            Over::Direct => "direct",
+        }
+        .into(),
+        endpoint: ssh.endpoint.as_ref().map(ToString::to_string),
+        key: match &ssh.key {
+            SshKey::InstanceConnect => Key::InstanceConnect,
+            SshKey::Agent => Key::Agent,
+            SshKey::File(path) => Key::File(path.clone()),
+        },
+        then: ssh.then.as_ref().map(ToString::to_string),
+        known_hosts,
+    }
+}

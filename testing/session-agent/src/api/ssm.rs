@@ -1,0 +1,310 @@
+//! Systems Manager: sessions, documents and who is online.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Call, Failure, denied, failure};
+use crate::documents::Document;
+use crate::faults::Resume;
+use crate::record::What;
+use crate::session::Session;
+use crate::stand::{World, lock};
+use crate::uuid::{Uuid, hex};
+
+/// How long a session may last, in minutes, as AWS says it.
+const LONGEST_SESSION: &str = "60";
+
+/// What is played of Systems Manager; `None` is for moto.
+pub(super) fn call(world: &Arc<World>, call: &Call<'_>, body: &Value) -> Option<Result<Value, Failure>> {
+    let asked = |allowed: bool, answer: &dyn Fn() -> Result<Value, Failure>| {
+        Some(if allowed { answer() } else { Err(denied(call, "ssm")) })
+    };
+    let may = |resources: &[String]| world.may(&call.who, "ssm", call.operation, resources);
+    match call.operation {
+        "StartSession" => Some(start(world, call, body)),
+        "ResumeSession" => Some(resume(world, call, body)),
+        "TerminateSession" => Some(terminate(world, call, body)),
+        "DescribeSessions" => asked(may(&[]), &|| describe_sessions(world, body)),
+        "GetConnectionStatus" => asked(may(&[]), &|| connection_status(world, body)),
+        "DescribeInstanceInformation" => asked(may(&[]), &|| Ok(instances(world, body))),
+        "CreateDocument" => asked(may(&[]), &|| create_document(world, body)),
+        "GetDocument" => asked(may(&[]), &|| document(world, body, true)),
+        "DescribeDocument" => asked(may(&[]), &|| document(world, body, false)),
+        "DeleteDocument" => asked(may(&[]), &|| {
+            let name = field(body, "Name")?;
+            match lock(&world.documents).remove(name) {
+                Some(_) => Ok(json!({})),
+                None => Err(failure("InvalidDocument", format!("Document with name {name} does not exist."))),
+            }
+        }),
+        _ => None,
+    }
+}
+
+fn field<'a>(body: &'a Value, name: &str) -> Result<&'a str, Failure> {
+    body.get(name)
+        .and_then(Value::as_str)
+        .ok_or_else(|| failure("ValidationException", format!("{name} is missing")))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Start {
+    target: String,
+    #[serde(default)]
+    document_name: Option<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Everything that StartSession is allowed on.
+fn start_resources(world: &World, target: &str, document: &str) -> Vec<String> {
+    let (region, account) = (&world.settings.region, &world.settings.account);
+    // What AWS owns has no account in its name.
+    let owner = if document.starts_with("AWS-") { "" } else { account };
+    vec![
+        format!("arn:aws:ec2:{region}:{account}:instance/{target}"),
+        format!("arn:aws:ssm:{region}:{owner}:document/{document}"),
+    ]
+}
+
+fn start(world: &Arc<World>, call: &Call<'_>, body: &Value) -> Result<Value, Failure> {
+    let asked: Start =
+        Deserialize::deserialize(body).map_err(|error| failure("ValidationException", format!("{error}")))?;
+    let begun = begin(world, call, &asked);
+    let parameters: Value = body
+        .as_object()
+        .map(|fields| fields.iter().map(|(name, value)| (lower_first(name), value.clone())).collect())
+        .unwrap_or_default();
+    let response = begun.as_ref().ok().map(|(id, url)| {
+        json!({"sessionId": id, "tokenValue": "Value hidden due to security reasons.", "streamUrl": url})
+    });
+    world.trail.saw(world, call, "ssm.amazonaws.com", parameters, response, begun.as_ref().err());
+    let (id, url) = begun?;
+    Ok(json!({"SessionId": id, "TokenValue": token(world, &id), "StreamUrl": url}))
+}
+
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn begin(world: &Arc<World>, call: &Call<'_>, asked: &Start) -> Result<(String, String), Failure> {
+    let name = asked.document_name.as_deref().unwrap_or("SSM-SessionManagerRunShell");
+    if !world.may(&call.who, "ssm", "StartSession", &start_resources(world, &asked.target, name)) {
+        return Err(denied(call, "ssm"));
+    }
+    if asked.reason.as_ref().is_some_and(|it| it.is_empty() || it.chars().count() > 256) {
+        return Err(failure("ValidationException", "reason has 1 to 256 characters"));
+    }
+    let content = lock(&world.documents).get(name).cloned();
+    let content = content
+        .ok_or_else(|| failure("InvalidDocument", format!("Document with name {name} does not exist.")))?;
+    let refused = |it: crate::documents::Refused| failure(it.code, it.message);
+    let resolved = Document::read(&content).map_err(refused)?.resolve(&asked.parameters).map_err(refused)?;
+    let there = world.settings.instances.contains(&asked.target) && world.is_alive.load(Ordering::SeqCst);
+    if !there {
+        return Err(failure("TargetNotConnected", format!("{} is not connected.", asked.target)));
+    }
+    let Uuid(random) = Uuid::random();
+    let id = format!("{}-{}", call.who.name(), hex(&random).get(..17).unwrap_or_default());
+    let (session, ends) = Session::new(
+        id.clone(),
+        asked.target.clone(),
+        name.to_owned(),
+        resolved,
+        asked.reason.clone(),
+        call.who.arn.clone(),
+    );
+    world.record.event(
+        &id,
+        What::Started {
+            target: asked.target.clone(),
+            document: name.to_owned(),
+            parameters: session.resolved.parameters.clone(),
+            reason: asked.reason.clone(),
+        },
+    );
+    world.begin(session, ends);
+    let url = stream_url(world, &id);
+    Ok((id, url))
+}
+
+fn stream_url(world: &World, id: &str) -> String {
+    format!("ws://{}/v1/data-channel/{id}?role=publish_subscribe", world.gateway)
+}
+
+/// A new token of a session; empty when there is no such session.
+fn token(world: &World, id: &str) -> String {
+    let Some(session) = world.session(id) else { return String::new() };
+    let token: String = (0..4).map(|_| hex(&Uuid::random().0)).collect();
+    session.admit(token.clone());
+    token
+}
+
+fn own_session(world: &World, call: &Call<'_>, id: &str) -> Result<Arc<Session>, Failure> {
+    let resource = format!("arn:aws:ssm:{}:{}:session/{id}", world.settings.region, world.settings.account);
+    if !world.may(&call.who, "ssm", call.operation, &[resource]) {
+        return Err(denied(call, "ssm"));
+    }
+    world.session(id).ok_or_else(|| failure("DoesNotExistException", format!("Session {id} does not exist")))
+}
+
+fn resume(world: &World, call: &Call<'_>, body: &Value) -> Result<Value, Failure> {
+    let id = field(body, "SessionId")?;
+    let found = own_session(world, call, id);
+    let url = stream_url(world, id);
+    let response = found.as_ref().ok().map(
+        |_| json!({"sessionId": id, "tokenValue": "Value hidden due to security reasons.", "streamUrl": url}),
+    );
+    world.trail.saw(
+        world,
+        call,
+        "ssm.amazonaws.com",
+        json!({"sessionId": id}),
+        response,
+        found.as_ref().err(),
+    );
+    let timed_out = found?.is_over() || world.faults.borrow().resume == Resume::Empty;
+    let token = if timed_out { String::new() } else { token(world, id) };
+    Ok(json!({"SessionId": id, "TokenValue": token, "StreamUrl": url}))
+}
+
+fn terminate(world: &World, call: &Call<'_>, body: &Value) -> Result<Value, Failure> {
+    let id = field(body, "SessionId")?;
+    let found = own_session(world, call, id);
+    let response = found.as_ref().ok().map(|_| json!({"sessionId": id}));
+    world.trail.saw(
+        world,
+        call,
+        "ssm.amazonaws.com",
+        json!({"sessionId": id}),
+        response,
+        found.as_ref().err(),
+    );
+    found?.order_end("terminated by TerminateSession");
+    Ok(json!({"SessionId": id}))
+}
+
+fn describe_sessions(world: &World, body: &Value) -> Result<Value, Failure> {
+    let active = match field(body, "State")? {
+        "Active" => true,
+        "History" => false,
+        other => {
+            return Err(failure(
+                "ValidationException",
+                format!("State {other} is neither Active nor History"),
+            ));
+        }
+    };
+    let filters: Vec<(&str, &str)> = body
+        .get("Filters")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|it| Some((it.get("key")?.as_str()?, it.get("value")?.as_str()?)))
+        .collect();
+    let fits = |session: &Session| {
+        filters.iter().all(|(key, value)| match *key {
+            "Target" => session.target == *value,
+            "Owner" => session.owner == *value,
+            "SessionId" => session.id == *value,
+            "Status" => *value == if session.is_over() { "Terminated" } else { "Connected" },
+            _ => false,
+        })
+    };
+    let sessions = world.sessions();
+    let listed = sessions.values().filter(|it| it.is_over() != active && fits(it)).map(|session| {
+        let ended = session.ended.borrow().as_ref().map(|(_, when)| seconds(*when));
+        json!({"SessionId": session.id, "Target": session.target, "DocumentName": session.document,
+               "Owner": session.owner, "Reason": session.reason, "StartDate": seconds(session.started),
+               "EndDate": ended, "Status": if ended.is_some() { "Terminated" } else { "Connected" },
+               "MaxSessionDuration": LONGEST_SESSION})
+    });
+    Ok(json!({"Sessions": listed.collect::<Vec<_>>()}))
+}
+
+fn seconds(when: Timestamp) -> f64 {
+    when.as_millisecond() as f64 / 1000.0
+}
+
+fn connection_status(world: &World, body: &Value) -> Result<Value, Failure> {
+    let target = field(body, "Target")?;
+    let connected =
+        world.settings.instances.iter().any(|it| it == target) && world.is_alive.load(Ordering::SeqCst);
+    Ok(json!({"Target": target, "Status": if connected { "connected" } else { "notconnected" }}))
+}
+
+fn instances(world: &World, body: &Value) -> Value {
+    let by_id = |filter: &Value, key: &str, values: &str| -> Option<Vec<String>> {
+        let key = filter.get(key)?.as_str()?;
+        let values =
+            filter.get(values)?.as_array()?.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect();
+        (key == "InstanceIds").then_some(values)
+    };
+    let list = |name: &str| body.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let wanted: Vec<Vec<String>> = list("Filters")
+        .iter()
+        .filter_map(|it| by_id(it, "Key", "Values"))
+        .chain(list("InstanceInformationFilterList").iter().filter_map(|it| by_id(it, "key", "valueSet")))
+        .collect();
+    let online = world.is_alive.load(Ordering::SeqCst);
+    let listed =
+        world.settings.instances.iter().filter(|id| wanted.iter().all(|ids| ids.contains(id))).map(|id| {
+            json!({"InstanceId": id, "PingStatus": if online { "Online" } else { "ConnectionLost" },
+               "LastPingDateTime": seconds(Timestamp::now()), "AgentVersion": world.settings.agent.version,
+               "IsLatestVersion": true, "PlatformType": "Linux", "PlatformName": "Debian GNU/Linux",
+               "PlatformVersion": "13", "ResourceType": "EC2Instance", "IPAddress": "127.0.0.1",
+               "ComputerName": "jump"})
+        });
+    json!({"InstanceInformationList": listed.collect::<Vec<_>>()})
+}
+
+fn described(world: &World, name: &str, content: &str) -> Value {
+    let document = Document::read(content).ok();
+    json!({"Name": name, "Owner": world.settings.account, "Status": "Active", "DocumentVersion": "1",
+           "LatestVersion": "1", "DefaultVersion": "1", "DocumentType": "Session", "DocumentFormat": "JSON",
+           "SchemaVersion": "1.0", "HashType": "Sha256", "Description": document.map(|it| it.description),
+           "Hash": hex(ring::digest::digest(&ring::digest::SHA256, content.as_bytes()).as_ref())})
+}
+
+fn create_document(world: &World, body: &Value) -> Result<Value, Failure> {
+    let (name, content) = (field(body, "Name")?, field(body, "Content")?);
+    if body.get("DocumentType").and_then(Value::as_str) != Some("Session") {
+        return Err(failure("ValidationException", "only documents of the type Session are kept here"));
+    }
+    if body.get("DocumentFormat").and_then(Value::as_str).is_some_and(|it| it != "JSON") {
+        return Err(failure("ValidationException", "only JSON is read here"));
+    }
+    if name.len() < 3 || !name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-.".contains(&it)) {
+        return Err(failure("ValidationException", format!("{name} is no name of a document")));
+    }
+    Document::read(content).map_err(|it| failure(it.code, it.message))?;
+    let mut documents = lock(&world.documents);
+    if documents.contains_key(name) {
+        return Err(failure("DocumentAlreadyExists", format!("Document with name {name} already exists")));
+    }
+    documents.insert(name.to_owned(), content.to_owned());
+    Ok(json!({"DocumentDescription": described(world, name, content)}))
+}
+
+fn document(world: &World, body: &Value, whole: bool) -> Result<Value, Failure> {
+    let name = field(body, "Name")?;
+    let documents = lock(&world.documents);
+    let content = documents
+        .get(name)
+        .ok_or_else(|| failure("InvalidDocument", format!("Document with name {name} does not exist.")))?;
+    Ok(if whole {
+        json!({"Name": name, "DocumentVersion": "1", "Status": "Active", "Content": content,
+               "DocumentType": "Session", "DocumentFormat": "JSON"})
+    } else {
+        json!({"Document": described(world, name, content)})
+    })
+}
