@@ -6,11 +6,13 @@ mod answer;
 mod audit;
 mod check;
 mod close;
+mod cloudtrail;
 mod completions;
 mod connect;
 mod demo;
 mod desk;
 mod doctor;
+mod documents;
 mod failure;
 mod group;
 mod iam;
@@ -108,6 +110,7 @@ enum Verb {
     SshConfig(proxy_command::SshConfig),
     Token(token::Token),
     Doctor(doctor::Doctor),
+    Documents(documents::Documents),
     List(list::List),
     /// Agree to a grant that waits for approval
     Approve(answer::Answer),
@@ -146,6 +149,7 @@ impl Cli {
             Verb::ProxyCommand(verb) => verb.run(policy),
             Verb::SshConfig(verb) => verb.run(policy).map(done),
             Verb::Doctor(verb) => verb.run(policy),
+            Verb::Documents(verb) => verb.run(policy),
             Verb::Token(verb) => verb.run(policy).map(done),
             Verb::List(verb) => verb.run(policy).map(done),
             Verb::Approve(verb) => verb.run(policy, true).map(done),
