@@ -161,6 +161,18 @@ fn only_the_head_is_sent_again_and_as_it_was() {
 }
 
 #[test]
+fn what_a_cut_took_along_comes_later() {
+    let mut story = Story::ready();
+    story.delivers(&ack(&client(0, payload::HANDSHAKE_RESPONSE, json!({}))));
+    story.conduct.joined(&opening(CLIENT), story.now);
+    // 1 and 2 were sent and never came.
+    story.says(&data(3), None).says(&data(4), None);
+    story.later(200).says(&data(3), Some("3 is sent again, and 1 waits still"));
+    story.later(200).says(&data(1), None).delivers(&ack(&data(1)));
+    story.later(200).says(&data(2), None).says(&data(6), Some("sequence 6 where 5 is the next"));
+}
+
+#[test]
 fn what_it_knows_to_have_arrived_is_not_sent_again() {
     let mut story = Story::ready();
     story.delivers(&ack(&client(0, payload::HANDSHAKE_RESPONSE, json!({}))));
