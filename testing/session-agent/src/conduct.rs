@@ -127,6 +127,9 @@ impl Conduct {
                 opening.message_schema_version
             ));
         }
+        if opening.request_id.len() < 16 || opening.client_id.is_empty() {
+            wrong.push("an id of the first frame is too short".into());
+        }
         if crate::agent::version(&opening.client_version).is_none() {
             wrong.push(format!("`{}` is no client version", opening.client_version));
         }

@@ -135,8 +135,11 @@ pub(super) async fn serve(mut job: Job, host: Option<String>, port: u16) {
                     return job.ends(&format!("smux: {error}")).await;
                 }
             };
-            if let Err(what) = streams.look(&frame) {
-                job.world.record.violation(&job.session.id, what);
+            let (acts, wrong) = streams.look(&frame);
+            if let Some(wrong) = wrong {
+                job.world.record.violation(&job.session.id, wrong);
+            }
+            if !acts {
                 continue;
             }
             match frame.command {

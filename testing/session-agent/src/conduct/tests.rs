@@ -225,6 +225,8 @@ fn the_end_is_the_end_and_pings_come() {
     story.conduct.pinged(story.now);
     story.later(30_000).says(&data(1), None);
     let mut story = Story::new();
+    let short = opening(CLIENT).replace("\"RequestId\":\"", "\"RequestId\":\"1\",\"ClientVersion\":\"");
+    assert_ne!(story.conduct.joined(&short, story.now).1, Vec::<String>::new());
     let (opening, wrong) = story.conduct.joined("{}", story.now);
     assert!(opening.is_none() && wrong[0].contains("first frame"), "{wrong:?}");
 }
