@@ -2,6 +2,7 @@
 
 mod challenge;
 mod command;
+mod handshake;
 mod ports;
 mod pty;
 mod smux;
@@ -12,20 +13,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::channel::{Arrival, Channel, Due, acknowledgement};
 use crate::conduct::Size;
-use crate::documents::Purpose;
 use crate::message::{Kind, Message, flag, payload};
-use crate::record::{Mode, What};
+use crate::record::What;
 use crate::session::{AgentEnd, Order, Session};
 use crate::stand::World;
 use crate::uuid::Uuid;
 use challenge::Keys;
+pub(crate) use handshake::version;
+use handshake::{Agreed, Response};
 use work::{Input, Output, Work};
 
 /// Bytes that wait for the client's acknowledgement before the agent stops reading. The stock agent keeps 100,000
@@ -35,56 +36,6 @@ const OUTSTANDING: usize = 64 << 20;
 const ROOM: usize = 8;
 /// How long the last messages may take to be acknowledged.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// Four numbers, `3.3.0.0`.
-pub(crate) fn version(text: &str) -> Option<[u32; 4]> {
-    let numbers: Vec<u32> = text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    match numbers.as_slice() {
-        [a, b, c] => Some([*a, *b, *c, 0]),
-        [a, b, c, d] => Some([*a, *b, *c, *d]),
-        _ => None,
-    }
-}
-
-/// What two versions agree on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Agreed {
-    multiplexes: bool,
-    /// Whether the agent keeps smux alive.
-    agent_keeps_alive: bool,
-    /// Whether the client does.
-    client_keeps_alive: bool,
-    terminates_by_flag: bool,
-}
-
-impl Agreed {
-    fn new(agent: [u32; 4], client: [u32; 4]) -> Self {
-        Self {
-            multiplexes: agent > [3, 0, 196, 0] && client >= [1, 1, 70, 0],
-            agent_keeps_alive: client <= [1, 2, 331, 0],
-            client_keeps_alive: agent <= [3, 1, 1511, 0],
-            terminates_by_flag: agent > [2, 3, 722, 0],
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Response {
-    client_version: String,
-    processed_client_actions: Vec<Processed>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Processed {
-    action_type: String,
-    action_status: u32,
-    #[serde(default)]
-    action_result: Value,
-    #[serde(default)]
-    error: Option<String>,
-}
 
 #[derive(Debug)]
 enum Stage {
@@ -154,9 +105,9 @@ impl Agent {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let deadline = self.began + self.world.settings.agent.handshake_waits;
         loop {
-            match *orders.borrow_and_update() {
+            match &*orders.borrow_and_update() {
                 Order::Work => {}
-                Order::Terminate => return End::Said("terminated by TerminateSession".into()),
+                Order::End(why) => return End::Said(why.clone()),
                 Order::Vanish => return End::Vanished,
             }
             if let Stage::Ending { why, until } = &self.stage
@@ -207,21 +158,6 @@ impl Agent {
 
     fn send_json(&mut self, payload_type: u32, payload: &Value) {
         self.send(payload_type, Bytes::from(payload.to_string()));
-    }
-
-    fn ask(&mut self) {
-        let resolved = &self.session.resolved;
-        let mut actions = Vec::new();
-        if let Some(key) = self.world.settings.agent.kms_key.as_ref().filter(|_| resolved.purpose.is_shell())
-        {
-            actions.push(json!({"ActionType": "KMSEncryption", "ActionParameters": {"KMSKeyId": key}}));
-        }
-        actions.push(json!({"ActionType": "SessionType", "ActionParameters": {
-            "SessionType": resolved.session_type, "Properties": resolved.properties}}));
-        let request =
-            json!({"AgentVersion": self.world.settings.agent.version, "RequestedClientActions": actions});
-        self.send_json(payload::HANDSHAKE_REQUEST, &request);
-        self.stage = Stage::Asked;
     }
 
     fn arrived(&mut self, frame: &Bytes) {
@@ -334,73 +270,6 @@ impl Agent {
         plain
     }
 
-    fn answered(&mut self, payload: &[u8]) {
-        let response: Response = match serde_json::from_slice(payload) {
-            Ok(response) => response,
-            Err(_) => return self.ending("the handshake response cannot be read", DRAIN),
-        };
-        if let Some(failed) = response.processed_client_actions.iter().find(|it| it.action_status != 1) {
-            let why = format!(
-                "the client did not process {}: {}",
-                failed.action_type,
-                failed.error.as_deref().unwrap_or_default()
-            );
-            return self.ending(&why, DRAIN);
-        }
-        if self.world.settings.agent.kms_key.is_none() || !self.session.resolved.purpose.is_shell() {
-            return self.complete(&response);
-        }
-        let result = response
-            .processed_client_actions
-            .iter()
-            .find(|it| it.action_type == "KMSEncryption")
-            .map(|it| &it.action_result);
-        let Some(keys) = Keys::agreed(&self.world.kms, &self.session, result) else {
-            return self.ending("Fetching data key failed", DRAIN);
-        };
-        let challenge = challenge::draw();
-        self.send_json(payload::CHALLENGE_REQUEST, &keys.ask(&challenge));
-        self.keys = Some(keys);
-        self.stage = Stage::Challenged { response, challenge };
-    }
-
-    fn proved(&mut self, payload: &[u8]) {
-        let Stage::Challenged { response, challenge } = std::mem::replace(&mut self.stage, Stage::Asked)
-        else {
-            return;
-        };
-        if self.keys.as_ref().is_some_and(|keys| keys.is_proof(payload, &challenge)) {
-            self.complete(&response);
-        } else {
-            self.world.record.violation(&self.session.id, "the encryption challenge is not answered rightly");
-            self.ending("Encryption challenge failed", DRAIN);
-        }
-    }
-
-    fn complete(&mut self, response: &Response) {
-        let settings = &self.world.settings.agent;
-        let versions = version(&settings.version).zip(version(&response.client_version));
-        let Some((agent, client)) = versions else {
-            return self.ending("a version cannot be read", DRAIN);
-        };
-        self.agreed = Agreed::new(agent, client);
-        let complete = json!({"HandshakeTimeToComplete": self.began.elapsed().as_nanos() as u64,
-                              "CustomerMessage": settings.customer_message});
-        self.send_json(payload::HANDSHAKE_COMPLETE, &complete);
-        self.stage = Stage::Complete;
-        let mode = match &self.session.resolved.purpose {
-            Purpose::Port { local_forwarding: false, .. } => Mode::Raw,
-            Purpose::Port { .. } if self.agreed.multiplexes => Mode::Smux,
-            Purpose::Port { .. } => Mode::Basic,
-            Purpose::Command { pipes: true, .. } => Mode::Command,
-            Purpose::Command { .. } | Purpose::Shell => Mode::Shell,
-        };
-        self.world
-            .record
-            .event(&self.session.id, What::Ready { client: response.client_version.clone(), mode });
-        self.work = Some(Work::start(&self.world, &self.session, mode, self.agreed));
-    }
-
     fn sends(&mut self, output: Option<Output>) {
         match output {
             Some(Output::Payload(payload_type, plain)) => {
@@ -429,43 +298,4 @@ impl Agent {
 
 fn milliseconds() -> u64 {
     u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_decide_how_bytes_are_carried() {
-        fn check(
-            agent: &str,
-            client: &str,
-            multiplexes: bool,
-            agent_keeps: bool,
-            client_keeps: bool,
-            flag: bool,
-        ) {
-            let expected = Agreed {
-                multiplexes,
-                agent_keeps_alive: agent_keeps,
-                client_keeps_alive: client_keeps,
-                terminates_by_flag: flag,
-            };
-            assert_eq!(
-                Agreed::new(version(agent).unwrap(), version(client).unwrap()),
-                expected,
-                "{agent} {client}"
-            );
-        }
-        check("3.3.2299.0", "1.2.764.0", true, false, false, true);
-        check("3.1.1511.0", "1.2.331.0", true, true, true, true);
-        check("3.1.1512.0", "1.2.332.0", true, false, false, true);
-        check("3.0.197.0", "1.1.70.0", true, true, true, true);
-        check("3.0.196.0", "1.2.764.0", false, false, true, true);
-        check("3.3.0.0", "1.1.69.0", false, true, false, true);
-        check("2.3.722.0", "1.2.764.0", false, false, true, false);
-        assert_eq!(version("1.2"), None);
-        assert_eq!(version("1.2.x.4"), None);
-        assert_eq!(version("1.2.3"), Some([1, 2, 3, 0]));
-    }
 }

@@ -21,9 +21,10 @@ use tokio::net::TcpListener;
 pub(crate) use connect::PushedKeys;
 pub(crate) use trail::Trail;
 
+use crate::percent::pairs;
 use crate::record::What;
 use crate::settings::Credential;
-use crate::sigv4::{self, pairs};
+use crate::sigv4;
 use crate::stand::World;
 use crate::uuid::Uuid;
 

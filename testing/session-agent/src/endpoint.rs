@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as Frame};
 
 use crate::gateway::{Socket, signed};
+use crate::percent::pairs;
 use crate::record::What;
-use crate::sigv4::pairs;
 use crate::stand::{World, lock};
 
 const PORTS: [u16; 2] = [22, 3389];

@@ -32,6 +32,15 @@ pub struct Faults {
     pub resume: Resume,
 }
 
+/// What is done to every connection of a data channel at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blow {
+    /// Closed with `1000 Bye`, as the gateway does about hourly.
+    Bye,
+    /// The TCP connection is cut.
+    Cut,
+}
+
 /// What `ResumeSession` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {

@@ -1,5 +1,7 @@
 //! The gateway: websockets of the data channel and of Instance Connect Endpoints, and what goes wrong on them.
 
+mod upgrade;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,13 +20,14 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as Frame, Web
 
 use crate::draw::Draw;
 use crate::endpoint;
-use crate::faults::{Faults, Lane};
+use crate::faults::{Blow, Faults, Lane};
 use crate::message::{Kind, Message};
 use crate::record::What;
 use crate::session::Session;
-use crate::sigv4::{self, pairs};
-use crate::stand::{Caller, World};
+use crate::stand::World;
 use crate::uuid::Uuid;
+pub(crate) use upgrade::signed;
+use upgrade::{Way, upgrade};
 
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 type Incoming = futures_util::stream::SplitStream<Socket>;
@@ -36,14 +39,10 @@ const UNDERWAY: usize = 4096;
 const FIRST: Duration = Duration::from_secs(10);
 /// How long a client has to answer a close frame.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// Held up for longer, reading tells nothing of the client's pace.
-const STALL: Duration = Duration::from_millis(20);
-
-/// Where an upgrade leads.
-enum Way {
-    Channel(Arc<Session>),
-    Tunnel(endpoint::Asked),
-}
+/// Held up for longer, reading tells nothing of the client's pace …
+const STALL: Duration = Duration::from_millis(40);
+/// … for so long after it.
+const AFTER_STALL: Duration = Duration::from_secs(2);
 
 /// Serves websockets until it is dropped.
 pub(crate) async fn serve(world: Arc<World>, listener: TcpListener) {
@@ -81,69 +80,6 @@ async fn connection(world: Arc<World>, tcp: TcpStream) {
         Some(Way::Tunnel(asked)) => endpoint::tunnel(&world, asked, socket).await,
         None => {}
     }
-}
-
-/// Whether an upgrade is signed as it must be, and where it leads. The error is a status and why.
-fn upgrade(world: &World, request: &Request) -> Result<Way, (u16, String)> {
-    let path = request.uri().path();
-    let query = request.uri().query().unwrap_or_default();
-    if path == "/openTunnel" {
-        return endpoint::asked(world, request).map(Way::Tunnel);
-    }
-    let session = path
-        .strip_prefix("/v1/data-channel/")
-        .and_then(|id| world.session(id))
-        .filter(|session| !session.is_over())
-        .ok_or((404, "no such session".to_owned()))?;
-    let role = pairs(query).into_iter().find(|(name, _)| name == "role");
-    if role.is_none_or(|(_, role)| role != "publish_subscribe") {
-        world.record.violation(&session.id, "the upgrade's role is not publish_subscribe");
-        return Err((400, "role".into()));
-    }
-    let caller = signed(world, request, "ssmmessages", &session.id)?;
-    let over = caller.iter().flat_map(|it| &it.claim.signed).find(|name| name.starts_with("sec-websocket-"));
-    if let Some(name) = over {
-        world.record.violation(&session.id, format!("the upgrade signs `{name}`"));
-    }
-    let who = caller.map_or_else(|| world.anybody(), |it| it.credential);
-    let resource =
-        format!("arn:aws:ssm:{}:{}:session/{}", world.settings.region, world.settings.account, session.id);
-    if !world.may(&who, "ssmmessages", "OpenDataChannel", &[resource]) {
-        return Err((
-            403,
-            "AccessDeniedException: not authorized to perform ssmmessages:OpenDataChannel".into(),
-        ));
-    }
-    Ok(Way::Channel(session))
-}
-
-/// Verifies an upgrade; an unsigned one passes where signatures are not required.
-pub(crate) fn signed(
-    world: &World,
-    request: &Request,
-    service: &str,
-    session: &str,
-) -> Result<Option<Caller>, (u16, String)> {
-    let headers: Vec<(String, String)> = request
-        .headers()
-        .iter()
-        .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        })
-        .collect();
-    let request = sigv4::Request {
-        method: request.method().as_str(),
-        path: request.uri().path(),
-        query: request.uri().query().unwrap_or_default(),
-        headers: &headers,
-        body: b"",
-    };
-    world.verify(&request, Some(service), Timestamp::now()).map_err(|refused| {
-        if let (_, true) = refused.code() {
-            world.record.violation(session, format!("the upgrade is refused: {refused}"));
-        }
-        (403, refused.to_string())
-    })
 }
 
 /// How a connection ends.
@@ -234,6 +170,10 @@ async fn to_agent(world: &World, session: &Session, mut stream: Incoming, seed: 
     let mut faults = world.faults.subscribe();
     let mut lane = Lane::new(seed);
     let mut stalled_until = Instant::now();
+    // Shows whether this task is given its time.
+    let mut beats = tokio::time::interval(STALL / 2);
+    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut beat = Instant::now();
     loop {
         if faults.borrow_and_update().silent {
             if faults.changed().await.is_err() {
@@ -242,8 +182,13 @@ async fn to_agent(world: &World, session: &Session, mut stream: Incoming, seed: 
             continue;
         }
         let next = lane.next();
+        let full = lane.len() >= UNDERWAY;
+        let now = Instant::now();
+        if full || now.saturating_duration_since(beat) > STALL {
+            stalled_until = now + AFTER_STALL;
+        }
         tokio::select! {
-            frame = stream.next(), if lane.len() < UNDERWAY => {
+            frame = stream.next(), if !full => {
                 let now = Instant::now();
                 match frame {
                     None => return Leave::Gone("the client's connection ended".into()),
@@ -277,16 +222,13 @@ async fn to_agent(world: &World, session: &Session, mut stream: Incoming, seed: 
                     }
                 }
             }
+            _ = beats.tick() => beat = Instant::now(),
             () = at(next) => {}
             _ = faults.changed() => {}
         }
         while let Some(frame) = lane.arrived(Instant::now()) {
-            let before = Instant::now();
             // An agent that has vanished takes nothing, and nobody is told.
             let _ = session.to_agent.send(frame).await;
-            if before.elapsed() > STALL {
-                stalled_until = Instant::now() + Duration::from_secs(2);
-            }
         }
     }
 }
@@ -306,6 +248,18 @@ impl Strikes {
     }
 }
 
+fn struck(world: &World, session: &Session, blow: Blow) -> Leave {
+    let what = match blow {
+        Blow::Bye => "closed with 1000 Bye",
+        Blow::Cut => "cut the connection",
+    };
+    world.record.event(&session.id, What::Fault { what: what.into() });
+    match blow {
+        Blow::Bye => Leave::Close { code: CloseCode::Normal, reason: "Bye", why: what.into() },
+        Blow::Cut => Leave::Cut,
+    }
+}
+
 async fn at(when: Option<Instant>) {
     match when {
         Some(when) => sleep_until(when.into()).await,
@@ -318,6 +272,7 @@ async fn to_client(world: &World, session: &Session, sink: &mut Outgoing, number
     let mut faults = world.faults.subscribe();
     let mut holder = session.holder.subscribe();
     let mut ended = session.ended.subscribe();
+    let mut blows = world.blows.subscribe();
     let mut lane: Lane<Bytes> = Lane::new(seed);
     let mut draw = Draw::new(!seed);
     let mut strikes = Strikes::new(&faults.borrow_and_update().clone(), &mut draw, Instant::now());
@@ -356,14 +311,12 @@ async fn to_client(world: &World, session: &Session, sink: &mut Outgoing, number
             () = at(closing) => {
                 return Leave::Close { code: CloseCode::Normal, reason: "", why: "the session is over".into() };
             }
-            () = at(strikes.bye) => {
-                world.record.event(&session.id, What::Fault { what: "closed with 1000 Bye".into() });
-                return Leave::Close { code: CloseCode::Normal, reason: "Bye", why: "closed with 1000 Bye".into() };
+            Ok(()) = blows.changed() => {
+                let blow = blows.borrow_and_update().unwrap_or(Blow::Bye);
+                return struck(world, session, blow);
             }
-            () = at(strikes.cut) => {
-                world.record.event(&session.id, What::Fault { what: "cut the connection".into() });
-                return Leave::Cut;
-            }
+            () = at(strikes.bye) => return struck(world, session, Blow::Bye),
+            () = at(strikes.cut) => return struck(world, session, Blow::Cut),
             () = at(strikes.pause) => {
                 strikes.pause = None;
                 strikes.resume = Some(Instant::now() + faults.borrow().pause_lasts);

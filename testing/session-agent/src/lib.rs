@@ -27,6 +27,7 @@ mod faults;
 mod gateway;
 mod kms;
 pub mod message;
+pub mod percent;
 mod policy;
 mod record;
 mod session;
@@ -36,7 +37,7 @@ pub mod smux;
 mod stand;
 mod uuid;
 
-pub use faults::{Faults, Resume, Road};
+pub use faults::{Blow, Faults, Resume, Road};
 pub use record::{Event, Mode, Violation, What};
 pub use settings::{AgentSettings, ConnectEndpoint, Credential, Settings};
 pub use stand::Stand;

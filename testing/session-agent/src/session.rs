@@ -16,10 +16,12 @@ pub(crate) const TO_AGENT: usize = 32;
 pub(crate) const FROM_AGENT: usize = 256;
 
 /// What the agent of a session is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Order {
     Work,
-    Terminate,
+    /// End the session, with this as the reason.
+    End(String),
+    /// Say nothing more.
     Vanish,
 }
 
@@ -104,7 +106,18 @@ impl Session {
         self.ended.borrow().is_some()
     }
 
-    /// Ends it, once.
+    /// Has the agent end it, if it still works.
+    pub(crate) fn order_end(&self, why: &str) {
+        self.orders.send_if_modified(|order| {
+            let works = *order == Order::Work;
+            if works {
+                *order = Order::End(why.to_owned());
+            }
+            works
+        });
+    }
+
+    /// It is over; true the first time.
     pub(crate) fn end(&self, why: &str) -> bool {
         self.ended.send_if_modified(|ended| {
             let first = ended.is_none();

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::faults::Faults;
+use crate::faults::{Blow, Faults};
 use crate::kms::Kms;
 use crate::policy;
 use crate::record::{Event, Record, Violation};
@@ -58,6 +58,20 @@ impl Stand {
     /// What goes wrong from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.world.faults.send_replace(faults);
+    }
+
+    /// Does this to every connection of a data channel that is there now.
+    pub fn strike(&self, blow: Blow) {
+        self.world.blows.send_replace(Some(blow));
+    }
+
+    /// The agent ends a session, with this as the reason; false when there is no such session.
+    pub fn close_channel(&self, session: &str, reason: &str) -> bool {
+        let found = self.world.session(session);
+        if let Some(session) = &found {
+            session.order_end(reason);
+        }
+        found.is_some()
     }
 
     /// The agents vanish without a word: sessions stay open and silent, and new ones are refused.
@@ -120,6 +134,7 @@ pub(crate) struct World {
     pub(crate) gateway: SocketAddr,
     pub(crate) record: Record,
     pub(crate) faults: watch::Sender<Faults>,
+    pub(crate) blows: watch::Sender<Option<Blow>>,
     pub(crate) kms: Kms,
     pub(crate) trail: api::Trail,
     pub(crate) keys: api::PushedKeys,
@@ -172,6 +187,7 @@ impl World {
             gateway,
             record: Record::default(),
             faults: watch::Sender::new(settings.faults.clone()),
+            blows: watch::Sender::new(None),
             kms: Kms::default(),
             trail: api::Trail::new(&settings.recorded_events),
             keys: api::PushedKeys::default(),

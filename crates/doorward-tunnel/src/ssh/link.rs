@@ -37,6 +37,9 @@ const QUEUE: usize = 1 << 20;
 /// Channels that were closed by us first; the library keeps some kilobytes of each until the connection ends.
 const LEFT_BEHIND: usize = 8192;
 
+/// How long a further connection stays when nothing is carried over it.
+const IDLE: Duration = Duration::from_secs(120);
+
 /// Hardware does it, and it needs no second pass for integrity.
 const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_GCM,
@@ -95,7 +98,7 @@ impl Drop for Opening {
 /// Why a stream was not opened.
 pub(super) enum NotDialled {
     /// The connection is gone; another may do.
-    Lost(String),
+    Lost,
     /// The far side said no.
     Refused(DialError),
 }
@@ -113,7 +116,11 @@ impl Drop for Unfinished {
 
 impl Link {
     /// Connects and logs in. Dropping the answer gives it up.
-    pub(super) async fn connect(carrier: &dyn Dial, options: &Options) -> Result<Arc<Self>, SshError> {
+    pub(super) async fn connect(
+        carrier: &dyn Dial,
+        options: &Options,
+        shows_banner: bool,
+    ) -> Result<Arc<Self>, SshError> {
         let limits = options.limits;
         let at = &options.at;
         let began = Instant::now();
@@ -136,6 +143,7 @@ impl Link {
             host: options.host.clone(),
             host_keys: Arc::clone(&options.host_keys),
             tell: Arc::clone(&options.tell),
+            shows_banner,
         };
         let connected = client::connect_stream(Arc::new(config), carried, watcher).await;
         let mut handle = connected.map_err(|broken| match broken {
@@ -188,6 +196,22 @@ impl Link {
         why.unwrap_or_default()
     }
 
+    /// Why it is gone, when something failed because it is: that may be known a moment later.
+    pub(super) async fn over(&self) -> String {
+        let why = tokio::time::timeout(Duration::from_secs(1), self.closed()).await;
+        self.cut("the connection broke");
+        why.unwrap_or_else(|_| self.why().unwrap_or_default())
+    }
+
+    /// Comes when nothing was carried for a while.
+    pub(super) async fn idle(&self) {
+        let mut quiet = 0;
+        while quiet < 2 {
+            tokio::time::sleep(IDLE / 2).await;
+            quiet = if self.channels() == 0 { quiet + 1 } else { 0 };
+        }
+    }
+
     /// Ends it at once: the carrier breaks.
     pub(super) fn cut(&self, why: &str) {
         self.watched.close(why);
@@ -215,7 +239,7 @@ impl Link {
             // Nobody waits any more: the stream that comes back is dropped, and so closed.
             let _ = sender.send(opening.0.open(&to).await);
         });
-        opened.await.unwrap_or_else(|_| Err(NotDialled::Lost("it was given up".to_owned())))
+        opened.await.unwrap_or(Err(NotDialled::Lost))
     }
 
     async fn open(self: &Arc<Self>, to: &Destination) -> Result<ChannelStream, NotDialled> {
@@ -230,7 +254,7 @@ impl Link {
                 let said = self.refusal(reason.code()).await;
                 Err(NotDialled::Refused(refused(to, &reason, &said)))
             }
-            Err(error) => Err(NotDialled::Lost(self.why().unwrap_or_else(|| words(&error)))),
+            Err(_) => Err(NotDialled::Lost),
         }
     }
 
@@ -338,6 +362,7 @@ pub(super) struct Watcher {
     host: Host,
     host_keys: Arc<dyn HostKeys>,
     tell: Tell,
+    shows_banner: bool,
 }
 
 impl Drop for Watcher {
@@ -393,7 +418,7 @@ impl client::Handler for Watcher {
             .filter(|letter| *letter == '\n' || !letter.is_control())
             .take(8192)
             .collect();
-        if !text.is_empty() {
+        if self.shows_banner && !text.is_empty() {
             (self.tell)(News::Banner { text });
         }
         Ok(())

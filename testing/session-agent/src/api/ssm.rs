@@ -12,7 +12,7 @@ use super::{Call, Failure, denied, failure};
 use crate::documents::Document;
 use crate::faults::Resume;
 use crate::record::What;
-use crate::session::{Order, Session};
+use crate::session::Session;
 use crate::stand::{World, lock};
 use crate::uuid::{Uuid, hex};
 
@@ -189,14 +189,7 @@ fn terminate(world: &World, call: &Call<'_>, body: &Value) -> Result<Value, Fail
         response,
         found.as_ref().err(),
     );
-    let session = found?;
-    session.orders.send_if_modified(|order| {
-        let works = *order == Order::Work;
-        if works {
-            *order = Order::Terminate;
-        }
-        works
-    });
+    found?.order_end("terminated by TerminateSession");
     Ok(json!({"SessionId": id}))
 }
 

@@ -73,7 +73,7 @@ pub fn presigned(
         query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     pairs.extend([
         ("X-Amz-Algorithm".into(), "AWS4-HMAC-SHA256".into()),
-        ("X-Amz-Credential".into(), session_agent::sigv4::encode(&credential)),
+        ("X-Amz-Credential".into(), session_agent::percent::encode(&credential)),
         ("X-Amz-Date".into(), at.strftime("%Y%m%dT%H%M%SZ").to_string()),
         ("X-Amz-Expires".into(), expires.to_string()),
         ("X-Amz-SignedHeaders".into(), "host".into()),
@@ -246,7 +246,7 @@ async fn a_role_is_held_to_its_session_policy_and_named_in_cloudtrail() {
     let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ssm:StartSession",
         "Resource": ["arn:aws:ec2:eu-west-1:123456789012:instance/i-0123456789abcdef0",
                      "arn:aws:ssm:eu-west-1::document/AWS-StartSSHSession"]}]});
-    let encoded = session_agent::sigv4::encode(&policy.to_string());
+    let encoded = session_agent::percent::encode(&policy.to_string());
     let body = format!(
         "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdoorward\
          &RoleSessionName=maria&SourceIdentity=maria&DurationSeconds=900&Policy={encoded}"

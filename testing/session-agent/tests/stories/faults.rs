@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_agent::{AgentSettings, Faults, Resume, Road, Settings, Stand, What};
+use session_agent::{AgentSettings, Blow, Faults, Resume, Road, Settings, Stand, What};
 use tokio::time::timeout;
 
 use crate::client::open;
@@ -78,6 +78,24 @@ async fn a_pause_is_a_pause() {
         ..Faults::default()
     };
     survives(faults, 0, "paused", 5).await;
+}
+
+#[tokio::test]
+async fn a_blow_strikes_once_and_a_reason_is_told() {
+    let stand = stand(Faults::default()).await;
+    let mut mux = Mux::new(open(&stand, REMOTE, to("db.internal", 5432)).await);
+    mux.syn(3).await;
+    for blow in [Blow::Bye, Blow::Cut] {
+        stand.strike(blow);
+        mux.push(3, "still here").await;
+        assert_eq!(mux.until_said(3, 10).await, b"still here");
+    }
+    let joined = stand.events().into_iter().filter(|it| matches!(it.what, What::Joined { .. })).count();
+    assert_eq!(joined, 3);
+    let session = stand.open_sessions().remove(0);
+    assert!(stand.close_channel(&session, "idle for 20 minutes"));
+    assert_eq!(mux.client.closed.await.unwrap(), "idle for 20 minutes");
+    assert_eq!(stand.violations(), []);
 }
 
 #[tokio::test]

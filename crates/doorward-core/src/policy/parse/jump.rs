@@ -20,6 +20,10 @@ pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
     let documents = [("shared", Documents::Shared), ("pinned", Documents::Pinned)];
     let documents = one_of(walk, &section, "documents", documents).unwrap_or(Documents::Shared);
     let role = section.parsed::<RoleArn>(walk, "role", "role = \"arn:aws:iam::123456789012:role/doorward\"");
+    if role.is_some() && documents == Documents::Shared {
+        let what = "credentials that are vended for one target reach, with AWS's own documents, all that the jump host does";
+        walk.warning(&section.value_at("role"), what, Some("write `documents = \"pinned\"`".into()));
+    }
     let sessions = section.number(walk, "sessions", "sessions = 4").and_then(|count| {
         let sessions = u8::try_from(count).ok().filter(|count| (1..=Ssm::MOST_SESSIONS).contains(count));
         if sessions.is_none() {

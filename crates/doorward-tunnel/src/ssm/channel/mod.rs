@@ -6,7 +6,10 @@
 mod ending;
 mod handshake;
 mod incoming;
+mod limits;
+mod names;
 mod outgoing;
+mod patience;
 mod round_trip;
 mod sizes;
 
@@ -23,6 +26,8 @@ pub(crate) use handshake::{opening, read_challenge, write_challenge};
 use super::message::{Draft, Flag, HEADER, Header, Kind, Message, PayloadType, Uuid};
 use handshake::Request;
 use incoming::{Incoming, Taken};
+pub use limits::Limits;
+use names::Names;
 use outgoing::Outgoing;
 use sizes::Sizes;
 
@@ -31,40 +36,6 @@ const MOST_MALFORMED: u32 = 64;
 
 /// How many acknowledgements wait to be sent before nothing more is read.
 const MOST_ACKNOWLEDGEMENTS: usize = 1024;
-
-/// What a channel waits for, and how much it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How long the agent may take to begin. 30 seconds by default; it waits 15 for our answer itself.
-    pub handshake: Duration,
-    /// How long nothing may come from the agent while it owes an acknowledgement. 8 seconds by default.
-    pub patience: Duration,
-    /// The same before the agent has its port open. 30 seconds by default.
-    pub opening: Duration,
-    /// The same when so much was sent without an answer that the far side may be what is slow: the agent takes nothing
-    /// more then, and is as silent as a dead one. 60 seconds by default.
-    pub stalled: Duration,
-    /// How many bytes the agent takes before a far side that reads nothing can stop it. 4 MiB by default.
-    pub buffered_there: usize,
-    /// Bytes that are sent and not acknowledged. 4 MiB by default.
-    pub window: usize,
-    /// The largest payload that is tried. 64 KiB by default.
-    pub payload: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            handshake: Duration::from_secs(30),
-            patience: Duration::from_secs(8),
-            opening: Duration::from_secs(30),
-            stalled: Duration::from_secs(60),
-            buffered_there: 4 << 20,
-            window: 4 << 20,
-            payload: 64 << 10,
-        }
-    }
-}
 
 /// What a channel needs from outside, once: it has neither clock nor dice.
 #[derive(Debug, Clone, Copy)]
@@ -108,30 +79,6 @@ enum Phase {
     Ended(Ending),
 }
 
-/// Names of messages: different from each other and from anybody else's.
-#[derive(Debug)]
-struct Names {
-    seed: u128,
-    count: u128,
-}
-
-impl Names {
-    fn next(&mut self) -> Uuid {
-        self.count += 1;
-        // Two rounds of a permutation of 128 bits, so that names of one channel do not look like a count.
-        let mut name = self.seed ^ self.count;
-        for factor in
-            [0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835_u128, 0xDA94_2042_E4DD_58B5_94D0_49BB_1331_11EB]
-        {
-            name = name.wrapping_mul(factor);
-            name ^= name >> 67;
-        }
-        // RFC 9562: version 4, variant 10.
-        let name = name & !(0xF << 76 | 0x3 << 62) | (0x4 << 76 | 0x2 << 62);
-        Uuid(name.to_be_bytes())
-    }
-}
-
 /// One session's channel.
 #[derive(Debug)]
 pub struct Channel {
@@ -173,7 +120,7 @@ impl Channel {
         Self {
             birth,
             limits,
-            names: Names { seed: birth.seed, count: 0 },
+            names: Names::new(birth.seed),
             phase: Phase::Opening,
             request: None,
             incoming: Incoming::default(),
@@ -471,23 +418,6 @@ impl Channel {
         self.nothing = Some((payload_type, payload));
     }
 
-    /// An agent says nothing to a message that it had before, and the acknowledgement may be what was lost. It does
-    /// acknowledge a new one, if it lives.
-    fn nudge(&mut self, now: Instant) {
-        if let Some((payload_type, payload)) = self.nothing.clone() {
-            self.nudged = Some(now);
-            self.push(payload_type, Draft::of(&payload), now);
-        }
-    }
-
-    fn nudge_due(&self) -> Option<Instant> {
-        let is_possible = self.nothing.is_some() && self.paused.is_none() && self.outgoing.is_sent();
-        // Behind a trial nothing is sent, for it may have to be cut.
-        let is_wanted = is_possible && self.takes();
-        let from = self.suspicious_from().filter(|_| is_wanted)?;
-        Some(self.nudged.map_or(from, |nudged| from.max(nudged + self.limits.patience / 4)))
-    }
-
     /// The gateway did not hand on the message that it found too big: it goes in pieces.
     fn cut(&mut self, now: Instant) {
         let Some(trial) = self.sizes.fails() else {
@@ -574,74 +504,5 @@ impl Channel {
     /// What came, in its order.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    /// Since when the agent owes an answer and nothing came from it, on this connection, while we read.
-    fn silent_since(&self) -> Option<Instant> {
-        let connected = self.connected?;
-        let owed = self.owed.filter(|_| !self.unread)?;
-        Some([self.heard, self.reading].into_iter().flatten().fold(connected.max(owed), Instant::max))
-    }
-
-    /// The agent takes what is for its smux before it connects to anything.
-    fn is_smux(&self) -> bool {
-        let request = self.request.as_ref().filter(|_| self.is_ready());
-        request.is_some_and(|request| request.agent.carries == Carries::Smux)
-    }
-
-    fn patience(&self) -> Duration {
-        if self.paused.is_some() {
-            self.limits.patience
-        } else if !self.outgoing.opened && !self.is_smux() {
-            self.limits.opening
-        } else if self.unanswered >= self.limits.buffered_there {
-            self.limits.stalled
-        } else {
-            self.limits.patience
-        }
-    }
-
-    /// From when on it is time to ask the gateway for a sign of life, if nothing comes from the agent, which owes an
-    /// answer.
-    pub fn suspicious_from(&self) -> Option<Instant> {
-        Some(self.silent_since()? + self.limits.patience / 4)
-    }
-
-    /// That time has come.
-    pub fn is_suspicious(&self, now: Instant) -> bool {
-        self.suspicious_from().is_some_and(|from| now >= from)
-    }
-
-    /// When [`Channel::tick`] has something to do, or [`Channel::poll_transmit`] something to send.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        if self.ending().is_some() {
-            return None;
-        }
-        let handshake = (self.phase == Phase::Opening).then_some(self.birth.now + self.limits.handshake);
-        let silence = self.silent_since().map(|since| since + self.patience());
-        let resend = self.outgoing.due().filter(|_| self.connected.is_some() && self.paused.is_none());
-        let last = self.last.map(|(_, until)| until);
-        [handshake, silence, resend, last, self.nudge_due()].into_iter().flatten().min()
-    }
-
-    /// Looks whether something was waited for long enough.
-    pub fn tick(&mut self, now: Instant) {
-        if self.phase == Phase::Opening && now >= self.birth.now + self.limits.handshake {
-            return self.end(Ending::NoHandshake { seconds: self.limits.handshake.as_secs() });
-        }
-        if self.last.is_some_and(|(_, until)| now >= until) {
-            return self.end(Ending::Finished);
-        }
-        if self.nudge_due().is_some_and(|due| now >= due) {
-            self.nudge(now);
-        }
-        let patience = self.patience();
-        if self.silent_since().is_some_and(|since| now >= since + patience) {
-            let seconds = patience.as_secs();
-            self.end(match self.paused {
-                Some(_) => Ending::Away { seconds },
-                None => Ending::Unanswered { seconds, bytes: self.outgoing.bytes() },
-            });
-        }
     }
 }

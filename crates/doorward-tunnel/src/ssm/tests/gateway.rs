@@ -83,7 +83,6 @@ impl Gateway {
             session = request.uri().path().rsplit('/').next().unwrap().to_owned();
             Ok(response)
         };
-        #[expect(clippy::result_large_err, reason = "the library's own type")]
         let accepted = tokio_tungstenite::accept_hdr_async(stream, named).await;
         let Ok(mut socket) = accepted else { return };
         let Some(Ok(Frame::Text(opening))) = socket.next().await else { panic!("no opening") };

@@ -127,6 +127,18 @@ fn mistakes_of_ssm() {
 }
 
 #[test]
+fn what_is_vended_for_one_target_is_for_that_alone() {
+    let role = "jump-host = \"tag:Name=jump\"\nrole = \"arn:aws:iam::123456789012:role/doorward\"\n";
+    check_ssm(
+        role,
+        &[
+            "p:6:8: warning: credentials that are vended for one target reach, with AWS's own documents, all that the jump host does\n  hint: write `documents = \"pinned\"`",
+        ],
+    );
+    check_ssm(&format!("{role}documents = \"pinned\""), &[]);
+}
+
+#[test]
 fn mistakes_of_ssh() {
     check_ssh(
         "user = \"x\"",

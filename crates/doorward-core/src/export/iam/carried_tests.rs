@@ -1,0 +1,261 @@
+//! What ways without an open port take, tried: exactly those ways.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::policy::{Group, RoleArn};
+
+pub(super) const PEOPLE: &str =
+    "[people]\npasswords = \"p\"\ngroups = \"g\"\n[aws]\nregion = \"eu-west-1\"\n";
+const TARGETS: &str = r#"
+[target.orders-db]
+address    = "rds:orders"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["ssm"]
+[target.jump]
+address    = "tag:Name=jump"
+ports      = ["tcp/8080"]
+groups     = ["ops"]
+transports = ["ssm"]
+[target.inside]
+address    = "10.0.0.0/16"
+ports      = ["all"]
+groups     = ["ops"]
+transports = ["ssh"]
+"#;
+pub(super) const SSM: &str = "[ssm]\njump-host = \"tag:Name=jump\"\n";
+pub(super) const SSH: &str = "[ssh]\njump-host = \"instance:i-0a1b\"\n";
+
+pub(super) fn policy(sections: &str) -> Policy {
+    crate::policy::parse(&format!("{PEOPLE}{sections}{TARGETS}"), "doorward.toml").expect("a policy")
+}
+
+pub(super) fn account() -> AccountId {
+    "123456789012".parse().expect("an account")
+}
+
+fn facts() -> Facts {
+    Facts { accounts: BTreeMap::from([(None, account())]), ..Facts::default() }
+}
+
+fn group(name: &str) -> Group {
+    name.parse().expect("a group")
+}
+
+fn statements(iam: &Iam) -> BTreeMap<String, Value> {
+    let mut all = BTreeMap::new();
+    for document in &iam.documents {
+        assert!(document.size() <= LONGEST);
+        let document = serde_json::to_value(document).expect("JSON");
+        for statement in document["Statement"].as_array().expect("statements") {
+            let sid = statement["Sid"].as_str().expect("a Sid").to_owned();
+            assert!(sid.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{sid}");
+            assert_eq!(all.insert(sid, statement.clone()), None, "a Sid is there once");
+        }
+    }
+    all
+}
+
+fn sids(iam: &Iam) -> Vec<String> {
+    statements(iam).into_keys().collect()
+}
+
+#[test]
+fn people_of_a_group_start_sessions_with_its_documents_alone() {
+    let policy = policy(&format!("{SSM}documents = \"pinned\"\n{SSH}"));
+    let iam = carried(&policy, Whose::Group(&group("dbs")), &facts());
+    assert_eq!(iam.unknown, [Unknown::Database("orders-db".parse().expect("a name"))]);
+    let of = statements(&iam);
+    let checked = json!({"ssm:SessionDocumentAccessCheck": "true"});
+    assert_eq!(
+        of["ThroughTheJumpHost"],
+        json!({
+            "Sid": "ThroughTheJumpHost",
+            "Effect": "Allow",
+            "Action": ["ssm:StartSession"],
+            "Resource": ["arn:aws:ec2:eu-west-1:123456789012:instance/*"],
+            "Condition": {"BoolIfExists": checked, "StringEquals": {"ssm:resourceTag/Name": ["jump"]}},
+        })
+    );
+    assert_eq!(
+        of["WithTheseDocuments"],
+        json!({
+            "Sid": "WithTheseDocuments",
+            "Effect": "Allow",
+            "Action": ["ssm:StartSession"],
+            "Resource": ["arn:aws:ssm:eu-west-1:123456789012:document/doorward-orders-db"],
+            "Condition": {"BoolIfExists": checked},
+        })
+    );
+    assert_eq!(
+        of["OwnSessionsOfARole"]["Resource"],
+        json!(["arn:aws:ssm:eu-west-1:123456789012:session/${aws:userid}-*"])
+    );
+    assert_eq!(
+        of["FindTheWay"]["Action"],
+        json!(["ec2:DescribeInstances", "ssm:DescribeInstanceInformation"])
+    );
+    assert_eq!(
+        of["FindTheTargets"],
+        json!({
+            "Sid": "FindTheTargets",
+            "Effect": "Allow",
+            "Action": ["rds:DescribeDBClusters", "rds:DescribeDBInstances"],
+            "Resource": [
+                "arn:aws:rds:eu-west-1:123456789012:cluster:orders",
+                "arn:aws:rds:eu-west-1:123456789012:db:orders",
+            ],
+        })
+    );
+    assert_eq!(
+        sids(&iam),
+        [
+            "FindTheTargets",
+            "FindTheWay",
+            "OwnSessionsByTheirTag",
+            "OwnSessionsOfARole",
+            "OwnSessionsOfAUser",
+            "ThroughTheJumpHost",
+            "WithTheseDocuments"
+        ]
+    );
+    // Nobody's group may do nothing.
+    assert_eq!(carried(&policy, Whose::Group(&group("nobody")), &facts()).documents, []);
+    assert_eq!(carried(&policy, Whose::Role, &facts()).documents, []);
+}
+
+#[test]
+fn shared_documents_are_awss_own() {
+    let policy = policy(&format!("{SSM}{SSH}"));
+    let iam = carried(&policy, Whose::Everybody, &facts());
+    let of = statements(&iam);
+    assert_eq!(
+        of["WithTheseDocuments"]["Resource"],
+        json!([
+            "arn:aws:ssm:eu-west-1::document/AWS-StartPortForwardingSession",
+            "arn:aws:ssm:eu-west-1::document/AWS-StartPortForwardingSessionToRemoteHost",
+        ])
+    );
+    assert_eq!(
+        of["WithTheseDocumentsOfSsh"]["Resource"],
+        json!(["arn:aws:ssm:eu-west-1::document/AWS-StartSSHSession"])
+    );
+    assert_eq!(
+        of["ThroughTheJumpHostOfSsh"]["Resource"],
+        json!(["arn:aws:ec2:eu-west-1:123456789012:instance/i-0a1b"])
+    );
+    assert_eq!(
+        of["ForOneUser"],
+        json!({
+            "Sid": "ForOneUser",
+            "Effect": "Allow",
+            "Action": ["ec2-instance-connect:SendSSHPublicKey"],
+            "Resource": ["arn:aws:ec2:eu-west-1:123456789012:instance/i-0a1b"],
+            "Condition": {"StringEquals": {"ec2:osuser": ["ec2-user"]}},
+        })
+    );
+    for statement in of.values().filter(|statement| statement["Action"] == json!(["ssm:StartSession"])) {
+        assert!(statement["Condition"]["BoolIfExists"].is_object(), "{statement}");
+        let resources = statement["Resource"].as_array().expect("resources");
+        assert!(!resources.is_empty() && !resources.contains(&json!("*")), "{statement}");
+    }
+}
+
+#[test]
+fn a_tunnel_is_to_one_port_of_one_address() {
+    let ssh = "[ssh]\njump-host = \"tag:Name=jump\"\nover = \"endpoint\"\nuser = \"admin\"\n";
+    let open = policy(&format!("{SSM}{ssh}"));
+    let iam = carried(&open, Whose::Group(&group("ops")), &facts());
+    assert!(iam.unknown.contains(&Unknown::Endpoint) && iam.unknown.contains(&Unknown::JumpHostAddress));
+    let known = Facts { jump_host: Some("10.0.1.7".parse().expect("an address")), ..facts() };
+    let pinned = policy(&format!("{SSM}{ssh}endpoint = \"eice-0a1b\"\n"));
+    let iam = carried(&pinned, Whose::Group(&group("ops")), &known);
+    assert_eq!(iam.unknown, []);
+    let of = statements(&iam);
+    assert_eq!(
+        of["TunnelToSshd"],
+        json!({
+            "Sid": "TunnelToSshd",
+            "Effect": "Allow",
+            "Action": ["ec2-instance-connect:OpenTunnel"],
+            "Resource": ["arn:aws:ec2:eu-west-1:123456789012:instance-connect-endpoint/eice-0a1b"],
+            "Condition": {
+                "IpAddress": {"ec2-instance-connect:privateIpAddress": ["10.0.1.7/32"]},
+                "NumericEquals": {"ec2-instance-connect:remotePort": ["22"]},
+                "NumericLessThanEquals": {"ec2-instance-connect:maxTunnelDuration": ["3600"]},
+            },
+        })
+    );
+    assert_eq!(of["ForOneUser"]["Condition"]["StringEquals"]["aws:ResourceTag/Name"], json!(["jump"]));
+    assert!(of["FindTheWay"]["Action"].to_string().contains("ec2:DescribeInstanceConnectEndpoints"));
+}
+
+#[test]
+fn who_signs_in_by_iam_is_named() {
+    let policy = policy(&format!("{SSM}{SSH}"));
+    let users = |users: &[&str]| users.iter().map(|user| (*user).to_owned()).collect();
+    let sign_in = |names: &[&str]| SignIn { resource: "db-ABC".into(), users: users(names) };
+    let with = |names: &[&str]| Facts {
+        sign_ins: BTreeMap::from([("orders-db".parse().expect("a name"), sign_in(names))]),
+        ..facts()
+    };
+    let iam = carried(&policy, Whose::Everybody, &with(&["app", "jon"]));
+    assert_eq!(
+        statements(&iam)["SignIn"]["Resource"],
+        json!([
+            "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABC/app",
+            "arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABC/jon",
+        ])
+    );
+    // No user is nobody, and not everybody.
+    assert!(!sids(&carried(&policy, Whose::Everybody, &with(&[]))).contains(&"SignIn".to_owned()));
+}
+
+pub(super) const ROLE: &str = "arn:aws:iam::123456789012:role/doorward-sessions";
+
+pub(super) fn vending() -> Policy {
+    policy(&format!("{SSM}documents = \"pinned\"\nrole = \"{ROLE}\"\n{SSH}"))
+}
+
+#[test]
+fn a_server_that_vends_lets_people_need_nothing() {
+    let policy = vending();
+    assert_eq!(carried(&policy, Whose::Everybody, &facts()).documents, []);
+    let role = sids(&carried(&policy, Whose::Role, &facts()));
+    assert!(
+        role.contains(&"ThroughTheJumpHost".to_owned()) && !role.contains(&"FindTheWay".to_owned()),
+        "{role:?}"
+    );
+    let iam = server(&policy, &facts());
+    let of = statements(&iam);
+    assert_eq!(
+        of["ForAPerson"],
+        json!({
+            "Sid": "ForAPerson",
+            "Effect": "Allow",
+            "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+            "Resource": [ROLE],
+            "Condition": {"StringLike": {"sts:SourceIdentity": ["?*"]}},
+        })
+    );
+    assert_eq!(of["ForAGrant"]["Action"], json!(["sts:TagSession"]));
+    assert_eq!(
+        of["KeepTheDocuments"]["Resource"],
+        json!(["arn:aws:ssm:eu-west-1:123456789012:document/doorward-*"])
+    );
+    assert!(of.contains_key("FindTheWay"));
+    let who: RoleArn = "arn:aws:iam::123456789012:role/doorward".parse().expect("a role");
+    let trust = serde_json::to_value(trust(&who)).expect("JSON");
+    for statement in trust["Statement"].as_array().expect("statements") {
+        assert_eq!(statement["Principal"], json!({"AWS": "arn:aws:iam::123456789012:role/doorward"}));
+        assert_eq!(statement.get("Resource"), None);
+    }
+    assert_eq!(server(&self::policy(&format!("{SSM}{SSH}")), &facts()).documents, []);
+}
+
+#[test]
+fn an_auditor_reads_and_changes_nothing() {
+    let document = serde_json::to_value(auditor()).expect("JSON");
+    assert_eq!(document["Statement"][0]["Action"], json!(["cloudtrail:LookupEvents"]));
+}

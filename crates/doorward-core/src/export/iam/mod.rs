@@ -1,0 +1,261 @@
+//! The least IAM policy with which Doorward can do what a policy asks of AWS.
+//!
+//! What each action takes is from the Service Authorization Reference, "Amazon EC2": the describe calls know no
+//! resources; authorising and revoking takes the group, modifying takes the group and the rule, tagging the rule.
+
+mod carried;
+mod document;
+mod resource;
+mod vended;
+
+#[cfg(test)]
+mod carried_tests;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vended_tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use self::document::{Conditions, Pages, Statement, Values};
+use crate::firewall::Mark;
+use crate::inventory::{AccountId, Call, Partition, Place, SecurityGroupId};
+use crate::policy::{Enforcement, Policy, TargetName};
+
+pub use carried::{Facts, SignIn, Whose, auditor, carried, server, trust};
+pub use document::Document;
+pub use vended::{LONGEST_SESSION_POLICY, Machine, NotVended, Vended, vend};
+
+/// How many characters a managed policy may have, white space not counted (IAM user guide, quotas).
+pub const LONGEST: usize = 6144;
+
+/// The documents to attach to whom credentials are, and what had to be left open in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Iam {
+    /// One, unless the groups are so many that IAM wants several; none where no security group is named.
+    pub documents: Vec<Document>,
+    /// What stands as `*` because it is not known.
+    pub unknown: Vec<Unknown>,
+}
+
+/// Something that a place does not say.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unknown {
+    /// The account behind a profile.
+    Account(Option<String>),
+    /// The Region of a profile.
+    Region(Option<String>),
+    /// The jump host's private address, to which an endpoint opens tunnels.
+    JumpHostAddress,
+    /// Which Instance Connect Endpoint.
+    Endpoint,
+    /// What IAM calls the database of a target.
+    Database(TargetName),
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, profile) = match self {
+            Self::Account(profile) => ("account", profile),
+            Self::Region(profile) => ("Region", profile),
+            Self::JumpHostAddress => {
+                return f.write_str(
+                    "the jump host's private address is not known: tunnels to every address are allowed",
+                );
+            }
+            Self::Endpoint => {
+                return f
+                    .write_str("the policy names no `endpoint`: every Instance Connect Endpoint is allowed");
+            }
+            Self::Database(target) => {
+                return write!(
+                    f,
+                    "the database of `{target}` is not known to IAM: nobody signs in to it by `--iam`"
+                );
+            }
+        };
+        match profile {
+            Some(profile) => write!(f, "the {what} of profile `{profile}` is not known: `*` stands for it"),
+            None => write!(f, "the {what} is not known: `*` stands for it"),
+        }
+    }
+}
+
+/// The profiles through which a policy reaches security groups; none is the default chain of credentials.
+pub fn profiles(policy: &Policy) -> BTreeSet<Option<String>> {
+    places(policy).into_keys().map(|place| place.profile).collect()
+}
+
+/// Whether Doorward is to look at security groups only, or at all that an inventory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// What opening and closing needs.
+    Groups,
+    /// What `inventory` and `reach` need as well.
+    Everything,
+}
+
+/// What a policy needs: of one profile, or of all, each with statements of its own.
+///
+/// To see everything is needed also where a policy names no security group: then of the default credentials.
+pub fn iam(
+    policy: &Policy,
+    only: Option<&Option<String>>,
+    accounts: &BTreeMap<Option<String>, AccountId>,
+    sees: Sees,
+) -> Iam {
+    let mut profiles: BTreeMap<Option<String>, Vec<(Place, BTreeSet<SecurityGroupId>)>> = BTreeMap::new();
+    let mut places = places(policy);
+    if places.is_empty() && sees == Sees::Everything {
+        let account = accounts.get(&None);
+        let mut pages = Pages::default();
+        survey("", &BTreeSet::from([None]), account).into_iter().for_each(|statement| pages.add(statement));
+        let mut unknown = vec![Unknown::Region(None)];
+        unknown.extend(account.is_none().then_some(Unknown::Account(None)));
+        unknown.sort();
+        return Iam { documents: pages.documents, unknown };
+    }
+    while let Some((place, groups)) = places.pop_first() {
+        if only.is_none_or(|only| *only == place.profile) {
+            profiles.entry(place.profile.clone()).or_default().push((place, groups));
+        }
+    }
+    let mut unknown = BTreeSet::new();
+    let mut pages = Pages::default();
+    let several = profiles.len() > 1;
+    for (number, (profile, places)) in (1..).zip(profiles) {
+        let suffix = if several { suffix(number, profile.as_deref()) } else { String::new() };
+        let account = accounts.get(&profile);
+        if account.is_none() {
+            unknown.insert(Unknown::Account(profile.clone()));
+        }
+        if places.iter().any(|(place, _)| place.region.is_none()) {
+            unknown.insert(Unknown::Region(profile.clone()));
+        }
+        let regions: BTreeSet<Option<&str>> =
+            places.iter().map(|(place, _)| place.region.as_deref()).collect();
+        let rules: Vec<String> =
+            regions.iter().map(|region| arn("ec2", *region, account, "security-group-rule/*")).collect();
+        pages.add(see(&suffix, &regions));
+        if sees == Sees::Everything {
+            survey(&suffix, &regions, account).into_iter().for_each(|statement| pages.add(statement));
+        }
+        pages.add(mark(&suffix, &rules));
+        let groups = places.iter().flat_map(|(place, groups)| {
+            groups
+                .iter()
+                .map(|group| arn("ec2", place.region.as_deref(), account, &format!("security-group/{group}")))
+        });
+        pages.add_each(&change(&suffix, &rules), groups);
+    }
+    Iam { documents: pages.documents, unknown: unknown.into_iter().collect() }
+}
+
+fn places(policy: &Policy) -> BTreeMap<Place, BTreeSet<SecurityGroupId>> {
+    let mut places: BTreeMap<Place, BTreeSet<SecurityGroupId>> = BTreeMap::new();
+    for firewall in policy.firewalls.values() {
+        if let Enforcement::SecurityGroup { group, at, .. } = &firewall.kind {
+            places.entry(at.clone()).or_default().insert(group.clone());
+        }
+    }
+    places
+}
+
+/// A Sid has letters and digits only, and is there once in a document.
+fn suffix(number: usize, profile: Option<&str>) -> String {
+    let name: String = profile.unwrap_or("default").chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{number}{name}")
+}
+
+fn arn(service: &str, region: Option<&str>, account: Option<&AccountId>, resource: &str) -> String {
+    let partition = Partition::of(region.unwrap_or_default()).arn();
+    let region = region.unwrap_or("*");
+    let account = account.map_or("*", AccountId::as_str);
+    format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+}
+
+/// Every call of an inventory: those that know no resources, and those that do and are asked for all there are.
+fn survey(suffix: &str, regions: &BTreeSet<Option<&str>>, account: Option<&AccountId>) -> [Statement; 2] {
+    // Services and tasks of ECS are listed before they are described.
+    let mut actions = BTreeSet::from(["ecs:ListServices", "ecs:ListTasks", "servicequotas:GetServiceQuota"]);
+    actions.extend(Call::ALL.iter().map(|call| call.permission()));
+    let (known, all): (Vec<_>, Vec<_>) =
+        actions.into_iter().partition(|action| resources_of(action).is_some());
+    let mut resources = BTreeSet::new();
+    for (service, resource) in known.iter().filter_map(|action| resources_of(action)) {
+        // A prefix list of AWS's own is in no account of ours.
+        let account = account.filter(|_| resource != "prefix-list/*");
+        resources.extend(regions.iter().map(|region| arn(service, *region, account, resource)));
+    }
+    let statement = |sid: &str, action, resource, condition| Statement {
+        condition,
+        ..Statement::allow(format!("{sid}{suffix}"), action, resource)
+    };
+    [
+        statement("SeeTheAccount", all, vec!["*".to_owned()], within(regions)),
+        statement("SeeWhatIsThere", known, resources.into_iter().collect(), BTreeMap::new()),
+    ]
+}
+
+/// The service and the resources of a call that is allowed by resource.
+fn resources_of(action: &str) -> Option<(&'static str, &'static str)> {
+    match action {
+        "ec2:GetManagedPrefixListEntries" => Some(("ec2", "prefix-list/*")),
+        "ec2:SearchTransitGatewayRoutes" => Some(("ec2", "transit-gateway-route-table/*")),
+        "ecs:DescribeServices" => Some(("ecs", "service/*")),
+        "ecs:DescribeTasks" => Some(("ecs", "task/*")),
+        "ecs:ListTasks" => Some(("ecs", "container-instance/*")),
+        "elasticache:DescribeCacheClusters" => Some(("elasticache", "cluster:*")),
+        "elasticache:DescribeCacheSubnetGroups" => Some(("elasticache", "subnetgroup:*")),
+        "rds:DescribeDBClusters" => Some(("rds", "cluster:*")),
+        "rds:DescribeDBInstances" => Some(("rds", "db:*")),
+        "rds:DescribeDBProxies" => Some(("rds", "db-proxy:*")),
+        // It asks for the proxy and for its targets.
+        "rds:DescribeDBProxyTargets" => Some(("rds", "*")),
+        "rds:DescribeDBSubnetGroups" => Some(("rds", "subgrp:*")),
+        _ => None,
+    }
+}
+
+/// Where one Region is not known, a condition would shut it out.
+fn within(regions: &BTreeSet<Option<&str>>) -> Conditions {
+    let regions: Option<Vec<String>> = regions.iter().map(|region| region.map(str::to_owned)).collect();
+    regions
+        .map(|regions| {
+            let regions = Values::OneOf(regions);
+            ("StringEquals", BTreeMap::from([("aws:RequestedRegion".to_owned(), regions)]))
+        })
+        .into_iter()
+        .collect()
+}
+
+fn see(suffix: &str, regions: &BTreeSet<Option<&str>>) -> Statement {
+    let actions = vec![
+        "ec2:DescribeManagedPrefixLists",
+        "ec2:DescribeSecurityGroupRules",
+        "ec2:DescribeSecurityGroups",
+        "servicequotas:GetServiceQuota",
+    ];
+    let sid = format!("SeeGroupsAndRules{suffix}");
+    Statement { condition: within(regions), ..Statement::allow(sid, actions, vec!["*".to_owned()]) }
+}
+
+/// No condition on the rule's tag: a rule that lost its tag by hand must still be closed.
+fn change(suffix: &str, rules: &[String]) -> Statement {
+    let actions = vec![
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:ModifySecurityGroupRules",
+        "ec2:RevokeSecurityGroupIngress",
+    ];
+    Statement::allow(format!("ChangeTheseGroups{suffix}"), actions, rules.to_vec())
+}
+
+/// One tag and no other, on rules and on nothing else: when they are made, and again when they lost it, which
+/// is why `ec2:CreateAction` is no condition.
+fn mark(suffix: &str, rules: &[String]) -> Statement {
+    let tag = Mark::TAG;
+    Statement::allow(format!("MarkRules{suffix}"), vec!["ec2:CreateTags"], rules.to_vec())
+        .when("ForAllValues:StringEquals", "aws:TagKeys", [tag])
+        .when("StringLike", &format!("aws:RequestTag/{tag}"), ["*"])
+}
