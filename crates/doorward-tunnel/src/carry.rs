@@ -1,12 +1,19 @@
 //! Bytes between two streams, both ways, counted.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+/// The buffer of a direction that has not shown that it needs more, in bytes.
+const SMALL: usize = 8 * 1024;
+
+/// So many reads in a row that would have fitted into a quarter of a buffer make it smaller.
+const PATIENCE: u8 = 100;
 
 /// What was carried.
 #[derive(Debug, Default)]
@@ -28,18 +35,29 @@ pub struct Broken {
 
 /// Carries until both sides said that no more comes, or one of them broke.
 ///
-/// A side that ends is passed on as such: the other direction goes on. At most `buffer` bytes wait in each direction.
+/// A side that ends is passed on as such: the other direction goes on. At most `buffer` bytes wait in each direction;
+/// one through which little goes takes a small part of that.
 pub async fn both_ways<N, F>(near: &mut N, far: &mut F, bytes: &Bytes, buffer: usize) -> Result<(), Broken>
 where
     N: AsyncRead + AsyncWrite + Unpin,
     F: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut near = Counted { stream: near, read: &bytes.up, broke: false };
-    let mut far = Counted { stream: far, read: &bytes.down, broke: false };
-    match copy_bidirectional_with_sizes(&mut near, &mut far, buffer, buffer).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Broken { far: far.broke, error }),
-    }
+    let (mut up, mut down) = (Direction::new(buffer), Direction::new(buffer));
+    poll_fn(|context| {
+        let broken = |far| move |error| Broken { far, error };
+        let up = match up.poll(context, near, far, &bytes.up) {
+            Poll::Ready(Err(Fault::Reading(error))) => return Poll::Ready(Err(broken(false)(error))),
+            Poll::Ready(Err(Fault::Writing(error))) => return Poll::Ready(Err(broken(true)(error))),
+            polled => polled.is_ready(),
+        };
+        let down = match down.poll(context, far, near, &bytes.down) {
+            Poll::Ready(Err(Fault::Reading(error))) => return Poll::Ready(Err(broken(true)(error))),
+            Poll::Ready(Err(Fault::Writing(error))) => return Poll::Ready(Err(broken(false)(error))),
+            polled => polled.is_ready(),
+        };
+        if up && down { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
 }
 
 /// What is dropped afterwards is reset: unsent bytes are discarded, and both sides learn at once.
@@ -49,51 +67,112 @@ pub fn reset(stream: &TcpStream) {
     }
 }
 
-/// A stream that counts what is read from it, and remembers whether it broke.
-struct Counted<'a, S> {
-    stream: &'a mut S,
-    read: &'a AtomicU64,
-    broke: bool,
+enum Fault {
+    Reading(io::Error),
+    Writing(io::Error),
 }
 
-impl<S> Counted<'_, S> {
-    fn noting<T>(&mut self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        self.broke |= matches!(polled, Poll::Ready(Err(_)));
-        polled
+/// Bytes from one side to the other.
+struct Direction {
+    buffer: Vec<u8>,
+    /// What of the buffer was read and not written.
+    waiting: std::ops::Range<usize>,
+    most: usize,
+    fitting: u8,
+    unflushed: bool,
+    stage: Stage,
+}
+
+enum Stage {
+    Carrying,
+    Ending,
+    Ended,
+}
+
+impl Direction {
+    fn new(most: usize) -> Self {
+        let most = most.max(1);
+        Self { buffer: Vec::new(), waiting: 0..0, most, fitting: 0, unflushed: false, stage: Stage::Carrying }
     }
-}
 
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<'_, S> {
+    /// Carries as much as it can; ready when the end was passed on.
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+        count: &AtomicU64,
+    ) -> Poll<Result<(), Fault>> {
+        loop {
+            match self.stage {
+                Stage::Ended => return Poll::Ready(Ok(())),
+                Stage::Ending => {
+                    ready!(Pin::new(&mut *to).poll_shutdown(context)).map_err(Fault::Writing)?;
+                    self.buffer = Vec::new();
+                    self.stage = Stage::Ended;
+                }
+                Stage::Carrying if self.waiting.is_empty() => {
+                    let Poll::Ready(read) = self.poll_read(context, from) else {
+                        if self.unflushed {
+                            ready!(Pin::new(&mut *to).poll_flush(context)).map_err(Fault::Writing)?;
+                            self.unflushed = false;
+                        }
+                        return Poll::Pending;
+                    };
+                    let read = read.map_err(Fault::Reading)?;
+                    count.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+                    if read == 0 {
+                        self.stage = Stage::Ending;
+                    }
+                }
+                Stage::Carrying => {
+                    let bytes = self.buffer.get(self.waiting.clone()).unwrap_or_default();
+                    let written =
+                        ready!(Pin::new(&mut *to).poll_write(context, bytes)).map_err(Fault::Writing)?;
+                    if written == 0 {
+                        return Poll::Ready(Err(Fault::Writing(io::ErrorKind::WriteZero.into())));
+                    }
+                    self.waiting.start += written;
+                    self.unflushed = true;
+                }
+            }
+        }
+    }
+
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut *self.stream).poll_read(context, buffer);
-        let read = buffer.filled().len().saturating_sub(before);
-        self.read.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.noting(polled)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<'_, S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
+        from: &mut (impl AsyncRead + Unpin),
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut *self.stream).poll_write(context, bytes);
-        self.noting(polled)
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; SMALL.min(self.most)];
+        }
+        let mut buffer = ReadBuf::new(&mut self.buffer);
+        ready!(Pin::new(from).poll_read(context, &mut buffer))?;
+        let read = buffer.filled().len();
+        self.waiting = 0..read;
+        self.fit(read);
+        Poll::Ready(Ok(read))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut *self.stream).poll_flush(context);
-        self.noting(polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut *self.stream).poll_shutdown(context);
-        self.noting(polled)
+    /// Has the buffer grow with what comes, and shrink again.
+    fn fit(&mut self, read: usize) {
+        let size = self.buffer.len();
+        if read == size && size < self.most {
+            self.buffer.resize(size.saturating_mul(4).min(self.most), 0);
+            self.fitting = 0;
+        } else if size > SMALL && read <= size / 4 {
+            self.fitting += 1;
+            if self.fitting >= PATIENCE {
+                self.buffer.truncate((size / 4).max(SMALL));
+                self.buffer.shrink_to_fit();
+                self.fitting = 0;
+            }
+        } else {
+            self.fitting = 0;
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,4 +14,5 @@ pub mod reconciler;
 pub mod requests;
 pub mod running;
 pub mod store;
+pub mod vending;
 pub mod web;

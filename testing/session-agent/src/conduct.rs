@@ -12,8 +12,10 @@ use crate::uuid::Uuid;
 pub(crate) use shapes::Size;
 use shapes::{Acknowledgement, Asked, Opening, Response};
 
-/// Between two sendings of one message. The clock of a client ticks each 100 ms; half of it is for its scheduler.
-const RESEND: Duration = Duration::from_millis(50);
+/// A client's clock ticks each 100 ms, and sends one message again …
+const TICK: Duration = Duration::from_millis(90);
+/// … a few ticks late when it is not given its time, and then as many at once.
+const LATE: Duration = Duration::from_millis(360);
 /// How long a client may take to act on what it has read.
 const LEEWAY: Duration = Duration::from_secs(1);
 /// A client pings every 25 to 30 s.
@@ -47,6 +49,8 @@ pub(crate) struct Conduct {
     read: u64,
     /// After a join every outstanding message may be sent once more, in order: the next of them, and until when.
     again_from: Option<(i64, Instant)>,
+    /// Before it no message need be sent again.
+    next_tick: Option<Instant>,
     paused: Option<Instant>,
     terminated: bool,
     closed: Option<Instant>,
@@ -65,7 +69,6 @@ enum Stage {
 struct Sent {
     message: Uuid,
     length: usize,
-    last: Instant,
     times: u32,
     /// Which written frame acknowledged it, on a connection that still is.
     acknowledged_by: Option<u64>,
@@ -97,6 +100,7 @@ impl Conduct {
             delivered: BTreeMap::new(),
             forgotten: 0,
             again_from: None,
+            next_tick: None,
             paused: None,
             terminated: false,
             closed: None,
@@ -257,8 +261,6 @@ impl Conduct {
         let Some(sent) = self.sent.get_mut(&sequence) else {
             return Err(format!("{sequence} is sent again long after it was acknowledged"));
         };
-        let waited = now.saturating_duration_since(sent.last);
-        sent.last = now;
         sent.times += 1;
         if (sent.message, sent.length) != (message.id, message.payload.len()) {
             return Err(format!("{sequence} is sent again as another message"));
@@ -279,8 +281,11 @@ impl Conduct {
             self.again_from = Some((sequence + 1, until));
             return Ok(());
         }
-        if waited < RESEND && !stalled {
-            return Err(format!("{sequence} is sent again after {} ms", waited.as_millis()));
+        let tick = self.next_tick.map_or(now, |tick| tick.max(now));
+        self.next_tick = Some(tick + TICK);
+        if tick > now + LATE && !stalled {
+            self.next_tick = Some(now);
+            return Err(format!("{sequence} is sent again, and more than one message in 100 ms"));
         }
         if head.is_some_and(|head| sequence > head) {
             return Err(format!("{sequence} is sent again, and {} waits still", head.unwrap_or_default()));
@@ -306,7 +311,7 @@ impl Conduct {
         let (message_id, length) = (message.id, message.payload.len());
         self.sent.insert(
             sequence,
-            Sent { message: message_id, length, last: now, times: 1, acknowledged_by: None, needless: None },
+            Sent { message: message_id, length, times: 1, acknowledged_by: None, needless: None },
         );
         if message.flags != 0 {
             wrong.push(format!("{sequence} bears the flags {}, and a client's are 0", message.flags));

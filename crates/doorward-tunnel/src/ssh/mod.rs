@@ -160,6 +160,9 @@ impl Limits {
     }
 }
 
+/// How often a dial is begun anew because its connection was lost meanwhile.
+const ATTEMPTS: usize = 3;
+
 /// A transport over SSH. Dropped, it ends, and cuts what is still carried.
 pub struct Ssh {
     pool: Arc<Pool>,
@@ -213,16 +216,18 @@ impl Drop for Ssh {
 impl Dial for Ssh {
     fn dial<'a>(&'a self, to: &'a Destination) -> Answer<'a, Result<BoxedStream, DialError>> {
         Box::pin(async move {
-            loop {
-                let closed = |why| DialError::Closed { to: to.clone(), why };
+            let closed = |why| DialError::Closed { to: to.clone(), why };
+            let mut lost = String::new();
+            for _ in 0..ATTEMPTS {
                 let link = self.pool.link().await.map_err(|error| closed(in_words(&*error)))?;
                 match link.dial(to).await {
-                    // Nothing was sent to the destination yet, so that another connection may be tried.
-                    Err(link::NotDialled::Lost(why)) => tracing::debug!(%why, "dialling again"),
-                    Err(link::NotDialled::Refused(error)) => return Err(error),
                     Ok(stream) => return Ok(Box::new(stream) as BoxedStream),
+                    Err(link::NotDialled::Refused(error)) => return Err(error),
+                    // Nothing was sent to the destination yet, so that another connection may be tried.
+                    Err(link::NotDialled::Lost) => lost = link.over().await,
                 }
             }
+            Err(closed(lost))
         })
     }
 }

@@ -163,7 +163,8 @@ impl Pool {
         let mut worn: Option<Arc<Link>> = None;
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.connect().await {
+            // The same words again would be noise.
+            match self.connect(place == 0 && lost.is_none() && worn.is_none()).await {
                 Ok(link) => {
                     match lost {
                         Some(lost) => {
@@ -180,6 +181,10 @@ impl Pool {
                     }
                     let why = tokio::select! {
                         why = link.closed() => why,
+                        () = link.idle(), if place > 0 => {
+                            self.set(place, State::Idle);
+                            return self.see_out(link);
+                        }
                         () = link.worn() => {
                             worn = Some(link);
                             lost = None;
@@ -236,14 +241,15 @@ impl Pool {
                 _ = ended.wait_for(Option::is_some) => {}
                 _ = worn.closed() => {}
             }
-            worn.goodbye("it was replaced").await;
+            worn.goodbye("it was not needed any more").await;
         });
     }
 
-    async fn connect(&self) -> Result<Arc<Link>, SshError> {
+    async fn connect(&self, shows_banner: bool) -> Result<Arc<Link>, SshError> {
         let limit = self.options.limits.connect;
         let timed_out = |_| SshError::TimedOut { at: self.options.at.clone(), seconds: limit.as_secs() };
-        tokio::time::timeout(limit, Link::connect(&*self.carrier, &self.options)).await.map_err(timed_out)?
+        let connecting = Link::connect(&*self.carrier, &self.options, shows_banner);
+        tokio::time::timeout(limit, connecting).await.map_err(timed_out)?
     }
 
     pub(super) fn status(&self) -> Status {

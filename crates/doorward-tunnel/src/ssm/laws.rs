@@ -133,7 +133,7 @@ fn a_line_feed_at_the_end_is_a_line_feed() {
 
 #[test]
 fn what_was_sent_before_the_port_was_open_arrives_once() {
-    let habits = Habits { opens_after: Duration::from_secs(6), carries_smux: false, ..Habits::default() };
+    let habits = Habits { opens_after: Duration::from_secs(6), ..Habits::plain("3.3.0.0", model::SSH) };
     let mut world = World::new(Faults { delay: 20, ..Faults::none() }, habits, Limits::default());
     world.until(Duration::from_secs(30), World::is_ready);
     let id = world.port.open().unwrap();

@@ -5,12 +5,12 @@ mod slot;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::Sessions;
-use super::channel::{Ending, Limits};
+use super::channel::{Carries, Ending, Limits};
 use super::core::Core as _;
 use super::port::Port;
 use super::session::{Around, Session, State, birth};
@@ -54,6 +54,9 @@ impl Default for Pool {
 /// How long AWS may take to start a session.
 const START: Duration = Duration::from_secs(30);
 
+/// How long a pool that AWS does not let grow makes do with what it has.
+const GROW_AGAIN: Duration = Duration::from_secs(30);
+
 /// How often what is idle is looked for.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -80,6 +83,8 @@ struct Lane {
     /// Its agent carries one connection in a session.
     is_alone: bool,
     was_connected: bool,
+    /// AWS did not start another session; it is not asked again before.
+    grows_from: Option<Instant>,
 }
 
 impl Ssm {
@@ -174,7 +179,14 @@ impl Inner {
             Ok(Ok(_)) => Ok(place),
             Ok(Err(why)) => {
                 let failed = self.failed(to, &place, why);
-                if is_another_there() { self.place(to, true) } else { Err(failed) }
+                if !is_another_there() {
+                    return Err(failed);
+                }
+                tracing::debug!(%to, %failed, "another session could not be started");
+                if let Some(lane) = self.lock().get_mut(to) {
+                    lane.grows_from = Some(Instant::now() + GROW_AGAIN);
+                }
+                self.place(to, true)
             }
             Err(_) if is_another_there() => self.place(to, true),
             Err(_) => Ok(place),
@@ -191,11 +203,12 @@ impl Inner {
         lane.slots.retain(|slot| !slot.is_over() && !slot.is_stale(self.pool.stale));
         let found =
             lane.slots.iter().filter(|slot| !only_live || slot.is_live()).min_by_key(|slot| slot.load());
+        let may_grow = lane.slots.is_empty() || lane.grows_from.is_none_or(|from| Instant::now() >= from);
         let most = if lane.is_alone { self.pool.alone } else { self.pool.sessions };
         let is_free = |slot: &Arc<Slot>| !lane.is_alone && slot.load() == (false, 0);
         match found {
             Some(slot) if is_free(slot) => Ok(Place::take(slot)),
-            _ if !only_live && lane.slots.len() < most.max(1) => {
+            _ if !only_live && may_grow && lane.slots.len() < most.max(1) => {
                 let slot = Arc::new(Slot::new());
                 let is_first = !std::mem::replace(&mut lane.was_connected, true);
                 self.start(to.clone(), &slot, is_first);
@@ -279,8 +292,11 @@ impl Inner {
 
     /// A session that was there and takes no connection: it is over, or carries the one that it can.
     fn cannot_carry(&self, to: &Destination, slot: &Arc<Slot>, session: &Arc<Session<Port>>) {
-        let is_over = session.shared.with(|locked| locked.core.channel().ending().is_some());
-        if is_over {
+        let is_alone = session.shared.with(|locked| {
+            let is_smux = locked.core.agent().is_some_and(|agent| agent.carries == Carries::Smux);
+            locked.core.channel().ending().is_none() && !is_smux
+        });
+        if !is_alone {
             return self.take_out(to, slot);
         }
         if let Some(lane) = self.lock().get_mut(to) {

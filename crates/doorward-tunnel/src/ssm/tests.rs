@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::laws::model::{self, Habits};
+use super::message::Flag;
+use super::shell::{Outcome, Shell, Size, Terminal};
 use super::*;
 use crate::dial::{BoxedStream, Dial, DialError};
 use crate::news::{News, Tell};
@@ -39,7 +41,11 @@ struct Scene {
 
 impl Scene {
     async fn new(pool: Pool) -> Self {
-        let gateway = Gateway::start(Habits::default()).await;
+        Self::with(pool, Habits::default()).await
+    }
+
+    async fn with(pool: Pool, habits: Habits) -> Self {
+        let gateway = Gateway::start(habits).await;
         let news = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&news);
         let tell: Tell = Arc::new(move |what| told.lock().unwrap().push(what));
@@ -212,8 +218,7 @@ async fn a_session_is_over_when_nobody_holds_it() {
 
 #[tokio::test]
 async fn one_session_carries_one_connection_for_ssh() {
-    let habits = Habits { carries_smux: false, ..Habits::default() };
-    let gateway = Gateway::start(habits).await;
+    let gateway = Gateway::start(Habits::plain("3.3.0.0", model::SSH)).await;
     let sessions = Arc::clone(&gateway) as Arc<dyn Sessions>;
     let raw = Raw::new(sessions, connector(), Limits::default(), crate::news::nobody());
     let first = echoes(raw.dial(&database()).await.unwrap(), &bytes(200_000, 1)).await;
@@ -228,11 +233,65 @@ async fn one_session_carries_one_connection_for_ssh() {
 /// The far side's own fault is no end of ours.
 #[tokio::test]
 async fn a_reason_that_is_given_is_no_proper_end() {
-    let gateway = Gateway::start(Habits { carries_smux: false, ..Habits::default() }).await;
+    let gateway = Gateway::start(Habits::plain("3.3.0.0", model::SSH)).await;
     let sessions = Arc::clone(&gateway) as Arc<dyn Sessions>;
     let raw = Raw::new(sessions, connector(), Limits::default(), crate::news::nobody());
     let mut stream = echoes(raw.dial(&database()).await.unwrap(), b"hello").await;
     *gateway.closes.lock().unwrap() = Some(model::closed("Your session timed out."));
     let error = stream.read_u8().await.unwrap_err().to_string();
     assert_eq!(error, "Session Manager closed the session: Your session timed out.");
+}
+
+#[tokio::test]
+async fn an_old_agent_has_a_session_for_each_connection() {
+    let pool = Pool { sessions: 2, alone: 4, ..Pool::default() };
+    let scene = Scene::with(pool, Habits::plain("3.0.0.0", model::LOCAL)).await;
+    let streams = futures_util::future::join_all((0..4).map(|_| scene.dial())).await;
+    let error = scene.ssm.dial(&database()).await.err().unwrap().to_string();
+    assert!(error.ends_with("carries one connection in a session, and there are 4 already"), "{error}");
+    let echoed = streams
+        .into_iter()
+        .enumerate()
+        .map(|(at, stream)| async move { echoes(stream, &[at as u8; 3000]).await });
+    drop(futures_util::future::join_all(echoed).await);
+    until("AWS is told", || scene.gateway.terminated.lock().unwrap().len() == 4).await;
+    let flags: Vec<_> = scene.gateway.agents().values().map(|agent| agent.flags.clone()).collect();
+    assert_eq!(flags, vec![vec![Flag::DisconnectToPort, Flag::TerminateSession]; 4]);
+    echoes(scene.dial().await, b"and again").await;
+}
+
+#[tokio::test]
+async fn a_pool_that_may_not_grow_makes_do() {
+    let scene = Scene::new(Pool::default()).await;
+    let first = echoes(scene.dial().await, b"hello").await;
+    let why = "too many sessions".to_owned();
+    *scene.gateway.refuses.lock().unwrap() = Some(SessionError::Failed { why });
+    let streams = futures_util::future::join_all((0..3).map(|_| scene.dial())).await;
+    assert_eq!(scene.ssm.sessions(&database()), 1);
+    drop((first, streams));
+}
+
+#[tokio::test]
+async fn a_shell_types_shows_and_ends() {
+    let gateway = Gateway::start(Habits::plain("3.3.0.0", model::SHELL)).await;
+    let sessions = Arc::clone(&gateway) as Arc<dyn Sessions>;
+    let opened = sessions.start(&database()).await.unwrap();
+    let shell = Shell::new(sessions, connector(), Limits::default(), crate::news::nobody());
+    let (resize, sizes) = tokio::sync::watch::channel(Size { columns: 80, rows: 24 });
+    let (mut keys, input) = tokio::io::duplex(100);
+    let (output, mut screen) = tokio::io::duplex(100);
+    let run = tokio::spawn(async move { shell.run(opened, Terminal { input, output, sizes }).await });
+    keys.write_all(b"ls\n\x03").await.unwrap();
+    let mut shown = [0; 4];
+    screen.read_exact(&mut shown).await.unwrap();
+    assert_eq!(&shown, b"ls\n\x03");
+    resize.send(Size { columns: 132, rows: 50 }).unwrap();
+    let sizes = || gateway.agents()["jon-0"].sizes.clone();
+    until("the terminal is resized", || sizes() == [(80, 24), (132, 50)]).await;
+    drop(keys);
+    screen.read_exact(&mut shown[..1]).await.unwrap();
+    assert_eq!(shown[0], 4, "Ctrl-D at the end of what is typed");
+    *gateway.closes.lock().unwrap() = Some(model::closed(""));
+    let outcome = run.await.unwrap().unwrap();
+    assert_eq!(outcome, Outcome { exit: None, ending: Ending::Closed { reason: String::new() } });
 }

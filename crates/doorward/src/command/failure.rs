@@ -109,6 +109,16 @@ impl Failure {
         self
     }
 
+    /// What failed and why, in one line.
+    pub fn words(&self) -> String {
+        self.chain.join(": ")
+    }
+
+    /// What to type next, where that is known.
+    pub fn what_next(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Lines to print before.
     #[must_use]
     pub fn details(mut self, lines: impl IntoIterator<Item = impl ToString>) -> Self {

@@ -1,14 +1,18 @@
 //! The verbs, a file each, and what all of them share: how they print, fail and stop.
 
+mod access;
 mod account;
 mod answer;
 mod audit;
 mod check;
 mod close;
+mod cloudtrail;
 mod completions;
 mod connect;
 mod demo;
 mod desk;
+mod doctor;
+mod documents;
 mod failure;
 mod group;
 mod iam;
@@ -18,11 +22,16 @@ mod list;
 mod login;
 mod open;
 mod progress;
+mod proxy_command;
 mod range_watchdog;
+mod raw_terminal;
 pub(crate) mod reach;
 mod serve;
+mod shell;
+mod ssh;
 mod sweep;
 mod terminal;
+mod token;
 mod user;
 mod ways;
 
@@ -95,6 +104,13 @@ enum Verb {
     Open(open::Open),
     Close(close::Close),
     Connect(Box<connect::Connect>),
+    Ssh(Box<ssh::Ssh>),
+    Shell(Box<shell::Shell>),
+    ProxyCommand(Box<proxy_command::ProxyCommand>),
+    SshConfig(proxy_command::SshConfig),
+    Token(token::Token),
+    Doctor(doctor::Doctor),
+    Documents(documents::Documents),
     List(list::List),
     /// Agree to a grant that waits for approval
     Approve(answer::Answer),
@@ -128,6 +144,13 @@ impl Cli {
             Verb::Open(verb) => verb.run(policy),
             Verb::Close(verb) => verb.run(policy).map(done),
             Verb::Connect(verb) => verb.run(policy),
+            Verb::Ssh(verb) => verb.run(policy),
+            Verb::Shell(verb) => verb.run(policy),
+            Verb::ProxyCommand(verb) => verb.run(policy),
+            Verb::SshConfig(verb) => verb.run(policy).map(done),
+            Verb::Doctor(verb) => verb.run(policy),
+            Verb::Documents(verb) => verb.run(policy),
+            Verb::Token(verb) => verb.run(policy).map(done),
             Verb::List(verb) => verb.run(policy).map(done),
             Verb::Approve(verb) => verb.run(policy, true).map(done),
             Verb::Reject(verb) => verb.run(policy, false).map(done),

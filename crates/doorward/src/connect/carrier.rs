@@ -145,6 +145,11 @@ impl Carrier {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Remembers a session that was started beside the transport.
+    pub fn note_session(&self, session: &str) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.to_owned());
+    }
+
     /// Connects now, so that what is wrong is said before anybody uses it.
     pub async fn open(&self, to: Option<&Destination>) -> Result<(), Error> {
         if let Some(ssh) = self.ssh.first() {
@@ -249,7 +254,8 @@ async fn by_ssh(machine: &Machine, place: &Place) -> Result<Carrier, Error> {
     };
     let login = login(machine, instance, place).await?;
     let at = Destination { host, port: machine.port };
-    let first = Arc::new(ssh_to(under, &at, instance, &machine.user, login, machine, place)?);
+    let (known, around) = (machine.known_hosts.as_deref(), (&place.accounts, &place.tell));
+    let first = Arc::new(ssh_to(under, &at, instance, &machine.user, login, known, around)?);
     let Some(then) = &machine.then else {
         return Ok(Carrier { carriers, last, ssh: vec![Arc::clone(&first)], ..Carrier::of(first) });
     };
@@ -262,7 +268,7 @@ async fn by_ssh(machine: &Machine, place: &Place) -> Result<Carrier, Error> {
         Key::InstanceConnect | Key::Agent => by_agent()?,
     };
     let carrier = Arc::clone(&first) as Arc<dyn Dial>;
-    let second = Arc::new(ssh_to(carrier, &at, None, hop.user.as_str(), login, machine, place)?);
+    let second = Arc::new(ssh_to(carrier, &at, None, hop.user.as_str(), login, known, around)?);
     Ok(Carrier { carriers, last, ssh: vec![Arc::clone(&second), first], ..Carrier::of(second) })
 }
 
@@ -333,12 +339,9 @@ async fn endpoint(
 
 async fn login(machine: &Machine, instance: Option<&Jump>, place: &Place) -> Result<Login, Error> {
     match (&machine.key, instance) {
-        (Key::InstanceConnect, Some(jump)) => Ok(Login::Pushed(Arc::new(InstanceConnect {
-            accounts: Arc::clone(&place.accounts),
-            instance: jump.instance.clone(),
-            zone: jump.zone.clone(),
-            user: machine.user.clone(),
-        }))),
+        (Key::InstanceConnect, Some(jump)) => {
+            Ok(Login::Pushed(Arc::new(let_in(&place.accounts, jump, &machine.user))))
+        }
         (Key::InstanceConnect, None) => Err(Error::NotUnderstood("key = instance-connect".into())),
         (Key::Agent, _) => by_agent(),
         (Key::File(path), _) => by_file(path).await,
@@ -358,19 +361,68 @@ async fn by_file(path: &str) -> Result<Login, Error> {
     Ok(Login::key(&text, None)?)
 }
 
+/// Keys let in for a minute on the instance that an address names.
+pub async fn instance_connect(
+    accounts: &Arc<Accounts>,
+    address: &str,
+    user: &str,
+) -> Result<InstanceConnect, Error> {
+    let jump = jump(address, accounts).await?;
+    Ok(let_in(accounts, &jump, user))
+}
+
+fn let_in(accounts: &Arc<Accounts>, jump: &Jump, user: &str) -> InstanceConnect {
+    InstanceConnect {
+        accounts: Arc::clone(accounts),
+        instance: jump.instance.clone(),
+        zone: jump.zone.clone(),
+        user: user.to_owned(),
+    }
+}
+
+/// Shells on the instance that an address names.
+pub async fn shells(grant: GrantId, accounts: &Arc<Accounts>, address: &str) -> Result<Amazon, Error> {
+    let jump = jump(address, accounts).await?;
+    Ok(Amazon {
+        accounts: Arc::clone(accounts),
+        jump,
+        document: Document::Shell,
+        reason: cloudtrail::reason(&grant),
+        last: Arc::default(),
+    })
+}
+
+/// SSH onto a target itself, over whatever carries its grant. An instance takes a key by Instance Connect, any other
+/// machine one of the person's agent.
+pub async fn ssh_onto(
+    carrier: Arc<dyn Dial>,
+    accounts: &Arc<Accounts>,
+    tell: Tell,
+    at: Destination,
+    address: &str,
+    user: &str,
+) -> Result<Ssh, Error> {
+    let named: Address = address.parse().map_err(|_| Error::NotUnderstood(address.to_owned()))?;
+    let instance = if named.is_instance() { Some(jump(address, accounts).await?) } else { None };
+    let login = match &instance {
+        Some(jump) => Login::Pushed(Arc::new(let_in(accounts, jump, user))),
+        None => by_agent()?,
+    };
+    ssh_to(carrier, &at, instance.as_ref(), user, login, None, (accounts, &tell))
+}
+
 fn ssh_to(
     carrier: Arc<dyn Dial>,
     at: &Destination,
     instance: Option<&Jump>,
     user: &str,
     login: Login,
-    machine: &Machine,
-    place: &Place,
+    known_hosts: Option<&str>,
+    (accounts, tell): (&Arc<Accounts>, &Tell),
 ) -> Result<Ssh, Error> {
-    let console = instance.map(|_| {
-        Arc::new(Console(Arc::clone(&place.accounts))) as Arc<dyn doorward_tunnel::ssh::pins::Consoles>
-    });
-    let keys = host_keys(machine.known_hosts.as_deref(), console).ok_or(Error::NoHome)?;
+    let console = instance
+        .map(|_| Arc::new(Console(Arc::clone(accounts))) as Arc<dyn doorward_tunnel::ssh::pins::Consoles>);
+    let keys = host_keys(known_hosts, console).ok_or(Error::NoHome)?;
     let address = instance.and_then(|jump| jump.address).map(|address| address.to_string());
     let names = match instance {
         Some(jump) => [Some(jump.instance.clone()), address].into_iter().flatten().collect(),
@@ -383,7 +435,7 @@ fn ssh_to(
         user: user.to_owned(),
         login,
         host_keys: keys,
-        tell: Arc::clone(&place.tell),
+        tell: Arc::clone(tell),
         limits: ssh::Limits::default(),
     };
     Ok(Ssh::new(carrier, options))

@@ -8,7 +8,7 @@ mod ports;
 mod within;
 
 pub use amazon::{Accounts, Vend};
-pub use carrier::{Carrier, Error, Place, build, locate};
+pub use carrier::{Carrier, Error, Place, build, instance_connect, locate, shells, ssh_onto};
 pub use line::{Line, environment, lines};
 pub use ports::usual;
 pub use within::{Granted, Places, Within, granted_networks};

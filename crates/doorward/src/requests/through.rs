@@ -29,6 +29,9 @@ pub struct Through {
     pub profile: Option<String>,
     /// The Region that the jump host is in.
     pub region: Option<String>,
+    /// Whether the server vends credentials for it; else the person's own are used.
+    #[serde(default)]
+    pub vended: bool,
     /// What the packets go through.
     #[serde(flatten)]
     pub by: By,
@@ -66,9 +69,6 @@ pub struct Sessions {
     pub document: Option<String>,
     /// How many sessions at most.
     pub sessions: u8,
-    /// Whether the server vends credentials for it; else the person's own are used.
-    #[serde(default)]
-    pub vended: bool,
 }
 
 /// A machine that SSH goes to.
@@ -179,12 +179,15 @@ impl Requests {
 
     /// What carries a grant of the caller's own that is open.
     pub async fn carries(&self, caller: &Caller, id: &GrantId) -> Result<Through, Error> {
-        let none = || Error::NoSuchGrant(id.clone());
+        let grant = self.open_grant(caller, id).await?;
+        self.through(&grant).ok_or_else(|| Error::NoSuchGrant(id.clone()))
+    }
+
+    /// A grant of the caller's own that is open.
+    pub async fn open_grant(&self, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
         let grant = self.own(caller, id).await?;
-        if grant.live(self.clock().now()).is_none() {
-            return Err(none());
-        }
-        self.through(&grant).ok_or_else(none)
+        let open = grant.live(self.clock().now()).is_some();
+        if open { Ok(grant) } else { Err(Error::NoSuchGrant(id.clone())) }
     }
 
     async fn own(&self, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
@@ -224,6 +227,7 @@ fn through(policy: &Policy, target: &Target, transport: Transport) -> Option<Thr
             .names
             .as_ref()
             .map(|names| Names { below: names.below.iter().cloned().collect(), resolver: names.resolver }),
+        vended: transport != Transport::Direct && policy.ssm.as_ref().is_some_and(|ssm| ssm.role.is_some()),
         profile: at.profile,
         region: at.region,
         by,
@@ -238,7 +242,6 @@ fn sessions(ssm: &policy::Ssm, target: &Target) -> Sessions {
             Documents::Pinned => Some(policy::Ssm::pinned(&target.name)),
         },
         sessions: ssm.sessions,
-        vended: ssm.role.is_some(),
     }
 }
 

@@ -172,6 +172,7 @@ async fn cuts(mut wire: mpsc::Receiver<Bytes>, output: mpsc::Sender<Output>, mut
                 Some(bytes) => waiting.extend_from_slice(&bytes),
                 None => return,
             }
+            pace.was_idle();
         }
         while waiting.len() < most {
             match wire.try_recv() {

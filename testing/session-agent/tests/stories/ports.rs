@@ -299,7 +299,8 @@ async fn a_slow_agent_is_as_slow_as_the_stock_one() {
     mux.syn(3).await;
     assert_eq!(mux.until_said(3, 600_000).await, bytes(600_000));
     let rate = 0.6 / start.elapsed().as_secs_f64();
-    assert!((0.3..0.70).contains(&rate), "{rate} MB/s");
+    // A busy machine makes it slower; nothing makes it faster.
+    assert!((0.05..0.70).contains(&rate), "{rate} MB/s");
 }
 
 #[tokio::test]

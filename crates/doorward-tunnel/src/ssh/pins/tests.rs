@@ -51,6 +51,16 @@ async fn many_at_once_lose_none() {
     assert_eq!(read(&path).unwrap().len(), 20);
 }
 
+#[tokio::test]
+async fn a_name_that_would_mean_more_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let pins = Pins::new(folder.path().join("host-keys"));
+    for name in ["", "*", "a,b", "a b", "!a", "|1|a|b", "a\nb"] {
+        let host = Host { names: vec![name.to_owned()], port: 22, instance: None };
+        assert!(pins.verdict(&host, &key(ED25519).unwrap()).await.is_err(), "{name}");
+    }
+}
+
 struct Console(&'static str);
 
 impl Consoles for Console {

@@ -59,6 +59,9 @@ pub struct Habits {
     /// The agent says nothing to a message that it had before.
     pub acknowledges_once: bool,
     pub carries_smux: bool,
+    /// What it says it is, and what it says it carries.
+    pub version: &'static str,
+    pub session_type: &'static str,
     /// Until then it neither takes data nor acknowledges it.
     pub opens_after: Duration,
     /// The largest payload that the gateway takes, and what it does at a larger one.
@@ -77,11 +80,29 @@ pub enum AtLarger {
     Silent,
 }
 
+impl Habits {
+    /// One connection, or one terminal, and nothing but its bytes.
+    pub fn plain(version: &'static str, session_type: &'static str) -> Self {
+        Self { carries_smux: false, version, session_type, ..Self::default() }
+    }
+}
+
+/// A port session for SSH.
+pub const SSH: &str = r#""Port","Properties":{"portNumber":"22"}"#;
+
+/// A shell.
+pub const SHELL: &str = r#""Standard_Stream""#;
+
+/// A port session for many connections, if the agent is not too old for that.
+pub const LOCAL: &str = r#""Port","Properties":{"type":"LocalPortForwarding"}"#;
+
 impl Default for Habits {
     fn default() -> Self {
         Self {
             acknowledges_once: false,
             carries_smux: true,
+            version: "3.3.0.0",
+            session_type: LOCAL,
             opens_after: Duration::ZERO,
             takes: usize::MAX,
             at_larger: AtLarger::TooBig,
@@ -94,6 +115,8 @@ pub struct Agent {
     habits: Habits,
     pub is_dead: bool,
     pub flags: Vec<Flag>,
+    /// Sizes of the terminal.
+    pub sizes: Vec<(u64, u64)>,
     expected: i64,
     early: BTreeMap<i64, Message>,
     next: i64,
@@ -115,6 +138,7 @@ impl Agent {
             habits,
             is_dead: false,
             flags: Vec::new(),
+            sizes: Vec::new(),
             expected: 0,
             early: BTreeMap::new(),
             next: 0,
@@ -201,14 +225,10 @@ impl Agent {
     pub fn tick(&mut self, now: Instant) {
         if self.started.is_none() {
             self.started = Some(now);
-            let port_type = if self.habits.carries_smux {
-                r#""type":"LocalPortForwarding""#
-            } else {
-                r#""portNumber":"22""#
-            };
+            let Habits { version, session_type, .. } = self.habits;
             let request = format!(
-                r#"{{"AgentVersion":"3.3.0.0","RequestedClientActions":[{{"ActionType":"SessionType","ActionParameters":
-                {{"SessionType":"Port","Properties":{{{port_type}}}}}}}]}}"#
+                r#"{{"AgentVersion":"{version}","RequestedClientActions":[{{"ActionType":"SessionType","ActionParameters":
+                {{"SessionType":{session_type}}}}}]}}"#
             );
             self.send(PayloadType::HandshakeRequest, request.as_bytes(), now);
         }
@@ -286,7 +306,8 @@ impl Agent {
             }
             PayloadType::Output => self.read.entry(0).or_default().extend_from_slice(&message.payload),
             PayloadType::Size => {
-                assert!(serde_json::from_slice::<serde_json::Value>(&message.payload).is_ok())
+                let size: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
+                self.sizes.push((size["cols"].as_u64().unwrap(), size["rows"].as_u64().unwrap()));
             }
             other => panic!("{other:?} came to the agent"),
         }

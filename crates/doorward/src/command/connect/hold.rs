@@ -33,7 +33,7 @@ pub async fn hold(
     let mut child = match started(&connect.exec, environment) {
         Ok(child) => child,
         Err(failure) => {
-            held::end(desk, held, "the command did not start", connect.keep).await;
+            held::end(desk, held, "the command did not start").await;
             return Err(failure);
         }
     };
@@ -77,7 +77,7 @@ pub async fn hold(
         let _ = child.wait().await;
     }
     let all_over = held.iter().all(|held| held.over.is_some());
-    held::end(desk, held, why, connect.keep).await;
+    held::end(desk, held, why).await;
     if all_over && !connect.exec.is_empty() {
         return Err(Failure::new(Code::No, "the grant ended before the command did"));
     }
@@ -88,19 +88,19 @@ pub async fn hold(
 async fn look_at(desk: &Desk, held: &mut [Held], show: &Show) -> Result<(), Failure> {
     let mut last = Ok(());
     for held in held.iter_mut().filter(|held| held.over.is_none()) {
-        match desk.grant(&held.grant).await {
+        match desk.grant(&held.access.grant).await {
             Ok(grant) if grant.state == State::Ended => {
                 let how = grant.ended.unwrap_or_else(|| "it is over".into());
                 over(held, how, show);
             }
             Ok(grant) => {
-                if let Some(until) = grant.until.filter(|until| *until != held.until) {
+                if let Some(until) = grant.until.filter(|until| *until != held.access.until) {
                     held.bind(until);
                 }
             }
             Err(failure) => last = Err(failure),
         }
-        if held.over.is_none() && Timestamp::now() >= held.until {
+        if held.over.is_none() && Timestamp::now() >= held.access.until {
             over(held, "its time was up".into(), show);
         }
     }
@@ -108,7 +108,7 @@ async fn look_at(desk: &Desk, held: &mut [Held], show: &Show) -> Result<(), Fail
 }
 
 fn over(held: &mut Held, why: String, show: &Show) {
-    show.say(&format!("{}: {why}", held.target));
+    show.say(&format!("{}: {why}", held.access.target));
     // What is bound to the past is cut at once.
     held.bind(Timestamp::UNIX_EPOCH);
     held.over = Some(why);
@@ -119,12 +119,13 @@ async fn happen(desk: &Desk, held: &mut Held, news: News, show: &Show) {
         News::Connecting { .. } | News::Connected { .. } | News::Ended { .. } => {}
         News::Reconnected { .. } => {
             held.reconnects += 1;
-            show.say(&format!("{}: {news}", held.target));
-            let carried = Carried::Reconnected { session: held.session(), why: news.to_string() };
+            show.say(&format!("{}: {news}", held.access.target));
+            let carried =
+                Carried::Reconnected { session: held.access.carrier.session(), why: news.to_string() };
             // The next end is recorded, too; a server that is away for a moment is no reason to stop.
-            let _ = desk.carried(&held.grant, carried).await;
+            let _ = desk.carried(&held.access.grant, carried).await;
         }
-        _ => show.say(&format!("{}: {news}", held.target)),
+        _ => show.say(&format!("{}: {news}", held.access.target)),
     }
 }
 

@@ -10,19 +10,19 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use clap::Args;
-use doorward_core::policy::{TargetName, Transport};
-use jiff::SignedDuration;
+use doorward_core::policy::TargetName;
 
-use self::held::{Held, Setting};
+use self::held::Held;
 use self::hold::hold;
 use self::range::Wanted;
-use super::desk::{Desk, Wish};
-use super::ways::{self, Way};
+use super::access::{Access, Asking};
+use super::desk::Desk;
 use super::{Code, Failure};
 use crate::connect::{Line, environment};
-use crate::requests::{Offer, OpenedView, State};
+use crate::requests::Offer;
 
 /// Reach a target on a port of this machine, with no port open to it
 ///
@@ -42,15 +42,6 @@ pub struct Connect {
     /// What to connect, as the policy names it; `TARGET=PORT` chooses the local port
     #[arg(required_unless_present = "range", value_name = "TARGET")]
     pub targets: Vec<Target>,
-    /// By which way: ssm, ssh or direct
-    #[arg(long, value_parser = super::transport)]
-    pub via: Option<Transport>,
-    /// For how long from now, like `90m` or `2h`; as long as is usual otherwise
-    #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration)]
-    pub lasts: Option<SignedDuration>,
-    /// Why; it is recorded
-    #[arg(long)]
-    pub reason: Option<String>,
     /// The address of this machine to listen on
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub bind: IpAddr,
@@ -66,12 +57,6 @@ pub struct Connect {
     /// Sign in to the database as this user by IAM: the command of --exec finds the password in its environment
     #[arg(long, value_name = "USER", requires = "exec")]
     pub iam: Option<String>,
-    /// Leave the grant open when this ends; otherwise what this opened it also closes
-    #[arg(long)]
-    pub keep: bool,
-    /// The profile of your AWS credentials; else that of the policy, or of the environment
-    #[arg(long)]
-    pub profile: Option<String>,
     /// Print JSON once it stands
     #[arg(long)]
     pub json: bool,
@@ -79,7 +64,7 @@ pub struct Connect {
     #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
     pub exec: Vec<OsString>,
     #[command(flatten)]
-    way: Way,
+    asking: Asking,
 }
 
 /// A target and the local port that it is to have.
@@ -108,7 +93,7 @@ impl Connect {
     /// Connects, and holds it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         super::runtime()?.block_on(async {
-            let desk = Desk::find(&self.way, policy).await?;
+            let desk = Desk::find(&self.asking.way, policy).await?;
             let done = self.all(&desk).await;
             desk.leave().await;
             done
@@ -128,11 +113,13 @@ impl Connect {
         let mut held: Vec<Held> = Vec::new();
         let mut stopped = std::pin::pin!(super::interrupted_or_left());
         for target in &targets {
-            let number = held.len();
             let opening = async {
-                let opened = self.open(desk, target, &offers).await?;
-                let setting = Setting { connect: self, desk, number, tell: &tell };
-                Held::open(&setting, target, opened).await
+                let marked = !self.range.is_empty();
+                let tell = tell.of(held.len());
+                let access =
+                    Access::open(&self.asking, desk, &target.name, &offers, Arc::clone(&tell), marked)
+                        .await?;
+                Held::open(self, desk, target, access, tell).await
             };
             // Who stops while it is being opened is not left with something open.
             let opened = tokio::select! {
@@ -142,20 +129,20 @@ impl Connect {
             match opened {
                 Ok(opened) => held.push(opened),
                 Err(failure) => {
-                    held::end(desk, held, "another target could not be connected", self.keep).await;
+                    held::end(desk, held, "another target could not be connected").await;
                     return Err(failure);
                 }
             }
         }
         if let Err(failure) = self.tell(&held) {
-            held::end(desk, held, "nobody reads what it says", self.keep).await;
+            held::end(desk, held, "nobody reads what it says").await;
             return Err(failure);
         }
         let environment = self.environment(&held).await;
         let environment = match environment {
             Ok(environment) => environment,
             Err(failure) => {
-                held::end(desk, held, "the password could not be made", self.keep).await;
+                held::end(desk, held, "the password could not be made").await;
                 return Err(failure);
             }
         };
@@ -178,38 +165,6 @@ impl Connect {
                 let names: Vec<&str> = several.iter().map(|offer| offer.target.as_str()).collect();
                 let what = format!("several targets have that range in them: {}", names.join(", "));
                 Err(Failure::new(Code::Usage, what).hint("name the one that is meant"))
-            }
-        }
-    }
-
-    async fn open(&self, desk: &Desk, target: &Target, offers: &[Offer]) -> Result<OpenedView, Failure> {
-        let offer = offers.iter().find(|offer| offer.target == target.name);
-        let reason = match (&self.reason, offer) {
-            (None, Some(offer)) if offer.reason_required => show::ask_reason(&target.name).await?,
-            (reason, _) => reason.clone(),
-        };
-        let wish = Wish { target: target.name.clone(), via: self.via, lasts: self.lasts, reason };
-        let first = offer.and_then(|offer| offer.transports.iter().next().copied());
-        let directly = self.via.or(first) == Some(Transport::Direct);
-        let opened = desk.open(&wish, directly).await?;
-        if opened.grant.state != State::Waiting {
-            return Ok(opened);
-        }
-        let id = opened.grant.id.clone();
-        super::note(&format!("{id} waits: {}", opened.reasons.join("; ")));
-        loop {
-            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-            let grant = desk.grant(&id).await?;
-            match grant.state {
-                State::Waiting => {}
-                State::Open => {
-                    let through = Some(desk.through(&id).await?);
-                    return Ok(OpenedView { grant, through, ..opened });
-                }
-                State::Ended => {
-                    let how = grant.ended.unwrap_or_else(|| "it is over".into());
-                    return Err(Failure::new(Code::No, format!("{} was not opened: {how}", target.name)));
-                }
             }
         }
     }

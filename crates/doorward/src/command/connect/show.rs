@@ -1,17 +1,15 @@
 //! What somebody at a terminal sees while it is held: one live line for each target, and news above them.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use doorward_core::policy::TargetName;
 use doorward_tunnel::forward::Counts;
 use doorward_tunnel::news::{News, Tell};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::super::{Code, Failure};
 use super::held::Held;
 
 /// News that wait to be shown; what does not fit is left out, and counted nowhere else.
@@ -95,15 +93,15 @@ impl Show {
 
     /// Leaves the terminal as it was.
     pub fn clear(&self) {
-        if let Some((all, _)) = &self.lines {
-            let _ = all.clear();
+        if let Some((_, lines)) = &self.lines {
+            lines.iter().for_each(|(bar, _)| bar.finish_and_clear());
         }
     }
 }
 
 fn line(held: &Held, counts: Counts, before: Rate) -> String {
     if let Some(why) = &held.over {
-        return format!("{}  over: {why}", held.target);
+        return format!("{}  over: {why}", held.access.target);
     }
     let elapsed = before.at.elapsed().as_secs_f64().max(0.001);
     let rate = |now: u64, then: u64| {
@@ -117,7 +115,7 @@ fn line(held: &Held, counts: Counts, before: Rate) -> String {
         let rate = (now.saturating_sub(then) as f64 / elapsed) as u64;
         bytes(rate)
     };
-    let left = super::super::left(held.until, Timestamp::now());
+    let left = super::super::left(held.access.until, Timestamp::now());
     let again = match held.reconnects {
         0 => String::new(),
         1 => ", reconnected once".into(),
@@ -125,9 +123,9 @@ fn line(held: &Held, counts: Counts, before: Rate) -> String {
     };
     format!(
         "{}  {} by {}{again}  up {}/s  down {}/s  {left} left",
-        held.target,
+        held.access.target,
         super::super::count(usize::try_from(counts.open).unwrap_or(usize::MAX), "connection", "connections"),
-        held.transport,
+        held.access.transport,
         rate(counts.up, before.up),
         rate(counts.down, before.down),
     )
@@ -139,7 +137,6 @@ pub fn bytes(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
     let mut size = bytes as f64 / 1000.0;
     let mut units = UNITS.iter();
     let mut unit = units.next().copied().unwrap_or_default();
@@ -149,31 +146,6 @@ pub fn bytes(bytes: u64) -> String {
         (size, unit) = (size / 1000.0, next);
     }
     if size < 10.0 { format!("{size:.1} {unit}") } else { format!("{size:.0} {unit}") }
-}
-
-/// Asks for the reason that the policy wants, where there is somebody to ask.
-pub async fn ask_reason(target: &TargetName) -> Result<Option<String>, Failure> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Ok(None);
-    }
-    let prompt = format!("Why do you need {target}? ");
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut terminal = std::io::stderr().lock();
-        let mut line = String::new();
-        terminal.write_all(prompt.as_bytes()).and_then(|()| terminal.flush())?;
-        drop(terminal);
-        std::io::stdin().read_line(&mut line).map(|_| line.trim().to_owned())
-    });
-    tokio::select! {
-        asked = asked => {
-            let asked = asked.map_err(Failure::with(Code::Internal))?;
-            let reason = asked.map_err(Failure::with(Code::Io))?;
-            Ok(Some(reason).filter(|reason| !reason.is_empty()))
-        }
-        () = tokio::time::sleep(Duration::from_secs(300)) => {
-            Err(Failure::new(Code::Usage, "no reason was given").hint("`--reason` gives it beforehand"))
-        }
-    }
 }
 
 #[cfg(test)]

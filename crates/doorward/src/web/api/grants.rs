@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use doorward_aws::ShortLived;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{self, TargetName, Transport};
 use jiff::SignedDuration;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use super::{Bearer, Body, Refused, reads};
 use crate::requests::{Ask, Carried, ClosedView, GrantView, Opened, OpenedView, Through};
+use crate::vending;
 use crate::web::Web;
 use crate::web::failure::Failure;
 
@@ -137,6 +139,24 @@ pub async fn through(
     Path(id): Path<String>,
 ) -> Result<Json<Through>, Refused> {
     Ok(Json(web.requests().carries(&signed.caller, &read(&id)?).await?))
+}
+
+/// `POST /grants/{id}/credentials`: short-lived ones for exactly this grant. They are nowhere kept.
+pub async fn credentials(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    Path(id): Path<String>,
+) -> Result<Json<ShortLived>, Refused> {
+    web.change(&signed.caller.person)?;
+    let vended = vending::credentials(web.requests(), &signed.caller, &read(&id)?).await;
+    Ok(Json(vended.map_err(|error| match error {
+        vending::Error::Grant(error) => Failure::from(error),
+        vending::Error::NotVended(error) => Failure::new(StatusCode::CONFLICT, error.to_string()),
+        error @ (vending::Error::Jump(_) | vending::Error::Aws(_)) => {
+            tracing::warn!(%error, grant = id, "no credentials were vended");
+            Failure::new(StatusCode::BAD_GATEWAY, format!("AWS vended no credentials: {error}"))
+        }
+    })?))
 }
 
 /// `POST /grants/{id}/transport`: what became of what carries a grant, told by whoever carries it.

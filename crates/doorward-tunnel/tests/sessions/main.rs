@@ -1,0 +1,285 @@
+//! Sessions to an agent and a gateway that somebody else wrote from the same protocol, and that watch how we behave.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod aws;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorward_tunnel::dial::{BoxedStream, Destination, Dial};
+use doorward_tunnel::news::nobody;
+use doorward_tunnel::ssm::shell::{Shell, Size, Terminal};
+use doorward_tunnel::ssm::{Ending, Limits, Pool, Raw, Sessions, Ssm};
+use doorward_tunnel::websocket::Connector;
+use session_agent::{AgentSettings, Faults, Mode, Road, Settings, Stand, What};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use aws::Calls;
+
+const REMOTE: &str = "AWS-StartPortForwardingSessionToRemoteHost";
+
+/// Sends back what comes, and ends when it ends.
+async fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut read, mut write) = tcp.split();
+                let _ = tokio::io::copy(&mut read, &mut write).await;
+                let _ = write.shutdown().await;
+            });
+        }
+    });
+    address
+}
+
+/// Bytes that repeat late, with a line feed where the stock client stumbles.
+fn bytes(length: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = move |at: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if at % 1017 == 1016 { b'\n' } else { (state >> 24) as u8 }
+    };
+    (0..length).map(&mut next).collect()
+}
+
+async fn echoes(stream: BoxedStream, bytes: &[u8]) -> BoxedStream {
+    let (mut read, mut write) = tokio::io::split(stream);
+    let mut came = vec![0; bytes.len()];
+    let (sent, received) = tokio::join!(write.write_all(bytes), read.read_exact(&mut came));
+    sent.unwrap();
+    received.unwrap();
+    assert!(came == bytes, "what came back is not what was sent");
+    read.unsplit(write)
+}
+
+fn database() -> Destination {
+    Destination { host: "db.internal".parse().unwrap(), port: 5432 }
+}
+
+async fn stand(agent: AgentSettings, faults: Faults) -> Stand {
+    let agent = agent.place("db.internal", 5432, echo().await);
+    let settings = Settings { agent, faults, require_signatures: false, ..Settings::default() };
+    Stand::start(settings).await.unwrap()
+}
+
+fn calls(stand: &Stand, document: Option<&'static str>) -> Arc<dyn Sessions> {
+    Arc::new(Calls { url: stand.api_url.clone(), document })
+}
+
+fn ssm(stand: &Stand, pool: Pool) -> Ssm {
+    Ssm::new(calls(stand, Some(REMOTE)), Connector::of_this_machine().unwrap(), pool, nobody())
+}
+
+fn modes(stand: &Stand) -> Vec<Mode> {
+    let mode = |what| if let What::Ready { mode, .. } = what { Some(mode) } else { None };
+    stand.events().into_iter().filter_map(|event| mode(event.what)).collect()
+}
+
+#[tokio::test]
+async fn connections_share_a_session_and_behave() {
+    let stand = stand(AgentSettings::default(), Faults::default()).await;
+    let ssm = ssm(&stand, Pool { sessions: 1, ..Pool::default() });
+    let all = (0..20).map(|at| {
+        let ssm = &ssm;
+        async move { drop(echoes(ssm.dial(&database()).await.unwrap(), &bytes(200_000, at)).await) }
+    });
+    futures_util::future::join_all(all).await;
+    for length in [1, 1016, 1017, 1018, 2034] {
+        let written = [vec![b'x'; length - 1], vec![b'\n']].concat();
+        let stream = echoes(ssm.dial(&database()).await.unwrap(), &written).await;
+        drop(echoes(stream, b"\n").await);
+    }
+    ssm.close().await;
+    assert_eq!(modes(&stand), [Mode::Smux]);
+    assert_eq!(stand.violations(), []);
+}
+
+/// The road loses, doubles and delays; the gateway says bye, breaks, and pauses.
+#[tokio::test]
+async fn a_bad_road_costs_time_and_no_byte() {
+    let faults = Faults {
+        seed: 7,
+        to_agent: Road::bad(0.03),
+        to_client: Road::bad(0.03),
+        bye: Some(Duration::from_secs(1)..Duration::from_secs(3)),
+        cut: Some(Duration::from_secs(2)..Duration::from_secs(6)),
+        pause: Some(Duration::from_secs(1)..Duration::from_secs(4)),
+        ..Faults::default()
+    };
+    let stand = stand(AgentSettings::default(), faults).await;
+    let ssm = ssm(&stand, Pool { sessions: 2, ..Pool::default() });
+    let end = Instant::now() + Duration::from_secs(20);
+    let all = (0..6).map(|at| {
+        let ssm = &ssm;
+        async move {
+            let mut stream = ssm.dial(&database()).await.unwrap();
+            let mut seed = at;
+            while Instant::now() < end {
+                seed += 100;
+                stream = echoes(stream, &bytes(50_000, seed)).await;
+            }
+        }
+    });
+    futures_util::future::join_all(all).await;
+    ssm.close().await;
+    let joined = |what: &What| matches!(what, What::Joined { times } if *times > 3);
+    assert!(stand.events().iter().any(|event| joined(&event.what)), "it was never resumed");
+    assert_eq!(stand.violations(), []);
+}
+
+#[tokio::test]
+async fn a_gateway_that_takes_small_messages_gets_small_ones() {
+    for limit in [1024, 20_000, 40_000] {
+        let stand =
+            stand(AgentSettings::default(), Faults { payload_limit: Some(limit), ..Faults::default() }).await;
+        let ssm = ssm(&stand, Pool::default());
+        drop(echoes(ssm.dial(&database()).await.unwrap(), &bytes(2_000_000, 7)).await);
+        ssm.close().await;
+        assert_eq!(stand.violations(), [], "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_agent_is_told_within_ten_seconds() {
+    let stand = stand(AgentSettings::default(), Faults::default()).await;
+    let ssm = ssm(&stand, Pool { sessions: 1, ..Pool::default() });
+    let mut stream = echoes(ssm.dial(&database()).await.unwrap(), &bytes(6_000_000, 1)).await;
+    stand.kill_agent();
+    let start = Instant::now();
+    stream.write_all(b"anybody there?").await.unwrap();
+    let error = stream.read_u8().await.unwrap_err().to_string();
+    assert!(error.starts_with("the agent stopped answering"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let refused = ssm.dial(&database()).await.err().unwrap().to_string();
+    assert!(refused.contains("is closed"), "{refused}");
+    stand.revive_agent();
+    drop(echoes(ssm.dial(&database()).await.unwrap(), b"hello again").await);
+    ssm.close().await;
+    assert_eq!(stand.violations(), []);
+}
+
+#[tokio::test]
+async fn after_a_failover_a_new_session_finds_the_new_place() {
+    let stand = stand(AgentSettings::default(), Faults::default()).await;
+    let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    stand.place("db.internal", 5432, nowhere);
+    let ssm = ssm(&stand, Pool { stale: Duration::from_millis(100), ..Pool::default() });
+    let mut stream = ssm.dial(&database()).await.unwrap();
+    let error = stream.read_u8().await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    drop(stream);
+    stand.place("db.internal", 5432, echo().await);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // The old session is not asked again: one connection shows that it fails, the next one has another.
+    let mut stream = ssm.dial(&database()).await.unwrap();
+    if stream.write_all(b"x").await.is_err() || stream.read_u8().await.is_err() {
+        stream = ssm.dial(&database()).await.unwrap();
+    }
+    drop(echoes(stream, b"hello").await);
+    ssm.close().await;
+    assert_eq!(stand.violations(), []);
+}
+
+#[tokio::test]
+async fn a_pool_is_as_fast_as_its_sessions_together() {
+    let stand = stand(AgentSettings { slow: true, ..AgentSettings::default() }, Faults::default()).await;
+    let ssm = ssm(&stand, Pool { sessions: 4, ..Pool::default() });
+    let to = database();
+    let streams = futures_util::future::join_all((0..4).map(|_| ssm.dial(&to))).await;
+    let start = Instant::now();
+    let each = 1_500_000;
+    let all =
+        streams.into_iter().map(|stream| async move { drop(echoes(stream.unwrap(), &bytes(each, 7)).await) });
+    futures_util::future::join_all(all).await;
+    let rate = 4.0 * each as f64 / start.elapsed().as_secs_f64() / 1e6;
+    assert!(rate >= 0.9 * 4.0 * 0.6, "{rate} MB/s");
+    ssm.close().await;
+    assert_eq!(stand.violations(), []);
+}
+
+#[tokio::test]
+async fn ssh_has_a_session_of_its_own_that_ends_with_it() {
+    let sshd = Some(echo().await);
+    let stand = stand(AgentSettings { sshd, ..AgentSettings::default() }, Faults::default()).await;
+    let sessions = calls(&stand, Some("AWS-StartSSHSession"));
+    let raw = Raw::new(sessions, Connector::of_this_machine().unwrap(), Limits::default(), nobody());
+    let to = Destination { host: "localhost".parse().unwrap(), port: 22 };
+    let stream = echoes(raw.dial(&to).await.unwrap(), b"SSH-2.0-doorward\r\n").await;
+    drop(echoes(stream, &bytes(1_000_000, 3)).await);
+    let start = Instant::now();
+    while !stand.open_sessions().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(modes(&stand), [Mode::Raw]);
+    assert_eq!(stand.violations(), []);
+}
+
+#[tokio::test]
+async fn old_agents_carry_what_they_can() {
+    for (version, expected) in
+        [("3.1.1511.0", Mode::Smux), ("3.0.196.0", Mode::Basic), ("2.3.700.0", Mode::Basic)]
+    {
+        let agent = AgentSettings { version: version.to_owned(), ..AgentSettings::default() };
+        let stand = stand(agent, Faults::default()).await;
+        let ssm = ssm(&stand, Pool::default());
+        let stream = echoes(ssm.dial(&database()).await.unwrap(), &bytes(100_000, 7)).await;
+        let other = echoes(ssm.dial(&database()).await.unwrap(), b"\n").await;
+        drop((stream, other));
+        ssm.close().await;
+        assert!(modes(&stand).iter().all(|mode| *mode == expected), "{version}: {:?}", modes(&stand));
+        assert_eq!(stand.violations(), [], "{version}");
+    }
+}
+
+async fn shell_says(agent: AgentSettings) {
+    let stand = stand(agent, Faults::default()).await;
+    let sessions = calls(&stand, None);
+    let opened = sessions.start(&database()).await.unwrap();
+    let shell = Shell::new(sessions, Connector::of_this_machine().unwrap(), Limits::default(), nobody());
+    let (resize, sizes) = tokio::sync::watch::channel(Size { columns: 80, rows: 24 });
+    let (mut keys, input) = tokio::io::duplex(1000);
+    let (output, mut screen) = tokio::io::duplex(1 << 20);
+    let run = tokio::spawn(async move { shell.run(opened, Terminal { input, output, sizes }).await });
+    resize.send(Size { columns: 132, rows: 50 }).unwrap();
+    keys.write_all(b"stty size; echo sum=$((40+2))\n").await.unwrap();
+    let mut shown = String::new();
+    let end = Instant::now() + Duration::from_secs(15);
+    while !shown.contains("sum=42") {
+        let mut some = [0; 4096];
+        let left = end.saturating_duration_since(Instant::now());
+        let count =
+            tokio::time::timeout(left, screen.read(&mut some)).await.unwrap_or_else(|_| panic!("{shown}"));
+        shown.push_str(&String::from_utf8_lossy(&some[..count.unwrap()]));
+    }
+    // Ctrl-C ends what runs, and not the shell.
+    keys.write_all(b"sleep 100\n").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    keys.write_all(b"\x03").await.unwrap();
+    keys.write_all(b"exit\n").await.unwrap();
+    let outcome = tokio::time::timeout(Duration::from_secs(15), run).await.unwrap().unwrap().unwrap();
+    assert!(matches!(outcome.ending, Ending::Closed { .. }), "{outcome:?}");
+    assert!(shown.contains("50 132"), "{shown}");
+    assert_eq!(stand.violations(), []);
+}
+
+#[tokio::test]
+async fn a_shell_is_typed_in_and_resized() {
+    shell_says(AgentSettings::default()).await;
+}
+
+#[tokio::test]
+async fn a_shell_is_encrypted_if_the_agent_wants_that() {
+    shell_says(AgentSettings { kms_key: Some("alias/shells".to_owned()), ..AgentSettings::default() }).await;
+}

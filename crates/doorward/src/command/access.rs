@@ -1,0 +1,258 @@
+//! A grant that is open and what carries it: what every verb holds that reaches a target.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use doorward_aws::Located;
+use doorward_core::grant::GrantId;
+use doorward_core::policy::{TargetName, Transport};
+use doorward_tunnel::dial::{Destination, Host};
+use doorward_tunnel::news::Tell;
+use jiff::{SignedDuration, Timestamp};
+
+use super::desk::{Desk, Wish};
+use super::ways::{self, Way};
+use super::{Code, Failure};
+use crate::connect::{self, Accounts, Carrier, Granted, Place, Places, Within};
+use crate::requests::{Carried, Offer, OpenedView, State, Through};
+
+/// How long somebody may think about the reason.
+const THINKS: Duration = Duration::from_secs(300);
+
+/// How often one that waits for approval is looked at.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// How long the far side may take to hear that it is over.
+const FAREWELL: Duration = Duration::from_secs(15);
+
+/// How a grant is asked for.
+#[derive(Debug, Args)]
+pub struct Asking {
+    /// By which way: ssm, ssh or direct; else the cheapest that the policy permits
+    #[arg(long, value_parser = super::transport)]
+    pub via: Option<Transport>,
+    /// For how long from now, like `90m` or `2h`; as long as is usual otherwise
+    #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration)]
+    pub lasts: Option<SignedDuration>,
+    /// Why; it is recorded
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Leave the grant open when this ends; otherwise what this opened it also closes
+    #[arg(long)]
+    pub keep: bool,
+    /// The profile of your AWS credentials; else that of the policy, or of the environment
+    #[arg(long)]
+    pub profile: Option<String>,
+    #[command(flatten)]
+    pub way: Way,
+}
+
+/// A grant that is open, and what carries it.
+pub struct Access {
+    /// The target.
+    pub target: TargetName,
+    /// The grant.
+    pub grant: GrantId,
+    /// Its end.
+    pub until: Timestamp,
+    /// By which way.
+    pub transport: Transport,
+    /// What carries it, as the policy says.
+    pub through: Through,
+    /// By whose credentials AWS is asked.
+    pub accounts: Arc<Accounts>,
+    /// What dials.
+    pub carrier: Carrier,
+    /// Whether it is closed with the command that opened it.
+    closes: bool,
+}
+
+impl Access {
+    /// Gets the grant, waits for whoever has to agree, and builds what carries it.
+    ///
+    /// `marked` keeps our own sockets out of a range.
+    pub async fn open(
+        asking: &Asking,
+        desk: &Desk,
+        target: &TargetName,
+        offers: &[Offer],
+        tell: Tell,
+        marked: bool,
+    ) -> Result<Self, Failure> {
+        let opened = granted(asking, desk, target, offers).await?;
+        let (id, closes) = (opened.grant.id.clone(), !opened.extended && !asking.keep);
+        let built = Self::built(asking, desk, opened, closes, tell, marked).await;
+        match built {
+            Ok(access) => Ok(access),
+            Err(failure) => {
+                if closes {
+                    // It ends by itself if it cannot be closed now.
+                    let _ = desk.close(&id).await;
+                }
+                Err(failure.context(format!("`{target}` cannot be connected")))
+            }
+        }
+    }
+
+    /// Builds what carries a grant.
+    pub async fn built(
+        asking: &Asking,
+        desk: &Desk,
+        opened: OpenedView,
+        closes: bool,
+        tell: Tell,
+        marked: bool,
+    ) -> Result<Self, Failure> {
+        let through = opened.through.ok_or_else(|| {
+            Failure::new(Code::Unavailable, "the server does not say what carries the grant")
+                .hint("is the server as new as this doorward?")
+        })?;
+        let until = opened.grant.until.unwrap_or_else(Timestamp::now);
+        let accounts = accounts(asking, desk, &through, &opened.grant.id);
+        let place = Place {
+            grant: opened.grant.id.clone(),
+            until: Some(until),
+            accounts: Arc::clone(&accounts),
+            tell,
+            marked,
+        };
+        let carrier = connect::build(&through, &place).await.map_err(failure)?;
+        Ok(Self {
+            target: opened.grant.target,
+            grant: opened.grant.id,
+            until,
+            transport: opened.grant.transport,
+            through,
+            accounts,
+            carrier,
+            closes,
+        })
+    }
+
+    /// Where the target is, of a target that is one place.
+    pub async fn located(&self) -> Result<Located, Failure> {
+        connect::locate(&self.through, &self.accounts).await.map_err(failure)
+    }
+
+    /// Only what was granted at a place.
+    pub fn granted(&self, host: &Host) -> Granted {
+        Granted::new(Places::One(host.clone()), &self.through.ports)
+    }
+
+    /// The transport, of which only what was granted is used.
+    pub fn within(&self, granted: Granted) -> Within {
+        Within::new(Arc::clone(&self.carrier.dial), granted)
+    }
+
+    /// Connects now, so that what is wrong is said before anybody uses it, and has it recorded.
+    pub async fn connect(&self, desk: &Desk, to: Option<&Destination>) -> Result<(), Failure> {
+        self.carrier.open(to).await.map_err(failure)?;
+        // What was opened and could not be recorded stands all the same; the grant itself is in the record.
+        let session = self.carrier.session();
+        if let Err(failure) = desk.carried(&self.grant, Carried::Opened { session }).await {
+            failure.context("what carries the grant was not recorded").tell();
+        }
+        Ok(())
+    }
+
+    /// Says goodbye to the far side, has the end recorded, and closes the grant if it is this command's own.
+    ///
+    /// `over` is a grant that has ended by itself.
+    pub async fn close(self, desk: &Desk, (up, down): (u64, u64), why: &str, over: bool) {
+        let session = self.carrier.session();
+        // Who does not hear the farewell learns of it by the silence.
+        let _ = tokio::time::timeout(FAREWELL, self.carrier.close()).await;
+        let closed = Carried::Closed { session, up, down, why: why.to_owned() };
+        if let Err(failure) = desk.carried(&self.grant, closed).await {
+            failure.context(format!("the end of `{}` was not recorded", self.target)).tell();
+        }
+        if self.closes
+            && !over
+            && let Err(failure) = desk.close(&self.grant).await
+        {
+            failure.context(format!("{} could not be closed", self.grant)).hint("it ends by itself").tell();
+        }
+    }
+}
+
+/// By whose credentials AWS is asked for a grant.
+pub fn accounts(asking: &Asking, desk: &Desk, through: &Through, grant: &GrantId) -> Arc<Accounts> {
+    let vend = desk.vending(grant).filter(|_| through.vended);
+    let profile = asking.profile.clone().or_else(|| through.profile.clone());
+    Arc::new(Accounts::new(profile, through.region.clone(), vend))
+}
+
+/// Gets the grant, and waits for whoever has to agree.
+pub async fn granted(
+    asking: &Asking,
+    desk: &Desk,
+    target: &TargetName,
+    offers: &[Offer],
+) -> Result<OpenedView, Failure> {
+    let offer = offers.iter().find(|offer| offer.target == *target);
+    let reason = match (&asking.reason, offer) {
+        (None, Some(offer)) if offer.reason_required => ask_reason(target).await?,
+        (reason, _) => reason.clone(),
+    };
+    let wish = Wish { target: target.clone(), via: asking.via, lasts: asking.lasts, reason };
+    let first = offer.and_then(|offer| offer.transports.first().copied());
+    let directly = asking.via.or(first) == Some(Transport::Direct);
+    let opened = desk.open(&wish, directly).await?;
+    if opened.grant.state != State::Waiting {
+        return Ok(opened);
+    }
+    let id = opened.grant.id.clone();
+    super::note(&format!("{id} waits: {}", opened.reasons.join("; ")));
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let grant = desk.grant(&id).await?;
+        match grant.state {
+            State::Waiting => {}
+            State::Open => {
+                let through = Some(desk.through(&id).await?);
+                return Ok(OpenedView { grant, through, ..opened });
+            }
+            State::Ended => {
+                let how = grant.ended.unwrap_or_else(|| "it is over".into());
+                return Err(Failure::new(Code::No, format!("`{target}` was not opened: {how}")));
+            }
+        }
+    }
+}
+
+/// Asks for the reason that the policy wants, where there is somebody to ask.
+async fn ask_reason(target: &TargetName) -> Result<Option<String>, Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let prompt = format!("Why do you need {target}? ");
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut terminal = std::io::stderr().lock();
+        terminal.write_all(prompt.as_bytes()).and_then(|()| terminal.flush())?;
+        drop(terminal);
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line.trim().to_owned())
+    });
+    match tokio::time::timeout(THINKS, asked).await {
+        Ok(asked) => {
+            let asked = asked.map_err(Failure::with(Code::Internal))?;
+            let reason = asked.map_err(Failure::with(Code::Io))?;
+            Ok(Some(reason).filter(|reason| !reason.is_empty()))
+        }
+        Err(_) => {
+            Err(Failure::new(Code::Usage, "no reason was given").hint("`--reason` gives it beforehand"))
+        }
+    }
+}
+
+/// A failure of what carries, with what to do about it.
+pub fn failure(error: connect::Error) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::of(Code::Unavailable, &error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

@@ -1,0 +1,103 @@
+//! `doorward shell`: a shell on an instance by Session Manager, with no sshd and no key.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use doorward_core::policy::{TargetName, Transport};
+use doorward_tunnel::dial::{Destination, Host};
+use doorward_tunnel::ssm::shell::{Shell as Session, Size, Terminal};
+use doorward_tunnel::ssm::{Ending, Limits, Sessions as _};
+use doorward_tunnel::websocket::Connector;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::access::{self, Access, Asking};
+use super::desk::Desk;
+use super::raw_terminal::{self, RawTerminal};
+use super::{Code, Failure};
+use crate::connect;
+
+/// Open a shell on an instance by Session Manager, with no sshd and no key
+///
+/// Every key goes to the far side, Ctrl-C too; `exit` ends it. Where the account has shells encrypted by a KMS key, it is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward shell web-1
+  echo uptime | doorward shell web-1
+
+The target is an instance (`instance:` or `tag:`) that the policy lets be reached by ssm, on tcp/22.")]
+pub struct Shell {
+    /// The target, as the policy names it
+    pub target: TargetName,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+impl Shell {
+    /// Runs it.
+    pub fn run(mut self, policy: &Path) -> Result<ExitCode, Failure> {
+        self.asking.via = Some(Transport::Ssm);
+        let runtime = super::runtime()?;
+        let done = runtime.block_on(async {
+            let desk = Desk::find(&self.asking.way, policy).await?;
+            let done = self.on(&desk).await;
+            desk.leave().await;
+            done
+        });
+        // Somebody still reads the standard input, which may never end.
+        runtime.shutdown_background();
+        done
+    }
+
+    async fn on(&self, desk: &Desk) -> Result<ExitCode, Failure> {
+        let offers = desk.offers().await?;
+        let access =
+            Access::open(&self.asking, desk, &self.target, &offers, super::ssh::tell(), false).await?;
+        let done = self.through(desk, &access).await;
+        let why = if done.is_ok() { "it ended" } else { "it failed" };
+        access.close(desk, (0, 0), why, false).await;
+        done
+    }
+
+    async fn through(&self, desk: &Desk, access: &Access) -> Result<ExitCode, Failure> {
+        let here = Destination { host: Host::Name("localhost".into()), port: 22 };
+        if access.granted(&here.host).lets(&here).is_err() {
+            let what = format!("`{}` does not let tcp/22 through, and a shell is as much", self.target);
+            return Err(Failure::new(Code::No, what));
+        }
+        let address = access.through.address.as_deref().unwrap_or_default();
+        let sessions = connect::shells(access.grant.clone(), &access.accounts, address).await;
+        let sessions = Arc::new(sessions.map_err(access::failure)?);
+        let opened = sessions.start(&here).await.map_err(Failure::with(Code::Unavailable))?;
+        access.carrier.note_session(&opened.session);
+        access.connect(desk, None).await?;
+        let connector = Connector::of_this_machine().map_err(Failure::with(Code::Unavailable))?;
+        let shell = Session::new(sessions, connector, Limits::default(), super::ssh::tell());
+        let (size, sizes) = watch::channel(seen());
+        let resizing = tokio::spawn(resize(size));
+        let raw = RawTerminal::take().map_err(Failure::with(Code::Io))?;
+        let terminal = Terminal { input: tokio::io::stdin(), output: tokio::io::stdout(), sizes };
+        let outcome = shell.run(opened, terminal).await;
+        resizing.abort();
+        drop(raw);
+        let outcome = outcome.map_err(Failure::with(Code::Io))?;
+        if !matches!(outcome.ending, Ending::Closed { .. } | Ending::Finished) {
+            return Err(Failure::new(Code::Unavailable, outcome.ending.to_string()));
+        }
+        Ok(ExitCode::from(outcome.exit.map_or(0, |exit| u8::try_from(exit).unwrap_or(255))))
+    }
+}
+
+fn seen() -> Size {
+    let (columns, rows) = raw_terminal::size();
+    Size { columns: columns.into(), rows: rows.into() }
+}
+
+async fn resize(size: watch::Sender<Size>) {
+    let Ok(mut resized) = signal(SignalKind::window_change()) else { return };
+    while resized.recv().await.is_some() {
+        size.send_replace(seen());
+    }
+}

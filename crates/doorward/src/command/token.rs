@@ -1,0 +1,74 @@
+//! `doorward token`: the password of a database user who signs in by IAM.
+
+use std::path::Path;
+
+use clap::Args;
+use doorward_core::net::Flow;
+use doorward_core::policy::{Address, TargetName};
+use jiff::Timestamp;
+
+use super::desk::Desk;
+use super::{Code, Failure};
+use crate::connect::Accounts;
+
+/// Print the password of a database user who signs in by IAM: good for 15 minutes, made here
+///
+/// It is for the database's own name and port, also where the connection goes by a local port.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  PGPASSWORD=\"$(doorward token orders-db --user jon)\" psql --host=127.0.0.1 --port=24763 --username=jon orders
+  doorward connect orders-db --iam jon --exec psql orders")]
+pub struct Token {
+    /// The target, as the policy names it
+    pub target: TargetName,
+    /// The database's user
+    #[arg(long)]
+    pub user: String,
+    /// The profile of your AWS credentials; else that of the environment
+    #[arg(long)]
+    pub profile: Option<String>,
+    #[command(flatten)]
+    way: super::ways::Way,
+}
+
+impl Token {
+    /// Prints it.
+    pub fn run(self, policy: &Path) -> Result<(), Failure> {
+        let token = super::runtime()?.block_on(async {
+            let desk = Desk::find(&self.way, policy).await?;
+            let token = self.token(&desk).await;
+            desk.leave().await;
+            token
+        })?;
+        super::print(&format!("{token}\n"))
+    }
+
+    async fn token(&self, desk: &Desk) -> Result<String, Failure> {
+        let offers = desk.offers().await?;
+        let offer = offers.iter().find(|offer| offer.target == self.target).ok_or_else(|| {
+            Failure::new(Code::No, format!("you may not open `{}`", self.target))
+                .hint("`doorward list` shows what you may open")
+        })?;
+        let address: Address = offer.address.parse().map_err(Failure::with(Code::Data))?;
+        let accounts = Accounts::new(self.profile.clone(), None, None);
+        let account = accounts.get().await.map_err(Failure::with(Code::NoPermission))?;
+        let located = account.locate(&address).await.map_err(|error| {
+            let hint = error.hint();
+            let failure = Failure::of(Code::Unavailable, &error);
+            match hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        })?;
+        let port = located.port.or_else(|| {
+            offer.ports.iter().find_map(|flow| match flow {
+                Flow::Tcp(ports) if ports.from() == ports.to() => Some(ports.from()),
+                _ => None,
+            })
+        });
+        let port = port
+            .ok_or_else(|| Failure::new(Code::No, format!("the port of `{}` is not known", self.target)))?;
+        let token = account.database_token(&located.host, port, &self.user, Timestamp::now()).await;
+        token.map_err(Failure::with(Code::NoPermission))
+    }
+}

@@ -1,0 +1,58 @@
+//! Credentials for exactly one grant: the policy's role, narrowed to the grant's machine, document and end.
+
+use doorward_aws::{Account, AssumedFor, JumpError, ShortLived};
+use doorward_core::export::iam::{Machine, NotVended, vend};
+use doorward_core::grant::GrantId;
+use doorward_core::inventory::AccountId;
+use doorward_core::policy::Transport;
+
+use crate::requests::{self, Caller, Requests};
+
+/// Why nobody gets credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such grant, or it is not open.
+    #[error(transparent)]
+    Grant(#[from] requests::Error),
+    /// The policy vends none for it.
+    #[error(transparent)]
+    NotVended(#[from] NotVended),
+    /// The machine to go through was not found.
+    #[error(transparent)]
+    Jump(#[from] JumpError),
+    /// AWS did not vend them.
+    #[error(transparent)]
+    Aws(#[from] doorward_aws::Error),
+}
+
+/// Vends credentials for a grant of the caller's own that is open.
+pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> Result<ShortLived, Error> {
+    let grant = requests.open_grant(caller, id).await?;
+    let loaded = requests.loaded();
+    let policy = &loaded.policy;
+    let none = || requests::Error::NoSuchGrant(id.clone());
+    let target = policy.targets.get(grant.target()).ok_or_else(none)?;
+    let now = requests.clock().now();
+    let live = grant.live(now).ok_or_else(none)?;
+    let (at, jump_host) = match grant.transport() {
+        Transport::Ssh => policy.ssh.as_ref().map(|ssh| (&ssh.at, &ssh.jump_host)),
+        _ => policy.ssm.as_ref().map(|ssm| (&ssm.at, &ssm.jump_host)),
+    }
+    .ok_or(NotVended::NoRole)?;
+    let account = Account::connect(at).await?;
+    let jump = account.jump(jump_host).await?;
+    // The role names its account; the machine that its holder goes through is in the same one.
+    let role = policy.ssm.as_ref().and_then(|ssm| ssm.role.as_ref()).ok_or(NotVended::NoRole)?;
+    let owner: Option<AccountId> = role.as_str().split(':').nth(4).and_then(|id| id.parse().ok());
+    let machine = Machine { instance: &jump.instance, address: jump.address, account: owner.as_ref() };
+    let vended = vend(policy, target, live, machine, None, now)?;
+    let assumed = AssumedFor {
+        role: vended.role,
+        session_name: vended.session_name,
+        source_identity: Some(vended.source_identity),
+        policy: Some(vended.policy),
+        seconds: vended.seconds,
+        tags: vended.tags,
+    };
+    Ok(account.assume(&assumed).await?)
+}
