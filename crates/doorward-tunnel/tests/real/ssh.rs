@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("ssh: 200 connections at once", sshd, || on_tokio(at_once())),
         trial("ssh: 10,000 connections in a row", sshd, || on_tokio(in_a_row())),
         trial("ssh: what was sent is what arrives", sshd, || on_tokio(bulk())),
+        trial("ssh: keys are exchanged anew while bytes go both ways", sshd, || on_tokio(rekeyed())),
         trial("ssh: it comes back when its connection is killed", sshd, || on_tokio(reconnects())),
         trial("ssh: it waits for an sshd that is started again", sshd, || on_tokio(restarted())),
         trial("ssh: a dial that is given up leaves nothing on the far side", sshd, || on_tokio(given_up())),
@@ -251,6 +252,22 @@ async fn bulk() {
     stream.read_to_string(&mut said).await.unwrap();
     assert_eq!(said, expected);
     println!("{megabytes} MB: down in {down:?}, up in {:?}", begin.elapsed());
+}
+
+async fn rekeyed() {
+    let sshd = Arc::new(Sshd::with("RekeyLimit 4M"));
+    let ssh = Arc::new(ssh(options(&sshd, &Told::default())));
+    let size = 40_000_000;
+    let echo = Far::echo().await;
+    let stream = dial(&*ssh, &echo).await;
+    let (mut read, mut write) = tokio::io::split(stream);
+    let writing = tokio::spawn(async move {
+        write_noise(&mut write, size).await.unwrap();
+        write.shutdown().await.unwrap();
+    });
+    assert_eq!(digest(&mut read).await, digest_of_noise(size));
+    writing.await.unwrap();
+    assert_eq!(ssh.status().reconnects, 0);
 }
 
 async fn reconnects() {
