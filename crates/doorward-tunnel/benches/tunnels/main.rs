@@ -70,7 +70,8 @@ fn main() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    println!("Doorward on {}.\n", cost::machine());
+    println!("Doorward on {}.", cost::machine());
+    println!("{}\n", process::load());
     let world = World::new();
     let carriers = Carrier::all(&world);
     let rounds = Rounds::measure(&world, &carriers, ROUNDS);
