@@ -18,6 +18,7 @@ mod load;
 mod ours;
 mod process;
 mod round;
+mod sessions;
 mod world;
 
 #[path = "../../../doorward/benches/grants/cost.rs"]

@@ -1,23 +1,19 @@
 //! One SSH connection: made, logged in, watched.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use russh::client::{self, DisconnectReason, Msg, Session};
-use russh::keys::{Algorithm, HashAlg, PublicKeyOrCertificate};
-use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Preferred, SshId, cipher};
-use tokio::sync::watch;
+use russh::client::{self, Msg};
+use russh::keys::{Algorithm, HashAlg};
+use russh::{Channel, ChannelOpenFailure, Disconnect, Preferred, SshId, cipher};
 
 use super::carrier::Carrier;
-use super::host_keys::{Host, HostKeyError, HostKeys, Verdict, fingerprint};
 use super::stream::{ChannelStream, Ends, Held};
+use super::watcher::{Broken, Watched, Watcher, words};
 use super::{Limits, Options, SshError, login};
 use crate::dial::{Destination, Dial, DialError, Host as Far};
-use crate::news::{News, Tell};
 
 /// What the far side may send of a channel before we give it more: no less than this, and no more than that.
 ///
@@ -49,27 +45,6 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_192_CTR,
     cipher::AES_128_CTR,
 ];
-
-/// What the connection's task and its users have in common.
-struct Watched {
-    held: Held,
-    limits: Limits,
-    cut: watch::Sender<bool>,
-    closed: watch::Sender<Option<String>>,
-    /// What the far side said of channels that it did not open. The library passes on the reason's number only.
-    refusals: Mutex<VecDeque<(u32, String)>>,
-    left_behind: watch::Sender<usize>,
-}
-
-impl Watched {
-    fn close(&self, why: &str) {
-        self.closed.send_if_modified(|closed| {
-            let first = closed.is_none();
-            closed.get_or_insert_with(|| why.to_owned());
-            first
-        });
-    }
-}
 
 /// A connection that is logged in.
 pub(super) struct Link {
@@ -127,14 +102,7 @@ impl Link {
         let carried =
             carrier.dial(at).await.map_err(|source| SshError::Carrier { at: at.clone(), source })?;
         let window = window(began.elapsed());
-        let watched = Arc::new(Watched {
-            held: Held::default(),
-            limits,
-            cut: watch::channel(false).0,
-            closed: watch::channel(None).0,
-            refusals: Mutex::default(),
-            left_behind: watch::channel(0).0,
-        });
+        let watched = Arc::new(Watched::new(limits));
         let mut unfinished = Unfinished(Some(Arc::clone(&watched)));
         let carried = Carrier::new(carried, watched.cut.subscribe(), limits.patience());
         let config = config(limits, window, &options.host_keys.algorithms(&options.host).await);
@@ -340,182 +308,5 @@ fn config(limits: Limits, window: u32, known: &[Algorithm]) -> client::Config {
         keepalive_max: limits.unanswered,
         nodelay: true,
         ..client::Config::default()
-    }
-}
-
-/// What breaks a connection.
-#[derive(Debug)]
-pub(super) enum Broken {
-    HostKey(HostKeyError),
-    Ssh(russh::Error),
-}
-
-impl From<russh::Error> for Broken {
-    fn from(error: russh::Error) -> Self {
-        Self::Ssh(error)
-    }
-}
-
-/// Hears what the far side says.
-pub(super) struct Watcher {
-    watched: Arc<Watched>,
-    host: Host,
-    host_keys: Arc<dyn HostKeys>,
-    tell: Tell,
-    shows_banner: bool,
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        self.watched.close("the connection broke");
-    }
-}
-
-impl Watcher {
-    /// Waits where too much is held, so that nothing more is read from the carrier.
-    async fn received(
-        &mut self,
-        channel: ChannelId,
-        size: usize,
-        session: &mut Session,
-    ) -> Result<(), Broken> {
-        let limits = self.watched.limits;
-        let cut = self.watched.cut.subscribe();
-        let held = &self.watched.held;
-        let stalled = held.received(channel, size, limits.held, limits.stalled, cut).await;
-        if let Some(stalled) = stalled {
-            tracing::warn!(channel = %stalled, "a stream is cut: its reader took nothing and held up the others");
-            session.close(stalled)?;
-        }
-        Ok(())
-    }
-}
-
-impl client::Handler for Watcher {
-    type Error = Broken;
-
-    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, Broken> {
-        let key = offered.public_key();
-        match self.host_keys.verdict(&self.host, &key).await {
-            Ok(Verdict::Known) => Ok(true),
-            Ok(Verdict::Pinned) => {
-                let news = News::Pinned { host: self.host.label(), fingerprint: fingerprint(&key) };
-                (self.tell)(news);
-                Ok(true)
-            }
-            Ok(Verdict::Unknown) => Err(Broken::HostKey(HostKeyError::Unknown {
-                host: self.host.label(),
-                offered: fingerprint(&key),
-            })),
-            Err(error) => Err(Broken::HostKey(error)),
-        }
-    }
-
-    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), Broken> {
-        let text: String = banner
-            .trim_end()
-            .chars()
-            .filter(|letter| *letter == '\n' || !letter.is_control())
-            .take(8192)
-            .collect();
-        if self.shows_banner && !text.is_empty() {
-            (self.tell)(News::Banner { text });
-        }
-        Ok(())
-    }
-
-    async fn channel_open_confirmation(
-        &mut self,
-        id: ChannelId,
-        _: u32,
-        _: u32,
-        _: &mut Session,
-    ) -> Result<(), Broken> {
-        self.watched.held.confirmed(id);
-        Ok(())
-    }
-
-    async fn channel_open_failure(
-        &mut self,
-        _: ChannelId,
-        reason: ChannelOpenFailure,
-        description: &str,
-        _: &str,
-        _: &mut Session,
-    ) -> Result<(), Broken> {
-        let mut refusals = self.watched.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let said: String = description.chars().filter(|letter| !letter.is_control()).take(500).collect();
-        refusals.push_back((reason.code(), said));
-        if refusals.len() > 256 {
-            refusals.pop_front();
-        }
-        Ok(())
-    }
-
-    async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Broken> {
-        self.received(channel, data.len(), session).await
-    }
-
-    async fn extended_data(
-        &mut self,
-        channel: ChannelId,
-        _: u32,
-        data: &[u8],
-        session: &mut Session,
-    ) -> Result<(), Broken> {
-        self.received(channel, data.len(), session).await
-    }
-
-    async fn disconnected(&mut self, reason: DisconnectReason<Broken>) -> Result<(), Broken> {
-        let why = match reason {
-            DisconnectReason::ReceivedDisconnect(said) => {
-                let message: String =
-                    said.message.chars().filter(|letter| !letter.is_control()).take(500).collect();
-                format!("the far side ended it: {message}")
-            }
-            DisconnectReason::Error(Broken::Ssh(error)) => words(&error),
-            DisconnectReason::Error(Broken::HostKey(error)) => error.to_string(),
-        };
-        self.watched.close(&why);
-        Ok(())
-    }
-}
-
-/// What went wrong, for a person.
-pub(super) fn words(error: &russh::Error) -> String {
-    use russh::Error;
-    match error {
-        Error::HUP | Error::Disconnect => "the far side closed the connection".to_owned(),
-        Error::IO(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "the far side closed the connection".to_owned()
-        }
-        Error::IO(error) => error.to_string(),
-        Error::KeepaliveTimeout => "the far side does not answer any more".to_owned(),
-        Error::SendError | Error::RecvError => "the connection is gone".to_owned(),
-        Error::Version | Error::KexInit => "what answers there does not speak SSH".to_owned(),
-        Error::NoCommonAlgo { kind, theirs, .. } => {
-            format!("no common {kind:?} algorithm; it offers {}", theirs.join(", ")).to_lowercase()
-        }
-        Error::WrongServerSig => "it does not hold the host key that it shows".to_owned(),
-        Error::PacketAuth | Error::DecryptionError => "its bytes were changed on the way".to_owned(),
-        error => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_longer_way_has_a_wider_window() {
-        fn check(milliseconds: u64, expected: u32) {
-            assert_eq!(window(Duration::from_millis(milliseconds)), expected);
-        }
-        check(0, 4 * 1024 * 1024);
-        check(40, 4 * 1024 * 1024);
-        check(100, 10_000_000);
-        check(160, 16_000_000);
-        check(10_000, 16 * 1024 * 1024);
-        check(u64::MAX, 16 * 1024 * 1024);
     }
 }

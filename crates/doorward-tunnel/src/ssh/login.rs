@@ -190,7 +190,7 @@ async fn hash<H: Handler>(handle: &Handle<H>, key: &PublicKey) -> Result<Option<
 }
 
 fn broke(error: russh::Error) -> LoginError {
-    LoginError::Broke { why: super::link::words(&error) }
+    LoginError::Broke { why: super::watcher::words(&error) }
 }
 
 fn let_in(said: &AuthResult, user: &str, with: &str) -> Result<(), LoginError> {

@@ -13,6 +13,7 @@ pub mod pins;
 mod pool;
 pub mod shell;
 mod stream;
+mod watcher;
 
 use std::fmt;
 use std::sync::Arc;

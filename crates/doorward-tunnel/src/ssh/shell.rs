@@ -95,7 +95,7 @@ impl Ssh {
         command: Option<&str>,
         terminal: Option<&Terminal>,
     ) -> Result<(Input, Output), SshError> {
-        let lost = |error: russh::Error| SshError::Lost { why: super::link::words(&error) };
+        let lost = |error: russh::Error| SshError::Lost { why: super::watcher::words(&error) };
         let link =
             self.pool.link().await.map_err(|error| SshError::Lost { why: crate::news::in_words(&*error) })?;
         let ends = link.session().await?;
@@ -159,7 +159,7 @@ impl Input {
 }
 
 fn gone(error: russh::Error) -> SshError {
-    SshError::Lost { why: super::link::words(&error) }
+    SshError::Lost { why: super::watcher::words(&error) }
 }
 
 impl Output {

@@ -108,7 +108,7 @@ impl Held {
         size: usize,
         limit: usize,
         patience: Duration,
-        mut cut: watch::Receiver<bool>,
+        cut: &watch::Sender<bool>,
     ) -> Option<ChannelId> {
         {
             let inlets = lock(&self.inlets);
@@ -118,6 +118,10 @@ impl Held {
             entry.inlet.held.fetch_add(size, Ordering::Relaxed);
             self.total.fetch_add(size, Ordering::Relaxed);
         }
+        if self.total() <= limit {
+            return None;
+        }
+        let mut cut = cut.subscribe();
         while self.total() > limit {
             let before = self.largest()?;
             let room = async {

@@ -15,6 +15,7 @@ mod database;
 mod endpoint;
 mod far;
 mod fronts;
+mod keys;
 #[path = "../../../doorward/tests/real/need.rs"]
 mod need;
 #[path = "../../../doorward/tests/real/postgres.rs"]
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     trials.extend(database::trials());
     trials.extend(endpoint::trials());
     trials.extend(fronts::trials());
+    trials.extend(keys::trials());
     trials.extend(shell::trials());
     trials.extend(ssh::trials());
     trials.extend(stalled::trials());
