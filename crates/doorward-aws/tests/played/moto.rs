@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use doorward_aws::{Account, JumpError, LocateError};
+use doorward_aws::{Account, JumpError, LocateError, Put};
 use doorward_core::policy::Address;
 use libtest_mimic::{Failed, Trial};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::place;
 
 pub fn trials() -> Vec<Trial> {
-    let name = "moto: targets and jump hosts are found where they are";
+    let name = "moto: targets and jump hosts are found, and documents kept";
     match find() {
         Some(_) => vec![Trial::test(name, located)],
         // Under CI what is missing is a failure, and no test that passed.
@@ -123,6 +123,7 @@ fn located() -> Result<(), Failed> {
             place::account("moto", &format!("http://127.0.0.1:{}", moto.port), "test", "test").await;
         databases(&moto, &account).await;
         machines(&moto, &account).await;
+        documents(&account).await;
         Ok(())
     })
 }
@@ -172,6 +173,28 @@ async fn databases(moto: &Moto, account: &Account) {
         Err(LocateError::NoEndpoint { what, .. }) => assert_eq!(what, "the cache cluster sessions"),
         Err(other) => panic!("{other}"),
     }
+}
+
+async fn documents(account: &Account) {
+    let text = |port: &str| {
+        format!(
+            r#"{{"schemaVersion":"1.0","description":"a test","sessionType":"Port","parameters":{{}},"properties":{{"portNumber":"{port}"}}}}"#
+        )
+    };
+    let name = "doorward-orders-db";
+    assert_eq!(account.document(name).await, Ok(None));
+    assert_eq!(account.put_document(name, &text("5432")).await, Ok(Put::Created));
+    assert_eq!(account.put_document(name, &text("5432")).await, Ok(Put::Unchanged));
+    assert_eq!(account.put_document(name, &text("5433")).await, Ok(Put::Updated));
+    let document = account.document(name).await.expect("an answer").expect("a document");
+    assert_eq!(
+        (document.version.as_deref(), document.says(&text("5433"))),
+        (Some("2"), true),
+        "{document:?}"
+    );
+    assert_eq!(account.put_document(name, &text("5433")).await, Ok(Put::Unchanged));
+    assert_eq!(account.delete_document(name).await, Ok(()));
+    assert_eq!(account.delete_document(name).await, Ok(()), "what is not there is no error");
 }
 
 async fn machines(moto: &Moto, account: &Account) {
