@@ -60,6 +60,7 @@ use crate::requests::Error;
   doorward demo
   doorward login https://doorward.example.org
   doorward open orders-db --for 2h
+  doorward connect orders-db
 
 Exit codes:
   0   done
@@ -103,6 +104,11 @@ enum Verb {
     Logout(login::Logout),
     Open(open::Open),
     Close(close::Close),
+    List(list::List),
+    /// Agree to a grant that waits for approval
+    Approve(answer::Answer),
+    /// Refuse a grant that waits for approval
+    Reject(answer::Answer),
     Connect(Box<connect::Connect>),
     Ssh(Box<ssh::Ssh>),
     Shell(Box<shell::Shell>),
@@ -111,11 +117,6 @@ enum Verb {
     Token(token::Token),
     Doctor(doctor::Doctor),
     Documents(documents::Documents),
-    List(list::List),
-    /// Agree to a grant that waits for approval
-    Approve(answer::Answer),
-    /// Refuse a grant that waits for approval
-    Reject(answer::Answer),
     Sweep(sweep::Sweep),
     Reach(reach::Reach),
     Audit(audit::Audit),
