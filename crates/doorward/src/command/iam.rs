@@ -155,7 +155,11 @@ impl Iam {
 
     /// The account of each profile; one that is given without a profile is that of all others.
     fn accounts(&self, policy: &Policy) -> Result<BTreeMap<Option<String>, AccountId>, Failure> {
-        let profiles = iam::profiles(policy);
+        let mut profiles = iam::profiles(policy);
+        if self.whom != Whom::Doorward {
+            let places = policy.ssm.iter().map(|ssm| &ssm.at).chain(policy.ssh.iter().map(|ssh| &ssh.at));
+            profiles.extend(places.chain([&policy.aws]).map(|place| place.profile.clone()));
+        }
         let named = self.accounts.iter().filter_map(|of| of.profile.as_ref()).chain(&self.profile);
         for name in named {
             if !profiles.contains(&Some(name.clone())) {
