@@ -100,6 +100,11 @@ impl Connection {
         *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a service is configured to answer without TLS, as one that is played for a test does.
+    pub(crate) fn plain(&self, service: Service) -> bool {
+        configuration::endpoint(&self.config, service, &self.region).starts_with("http://")
+    }
+
     /// Whether AWS's endpoints for FIPS 140 are asked for.
     pub(crate) fn fips(&self) -> bool {
         self.config.use_fips() == Some(true)

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use doorward_aws::ShortLived;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{Person, TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::requests::{Carried, ClosedView, GrantView, Offer, OpenedView, Through};
+use crate::vending::Vended;
 
 /// Why a server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -236,7 +236,7 @@ impl Client {
     }
 
     /// Credentials for exactly a grant.
-    pub fn credentials(&self, grant: &GrantId) -> Result<ShortLived, Error> {
+    pub fn credentials(&self, grant: &GrantId) -> Result<Vended, Error> {
         self.send("POST", &format!("/api/v1/grants/{grant}/credentials"), None::<&()>)
     }
 

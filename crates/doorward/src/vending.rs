@@ -1,12 +1,37 @@
 //! Credentials for exactly one grant: the policy's role, narrowed to the grant's machine, document and end.
 
-use doorward_aws::{Account, AssumedFor, JumpError, ShortLived};
+use std::net::IpAddr;
+
+use doorward_aws::{Account, AssumedFor, JumpError, LocateError, ShortLived};
 use doorward_core::export::iam::{Machine, NotVended, vend};
 use doorward_core::grant::GrantId;
 use doorward_core::inventory::AccountId;
-use doorward_core::policy::Transport;
+use doorward_core::policy::{Address, Transport};
+use serde::{Deserialize, Serialize};
 
 use crate::requests::{self, Caller, Requests};
+
+/// Credentials for one grant, and where it leads: whoever has them may look nothing up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Vended {
+    /// The credentials.
+    #[serde(flatten)]
+    pub credentials: ShortLived,
+    /// The machine to go through, as the policy names it.
+    pub jump_host: String,
+    /// The instance that it is.
+    pub instance: String,
+    /// Its zone.
+    pub zone: Option<String>,
+    /// Its private address.
+    pub address: Option<IpAddr>,
+    /// Its VPC.
+    pub vpc: Option<String>,
+    /// The target, as the policy names it.
+    pub target: String,
+    /// Where it is, as the machine knows it; none of a network.
+    pub host: Option<String>,
+}
 
 /// Why nobody gets credentials.
 #[derive(Debug, thiserror::Error)]
@@ -20,13 +45,16 @@ pub enum Error {
     /// The machine to go through was not found.
     #[error(transparent)]
     Jump(#[from] JumpError),
+    /// The target was not found.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
     /// AWS did not vend them.
     #[error(transparent)]
     Aws(#[from] doorward_aws::Error),
 }
 
 /// Vends credentials for a grant of the caller's own that is open.
-pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> Result<ShortLived, Error> {
+pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> Result<Vended, Error> {
     let grant = requests.open_grant(caller, id).await?;
     let loaded = requests.loaded();
     let policy = &loaded.policy;
@@ -54,5 +82,19 @@ pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> 
         seconds: vended.seconds,
         tags: vended.tags,
     };
-    Ok(account.assume(&assumed).await?)
+    let host = match &target.address {
+        Address::Network(_) => None,
+        address => Some(account.locate(address).await?.host),
+    };
+    let credentials = account.assume(&assumed).await?;
+    Ok(Vended {
+        credentials,
+        jump_host: jump_host.to_string(),
+        instance: jump.instance,
+        zone: jump.zone,
+        address: jump.address,
+        vpc: jump.vpc,
+        target: target.address.to_string(),
+        host,
+    })
 }

@@ -1,6 +1,7 @@
 //! The API: one address for all of AWS. What is not played here goes to moto.
 
 mod connect;
+mod documents;
 mod ec2;
 mod proxy;
 mod ssm;
@@ -56,6 +57,13 @@ fn denied(call: &Call<'_>, service: &str) -> Failure {
     let message =
         format!("User: {} is not authorized to perform: {service}:{}", call.who.arn, call.operation);
     Failure { status: 400, code: "AccessDeniedException".into(), message }
+}
+
+/// A text that a call must bear.
+fn field<'a>(body: &'a Value, name: &str) -> Result<&'a str, Failure> {
+    body.get(name)
+        .and_then(Value::as_str)
+        .ok_or_else(|| failure("ValidationException", format!("{name} is missing")))
 }
 
 /// How an answer is written.
@@ -220,7 +228,7 @@ async fn form_call(
         return Some(Err(unauthorized()));
     }
     let xml = match (service, call.operation) {
-        ("ec2", "GetConsoleOutput") => ec2::console_output(world, call, form),
+        ("ec2", "GetConsoleOutput") => ec2::console_output(world, call, form)?,
         ("ec2", "DescribeInstanceConnectEndpoints") => ec2::endpoints(world, call, form),
         ("sts", "GetCallerIdentity") => Ok(sts::identity(world, call)),
         ("sts", "AssumeRole") => sts::assume(world, call, form),

@@ -41,6 +41,10 @@ pub(crate) struct Conduct {
     sent: BTreeMap<i64, Sent>,
     /// Of these, the ones whose acknowledgement was never written to the client.
     waiting: BTreeSet<i64>,
+    /// What an earlier connection took with it before it came here.
+    lost: BTreeSet<i64>,
+    /// No message of this connection was new yet, and there was one before it.
+    is_rejoined: bool,
     delivered: BTreeMap<i64, Delivered>,
     /// Delivered messages below it are forgotten.
     forgotten: i64,
@@ -95,6 +99,8 @@ impl Conduct {
             next: 0,
             sent: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            is_rejoined: false,
             written: 0,
             read: 0,
             delivered: BTreeMap::new(),
@@ -121,9 +127,13 @@ impl Conduct {
                 opening.message_schema_version
             ));
         }
+        if opening.request_id.len() < 16 || opening.client_id.is_empty() {
+            wrong.push("an id of the first frame is too short".into());
+        }
         if crate::agent::version(&opening.client_version).is_none() {
             wrong.push(format!("`{}` is no client version", opening.client_version));
         }
+        self.is_rejoined = self.client_version.is_some();
         self.client_version = Some(opening.client_version.clone());
         self.last_ping = Some(now);
         self.again_from = Some((0, now + AFTER_JOIN));
@@ -207,7 +217,7 @@ impl Conduct {
         }
         match message.kind {
             Kind::Acknowledge => wrong.extend(self.acknowledgement(message).err()),
-            Kind::Input if message.sequence < self.next => {
+            Kind::Input if message.sequence < self.next && !self.lost.contains(&message.sequence) => {
                 wrong.extend(self.again(message, now, stalled).err())
             }
             Kind::Input => self.new_input(message, now, now_ms, stalled, &mut wrong),
@@ -302,11 +312,18 @@ impl Conduct {
         wrong: &mut Vec<String>,
     ) {
         let sequence = message.sequence;
-        if sequence != self.next {
-            wrong.push(format!("sequence {sequence} where {} is the next", self.next));
+        if !self.lost.remove(&sequence) {
+            let missing = self.next..sequence;
+            if !missing.is_empty() && self.is_rejoined && missing.end - missing.start <= REMEMBERED as i64 {
+                self.waiting.extend(missing.clone());
+                self.lost.extend(missing);
+            } else if sequence != self.next {
+                wrong.push(format!("sequence {sequence} where {} is the next", self.next));
+            }
+            self.next = sequence + 1;
+            self.is_rejoined = false;
+            self.again_from = None;
         }
-        self.next = sequence + 1;
-        self.again_from = None;
         self.waiting.insert(sequence);
         let (message_id, length) = (message.id, message.payload.len());
         self.sent.insert(

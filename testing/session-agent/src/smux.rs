@@ -136,29 +136,29 @@ impl Streams {
         Self { open: BTreeSet::new(), highest: 1, keeps_alive }
     }
 
-    /// Looks at a frame. The answer is what the client did wrong, if anything; the frame is then to be ignored.
-    pub fn look(&mut self, frame: &Frame) -> Result<(), String> {
+    /// Looks at a frame: whether the agent acts on it, and what the client did wrong, if anything. A server of smux opens
+    /// whatever stream is not open, whatever its number.
+    pub fn look(&mut self, frame: &Frame) -> (bool, Option<String>) {
         let stream = frame.stream;
+        let not_open =
+            |what: &str| Some(format!("smux: {what} of stream {stream}, which the client has not open"));
         match frame.command {
-            Command::Syn if stream != self.highest.wrapping_add(2) => {
-                let expected = self.highest.wrapping_add(2);
-                if stream > self.highest {
-                    self.highest = stream;
-                    self.open.insert(stream);
-                }
-                Err(format!("smux: SYN of stream {stream} where {expected} is the next"))
-            }
             Command::Syn => {
-                self.highest = stream;
-                self.open.insert(stream);
-                Ok(())
+                let expected = self.highest.wrapping_add(2);
+                self.highest = self.highest.max(stream);
+                let wrong = stream != expected;
+                let wrong =
+                    wrong.then(|| format!("smux: SYN of stream {stream} where {expected} is the next"));
+                (self.open.insert(stream), wrong)
             }
-            Command::Push if self.open.contains(&stream) => Ok(()),
-            Command::Push => Err(format!("smux: PSH of stream {stream}, which the client has not open")),
-            Command::Fin if self.open.remove(&stream) => Ok(()),
-            Command::Fin => Err(format!("smux: FIN of stream {stream}, which the client has not open")),
-            Command::Nop if self.keeps_alive => Ok(()),
-            Command::Nop => Err("smux: NOP, although the versions turn the client's keep-alive off".into()),
+            Command::Push if self.open.contains(&stream) => (true, None),
+            Command::Push => (false, not_open("PSH")),
+            Command::Fin if self.open.remove(&stream) => (true, None),
+            Command::Fin => (false, not_open("FIN")),
+            Command::Nop if self.keeps_alive => (true, None),
+            Command::Nop => {
+                (true, Some("smux: NOP, although the versions turn the client's keep-alive off".into()))
+            }
         }
     }
 }
@@ -211,26 +211,23 @@ mod tests {
     #[test]
     fn a_client_numbers_its_streams_and_leaves_closed_ones_alone() {
         let mut streams = Streams::new(false);
-        let mut check = |frame: Frame, expected: Option<&str>| {
-            let answer = streams.look(&frame).err();
-            assert!(
-                answer
-                    .as_deref()
-                    .map(|it| expected.is_some_and(|part| it.contains(part)))
-                    .unwrap_or(expected.is_none()),
-                "{answer:?}"
-            );
+        let mut check = |frame: Frame, acts: bool, expected: &str| {
+            let (acted, wrong) = streams.look(&frame);
+            let wrong = wrong.unwrap_or_default();
+            assert_eq!(acted, acts, "{wrong}");
+            assert!(wrong.contains(expected) && wrong.is_empty() == expected.is_empty(), "{wrong}");
         };
-        check(Frame::bare(Command::Syn, 3), None);
-        check(push(3, b"x"), None);
-        check(push(5, b"x"), Some("PSH of stream 5"));
-        check(Frame::bare(Command::Syn, 5), None);
-        check(Frame::bare(Command::Syn, 5), Some("SYN of stream 5 where 7"));
-        check(Frame::bare(Command::Syn, 8), Some("SYN of stream 8 where 7"));
-        check(Frame::bare(Command::Fin, 3), None);
-        check(push(3, b"x"), Some("PSH of stream 3"));
-        check(Frame::bare(Command::Fin, 3), Some("FIN of stream 3"));
-        check(Frame::bare(Command::Nop, 0), Some("keep-alive off"));
-        assert_eq!(Streams::new(true).look(&Frame::bare(Command::Nop, 0)), Ok(()));
+        check(Frame::bare(Command::Syn, 3), true, "");
+        check(push(3, b"x"), true, "");
+        check(push(5, b"x"), false, "PSH of stream 5");
+        check(Frame::bare(Command::Syn, 5), true, "");
+        check(Frame::bare(Command::Syn, 5), false, "SYN of stream 5 where 7");
+        check(Frame::bare(Command::Syn, 8), true, "SYN of stream 8 where 7");
+        check(push(8, b"x"), true, "");
+        check(Frame::bare(Command::Fin, 3), true, "");
+        check(push(3, b"x"), false, "PSH of stream 3");
+        check(Frame::bare(Command::Fin, 3), false, "FIN of stream 3");
+        check(Frame::bare(Command::Nop, 0), true, "keep-alive off");
+        assert_eq!(Streams::new(true).look(&Frame::bare(Command::Nop, 0)), (true, None));
     }
 }

@@ -98,6 +98,16 @@ impl Stand {
         lock(&self.world.places).insert((host.to_owned(), port), is);
     }
 
+    /// One more instance has an agent from now on.
+    pub fn add_instance(&self, id: &str) {
+        lock(&self.world.instances).insert(id.to_owned());
+    }
+
+    /// Says what an instance wrote to its console.
+    pub fn set_console(&self, instance: &str, text: &str) {
+        lock(&self.world.console).insert(instance.to_owned(), text.to_owned());
+    }
+
     /// The sessions that are not over, in order.
     pub fn open_sessions(&self) -> Vec<String> {
         self.world.sessions().values().filter(|it| !it.is_over()).map(|it| it.id.clone()).collect()
@@ -142,6 +152,8 @@ pub(crate) struct World {
     pub(crate) is_alive: AtomicBool,
     pub(crate) documents: Mutex<BTreeMap<String, String>>,
     pub(crate) credentials: Mutex<Vec<Credential>>,
+    pub(crate) instances: Mutex<BTreeSet<String>>,
+    pub(crate) console: Mutex<BTreeMap<String, String>>,
     places: Mutex<BTreeMap<(String, u16), SocketAddr>>,
     denied: Mutex<BTreeSet<String>>,
     sessions: Mutex<BTreeMap<String, Arc<Session>>>,
@@ -182,7 +194,7 @@ impl Nobody {
 }
 
 impl World {
-    fn new(settings: Settings, gateway: SocketAddr) -> Self {
+    pub(crate) fn new(settings: Settings, gateway: SocketAddr) -> Self {
         Self {
             gateway,
             record: Record::default(),
@@ -195,6 +207,8 @@ impl World {
             is_alive: AtomicBool::new(true),
             documents: Mutex::new(documents::built_in()),
             credentials: Mutex::new(settings.credentials.clone()),
+            instances: Mutex::new(settings.instances.iter().cloned().collect()),
+            console: Mutex::new(settings.console.clone()),
             places: Mutex::new(settings.agent.places.clone()),
             denied: Mutex::new(settings.denied.iter().cloned().collect()),
             sessions: Mutex::default(),
@@ -212,6 +226,11 @@ impl World {
 
     pub(crate) fn place(&self, host: &str, port: u16) -> Option<SocketAddr> {
         lock(&self.places).get(&(host.to_owned(), port)).copied()
+    }
+
+    /// Whether an instance has an agent, and it is there.
+    pub(crate) fn is_online(&self, instance: &str) -> bool {
+        self.is_alive.load(Ordering::SeqCst) && lock(&self.instances).contains(instance)
     }
 
     pub(crate) fn is_denied(&self, operation: &str) -> bool {

@@ -9,6 +9,7 @@ use doorward_core::inventory::ConnectEndpointId;
 
 use crate::account::Account;
 use crate::error::Error;
+use crate::operation::Service;
 use crate::operation::connect::{
     ConnectEndpointShape, DescribeInstanceConnectEndpoints, GetConsoleOutput, SendSshPublicKey,
 };
@@ -92,7 +93,9 @@ impl Account {
         port: u16,
         lasts: Option<u32>,
     ) -> Result<String, Error> {
-        let url = open_tunnel(&endpoint.host, &endpoint.id, address, port, lasts);
+        let plain = self.0.connection.plain(Service::InstanceConnect);
+        let base = format!("{}://{}", if plain { "ws" } else { "wss" }, endpoint.host);
+        let url = open_tunnel(&base, &endpoint.id, address, port, lasts);
         let presign = |scope: signing::Scope<'_>| signing::presigned(&url, scope, TUNNEL_URL);
         self.sign(&url, "ec2-instance-connect", self.now(), presign).await
     }
@@ -110,8 +113,7 @@ impl Account {
     }
 }
 
-/// A host that says its own scheme is believed: that of a test, which has no certificate.
-fn open_tunnel(host: &str, id: &ConnectEndpointId, address: IpAddr, port: u16, lasts: Option<u32>) -> String {
+fn open_tunnel(base: &str, id: &ConnectEndpointId, address: IpAddr, port: u16, lasts: Option<u32>) -> String {
     let mut query = Form::default();
     query.put("instanceConnectEndpointId", id.as_str());
     query.put("remotePort", &port.to_string());
@@ -119,8 +121,7 @@ fn open_tunnel(host: &str, id: &ConnectEndpointId, address: IpAddr, port: u16, l
     if let Some(lasts) = lasts {
         query.put("maxTunnelDuration", &lasts.clamp(1, LONGEST_TUNNEL).to_string());
     }
-    let scheme = if host.contains("://") { "" } else { "wss://" };
-    format!("{scheme}{host}/openTunnel?{}", query.into_body())
+    format!("{base}/openTunnel?{}", query.into_body())
 }
 
 impl ConnectEndpoint {
@@ -146,12 +147,12 @@ mod tests {
 
     #[test]
     fn a_tunnel_says_where_it_leads() {
-        let check = |host: &str, address: &str, lasts, expected: &str| {
+        let check = |base: &str, address: &str, lasts, expected: &str| {
             let id = "eice-0a1b".parse().expect("an id");
-            assert_eq!(open_tunnel(host, &id, address.parse().expect("an address"), 22, lasts), expected);
+            assert_eq!(open_tunnel(base, &id, address.parse().expect("an address"), 22, lasts), expected);
         };
         check(
-            "eice-0a1b.example.org",
+            "wss://eice-0a1b.example.org",
             "10.0.1.7",
             None,
             "wss://eice-0a1b.example.org/openTunnel?instanceConnectEndpointId=eice-0a1b&remotePort=22&privateIpAddress=10.0.1.7",

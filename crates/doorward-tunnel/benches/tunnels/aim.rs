@@ -2,6 +2,7 @@
 
 use crate::carrier::{Carrier, Kind};
 use crate::round::Rounds;
+use crate::sessions::SESSIONS;
 use crate::table;
 
 /// Prints each with whether it was met.
@@ -10,8 +11,8 @@ fn print_all(rows: &[(String, f64, Aim, &str)]) {
         .iter()
         .map(|(what, is, aim, unit)| {
             let (words, met) = match aim {
-                Aim::AtLeast(aim) => (format!("at least {aim}{unit}"), is >= aim),
-                Aim::AtMost(aim) => (format!("at most {aim}{unit}"), is <= aim),
+                Aim::AtLeast(aim) => (format!("at least {aim:.2}{unit}"), is >= aim),
+                Aim::AtMost(aim) => (format!("at most {aim:.2}{unit}"), is <= aim),
                 Aim::None => (String::new(), true),
             };
             let verdict = match aim {
@@ -48,6 +49,16 @@ pub fn print(rounds: &Rounds, carriers: &[Carrier], held: &[Option<u64>], flows:
         ("forward, up of ssh -L aes128-gcm's".into(), rounds.up(forward, gcm), Aim::AtLeast(1.0), "x"),
         ("forward, down of ssh -L aes128-gcm's".into(), rounds.down(forward, gcm), Aim::AtLeast(1.0), "x"),
     ];
+    let sessions = place(Kind::Sessions);
+    let [up, down] = rounds.speed(sessions);
+    let each = SESSIONS as f64 * 0.6;
+    rows.push((
+        format!("{SESSIONS} sessions, down from a slow agent"),
+        down / 1e6,
+        Aim::AtLeast(0.9 * each),
+        " MB/s",
+    ));
+    rows.push((format!("{SESSIONS} sessions, up"), up / 1e6, Aim::AtLeast(50.0), " MB/s"));
     for (carrier, held) in carriers.iter().zip(held) {
         if let Some(bytes) = held {
             let what = format!("{}: memory of {flows} idle flows", carrier.kind.name());

@@ -16,6 +16,7 @@ pub enum Kind {
     Sshuttle,
     Range,
     Forward,
+    Sessions,
 }
 
 /// One that runs; ended when dropped.
@@ -24,6 +25,8 @@ pub struct Carrier {
     /// Where a load connects to.
     pub address: String,
     held: Held,
+    /// What it needs besides, for as long as it is there.
+    _with: Option<Probe>,
 }
 
 enum Held {
@@ -41,6 +44,7 @@ impl Kind {
             Self::Sshuttle => "sshuttle",
             Self::Range => "doorward, range",
             Self::Forward => "doorward, forward",
+            Self::Sessions => "doorward, sessions",
         }
     }
 }
@@ -67,6 +71,12 @@ impl Carrier {
         let mut sshuttle = inside(&world.client, "sshuttle");
         sshuttle.args(["--method", "nft", "-r", &format!("root@{GATEWAY}"), "-e"]);
         sshuttle.arg(format!("ssh {}", options.join(" "))).arg("10.88.3.0/24");
+        let agent = world.gateway().probe(&["agent"]);
+        let api = agent.line();
+        let probe = world.client.probe(&["own", "sessions", "6004", &api]);
+        assert_eq!(probe.line(), "carries");
+        let mut sessions = Self::new(world, Kind::Sessions, "127.0.0.1:6004".into(), Held::Probe(probe));
+        sessions._with = Some(agent);
         vec![
             Self::new(world, Kind::Raw, format!("{ROUTED}:{PORT}"), Held::Nobody),
             ssh(Kind::Ssh, 6001, &[]),
@@ -74,12 +84,13 @@ impl Carrier {
             Self::new(world, Kind::Sshuttle, format!("{SSHUTTLE}:{PORT}"), Held::Child(started(sshuttle))),
             ours(Kind::Range, &["range", "10.88.2.0/24"], format!("{RANGE}:{PORT}")),
             ours(Kind::Forward, &["forward", "6003"], "127.0.0.1:6003".into()),
+            sessions,
         ]
     }
 
     fn new(world: &World, kind: Kind, address: String, held: Held) -> Self {
         world.answers(&address);
-        Self { kind, address, held }
+        Self { kind, address, held, _with: None }
     }
 
     fn pid(&self) -> Option<u32> {
@@ -97,7 +108,7 @@ impl Carrier {
 
     /// How many bytes of memory it takes to hold so many connections, where it is ours.
     pub fn held(&self, world: &World, flows: usize) -> Option<u64> {
-        let pid = self.pid().filter(|_| matches!(self.kind, Kind::Range | Kind::Forward))?;
+        let pid = self.pid().filter(|_| matches!(self.kind, Kind::Range | Kind::Forward | Kind::Sessions))?;
         let before = process::memory(pid);
         let mut load = world.client.probe(&["hold", &self.address, &flows.to_string()]);
         assert_eq!(load.within(Duration::from_secs(60)).as_deref(), Some("holds"));

@@ -19,10 +19,18 @@ pub fn run() -> bool {
         ["try", address] => connect(address).map(|_| "open".into()),
         ["up", address, milliseconds] => up(address, lasting(milliseconds)),
         ["down", address, milliseconds] => down(address, milliseconds),
+        ["push", address, bytes] => push(address, bytes.parse().expect("a number")),
+        ["sip", address, milliseconds, streams] => {
+            sip(address, milliseconds, streams.parse().expect("a number"))
+        }
         ["connect", address, count] => latency(address, count.parse().expect("a number")),
         ["hold", address, count] => hold(address, count.parse().expect("a number")),
         ["own", ..] => {
             crate::ours::own(&words[1..]);
+            return true;
+        }
+        ["agent"] => {
+            crate::sessions::agent();
             return true;
         }
         _ => Ok(format!("no verb {verb:?}")),
@@ -50,7 +58,7 @@ fn connect(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// `u`: reads to the end and says how much that was. `d` and a time in milliseconds: writes for so long. `e`: says
+/// `u`: reads to the end and says how much that was. `n` and a number of bytes: reads so many and says so. `d` and a time in milliseconds: writes for so long. `e`: says
 /// everything back.
 fn serve() -> io::Result<String> {
     let listener = TcpListener::bind(("0.0.0.0", PORT))?;
@@ -71,6 +79,12 @@ fn serve() -> io::Result<String> {
                             read => total += read as u64,
                         }
                     }
+                }
+                [b'n'] => {
+                    let mut bytes = [0; 8];
+                    stream.read_exact(&mut bytes)?;
+                    io::copy(&mut (&stream).take(u64::from_be_bytes(bytes)), &mut io::sink())?;
+                    stream.write_all(&bytes)
                 }
                 [b'd'] => {
                     let mut milliseconds = [0; 4];
@@ -127,6 +141,19 @@ fn up(address: &str, lasts: Duration) -> io::Result<String> {
     Ok(format!("{sent} {}", took.as_nanos()))
 }
 
+/// Likewise of so many bytes, over a way that cannot end one direction alone.
+fn push(address: &str, bytes: u64) -> io::Result<String> {
+    let (mut stream, block) = (connect(address)?, noise());
+    let began = Instant::now();
+    stream.write_all(&[&b"n"[..], &bytes.to_be_bytes()].concat())?;
+    io::copy(&mut io::repeat(0x5a).take(bytes % block.len() as u64), &mut stream)?;
+    for _ in 0..bytes / block.len() as u64 {
+        stream.write_all(&block)?;
+    }
+    stream.read_exact(&mut [0; 8])?;
+    Ok(format!("{bytes} {}", began.elapsed().as_nanos()))
+}
+
 /// Bytes and nanoseconds, until the far side has said that no more comes.
 fn down(address: &str, milliseconds: &str) -> io::Result<String> {
     let mut stream = connect(address)?;
@@ -139,6 +166,28 @@ fn down(address: &str, milliseconds: &str) -> io::Result<String> {
             read => total += read as u64,
         }
     }
+}
+
+/// Bytes and nanoseconds of several streams at once, for so long and not to their end: what waits on a slow way would
+/// take long to come.
+fn sip(address: &str, milliseconds: &str, streams: usize) -> io::Result<String> {
+    let lasts = lasting(milliseconds);
+    let long: u32 = milliseconds.parse().map_err(io::Error::other)?;
+    let one = || -> io::Result<u64> {
+        let mut stream = connect(address)?;
+        stream.write_all(&[&b"d"[..], &(long * 2).to_be_bytes()].concat())?;
+        let (mut block, mut total) = (vec![0; BLOCK], 0_u64);
+        let began = Instant::now();
+        while began.elapsed() < lasts {
+            total += stream.read(&mut block)? as u64;
+        }
+        Ok(total)
+    };
+    let total: io::Result<u64> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..streams).map(|_| scope.spawn(one)).collect();
+        all.into_iter().map(|one| one.join().expect("a stream")).sum()
+    });
+    Ok(format!("{} {}", total?, lasts.as_nanos()))
 }
 
 /// The middle of how many nanoseconds it takes to connect and hear an echo, one after the other.

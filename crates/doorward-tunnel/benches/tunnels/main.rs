@@ -18,6 +18,7 @@ mod load;
 mod ours;
 mod process;
 mod round;
+mod sessions;
 mod world;
 
 #[path = "../../../doorward/benches/grants/cost.rs"]
@@ -69,7 +70,8 @@ fn main() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    println!("Doorward on {}.\n", cost::machine());
+    println!("Doorward on {}.", cost::machine());
+    println!("{}\n", process::load());
     let world = World::new();
     let carriers = Carrier::all(&world);
     let rounds = Rounds::measure(&world, &carriers, ROUNDS);

@@ -43,30 +43,35 @@ impl HostKeys for Whichever {
     }
 }
 
-/// Carries until its input ends: `range CIDR KEY` or `forward PORT KEY`.
+/// The transport over SSH, with the key in that file.
+async fn over_ssh(key: &str) -> Arc<dyn Dial> {
+    let at = SocketAddr::new(GATEWAY.parse().expect("an address"), 22);
+    let key = std::fs::read_to_string(key).expect("a key");
+    let options = Options {
+        at: at.into(),
+        host: Host { names: vec![GATEWAY.into()], port: 22, instance: None },
+        user: "root".into(),
+        login: Login::key(&key, None).expect("a key"),
+        host_keys: Arc::new(Whichever),
+        tell: nobody(),
+        limits: Limits::default(),
+    };
+    let ssh = Ssh::new(Arc::new(Marked(MARK)), options);
+    ssh.connect().await.expect("a connection");
+    Arc::new(ssh)
+}
+
+/// Carries until its input ends: `range CIDR KEY`, `forward PORT KEY` or `sessions PORT API`.
 pub fn own(words: &[&str]) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        let &[kind, what, key] = words else { return say("three words") };
-        let at = SocketAddr::new(GATEWAY.parse().expect("an address"), 22);
-        let key = std::fs::read_to_string(key).expect("a key");
-        let options = Options {
-            at: at.into(),
-            host: Host { names: vec![GATEWAY.into()], port: 22, instance: None },
-            user: "root".into(),
-            login: Login::key(&key, None).expect("a key"),
-            host_keys: Arc::new(Whichever),
-            tell: nobody(),
-            limits: Limits::default(),
-        };
-        let ssh = Ssh::new(Arc::new(Marked(MARK)), options);
-        ssh.connect().await.expect("a connection");
-        let dial: Arc<dyn Dial> = Arc::new(ssh);
+        let &[kind, what, how] = words else { return say("three words") };
+        let dial = if kind == "sessions" { crate::sessions::dial(how) } else { over_ssh(how).await };
         let ends = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
         if kind == "range" {
             let settings = Settings {
                 ranges: vec![what.parse().expect("a range")],
-                carriers: vec![at.ip()],
+                carriers: vec![GATEWAY.parse().expect("an address")],
                 names: None,
                 mark: MARK,
                 watchdog: Watchdog {

@@ -42,6 +42,13 @@ pub fn memory(root: u32) -> u64 {
     tree(root).into_iter().map(anonymous).sum()
 }
 
+/// What else runs, in words: a ratio to raw TCP is worth little on a busy machine, where the kernel's own work comes before
+/// that of programs.
+pub fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!("Load before: {}.", text.split(' ').next().unwrap_or("unknown"))
+}
+
 /// A process that is ended with all below it, when dropped.
 pub struct Ended(pub Child);
 

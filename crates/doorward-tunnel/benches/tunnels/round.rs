@@ -3,11 +3,18 @@
 use std::time::Duration;
 
 use crate::carrier::{Carrier, Kind};
+use crate::sessions::SESSIONS;
 use crate::table::{median, print};
 use crate::world::World;
 
 /// How long each way is loaded, in milliseconds.
 const LASTS: &str = "1500";
+
+/// Bytes that are pushed where a way has no end of one direction (smux has none).
+const PUSHED: &str = "100000000";
+
+/// How long a slow agent is read from, in milliseconds.
+const SLOWLY: &str = "2500";
 
 /// Connections whose time is taken.
 const CONNECTIONS: &str = "200";
@@ -51,6 +58,11 @@ impl Rounds {
         median(self.rounds.iter().map(|round| round[place].up / round[of].up).collect())
     }
 
+    /// Bytes a second, each way.
+    pub fn speed(&self, place: usize) -> [f64; 2] {
+        [self.middle(place, |figures, _| figures.up), self.middle(place, |figures, _| figures.down)]
+    }
+
     /// Likewise the other way.
     pub fn down(&self, place: usize, of: usize) -> f64 {
         median(self.rounds.iter().map(|round| round[place].down / round[of].down).collect())
@@ -86,9 +98,9 @@ impl Rounds {
                 let unless_raw = |text: String| if raw { String::new() } else { text };
                 vec![
                     carrier.kind.name().into(),
-                    format!("{:.0}", self.middle(place, |figures, _| figures.up) / 1e6),
+                    rounded(self.middle(place, |figures, _| figures.up) / 1e6),
                     format!("{:.3}", self.up(place, 0)),
-                    format!("{:.0}", self.middle(place, |figures, _| figures.down) / 1e6),
+                    rounded(self.middle(place, |figures, _| figures.down) / 1e6),
                     format!("{:.3}", self.down(place, 0)),
                     unless_raw(format!("{:.1}", self.middle(place, |figures, _| figures.cpu_up))),
                     unless_raw(format!("{:.1}", self.middle(place, |figures, _| figures.cpu_down))),
@@ -113,13 +125,21 @@ impl Figures {
 /// Bytes a second, and CPU seconds a GB.
 fn way(world: &World, carrier: &Carrier, verb: &str) -> (f64, f64) {
     let before = carrier.busy();
-    let said = world.load(&[verb, &carrier.address, LASTS]);
+    let said = match (carrier.kind, verb) {
+        (Kind::Sessions, "up") => world.load(&["push", &carrier.address, PUSHED]),
+        (Kind::Sessions, "down") => world.load(&["sip", &carrier.address, SLOWLY, &SESSIONS.to_string()]),
+        _ => world.load(&[verb, &carrier.address, LASTS]),
+    };
     let spent = carrier.busy().saturating_sub(before);
     let (bytes, nanoseconds) =
         said.split_once(' ').unwrap_or_else(|| panic!("{}: {said}", carrier.kind.name()));
     let bytes = number(bytes);
     let took = Duration::from_nanos(nanoseconds.parse().expect("a number"));
     (bytes / took.as_secs_f64(), spent.as_secs_f64() / (bytes / 1e9))
+}
+
+fn rounded(number: f64) -> String {
+    if number < 10.0 { format!("{number:.2}") } else { format!("{number:.0}") }
 }
 
 fn number(text: &str) -> f64 {

@@ -21,7 +21,8 @@ pub const PORT: u16 = 5001;
 
 pub struct World {
     pub client: Netns,
-    _others: [Netns; 2],
+    gateway: Netns,
+    _destination: Netns,
     pub folder: TempDir,
     _sshd: Ended,
     _server: Probe,
@@ -62,10 +63,15 @@ impl World {
         let server = destination.probe(&["serve"]);
         assert_eq!(server.line(), "listens");
         let world =
-            Self { client, _others: [gateway, destination], folder, _sshd: Ended(sshd), _server: server };
+            Self { client, gateway, _destination: destination, folder, _sshd: Ended(sshd), _server: server };
         world.answers(&format!("{GATEWAY}:22"));
         world.answers(&format!("{ROUTED}:{PORT}"));
         world
+    }
+
+    /// Where sshd is, and the agent of Session Manager.
+    pub fn gateway(&self) -> &Netns {
+        &self.gateway
     }
 
     /// The key that the gateway lets in.

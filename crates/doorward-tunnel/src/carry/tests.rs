@@ -1,3 +1,5 @@
+//! Bytes both ways, and how either end ends.
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! An Instance Connect Endpoint, played.
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::ClientConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

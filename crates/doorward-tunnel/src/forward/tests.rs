@@ -1,3 +1,5 @@
+//! Local ports in front of a dial that is played.
+
 use std::sync::Mutex;
 
 use jiff::Timestamp;

@@ -27,6 +27,9 @@ use crate::websocket::{Connector, Socket, WebSocketError};
 /// How long a session may be without its gateway before it is given up.
 const GIVE_UP: Duration = Duration::from_secs(120);
 
+/// And how long without ever having had it: somebody waits for it to begin.
+const NEVER: Duration = Duration::from_secs(20);
+
 /// Waits before attempts: the first is at once, for the gateway closes every connection about hourly.
 const WAITS: [u64; 7] = [0, 250, 500, 1000, 2000, 4000, 5000];
 
@@ -329,7 +332,8 @@ impl<C: Core> Driver<C> {
                     why
                 }
             };
-            if lost.elapsed() >= GIVE_UP || refusals >= REFUSALS {
+            let give_up = if was_connected { GIVE_UP } else { NEVER };
+            if lost.elapsed() >= give_up || refusals >= REFUSALS {
                 return self.end(Ending::Lost { why });
             }
         }

@@ -160,6 +160,18 @@ async fn what_aws_refuses_is_said_at_once() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_never_answers_is_the_reason_that_is_told() {
+    let scene = Scene::new(Pool::default()).await;
+    scene.gateway.is_elsewhere.store(true, Ordering::SeqCst);
+    let error = scene.ssm.open(&database()).await.unwrap_err().to_string();
+    let expected = "the way to `db.internal:5432` is closed: no connection to Session Manager: \
+                    `127.0.0.1` answered 404 Not Found instead of a websocket";
+    assert_eq!(error, expected);
+    let is_retried = |news: &News| matches!(news, News::Retrying { .. });
+    assert_eq!(scene.news.lock().unwrap().iter().filter(|news| is_retried(news)).count(), 3);
+}
+
+#[tokio::test]
 async fn a_session_that_timed_out_ends_its_connections_and_the_next_one_has_a_new_session() {
     let scene = Scene::new(Pool::default()).await;
     let mut stream = echoes(scene.dial().await, b"hello").await;

@@ -8,6 +8,7 @@
 //! gone within two seconds of our end, however that came: see [`watch`].
 
 mod dns;
+mod keeper;
 mod link;
 mod marked;
 mod names;
@@ -31,6 +32,7 @@ use self::dns::Listener;
 pub use self::dns::{
     Answered, Domain, Exchange, Full, NotADomain, NotAQuery, Query, SERVFAIL, answers, truncated,
 };
+use self::keeper::Keeper;
 use self::link::Link;
 pub use self::link::LinkError;
 pub use self::marked::Marked;
@@ -119,6 +121,7 @@ pub struct Range {
     name: String,
     ranges: Ranges,
     resolved: bool,
+    keeper: Keeper,
     forwards: Vec<Forward>,
     // In the order in which they go.
     names: Vec<Listener>,
@@ -156,7 +159,9 @@ impl Range {
             listeners: &listeners,
             names: &redirected,
         };
-        run("nft", &["-f", "-"], &table.transaction(), "write the table").await?;
+        let transaction = table.transaction();
+        run("nft", &["-f", "-"], &transaction, "write the table").await?;
+        let keeper = Keeper::new(name.clone(), transaction);
         let resolved = match &settings.names {
             Some(names) => names::tell_resolved(&link.name, names).await.unwrap_or_else(|error| {
                 // Its own questions pass through the table as everybody's.
@@ -165,7 +170,7 @@ impl Range {
             }),
             None => false,
         };
-        Ok(Self { name, ranges, resolved, forwards, names, link, guard, _alive: alive })
+        Ok(Self { name, ranges, resolved, keeper, forwards, names, link, guard, _alive: alive })
     }
 
     /// The name of the table.
@@ -236,6 +241,7 @@ impl Range {
         for forward in std::mem::take(&mut self.forwards) {
             counts.flows.cut += forward.close().await;
         }
+        self.keeper.stop().await;
         let removed = run("nft", &["-f", "-"], &removal(&self.name), "delete the table").await;
         drop(self.names);
         drop(self.link);

@@ -10,7 +10,7 @@ use crate::world::{CLIENT, ECHO, ECHO_V6, GATEWAY, NOBODY, RANGE, RANGE_V6, Worl
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft];
-    let named: [(&str, fn()); 8] = [
+    let named: [(&str, fn()); 9] = [
         ("flows of both families are whole, each way ended by itself", both_families),
         ("two hundred at once", two_hundred),
         ("a port where nobody listens is refused at once", refused),
@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         ("the carrier, the machine itself and its networks stay as they were", beside),
         ("two at once with different ranges, and none that overlap", two),
         ("other tables are left alone", other_tables),
+        ("a table that somebody flushed is put back", flushed),
         ("nft takes the golden files", golden),
     ];
     named
@@ -164,6 +165,33 @@ fn other_tables() {
     }
     drop(owner);
     assert!(world.becomes(&before) < Duration::from_secs(2));
+}
+
+fn flushed() {
+    let world = World::new();
+    let before = world.state();
+    // A way that is not ours, by which the destination could be reached in the clear.
+    world.client.ip(&["route", "add", "default", "via", GATEWAY]);
+    world.gateway.forwards();
+    world.destination.ip(&["route", "add", "default", "via", "10.77.2.1"]);
+    assert_eq!(world.asks(&["carry", ECHO, "1000"]), "whole", "in the clear");
+    let owner = world.owns(&[&format!("range={RANGE}")]);
+    let table = owner.table();
+    world.client.nft(&["flush", "ruleset"], "");
+    let way = world.client.ip(&["-o", "route", "get", "10.77.2.2"]);
+    assert!(
+        way.contains(owner.opened.split(' ').nth(2).expect("a link")),
+        "nothing leaves in the clear meanwhile: {way}"
+    );
+    let stands = || world.client.nft(&["list", "tables"], "").contains(&table);
+    assert!((0..40).any(|_| stands() || {
+        std::thread::sleep(Duration::from_millis(100));
+        false
+    }));
+    assert_eq!(world.asks(&["carry", ECHO, "1000"]), "whole");
+    assert_eq!(owner.closes(), "closed 1 carried 0 failed 0 cut 0 udp 0 other");
+    world.client.ip(&["route", "del", "default"]);
+    assert_eq!(world.state(), before);
 }
 
 fn golden() {

@@ -191,21 +191,28 @@ async fn after_a_failover_a_new_session_finds_the_new_place() {
     assert_eq!(stand.violations(), []);
 }
 
-#[tokio::test]
-async fn a_pool_is_as_fast_as_its_sessions_together() {
+/// Bytes in a second that come back over so many connections at once, each in a session of its own.
+async fn rate(sessions: usize) -> f64 {
     let stand = stand(AgentSettings { slow: true, ..AgentSettings::default() }, Faults::default()).await;
-    let ssm = ssm(&stand, Pool { sessions: 4, ..Pool::default() });
+    let ssm = ssm(&stand, Pool { sessions, ..Pool::default() });
     let to = database();
-    let streams = futures_util::future::join_all((0..4).map(|_| ssm.dial(&to))).await;
-    let start = Instant::now();
-    let each = 1_500_000;
-    let all =
-        streams.into_iter().map(|stream| async move { drop(echoes(stream.unwrap(), &bytes(each, 7)).await) });
+    let streams = futures_util::future::join_all((0..sessions).map(|_| ssm.dial(&to))).await;
+    let (start, each) = (Instant::now(), 600_000);
+    let all = streams.into_iter().map(|stream| async move {
+        drop(echoes(stream.unwrap(), &bytes(each, 7)).await);
+    });
     futures_util::future::join_all(all).await;
-    let rate = 4.0 * each as f64 / start.elapsed().as_secs_f64() / 1e6;
-    assert!(rate >= 0.9 * 4.0 * 0.6, "{rate} MB/s");
+    let rate = (sessions * each) as f64 / start.elapsed().as_secs_f64();
     ssm.close().await;
     assert_eq!(stand.violations(), []);
+    rate
+}
+
+/// How fast that is, the bench says; here a machine may be busy with other things.
+#[tokio::test]
+async fn slow_sessions_are_faster_together() {
+    let (one, four) = (rate(1).await, rate(4).await);
+    assert!(four > 2.0 * one, "one session {one:.0} bytes a second, four {four:.0}");
 }
 
 #[tokio::test]

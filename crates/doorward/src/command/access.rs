@@ -197,8 +197,9 @@ pub async fn granted(
         (reason, _) => reason.clone(),
     };
     let wish = Wish { target: target.clone(), via: asking.via, lasts: asking.lasts, reason };
-    let first = offer.and_then(|offer| offer.transports.first().copied());
-    let directly = asking.via.or(first) == Some(Transport::Direct);
+    let permitted = offer.map(|offer| offer.transports.as_slice()).unwrap_or_default();
+    let chosen = asking.via.or(permitted.first().copied());
+    let directly = chosen == Some(Transport::Direct) && permitted.contains(&Transport::Direct);
     let opened = desk.open(&wish, directly).await?;
     if opened.grant.state != State::Waiting {
         return Ok(opened);

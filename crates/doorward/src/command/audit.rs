@@ -12,6 +12,7 @@ use doorward_core::grant::GrantId;
 use doorward_core::policy::Person;
 use jiff::Timestamp;
 
+use super::cloudtrail::CloudTrail;
 use super::{Code, Failure};
 use crate::clock::Clock;
 use crate::store::{self, Store};
@@ -21,7 +22,8 @@ use crate::store::{self, Store};
 #[command(after_help = "Examples:
   doorward audit list --person jon
   doorward audit verify
-  doorward audit export > record.jsonl")]
+  doorward audit export > record.jsonl
+  doorward audit cloudtrail")]
 pub struct Audit {
     #[command(subcommand)]
     verb: Verb,
@@ -32,6 +34,8 @@ enum Verb {
     List(List),
     Verify(Verify),
     Export(Export),
+    #[command(name = "cloudtrail")]
+    CloudTrail(CloudTrail),
 }
 
 /// List what happened, the latest first
@@ -101,6 +105,7 @@ impl Audit {
             Verb::Verify(Verify { file: Some(file), head }) => verify_file(&file, head),
             verb => super::runtime()?.block_on(async {
                 let file = Arc::new(super::open_policy(policy)?);
+                let policy = Arc::clone(&file.current().policy);
                 let store = &file.current().policy.server.store;
                 // Opening would make one, whose record is empty and therefore whole.
                 if !store::is_there(store) {
@@ -116,6 +121,7 @@ impl Audit {
                     Verb::List(list) => list.run(store).await,
                     Verb::Verify(_) => verify_store(store).await,
                     Verb::Export(export) => export.run(store).await,
+                    Verb::CloudTrail(cloudtrail) => cloudtrail.run(store, &policy).await,
                 };
                 store.close().await;
                 done

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use doorward_core::export::iam::{self, LONGEST};
 use doorward_core::inventory::{AccountId, NotAnId};
-use doorward_core::policy::Policy;
+use doorward_core::policy::{Group, Policy};
 
 use super::{Code, Failure, json, note, print};
 use crate::policy_file;
@@ -23,6 +23,8 @@ Examples:
   doorward iam --account 123456789012
   doorward iam --account prod=123456789012 --account stage=210987654321
   doorward iam --inventory --account 123456789012
+  doorward iam --for people --account 123456789012
+  doorward iam --for group:dbs --account 123456789012
   doorward iam --profile prod --account 123456789012 > doorward-prod.json
   aws iam create-policy --policy-name doorward --policy-document file://doorward-prod.json")]
 pub struct Iam {
@@ -35,9 +37,46 @@ pub struct Iam {
     /// Also what `doorward inventory` and `doorward reach` need to see
     #[arg(long)]
     inventory: bool,
+    /// For whom: Doorward itself, everybody who opens something, `group:NAME`, the role that is vended, the server that
+    /// vends it, or an auditor who compares the record with CloudTrail
+    #[arg(long = "for", value_name = "WHOM", default_value = "doorward")]
+    whom: Whom,
     /// Which of several IAM policies, where one cannot hold every group
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     part: Option<u16>,
+}
+
+/// For whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Whom {
+    Doorward,
+    People,
+    Group(Group),
+    Role,
+    Server,
+    Auditor,
+}
+
+impl FromStr for Whom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "doorward" => Self::Doorward,
+            "people" => Self::People,
+            "role" => Self::Role,
+            "server" => Self::Server,
+            "auditor" => Self::Auditor,
+            _ => {
+                let group = text.strip_prefix("group:").ok_or_else(|| {
+                    format!(
+                        "`{text}` is nobody; there are doorward, people, group:NAME, role, server and auditor"
+                    )
+                })?;
+                Self::Group(group.parse().map_err(|error| format!("{error}"))?)
+            }
+        })
+    }
 }
 
 /// An account, of one profile or of all.
@@ -63,10 +102,23 @@ impl Iam {
     /// Prints it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         let loaded = policy_file::load(policy)?;
+        if self.whom == Whom::Auditor {
+            print(&json(&iam::auditor())?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let accounts = self.accounts(&loaded.policy)?;
         let only = self.profile.clone().map(Some);
         let sees = if self.inventory { iam::Sees::Everything } else { iam::Sees::Groups };
-        let iam = iam::iam(&loaded.policy, only.as_ref(), &accounts, sees);
+        let facts = iam::Facts { accounts: accounts.clone(), ..iam::Facts::default() };
+        let policy = &loaded.policy;
+        let iam = match &self.whom {
+            Whom::Doorward => iam::iam(policy, only.as_ref(), &accounts, sees),
+            Whom::People => iam::carried(policy, iam::Whose::Everybody, &facts),
+            Whom::Group(group) => iam::carried(policy, iam::Whose::Group(group), &facts),
+            Whom::Role => iam::carried(policy, iam::Whose::Role, &facts),
+            Whom::Server => iam::server(policy, &facts),
+            Whom::Auditor => return Ok(ExitCode::SUCCESS),
+        };
         for unknown in &iam.unknown {
             note(&format!("note: {unknown}"));
         }
@@ -75,7 +127,12 @@ impl Iam {
         }
         let count = iam.documents.len();
         if count == 0 {
-            note("no firewall of this policy is a security group, so nothing is needed of AWS");
+            note(match self.whom {
+                Whom::Doorward => {
+                    "no firewall of this policy is a security group, so nothing is needed of AWS"
+                }
+                _ => "nothing is needed of AWS for that by this policy",
+            });
             return Ok(ExitCode::SUCCESS);
         }
         let part = match self.part {
@@ -98,7 +155,11 @@ impl Iam {
 
     /// The account of each profile; one that is given without a profile is that of all others.
     fn accounts(&self, policy: &Policy) -> Result<BTreeMap<Option<String>, AccountId>, Failure> {
-        let profiles = iam::profiles(policy);
+        let mut profiles = iam::profiles(policy);
+        if self.whom != Whom::Doorward {
+            let places = policy.ssm.iter().map(|ssm| &ssm.at).chain(policy.ssh.iter().map(|ssh| &ssh.at));
+            profiles.extend(places.chain([&policy.aws]).map(|place| place.profile.clone()));
+        }
         let named = self.accounts.iter().filter_map(|of| of.profile.as_ref()).chain(&self.profile);
         for name in named {
             if !profiles.contains(&Some(name.clone())) {

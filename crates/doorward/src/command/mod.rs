@@ -6,11 +6,13 @@ mod answer;
 mod audit;
 mod check;
 mod close;
+mod cloudtrail;
 mod completions;
 mod connect;
 mod demo;
 mod desk;
 mod doctor;
+mod documents;
 mod failure;
 mod group;
 mod iam;
@@ -58,6 +60,7 @@ use crate::requests::Error;
   doorward demo
   doorward login https://doorward.example.org
   doorward open orders-db --for 2h
+  doorward connect orders-db
 
 Exit codes:
   0   done
@@ -101,6 +104,11 @@ enum Verb {
     Logout(login::Logout),
     Open(open::Open),
     Close(close::Close),
+    List(list::List),
+    /// Agree to a grant that waits for approval
+    Approve(answer::Answer),
+    /// Refuse a grant that waits for approval
+    Reject(answer::Answer),
     Connect(Box<connect::Connect>),
     Ssh(Box<ssh::Ssh>),
     Shell(Box<shell::Shell>),
@@ -108,11 +116,7 @@ enum Verb {
     SshConfig(proxy_command::SshConfig),
     Token(token::Token),
     Doctor(doctor::Doctor),
-    List(list::List),
-    /// Agree to a grant that waits for approval
-    Approve(answer::Answer),
-    /// Refuse a grant that waits for approval
-    Reject(answer::Answer),
+    Documents(documents::Documents),
     Sweep(sweep::Sweep),
     Reach(reach::Reach),
     Audit(audit::Audit),
@@ -146,6 +150,7 @@ impl Cli {
             Verb::ProxyCommand(verb) => verb.run(policy),
             Verb::SshConfig(verb) => verb.run(policy).map(done),
             Verb::Doctor(verb) => verb.run(policy),
+            Verb::Documents(verb) => verb.run(policy),
             Verb::Token(verb) => verb.run(policy).map(done),
             Verb::List(verb) => verb.run(policy).map(done),
             Verb::Approve(verb) => verb.run(policy, true).map(done),

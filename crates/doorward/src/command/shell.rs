@@ -92,7 +92,7 @@ impl Shell {
 
 fn seen() -> Size {
     let (columns, rows) = raw_terminal::size();
-    Size { columns: columns.into(), rows: rows.into() }
+    Size { columns, rows }
 }
 
 async fn resize(size: watch::Sender<Size>) {

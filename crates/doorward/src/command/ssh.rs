@@ -117,8 +117,14 @@ impl Ssh {
             command => ssh.exec(command, None).await,
         };
         let (input, output) = started.map_err(Failure::with(Code::Unavailable))?;
-        let _raw = if wanted { RawTerminal::take().map_err(Failure::with(Code::Io))? } else { None };
-        carry(input, output).await
+        let raw = if wanted { RawTerminal::take().map_err(Failure::with(Code::Io))? } else { None };
+        let done = carry(input, output).await;
+        drop(raw);
+        if jump.is_none() {
+            // Before what carries it goes, which would be news.
+            ssh.close().await;
+        }
+        done
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use doorward_aws::{Account, ConnectEndpoint, Error, Jump, ShortLived, Start};
+use doorward_aws::{Account, ConnectEndpoint, Error, Jump, Start};
 use doorward_core::inventory::Place;
 use doorward_tunnel::dial::{Answer, Destination, Host};
 use doorward_tunnel::endpoint::Tunnels;
@@ -15,8 +15,10 @@ use doorward_tunnel::ssm::{DataKey, Opened, SessionError, Sessions};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
+use crate::vending::Vended;
+
 /// Gets credentials anew for one grant.
-pub type Vend = Arc<dyn Fn() -> Answer<'static, Result<ShortLived, String>> + Send + Sync>;
+pub type Vend = Arc<dyn Fn() -> Answer<'static, Result<Vended, String>> + Send + Sync>;
 
 /// How long before their end vended credentials are asked for anew.
 const BEFORE_END: Duration = Duration::from_secs(120);
@@ -28,7 +30,7 @@ pub struct Accounts {
     place: Place,
     own: OnceCell<Account>,
     vend: Option<Vend>,
-    vended: tokio::sync::Mutex<Option<(Account, Timestamp)>>,
+    vended: tokio::sync::Mutex<Option<(Account, Vended)>>,
 }
 
 impl Accounts {
@@ -40,17 +42,26 @@ impl Accounts {
 
     /// The account, with credentials that are good for a while.
     pub async fn get(&self) -> Result<Account, NoAccount> {
+        Ok(self.both().await?.0)
+    }
+
+    /// Where the grant leads, as the server that vends the credentials says; none where they are the person's own.
+    pub async fn told(&self) -> Result<Option<Vended>, NoAccount> {
+        Ok(self.both().await?.1)
+    }
+
+    async fn both(&self) -> Result<(Account, Option<Vended>), NoAccount> {
         let own = self.own.get_or_try_init(|| Account::connect(&self.place)).await?;
-        let Some(vend) = &self.vend else { return Ok(own.clone()) };
-        let mut vended = self.vended.lock().await;
+        let Some(vend) = &self.vend else { return Ok((own.clone(), None)) };
+        let mut kept = self.vended.lock().await;
         let soon = Timestamp::now().checked_add(BEFORE_END).unwrap_or(Timestamp::MAX);
-        if let Some((account, _)) = vended.as_ref().filter(|(_, until)| *until > soon) {
-            return Ok(account.clone());
+        if let Some((account, vended)) = kept.as_ref().filter(|(_, vended)| vended.credentials.until > soon) {
+            return Ok((account.clone(), Some(vended.clone())));
         }
-        let credentials = vend().await.map_err(NoAccount::NotVended)?;
-        let account = own.with(&credentials);
-        *vended = Some((account.clone(), credentials.until));
-        Ok(account)
+        let vended = vend().await.map_err(NoAccount::NotVended)?;
+        let account = own.with(&vended.credentials);
+        *kept = Some((account.clone(), vended.clone()));
+        Ok((account, Some(vended)))
     }
 }
 

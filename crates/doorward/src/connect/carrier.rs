@@ -194,6 +194,12 @@ pub async fn locate(through: &Through, accounts: &Accounts) -> Result<Located, E
         // It is where it says, and nobody needs to be asked.
         return Ok(Located { what: format!("`{host}`"), host, ..Located::default() });
     }
+    if let Some(told) = accounts.told().await?
+        && told.target == address.to_string()
+        && let Some(host) = told.host
+    {
+        return Ok(Located { what: format!("`{address}`"), host, ..Located::default() });
+    }
     Ok(accounts.get().await?.locate(&address).await?)
 }
 
@@ -203,8 +209,19 @@ fn straight(place: &Place) -> Arc<dyn Dial> {
 
 async fn jump(text: &str, accounts: &Accounts) -> Result<Jump, Error> {
     let address: Address = text.parse().map_err(|_| Error::NotUnderstood(text.to_owned()))?;
-    let account = accounts.get().await?;
-    Ok(account.jump(&address).await?)
+    if let Some(told) = accounts.told().await?.filter(|told| told.jump_host == text) {
+        return Ok(Jump {
+            instance: told.instance,
+            name: None,
+            zone: told.zone,
+            address: told.address,
+            public: None,
+            vpc: told.vpc,
+            subnet: None,
+            state: "running".into(),
+        });
+    }
+    Ok(accounts.get().await?.jump(&address).await?)
 }
 
 impl Amazon {

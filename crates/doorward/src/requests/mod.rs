@@ -227,7 +227,8 @@ impl Requests {
         let same = |grant: &&Grant| {
             grant.person() == &caller.person
                 && grant.target() == &ask.target
-                && grant.source().contains(ask.address)
+                // What is carried is reached from wherever its person is.
+                && (grant.transport() != Transport::Direct || grant.source().contains(ask.address))
                 && ask.transport.is_none_or(|transport| grant.transport() == transport)
         };
         let live = unfinished.iter().filter(same).filter(|grant| grant.live(now).is_some());

@@ -16,6 +16,7 @@ mod bad_days;
 mod bad_stores;
 mod browser;
 mod command_line;
+mod connect;
 mod crash;
 mod desk;
 mod faulty;
@@ -37,6 +38,9 @@ mod reach_page;
 mod record;
 mod relay;
 mod server;
+#[path = "../../../doorward-tunnel/tests/real/sshd.rs"]
+#[allow(dead_code, reason = "the transports' own suite uses all of it")]
+mod sshd;
 mod stores;
 mod tls;
 
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
     trials.extend(bad_days::trials());
     trials.extend(bad_stores::trials());
     trials.extend(command_line::trials());
+    trials.extend(connect::trials());
     trials.extend(crash::trials());
     trials.extend(grants::trials());
     trials.extend(inventory::trials());

@@ -147,6 +147,7 @@ impl Probe {
     }
 
     /// Its process, which `ip` becomes.
+    #[allow(dead_code, reason = "the range's own suite uses it")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -32,12 +32,17 @@ impl House {
     }
 
     /// AWS is at that address, and takes any credentials.
-    pub fn with_aws(mut self, endpoint: &str) -> Self {
+    pub fn with_aws(self, endpoint: &str) -> Self {
+        self.with_aws_of(endpoint, "us-east-1", &("testing".into(), "testing".into()))
+    }
+
+    /// AWS is at that address, in a Region, and takes a key.
+    pub fn with_aws_of(mut self, endpoint: &str, region: &str, (key, secret): &(String, String)) -> Self {
         for (name, value) in [
             ("AWS_ENDPOINT_URL", endpoint),
-            ("AWS_ACCESS_KEY_ID", "testing"),
-            ("AWS_SECRET_ACCESS_KEY", "testing"),
-            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", key),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+            ("AWS_REGION", region),
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("AWS_CONFIG_FILE", "/nonexistent"),
             ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),

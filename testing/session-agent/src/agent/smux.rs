@@ -135,8 +135,11 @@ pub(super) async fn serve(mut job: Job, host: Option<String>, port: u16) {
                     return job.ends(&format!("smux: {error}")).await;
                 }
             };
-            if let Err(what) = streams.look(&frame) {
-                job.world.record.violation(&job.session.id, what);
+            let (acts, wrong) = streams.look(&frame);
+            if let Some(wrong) = wrong {
+                job.world.record.violation(&job.session.id, wrong);
+            }
+            if !acts {
                 continue;
             }
             match frame.command {
@@ -238,4 +241,49 @@ async fn carry(stream: u32, mut queue: Queue, mut tcp: TcpStream, wire: mpsc::Se
         () = down => {}
     }
     let _ = wire.send(Frame::bare(Command::Fin, stream).encode()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::super::Agreed;
+    use super::*;
+    use crate::documents::{Document, built_in};
+    use crate::settings::Settings;
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_agent_keeps_alive_it_says_so_and_dies_of_silence() {
+        let world = World::new(Settings::default(), ([127, 0, 0, 1], 1).into());
+        let document = Document::read(&built_in()["AWS-StartPortForwardingSession"]).unwrap();
+        let resolved = document.resolve(&BTreeMap::new()).unwrap();
+        let (session, _ends) =
+            Session::new("jon-1".into(), "i-1".into(), "document".into(), resolved, None, "arn".into());
+        let (_input, input) = mpsc::channel(1);
+        let (output, mut said) = mpsc::channel(8);
+        let agreed = Agreed {
+            multiplexes: true,
+            agent_keeps_alive: true,
+            client_keeps_alive: true,
+            terminates_by_flag: true,
+        };
+        let ready = watch::Sender::new(false);
+        let job = Job { world: Arc::new(world), session: Arc::new(session), agreed, input, output, ready };
+        tokio::spawn(serve(job, None, 80));
+        let mut beats = 0;
+        loop {
+            match said.recv().await.unwrap() {
+                Output::Payload(payload::OUTPUT, bytes) => {
+                    assert_eq!(bytes, Frame::bare(Command::Nop, 0).encode());
+                    beats += 1;
+                }
+                Output::End(why) => {
+                    assert_eq!(why, "smux: keep-alive timed out");
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!((3..=4).contains(&beats), "{beats}");
+    }
 }

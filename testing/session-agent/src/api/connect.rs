@@ -57,7 +57,7 @@ fn pushed(world: &Arc<World>, call: &Call<'_>, body: &Value) -> Result<(), Failu
     if !(80..=4096).contains(&asked.key.len()) || !asked.key.starts_with("ssh-") || asked.key.contains('\n') {
         return Err(failure("InvalidArgsException", "the public key is not valid"));
     }
-    if !world.settings.instances.contains(&asked.instance) {
+    if !lock(&world.instances).contains(&asked.instance) {
         return Err(failure("EC2InstanceNotFoundException", "Instance not found"));
     }
     let lives = world.settings.key_lives;

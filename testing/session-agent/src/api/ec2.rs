@@ -6,31 +6,31 @@ use jiff::Timestamp;
 
 use super::{Call, Failure, failure, numbered, xml};
 use crate::settings::ConnectEndpoint;
-use crate::stand::World;
+use crate::stand::{World, lock};
 
 const NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
-/// `GetConsoleOutput`.
+/// `GetConsoleOutput`; `None` is for moto.
 pub(super) fn console_output(
     world: &World,
     call: &Call<'_>,
     form: &[(String, String)],
-) -> Result<String, Failure> {
+) -> Option<Result<String, Failure>> {
     let instance = form.iter().find(|(name, _)| name == "InstanceId").map(|(_, value)| value.as_str());
-    let instance = instance.ok_or_else(|| failure("MissingParameter", "no InstanceId"))?;
-    let known = world.settings.console.get(instance);
-    if known.is_none() && !world.settings.instances.iter().any(|it| it == instance) {
+    let Some(instance) = instance else { return Some(Err(failure("MissingParameter", "no InstanceId"))) };
+    let said = lock(&world.console).get(instance).cloned();
+    if said.is_none() && !lock(&world.instances).contains(instance) {
         let message = format!("The instance ID '{instance}' does not exist");
-        return Err(failure("InvalidInstanceID.NotFound", message));
+        return world.settings.moto.is_none().then(|| Err(failure("InvalidInstanceID.NotFound", message)));
     }
-    let output = known.map(|it| format!("<output>{}</output>", STANDARD.encode(it))).unwrap_or_default();
-    Ok(format!(
+    let output = said.map(|it| format!("<output>{}</output>", STANDARD.encode(it))).unwrap_or_default();
+    Some(Ok(format!(
         "<GetConsoleOutputResponse xmlns=\"{NAMESPACE}\"><requestId>{}</requestId><instanceId>{}</instanceId>\
          <timestamp>{}</timestamp>{output}</GetConsoleOutputResponse>",
         call.request,
         xml(instance),
         Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-    ))
+    )))
 }
 
 /// `DescribeInstanceConnectEndpoints`.

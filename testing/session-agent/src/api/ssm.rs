@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Call, Failure, denied, failure};
+use super::{Call, Failure, denied, documents, failure, field};
 use crate::documents::Document;
 use crate::faults::Resume;
 use crate::record::What;
@@ -32,24 +32,8 @@ pub(super) fn call(world: &Arc<World>, call: &Call<'_>, body: &Value) -> Option<
         "DescribeSessions" => asked(may(&[]), &|| describe_sessions(world, body)),
         "GetConnectionStatus" => asked(may(&[]), &|| connection_status(world, body)),
         "DescribeInstanceInformation" => asked(may(&[]), &|| Ok(instances(world, body))),
-        "CreateDocument" => asked(may(&[]), &|| create_document(world, body)),
-        "GetDocument" => asked(may(&[]), &|| document(world, body, true)),
-        "DescribeDocument" => asked(may(&[]), &|| document(world, body, false)),
-        "DeleteDocument" => asked(may(&[]), &|| {
-            let name = field(body, "Name")?;
-            match lock(&world.documents).remove(name) {
-                Some(_) => Ok(json!({})),
-                None => Err(failure("InvalidDocument", format!("Document with name {name} does not exist."))),
-            }
-        }),
-        _ => None,
+        _ => documents::call(world, call, body),
     }
-}
-
-fn field<'a>(body: &'a Value, name: &str) -> Result<&'a str, Failure> {
-    body.get(name)
-        .and_then(Value::as_str)
-        .ok_or_else(|| failure("ValidationException", format!("{name} is missing")))
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,12 +51,7 @@ struct Start {
 /// Everything that StartSession is allowed on.
 fn start_resources(world: &World, target: &str, document: &str) -> Vec<String> {
     let (region, account) = (&world.settings.region, &world.settings.account);
-    // What AWS owns has no account in its name.
-    let owner = if document.starts_with("AWS-") { "" } else { account };
-    vec![
-        format!("arn:aws:ec2:{region}:{account}:instance/{target}"),
-        format!("arn:aws:ssm:{region}:{owner}:document/{document}"),
-    ]
+    vec![format!("arn:aws:ec2:{region}:{account}:instance/{target}"), documents::arn(world, document)]
 }
 
 fn start(world: &Arc<World>, call: &Call<'_>, body: &Value) -> Result<Value, Failure> {
@@ -109,8 +88,7 @@ fn begin(world: &Arc<World>, call: &Call<'_>, asked: &Start) -> Result<(String, 
         .ok_or_else(|| failure("InvalidDocument", format!("Document with name {name} does not exist.")))?;
     let refused = |it: crate::documents::Refused| failure(it.code, it.message);
     let resolved = Document::read(&content).map_err(refused)?.resolve(&asked.parameters).map_err(refused)?;
-    let there = world.settings.instances.contains(&asked.target) && world.is_alive.load(Ordering::SeqCst);
-    if !there {
+    if !world.is_online(&asked.target) {
         return Err(failure("TargetNotConnected", format!("{} is not connected.", asked.target)));
     }
     let Uuid(random) = Uuid::random();
@@ -237,9 +215,9 @@ fn seconds(when: Timestamp) -> f64 {
 
 fn connection_status(world: &World, body: &Value) -> Result<Value, Failure> {
     let target = field(body, "Target")?;
-    let connected =
-        world.settings.instances.iter().any(|it| it == target) && world.is_alive.load(Ordering::SeqCst);
-    Ok(json!({"Target": target, "Status": if connected { "connected" } else { "notconnected" }}))
+    Ok(
+        json!({"Target": target, "Status": if world.is_online(target) { "connected" } else { "notconnected" }}),
+    )
 }
 
 fn instances(world: &World, body: &Value) -> Value {
@@ -256,55 +234,13 @@ fn instances(world: &World, body: &Value) -> Value {
         .chain(list("InstanceInformationFilterList").iter().filter_map(|it| by_id(it, "key", "valueSet")))
         .collect();
     let online = world.is_alive.load(Ordering::SeqCst);
-    let listed =
-        world.settings.instances.iter().filter(|id| wanted.iter().all(|ids| ids.contains(id))).map(|id| {
-            json!({"InstanceId": id, "PingStatus": if online { "Online" } else { "ConnectionLost" },
+    let instances = lock(&world.instances);
+    let listed = instances.iter().filter(|id| wanted.iter().all(|ids| ids.contains(id))).map(|id| {
+        json!({"InstanceId": id, "PingStatus": if online { "Online" } else { "ConnectionLost" },
                "LastPingDateTime": seconds(Timestamp::now()), "AgentVersion": world.settings.agent.version,
                "IsLatestVersion": true, "PlatformType": "Linux", "PlatformName": "Debian GNU/Linux",
                "PlatformVersion": "13", "ResourceType": "EC2Instance", "IPAddress": "127.0.0.1",
                "ComputerName": "jump"})
-        });
+    });
     json!({"InstanceInformationList": listed.collect::<Vec<_>>()})
-}
-
-fn described(world: &World, name: &str, content: &str) -> Value {
-    let document = Document::read(content).ok();
-    json!({"Name": name, "Owner": world.settings.account, "Status": "Active", "DocumentVersion": "1",
-           "LatestVersion": "1", "DefaultVersion": "1", "DocumentType": "Session", "DocumentFormat": "JSON",
-           "SchemaVersion": "1.0", "HashType": "Sha256", "Description": document.map(|it| it.description),
-           "Hash": hex(ring::digest::digest(&ring::digest::SHA256, content.as_bytes()).as_ref())})
-}
-
-fn create_document(world: &World, body: &Value) -> Result<Value, Failure> {
-    let (name, content) = (field(body, "Name")?, field(body, "Content")?);
-    if body.get("DocumentType").and_then(Value::as_str) != Some("Session") {
-        return Err(failure("ValidationException", "only documents of the type Session are kept here"));
-    }
-    if body.get("DocumentFormat").and_then(Value::as_str).is_some_and(|it| it != "JSON") {
-        return Err(failure("ValidationException", "only JSON is read here"));
-    }
-    if name.len() < 3 || !name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-.".contains(&it)) {
-        return Err(failure("ValidationException", format!("{name} is no name of a document")));
-    }
-    Document::read(content).map_err(|it| failure(it.code, it.message))?;
-    let mut documents = lock(&world.documents);
-    if documents.contains_key(name) {
-        return Err(failure("DocumentAlreadyExists", format!("Document with name {name} already exists")));
-    }
-    documents.insert(name.to_owned(), content.to_owned());
-    Ok(json!({"DocumentDescription": described(world, name, content)}))
-}
-
-fn document(world: &World, body: &Value, whole: bool) -> Result<Value, Failure> {
-    let name = field(body, "Name")?;
-    let documents = lock(&world.documents);
-    let content = documents
-        .get(name)
-        .ok_or_else(|| failure("InvalidDocument", format!("Document with name {name} does not exist.")))?;
-    Ok(if whole {
-        json!({"Name": name, "DocumentVersion": "1", "Status": "Active", "Content": content,
-               "DocumentType": "Session", "DocumentFormat": "JSON"})
-    } else {
-        json!({"Document": described(world, name, content)})
-    })
 }

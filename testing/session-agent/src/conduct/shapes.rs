@@ -39,16 +39,15 @@ pub(super) struct Action {
     pub(super) action_type: String,
 }
 
-/// The first frame of a connection.
+/// The first frame of a connection. AWS's own client draws a UUID for both ids; the service's model asks for texts of 16
+/// characters and of one at least.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct Opening {
     pub(super) message_schema_version: String,
-    #[serde(rename = "RequestId")]
-    _request_id: Uuid,
+    pub(super) request_id: String,
     pub(crate) token_value: String,
-    #[serde(rename = "ClientId")]
-    _client_id: Uuid,
+    pub(super) client_id: String,
     pub(super) client_version: String,
 }
 

@@ -161,6 +161,18 @@ fn only_the_head_is_sent_again_and_as_it_was() {
 }
 
 #[test]
+fn what_a_cut_took_along_comes_later() {
+    let mut story = Story::ready();
+    story.delivers(&ack(&client(0, payload::HANDSHAKE_RESPONSE, json!({}))));
+    story.conduct.joined(&opening(CLIENT), story.now);
+    // 1 and 2 were sent and never came.
+    story.says(&data(3), None).says(&data(4), None);
+    story.later(200).says(&data(3), Some("3 is sent again, and 1 waits still"));
+    story.later(200).says(&data(1), None).delivers(&ack(&data(1)));
+    story.later(200).says(&data(2), None).says(&data(6), Some("sequence 6 where 5 is the next"));
+}
+
+#[test]
 fn what_it_knows_to_have_arrived_is_not_sent_again() {
     let mut story = Story::ready();
     story.delivers(&ack(&client(0, payload::HANDSHAKE_RESPONSE, json!({}))));
@@ -213,6 +225,8 @@ fn the_end_is_the_end_and_pings_come() {
     story.conduct.pinged(story.now);
     story.later(30_000).says(&data(1), None);
     let mut story = Story::new();
+    let short = opening(CLIENT).replace("\"RequestId\":\"", "\"RequestId\":\"1\",\"ClientVersion\":\"");
+    assert_ne!(story.conduct.joined(&short, story.now).1, Vec::<String>::new());
     let (opening, wrong) = story.conduct.joined("{}", story.now);
     assert!(opening.is_none() && wrong[0].contains("first frame"), "{wrong:?}");
 }

@@ -201,6 +201,10 @@ async fn what_aws_refuses_is_refused() {
     stand.kill_agent();
     assert_eq!(code(start_session("SSM-SessionManagerRunShell", json!({}))).await, "TargetNotConnected");
     stand.revive_agent();
+    stand.add_instance("i-1");
+    let mut elsewhere = start_session("SSM-SessionManagerRunShell", json!({}));
+    elsewhere["Target"] = "i-1".into();
+    call(&stand, &jon(), "AmazonSSM.StartSession", elsewhere).await.unwrap();
     stand.deny(&["StartSession"]);
     assert_eq!(code(start_session("SSM-SessionManagerRunShell", json!({}))).await, "AccessDeniedException");
     let stranger = Credential { secret: "another".into(), ..jon() };
@@ -233,11 +237,17 @@ async fn a_registered_document_pins_its_host() {
     assert_eq!(got["Content"], content.to_string());
     let described = call(&stand, &jon(), "AmazonSSM.DescribeDocument", name).await.unwrap();
     assert_eq!(described["Document"]["Description"], "orders");
+    let sessions = json!({"Filters": [{"Key": "DocumentType", "Values": ["Session"]}]});
+    let listed = call(&stand, &jon(), "AmazonSSM.ListDocuments", sessions).await.unwrap();
+    assert_eq!(listed["DocumentIdentifiers"][0]["Name"], "doorward-orders");
     call(&stand, &jon(), "AmazonSSM.StartSession", start_session("doorward-orders", json!({})))
         .await
         .unwrap();
     let other = start_session("doorward-orders", json!({"host": ["other.internal"]}));
     assert_eq!(call(&stand, &jon(), "AmazonSSM.StartSession", other).await.unwrap_err(), "InvalidParameters");
+    let name = json!({"Name": "doorward-orders"});
+    call(&stand, &jon(), "AmazonSSM.DeleteDocument", name.clone()).await.unwrap();
+    assert_eq!(call(&stand, &jon(), "AmazonSSM.GetDocument", name).await.unwrap_err(), "InvalidDocument");
 }
 
 #[tokio::test]
@@ -325,6 +335,8 @@ async fn the_console_and_the_endpoints_are_told() {
     assert!(output.contains("<output>LS0tLS1CRUdJTiBTU0ggSE9TVCBLRVkgS0VZUy0tLS0tCg==</output>"), "{output}");
     let (status, unknown) = ec2("Action=GetConsoleOutput&InstanceId=i-1").await;
     assert!(status == 400 && unknown.contains("InvalidInstanceID.NotFound"), "{unknown}");
+    stand.set_console("i-2", "hello");
+    assert!(ec2("Action=GetConsoleOutput&InstanceId=i-2").await.1.contains("<output>aGVsbG8=</output>"));
     let describe = "Action=DescribeInstanceConnectEndpoints&Filter.1.Name=vpc-id&Filter.1.Value.1=";
     let (_, found) = ec2(&format!("{describe}vpc-1")).await;
     assert!(found.contains("eice-0123456789abcdef0") && found.contains("<dnsName>127.0.0.1:"), "{found}");

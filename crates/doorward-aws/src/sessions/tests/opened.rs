@@ -174,7 +174,7 @@ async fn a_key_is_pushed_and_a_tunnel_signed() {
     let address = "10.0.1.7".parse().expect("an address");
     let url = account.tunnel_url(&found[0], address, 22, None).await.expect("a URL");
     for part in [
-        "wss://c.example/openTunnel?",
+        "ws://c.example/openTunnel?",
         "remotePort=22",
         "X-Amz-Expires=60",
         "%2Fec2-instance-connect%2F",

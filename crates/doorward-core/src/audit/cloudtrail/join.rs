@@ -21,7 +21,9 @@ pub fn join<'a>(
     let known = Known::of(record);
     let mut calls: Vec<&Call> =
         calls.into_iter().filter(|call| call.at >= window.from && call.at <= window.to).collect();
-    calls.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+    calls.sort_by(|one, other| {
+        (one.at, one.what.turn(), &one.id).cmp(&(other.at, other.what.turn(), &other.id))
+    });
     let mut ids = BTreeSet::new();
     calls.retain(|call| ids.insert(&call.id));
 

@@ -95,6 +95,15 @@ impl Asked {
         }
     }
 
+    /// What comes first of what CloudTrail has in the same second: it counts no less.
+    pub(super) fn turn(&self) -> u8 {
+        match self {
+            Self::Start { .. } | Self::Key { .. } | Self::Tunnel { .. } => 0,
+            Self::Resume { .. } => 1,
+            Self::Terminate { .. } => 2,
+        }
+    }
+
     /// Where it led, as far as the call says.
     pub fn to(&self) -> Option<String> {
         match self {

@@ -91,6 +91,27 @@ fn a_session_finds_its_grant_by_its_reason() {
 }
 
 #[test]
+fn what_happened_within_a_second_is_put_in_order() {
+    let record = [opened(0, 1, "jon", Transport::Ssm)];
+    let mut calls = [
+        call(1, Asked::Terminate { session: "s".into() }),
+        call(1, Asked::Resume { session: "s".into() }),
+        start(1, "s", Some(&reason(&id(1)))),
+    ];
+    for (number, call) in calls.iter_mut().enumerate() {
+        call.id = number.to_string();
+    }
+    check(
+        &record,
+        &calls,
+        day(),
+        &[
+            "2027-01-15T08:01:00Z g-biacsaeabiac jon to orders-db: s to i-0a with doorward-orders-db, resumed once, ended 2027-01-15T08:01:00Z",
+        ],
+    );
+}
+
+#[test]
 fn a_session_without_a_grant_is_told_with_who_and_where_from() {
     let record = [opened(0, 1, "jon", Transport::Ssm), ended(30, 1)];
     let stranger = id(9).to_string();

@@ -1,3 +1,5 @@
+//! SOCKS 5 byte by byte.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Files of known hosts as OpenSSH writes them.
+
 use super::*;
 
 const ED25519: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";

@@ -1,3 +1,5 @@
+//! Host keys that were remembered, and what a change of one says.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;

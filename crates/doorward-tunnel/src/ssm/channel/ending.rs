@@ -63,8 +63,8 @@ pub enum Ending {
         /// Why.
         why: String,
     },
-    /// The connection to the gateway was lost and could not be had again.
-    #[error("the connection to Session Manager was lost and could not be had again: {why}")]
+    /// The connection to the gateway could not be had, or not again.
+    #[error("no connection to Session Manager: {why}")]
     Lost {
         /// Why the last attempt failed.
         why: String,

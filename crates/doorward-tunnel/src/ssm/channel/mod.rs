@@ -93,6 +93,8 @@ pub struct Channel {
     events: VecDeque<Event>,
     sizes: Sizes,
     malformed: u32,
+    /// Since when there was a first connection.
+    began: Option<Instant>,
     /// Since when there is a connection, if there is one.
     connected: Option<Instant>,
     /// Since when the gateway wants us to be still.
@@ -129,6 +131,7 @@ impl Channel {
             events: VecDeque::new(),
             sizes: Sizes::new(limits.payload),
             malformed: 0,
+            began: None,
             connected: None,
             paused: None,
             heard: None,
@@ -175,6 +178,7 @@ impl Channel {
 
     /// There is a connection, and the gateway has our token.
     pub fn connected(&mut self, now: Instant) {
+        self.began.get_or_insert(now);
         self.connected = Some(now);
         self.paused = None;
         self.outgoing.begin_anew();

@@ -63,16 +63,21 @@ impl Channel {
         if self.ending().is_some() {
             return None;
         }
-        let handshake = (self.phase == Phase::Opening).then_some(self.birth.now + self.limits.handshake);
+        let handshake = self.handshake_until();
         let silence = self.silent_since().map(|since| since + self.patience());
         let resend = self.outgoing.due().filter(|_| self.connected.is_some() && self.paused.is_none());
         let last = self.last.map(|(_, until)| until);
         [handshake, silence, resend, last, self.nudge_due()].into_iter().flatten().min()
     }
 
+    /// Counted from the first connection: who never got one has another reason.
+    fn handshake_until(&self) -> Option<Instant> {
+        Some(self.began.filter(|_| self.phase == Phase::Opening)? + self.limits.handshake)
+    }
+
     /// Looks whether something was waited for long enough.
     pub fn tick(&mut self, now: Instant) {
-        if self.phase == Phase::Opening && now >= self.birth.now + self.limits.handshake {
+        if self.handshake_until().is_some_and(|until| now >= until) {
             return self.end(Ending::NoHandshake { seconds: self.limits.handshake.as_secs() });
         }
         if self.last.is_some_and(|(_, until)| now >= until) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -30,6 +31,8 @@ pub struct Gateway {
     pub bye_after: AtomicUsize,
     /// The agents are gone, and nobody says so.
     pub is_silent: AtomicBool,
+    /// It is no gateway at all.
+    pub is_elsewhere: AtomicBool,
     /// The agents cannot connect.
     pub has_no_port: AtomicBool,
     /// Connections to the gateway that are open.
@@ -52,6 +55,7 @@ impl Gateway {
             times_out: AtomicBool::new(false),
             bye_after: AtomicUsize::new(usize::MAX),
             is_silent: AtomicBool::new(false),
+            is_elsewhere: AtomicBool::new(false),
             has_no_port: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             closes: Mutex::default(),
@@ -76,13 +80,17 @@ impl Gateway {
         Opened { session, token, url }
     }
 
-    async fn serve(&self, stream: TcpStream) {
+    async fn serve(&self, mut stream: TcpStream) {
         stream.set_nodelay(true).unwrap();
         let mut session = String::new();
         let named = |request: &http::Request<()>, response| {
             session = request.uri().path().rsplit('/').next().unwrap().to_owned();
             Ok(response)
         };
+        if self.is_elsewhere.load(Ordering::SeqCst) {
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await;
+            return;
+        }
         let accepted = tokio_tungstenite::accept_hdr_async(stream, named).await;
         let Ok(mut socket) = accepted else { return };
         let Some(Ok(Frame::Text(opening))) = socket.next().await else { panic!("no opening") };

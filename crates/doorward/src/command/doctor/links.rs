@@ -221,7 +221,7 @@ impl Walker<'_> {
         match account.document(name).await {
             Ok(Some(_)) => self.whole("document", name.to_owned()),
             Ok(None) => {
-                let fix = "an operator makes it with `doorward iam documents --apply`".to_owned();
+                let fix = "an operator makes it with `doorward documents --apply`".to_owned();
                 return self.broken("document", format!("there is no session document `{name}`"), Some(fix));
             }
             Err(error) => {

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use doorward_aws::ShortLived;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{self, TargetName, Transport};
 use jiff::SignedDuration;
@@ -15,7 +14,7 @@ use serde_json::Value;
 
 use super::{Bearer, Body, Refused, reads};
 use crate::requests::{Ask, Carried, ClosedView, GrantView, Opened, OpenedView, Through};
-use crate::vending;
+use crate::vending::{self, Vended};
 use crate::web::Web;
 use crate::web::failure::Failure;
 
@@ -146,13 +145,13 @@ pub async fn credentials(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
     Path(id): Path<String>,
-) -> Result<Json<ShortLived>, Refused> {
+) -> Result<Json<Vended>, Refused> {
     web.change(&signed.caller.person)?;
     let vended = vending::credentials(web.requests(), &signed.caller, &read(&id)?).await;
     Ok(Json(vended.map_err(|error| match error {
         vending::Error::Grant(error) => Failure::from(error),
         vending::Error::NotVended(error) => Failure::new(StatusCode::CONFLICT, error.to_string()),
-        error @ (vending::Error::Jump(_) | vending::Error::Aws(_)) => {
+        error @ (vending::Error::Jump(_) | vending::Error::Locate(_) | vending::Error::Aws(_)) => {
             tracing::warn!(%error, grant = id, "no credentials were vended");
             Failure::new(StatusCode::BAD_GATEWAY, format!("AWS vended no credentials: {error}"))
         }

@@ -1,0 +1,26 @@
+//! AWS as it is played for tests: Session Manager and its neighbours by our own stand, which verifies every signature, and
+//! the databases and instances by moto.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod moto;
+mod place;
+mod stand;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+fn main() -> ExitCode {
+    if let Some(code) = place::hermetic() {
+        return code;
+    }
+    let trials = stand::trials().into_iter().chain(moto::trials()).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}

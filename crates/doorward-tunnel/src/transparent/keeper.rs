@@ -1,0 +1,55 @@
+//! Puts the table back when somebody else took it away: a restart of the machine's own firewall flushes everybody's.
+//!
+//! Until then what is within the range goes nowhere, for its route leads over our link.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::program::run;
+use super::standing::tables;
+
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Looks after one table; stops when dropped.
+pub(super) struct Keeper(JoinHandle<()>);
+
+impl Keeper {
+    /// Looks after the table of that name, which that transaction writes.
+    pub fn new(name: String, transaction: String) -> Self {
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let stands = match tables().await {
+                    Ok(tables) => tables.contains(&name),
+                    Err(error) => {
+                        tracing::debug!(%error, "the tables were not listed");
+                        continue;
+                    }
+                };
+                if stands {
+                    continue;
+                }
+                match run("nft", &["-f", "-"], &transaction, "write the table").await {
+                    Ok(_) => {
+                        tracing::warn!(table = name, "somebody removed the range's table; it was put back")
+                    }
+                    Err(error) => tracing::error!(table = name, %error, "the range's table is gone"),
+                }
+            }
+        }))
+    }
+
+    /// Stops, and waits until nothing of it is under way but what the kernel has in hand.
+    pub async fn stop(mut self) {
+        self.0.abort();
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,91 @@
+//! `doorward documents`: the session documents in which each target's host stands.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use doorward_aws::{Account, Put};
+use doorward_core::export::session_document;
+use doorward_core::policy::{Address, Policy, Ssm, Target, Transport};
+
+use super::{Code, Failure};
+use crate::policy_file;
+
+/// Print the session documents of a policy that has them pinned, or put them into Systems Manager
+///
+/// With `documents = "pinned"` each target is reached by a document of its own, in which its host and ports stand: the
+/// free `host` of AWS's own documents is then no hole in anybody's rights.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward documents
+  doorward documents --apply")]
+pub struct Documents {
+    /// Put them into Systems Manager, those that are not as they should be
+    #[arg(long)]
+    apply: bool,
+}
+
+impl Documents {
+    /// Prints or applies them.
+    pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
+        let loaded = policy_file::load(policy)?;
+        let policy = &loaded.policy;
+        let Some(ssm) = &policy.ssm else {
+            return Err(Failure::new(Code::No, "the policy has no `[ssm]`, so there are no documents"));
+        };
+        if ssm.documents != doorward_core::policy::Documents::Pinned {
+            let what = "the policy has sessions opened with AWS's own documents";
+            return Err(Failure::new(Code::No, what)
+                .hint("`documents = \"pinned\"` in `[ssm]` gives each target one"));
+        }
+        super::runtime()?.block_on(self.all(policy, ssm))
+    }
+
+    async fn all(&self, policy: &Policy, ssm: &Ssm) -> Result<ExitCode, Failure> {
+        let account = Account::connect(&ssm.at).await.map_err(Failure::with(Code::Unavailable))?;
+        let carried = policy.targets.values().filter(|target| target.transports.contains(&Transport::Ssm));
+        for target in carried {
+            let host = host(&account, ssm, target).await?;
+            let document = session_document(target, host.as_deref()).map_err(Failure::with(Code::Data))?;
+            if !self.apply {
+                super::print(&super::json(&document)?)?;
+                continue;
+            }
+            let put = account.put_document(&document.name, &document.text()).await;
+            let put = put.map_err(|error| {
+                let failure = Failure::of(Code::Unavailable, &error)
+                    .context(format!("`{}` was not put", document.name));
+                match error.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            })?;
+            let how = match put {
+                Put::Created => "made",
+                Put::Updated => "changed",
+                Put::Unchanged => "as it should be",
+            };
+            super::print(&format!("{}  {how}\n", document.name))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The host that stands in a target's document; none where that is the machine that sessions are opened to.
+async fn host(account: &Account, ssm: &Ssm, target: &Target) -> Result<Option<String>, Failure> {
+    if target.address == ssm.jump_host {
+        return Ok(None);
+    }
+    if let Address::Host(host) = &target.address {
+        return Ok(Some(host.clone()));
+    }
+    let located = account.locate(&target.address).await.map_err(|error| {
+        let hint = error.hint();
+        let failure = Failure::of(Code::Unavailable, &error).context(format!("where `{}` is", target.name));
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
+    Ok(Some(located.host))
+}
