@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 use crate::dial::{Answer, BoxedStream};
 
 /// Bytes that are read from the carrier at once: a packet is read in two pieces, of which the first has four bytes.
-const READ: usize = 256 * 1024;
+const READ: usize = 64 * 1024;
 
 /// A stream that breaks when nothing of what is written is taken for some time, or when it is cut.
 pub(super) struct Carrier {
