@@ -16,7 +16,7 @@ use crate::connect::Accounts;
 /// It is for the database's own name and port, also where the connection goes by a local port.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  PGPASSWORD=\"$(doorward token orders-db --user jon)\" psql --host=127.0.0.1 --port=24763 --username=jon orders
+  PGPASSWORD=\"$(doorward token orders-db --user jon)\" psql --host=127.0.0.1 --port=28738 --username=jon orders
   doorward connect orders-db --iam jon --exec psql orders")]
 pub struct Token {
     /// The target, as the policy names it
