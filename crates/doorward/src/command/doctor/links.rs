@@ -29,6 +29,9 @@ const MANY: [u64; 3] = [3, 0, 196];
 /// How long a target may take to answer.
 const ANSWERS: Duration = Duration::from_secs(15);
 
+/// What to look at where nothing answers.
+const LISTENS: &str = "does it listen there, and does its security group admit the jump host's?";
+
 /// Ends the walk: the chain has why.
 struct Broken;
 
@@ -262,9 +265,7 @@ impl Walker<'_> {
         let stream = match dialled {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                let fix =
-                    "does it listen there, and does its security group admit the jump host's?".to_owned();
-                return self.broken("listener", in_words(&error), Some(fix));
+                return self.broken("listener", in_words(&error), Some(LISTENS.to_owned()));
             }
             Err(_) => {
                 let found = format!("`{to}` did not answer within {} s", ANSWERS.as_secs());
@@ -342,8 +343,7 @@ impl Walker<'_> {
                 return self.broken("listener", found, Some("is it what the policy says it is?".into()));
             }
             Err(error) => {
-                let fix = "the connection was cut: does its security group admit the jump host's?".to_owned();
-                return self.broken("listener", in_words(&error), Some(fix));
+                return self.broken("listener", in_words(&error), Some(LISTENS.to_owned()));
             }
         }
         Ok(())
