@@ -4,6 +4,7 @@
 //! who sends is stopped by nothing but what carries the frames. So what nobody reads is kept for each stream up to a
 //! bound for all, and when that is reached nothing more should be given to [`Smux::receive`].
 
+mod frame;
 #[cfg(test)]
 mod tests;
 
@@ -11,57 +12,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Buf, BufMut, BytesMut};
 
-/// Bytes before a frame's content.
-pub const HEADER: usize = 8;
-
-/// The longest content of a frame that we send, in bytes.
-pub const FRAME: usize = 32_768;
+use frame::{Command, VERSION, put_frame};
+pub use frame::{FRAME, HEADER, SmuxError};
 
 /// What all streams together keep for their readers before nothing more should be received, in bytes.
 pub const BUCKET: usize = 4 << 20;
 
 /// What one stream keeps for being sent, in bytes.
 const SENDING: usize = 128 << 10;
-
-const VERSION: u8 = 1;
-
-/// Why the far side's bytes are no smux.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SmuxError {
-    /// Another version.
-    #[error("the far side speaks version {version} of smux")]
-    Version {
-        /// Which.
-        version: u8,
-    },
-    /// No command of this version.
-    #[error("the far side sent the command {command}, which smux does not have")]
-    Command {
-        /// Which.
-        command: u8,
-    },
-}
-
-/// What a frame does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Command {
-    Open,
-    Finish,
-    Push,
-    Nothing,
-}
-
-impl Command {
-    fn of(number: u8) -> Result<Self, SmuxError> {
-        match number {
-            0 => Ok(Self::Open),
-            1 => Ok(Self::Finish),
-            2 => Ok(Self::Push),
-            3 => Ok(Self::Nothing),
-            command => Err(SmuxError::Command { command }),
-        }
-    }
-}
 
 /// Something that happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -429,17 +387,4 @@ impl Smux {
         }
         false
     }
-}
-
-fn put_frame(payload: &mut BytesMut, command: Command, id: u32, content: &[u8]) {
-    payload.put_u8(VERSION);
-    payload.put_u8(match command {
-        Command::Open => 0,
-        Command::Finish => 1,
-        Command::Push => 2,
-        Command::Nothing => 3,
-    });
-    payload.put_u16_le(u16::try_from(content.len()).unwrap_or(u16::MAX));
-    payload.put_u32_le(id);
-    payload.put_slice(content);
 }
