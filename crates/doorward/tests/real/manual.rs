@@ -58,7 +58,7 @@ fn examples() -> Result<(), Failed> {
         assert!(help.lines().all(|line| line.chars().count() <= 120), "too wide: {help}");
     }
     doorward(&[]).is(64, &[], &["Usage: doorward"]);
-    doorward(&["opne"]).is(64, &[], &["a similar subcommand exists: 'open'"]);
+    doorward(&["opne"]).is(64, &[], &["some similar subcommands exist: 'connect', 'open'"]);
     doorward(&["open"]).is(64, &[], &["<TARGET>"]);
     doorward(&["--version"]).is(0, &["doorward 0."], &[]);
     Ok(())
