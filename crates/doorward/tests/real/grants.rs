@@ -69,11 +69,11 @@ pub fn new_groups(moto: &Moto, count: usize, name: &str) -> Vec<String> {
     (0..count).map(|number| moto.group(REGION, &vpc, &format!("{name}-{number}"))).collect()
 }
 
-/// Asks until it is so, for at most ten seconds.
+/// Asks until it is so, for at most thirty seconds.
 pub fn eventually(what: &str, so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !so() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "not within thirty seconds: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
