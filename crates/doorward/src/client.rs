@@ -61,6 +61,13 @@ pub enum Error {
     NoHome,
 }
 
+/// Where what belongs to one person is kept.
+pub fn own_folder() -> Result<PathBuf, Error> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let config = std::env::var_os("XDG_CONFIG_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    Ok(config.or_else(home).ok_or(Error::NoHome)?.join("doorward"))
+}
+
 /// What `doorward login` keeps, readable by its owner alone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Login {
@@ -76,10 +83,7 @@ pub struct Login {
 
 impl Login {
     fn path() -> Result<PathBuf, Error> {
-        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-        let config = std::env::var_os("XDG_CONFIG_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let config = config.or_else(home).ok_or(Error::NoHome)?;
-        Ok(config.join("doorward").join("login.json"))
+        Ok(own_folder()?.join("login.json"))
     }
 
     /// The session that was kept, unless there is none or it is over.

@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Address, TargetName};
 use crate::inventory::{AccountId, ConnectEndpointId, Place};
 
@@ -85,7 +87,8 @@ pub struct Ssh {
 }
 
 /// What carries SSH to the jump host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Over {
     /// A Session Manager session.
     Ssm,

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::answer::Blocker;
-use super::explain::Asked;
 use super::network::GroupNode;
-use super::stage::{Note, Plain, Stage};
+use super::stage::{Asked, Note, Plain, Stage};
 use super::table::{AclIx, GroupIx, HostIx, SetIx, SubnetIx};
 use super::walk::Walk;
 use super::{Code, Flows};
@@ -73,8 +72,8 @@ impl<'s> Blocked<'s> {
             Note::Acl { other, .. } => {
                 stopped.others.insert((*other, None));
             }
-            Note::Groups { other, peer, .. } => {
-                stopped.others.insert((*other, *peer));
+            Note::Groups(asked) => {
+                stopped.others.insert((asked.other, asked.peer));
             }
         }
     }
@@ -91,18 +90,12 @@ impl<'s> Blocked<'s> {
                 direction: *direction,
                 entry: self.walk.denying(stage, *acl, *direction, *other, flows).map(|(number, _)| number),
             },
-            Note::Groups { host, direction, other, peer, references } => {
-                let asked = Asked {
-                    host: *host,
-                    direction: *direction,
-                    other: *other,
-                    peer: *peer,
-                    references: *references,
-                };
-                let set = self.walk.network.hosts.at(*host).set;
-                let alone = self.walk.network.sets.at(set).groups.is_empty().then_some(*host);
-                let unheard = self.walk.unheard(asked, flows);
-                Cause::Groups { set, alone, direction: *direction, unheard, references: *references }
+            Note::Groups(asked) => {
+                let Asked { host, direction, references, .. } = *asked;
+                let set = self.walk.network.hosts.at(host).set;
+                let alone = self.walk.network.sets.at(set).groups.is_empty().then_some(host);
+                let unheard = self.walk.unheard(*asked, flows);
+                Cause::Groups { set, alone, direction, unheard, references }
             }
         }
     }
@@ -141,12 +134,12 @@ impl<'a> Walk<'a> {
                 replies: stopped.stage.replies,
             },
             Note::Acl { acl, subnet, direction, .. } => self.acl_blocker(*acl, *subnet, *direction, stopped),
-            Note::Groups { host, direction, references, .. } => {
+            Note::Groups(asked) => {
                 let unheard = match cause {
                     Cause::Groups { unheard, .. } => *unheard,
                     Cause::Plain { .. } | Cause::Acl { .. } => None,
                 };
-                self.group_blocker(*host, *direction, *references, unheard, stopped)
+                self.group_blocker(*asked, unheard, stopped)
             }
         }
     }
@@ -234,9 +227,7 @@ impl<'a> Walk<'a> {
 
     fn group_blocker(
         self,
-        host: HostIx,
-        direction: Direction,
-        references: bool,
+        Asked { host, direction, references, .. }: Asked,
         unheard: Option<&RuleIdentity>,
         stopped: Stopped<'_>,
     ) -> Blocker {

@@ -5,20 +5,10 @@ use std::net::IpAddr;
 use super::Flows;
 use super::answer::Hop;
 use super::network::GroupNode;
-use super::stage::{Note, Stage};
-use super::table::{AclIx, HostIx, SubnetIx};
+use super::stage::{Asked, Note, Stage};
+use super::table::{AclIx, SubnetIx};
 use super::walk::Walk;
 use crate::inventory::{Direction, Peer, RuleIdentity};
-
-/// A stage that groups of an interface are, asked for one packet.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    pub(super) host: HostIx,
-    pub(super) direction: Direction,
-    pub(super) other: IpAddr,
-    pub(super) peer: Option<HostIx>,
-    pub(super) references: bool,
-}
 
 impl Walk<'_> {
     /// A stage as a hop, for a flow that it lets through.
@@ -38,29 +28,20 @@ impl Walk<'_> {
                 };
                 Hop { resource, name, kind: "network ACL", because }
             }
-            Note::Groups { host, direction, other, peer, references } => {
-                let asked = Asked {
-                    host: *host,
-                    direction: *direction,
-                    other: *other,
-                    peer: *peer,
-                    references: *references,
-                };
-                match self.admitting(asked, flow) {
-                    Some((group, rule)) => Hop {
-                        resource: group.id.to_string(),
-                        name: Some(group.name.clone()).filter(|name| !name.is_empty()),
-                        kind: "security group",
-                        because: self.rule_words(rule),
-                    },
-                    None => Hop {
-                        resource: self.network.hosts.at(*host).label.clone(),
-                        name: None,
-                        kind: "security group",
-                        because: "its groups were not all seen".into(),
-                    },
-                }
-            }
+            Note::Groups(asked) => match self.admitting(*asked, flow) {
+                Some((group, rule)) => Hop {
+                    resource: group.id.to_string(),
+                    name: Some(group.name.clone()).filter(|name| !name.is_empty()),
+                    kind: "security group",
+                    because: self.rule_words(rule),
+                },
+                None => Hop {
+                    resource: self.network.hosts.at(asked.host).label.clone(),
+                    name: None,
+                    kind: "security group",
+                    because: "its groups were not all seen".into(),
+                },
+            },
         }
     }
 

@@ -22,8 +22,18 @@ pub(super) struct Stage {
 #[derive(Debug, Clone)]
 pub(super) enum Note {
     Acl { acl: Option<AclIx>, subnet: SubnetIx, direction: Direction, other: IpAddr },
-    Groups { host: HostIx, direction: Direction, other: IpAddr, peer: Option<HostIx>, references: bool },
+    Groups(Asked),
     Plain(Plain),
+}
+
+/// The groups of an interface, asked for packets to or from an address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) host: HostIx,
+    pub(super) direction: Direction,
+    pub(super) other: IpAddr,
+    pub(super) peer: Option<HostIx>,
+    pub(super) references: bool,
 }
 
 /// Something whose words do not depend on the flow.

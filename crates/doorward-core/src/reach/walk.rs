@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::network::{Network, RouteRow};
 use super::span::Span;
-use super::stage::{Note, Plain, Track};
+use super::stage::{Asked, Note, Plain, Track};
 use super::table::{HostIx, SubnetIx, VpcIx};
 use super::{Code, Flows};
 use crate::inventory::{Call, Direction, Inventory, PeeringId, RouteTarget, TransitGatewayId};
@@ -388,12 +388,8 @@ impl<'a> Walk<'a> {
         }
         let family = Flows::of_family(ranges::family(other));
         let gap = set.gaps.first().copied();
-        track.meet(allow.within(&family), gap, || Note::Groups {
-            host: index,
-            direction,
-            other,
-            peer,
-            references,
+        track.meet(allow.within(&family), gap, || {
+            Note::Groups(Asked { host: index, direction, other, peer, references })
         });
     }
 }

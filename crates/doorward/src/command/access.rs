@@ -96,6 +96,25 @@ impl Access {
         }
     }
 
+    /// Opens it, uses it, and closes it, however the use ends; a use says what it carried, up and down.
+    pub async fn used<T>(
+        asking: &Asking,
+        desk: &Desk,
+        target: &TargetName,
+        tell: Tell,
+        work: impl AsyncFnOnce(&Self) -> Result<(T, (u64, u64)), Failure>,
+    ) -> Result<T, Failure> {
+        let offers = desk.offers().await?;
+        let access = Self::open(asking, desk, target, &offers, tell, false).await?;
+        let done = work(&access).await;
+        let (why, carried) = match &done {
+            Ok((_, carried)) => ("it ended", *carried),
+            Err(_) => ("it failed", (0, 0)),
+        };
+        access.close(desk, carried, why, false).await;
+        done.map(|(value, _)| value)
+    }
+
     /// Builds what carries a grant.
     pub async fn built(
         asking: &Asking,
@@ -250,10 +269,5 @@ async fn ask_reason(target: &TargetName) -> Result<Option<String>, Failure> {
 
 /// A failure of what carries, with what to do about it.
 pub fn failure(error: connect::Error) -> Failure {
-    let hint = error.hint();
-    let failure = Failure::of(Code::Unavailable, &error);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::of(Code::Unavailable, &error).hint_of(error.hint())
 }

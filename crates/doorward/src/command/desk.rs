@@ -12,7 +12,7 @@ use super::Failure;
 use super::ways::{self, Found, Way};
 use crate::client::{self, Client};
 use crate::connect::Vend;
-use crate::requests::{Ask, Caller, Carried, ClosedView, GrantView, Offer, OpenedView, Requests, Through};
+use crate::requests::{Ask, Caller, Carried, ClosedView, GrantView, Offer, OpenedView, Through};
 use crate::running::Running;
 
 /// A server that somebody is signed in to, or this machine's own Doorward.
@@ -42,8 +42,27 @@ pub struct Wish {
 }
 
 impl Desk {
+    /// Finds it, works at it, and leaves it.
+    ///
+    /// What still reads the standard input then, which may never end, is not waited for.
+    pub fn work<T>(
+        way: &Way,
+        policy: &Path,
+        work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let runtime = super::runtime()?;
+        let done = runtime.block_on(async {
+            let desk = Self::find(way, policy).await?;
+            let done = work(&desk).await;
+            desk.leave().await;
+            done
+        });
+        runtime.shutdown_background();
+        done
+    }
+
     /// Finds it.
-    pub async fn find(way: &Way, policy: &Path) -> Result<Self, Failure> {
+    async fn find(way: &Way, policy: &Path) -> Result<Self, Failure> {
         match way.find(policy)? {
             Found::Server(client) => Ok(Self::Server(Arc::new(client))),
             Found::Local(file, person) => {
@@ -66,15 +85,11 @@ impl Desk {
         answered.map_err(Failure::with(super::Code::Internal))?.map_err(super::server_failure)
     }
 
-    fn requests(running: &Running) -> &Requests {
-        running.requests()
-    }
-
     /// What may be opened.
     pub async fn offers(&self) -> Result<Vec<Offer>, Failure> {
         match self {
             Self::Server(client) => Self::ask(client, Client::targets).await,
-            Self::Local { running, caller } => Ok(Self::requests(running).offers(&caller.person)),
+            Self::Local { running, caller } => Ok(running.requests().offers(&caller.person)),
         }
     }
 
@@ -96,7 +111,7 @@ impl Desk {
                     lasts: wish.lasts,
                     reason: wish.reason.clone(),
                 };
-                let requests = Self::requests(running);
+                let requests = running.requests();
                 let opened = requests.open(caller, ask).await.map_err(super::request_failure)?;
                 Ok(requests.opened(opened).await)
             }
@@ -111,7 +126,7 @@ impl Desk {
                 Self::ask(client, move |client| client.grant(&id)).await
             }
             Self::Local { running, caller } => {
-                Self::requests(running).one(caller, id).await.map_err(super::request_failure)
+                running.requests().one(caller, id).await.map_err(super::request_failure)
             }
         }
     }
@@ -124,7 +139,7 @@ impl Desk {
                 Self::ask(client, move |client| client.through(&id)).await
             }
             Self::Local { running, caller } => {
-                Self::requests(running).carries(caller, id).await.map_err(super::request_failure)
+                running.requests().carries(caller, id).await.map_err(super::request_failure)
             }
         }
     }
@@ -137,7 +152,7 @@ impl Desk {
                 Self::ask(client, move |client| client.carried(&id, &carried)).await
             }
             Self::Local { running, caller } => {
-                let done = Self::requests(running).carried(caller, id, carried).await;
+                let done = running.requests().carried(caller, id, carried).await;
                 done.map_err(super::request_failure)
             }
         }
@@ -165,7 +180,7 @@ impl Desk {
                 Self::ask(client, move |client| client.close(&id)).await
             }
             Self::Local { running, caller } => {
-                let requests = Self::requests(running);
+                let requests = running.requests();
                 let closed = requests.close(caller, id).await.map_err(super::request_failure)?;
                 Ok(requests.closed(closed))
             }
@@ -173,7 +188,7 @@ impl Desk {
     }
 
     /// Leaves; this machine's own Doorward stops.
-    pub async fn leave(self) {
+    async fn leave(self) {
         if let Self::Local { running, .. } = self {
             running.stop().await;
         }

@@ -104,29 +104,22 @@ fn line(link: &Link) -> String {
 impl Doctor {
     /// Walks.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        super::runtime()?.block_on(async {
-            let desk = Desk::find(&self.asking.way, policy).await?;
-            let mut chain = Chain { quiet: self.json, links: Vec::new() };
-            let walked = links::walk(&self, &desk, policy, &mut chain).await;
-            desk.leave().await;
-            walked?;
-            if self.json {
-                super::print(&super::json(&chain.links)?)?;
+        let mut chain = Chain { quiet: self.json, links: Vec::new() };
+        Desk::work(&self.asking.way, policy, async |desk| {
+            links::walk(&self, desk, policy, &mut chain).await
+        })?;
+        if self.json {
+            super::print(&super::json(&chain.links)?)?;
+        }
+        let (told, code) = match chain.broken() {
+            None => (format!("\nthe way to {} is whole\n", self.target), ExitCode::SUCCESS),
+            Some(link) => {
+                (format!("\nthe way to {} breaks at: {}\n", self.target, link.link), super::Code::No.into())
             }
-            match chain.broken() {
-                None => {
-                    if !self.json {
-                        super::print(&format!("\nthe way to {} is whole\n", self.target))?;
-                    }
-                    Ok(ExitCode::SUCCESS)
-                }
-                Some(link) => {
-                    if !self.json {
-                        super::print(&format!("\nthe way to {} breaks at: {}\n", self.target, link.link))?;
-                    }
-                    Ok(ExitCode::from(super::Code::No as u8))
-                }
-            }
-        })
+        };
+        if !self.json {
+            super::print(&told)?;
+        }
+        Ok(code)
     }
 }

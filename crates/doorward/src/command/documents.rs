@@ -8,7 +8,7 @@ use doorward_aws::{Account, Put};
 use doorward_core::export::session_document;
 use doorward_core::policy::{Address, Policy, Ssm, Target, Transport};
 
-use super::{Code, Failure};
+use super::{Code, Failure, access};
 use crate::policy_file;
 
 /// Print the session documents of a policy that has them pinned, or put them into Systems Manager
@@ -53,12 +53,9 @@ impl Documents {
             }
             let put = account.put_document(&document.name, &document.text()).await;
             let put = put.map_err(|error| {
-                let failure = Failure::of(Code::Unavailable, &error)
-                    .context(format!("`{}` was not put", document.name));
-                match error.hint() {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
+                Failure::of(Code::Unavailable, &error)
+                    .context(format!("`{}` was not put", document.name))
+                    .hint_of(error.hint())
             })?;
             let how = match put {
                 Put::Created => "made",
@@ -79,13 +76,9 @@ async fn host(account: &Account, ssm: &Ssm, target: &Target) -> Result<Option<St
     if let Address::Host(host) = &target.address {
         return Ok(Some(host.clone()));
     }
-    let located = account.locate(&target.address).await.map_err(|error| {
-        let hint = error.hint();
-        let failure = Failure::of(Code::Unavailable, &error).context(format!("where `{}` is", target.name));
-        match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })?;
+    let located = account
+        .locate(&target.address)
+        .await
+        .map_err(|error| access::failure(error.into()).context(format!("where `{}` is", target.name)))?;
     Ok(Some(located.host))
 }

@@ -109,6 +109,15 @@ impl Failure {
         self
     }
 
+    /// What to type next, where that is known.
+    #[must_use]
+    pub fn hint_of(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     /// What failed and why, in one line.
     pub fn words(&self) -> String {
         self.chain.join(": ")

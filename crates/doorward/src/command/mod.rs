@@ -297,11 +297,7 @@ fn server_failure(error: client::Error) -> Failure {
                 400..500 => Code::No,
                 _ => Code::Unavailable,
             };
-            let failure = Failure::new(code, message);
-            match hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
+            Failure::new(code, message).hint_of(hint)
         }
         error @ client::Error::NotSignedIn => {
             Failure::of(Code::NoPermission, &error).hint("sign in with `doorward login URL`")

@@ -40,31 +40,16 @@ pub struct ProxyCommand {
 impl ProxyCommand {
     /// Carries until either side ends.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        let runtime = super::runtime()?;
-        let done = runtime.block_on(async {
-            let desk = Desk::find(&self.asking.way, policy).await?;
-            let done = self.on(&desk).await;
-            desk.leave().await;
-            done
-        });
-        // Somebody still reads the standard input, which may never end.
-        runtime.shutdown_background();
-        done
-    }
-
-    async fn on(&self, desk: &Desk) -> Result<ExitCode, Failure> {
-        let offers = desk.offers().await?;
-        let access =
-            Access::open(&self.asking, desk, &self.target, &offers, super::ssh::tell(), false).await?;
-        let done = tokio::select! {
-            done = self.through(desk, &access) => done,
-            // OpenSSH hangs up on it once it is done.
-            () = super::interrupted_or_left() => Ok((0, 0)),
-        };
-        let carried = *done.as_ref().unwrap_or(&(0, 0));
-        let why = if done.is_ok() { "it ended" } else { "it failed" };
-        access.close(desk, carried, why, false).await;
-        done.map(|_| ExitCode::SUCCESS)
+        Desk::work(&self.asking.way, policy, async |desk| {
+            Access::used(&self.asking, desk, &self.target, super::ssh::tell(), async |access| {
+                tokio::select! {
+                    carried = self.through(desk, access) => Ok((ExitCode::SUCCESS, carried?)),
+                    // OpenSSH hangs up on it once it is done.
+                    () = super::interrupted_or_left() => Ok((ExitCode::SUCCESS, (0, 0))),
+                }
+            })
+            .await
+        })
     }
 
     async fn through(&self, desk: &Desk, access: &Access) -> Result<(u64, u64), Failure> {
@@ -128,12 +113,7 @@ pub struct SshConfig {
 impl SshConfig {
     /// Prints it.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        let offers = super::runtime()?.block_on(async {
-            let desk = Desk::find(&self.way, policy).await?;
-            let offers = desk.offers().await;
-            desk.leave().await;
-            offers
-        })?;
+        let offers = Desk::work(&self.way, policy, Desk::offers)?;
         let chosen = self.chosen(&offers)?;
         if chosen.is_empty() {
             super::note("none of the targets that you may open lets tcp/22 through");

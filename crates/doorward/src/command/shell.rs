@@ -39,26 +39,12 @@ impl Shell {
     /// Runs it.
     pub fn run(mut self, policy: &Path) -> Result<ExitCode, Failure> {
         self.asking.via = Some(Transport::Ssm);
-        let runtime = super::runtime()?;
-        let done = runtime.block_on(async {
-            let desk = Desk::find(&self.asking.way, policy).await?;
-            let done = self.on(&desk).await;
-            desk.leave().await;
-            done
-        });
-        // Somebody still reads the standard input, which may never end.
-        runtime.shutdown_background();
-        done
-    }
-
-    async fn on(&self, desk: &Desk) -> Result<ExitCode, Failure> {
-        let offers = desk.offers().await?;
-        let access =
-            Access::open(&self.asking, desk, &self.target, &offers, super::ssh::tell(), false).await?;
-        let done = self.through(desk, &access).await;
-        let why = if done.is_ok() { "it ended" } else { "it failed" };
-        access.close(desk, (0, 0), why, false).await;
-        done
+        Desk::work(&self.asking.way, policy, async |desk| {
+            Access::used(&self.asking, desk, &self.target, super::ssh::tell(), async |access| {
+                Ok((self.through(desk, access).await?, (0, 0)))
+            })
+            .await
+        })
     }
 
     async fn through(&self, desk: &Desk, access: &Access) -> Result<ExitCode, Failure> {

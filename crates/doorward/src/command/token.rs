@@ -7,6 +7,7 @@ use doorward_core::net::Flow;
 use doorward_core::policy::{Address, TargetName};
 use jiff::Timestamp;
 
+use super::access;
 use super::desk::Desk;
 use super::{Code, Failure};
 use crate::connect::Accounts;
@@ -34,12 +35,7 @@ pub struct Token {
 impl Token {
     /// Prints it.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        let token = super::runtime()?.block_on(async {
-            let desk = Desk::find(&self.way, policy).await?;
-            let token = self.token(&desk).await;
-            desk.leave().await;
-            token
-        })?;
+        let token = Desk::work(&self.way, policy, async |desk| self.token(desk).await)?;
         super::print(&format!("{token}\n"))
     }
 
@@ -52,14 +48,7 @@ impl Token {
         let address: Address = offer.address.parse().map_err(Failure::with(Code::Data))?;
         let accounts = Accounts::new(self.profile.clone(), None, None);
         let account = accounts.get().await.map_err(Failure::with(Code::NoPermission))?;
-        let located = account.locate(&address).await.map_err(|error| {
-            let hint = error.hint();
-            let failure = Failure::of(Code::Unavailable, &error);
-            match hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
+        let located = account.locate(&address).await.map_err(|error| access::failure(error.into()))?;
         let port = located.port.or_else(|| {
             offer.ports.iter().find_map(|flow| match flow {
                 Flow::Tcp(ports) if ports.from() == ports.to() => Some(ports.from()),

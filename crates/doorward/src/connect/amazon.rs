@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use doorward_aws::{Account, ConnectEndpoint, Error, Jump, Start};
+use doorward_core::audit::cloudtrail;
+use doorward_core::grant::GrantId;
 use doorward_core::inventory::Place;
 use doorward_tunnel::dial::{Answer, Destination, Host};
 use doorward_tunnel::endpoint::Tunnels;
@@ -121,6 +123,12 @@ fn opened(opened: doorward_aws::OpenedSession) -> Opened {
 }
 
 impl Amazon {
+    /// Sessions to an instance, for a grant, which stands in the reason of each.
+    pub fn new(accounts: &Arc<Accounts>, grant: &GrantId, jump: Jump, document: Document) -> Self {
+        let (accounts, reason) = (Arc::clone(accounts), cloudtrail::reason(grant));
+        Self { accounts, jump, document, reason, last: Arc::default() }
+    }
+
     fn parameters(&self, to: &Destination) -> (Option<String>, BTreeMap<String, Vec<String>>) {
         let one = |name: &str, value: String| (name.to_owned(), vec![value]);
         let port = one("portNumber", to.port.to_string());

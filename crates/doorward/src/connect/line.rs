@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use crate::requests::command;
+
 /// One port that answers on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
@@ -23,36 +25,29 @@ pub struct Line {
     pub jdbc: Option<String>,
 }
 
-/// What is known of a service by its port.
-struct Service {
-    jdbc: Option<&'static str>,
-    command: fn(SocketAddr) -> String,
+/// What uses a service on this machine; of more services than a page tells of.
+fn client(service: u16, at: SocketAddr) -> Option<String> {
+    let more = || match service {
+        80 => Some(format!("curl http://{at}/")),
+        1433 => Some(format!("sqlcmd -S {},{}", at.ip(), at.port())),
+        27017 => Some(format!("mongosh mongodb://{at}/")),
+        _ => None,
+    };
+    command(service, &at.ip().to_string(), at.port()).or_else(more)
 }
 
-fn service(port: u16) -> Option<Service> {
-    Some(match port {
-        22 => Service { jdbc: None, command: |at| format!("ssh -p {} {}", at.port(), at.ip()) },
-        1433 => {
-            Service { jdbc: Some("sqlserver"), command: |at| format!("sqlcmd -S {},{}", at.ip(), at.port()) }
-        }
-        3306 => Service {
-            jdbc: Some("mysql"),
-            command: |at| format!("mysql --host={} --port={}", at.ip(), at.port()),
-        },
-        5432 => Service {
-            jdbc: Some("postgresql"),
-            command: |at| format!("psql --host={} --port={}", at.ip(), at.port()),
-        },
-        6379 => Service { jdbc: None, command: |at| format!("redis-cli -h {} -p {}", at.ip(), at.port()) },
-        27017 => Service { jdbc: None, command: |at| format!("mongosh mongodb://{at}/") },
-        80 => Service { jdbc: None, command: |at| format!("curl http://{at}/") },
-        _ => return None,
-    })
+/// A place as JDBC has it.
+fn jdbc(service: u16, at: SocketAddr) -> Option<String> {
+    match service {
+        1433 => Some(format!("jdbc:sqlserver://{at}")),
+        3306 => Some(format!("jdbc:mysql://{at}/")),
+        5432 => Some(format!("jdbc:postgresql://{at}/")),
+        _ => None,
+    }
 }
 
 /// What can be said of a port that answers.
 pub fn lines(target: &str, listen: SocketAddr, host: &str, port: u16) -> Line {
-    let service = service(port);
     let named = host.parse::<std::net::IpAddr>().is_err();
     let verified = (named && port == 5432).then(|| {
         // libpq compares the certificate with `host` and connects to `hostaddr`.
@@ -63,12 +58,9 @@ pub fn lines(target: &str, listen: SocketAddr, host: &str, port: u16) -> Line {
         listen,
         host: host.to_owned(),
         port,
-        command: service.as_ref().map(|service| (service.command)(listen)),
+        command: client(port, listen),
         verified,
-        jdbc: service.as_ref().and_then(|service| service.jdbc).map(|kind| match kind {
-            "sqlserver" => format!("jdbc:sqlserver://{listen}"),
-            kind => format!("jdbc:{kind}://{listen}/"),
-        }),
+        jdbc: jdbc(port, listen),
     }
 }
 

@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use beside::Beside;
 pub use through::{By, Carried, Key, Machine, Names, Sessions, Through};
 pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
-pub use way::Way;
+pub use way::{Way, command};
 
 use crate::clock::{Clock, random};
 use crate::policy_file::{Loaded, PolicyFile};

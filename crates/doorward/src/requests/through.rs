@@ -81,8 +81,8 @@ pub struct Machine {
     pub user: String,
     /// Where its sshd listens.
     pub port: u16,
-    /// What carries the connection to it: `ssm`, `endpoint` or `direct`.
-    pub over: String,
+    /// What carries the connection to it.
+    pub over: Over,
     /// Which Instance Connect Endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
@@ -252,12 +252,7 @@ fn machine(ssh: &policy::Ssh) -> Machine {
         jump_host: ssh.jump_host.to_string(),
         user: ssh.user.to_string(),
         port: ssh.port,
-        over: match ssh.over {
-            Over::Ssm => "ssm",
-            Over::Endpoint => "endpoint",
-            Over::Direct => "direct",
-        }
-        .into(),
+        over: ssh.over,
         endpoint: ssh.endpoint.as_ref().map(ToString::to_string),
         key: match &ssh.key {
             SshKey::InstanceConnect => Key::InstanceConnect,

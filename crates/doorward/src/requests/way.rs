@@ -32,18 +32,23 @@ impl Way {
         let mut way = Self { host, known, flow, command: None };
         let (host, port) = (&way.host, way.port());
         way.command = match (known, flow, service, port) {
-            (true, Flow::Tcp(_), Some(service), Some(port)) => match service {
-                22 if port == 22 => Some(format!("ssh {host}")),
-                22 => Some(format!("ssh -p {port} {host}")),
-                3306 => Some(format!("mysql --host={host} --port={port}")),
-                5432 => Some(format!("psql --host={host} --port={port}")),
-                6379 => Some(format!("redis-cli -h {host} -p {port}")),
-                _ => None,
-            },
+            (true, Flow::Tcp(_), Some(service), Some(port)) => command(service, host, port),
             _ => None,
         };
         way
     }
+}
+
+/// What everybody uses for a service, which its own port tells, where it answers.
+pub fn command(service: u16, host: &str, port: u16) -> Option<String> {
+    Some(match service {
+        22 if port == 22 => format!("ssh {host}"),
+        22 => format!("ssh -p {port} {host}"),
+        3306 => format!("mysql --host={host} --port={port}"),
+        5432 => format!("psql --host={host} --port={port}"),
+        6379 => format!("redis-cli -h {host} -p {port}"),
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Way {

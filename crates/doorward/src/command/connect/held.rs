@@ -192,14 +192,9 @@ impl Held {
             mark: MARK,
             watchdog: watchdog()?,
         };
-        let range = Range::open(settings, dial as _, options).await.map_err(|error| {
-            let hint = error.hint();
-            let failure = Failure::of(Code::Unavailable, &error);
-            match hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            }
-        })?;
+        let range = Range::open(settings, dial as _, options)
+            .await
+            .map_err(|error| Failure::of(Code::Unavailable, &error).hint_of(error.hint()))?;
         self.fronts.push(("range".into(), words.join(", ")));
         self.range = Some(range);
         Ok(())

@@ -92,12 +92,7 @@ impl FromStr for Target {
 impl Connect {
     /// Connects, and holds it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        super::runtime()?.block_on(async {
-            let desk = Desk::find(&self.asking.way, policy).await?;
-            let done = self.all(&desk).await;
-            desk.leave().await;
-            done
-        })
+        Desk::work(&self.asking.way, policy, async |desk| self.all(desk).await)
     }
 
     async fn all(&self, desk: &Desk) -> Result<ExitCode, Failure> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_aws::{Account, Located, Ping};
-use doorward_core::policy::{Address, Transport};
+use doorward_core::policy::{Address, Over, Transport};
 use doorward_core::reach::{Endpoint, Flows, Reachability, Verdict};
 use doorward_tunnel::dial::{Destination, Dial as _, Host};
 use doorward_tunnel::news::{in_words, nobody};
@@ -152,7 +152,7 @@ impl Walker<'_> {
         self.whole("jump host", format!("{} is {}", jump.instance, jump.state));
         let by_session = match by {
             By::Ssm(_) => true,
-            By::Ssh(machine) => machine.over == "ssm",
+            By::Ssh(machine) => machine.over == Over::Ssm,
             By::Direct => false,
         };
         if by_session {
