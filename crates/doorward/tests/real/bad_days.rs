@@ -225,11 +225,7 @@ fn silence() -> Result<(), Failed> {
     let begun = Instant::now();
     let opened = jon.run(&["open", "db-0"]);
     assert!(begun.elapsed() < Duration::from_secs(15), "a person waits {:?}", begun.elapsed());
-    opened.is(
-        69,
-        &["db-0 is open for"],
-        &[&format!("error: the grant is open, but {UNANSWERED}\nhint: ")],
-    );
+    opened.is(69, &["db-0 is open for"], &[&format!("error: the grant is open, but {UNANSWERED}\nhint: ")]);
     faulty.mends();
     eventually("it stands", || stands(&moto, &group, "db-0"));
 
