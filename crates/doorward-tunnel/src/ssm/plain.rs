@@ -17,6 +17,8 @@ pub(super) struct Plain {
     reader_waits: bool,
     writer_waits: bool,
     unanswered: usize,
+    came: u64,
+    is_finished: bool,
 }
 
 impl Plain {
@@ -40,12 +42,16 @@ impl Plain {
     /// Takes bytes of the far side; true: somebody waited for them.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> bool {
         self.received.extend_from_slice(bytes);
+        self.came += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.unanswered = 0;
         std::mem::take(&mut self.reader_waits)
     }
 
     pub(super) fn read(&mut self, into: &mut impl BufMut) -> Read {
         let count = self.received.len().min(into.remaining_mut());
+        if count == 0 && self.is_finished {
+            return Read::End;
+        }
         if count == 0 {
             self.reader_waits = true;
             return Read::Nothing;
@@ -81,6 +87,22 @@ impl Plain {
         self.is_shut = true;
     }
 
+    /// All that was written was taken to be sent.
+    pub(super) fn is_sent(&self) -> bool {
+        self.sending.is_empty()
+    }
+
+    /// How many bytes came in all.
+    pub(super) fn came(&self) -> u64 {
+        self.came
+    }
+
+    /// Nothing more is expected; true: somebody waited for it.
+    pub(super) fn finish(&mut self) -> bool {
+        self.is_finished = true;
+        std::mem::take(&mut self.reader_waits)
+    }
+
     /// Fills a payload up to so many bytes; true: somebody waited for room.
     pub(super) fn fill(&mut self, payload: &mut BytesMut, most: usize) -> bool {
         let count = self.sending.len().min(most);
@@ -106,10 +128,13 @@ mod tests {
         assert_eq!(payload, "\n");
         assert!(!plain.receive(b"\n"));
         let mut read = Vec::new();
-        assert_eq!((plain.read(&mut read), read), (Read::Bytes(1), b"\n".to_vec()));
+        assert_eq!((plain.read(&mut read), read.as_slice()), (Read::Bytes(1), &b"\n"[..]));
         assert_eq!(plain.read(&mut Vec::new()), Read::Nothing);
         assert!(plain.receive(b"x"));
         plain.shut();
         assert_eq!(plain.write(b"more"), None);
+        assert!(!plain.finish() && plain.came() == 2);
+        assert_eq!((plain.read(&mut read), read.as_slice()), (Read::Bytes(1), &b"\nx"[..]));
+        assert_eq!(plain.read(&mut read), Read::End);
     }
 }

@@ -57,6 +57,9 @@ const START: Duration = Duration::from_secs(30);
 /// How long a pool that AWS does not let grow makes do with what it has.
 const GROW_AGAIN: Duration = Duration::from_secs(30);
 
+/// How often a place is looked for while there is none.
+const FREE_AGAIN: Duration = Duration::from_millis(20);
+
 /// How often what is idle is looked for.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -155,7 +158,7 @@ impl Inner {
     async fn dial(self: &Arc<Self>, to: &Destination) -> Result<BoxedStream, DialError> {
         // What was found may be over, or taken by somebody else, before it is used.
         for _ in 0..8 {
-            let place = self.place(to, false)?;
+            let place = self.free(to).await?;
             let place = self.hurry(to, place).await?;
             let session = match place.slot.found().await {
                 Ok(session) => session,
@@ -168,6 +171,19 @@ impl Inner {
             self.cannot_carry(to, &slot, &session);
         }
         Err(closed(to, "every session to it ended at once".to_owned()))
+    }
+
+    /// Finds the place for one more connection; where each is alone in its session, one that ends makes room in a moment.
+    async fn free(self: &Arc<Self>, to: &Destination) -> Result<Place, DialError> {
+        let until = Instant::now() + self.pool.patience;
+        loop {
+            match self.place(to, false) {
+                Err(DialError::Unreachable { .. }) if Instant::now() < until => {
+                    tokio::time::sleep(FREE_AGAIN).await;
+                }
+                found => return found,
+            }
+        }
     }
 
     /// Waits for the session that was chosen, but not for ever if another one is there.

@@ -1,5 +1,7 @@
 //! A port session: a channel and the connections that it carries, bytes and the time in, bytes and events out.
 
+mod carried;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,9 +13,11 @@ use super::core::{Core, Wake};
 use super::message::{Draft, Flag, PayloadType};
 use super::plain::Plain;
 use super::smux::{self, Read, Smux};
+use carried::Carried;
 
-/// The far side cannot be told that we send no more without closing its connection both ways. So it is told only when it
-/// has answered nothing for so long after our last byte arrived.
+/// The far side cannot be told that we send no more without closing its connection both ways, and an agent without smux
+/// does not tell us that it sends no more. So the connection ends when nothing came for so long after our last byte
+/// arrived.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_LOOK: Duration = Duration::from_millis(500);
 
@@ -29,13 +33,6 @@ const ONLY: u32 = 0;
 
 /// Without smux there is nothing but sockets between us and who reads.
 const BUFFERED_BY_SOCKETS: usize = 64 << 10;
-
-#[derive(Debug)]
-enum Carried {
-    Nothing,
-    Smux(Smux),
-    Plain(Plain),
-}
 
 /// What keeps an old agent's smux from believing us dead.
 #[derive(Debug)]
@@ -166,15 +163,12 @@ impl Port {
 
     /// Nothing more is written; what the far side answers can still be read.
     pub fn shut(&mut self, id: u32, now: Instant) {
-        match &mut self.carried {
-            Carried::Smux(smux) => {
-                let came = smux.came(id);
-                let shut = Shut { look: now + LINGER_LOOK, quiet: now, after: None, came };
-                self.shut.entry(id).or_insert(shut);
-            }
-            Carried::Plain(plain) => plain.shut(),
-            Carried::Nothing => {}
+        let came = self.carried.came(id);
+        if let Carried::Plain(plain) = &mut self.carried {
+            plain.shut();
         }
+        let shut = Shut { look: now + LINGER_LOOK, quiet: now, after: None, came };
+        self.shut.entry(id).or_insert(shut);
     }
 
     /// Nobody reads or writes any more.
@@ -268,18 +262,17 @@ impl Port {
     }
 
     fn look_at_shut(&mut self, now: Instant) {
-        let Carried::Smux(smux) = &mut self.carried else { return };
-        let channel = &self.channel;
+        let (channel, carried, wakes) = (&self.channel, &mut self.carried, &mut self.wakes);
         self.shut.retain(|id, shut| {
             if now < shut.look {
                 return true;
             }
             shut.look = now + LINGER_LOOK;
-            let came = smux.came(*id);
+            let came = carried.came(*id);
             let arrived = match shut.after {
                 Some(after) => channel.has_arrived(after),
                 None => {
-                    shut.after = smux.is_sent(*id).then(|| channel.next_sequence());
+                    shut.after = carried.is_sent(*id).then(|| channel.next_sequence());
                     false
                 }
             };
@@ -287,8 +280,8 @@ impl Port {
                 (shut.came, shut.quiet) = (came, now);
             }
             let is_quiet = now.duration_since(shut.quiet) >= LINGER;
-            if is_quiet {
-                smux.finish(*id);
+            if is_quiet && carried.finish(*id) {
+                wakes.push_back(Wake::Reader(*id));
             }
             !is_quiet
         });
@@ -302,32 +295,6 @@ fn cut(ending: &Ending) -> io::Error {
         _ => io::ErrorKind::ConnectionReset,
     };
     io::Error::new(kind, ending.clone())
-}
-
-impl Carried {
-    fn is_full(&self) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Smux(smux) => smux.is_full(),
-            Self::Plain(plain) => plain.is_full(),
-        }
-    }
-
-    fn unanswered(&self) -> usize {
-        match self {
-            Self::Nothing => 0,
-            Self::Smux(smux) => smux.unanswered(),
-            Self::Plain(plain) => plain.unanswered(),
-        }
-    }
-
-    fn has_more(&self) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Smux(smux) => smux.has_more(),
-            Self::Plain(plain) => plain.has_more(),
-        }
-    }
 }
 
 impl Core for Port {

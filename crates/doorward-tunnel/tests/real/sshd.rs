@@ -39,10 +39,16 @@ pub fn free_port() -> u16 {
 /// An sshd that runs.
 pub struct Sshd {
     folder: TempDir,
-    port: u16,
+    at: Listens,
     settings: String,
     child: Child,
     pushed: AtomicU32,
+}
+
+/// Where an sshd listens: at an address, of a namespace where one is named.
+struct Listens {
+    address: SocketAddr,
+    netns: Option<String>,
 }
 
 impl Sshd {
@@ -53,10 +59,21 @@ impl Sshd {
 
     /// One with these lines first in its configuration.
     pub fn with(settings: &str) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::listens(Listens { address, netns: None }, settings)
+    }
+
+    /// One in a network namespace, at an address of it that is reached from here.
+    #[allow(dead_code, reason = "only the whole program has a use for it")]
+    pub fn inside(netns: &str, address: SocketAddr) -> Self {
+        Self::listens(Listens { address, netns: Some(netns.to_owned()) }, "")
+    }
+
+    fn listens(at: Listens, settings: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("doorward-sshd").tempdir().expect("a folder");
         // Debian's sshd wants its own folder for separating privileges; only root can make it, and only root needs it.
         let _ = std::fs::create_dir_all("/run/sshd");
-        let (port, settings) = (free_port(), settings.to_owned());
+        let settings = settings.to_owned();
         for kind in ["ed25519", "ecdsa", "rsa"] {
             keygen(&folder.path().join(kind), kind);
         }
@@ -64,13 +81,13 @@ impl Sshd {
         // It reads them as the account that logs in.
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).expect("permissions");
-        let child = serve(&folder, port, &settings);
-        Self { folder, port, settings, child, pushed: AtomicU32::new(0) }
+        let child = serve(&folder, &at, &settings);
+        Self { folder, at, settings, child, pushed: AtomicU32::new(0) }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        self.at.address
     }
 
     /// Likewise, for a transport.
@@ -80,7 +97,8 @@ impl Sshd {
 
     /// What its key is looked up by.
     pub fn host(&self) -> Host {
-        Host { names: vec!["127.0.0.1".to_owned()], port: self.port, instance: None }
+        let address = self.address();
+        Host { names: vec![address.ip().to_string()], port: address.port(), instance: None }
     }
 
     /// A file or folder of its own.
@@ -138,7 +156,7 @@ impl Sshd {
 
     /// Starts it again, after it was stopped.
     pub fn again(&mut self) {
-        self.child = serve(&self.folder, self.port, &self.settings);
+        self.child = serve(&self.folder, &self.at, &self.settings);
     }
 
     /// Gives it another host key of that kind; it counts from the next start.
@@ -172,21 +190,31 @@ pub fn user() -> String {
     run("id", &["-un"], "").trim().to_owned()
 }
 
-fn serve(folder: &TempDir, port: u16, settings: &str) -> Child {
+fn serve(folder: &TempDir, at: &Listens, settings: &str) -> Child {
     let path = folder.path().display();
     let config = format!(
         "{settings}\n\
-         Port {port}\nListenAddress 127.0.0.1\n\
+         Port {}\nListenAddress {}\n\
          HostKey {path}/ed25519\nHostKey {path}/ecdsa\nHostKey {path}/rsa\n\
          AuthorizedKeysFile {path}/authorized_keys\n\
          StrictModes no\nUsePAM no\nPidFile none\nLogLevel VERBOSE\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-         MaxStartups 200:30:400\nMaxSessions 200\n"
+         MaxStartups 200:30:400\nMaxSessions 200\n",
+        at.address.port(),
+        at.address.ip()
     );
     let file = folder.path().join("config");
     std::fs::write(&file, config).expect("a file");
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.path().join("log"));
-    let child = Command::new(find("sshd").expect("sshd"))
+    let mut command = match &at.netns {
+        Some(netns) => {
+            let mut command = Command::new(find("ip").expect("ip"));
+            command.args(["netns", "exec", netns]).arg(find("sshd").expect("sshd"));
+            command
+        }
+        None => Command::new(find("sshd").expect("sshd")),
+    };
+    let child = command
         .args(["-D", "-e", "-f", file.to_str().expect("a path")])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -194,7 +222,7 @@ fn serve(folder: &TempDir, port: u16, settings: &str) -> Child {
         .spawn()
         .expect("sshd starts");
     let begin = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while TcpStream::connect(at.address).is_err() {
         assert!(begin.elapsed() < Duration::from_secs(10), "sshd does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }

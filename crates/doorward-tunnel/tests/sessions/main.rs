@@ -250,6 +250,27 @@ async fn old_agents_carry_what_they_can() {
     }
 }
 
+/// An old agent does not say that the far side has closed: each connection leaves its session after a moment of quiet,
+/// and makes room for the next.
+#[tokio::test]
+async fn many_one_after_the_other_though_each_has_its_session() {
+    let agent = AgentSettings { version: "3.0.196.0".to_owned(), ..AgentSettings::default() };
+    let stand = stand(agent, Faults::default()).await;
+    let ssm = ssm(&stand, Pool { alone: 3, patience: Duration::from_secs(30), ..Pool::default() });
+    for number in 0..7 {
+        let mut stream = echoes(ssm.dial(&database()).await.unwrap(), &bytes(1000, number)).await;
+        stream.shutdown().await.unwrap();
+        tokio::spawn(async move {
+            let mut rest = Vec::new();
+            // What is copied ends when both sides have.
+            assert_eq!(stream.read_to_end(&mut rest).await.unwrap(), 0);
+        });
+    }
+    assert!(ssm.sessions(&database()) <= 3);
+    ssm.close().await;
+    assert_eq!(stand.violations(), []);
+}
+
 async fn shell_says(agent: AgentSettings) {
     let stand = stand(agent, Faults::default()).await;
     let sessions = calls(&stand, None);

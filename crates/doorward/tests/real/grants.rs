@@ -254,11 +254,11 @@ fn swept() -> Result<(), Failed> {
     let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&moto.url());
     let server = house.serve();
     let token = server.sign_in("jon");
-    open(&server, &token, json!({ "target": "db-0", "lasts": 1 }));
+    open(&server, &token, json!({ "target": "db-0", "lasts": 5 }));
     server.kill();
     std::fs::remove_file(house.folder().join("doorward.db"))?;
     moto.rule_by_hand(REGION, &groups[0], 22, "192.0.2.0/24", "made by hand");
-    std::thread::sleep(Duration::from_millis(2100));
+    std::thread::sleep(Duration::from_millis(6100));
     let stands = || descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains(" to db-0"));
     assert!(stands(), "nobody has closed it yet");
     let (code, out, err) = house.run(&["sweep", "--dry-run"]);

@@ -1,6 +1,7 @@
-//! A PostgreSQL of the test's own: in a temporary folder, on a free port of the loopback, gone when it ends.
+//! A PostgreSQL of the test's own: in a temporary folder, on a free port, gone when it ends.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -12,19 +13,35 @@ use crate::netns::run;
 pub struct Postgres {
     folder: TempDir,
     port: u16,
+    address: String,
+    netns: Option<String>,
 }
 
 impl Postgres {
-    /// Makes one and starts it.
+    /// Makes one on the loopback, and starts it.
     pub fn start() -> Self {
+        Self::at("127.0.0.1", None)
+    }
+
+    /// Makes one in a namespace, at an address that it has there, and starts it.
+    #[allow(dead_code, reason = "only the whole program has a use for it")]
+    pub fn inside(netns: &str, address: &str) -> Self {
+        Self::at(address, Some(netns.to_owned()))
+    }
+
+    fn at(address: &str, netns: Option<String>) -> Self {
         let folder = tempfile::Builder::new().prefix("doorward-postgres").tempdir().expect("a folder");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let postgres = Self { folder, port: free.expect("a free port").port() };
+        let port = free.expect("a free port").port();
+        let postgres = Self { folder, port, address: address.to_owned(), netns };
         if root() {
             run("chown", &["postgres", postgres.path("")], "");
         }
         let data = postgres.path("data");
         postgres.own("initdb", &["-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]);
+        let hba = postgres.folder.path().join("data/pg_hba.conf");
+        let everybody = "local all all trust\nhost all all all trust\n";
+        std::fs::write(hba, everybody).expect("a file");
         postgres.again();
         postgres
     }
@@ -34,8 +51,8 @@ impl Postgres {
         let (postgres, data) = (self, self.path("data"));
         let sockets = postgres.path("");
         let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets} -c fsync=off",
-            postgres.port
+            "-p {} -c listen_addresses={} -c unix_socket_directories={sockets} -c fsync=off",
+            postgres.port, postgres.address
         );
         postgres.own("pg_ctl", &["-D", data, "-o", &options, "-l", postgres.path("log"), "-w", "start"]);
     }
@@ -45,9 +62,15 @@ impl Postgres {
         self.own("pg_ctl", &["-D", self.path("data"), "-m", "immediate", "-w", "stop"]);
     }
 
-    /// Where it listens, on 127.0.0.1.
+    /// Where it listens, on its address.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where its socket is, for who is on the machine itself.
+    #[allow(dead_code, reason = "only the whole program has a use for it")]
+    pub fn sockets(&self) -> &Path {
+        self.folder.path()
     }
 
     fn path(&self, name: &str) -> &'static str {
@@ -58,26 +81,27 @@ impl Postgres {
 
     /// Runs one of PostgreSQL's programs as its own user, since it refuses to be root.
     fn own(&self, program: &str, arguments: &[&str]) {
-        let program = find(program).expect("PostgreSQL's programs");
-        let program = program.to_str().expect("a path");
-        if root() {
-            let before = ["-u", "postgres", "--", program];
-            run("runuser", &before.iter().chain(arguments).copied().collect::<Vec<_>>(), "");
-        } else {
-            run(program, arguments, "");
-        }
+        let words = self.command(program, arguments);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (program, arguments) = words.split_first().expect("a program");
+        run(program, arguments, "");
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Vec<String> {
+        let path = find(program).map(|program| program.display().to_string());
+        let netns = self.netns.iter().flat_map(|name| ["ip", "netns", "exec", name]);
+        let user: &[&str] = if root() { &["runuser", "-u", "postgres", "--"] } else { &[] };
+        let before = netns.chain(user.iter().copied()).map(str::to_owned);
+        before.chain(path).chain(arguments.iter().map(|word| (*word).to_owned())).collect()
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let arguments = ["-D", self.path("data"), "-m", "immediate", "-w", "stop"];
-        let program = find("pg_ctl").map(|program| program.display().to_string()).unwrap_or_default();
-        let _ = if root() {
-            Command::new("runuser").args(["-u", "postgres", "--", &program]).args(arguments).output()
-        } else {
-            Command::new(program).args(arguments).output()
-        };
+        let words = self.command("pg_ctl", &["-D", self.path("data"), "-m", "immediate", "-w", "stop"]);
+        if let Some((program, arguments)) = words.split_first() {
+            let _ = Command::new(program).args(arguments).output();
+        }
     }
 }
 

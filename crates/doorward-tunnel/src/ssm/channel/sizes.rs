@@ -13,8 +13,9 @@ const LADDER: [usize; 3] = [16 << 10, 32 << 10, 64 << 10];
 /// A step is tried after so many payloads of the one before got through.
 const PAYLOADS: usize = 4;
 
-/// After so many connections were lost with the same trial, it is what breaks them.
-const LOSSES: u32 = 3;
+/// After so many connections were lost with the same trial, it is what breaks them. A gateway that closes every few
+/// seconds for reasons of its own does that with one trial as well, but hardly so often in a row.
+const LOSSES: u32 = 6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Trial {
