@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::doors::Door;
 use super::drift::drift;
+use super::since::Read;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 
@@ -82,6 +83,7 @@ pub(super) struct Work {
     pub by: InstallationId,
     pub doors: Vec<Door>,
     pub known: Known,
+    pub read: Read,
 }
 
 /// What one task did.
@@ -99,7 +101,7 @@ const AT_ONCE: usize = 8;
 impl Work {
     /// Closes what is over by what was last known, observes, and brings every group to its ruleset.
     pub async fn bring(self) -> Done {
-        let Self { cloud, clock, place, covers, by, doors, known } = self;
+        let Self { cloud, clock, place, covers, by, doors, known, read } = self;
         let hand = Hand { cloud, clock, place, newest: known.newest };
         let mut outcomes = vec![Outcome::default(); doors.len()];
         let mut before = known.inventory;
@@ -120,6 +122,7 @@ impl Work {
             let job = match seen.group(&door.group) {
                 Seen::There(group) => {
                     let steps = steps(&seen, group, door, &by, outcome);
+                    let steps = read.spare(steps, group, hand.clock.now()).await;
                     if let Some(left) =
                         before.groups.get(&door.group).filter(|_| known.clean.contains(&door.group))
                     {

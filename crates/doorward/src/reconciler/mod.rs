@@ -9,6 +9,7 @@ mod doors;
 mod drift;
 mod groups;
 mod pass;
+mod since;
 mod status;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -13,6 +13,7 @@ use tokio::task::JoinError;
 
 use super::doors::{Door, Remembered, doors};
 use super::groups::{self, Done, Known, Newest, Outcome, Work};
+use super::since::Read;
 use super::{Reconciler, Standing};
 use crate::policy_file::Loaded;
 use crate::store::in_time;
@@ -90,6 +91,8 @@ impl Reconciler {
         self.memory.known.retain(|place, _| places.contains_key(place));
         self.memory.again.clear();
         let by = self.requests.store().installation().clone();
+        let grants = self.memory.grants.iter().map(|grant| grant.id().clone()).collect();
+        let read = Read { store: self.requests.store().clone(), grants: Arc::new(grants) };
         let before = self.memory.known.len();
         for (place, doors) in places {
             let cloud = self.cloud.clone();
@@ -126,6 +129,7 @@ impl Reconciler {
                 by: by.clone(),
                 doors,
                 known: known.clone(),
+                read: read.clone(),
             };
             self.work.spawn(work.bring());
         }

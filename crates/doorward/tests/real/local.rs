@@ -26,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
         trial("local: nobody who reads is no reason to stop", &[], unread),
         trial("local: two at once, each its own", &[Need::Moto], two),
         trial("local: beside a server of the same store", &[Need::Moto], beside_a_server),
+        trial("local: what is opened while a server looks stays", &[Need::Moto], while_it_looks),
         trial("local: beside a server that has the relay", &[], beside_a_relay),
         trial("local: told to end while AWS is silent", &[Need::Moto], silent),
         trial("local: closing nothing, and what is not there", &[], nothing),
@@ -38,7 +39,11 @@ fn open<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// Begins to hold a grant, and returns once it says that it is open.
 fn hold(house: &House, arguments: &[&str]) -> Started {
-    let mut held = start(&mut house.doorward(arguments));
+    held(&mut house.doorward(arguments))
+}
+
+fn held(command: &mut std::process::Command) -> Started {
+    let mut held = start(command);
     let mut line = String::new();
     // Byte by byte, so that the rest stays in the pipe.
     let (pipe, mut byte) = (held.0.stdout.as_mut().expect("a pipe"), [0]);
@@ -255,6 +260,39 @@ fn beside_a_server() -> Result<(), Failed> {
     held.ends().is(0, &["at its end"], &[" to db-1 is closed"]);
     drop(server);
     assert_eq!(recorded(&house, "put clients-"), 0, "what another opened is no drift");
+    whole(&house);
+    Ok(())
+}
+
+fn while_it_looks() -> Result<(), Failed> {
+    use crate::faulty::{Fault, Faulty};
+    let (moto, groups, house) = aws_house("looks");
+    let faulty = Faulty::before(moto.port());
+    let house = house.with_aws(&faulty.url());
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    jon.run(&["open", "db-1"]).is(0, &["db-1 is open"], &[]);
+    // The server decides, and its look takes long. Meanwhile another Doorward of its store opens.
+    let looks = || faulty.requests().iter().filter(|body| body.contains("DescribeSecurityGroups")).count();
+    let before = looks();
+    faulty.breaks("DescribeSecurityGroups", 1, Fault::Silence);
+    let closes = start(&mut jon.command(&["close", "db-1"]));
+    eventually("the server looks", || looks() > before);
+    let mut command = house.doorward(&to("db-0", "maria", "203.0.113.8"));
+    let held = held(command.env("AWS_ENDPOINT_URL", moto.url()));
+    eventually("it looks again", || looks() > before + 1);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        assert!(stands(&moto, &groups[0], "maria", "db-0"), "the server took it away");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    held.signal("INT");
+    held.ends().is(0, &["at its end"], &[" to db-0 is closed"]);
+    closes.ends();
+    drop(server);
+    let (_, record, _) = house.run(&["audit", "list", "--json", "--limit", "1000"]);
+    assert!(!record.contains("drift-righted"), "{record}");
     whole(&house);
     Ok(())
 }
