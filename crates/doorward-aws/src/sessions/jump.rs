@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use doorward_core::inventory::Place;
+use doorward_core::net::Cidr;
 use doorward_core::policy::Address;
 
 use crate::account::Account;
 use crate::error::Error;
-use crate::operation::InstanceShape;
 use crate::operation::find::{FindInstances, Sought};
+use crate::operation::{DescribeVpcs, InstanceShape};
+use crate::reading::Reader;
 
 /// A running instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +126,16 @@ impl Account {
         };
         let found = self.ask_all(FindInstances { sought, token: None }).await?;
         choose(address, found.into_iter().filter_map(Jump::of).collect(), self.place())
+    }
+}
+
+impl Account {
+    /// The prefixes of a VPC, those that stand; none: it is not in this account and Region.
+    pub async fn vpc_networks(&self, vpc: &str) -> Result<Option<Vec<Cidr>>, Error> {
+        let mut reader = Reader::new(self.place().clone());
+        reader.take(&self.ask_all(DescribeVpcs::default()).await?);
+        let found = reader.inventory.vpcs.into_values().find(|known| known.id.as_str() == vpc);
+        Ok(found.map(|vpc| vpc.cidrs.into_iter().collect()))
     }
 }
 

@@ -20,7 +20,7 @@ use doorward_tunnel::ssm::shell::{Shell, Size, Terminal};
 use doorward_tunnel::ssm::{Ending, Limits, Pool, Raw, Sessions, Ssm};
 use doorward_tunnel::websocket::Connector;
 use session_agent::{AgentSettings, Faults, Mode, Road, Settings, Stand, What};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use aws::Calls;
@@ -271,6 +271,16 @@ async fn many_one_after_the_other_though_each_has_its_session() {
     assert_eq!(stand.violations(), []);
 }
 
+/// Reads until the terminal has shown it.
+async fn shows(screen: &mut (impl AsyncRead + Unpin), shown: &mut String, expected: &str) {
+    while !shown.contains(expected) {
+        let mut some = [0; 4096];
+        let read = tokio::time::timeout(Duration::from_secs(30), screen.read(&mut some)).await;
+        let count = read.unwrap_or_else(|_| panic!("{shown}")).unwrap();
+        shown.push_str(&String::from_utf8_lossy(&some[..count]));
+    }
+}
+
 async fn shell_says(agent: AgentSettings) {
     let stand = stand(agent, Faults::default()).await;
     let sessions = calls(&stand, None);
@@ -283,20 +293,13 @@ async fn shell_says(agent: AgentSettings) {
     resize.send(Size { columns: 132, rows: 50 }).unwrap();
     keys.write_all(b"stty size; echo sum=$((40+2))\n").await.unwrap();
     let mut shown = String::new();
-    let end = Instant::now() + Duration::from_secs(15);
-    while !shown.contains("sum=42") {
-        let mut some = [0; 4096];
-        let left = end.saturating_duration_since(Instant::now());
-        let count =
-            tokio::time::timeout(left, screen.read(&mut some)).await.unwrap_or_else(|_| panic!("{shown}"));
-        shown.push_str(&String::from_utf8_lossy(&some[..count.unwrap()]));
-    }
+    shows(&mut screen, &mut shown, "sum=42").await;
     // Ctrl-C ends what runs, and not the shell.
-    keys.write_all(b"sleep 100\n").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    keys.write_all(b"echo be''gun; sleep 100\n").await.unwrap();
+    shows(&mut screen, &mut shown, "begun").await;
     keys.write_all(b"\x03").await.unwrap();
     keys.write_all(b"exit\n").await.unwrap();
-    let outcome = tokio::time::timeout(Duration::from_secs(15), run).await.unwrap().unwrap().unwrap();
+    let outcome = tokio::time::timeout(Duration::from_secs(30), run).await.unwrap().unwrap().unwrap();
     assert!(matches!(outcome.ending, Ending::Closed { .. }), "{outcome:?}");
     assert!(shown.contains("50 132"), "{shown}");
     assert_eq!(stand.violations(), []);

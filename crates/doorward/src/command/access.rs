@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use doorward_aws::Located;
 use doorward_core::grant::GrantId;
+use doorward_core::net::Cidr;
 use doorward_core::policy::{TargetName, Transport};
 use doorward_tunnel::dial::{Destination, Host};
 use doorward_tunnel::news::Tell;
@@ -153,6 +154,11 @@ impl Access {
     /// Where the target is, of a target that is one place.
     pub async fn located(&self) -> Result<Located, Failure> {
         connect::locate(&self.through, &self.accounts).await.map_err(failure)
+    }
+
+    /// The prefixes of the VPC that the jump host is in, where it is in one that can be looked up.
+    pub async fn vpc_networks(&self) -> Result<Option<Vec<Cidr>>, Failure> {
+        connect::vpc_networks(&self.through, &self.accounts).await.map_err(failure)
     }
 
     /// Only what was granted at a place.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use doorward_aws::{Jump, JumpError, LocateError, Located};
 use doorward_core::grant::GrantId;
+use doorward_core::net::Cidr;
 use doorward_core::policy::Address;
 use doorward_tunnel::dial::{Destination, Dial, DialError};
 use doorward_tunnel::news::Tell;
@@ -198,6 +199,20 @@ pub async fn locate(through: &Through, accounts: &Accounts) -> Result<Located, E
         return Ok(Located { what: format!("`{address}`"), host, ..Located::default() });
     }
     Ok(accounts.get().await?.locate(&address).await?)
+}
+
+/// The prefixes of the VPC that the jump host is in, where it is in one that can be looked up.
+pub async fn vpc_networks(through: &Through, accounts: &Accounts) -> Result<Option<Vec<Cidr>>, Error> {
+    let host = match &through.by {
+        By::Direct => return Ok(None),
+        By::Ssm(sessions) => &sessions.jump_host,
+        By::Ssh(machine) => &machine.jump_host,
+    };
+    if !host.parse::<Address>().is_ok_and(|address| address.is_instance()) {
+        return Ok(None);
+    }
+    let Some(vpc) = jump(host, accounts).await?.vpc else { return Ok(None) };
+    Ok(accounts.get().await?.vpc_networks(&vpc).await?)
 }
 
 pub(super) fn straight(place: &Place) -> Arc<dyn Dial> {

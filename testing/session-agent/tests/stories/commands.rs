@@ -21,7 +21,7 @@ async fn types(client: &Client, text: &'static str) {
 async fn shows(client: &mut Client, expected: &str) -> String {
     let mut shown = String::new();
     while !shown.contains(expected) {
-        let heard = timeout(Duration::from_secs(10), client.hear.recv()).await;
+        let heard = timeout(Duration::from_secs(30), client.hear.recv()).await;
         let (_, bytes) = heard.unwrap_or_else(|_| panic!("`{shown}` and no `{expected}`")).unwrap();
         shown.push_str(&String::from_utf8_lossy(&bytes));
     }
@@ -36,8 +36,8 @@ async fn a_shell_has_a_terminal_with_a_size_signals_and_an_end() {
     client.say.send((payload::SIZE, size)).await.unwrap();
     types(&client, "tty && stty size\r").await;
     assert!(shows(&mut client, "43 132").await.contains("/dev/pts/"));
-    types(&client, "sleep 60\r").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    types(&client, "echo be''gun; sleep 60\r").await;
+    shows(&mut client, "begun").await;
     types(&client, "\x03").await;
     types(&client, "echo $((6 * 7))\r").await;
     shows(&mut client, "42\r\n").await;

@@ -323,6 +323,10 @@ impl Needs<'_> {
                     regions.insert(policy.aws.region.as_deref());
                     actions.insert("ec2:DescribeInstances");
                 }
+                // `--range auto` carries what is in the jump host's VPC.
+                Address::Network(_) if !regions.is_empty() => {
+                    actions.insert("ec2:DescribeVpcs");
+                }
                 Address::Host(_) | Address::Network(_) => {}
             }
         }

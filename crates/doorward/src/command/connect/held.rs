@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use doorward_core::grant::GrantId;
+use doorward_core::net::Cidr;
 use doorward_core::policy::{TargetName, Transport};
 use doorward_tunnel::bound::Bound;
 use doorward_tunnel::dial::{Destination, Host};
@@ -37,8 +38,6 @@ pub struct Held {
     range: Option<Range>,
     /// How often what carries it was lost and came back.
     pub reconnects: u64,
-    /// Why it is over, once it is.
-    pub over: Option<String>,
 }
 
 /// What `--json` says of one.
@@ -78,7 +77,6 @@ impl Held {
             forwards: Vec::new(),
             range: None,
             reconnects: 0,
-            over: None,
         };
         let stands = if held.access.through.networks.is_empty() {
             held.ports(connect, desk, target, options).await
@@ -88,7 +86,7 @@ impl Held {
         match stands {
             Ok(()) => Ok(held),
             Err(failure) => {
-                held.end(desk, "it could not be connected").await;
+                super::super::note(&held.end(desk, "it could not be connected", false).await);
                 Err(failure.context(format!("`{name}` cannot be connected")))
             }
         }
@@ -183,7 +181,14 @@ impl Held {
         if connect.range.is_empty() {
             return Ok(());
         }
-        let ranges = range::carried(&self.access.through, &connect.range)?;
+        let vpc = match self.vpc_networks(connect).await {
+            Ok(vpc) => vpc,
+            Err(failure) => {
+                failure.context("the VPC could not be looked up; all that was granted is carried").tell();
+                None
+            }
+        };
+        let ranges = range::carried(&self.access.through, &connect.range, vpc.as_deref())?;
         let words: Vec<String> = ranges.iter().map(ToString::to_string).collect();
         let settings = Settings {
             ranges,
@@ -198,6 +203,11 @@ impl Held {
         self.fronts.push(("range".into(), words.join(", ")));
         self.range = Some(range);
         Ok(())
+    }
+
+    /// The VPC's prefixes, where `auto` was wanted.
+    async fn vpc_networks(&self, connect: &Connect) -> Result<Option<Vec<Cidr>>, Failure> {
+        if connect.range.contains(&range::Wanted::Auto) { self.access.vpc_networks().await } else { Ok(None) }
     }
 
     /// The lines that a person reads.
@@ -272,9 +282,8 @@ impl Held {
         token.map_err(Failure::with(Code::NoPermission))
     }
 
-    /// Cuts all of it, has the end recorded, and says what was cut.
-    pub async fn end(self, desk: &Desk, why: &str) {
-        let (over, why) = (self.over.is_some(), self.over.clone().unwrap_or_else(|| why.to_owned()));
+    /// Cuts all of it, and has the end recorded; what was cut, in words. `over` is a grant that has ended by itself.
+    pub async fn end(self, desk: &Desk, why: &str, over: bool) -> String {
         let mut counts = self.counts().await;
         for forward in self.forwards {
             counts.cut += forward.close().await;
@@ -290,21 +299,21 @@ impl Held {
             }
         }
         let target = self.access.target.clone();
-        self.access.close(desk, (counts.up, counts.down), &why, over).await;
+        self.access.close(desk, (counts.up, counts.down), why, over).await;
         let connections = usize::try_from(counts.cut).unwrap_or(usize::MAX);
         let cut = match connections {
             0 => "nothing was cut".to_owned(),
             cut => super::super::count(cut, "connection was cut", "connections were cut"),
         };
         let (up, down) = (show::bytes(counts.up), show::bytes(counts.down));
-        super::super::note(&format!("{target} is disconnected: {why}; {cut}; {up} up, {down} down"));
+        format!("{target} is disconnected: {why}; {cut}; {up} up, {down} down")
     }
 }
 
 /// Ends them all.
 pub async fn end(desk: &Desk, held: Vec<Held>, why: &str) {
     for held in held {
-        held.end(desk, why).await;
+        super::super::note(&held.end(desk, why, false).await);
     }
 }
 

@@ -25,7 +25,7 @@ const REFRESH: Duration = Duration::from_secs(1);
 pub async fn hold(
     connect: &Connect,
     desk: &Desk,
-    mut held: Vec<Held>,
+    held: Vec<Held>,
     mut news: Told,
     environment: Vec<(String, String)>,
     mut stopped: impl Future<Output = ()> + Unpin,
@@ -37,6 +37,8 @@ pub async fn hold(
             return Err(failure);
         }
     };
+    // Whose grant is over is let go of at once, and the others keep their numbers.
+    let mut held: Vec<Option<Held>> = held.into_iter().map(Some).collect();
     let mut show = Show::new(held.len(), child.is_some() || connect.json);
     let (mut look, mut refresh) = (tokio::time::interval(LOOK), tokio::time::interval(REFRESH));
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -49,13 +51,15 @@ pub async fn hold(
             }
             status = ended(&mut child) => break ("its command ended", exit_code(status)),
             Some((number, happened)) = news.recv() => {
-                if let Some(held) = held.get_mut(number) {
+                if let Some(Some(held)) = held.get_mut(number) {
                     happen(desk, held, happened, &show).await;
                 }
             }
             _ = refresh.tick() => {
                 for (number, held) in held.iter().enumerate() {
-                    show.refresh(number, held).await;
+                    if let Some(held) = held {
+                        show.refresh(number, held).await;
+                    }
                 }
             }
             _ = look.tick() => {
@@ -64,7 +68,7 @@ pub async fn hold(
                     show.say("the grants cannot be looked at now; what is connected stays until its end");
                 }
                 unreachable = seen.is_err();
-                if held.iter().all(|held| held.over.is_some()) {
+                if held.iter().all(Option::is_none) {
                     break ("its time is up", ExitCode::SUCCESS);
                 }
             }
@@ -76,42 +80,49 @@ pub async fn hold(
         let _ = child.start_kill();
         let _ = child.wait().await;
     }
-    let all_over = held.iter().all(|held| held.over.is_some());
-    held::end(desk, held, why).await;
+    let all_over = held.iter().all(Option::is_none);
+    held::end(desk, held.into_iter().flatten().collect(), why).await;
     if all_over && !connect.exec.is_empty() {
         return Err(Failure::new(Code::No, "the grant ended before the command did"));
     }
     Ok(code)
 }
 
-/// Looks whether the grants are open still, and until when. What is over is cut.
-async fn look_at(desk: &Desk, held: &mut [Held], show: &Show) -> Result<(), Failure> {
+/// Looks whether the grants are open still, and until when. What is over is cut, and let go of.
+async fn look_at(desk: &Desk, held: &mut [Option<Held>], show: &Show) -> Result<(), Failure> {
     let mut last = Ok(());
-    for held in held.iter_mut().filter(|held| held.over.is_none()) {
-        match desk.grant(&held.access.grant).await {
+    let mut over = Vec::new();
+    for (number, held) in held.iter_mut().enumerate() {
+        let Some(held) = held else { continue };
+        let how = match desk.grant(&held.access.grant).await {
             Ok(grant) if grant.state == State::Ended => {
-                let how = grant.ended.unwrap_or_else(|| "it is over".into());
-                over(held, how, show);
+                Some(grant.ended.unwrap_or_else(|| "it is over".into()))
             }
             Ok(grant) => {
                 if let Some(until) = grant.until.filter(|until| *until != held.access.until) {
                     held.bind(until);
                 }
+                None
             }
-            Err(failure) => last = Err(failure),
+            Err(failure) => {
+                last = Err(failure);
+                None
+            }
+        };
+        let time_up = || (Timestamp::now() >= held.access.until).then(|| "its time was up".to_owned());
+        if let Some(how) = how.or_else(time_up) {
+            // What is bound to the past is cut at once; a farewell to the far side may take a moment.
+            held.bind(Timestamp::UNIX_EPOCH);
+            over.push((number, how));
         }
-        if held.over.is_none() && Timestamp::now() >= held.access.until {
-            over(held, "its time was up".into(), show);
+    }
+    for (number, how) in over {
+        if let Some(ended) = held.get_mut(number).and_then(Option::take) {
+            show.forget(number);
+            show.say(&ended.end(desk, &how, true).await);
         }
     }
     last
-}
-
-fn over(held: &mut Held, why: String, show: &Show) {
-    show.say(&format!("{}: {why}", held.access.target));
-    // What is bound to the past is cut at once.
-    held.bind(Timestamp::UNIX_EPOCH);
-    held.over = Some(why);
 }
 
 async fn happen(desk: &Desk, held: &mut Held, news: News, show: &Show) {

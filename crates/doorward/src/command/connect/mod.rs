@@ -45,7 +45,8 @@ pub struct Connect {
     /// The address of this machine to listen on
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub bind: IpAddr,
-    /// Carry a whole range of addresses, as if this machine were inside it: a network, or `auto` for the target's own
+    /// Carry a whole range of addresses, as if this machine were inside it: a network, or `auto` for what
+    /// the target has in the jump host's VPC
     #[arg(long, value_name = "CIDR")]
     pub range: Vec<Wanted>,
     /// Listen for SOCKS 5, for a target that is a network

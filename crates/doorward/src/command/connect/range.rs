@@ -11,7 +11,7 @@ use crate::requests::{Offer, Through};
 /// A range that somebody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// All that the target is.
+    /// All of the target that is in the jump host's VPC.
     Auto,
     /// This part of it.
     These(Cidr),
@@ -37,25 +37,44 @@ pub fn holds(offer: &Offer, wanted: &[Wanted]) -> bool {
     })
 }
 
-/// The ranges to carry: what was wanted, all of it within what was granted.
-pub fn carried(through: &Through, wanted: &[Wanted]) -> Result<Vec<Cidr>, Failure> {
+/// The ranges to carry: what was wanted, all of it within what was granted. `vpc` are the prefixes of the jump host's VPC,
+/// where they are known: `auto` leaves alone what is beyond them, which may be a network that this machine knows itself.
+pub fn carried(through: &Through, wanted: &[Wanted], vpc: Option<&[Cidr]>) -> Result<Vec<Cidr>, Failure> {
+    let granted = &through.networks;
     let mut ranges = Vec::new();
     for wanted in wanted {
         match wanted {
-            Wanted::Auto => ranges.extend(&through.networks),
-            Wanted::These(cidr) if through.networks.iter().any(|network| network.covers(*cidr)) => {
+            Wanted::Auto => {
+                let inside = vpc.map(|vpc| common(granted, vpc)).filter(|inside| !inside.is_empty());
+                ranges.extend(inside.unwrap_or_else(|| granted.clone()));
+            }
+            Wanted::These(cidr) if granted.iter().any(|network| network.covers(*cidr)) => {
                 ranges.push(*cidr);
             }
             Wanted::These(cidr) => {
-                let granted: Vec<String> = through.networks.iter().map(ToString::to_string).collect();
+                let granted: Vec<String> = granted.iter().map(ToString::to_string).collect();
                 let what = format!("{cidr} is not within what was granted: {}", granted.join(", "));
-                return Err(Failure::new(Code::No, what).hint("`--range auto` carries all that was granted"));
+                return Err(Failure::new(Code::No, what).hint(
+                    "`--range auto` carries what was granted, as far as it is in the jump host's VPC",
+                ));
             }
         }
     }
     ranges.sort();
     ranges.dedup();
     Ok(ranges)
+}
+
+/// What is in both. Two prefixes are apart, or one is in the other.
+fn common(these: &[Cidr], those: &[Cidr]) -> Vec<Cidr> {
+    let pairs = these.iter().flat_map(|this| those.iter().map(move |that| (*this, *that)));
+    pairs
+        .filter_map(|(this, that)| match (this.covers(that), that.covers(this)) {
+            (true, _) => Some(that),
+            (false, true) => Some(this),
+            (false, false) => None,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -76,5 +95,40 @@ mod tests {
         check("10.0.0.0/16", &["10.0.0.0/8"], false);
         check("10.0.0.7", &["auto"], false);
         check("rds:orders", &["auto"], false);
+    }
+
+    #[test]
+    fn auto_is_what_was_granted_of_the_vpc() {
+        fn check(granted: &[&str], vpc: Option<&[&str]>, expected: &[&str]) {
+            let all = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a network")).collect();
+            let vpc: Option<Vec<Cidr>> = vpc.map(all);
+            let through = through(all(granted));
+            let carried = carried(&through, &[Wanted::Auto], vpc.as_deref()).expect("it is granted");
+            let carried: Vec<String> = carried.iter().map(ToString::to_string).collect();
+            assert_eq!(carried, expected, "{granted:?} {vpc:?}");
+        }
+        check(&["10.0.0.0/8"], Some(&["10.7.0.0/16", "100.64.0.0/24"]), &["10.7.0.0/16"]);
+        check(&["10.7.3.0/24", "10.8.0.0/16"], Some(&["10.7.0.0/16"]), &["10.7.3.0/24"]);
+        check(
+            &["10.0.0.0/8", "fd00::/8"],
+            Some(&["10.7.0.0/16", "fd12::/56"]),
+            &["10.7.0.0/16", "fd12::/56"],
+        );
+        // Nothing is known, or what was granted lies behind the VPC.
+        check(&["10.0.0.0/8"], None, &["10.0.0.0/8"]);
+        check(&["192.168.0.0/16"], Some(&["10.7.0.0/16"]), &["192.168.0.0/16"]);
+    }
+
+    fn through(networks: Vec<Cidr>) -> Through {
+        Through {
+            address: None,
+            networks,
+            ports: Vec::new(),
+            names: None,
+            profile: None,
+            region: None,
+            vended: false,
+            by: crate::requests::By::Direct,
+        }
     }
 }

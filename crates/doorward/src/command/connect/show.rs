@@ -91,6 +91,13 @@ impl Show {
         }
     }
 
+    /// Takes the line of a target away.
+    pub fn forget(&self, number: usize) {
+        if let Some((bar, _)) = self.lines.as_ref().and_then(|(_, lines)| lines.get(number)) {
+            bar.finish_and_clear();
+        }
+    }
+
     /// Leaves the terminal as it was.
     pub fn clear(&self) {
         if let Some((_, lines)) = &self.lines {
@@ -100,9 +107,6 @@ impl Show {
 }
 
 fn line(held: &Held, counts: Counts, before: Rate) -> String {
-    if let Some(why) = &held.over {
-        return format!("{}  over: {why}", held.access.target);
-    }
     let elapsed = before.at.elapsed().as_secs_f64().max(0.001);
     let rate = |now: u64, then: u64| {
         // A rate that is shown need not be exact.
