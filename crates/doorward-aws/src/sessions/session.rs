@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::account::Account;
 use crate::error::Error;
 use crate::operation::session::{
-    DescribeInstanceInformation, INSTANCES_A_CALL, ManagedShape, ResumeSession, SessionShape, StartSession,
-    TerminateSession,
+    DescribeInstanceInformation, GetConnectionStatus, INSTANCES_A_CALL, ManagedShape, ResumeSession,
+    SessionShape, StartSession, TerminateSession,
 };
 
 /// What a session is to be.
@@ -127,6 +127,16 @@ impl Account {
             Err(failure) if failure.is(&["DoesNotExistException"]) => Ok(()),
             Err(failure) => Err(self.told::<TerminateSession>(failure)),
         }
+    }
+
+    /// Whether the agent of an instance is connected to Session Manager now; none: AWS says neither.
+    pub async fn is_connected(&self, instance: &str) -> Result<Option<bool>, Error> {
+        let answer = self.ask(&GetConnectionStatus { instance: instance.to_owned() }).await?;
+        Ok(match answer.status.as_deref() {
+            Some("connected") => Some(true),
+            Some("notconnected") => Some(false),
+            _ => None,
+        })
     }
 
     /// Which of these instances have an agent; of those that never had one, nothing is told. None named: no call.

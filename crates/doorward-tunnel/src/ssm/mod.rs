@@ -92,6 +92,11 @@ pub trait Sessions: Send + Sync + 'static {
     /// Ends a session.
     fn terminate<'a>(&'a self, session: &'a str) -> Answer<'a, Result<(), SessionError>>;
 
+    /// Whether the agent is connected to Session Manager; none: nobody could say.
+    fn is_there(&self) -> Answer<'_, Option<bool>> {
+        Box::pin(async { None })
+    }
+
     /// The request that becomes the websocket, signed for this moment.
     fn upgrade<'a>(&'a self, url: &'a str) -> Answer<'a, Result<http::Request<()>, SessionError>>;
 

@@ -72,6 +72,14 @@ impl Sessions for Calls {
         })
     }
 
+    fn is_there(&self) -> Answer<'_, Option<bool>> {
+        Box::pin(async move {
+            let answer =
+                self.call("AmazonSSM.GetConnectionStatus", json!({"Target": INSTANCE})).await.ok()?;
+            Some(answer["Status"] == "connected")
+        })
+    }
+
     fn upgrade<'a>(&'a self, url: &'a str) -> Answer<'a, Result<http::Request<()>, SessionError>> {
         Box::pin(async move { Ok(http::Request::get(url).body(()).unwrap()) })
     }

@@ -169,6 +169,27 @@ async fn a_killed_agent_is_told_within_ten_seconds() {
     assert_eq!(stand.violations(), []);
 }
 
+/// What is silent may be the far side, which reads nothing, and AWS knows which.
+#[tokio::test]
+async fn a_killed_agent_is_told_within_ten_seconds_though_the_far_side_may_be_slow() {
+    let stand = stand(AgentSettings::default(), Faults::default()).await;
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    stand.place("db.internal", 5432, deaf.local_addr().unwrap());
+    let ssm = ssm(&stand, Pool { sessions: 1, ..Pool::default() });
+    let mut stream = ssm.dial(&database()).await.unwrap();
+    let (_reads_nothing, _) = deaf.accept().await.unwrap();
+    let more = [7; 1 << 16];
+    // Until nothing more is taken: the far side is slow, and that is no death.
+    while tokio::time::timeout(Duration::from_secs(2), stream.write_all(&more)).await.is_ok() {}
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert!(!stand.open_sessions().is_empty(), "a far side that reads nothing is waited for");
+    stand.kill_agent();
+    let start = Instant::now();
+    let error = stream.read_u8().await.unwrap_err().to_string();
+    assert!(error.starts_with("the agent stopped answering"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
 #[tokio::test]
 async fn after_a_failover_a_new_session_finds_the_new_place() {
     let stand = stand(AgentSettings::default(), Faults::default()).await;
@@ -295,7 +316,7 @@ async fn shell_says(agent: AgentSettings) {
     let mut shown = String::new();
     shows(&mut screen, &mut shown, "sum=42").await;
     // Ctrl-C ends what runs, and not the shell.
-    keys.write_all(b"echo be''gun; sleep 100\n").await.unwrap();
+    keys.write_all(b"sh -c \"echo be''gun; exec sleep 100\"\n").await.unwrap();
     shows(&mut screen, &mut shown, "begun").await;
     keys.write_all(b"\x03").await.unwrap();
     keys.write_all(b"exit\n").await.unwrap();

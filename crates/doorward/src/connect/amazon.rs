@@ -177,6 +177,13 @@ impl Sessions for Amazon {
         })
     }
 
+    fn is_there(&self) -> Answer<'_, Option<bool>> {
+        Box::pin(async move {
+            let account = self.accounts.get().await.ok()?;
+            account.is_connected(&self.jump.instance).await.ok().flatten()
+        })
+    }
+
     fn upgrade<'a>(&'a self, url: &'a str) -> Answer<'a, Result<http::Request<()>, SessionError>> {
         Box::pin(async move {
             let account = self.accounts.get().await.map_err(|error| failed(in_words(&error)))?;

@@ -36,7 +36,7 @@ async fn a_shell_has_a_terminal_with_a_size_signals_and_an_end() {
     client.say.send((payload::SIZE, size)).await.unwrap();
     types(&client, "tty && stty size\r").await;
     assert!(shows(&mut client, "43 132").await.contains("/dev/pts/"));
-    types(&client, "echo be''gun; sleep 60\r").await;
+    types(&client, "sh -c \"echo be''gun; exec sleep 60\"\r").await;
     shows(&mut client, "begun").await;
     types(&client, "\x03").await;
     types(&client, "echo $((6 * 7))\r").await;

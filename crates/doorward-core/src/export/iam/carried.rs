@@ -288,7 +288,11 @@ impl Needs<'_> {
         let mut regions = BTreeSet::new();
         for (_, at) in jump_hosts.into_iter().flatten().filter(|(host, _)| host.is_instance()) {
             regions.insert(at.region.as_deref());
-            actions.extend(["ec2:DescribeInstances", "ssm:DescribeInstanceInformation"]);
+            actions.extend([
+                "ec2:DescribeInstances",
+                "ssm:DescribeInstanceInformation",
+                "ssm:GetConnectionStatus",
+            ]);
         }
         if let Some(ssh) = ssh.filter(|ssh| ssh.over == Over::Endpoint) {
             regions.insert(ssh.at.region.as_deref());

@@ -94,7 +94,7 @@ fn people_of_a_group_start_sessions_with_its_documents_alone() {
     );
     assert_eq!(
         of["FindTheWay"]["Action"],
-        json!(["ec2:DescribeInstances", "ssm:DescribeInstanceInformation"])
+        json!(["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:GetConnectionStatus"])
     );
     assert_eq!(
         of["FindTheTargets"],

@@ -58,6 +58,20 @@ impl Channel {
         self.suspicious_from().is_some_and(|from| now >= from)
     }
 
+    /// From when on it is time to ask somebody else whether the agent is there: it may be the far side that is slow, for
+    /// which there is more patience.
+    pub fn doubtful_from(&self) -> Option<Instant> {
+        let is_patient = self.paused.is_none() && self.patience() > self.limits.patience;
+        Some(self.silent_since()? + self.limits.patience).filter(|_| is_patient && self.ending().is_none())
+    }
+
+    /// Somebody else says that the agent is gone.
+    pub fn is_gone(&mut self, now: Instant) {
+        let since = self.silent_since().unwrap_or(now);
+        let seconds = now.saturating_duration_since(since).as_secs();
+        self.end(Ending::Unanswered { seconds, bytes: self.outgoing.bytes() });
+    }
+
     /// When [`Channel::tick`] has something to do, or [`Channel::poll_transmit`] something to send.
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.ending().is_some() {

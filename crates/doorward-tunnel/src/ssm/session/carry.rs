@@ -1,5 +1,6 @@
 //! A session while it is connected: frames out, frames in, a sign of life now and then.
 
+use std::future::Future as _;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ const MISSES: u32 = 2;
 
 /// How many frames are sent or received before others on this machine have a turn.
 const TURN: usize = 64;
+
+/// How often AWS is asked whether the agent is there, when it has been silent for long and may be.
+const DOUBT: Duration = Duration::from_secs(5);
 
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -67,8 +71,11 @@ impl<C: Core> Driver<C> {
         self.shared.with(|locked| locked.core.channel_mut().connected(now));
         let mut pings = Pings { last: now, unanswered: 0 };
         let mut sleep = pin!(tokio::time::sleep(Duration::ZERO));
+        let mut doubt = pin!(self.doubt());
         let left = std::future::poll_fn(|context| {
             self.shared.driver.register(context.waker());
+            // It never ends; what it finds out ends the session.
+            let _ = doubt.as_mut().poll(context);
             for _ in 0..4 {
                 match self.step(Pin::new(&mut socket), &mut pings, sleep.as_mut(), context) {
                     Step::More => {}
@@ -86,6 +93,28 @@ impl<C: Core> Driver<C> {
         let _ = tokio::time::timeout(FAREWELL, socket.close(None)).await;
         let is_over = self.shared.with(|locked| locked.core.channel().ending().is_some());
         if is_over { Left::Over } else { left }
+    }
+
+    /// Asks AWS about an agent that has been silent for so long that it may be dead, where it may as well be that the far
+    /// side reads nothing.
+    async fn doubt(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let doubtful = self.shared.with(|locked| locked.core.channel().doubtful_from());
+            if doubtful.is_none_or(|from| Instant::now() < from) {
+                continue;
+            }
+            if let Ok(Some(false)) = tokio::time::timeout(DOUBT, self.around.sessions.is_there()).await {
+                let is_silent = |from: Option<Instant>| from.is_some_and(|from| Instant::now() >= from);
+                self.shared.with(|locked| {
+                    let channel = locked.core.channel_mut();
+                    if is_silent(channel.doubtful_from()) {
+                        channel.is_gone(Instant::now());
+                    }
+                });
+            }
+            tokio::time::sleep(DOUBT).await;
+        }
     }
 
     fn step(
