@@ -1,5 +1,6 @@
 //! The calls of Session Manager.
 
+mod describe;
 mod describe_instance_information;
 mod resume;
 mod start;
@@ -7,6 +8,7 @@ mod terminate;
 
 use serde::Deserialize;
 
+pub(crate) use describe::{DescribeSessions, ListedShape};
 pub(crate) use describe_instance_information::{DescribeInstanceInformation, INSTANCES_A_CALL, ManagedShape};
 pub(crate) use resume::ResumeSession;
 pub(crate) use start::StartSession;
