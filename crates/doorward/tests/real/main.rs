@@ -29,6 +29,7 @@ mod moto;
 mod need;
 mod netns;
 mod nftables;
+mod outlived;
 mod pages;
 mod people;
 mod policies;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
     trials.extend(local::trials());
     trials.extend(manual::trials());
     trials.extend(nftables::trials());
+    trials.extend(outlived::trials());
     trials.extend(pages::trials());
     trials.extend(people::trials());
     trials.extend(reach_page::trials());
