@@ -77,6 +77,9 @@ impl Error {
             Self::NoCredentials { .. } => {
                 Some("`aws sso login`, or set AWS_PROFILE to a profile that has some")
             }
+            Self::Refused { call, code, .. } if is_denial(code) && ends_sessions(call) => {
+                Some("`doorward iam --for server` prints the IAM policy with which a server ends sessions")
+            }
             Self::Refused { code, .. } if is_denial(code) => {
                 Some("`doorward iam` prints the IAM policy that Doorward needs")
             }
@@ -98,6 +101,11 @@ impl Error {
             }
         }
     }
+}
+
+/// What only a server asks for sessions that are not its own.
+fn ends_sessions(call: &str) -> bool {
+    matches!(call, "ssm:DescribeSessions" | "ssm:TerminateSession")
 }
 
 /// Whether AWS refused because the credentials lack a permission.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
 use doorward_core::plan::{NotPerformed, Step, perform};
+use doorward_core::session::OpenSession;
 
 use crate::error::Error;
 use crate::perform::Performed;
@@ -22,6 +23,7 @@ struct State {
     last: u64,
     calls: BTreeMap<&'static str, u64>,
     denied: Denied,
+    sessions: Vec<OpenSession>,
 }
 
 /// What the credentials lack.
@@ -29,6 +31,7 @@ struct State {
 struct Denied {
     seeing: bool,
     changing: bool,
+    ending: bool,
 }
 
 impl Simulated {
@@ -49,7 +52,13 @@ impl Simulated {
 
     /// Takes permissions from the credentials, or gives them back: to see groups, and to change them.
     pub fn deny(&self, seeing: bool, changing: bool) {
-        self.state().denied = Denied { seeing, changing };
+        let denied = &mut self.state().denied;
+        (denied.seeing, denied.changing) = (seeing, changing);
+    }
+
+    /// Takes the permission to end sessions from the credentials, or gives it back.
+    pub fn deny_ending(&self, ending: bool) {
+        self.state().denied.ending = ending;
     }
 
     /// Changes the account behind Doorward's back, as somebody does by hand.
@@ -60,6 +69,11 @@ impl Simulated {
     /// All of it.
     pub fn inventory(&self) -> Inventory {
         self.state().inventory.clone()
+    }
+
+    /// The sessions of Session Manager; somebody may start one.
+    pub fn sessions<T>(&self, change: impl FnOnce(&mut Vec<OpenSession>) -> T) -> T {
+        change(&mut self.state().sessions)
     }
 
     /// How often it was asked, by the name of the call that AWS would have been asked.
@@ -136,6 +150,29 @@ impl Simulated {
         let (done, already) =
             rules.iter().cloned().partition(|rule: &RuleIdentity| group.rules.remove(rule).is_some());
         Ok(Performed { done, already })
+    }
+
+    /// The sessions that are open.
+    pub fn open_sessions(&self) -> Vec<OpenSession> {
+        let mut state = self.state();
+        state.count("DescribeSessions");
+        state.sessions.clone()
+    }
+
+    /// Ends a session; one that is over already is no error.
+    pub fn end_session(&self, place: &Place, session: &str) -> Result<(), Error> {
+        let mut state = self.state();
+        state.count("TerminateSession");
+        if state.denied.ending {
+            return Err(Error::Refused {
+                call: "ssm:TerminateSession".to_owned(),
+                place: place.clone(),
+                code: "AccessDeniedException".to_owned(),
+                message: "You are not authorized to perform this operation.".to_owned(),
+            });
+        }
+        state.sessions.retain(|open| open.id != session);
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

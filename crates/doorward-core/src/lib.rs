@@ -13,4 +13,5 @@ pub mod net;
 pub mod plan;
 pub mod policy;
 pub mod reach;
+pub mod session;
 mod text;

@@ -8,6 +8,7 @@ use doorward_aws::{Account, Error, Performed, Progress, Simulated};
 use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
 use doorward_core::plan::Step;
 use doorward_core::policy::{Enforcement, Firewall};
+use doorward_core::session::OpenSession;
 use tokio::task::JoinSet;
 
 /// The groups to look at, by the place through which each is reached.
@@ -137,6 +138,22 @@ impl Cloud {
         match self {
             Self::Live(live) => live.account(place).await?.close_blind(group, rules).await,
             Self::Simulated(account) => account.close_blind(place, group, rules),
+        }
+    }
+
+    /// The sessions that are open in a place, whoever started them.
+    pub async fn open_sessions(&self, place: &Place) -> Result<Vec<OpenSession>, Error> {
+        match self {
+            Self::Live(live) => live.account(place).await?.open_sessions().await,
+            Self::Simulated(account) => Ok(account.open_sessions()),
+        }
+    }
+
+    /// Ends a session in that place; one that is over already is no error.
+    pub async fn end_session(&self, place: &Place, session: &str) -> Result<(), Error> {
+        match self {
+            Self::Live(live) => live.account(place).await?.terminate_session(session).await,
+            Self::Simulated(account) => account.end_session(place, session),
         }
     }
 

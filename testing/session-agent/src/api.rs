@@ -4,6 +4,7 @@ mod connect;
 mod documents;
 mod ec2;
 mod proxy;
+mod sessions;
 mod ssm;
 mod sts;
 mod trail;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use doorward_core::session::OpenSession;
 use jiff::Timestamp;
 
 use crate::account::Account;
 use crate::error::Error;
 use crate::operation::session::{
-    DescribeInstanceInformation, GetConnectionStatus, INSTANCES_A_CALL, ManagedShape, ResumeSession,
-    SessionShape, StartSession, TerminateSession,
+    DescribeInstanceInformation, DescribeSessions, GetConnectionStatus, INSTANCES_A_CALL, ListedShape,
+    ManagedShape, ResumeSession, SessionShape, StartSession, TerminateSession,
 };
 
 /// What a session is to be.
@@ -139,6 +140,13 @@ impl Account {
         })
     }
 
+    /// The sessions that are open in the Region, whoever started them and to whichever instance; those that are
+    /// ending already are not among them.
+    pub async fn open_sessions(&self) -> Result<Vec<OpenSession>, Error> {
+        let listed = self.ask_all(DescribeSessions::default()).await?;
+        Ok(listed.into_iter().filter_map(open).collect())
+    }
+
     /// Which of these instances have an agent; of those that never had one, nothing is told. None named: no call.
     pub async fn managed(&self, instances: &[String]) -> Result<Vec<Managed>, Error> {
         let mut managed = Vec::new();
@@ -148,6 +156,20 @@ impl Account {
         }
         Ok(managed)
     }
+}
+
+fn open(shape: ListedShape) -> Option<OpenSession> {
+    if matches!(shape.status.as_deref(), Some("Terminating" | "Terminated" | "Failed")) {
+        return None;
+    }
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Some(OpenSession {
+        id: filled(shape.id)?,
+        target: filled(shape.target)?,
+        reason: filled(shape.reason),
+        owner: filled(shape.owner),
+        since: shape.since.map(|instant| instant.0),
+    })
 }
 
 impl Managed {

@@ -214,6 +214,29 @@ pub enum What {
         /// Why it was closed.
         why: String,
     },
+    /// A session that had outlived its grant was ended by Doorward, and not by whoever had opened it.
+    SessionEnded {
+        /// Whose way it was.
+        grant: GrantId,
+        /// By which way.
+        transport: Transport,
+        /// What AWS calls it.
+        session: String,
+        /// The instance that it led to.
+        target: String,
+    },
+    /// Sessions of grants that are over could not be looked for or not be ended. Recorded when it begins, not at each pass.
+    SessionsFailed {
+        /// Through which profile and Region.
+        place: String,
+        /// Why.
+        why: String,
+    },
+    /// Where that had failed, no session has outlived its grant any more.
+    SessionsRecovered {
+        /// Through which profile and Region.
+        place: String,
+    },
     /// The record was read by an operator or exported.
     RecordRead,
 }
@@ -228,7 +251,8 @@ impl What {
             | Self::Ended { grant, .. }
             | Self::TransportOpened { grant, .. }
             | Self::TransportReconnected { grant, .. }
-            | Self::TransportClosed { grant, .. } => Some(grant),
+            | Self::TransportClosed { grant, .. }
+            | Self::SessionEnded { grant, .. } => Some(grant),
             _ => None,
         }
     }
@@ -239,6 +263,7 @@ impl What {
             Self::TransportOpened { session, .. }
             | Self::TransportReconnected { session, .. }
             | Self::TransportClosed { session, .. } => session.as_deref(),
+            Self::SessionEnded { session, .. } => Some(session),
             _ => None,
         }
     }
@@ -303,6 +328,13 @@ impl fmt::Display for What {
                 named(f, session)?;
                 write!(f, " after {up} bytes up and {down} down: {why}")
             }
+            Self::SessionEnded { grant, transport, session, target } => {
+                write!(f, "ended the session {session} to {target}: {grant} by {transport} is over")
+            }
+            Self::SessionsFailed { place, why } => {
+                write!(f, "could not end what outlived its grant in {place}: {why}")
+            }
+            Self::SessionsRecovered { place } => write!(f, "ends what outlives its grant in {place} again"),
             Self::RecordRead => f.write_str("read the record"),
         }
     }

@@ -317,6 +317,12 @@ mod tests {
                 down: 0,
                 why: "its time was up".into(),
             },
+            What::SessionEnded {
+                grant: grant.clone(),
+                transport,
+                session: "jon-0a1b".into(),
+                target: "i-0a1b".into(),
+            },
         ];
         let at = Timestamp::from_second(1_800_000_000).expect("an instant");
         let mut told = Vec::new();
@@ -330,7 +336,8 @@ mod tests {
                 (Some(&grant), Some("jon-0a1b"))
             );
             told.push(read.event.what.to_string());
-            assert!(line.contains("\"what\":\"transport-"), "{line}");
+            let kinds = ["transport-", "session-"].map(|kind| format!("\"what\":\"{kind}"));
+            assert!(kinds.iter().any(|kind| line.contains(kind)), "{line}");
         }
         assert_eq!(
             told,
@@ -338,6 +345,7 @@ mod tests {
                 "connected g-k3v9t2m4x7q8 by ssm (jon-0a1b)",
                 "connected g-k3v9t2m4x7q8 by ssm again (jon-0a1b): the gateway closed it",
                 "disconnected g-k3v9t2m4x7q8 by ssm (jon-0a1b) after 18446744073709551615 bytes up and 0 down: its time was up",
+                "ended the session jon-0a1b to i-0a1b: g-k3v9t2m4x7q8 by ssm is over",
             ]
         );
     }

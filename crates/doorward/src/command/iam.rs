@@ -38,7 +38,7 @@ pub struct Iam {
     #[arg(long)]
     inventory: bool,
     /// For whom: Doorward itself, everybody who opens something, `group:NAME`, the role that is vended, the server that
-    /// vends it, or an auditor who compares the record with CloudTrail
+    /// vends it and ends sessions, or an auditor who compares the record with CloudTrail
     #[arg(long = "for", value_name = "WHOM", default_value = "doorward")]
     whom: Whom,
     /// Which of several IAM policies, where one cannot hold every group

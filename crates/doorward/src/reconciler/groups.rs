@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::doors::Door;
 use super::drift::drift;
+use super::sessions::Looked;
 use super::since::Read;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
@@ -93,6 +94,8 @@ pub(super) enum Done {
     Brought { place: Place, covers: u64, known: Known, doors: Vec<(Door, Outcome)> },
     /// Rules that are over were taken from a group whose place is still being brought.
     Closed { place: Place, door: Box<Door>, outcome: Outcome, gone: Vec<RuleIdentity> },
+    /// Sessions were looked for that have outlived their grant.
+    Looked(Box<Looked>),
 }
 
 /// How many groups of a place are written to at once; EC2 allows few writes a second.

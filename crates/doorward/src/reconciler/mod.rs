@@ -9,6 +9,7 @@ mod doors;
 mod drift;
 mod groups;
 mod pass;
+mod sessions;
 mod since;
 mod status;
 
@@ -32,6 +33,7 @@ use crate::requests::Requests;
 use crate::store::in_time;
 use deadlines::Deadlines;
 use groups::{Done, Known};
+use sessions::Sessions;
 
 /// How often the account is looked at when nothing happens: drift by hand is put right within this time.
 const LOOKS_EVERY: Duration = Duration::from_secs(30);
@@ -61,6 +63,7 @@ struct Memory {
     again: BTreeSet<Place>,
     failing: BTreeMap<FirewallName, String>,
     deadlines: Deadlines,
+    sessions: Sessions,
     mistakes: Vec<String>,
     digest: Option<String>,
     tries: u32,
@@ -102,7 +105,8 @@ impl Reconciler {
                     }
                     () = self.nudged.wait(limit.min(LISTENS_EVERY)) => {}
                 }
-                let behind = self.memory.again.iter().any(|place| !self.memory.busy.contains(place));
+                let behind = self.memory.again.iter().any(|place| !self.memory.busy.contains(place))
+                    || self.memory.sessions.is_behind();
                 if behind || self.nudged.count() > covers || self.changed_elsewhere().await {
                     break;
                 }
@@ -146,10 +150,12 @@ impl Reconciler {
 
     /// Time to the next look: sooner while something is not as wanted.
     fn looks_in(&self) -> Duration {
-        match self.memory.failing.is_empty() {
+        let looks_in = match self.memory.failing.is_empty() {
             true => LOOKS_EVERY,
             false => LOOKS_EVERY.min(Duration::from_secs(1 << self.memory.tries.min(5))),
-        }
+        };
+        let tries_in = self.memory.sessions.tries_in(self.requests.clock().uptime());
+        tries_in.map_or(looks_in, |tries_in| looks_in.min(tries_in))
     }
 
     /// Whether the policy's files changed, or a grant did, also by another process.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::firewall::rulesets;
-use doorward_core::grant::{Grant, GrantId};
+use doorward_core::grant::{Ending, Grant, GrantId};
 use doorward_core::inventory::{Inventory, Place};
 use doorward_core::policy::{Enforcement, FirewallName, Policy};
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use tokio::task::JoinError;
 
 use super::doors::{Door, Remembered, doors};
 use super::groups::{self, Done, Known, Newest, Outcome, Work};
+use super::sessions::{is_carried, look};
 use super::since::Read;
 use super::{Reconciler, Standing};
 use crate::policy_file::Loaded;
@@ -51,14 +53,17 @@ impl Reconciler {
         let (grants, deadlines) = (&self.memory.grants, &self.memory.deadlines);
         let live = grants.iter().filter(|grant| !deadlines.passed(grant, uptime));
         let wanted = rulesets(&loaded.policy, live.filter_map(|grant| grant.live(now)));
-        let ended: Vec<&Grant> =
-            grants.iter().filter(|grant| grant.live(now).is_none() && grant.since().is_some()).collect();
+        let ended: Vec<&Grant> = grants
+            .iter()
+            .filter(|grant| grant.live(now).is_none() && grant.since().is_some() && !is_carried(grant))
+            .collect();
 
         // A store that has just not answered is not waited for twice.
         let remembered = if answered { self.remembered(&loaded.policy).await } else { Vec::new() };
         let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
         let local_settles = of_no_group(&loaded.policy, &ended);
         self.send_out(doors, covers);
+        let carried_settles = self.look_for_sessions(&loaded.policy, now, uptime);
 
         // This machine's own doors do not wait for a cloud that answers slowly.
         let by = self.requests.store().installation();
@@ -68,7 +73,8 @@ impl Reconciler {
                 .as_ref()
                 .is_none_or(|name| outcomes.get(name).is_none_or(|outcome| outcome.failed.is_none()))
         };
-        self.settle(local_settles.iter().filter(well).map(|(_, grant)| grant.clone()).collect()).await;
+        let local_settles = local_settles.iter().filter(well).map(|(_, grant)| grant.clone());
+        self.settle(local_settles.chain(carried_settles).collect()).await;
         self.memory.failing.retain(|firewall, _| loaded.policy.firewalls.contains_key(firewall));
         self.tell(outcomes, covers, now, events).await;
 
@@ -79,6 +85,27 @@ impl Reconciler {
             status.mistakes = mistakes;
             status.firewalls.retain(|name, _| loaded.policy.firewalls.contains_key(name));
         });
+    }
+
+    /// A task for each place in which a grant that is over may have sessions; those that need none any more.
+    fn look_for_sessions(&mut self, policy: &Policy, now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
+        let (live, over) = self.carried(now, uptime);
+        for (place, grants) in self.memory.sessions.due(policy, &live, &over, uptime) {
+            let looked = look(self.cloud.clone(), place, grants, now);
+            self.work.spawn(async move { Done::Looked(Box::new(looked.await)) });
+        }
+        self.memory.sessions.settled(&over, now)
+    }
+
+    /// Carried grants that are live, and those that are over and not settled.
+    fn carried(&self, now: Timestamp, uptime: Duration) -> (Vec<Grant>, Vec<Grant>) {
+        let carried = |grant: &&Grant| is_carried(grant) && grant.since().is_some();
+        let ended = |grant: &Grant| match self.memory.deadlines.passed(grant, uptime) {
+            true => grant.end(Ending::TimeUp, now),
+            false => grant.clone(),
+        };
+        let carried = self.memory.grants.iter().filter(carried).map(ended);
+        carried.partition(|grant| grant.live(now).is_some())
     }
 
     /// A task for each place. One that is busy is brought again when its task has ended; only what is over is
@@ -178,10 +205,19 @@ impl Reconciler {
                     self.record(vec![Event::new(now, Who::Doorward, removed)]).await;
                 }
             }
+            Ok(Done::Looked(looked)) => {
+                let uptime = self.requests.clock().uptime();
+                let told = self.memory.sessions.take(*looked, uptime);
+                self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
+                    .await;
+                let (_, over) = self.carried(now, uptime);
+                self.settle(self.memory.sessions.settled(&over, now)).await;
+            }
             // A task that broke off leaves its place busy for ever, unless all are taken to be free.
             Err(error) => {
                 tracing::error!(%error, "a place could not be brought to what is wanted; it is tried again");
                 self.memory.again.append(&mut self.memory.busy);
+                self.memory.sessions.free();
             }
         }
     }

@@ -303,12 +303,12 @@ impl Requests {
                 Err(error @ store::Error::Conflict) => Err(Error::Store(error)),
                 Err(error) => {
                     self.unwritten().insert(id.clone(), Ending::Closed { by: caller.person.clone() });
-                    self.standing(&after).await;
+                    self.standing_at_end(&after).await;
                     Err(Error::Unwritten { grant: id.clone(), source: error })
                 }
             }
         })?;
-        let standing = self.standing(&grant).await;
+        let standing = self.standing_at_end(&grant).await;
         let cut = self.nudge.status().cut.saturating_sub(cut_before);
         let still = self.still_admitted(&grant).await?;
         Ok(Closed { closing: self.closing(&grant), grant, standing, cut, still })

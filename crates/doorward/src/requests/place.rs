@@ -63,6 +63,14 @@ impl Requests {
         self.firewall_of(&loaded, grant).map_or(Closing::RefusesNewOnly, |firewall| firewall.kind.closing())
     }
 
+    /// How it stands once a grant has ended: what carried it is looked for by a pass that has begun by then.
+    pub(super) async fn standing_at_end(&self, grant: &Grant) -> Standing {
+        if grant.transport() != Transport::Direct {
+            self.nudge().settled(None, WAITS).await;
+        }
+        self.standing(grant).await
+    }
+
     pub(super) async fn standing(&self, grant: &Grant) -> Standing {
         if grant.transport() != Transport::Direct {
             return Standing::AsWanted;

@@ -139,6 +139,11 @@ fn what(what: &What) -> Markup {
             What::TransportClosed { grant, up, down, why, .. } => {
                 "disconnected " code { (grant) } " after " (up) " bytes up and " (down) " down: " (why)
             }
+            What::SessionEnded { grant, target, .. } => {
+                "ended a session to " code { (target) } " that had outlived " code { (grant) }
+            }
+            What::SessionsFailed { place, why } => { "could not end what outlived its grant in " (place) ": " (why) }
+            What::SessionsRecovered { place } => { "ends what outlives its grant in " (place) " again" }
             What::RecordRead => { "read the record" }
         }
     }

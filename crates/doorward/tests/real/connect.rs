@@ -4,6 +4,7 @@ mod databases;
 mod endings;
 mod machines;
 mod networks;
+mod outlived;
 mod transports;
 
 use std::process::Command;
@@ -28,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
         endings::trials(),
         machines::trials(),
         networks::trials(),
+        outlived::trials(),
         transports::trials(),
     ];
     all.into_iter().flatten().collect()
@@ -38,7 +40,7 @@ struct World {
     stand: Stand,
     runtime: tokio::runtime::Runtime,
     instance: Instance,
-    _moto: Arc<Moto>,
+    moto: Arc<Moto>,
 }
 
 /// What EC2 says of the instance.
@@ -86,7 +88,7 @@ impl World {
         settings(&mut all, &instance);
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let stand = runtime.block_on(Stand::start(all)).expect("a stand");
-        Self { stand, runtime, instance, _moto: moto }
+        Self { stand, runtime, instance, moto }
     }
 
     fn house(&self, policy: &str) -> House {
@@ -117,7 +119,7 @@ impl Drop for World {
 fn eventually(what: &str, test: impl Fn() -> bool) {
     let begun = Instant::now();
     while !test() {
-        assert!(begun.elapsed() < Duration::from_secs(15), "it never was so: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "it never was so: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -152,8 +154,12 @@ fn run(house: &House, arguments: &[&str]) -> Said {
 
 /// Starts `connect … --json` and returns what it says once it stands.
 fn connect(house: &House, arguments: &[&str]) -> (Started, Value) {
+    stands(start(&mut house.doorward(&[&["connect", "--as", "jon", "--json"], arguments].concat())))
+}
+
+/// Waits until a `connect … --json` stands; what it said then.
+fn stands(mut held: Started) -> (Started, Value) {
     use std::io::{BufRead as _, BufReader};
-    let mut held = start(&mut house.doorward(&[&["connect", "--as", "jon", "--json"], arguments].concat()));
     let mut out = BufReader::new(held.0.stdout.take().expect("a pipe"));
     let mut text = String::new();
     while !text.ends_with("]\n") || serde_json::from_str::<Value>(&text).is_err() {

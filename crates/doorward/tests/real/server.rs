@@ -44,8 +44,8 @@ impl House {
             ("AWS_SECRET_ACCESS_KEY", secret),
             ("AWS_REGION", region),
             ("AWS_EC2_METADATA_DISABLED", "true"),
-            ("AWS_CONFIG_FILE", "/nonexistent"),
-            ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
         ] {
             self.environment.push((name.into(), value.into()));
         }

@@ -8,16 +8,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Call, Failure, denied, documents, failure, field};
+use super::{Call, Failure, denied, documents, failure, field, sessions};
 use crate::documents::Document;
 use crate::faults::Resume;
 use crate::record::What;
 use crate::session::Session;
 use crate::stand::{World, lock};
 use crate::uuid::{Uuid, hex};
-
-/// How long a session may last, in minutes, as AWS says it.
-const LONGEST_SESSION: &str = "60";
 
 /// What is played of Systems Manager; `None` is for moto.
 pub(super) fn call(world: &Arc<World>, call: &Call<'_>, body: &Value) -> Option<Result<Value, Failure>> {
@@ -29,7 +26,7 @@ pub(super) fn call(world: &Arc<World>, call: &Call<'_>, body: &Value) -> Option<
         "StartSession" => Some(start(world, call, body)),
         "ResumeSession" => Some(resume(world, call, body)),
         "TerminateSession" => Some(terminate(world, call, body)),
-        "DescribeSessions" => asked(may(&[]), &|| describe_sessions(world, body)),
+        "DescribeSessions" => asked(may(&[]), &|| sessions::describe(world, body)),
         "GetConnectionStatus" => asked(may(&[]), &|| connection_status(world, body)),
         "DescribeInstanceInformation" => asked(may(&[]), &|| Ok(instances(world, body))),
         _ => documents::call(world, call, body),
@@ -169,44 +166,6 @@ fn terminate(world: &World, call: &Call<'_>, body: &Value) -> Result<Value, Fail
     );
     found?.order_end("terminated by TerminateSession");
     Ok(json!({"SessionId": id}))
-}
-
-fn describe_sessions(world: &World, body: &Value) -> Result<Value, Failure> {
-    let active = match field(body, "State")? {
-        "Active" => true,
-        "History" => false,
-        other => {
-            return Err(failure(
-                "ValidationException",
-                format!("State {other} is neither Active nor History"),
-            ));
-        }
-    };
-    let filters: Vec<(&str, &str)> = body
-        .get("Filters")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|it| Some((it.get("key")?.as_str()?, it.get("value")?.as_str()?)))
-        .collect();
-    let fits = |session: &Session| {
-        filters.iter().all(|(key, value)| match *key {
-            "Target" => session.target == *value,
-            "Owner" => session.owner == *value,
-            "SessionId" => session.id == *value,
-            "Status" => *value == if session.is_over() { "Terminated" } else { "Connected" },
-            _ => false,
-        })
-    };
-    let sessions = world.sessions();
-    let listed = sessions.values().filter(|it| it.is_over() != active && fits(it)).map(|session| {
-        let ended = session.ended.borrow().as_ref().map(|(_, when)| seconds(*when));
-        json!({"SessionId": session.id, "Target": session.target, "DocumentName": session.document,
-               "Owner": session.owner, "Reason": session.reason, "StartDate": seconds(session.started),
-               "EndDate": ended, "Status": if ended.is_some() { "Terminated" } else { "Connected" },
-               "MaxSessionDuration": LONGEST_SESSION})
-    });
-    Ok(json!({"Sessions": listed.collect::<Vec<_>>()}))
 }
 
 fn seconds(when: Timestamp) -> f64 {

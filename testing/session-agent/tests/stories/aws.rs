@@ -167,6 +167,8 @@ async fn a_session_is_started_shown_ended_and_in_cloudtrail() {
     let sessions = |state: &str| call(&stand, &jon, "AmazonSSM.DescribeSessions", json!({"State": state}));
     let active = sessions("Active").await.unwrap();
     assert_eq!(active["Sessions"][0]["Reason"], "doorward grant 7");
+    assert_eq!(active["Sessions"][0]["Status"], "Connecting");
+    assert_eq!(sessions("History").await.unwrap(), json!({"Sessions": []}));
     call(&stand, &jon, "AmazonSSM.TerminateSession", json!({"SessionId": id})).await.unwrap();
     while !stand.open_sessions().is_empty() {
         tokio::task::yield_now().await;
@@ -186,6 +188,73 @@ async fn a_session_is_started_shown_ended_and_in_cloudtrail() {
         (&json!("jon"), &json!("127.0.0.1"))
     );
     assert_eq!(stand.violations(), []);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_by_filters_and_in_pages() {
+    let stand = Stand::start(Settings::default()).await.unwrap();
+    stand.add_instance("i-1");
+    let mut ids = Vec::new();
+    for number in 0..25 {
+        let mut asked = start_session("AWS-StartPortForwardingSession", json!({"portNumber": ["5432"]}));
+        let asked_for = asked.as_object_mut().unwrap();
+        if number % 5 == 0 {
+            asked_for.insert("Target".into(), "i-1".into());
+            asked_for.remove("Reason");
+        }
+        let started = call(&stand, &jon(), "AmazonSSM.StartSession", asked).await.unwrap();
+        ids.push(started["SessionId"].as_str().unwrap().to_owned());
+    }
+    ids.sort();
+    let describe = async |body: Value| call(&stand, &jon(), "AmazonSSM.DescribeSessions", body).await;
+    let listed = |answer: &Value| -> Vec<String> {
+        let sessions = answer["Sessions"].as_array().unwrap();
+        sessions.iter().map(|it| it["SessionId"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = describe(json!({"State": "Active", "MaxResults": 200})).await.unwrap();
+    let next = json!({"State": "Active", "NextToken": first["NextToken"]});
+    let second = describe(next).await.unwrap();
+    assert_eq!([listed(&first), listed(&second)].concat(), ids);
+    assert!(second.get("NextToken").is_none());
+
+    let by = async |key: &str, value: &str| {
+        let body = json!({"State": "Active", "Filters": [{"key": key, "value": value}]});
+        describe(body).await.map(|answer| listed(&answer).len())
+    };
+    assert_eq!(by("Target", "i-1").await.unwrap(), 5);
+    assert_eq!(by("SessionId", &ids[3]).await.unwrap(), 1);
+    assert_eq!(by("Owner", &jon().arn).await.unwrap(), 20);
+    assert_eq!(by("Owner", "arn:aws:iam::123456789012:user/maria").await.unwrap(), 0);
+    assert_eq!(by("Status", "Connected").await.unwrap(), 0);
+    assert_eq!(by("InvokedAfter", "2099-01-01T00:00:00Z").await.unwrap(), 0);
+    assert_eq!(by("InvokedBefore", "2099-01-01T00:00:00Z").await.unwrap(), 20);
+    assert_eq!(by("target", "i-1").await.unwrap_err(), "InvalidFilterKey");
+    for (key, value) in [("InvokedAfter", "yesterday"), ("Status", "Open"), ("Target", "")] {
+        assert_eq!(by(key, value).await.unwrap_err(), "ValidationException", "{key}");
+    }
+    for (body, code) in [
+        (json!({}), "ValidationException"),
+        (json!({"State": "Open"}), "ValidationException"),
+        (json!({"State": "Active", "MaxResults": 0}), "ValidationException"),
+        (json!({"State": "Active", "MaxResults": 201}), "ValidationException"),
+        (json!({"State": "Active", "Filters": []}), "ValidationException"),
+        (json!({"State": "Active", "Filters": [{"key": "Target"}]}), "ValidationException"),
+        (json!({"State": "Active", "NextToken": "more"}), "InvalidNextToken"),
+    ] {
+        assert_eq!(describe(body.clone()).await.unwrap_err(), code, "{body}");
+    }
+    let one = &describe(json!({"State": "Active", "Filters": [{"key": "Target", "value": "i-1"}]}))
+        .await
+        .unwrap()["Sessions"][0];
+    assert!(one.get("Reason").is_none() && one.get("EndDate").is_none(), "{one}");
+
+    call(&stand, &jon(), "AmazonSSM.TerminateSession", json!({"SessionId": ids[0]})).await.unwrap();
+    while stand.open_sessions().len() > 24 {
+        tokio::task::yield_now().await;
+    }
+    let over = describe(json!({"State": "History"})).await.unwrap();
+    assert_eq!((listed(&over), &over["Sessions"][0]["Status"]), (vec![ids[0].clone()], &json!("Terminated")));
+    assert!(over["Sessions"][0]["EndDate"].is_number());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The calls of Session Manager.
 
 mod connection_status;
+mod describe;
 mod describe_instance_information;
 mod resume;
 mod start;
@@ -9,6 +10,7 @@ mod terminate;
 use serde::Deserialize;
 
 pub(crate) use connection_status::GetConnectionStatus;
+pub(crate) use describe::{DescribeSessions, ListedShape};
 pub(crate) use describe_instance_information::{DescribeInstanceInformation, INSTANCES_A_CALL, ManagedShape};
 pub(crate) use resume::ResumeSession;
 pub(crate) use start::StartSession;

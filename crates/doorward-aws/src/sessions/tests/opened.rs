@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use doorward_core::session::OpenSession;
 use jiff::Timestamp;
 use serde_json::json as value;
 
@@ -88,6 +89,39 @@ async fn a_session_that_is_over_is_ended_without_a_word() {
     assert_eq!(account.terminate_session("x").await, Ok(()));
     assert_eq!(account.terminate_session("x").await, Ok(()));
     assert!(account.terminate_session("x").await.is_err());
+}
+
+#[tokio::test]
+async fn open_sessions_are_told_with_all_pages() {
+    let first = r#"{"Sessions":[
+        {"SessionId":"jon-0a1b","Target":"i-0a1b","Status":"Connected","StartDate":1.7953416E9,"DocumentName":"AWS-StartSSHSession",
+         "Owner":"arn:aws:iam::123456789012:user/jon","Reason":"doorward g-k3v9t2m4x7q8","OutputUrl":{},"MaxSessionDuration":"60","AccessType":"Standard"},
+        {"SessionId":"jon-0c","Target":"i-0a1b","Status":"Terminating"},
+        {"Target":"i-0a1b","Status":"Connected"}],"NextToken":"more"}"#;
+    let second =
+        r#"{"Sessions":[{"SessionId":"maria-0d","Target":"mi-0e","Status":"Disconnected","Reason":""}]}"#;
+    let answers = [ok(first), ok(second), ok("{}"), refused("AccessDeniedException")];
+    let standin = Standin::with(answers).await;
+    let account = standin.account();
+    let open = account.open_sessions().await.expect("sessions");
+    let jons = OpenSession {
+        id: "jon-0a1b".into(),
+        target: "i-0a1b".into(),
+        reason: Some("doorward g-k3v9t2m4x7q8".into()),
+        owner: Some("arn:aws:iam::123456789012:user/jon".into()),
+        since: Some("2026-11-22T10:00:00Z".parse().expect("an instant")),
+    };
+    let marias =
+        OpenSession { id: "maria-0d".into(), target: "mi-0e".into(), reason: None, owner: None, since: None };
+    assert_eq!(open, [jons, marias]);
+    assert_eq!(account.open_sessions().await, Ok(Vec::new()));
+    let error = account.open_sessions().await.expect_err("a refusal");
+    assert!(error.to_string().starts_with("ssm:DescribeSessions in eu-west-1 was refused"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("doorward iam --for server")));
+    let asked = json(&standin.heard());
+    let call = "AmazonSSM.DescribeSessions".to_owned();
+    assert_eq!(asked[0], (call.clone(), value!({"State": "Active", "MaxResults": 200})));
+    assert_eq!(asked[1], (call, value!({"State": "Active", "MaxResults": 200, "NextToken": "more"})));
 }
 
 #[tokio::test]

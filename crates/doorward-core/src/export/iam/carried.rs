@@ -8,11 +8,12 @@ use std::net::IpAddr;
 
 use super::document::{Document, Pages, Statement};
 use super::resource::{DocumentName, checked, documents_of, open_tunnel};
-use super::{Iam, Unknown, arn, within};
+use super::{Iam, Unknown, arn, suffix, within};
 use crate::inventory::{AccountId, Place};
 use crate::policy::{
     Address, Documents, Group, Over, Policy, RoleArn, Ssh, SshKey, Target, TargetName, Transport,
 };
+use crate::session::place;
 
 /// Whose credentials are to be allowed something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,9 +79,11 @@ pub fn carried(policy: &Policy, whose: Whose<'_>, facts: &Facts) -> Iam {
     needs.iam()
 }
 
-/// What the server takes to vend credentials, and to keep the documents of a policy that has them pinned.
+/// What the server takes to end sessions that outlive their grant, to vend credentials, and to keep the documents of a
+/// policy that has them pinned.
 pub fn server(policy: &Policy, facts: &Facts) -> Iam {
     let mut needs = Needs::of(facts);
+    needs.end_sessions(policy);
     let Some(ssm) = &policy.ssm else { return needs.iam() };
     if let Some(role) = &ssm.role {
         needs.pages.add(assume(vec![role.as_str().to_owned()]));
@@ -253,6 +256,47 @@ impl Needs<'_> {
         let key = "ssm:resourceTag/aws:ssmmessages:session-id";
         let tagged = tagged.when("StringLike", key, ["${aws:userid}"]);
         [user, role, tagged].into_iter().for_each(|statement| self.pages.add(statement));
+    }
+
+    /// Listing sessions knows no resources. Each bears its instance as a tag of AWS's own, which holds ending them to
+    /// the machines that the policy names by their ids; one that is named by a tag of its own may be any.
+    fn end_sessions(&mut self, policy: &Policy) {
+        let mut places: BTreeMap<&Place, BTreeSet<&Address>> = BTreeMap::new();
+        for target in policy.targets.values().filter(|target| !target.groups.is_empty()) {
+            for transport in target.transports.iter().copied() {
+                let Some(at) = place(policy, transport) else { continue };
+                let machines = places.entry(at).or_default();
+                machines.extend(match transport {
+                    Transport::Ssh => policy.ssh.as_ref().map(|ssh| &ssh.jump_host),
+                    _ => policy.ssm.as_ref().map(|ssm| &ssm.jump_host),
+                });
+                // A shell goes straight to its target.
+                machines.extend(Some(&target.address).filter(|address| address.is_instance()));
+            }
+        }
+        if places.is_empty() {
+            return;
+        }
+        let regions = places.keys().map(|at| at.region.as_deref()).collect();
+        let see = Statement::allow("SeeOpenSessions", vec!["ssm:DescribeSessions"], vec!["*".to_owned()]);
+        self.pages.add(Statement { condition: within(&regions), ..see });
+        let several = places.len() > 1;
+        for (number, (at, machines)) in (1..).zip(places) {
+            let suffix = if several { suffix(number, at.profile.as_deref()) } else { String::new() };
+            let account = self.account(at);
+            let sessions = arn("ssm", at.region.as_deref(), account.as_ref(), "session/*");
+            let sid = format!("EndWhatOutlivesItsGrant{suffix}");
+            let end = Statement::allow(sid, vec!["ssm:TerminateSession"], vec![sessions]);
+            let id = |machine: &Address| match machine {
+                Address::Instance(id) => Some(id.to_string()),
+                _ => None,
+            };
+            let ids: Option<Vec<String>> = machines.into_iter().map(id).collect();
+            self.pages.add(match ids {
+                Some(ids) => end.when("StringEquals", "ssm:resourceTag/aws:ssmmessages:target-id", ids),
+                None => end,
+            });
+        }
     }
 
     fn sign_in(&mut self, at: &Place, targets: &[&Target]) {

@@ -251,7 +251,52 @@ fn a_server_that_vends_lets_people_need_nothing() {
         assert_eq!(statement["Principal"], json!({"AWS": "arn:aws:iam::123456789012:role/doorward"}));
         assert_eq!(statement.get("Resource"), None);
     }
-    assert_eq!(server(&self::policy(&format!("{SSM}{SSH}")), &facts()).documents, []);
+}
+
+#[test]
+fn a_server_ends_sessions_where_the_policy_has_them_and_nowhere_else() {
+    let of = |sections: &str, address: &str, transport: &str| {
+        let target = format!(
+            "[target.one]\naddress = \"{address}\"\nports = [\"tcp/22\"]\ngroups = [\"dbs\"]\ntransports = [\"{transport}\"]\n"
+        );
+        let policy = crate::policy::parse(&format!("{PEOPLE}{sections}{target}"), "doorward.toml");
+        statements(&server(&policy.expect("a policy"), &facts()))
+    };
+    let check = |address: &str, transport: &str, sections: &str, expected: &[&Value]| {
+        let found = of(sections, address, transport);
+        assert_eq!(found.values().collect::<Vec<_>>(), expected, "{sections} {address} {transport}");
+    };
+    let see = json!({
+        "Sid": "SeeOpenSessions",
+        "Effect": "Allow",
+        "Action": ["ssm:DescribeSessions"],
+        "Resource": ["*"],
+        "Condition": {"StringEquals": {"aws:RequestedRegion": ["eu-west-1"]}},
+    });
+    let all = json!({
+        "Sid": "EndWhatOutlivesItsGrant",
+        "Effect": "Allow",
+        "Action": ["ssm:TerminateSession"],
+        "Resource": ["arn:aws:ssm:eu-west-1:123456789012:session/*"],
+    });
+    let mut held = all.clone();
+    held["Condition"] = json!({"StringEquals": {"ssm:resourceTag/aws:ssmmessages:target-id": ["i-0a1b"]}});
+    let fixed = "[ssm]\njump-host = \"instance:i-0a1b\"\n";
+    check("db.internal", "ssm", SSM, &[&all, &see]);
+    check("db.internal", "ssm", fixed, &[&held, &see]);
+    check("db.internal", "ssh", SSH, &[&held, &see]);
+    // A shell goes to the target itself.
+    check("tag:Name=web", "ssm", fixed, &[&all, &see]);
+    check("db.internal", "ssh", &format!("{SSH}over = \"endpoint\"\n"), &[]);
+    let of = statements(&server(&policy(&format!("{SSM}region = \"eu-west-2\"\n{SSH}")), &facts()));
+    assert_eq!(
+        of["SeeOpenSessions"]["Condition"]["StringEquals"]["aws:RequestedRegion"],
+        json!(["eu-west-1", "eu-west-2"])
+    );
+    assert_eq!(
+        of["EndWhatOutlivesItsGrant2default"]["Resource"],
+        json!(["arn:aws:ssm:eu-west-2:123456789012:session/*"])
+    );
 }
 
 #[test]

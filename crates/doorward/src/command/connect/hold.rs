@@ -51,6 +51,10 @@ pub async fn hold(
             }
             status = ended(&mut child) => break ("its command ended", exit_code(status)),
             Some((number, happened)) = news.recv() => {
+                if matches!(happened, News::Lost { .. }) {
+                    // Whoever ended the grant may have ended its sessions, too.
+                    look.reset_immediately();
+                }
                 if let Some(Some(held)) = held.get_mut(number) {
                     happen(desk, held, happened, &show).await;
                 }

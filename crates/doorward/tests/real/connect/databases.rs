@@ -143,7 +143,7 @@ fn closed_elsewhere() -> Result<(), Failed> {
     let cut = sleeping.join().expect("psql");
     assert_ne!(cut.code, 0);
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
-    held.ends().is(0, &[], &["closed by jon", "1 connection was cut"]);
+    held.ends().is(0, &[], &["closed by jon", "closed-db is disconnected"]);
     // Its time being up is an end as well.
     let (held, _) = connect(&house, &["closed-db", "--for", "3s"]);
     held.ends().is(0, &[], &["its time was up"]);

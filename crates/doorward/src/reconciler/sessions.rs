@@ -1,0 +1,248 @@
+//! Sessions that have outlived their grant: looked for and ended in a task of each place, beside all firewalls.
+//!
+//! A grant that was carried counts as unsettled in the store until no session bears it any more, so that a restart goes
+//! on where the last life of the program was. Where no grant has just ended, nobody is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use doorward_aws::Error;
+use doorward_core::audit::What;
+use doorward_core::grant::{Grant, GrantId, Life};
+use doorward_core::inventory::Place;
+use doorward_core::policy::{Policy, Transport};
+use doorward_core::session::{OpenSession, outlived, place};
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use crate::cloud::Cloud;
+
+/// How long after its end a grant's sessions are looked for: one that was being started just then is listed later, and
+/// AWS's clock is not ours.
+const LINGERS: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long it is tried where AWS refuses. Session Manager itself ends what is idle for an hour at most.
+const GIVES_UP: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a place is not looked at again, whatever wakes the reconciler, unless another grant has ended.
+const RESTS: Duration = Duration::from_secs(10);
+
+/// How many sessions of a place are ended at once; Session Manager allows few calls a second.
+const AT_ONCE: usize = 4;
+
+/// What is known of the sessions of carried grants.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    /// Where they may be: as the policy said while the grant was open.
+    places: BTreeMap<GrantId, BTreeSet<Place>>,
+    at: BTreeMap<Place, At>,
+}
+
+/// A place in which sessions are looked for.
+#[derive(Debug, Default)]
+struct At {
+    /// A task is looking.
+    busy: bool,
+    /// A grant ended while it was looking.
+    behind: bool,
+    /// Grants that a look was begun for after their end.
+    looked_for: BTreeSet<GrantId>,
+    /// Grants that no session here bears any more.
+    clear: BTreeSet<GrantId>,
+    /// Sessions that were ended, and were still listed the last time.
+    ending: BTreeSet<String>,
+    /// When it may be looked at again, by the clock that cannot be set back.
+    next: Duration,
+    failing: Option<String>,
+    tries: u32,
+}
+
+/// Whether a grant is of those that open no port, but may have sessions.
+pub(super) fn is_carried(grant: &Grant) -> bool {
+    matches!(grant.transport(), Transport::Ssm | Transport::Ssh)
+}
+
+impl Sessions {
+    /// Which places are to be looked at now, each with the grants that are over. It is taken to be done.
+    ///
+    /// `over` are all carried grants that are over and not settled, `live` those that are not over.
+    pub(super) fn due<'a>(
+        &mut self,
+        policy: &Policy,
+        live: impl IntoIterator<Item = &'a Grant>,
+        over: &[Grant],
+        uptime: Duration,
+    ) -> Vec<(Place, Vec<Grant>)> {
+        let mut before = std::mem::take(&mut self.places);
+        for grant in live {
+            let mut places = before.remove(grant.id()).unwrap_or_default();
+            places.extend(place(policy, grant.transport()).cloned());
+            self.places.insert(grant.id().clone(), places);
+        }
+        let mut wanted: BTreeMap<Place, Vec<Grant>> = BTreeMap::new();
+        for grant in over {
+            let now = || place(policy, grant.transport()).cloned().into_iter().collect();
+            let places = before.remove(grant.id()).unwrap_or_else(now);
+            for place in &places {
+                if !self.at.get(place).is_some_and(|at| at.clear.contains(grant.id())) {
+                    wanted.entry(place.clone()).or_default().push(grant.clone());
+                }
+            }
+            self.places.insert(grant.id().clone(), places);
+        }
+        let named: BTreeSet<&Place> =
+            over.iter().filter_map(|grant| self.places.get(grant.id())).flatten().collect();
+        self.at.retain(|place, at| at.busy || named.contains(place));
+        for (place, at) in &mut self.at {
+            at.behind = false;
+            if !at.busy && !wanted.contains_key(place) {
+                // Nothing is left to be tried there, and nobody waits for it.
+                at.failing = None;
+            }
+        }
+        wanted.retain(|place, grants| {
+            let at = self.at.entry(place.clone()).or_default();
+            let is_new = grants.iter().any(|grant| !at.looked_for.contains(grant.id()));
+            at.behind = at.busy && is_new;
+            let begins = !at.busy && (is_new || uptime >= at.next);
+            if begins {
+                at.busy = true;
+                at.looked_for = grants.iter().map(|grant| grant.id().clone()).collect();
+            }
+            begins
+        });
+        wanted.into_iter().collect()
+    }
+
+    /// Grants that are over and need nothing more: no session bears them, or it was tried for long enough.
+    pub(super) fn settled(&self, over: &[Grant], now: Timestamp) -> BTreeSet<GrantId> {
+        let is_settled = |grant: &&Grant| {
+            let Some(places) = self.places.get(grant.id()) else { return false };
+            let is_clear = |at: &At| at.clear.contains(grant.id());
+            let was_tried = |at: &At| !at.busy && at.looked_for.contains(grant.id());
+            let is_old = since(grant, now).is_some_and(|since| since >= GIVES_UP);
+            let enough = |at: &At| is_clear(at) || is_old && was_tried(at);
+            places.iter().all(|place| self.at.get(place).is_some_and(enough))
+        };
+        over.iter().filter(is_settled).map(|grant| grant.id().clone()).collect()
+    }
+
+    /// Takes in what a look found: what is to be recorded.
+    pub(super) fn take(&mut self, looked: Looked, uptime: Duration) -> Vec<What> {
+        let at = self.at.entry(looked.place.clone()).or_default();
+        at.busy = false;
+        at.clear.extend(looked.clear);
+        let mut events = Vec::new();
+        let before = std::mem::take(&mut at.ending);
+        for (session, grant, transport) in looked.ended {
+            at.ending.insert(session.id.clone());
+            if !before.contains(&session.id) {
+                let (session, target) = (session.id, session.target);
+                events.push(What::SessionEnded { grant, transport, session, target });
+            }
+        }
+        let place = looked.place.to_string();
+        match looked.failed {
+            Some(error) => {
+                let why = error.to_string();
+                if at.failing.as_ref() != Some(&why) {
+                    let hint = error.hint().unwrap_or("it is tried again for a day");
+                    tracing::warn!(%why, hint, "sessions of grants that are over may be open still");
+                    events.push(What::SessionsFailed { place, why: why.clone() });
+                }
+                at.failing = Some(why);
+                at.tries = at.tries.saturating_add(1);
+                at.next = uptime.saturating_add(Duration::from_secs(1 << at.tries.min(5)));
+            }
+            None => {
+                if at.failing.take().is_some() {
+                    events.push(What::SessionsRecovered { place });
+                }
+                at.tries = 0;
+                at.next = uptime.saturating_add(RESTS);
+            }
+        }
+        events
+    }
+
+    /// A task broke off, and which is not known: all may begin anew.
+    pub(super) fn free(&mut self) {
+        for at in self.at.values_mut() {
+            at.behind |= at.busy;
+            at.busy = false;
+        }
+    }
+
+    /// Whether a grant ended while its place was being looked at, and the look is over.
+    pub(super) fn is_behind(&self) -> bool {
+        self.at.values().any(|at| at.behind && !at.busy)
+    }
+
+    /// Time until what failed is tried again.
+    pub(super) fn tries_in(&self, uptime: Duration) -> Option<Duration> {
+        let failing = self.at.values().filter(|at| at.failing.is_some() && !at.busy);
+        failing.map(|at| at.next.saturating_sub(uptime)).min()
+    }
+}
+
+/// How long a grant has been over; none where the store does not know of it yet.
+fn since(grant: &Grant, now: Timestamp) -> Option<SignedDuration> {
+    match grant.life() {
+        Life::Ended { at, .. } => Some(now.duration_since(*at)),
+        Life::Waiting { .. } | Life::Open { .. } => None,
+    }
+}
+
+/// What one look found and did.
+#[derive(Debug)]
+pub(super) struct Looked {
+    place: Place,
+    /// Sessions that were ended, each with its grant.
+    ended: Vec<(OpenSession, GrantId, Transport)>,
+    /// Grants that no session bears any more.
+    clear: BTreeSet<GrantId>,
+    /// Why something of it was not done, if it was not.
+    failed: Option<Error>,
+}
+
+/// Looks for sessions of these grants, which are over, and ends them.
+pub(super) async fn look(cloud: Cloud, place: Place, grants: Vec<Grant>, now: Timestamp) -> Looked {
+    let open = match cloud.open_sessions(&place).await {
+        Ok(open) => open,
+        Err(error) => {
+            return Looked { place, ended: Vec::new(), clear: BTreeSet::new(), failed: Some(error) };
+        }
+    };
+    let found = outlived(&open, &grants, now);
+    let borne: BTreeSet<&GrantId> = found.iter().map(|(_, grant)| grant.id()).collect();
+    let is_clear = |grant: &&Grant| {
+        since(grant, now).is_some_and(|since| since >= LINGERS) && !borne.contains(grant.id())
+    };
+    let clear = grants.iter().filter(is_clear).map(|grant| grant.id().clone()).collect();
+
+    let mut running = JoinSet::new();
+    let mut results = Vec::new();
+    for (number, (session, grant)) in found.into_iter().enumerate() {
+        if running.len() >= AT_ONCE {
+            results.extend(running.join_next().await.and_then(Result::ok));
+        }
+        let (cloud, place, session) = (cloud.clone(), place.clone(), session.clone());
+        let (grant, transport) = (grant.id().clone(), grant.transport());
+        running.spawn(async move {
+            let done = cloud.end_session(&place, &session.id).await;
+            (number, done.map(|()| (session, grant, transport)))
+        });
+    }
+    while let Some(result) = running.join_next().await {
+        results.extend(result.ok());
+    }
+    results.sort_by_key(|(number, _)| *number);
+    let mut looked = Looked { place, ended: Vec::new(), clear, failed: None };
+    for (_, result) in results {
+        match result {
+            Ok(ended) => looked.ended.push(ended),
+            Err(error) => looked.failed = looked.failed.or(Some(error)),
+        }
+    }
+    looked
+}
