@@ -85,6 +85,18 @@ impl<'a> Walk<'a> {
         });
     }
 
+    /// What load balancers at either end of a pair leave of what passes; none where neither end is one.
+    pub(super) fn balanced(self, from: HostIx, to: HostIx, address: IpAddr) -> Option<Span> {
+        let is_one = |host: HostIx| self.network.hosts.at(host).balancer.is_some();
+        if !is_one(from) && !is_one(to) {
+            return None;
+        }
+        let mut track = Track::new(false);
+        self.sends(&mut track, from, to, address);
+        self.listens(&mut track, to);
+        Some(track.forward)
+    }
+
     /// What a load balancer sends, and to whom; nothing where some of it was not seen.
     pub(super) fn sent(self, balancer: &'a LoadBalancer) -> Option<Vec<Sent<'a>>> {
         let mut all = Vec::new();

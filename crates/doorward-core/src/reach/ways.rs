@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use super::Scope;
 use super::answer::{End, Pair, RoleId, Way};
 use super::ends::Ends;
+use super::gathered::Gathered;
+use super::intern::{FlowsIx, Interner, SpanIx};
 use super::matrix::Matrix;
 use super::passage::{Aim, Outside, Spot};
 use super::span::Span;
 use super::table::{ClassIx, HostIx, Index as _};
 use super::walk::Walk;
-use super::{Flows, Scope};
 use crate::net::Family;
 use crate::net::ranges::{self, Ranges};
 
@@ -22,36 +24,6 @@ struct Chosen {
     outside: Vec<(Outside, Ranges)>,
     /// Whether addresses were named, whatever leads to them.
     by_address: bool,
-}
-
-/// What was gathered between two ends.
-struct Gathered {
-    span: Span,
-    first: Flows,
-    alike: bool,
-    pairs: usize,
-}
-
-impl Gathered {
-    fn new(span: &Span) -> Self {
-        Self { span: span.clone(), first: span.sure.clone(), alike: true, pairs: 0 }
-    }
-
-    fn add(&mut self, span: &Span, pairs: usize) {
-        self.alike &= self.first == span.sure;
-        self.span = self.span.union(span);
-        self.pairs += pairs;
-    }
-}
-
-/// What was gathered between a role and what is outside.
-struct Reached {
-    span: Span,
-    first: Flows,
-    alike: bool,
-    hosts: usize,
-    /// The addresses that something passes for, from any host.
-    addresses: BTreeMap<Family, Vec<(u128, u128)>>,
 }
 
 impl<'a> Walk<'a> {
@@ -157,17 +129,14 @@ impl<'a> Walk<'a> {
             }
         }
         let mut matrix = Matrix::new(self);
+        let asked = scope.flows.as_ref().map(|flows| matrix.interner.number(flows));
         for (receiver, classes) in by_role {
             let mut gathered: BTreeMap<RoleId, Gathered> = BTreeMap::new();
             let sinks: usize = classes.iter().map(|(_, hosts)| hosts.len()).sum();
             for (class, hosts) in &classes {
                 for (sender, span) in matrix.row(*class) {
-                    let span = Span {
-                        sure: matrix.interner.flows(span.sure).clone(),
-                        maybe: matrix.interner.flows(span.maybe).clone(),
-                    };
-                    let span = cut(&span, scope);
-                    if span.maybe.is_empty() {
+                    let span = cut(&mut matrix.interner, span, asked);
+                    if span.is_none() {
                         continue;
                     }
                     let mut sources: BTreeMap<RoleId, (usize, usize)> = BTreeMap::new();
@@ -179,26 +148,27 @@ impl<'a> Walk<'a> {
                     for (role_id, (count, own)) in sources {
                         let pairs = count * hosts.len() - own;
                         if pairs > 0 {
-                            gathered.entry(role_id).or_insert_with(|| Gathered::new(&span)).add(&span, pairs);
+                            gathered.entry(role_id).or_default().add(&mut matrix.interner, span, pairs);
                         }
                     }
                 }
             }
-            for reached in self.incoming(&from, &classes, scope) {
-                let way = outside_way(reached.0, End::Role(receiver), reached.1, sinks, &from, true);
-                if visit(way).is_break() {
+            let interner = &mut matrix.interner;
+            for (outside, reached) in self.incoming(&from, &classes, asked, interner) {
+                let ends = (outside.end(), End::Role(receiver));
+                if visit(outside_way(&outside, ends, &reached, sinks, &from, interner)).is_break() {
                     return;
                 }
             }
             for (sender, gathered) in gathered {
                 let sources = sizes.get(&sender).copied().unwrap_or(0);
                 let both = if sender == receiver { self.own_pairs(&classes, &from) } else { 0 };
-                let whole = gathered.alike && gathered.pairs == sources * sinks - both;
+                let whole = gathered.is_alike() && gathered.pairs == sources * sinks - both;
                 let way = Way {
                     from: End::Role(sender),
                     to: End::Role(receiver),
-                    flows: gathered.span.sure,
-                    at_most: gathered.span.maybe,
+                    flows: interner.flows(gathered.span.sure).clone(),
+                    at_most: interner.flows(gathered.span.maybe).clone(),
                     whole,
                     addresses: Vec::new(),
                 };
@@ -207,7 +177,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        self.ways_out(role_of, scope, &from, &to, &sizes, visit);
+        self.ways_out(role_of, asked, &mut matrix.interner, &from, &to, visit);
     }
 
     /// How many hosts of a receiver are among the senders: nobody sends to himself.
@@ -220,18 +190,19 @@ impl<'a> Walk<'a> {
         self,
         from: &Chosen,
         classes: &[(ClassIx, Vec<HostIx>)],
-        scope: &Scope,
-    ) -> BTreeMap<Outside, Reached> {
-        let mut reached: BTreeMap<Outside, Reached> = BTreeMap::new();
+        asked: Option<FlowsIx>,
+        interner: &mut Interner,
+    ) -> BTreeMap<Outside, Gathered> {
+        let mut reached: BTreeMap<Outside, Gathered> = BTreeMap::new();
         for (class, hosts) in classes {
             let Some(&host) = self.network.classes.at(*class).members.first() else { continue };
             for (outside, ranges) in &from.outside {
                 for spot in self.outside_spots(host, outside, ranges.family) {
                     let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
                         let passage = self.inward(outside, address, spot, false);
-                        (ranges.family, first, last, cut(&passage.span, scope))
+                        ((ranges.family, first, last), passage.span)
                     });
-                    collect(&mut reached, outside, hosts.len(), pieces);
+                    collect(&mut reached, outside, hosts.len(), pieces, asked, interner);
                 }
             }
         }
@@ -251,10 +222,10 @@ impl<'a> Walk<'a> {
     fn ways_out(
         self,
         role_of: &[RoleId],
-        scope: &Scope,
+        asked: Option<FlowsIx>,
+        interner: &mut Interner,
         from: &Chosen,
         to: &Chosen,
-        sizes: &BTreeMap<RoleId, usize>,
         visit: &mut dyn FnMut(Way) -> ControlFlow<()>,
     ) {
         let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
@@ -269,7 +240,7 @@ impl<'a> Walk<'a> {
             }
         }
         for (sender, classes) in by_role {
-            let mut reached: BTreeMap<Outside, Reached> = BTreeMap::new();
+            let mut reached: BTreeMap<Outside, Gathered> = BTreeMap::new();
             for (class, hosts) in &classes {
                 let Some(&host) = self.network.classes.at(*class).members.first() else { continue };
                 for (outside, ranges) in &to.outside {
@@ -281,16 +252,16 @@ impl<'a> Walk<'a> {
                         let aim = if to.by_address { Aim::Anywhere } else { Aim::of(outside) };
                         let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
                             let passage = self.outward(spot, address, aim, false);
-                            (ranges.family, first, last, cut(&passage.span, scope))
+                            ((ranges.family, first, last), passage.span)
                         });
-                        collect(&mut reached, outside, hosts.len(), pieces);
+                        collect(&mut reached, outside, hosts.len(), pieces, asked, interner);
                     }
                 }
             }
-            let hosts = sizes.get(&sender).copied().unwrap_or(0);
+            let hosts = classes.iter().map(|(_, hosts)| hosts.len()).sum();
             for (outside, reached) in reached {
-                let way = outside_way(outside, End::Role(sender), reached, hosts, to, false);
-                if visit(way).is_break() {
+                let ends = (End::Role(sender), outside.end());
+                if visit(outside_way(&outside, ends, &reached, hosts, to, interner)).is_break() {
                     return;
                 }
             }
@@ -298,62 +269,53 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn cut(span: &Span, scope: &Scope) -> Span {
-    match &scope.flows {
-        Some(flows) => span.within(flows),
-        None => span.clone(),
-    }
+fn cut(interner: &mut Interner, span: SpanIx, asked: Option<FlowsIx>) -> SpanIx {
+    asked.map_or(span, |asked| interner.both(span, SpanIx::exact(asked)))
 }
 
 fn collect(
-    reached: &mut BTreeMap<Outside, Reached>,
+    reached: &mut BTreeMap<Outside, Gathered>,
     outside: &Outside,
     hosts: usize,
-    pieces: impl Iterator<Item = (Family, u128, u128, Span)>,
+    pieces: impl Iterator<Item = ((Family, u128, u128), Span)>,
+    asked: Option<FlowsIx>,
+    interner: &mut Interner,
 ) {
     let mut any = false;
-    for (family, first, last, span) in pieces {
-        if span.maybe.is_empty() {
+    for ((family, first, last), span) in pieces {
+        let span = interner.span(&span);
+        let span = cut(interner, span, asked);
+        if span.is_none() {
             continue;
         }
-        let entry = reached.entry(outside.clone()).or_insert_with(|| Reached {
-            span: span.clone(),
-            first: span.sure.clone(),
-            alike: true,
-            hosts: 0,
-            addresses: BTreeMap::new(),
-        });
-        entry.alike &= entry.first == span.sure;
-        entry.span = entry.span.union(&span);
-        entry.addresses.entry(family).or_default().push((first, last));
+        let gathered = reached.entry(outside.clone()).or_default();
+        gathered.add(interner, span, 0);
+        gathered.reach(family, first, last);
         any = true;
     }
-    if any && let Some(entry) = reached.get_mut(outside) {
-        entry.hosts += hosts;
+    if any && let Some(gathered) = reached.get_mut(outside) {
+        gathered.pairs += hosts;
     }
 }
 
 fn outside_way(
-    outside: Outside,
-    role: End,
-    reached: Reached,
+    outside: &Outside,
+    (from, to): (End, End),
+    reached: &Gathered,
     hosts: usize,
     of: &Chosen,
-    inward: bool,
+    interner: &Interner,
 ) -> Way {
-    let ranges = reached.addresses.into_iter().map(|(family, ranges)| Ranges::join(family, ranges));
-    let ranges: Vec<Ranges> = ranges.collect();
+    let ranges = reached.ranges();
     // All that was asked about, of every family that something passes for.
     let all =
-        ranges.iter().all(|range| of.outside.iter().any(|(kind, asked)| *kind == outside && asked == range));
-    let end = outside.end();
-    let (from, to) = if inward { (end, role) } else { (role, end) };
+        ranges.iter().all(|range| of.outside.iter().any(|(kind, asked)| kind == outside && asked == range));
     Way {
         from,
         to,
-        flows: reached.span.sure,
-        at_most: reached.span.maybe,
-        whole: reached.alike && all && reached.hosts >= hosts,
+        flows: interner.flows(reached.span.sure).clone(),
+        at_most: interner.flows(reached.span.maybe).clone(),
+        whole: reached.is_alike() && all && reached.pairs >= hosts,
         addresses: if all { Vec::new() } else { ranges.iter().flat_map(Ranges::prefixes).collect() },
     }
 }
