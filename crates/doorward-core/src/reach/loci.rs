@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Flows;
 use super::intern::{Interner, Known, SpanIx};
 use super::passage::Spot;
-use super::stage::Track;
+use super::stage::{Detail, Track};
 use super::table::{ClassIx, SubnetIx, Table, index};
 use super::walk::{References, Walk};
 use crate::net::Family;
@@ -89,7 +89,7 @@ impl Loci {
 impl Walk<'_> {
     /// The way between two spots of one family.
     pub(super) fn cell(self, interner: &mut Interner, from: Spot, to: Spot) -> Cell {
-        let mut track = Track::new(false);
+        let mut track = Track::new(Detail::Sum);
         let way = self.way(&mut track, self.sender(from), to.host, to.point.address);
         let (span, _) = track.passes();
         let span = span.within(&Flows::of_family(ranges::family(to.point.address)));

@@ -16,6 +16,7 @@ use super::line::Line;
 use super::loci::{Cell, Loci, LocusIx};
 use super::passage::Spot;
 use super::span::Span;
+use super::stage::Detail;
 use super::table::{ClassIx, GroupIx, HostIx, Index, SetIx, Table, index};
 use super::walk::{References, Walk};
 use crate::net::Family;
@@ -290,7 +291,7 @@ impl<'a> Matrix<'a> {
         for member in self.bundles.at(bundle).members.clone() {
             let (sender, class) = (self.nodes.at(member).spot, self.nodes.at(member).class);
             let receiver = self.other_of(to, sender.host);
-            let passage = self.walk.between(sender, receiver, false);
+            let passage = self.walk.between(sender, receiver, Detail::Sum);
             let span = self.interner.span(&passage.span);
             if !span.is_none() {
                 self.add(class, span);

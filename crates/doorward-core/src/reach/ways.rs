@@ -11,6 +11,7 @@ use super::intern::{FlowsIx, Interner, SpanIx};
 use super::matrix::Matrix;
 use super::passage::{Aim, Outside, Spot};
 use super::span::Span;
+use super::stage::Detail;
 use super::table::{ClassIx, HostIx, Index as _};
 use super::walk::Walk;
 use crate::net::Family;
@@ -199,7 +200,7 @@ impl<'a> Walk<'a> {
             for (outside, ranges) in &from.outside {
                 for spot in self.outside_spots(host, outside, ranges.family) {
                     let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
-                        let passage = self.inward(outside, address, spot, false);
+                        let passage = self.inward(outside, address, spot, Detail::Sum);
                         ((ranges.family, first, last), passage.span)
                     });
                     collect(&mut reached, outside, hosts.len(), pieces, asked, interner);
@@ -251,7 +252,7 @@ impl<'a> Walk<'a> {
                         let spot = Spot { host, point: *point };
                         let aim = if to.by_address { Aim::Anywhere } else { Aim::of(outside) };
                         let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
-                            let passage = self.outward(spot, address, aim, false);
+                            let passage = self.outward(spot, address, aim, Detail::Sum);
                             ((ranges.family, first, last), passage.span)
                         });
                         collect(&mut reached, outside, hosts.len(), pieces, asked, interner);
