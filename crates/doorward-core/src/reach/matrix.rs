@@ -5,7 +5,7 @@
 //! depend only on which prefixes an address is in, so senders that agree in all of that are one bundle, looked at
 //! once. Rules by group are few for each receiver and are looked at one by one, on top of their bundle.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::Flows;
@@ -60,6 +60,8 @@ pub(super) struct Matrix<'a> {
     /// Classes by the groups that their hosts carry, and by those that their outbound rules name.
     carriers: HashMap<GroupIx, Vec<ClassIx>>,
     naming: HashMap<GroupIx, Vec<(ClassIx, FlowsIx)>>,
+    /// Classes of nodes of load balancers.
+    balancing: BTreeSet<ClassIx>,
     row: Vec<SpanIx>,
     touched: Vec<ClassIx>,
 }
@@ -78,6 +80,7 @@ impl<'a> Matrix<'a> {
             ways_to: HashMap::new(),
             carriers: HashMap::new(),
             naming: HashMap::new(),
+            balancing: BTreeSet::new(),
             row: vec![SpanIx::NONE; walk.network.classes.len()],
             touched: Vec::new(),
         };
@@ -139,6 +142,9 @@ impl<'a> Matrix<'a> {
         let network = self.walk.network;
         for (class, members) in network.classes.enumerate() {
             let Some(host) = members.members.first().map(|host| network.hosts.at(*host)) else { continue };
+            if host.balancer.is_some() {
+                self.balancing.insert(class);
+            }
             let set = network.sets.at(host.set);
             for group in &set.groups {
                 self.carriers.entry(*group).or_default().push(class);
@@ -365,6 +371,9 @@ impl<'a> Matrix<'a> {
 
     /// What load balancers at either end leave of it.
     fn balanced(&mut self, from: ClassIx, to: ClassIx, span: SpanIx) -> SpanIx {
+        if !self.balancing.contains(&from) && !self.balancing.contains(&to) {
+            return span;
+        }
         let walk = self.walk;
         let first = |class: ClassIx| walk.network.classes.at(class).members.first().copied();
         let (Some(sender), Some(receiver)) = (first(from), first(to)) else { return span };

@@ -7,7 +7,7 @@ use super::Scope;
 use super::answer::{End, Pair, RoleId, Way};
 use super::ends::Ends;
 use super::gathered::Gathered;
-use super::intern::{FlowsIx, Interner, SpanIx};
+use super::intern::{FlowsIx, Interner, Known, SpanIx};
 use super::matrix::Matrix;
 use super::passage::{Aim, Outside, Spot};
 use super::span::Span;
@@ -112,27 +112,19 @@ impl<'a> Walk<'a> {
     ) {
         let from = self.chosen(scope.from.as_ref().map(|end| self.ends(end)));
         let to = self.chosen(scope.to.as_ref().map(|end| self.ends(end)));
-        let role = |host: HostIx| role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX));
-        let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
-        for class in self.classes_of(&to) {
-            for host in self.all_meant(class, &to) {
-                let classes = by_role.entry(role(host)).or_default();
-                match classes.iter_mut().find(|(known, _)| *known == class) {
-                    Some((_, hosts)) => hosts.push(host),
-                    None => classes.push((class, vec![host])),
-                }
-            }
-        }
-        let mut sizes: BTreeMap<RoleId, usize> = BTreeMap::new();
-        for index in self.network.hosts.enumerate().map(|(index, _)| index) {
-            if from.hosts.as_ref().is_none_or(|all| all.contains(&index)) {
-                *sizes.entry(role(index)).or_default() += 1;
-            }
-        }
+        let senders = self.by_role(role_of, &from);
+        let sizes: BTreeMap<RoleId, usize> = senders
+            .iter()
+            .map(|(role, classes)| (*role, classes.iter().map(|(_, hosts)| hosts.len()).sum()))
+            .collect();
+        let sources: Known<ClassIx, (RoleId, usize)> = senders
+            .iter()
+            .flat_map(|(role, classes)| classes.iter().map(|(class, hosts)| (*class, (*role, hosts.len()))))
+            .collect();
         let mut matrix = Matrix::new(self);
         let asked = scope.flows.as_ref().map(|flows| matrix.interner.number(flows));
-        for (receiver, classes) in by_role {
-            let mut gathered: BTreeMap<RoleId, Gathered> = BTreeMap::new();
+        let mut gathered: Known<RoleId, Gathered> = Known::default();
+        for (receiver, classes) in self.by_role(role_of, &to) {
             let sinks: usize = classes.iter().map(|(_, hosts)| hosts.len()).sum();
             for (class, hosts) in &classes {
                 for (sender, span) in matrix.row(*class) {
@@ -140,17 +132,11 @@ impl<'a> Walk<'a> {
                     if span.is_none() {
                         continue;
                     }
-                    let mut sources: BTreeMap<RoleId, (usize, usize)> = BTreeMap::new();
-                    for source in self.meant(sender, &from) {
-                        let (count, own) = sources.entry(role(source)).or_default();
-                        *count += 1;
-                        *own += usize::from(hosts.contains(&source));
-                    }
-                    for (role_id, (count, own)) in sources {
-                        let pairs = count * hosts.len() - own;
-                        if pairs > 0 {
-                            gathered.entry(role_id).or_default().add(&mut matrix.interner, span, pairs);
-                        }
+                    let Some((role, count)) = sources.get(&sender) else { continue };
+                    let own = if sender == *class { own_pairs(hosts, &from) } else { 0 };
+                    let pairs = count * hosts.len() - own;
+                    if pairs > 0 {
+                        gathered.entry(*role).or_default().add(&mut matrix.interner, span, pairs);
                     }
                 }
             }
@@ -161,9 +147,12 @@ impl<'a> Walk<'a> {
                     return;
                 }
             }
+            let mut gathered: Vec<(RoleId, Gathered)> = gathered.drain().collect();
+            gathered.sort_unstable_by_key(|(sender, _)| *sender);
             for (sender, gathered) in gathered {
                 let sources = sizes.get(&sender).copied().unwrap_or(0);
-                let both = if sender == receiver { self.own_pairs(&classes, &from) } else { 0 };
+                let own = || classes.iter().map(|(_, hosts)| own_pairs(hosts, &from)).sum();
+                let both = if sender == receiver { own() } else { 0 };
                 let whole = gathered.is_alike() && gathered.pairs == sources * sinks - both;
                 let way = Way {
                     from: End::Role(sender),
@@ -178,13 +167,20 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        self.ways_out(role_of, asked, &mut matrix.interner, &from, &to, visit);
+        self.ways_out(&senders, asked, &mut matrix.interner, &to, visit);
     }
 
-    /// How many hosts of a receiver are among the senders: nobody sends to himself.
-    fn own_pairs(self, classes: &[(ClassIx, Vec<HostIx>)], from: &Chosen) -> usize {
-        let hosts = classes.iter().flat_map(|(_, hosts)| hosts);
-        hosts.filter(|host| from.hosts.as_ref().is_none_or(|all| all.contains(host))).count()
+    /// Who is meant, by roles; a class is of one role.
+    fn by_role(self, role_of: &[RoleId], chosen: &Chosen) -> BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> {
+        let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
+        for class in self.classes_of(chosen) {
+            let hosts = self.all_meant(class, chosen);
+            let role = hosts.first().and_then(|host| role_of.get(host.number()));
+            if let Some(role) = role {
+                by_role.entry(*role).or_default().push((class, hosts));
+            }
+        }
+        by_role
     }
 
     fn incoming(
@@ -222,27 +218,15 @@ impl<'a> Walk<'a> {
 
     fn ways_out(
         self,
-        role_of: &[RoleId],
+        senders: &BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>>,
         asked: Option<FlowsIx>,
         interner: &mut Interner,
-        from: &Chosen,
         to: &Chosen,
         visit: &mut dyn FnMut(Way) -> ControlFlow<()>,
     ) {
-        let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
-        for class in self.classes_of(from) {
-            for host in self.all_meant(class, from) {
-                let role = role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX));
-                let classes = by_role.entry(role).or_default();
-                match classes.iter_mut().find(|(known, _)| *known == class) {
-                    Some((_, hosts)) => hosts.push(host),
-                    None => classes.push((class, vec![host])),
-                }
-            }
-        }
-        for (sender, classes) in by_role {
+        for (sender, classes) in senders {
             let mut reached: BTreeMap<Outside, Gathered> = BTreeMap::new();
-            for (class, hosts) in &classes {
+            for (class, hosts) in classes {
                 let Some(&host) = self.network.classes.at(*class).members.first() else { continue };
                 for (outside, ranges) in &to.outside {
                     let node = self.network.hosts.at(host);
@@ -261,13 +245,18 @@ impl<'a> Walk<'a> {
             }
             let hosts = classes.iter().map(|(_, hosts)| hosts.len()).sum();
             for (outside, reached) in reached {
-                let ends = (End::Role(sender), outside.end());
+                let ends = (End::Role(*sender), outside.end());
                 if visit(outside_way(&outside, ends, &reached, hosts, to, interner)).is_break() {
                     return;
                 }
             }
         }
     }
+}
+
+/// How many hosts of a receiver are among the senders: nobody sends to himself.
+fn own_pairs(hosts: &[HostIx], from: &Chosen) -> usize {
+    hosts.iter().filter(|host| from.hosts.as_ref().is_none_or(|all| all.contains(host))).count()
 }
 
 fn cut(interner: &mut Interner, span: SpanIx, asked: Option<FlowsIx>) -> SpanIx {
