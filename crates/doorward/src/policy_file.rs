@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use doorward_core::policy::people::{self, People};
-use doorward_core::policy::{self, FilesAt, Firewall, Mistake, Policy, Spot, utf8};
+use doorward_core::policy::{self, FilesAt, Firewall, FolderAt, Mistake, Policy, Spot, utf8};
 use sha2::{Digest as _, Sha256};
 
 /// A policy, the people, and what was told of them.
@@ -154,6 +154,7 @@ fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
     if let Some(people) = &people {
         mistakes.extend(policy::check(&reading, people, &name));
     }
+    mistakes.extend(reading.inventory.as_ref().and_then(|folder| no_account(path, folder, &name)));
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     mistakes.append(&mut told);
     let loaded = match (reading.policy, people, both) {
@@ -174,6 +175,24 @@ fn missing_hint(at: Spot, files: &FilesAt) -> String {
     } else {
         "`doorward group add --new GROUP NAME` makes it".into()
     }
+}
+
+/// The page about who can reach what says that nothing can be read there; nobody is let in or out by that.
+fn no_account(policy: &Path, named: &FolderAt, file: &str) -> Option<Mistake> {
+    let folder = beside(policy, &named.folder);
+    let why = match fs::metadata(&folder) {
+        Ok(kind) if kind.is_dir() => return None,
+        Ok(_) => "it is not a folder".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let folder = folder.display();
+    let what = format!("there is no recorded account in `{folder}`: {why}");
+    Some(Mistake::warning(
+        file,
+        named.at,
+        what,
+        Some(format!("`doorward inventory save {folder}` makes one")),
+    ))
 }
 
 /// A path as it is written in a policy, from where the program stands.

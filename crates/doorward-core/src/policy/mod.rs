@@ -23,7 +23,7 @@ pub use duration::{DurationError, duration, in_words};
 pub use jump::{Documents, Hop, JumpError, Names, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};
 pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub use name::{FirewallName, Group, NameError, Person, TargetName};
-pub use parse::{FilesAt, GroupAt, Reading, check, parse, read};
+pub use parse::{FilesAt, FolderAt, GroupAt, Reading, check, parse, read};
 pub use people::{EditError, HashError, HashKind, PasswordHash, People};
 pub use reason::{Reason, Refusal};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::passage::Outside;
+use super::stage::Detail;
 use super::walk::Walk;
 use super::{Endpoint, Flows};
 use crate::net::ranges::Ranges;
@@ -28,7 +29,7 @@ impl Walk<'_> {
                 let mut alike: BTreeMap<(Flows, Flows), Vec<(u128, u128)>> = BTreeMap::new();
                 for spot in self.outside_spots(host, &Outside::Internet, family) {
                     for (first, last, address) in self.pieces(&all, host) {
-                        let span = self.inward(&Outside::Internet, address, spot, false).span;
+                        let span = self.inward(&Outside::Internet, address, spot, Detail::Sum).span;
                         if !span.maybe.is_empty() {
                             alike.entry((span.sure, span.maybe)).or_default().push((first, last));
                         }

@@ -1,5 +1,6 @@
 //! Answers one question: every sender with every receiver, as few of them as stand for all.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::answer::{Answer, Back, Blocker, Hop, Part, Verdict};
@@ -7,11 +8,12 @@ use super::blocked::Blocked;
 use super::cases::Case;
 use super::passage::Passage;
 use super::span::Span;
+use super::stage::{Detail, Note, Stage};
 use super::table::GapIx;
 use super::walk::Walk;
 use super::{Code, Endpoint, Flows};
 use crate::inventory::{Call, Gap};
-use crate::net::Ports;
+use crate::net::{Family, Ports};
 
 /// The verdict over all cases.
 fn together(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
@@ -27,13 +29,13 @@ fn together(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
 
 impl Walk<'_> {
     pub(super) fn ask(self, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> Answer {
-        let (senders, receivers) = (self.ends(from), self.ends(to));
+        let (mut senders, mut receivers) = (self.ends(from), self.ends(to));
+        let mut notes = std::mem::take(&mut senders.notes);
+        notes.append(&mut receivers.notes);
         let mut cases = Vec::new();
-        self.inside(&senders, &receivers, &mut cases);
+        self.inside(&senders, &receivers, asked, &mut cases);
         self.inbound(&senders, &receivers, &mut cases);
         self.outbound(&senders, &receivers, &mut cases);
-        let mut notes = senders.notes;
-        notes.extend(receivers.notes);
         if cases.is_empty() {
             return self.nobody(from, to, notes);
         }
@@ -76,13 +78,14 @@ impl Walk<'_> {
         }
     }
 
-    fn answer(self, cases: &[Case], asked: Option<&Flows>, mut notes: Vec<String>) -> Answer {
-        let verdict = together(cases.iter().map(|case| case.verdict(asked)));
+    fn answer(self, cases: &[Case<'_>], asked: Option<&Flows>, mut notes: Vec<String>) -> Answer {
+        let verdicts: Vec<Verdict> = cases.iter().map(|case| case.verdict(asked)).collect();
+        let verdict = together(verdicts.iter().copied());
         let everything = Flows::all();
         let within = asked.unwrap_or(&everything);
-        let span = cases.iter().fold(Span::none(), |sum, case| sum.union(&case.span())).within(within);
-        let shown = cases.iter().max_by_key(|case| rank(case.verdict(asked)));
-        let (hops, back) = shown.map_or((Vec::new(), no_back()), |case| self.shown(case, asked));
+        let span = cases.iter().fold(Span::none(), |sum, case| sum.union(&case.span)).within(within);
+        let shown = cases.iter().zip(&verdicts).max_by_key(|(_, verdict)| rank(**verdict));
+        let (hops, back) = shown.map_or((Vec::new(), no_back()), |(case, _)| self.shown(case, asked));
         let mut gaps = self.gaps(cases, asked);
         if verdict == Verdict::Yes || verdict == Verdict::Partly {
             self.soft(cases, &mut gaps, &mut notes);
@@ -97,15 +100,16 @@ impl Walk<'_> {
             blockers: self.blockers(cases, asked),
             back,
             gaps,
-            parts: parts(cases, asked),
+            parts: parts(cases, &verdicts, within),
             notes,
         }
     }
 
     /// The way that shows the verdict, and that of its replies.
-    fn shown(self, case: &Case, asked: Option<&Flows>) -> (Vec<Hop>, Back) {
+    fn shown(self, case: &Case<'_>, asked: Option<&Flows>) -> (Vec<Hop>, Back) {
+        let passages = self.in_full(case);
         let wanted = asked.map_or_else(|| case.universe.clone(), |asked| asked.and(&case.universe));
-        let best = case.passages.iter().max_by_key(|(_, passage)| {
+        let best = passages.iter().max_by_key(|(_, passage)| {
             let sure = !passage.span.sure.and(&wanted).is_empty();
             let maybe = passage.span.maybe.meets(&wanted);
             // What a load balancer hands on gets nowhere with what it does not listen to.
@@ -115,7 +119,7 @@ impl Walk<'_> {
         let passing = passage.span.sure.and(&wanted);
         let passing = if passing.is_empty() { passage.span.maybe.and(&wanted) } else { passing };
         let flow = passing.first().or_else(|| wanted.first()).unwrap_or_default();
-        let mut hops = vec![case.ends.0.clone()];
+        let mut hops = vec![self.tip(&case.tips.0)];
         let mut stopped = false;
         for stage in passage.stages.iter().filter(|stage| !stage.replies) {
             if !stage.allow.maybe.meets(&flow) {
@@ -125,7 +129,7 @@ impl Walk<'_> {
             hops.push(self.hop(stage, &flow));
         }
         if !stopped {
-            hops.push(case.ends.1.clone());
+            hops.push(self.tip(&case.tips.1));
         }
         let sure = passage.span.sure.and(&wanted);
         let verdict = if sure.is_empty() {
@@ -154,7 +158,15 @@ impl Walk<'_> {
         (hops, Back { verdict, ports, hops: way_back })
     }
 
-    fn blockers(self, cases: &[Case], asked: Option<&Flows>) -> Vec<Blocker> {
+    /// The passages of a case with every stage.
+    fn in_full<'c>(self, case: &'c Case<'_>) -> Cow<'c, [(Family, Passage)]> {
+        match case.pair {
+            Some((source, sink)) => Cow::Owned(self.passages(source, sink, &[Detail::All, Detail::All])),
+            None => Cow::Borrowed(&case.passages),
+        }
+    }
+
+    fn blockers(self, cases: &[Case<'_>], asked: Option<&Flows>) -> Vec<Blocker> {
         let mut blocked = Blocked::new(self);
         let mut blockers = Vec::new();
         for case in cases {
@@ -185,12 +197,13 @@ impl Walk<'_> {
         blockers
     }
 
-    fn apart(self, case: &Case, wanting: &Flows) -> Blocker {
+    fn apart(self, case: &Case<'_>, wanting: &Flows) -> Blocker {
+        let Hop { resource, name, kind, .. } = self.tip(&case.tips.1);
         Blocker {
             code: Code::NoDestination,
-            resource: case.ends.1.resource.clone(),
-            name: case.ends.1.name.clone(),
-            kind: case.ends.1.kind,
+            resource,
+            name,
+            kind,
             why: format!("{} and {} have no addresses of one family", case.from, case.to),
             lift: "give both an address of one family".into(),
             flows: wanting.clone(),
@@ -199,13 +212,13 @@ impl Walk<'_> {
     }
 
     /// What was not seen and could change the answer.
-    fn gaps(self, cases: &[Case], asked: Option<&Flows>) -> Vec<Gap> {
+    fn gaps(self, cases: &[Case<'_>], asked: Option<&Flows>) -> Vec<Gap> {
         let mut known: BTreeSet<GapIx> = BTreeSet::new();
         let mut gaps: Vec<Gap> = Vec::new();
         for case in cases {
-            let span = case.span();
+            let span = &case.span;
             let open = match asked {
-                Some(asked) => span.maybe.and(asked).minus(&case.whole()),
+                Some(asked) => span.maybe.and(asked).minus(&case.whole),
                 None => span.maybe.minus(&span.sure),
             };
             if open.is_empty() {
@@ -239,22 +252,21 @@ impl Walk<'_> {
     }
 
     /// Block Public Access is off unless somebody switched it on: what was not seen of it is told, and no more.
-    fn soft(self, cases: &[Case], gaps: &mut Vec<Gap>, notes: &mut Vec<String>) {
-        let stages = cases.iter().flat_map(|case| &case.passages).flat_map(|(_, passage)| &passage.stages);
-        let public = stages.into_iter().any(|stage| match &stage.note {
-            super::stage::Note::Plain(plain) => plain.kind == "internet gateway",
-            _ => false,
-        });
-        if !public {
-            return;
-        }
+    fn soft(self, cases: &[Case<'_>], gaps: &mut Vec<Gap>, notes: &mut Vec<String>) {
         let action = Call::BlockPublicAccess.action();
         let unseen: Vec<&Gap> = self.inventory.gaps.iter().filter(|gap| gap.call == action).collect();
-        if !unseen.is_empty() {
-            notes.push(
-                "VPC Block Public Access was not seen, and is taken to be off, as it is by default".into(),
-            );
+        let is_public = |stage: &Stage| match &stage.note {
+            Note::Plain(plain) => plain.kind == "internet gateway",
+            Note::Acl { .. } | Note::Groups(_) => false,
+        };
+        let mut passages = cases.iter().map(|case| self.in_full(case));
+        let mut public =
+            || passages.any(|all| all.iter().any(|(_, passage)| passage.stages.iter().any(is_public)));
+        if unseen.is_empty() || !public() {
+            return;
         }
+        notes
+            .push("VPC Block Public Access was not seen, and is taken to be off, as it is by default".into());
         gaps.extend(unseen.into_iter().cloned());
     }
 }
@@ -293,19 +305,17 @@ fn replies_to(flow: &Flows) -> Flows {
     }
 }
 
-fn parts(cases: &[Case], asked: Option<&Flows>) -> Vec<Part> {
-    let everything = Flows::all();
-    let within = asked.unwrap_or(&everything);
-    let parts = cases.iter().map(|case| Part {
-        from: case.from.clone(),
-        to: case.to.clone(),
-        flows: case.span().sure.and(within),
-        verdict: case.verdict(asked),
+fn parts(cases: &[Case<'_>], verdicts: &[Verdict], within: &Flows) -> Vec<Part> {
+    let fared = cases.iter().zip(verdicts).map(|(case, verdict)| (case.span.sure.and(within), *verdict));
+    let fared: Vec<(Flows, Verdict)> = fared.collect();
+    if fared.iter().all(|one| fared.first() == Some(one)) {
+        return Vec::new();
+    }
+    let parts = cases.iter().zip(fared).map(|(case, (flows, verdict))| Part {
+        from: case.from.to_string(),
+        to: case.to.to_string(),
+        flows,
+        verdict,
     });
-    let parts: Vec<Part> = parts.collect();
-    let alike = parts.windows(2).all(|pair| match pair {
-        [a, b] => a.verdict == b.verdict && a.flows == b.flows,
-        _ => true,
-    });
-    if alike { Vec::new() } else { parts }
+    parts.collect()
 }

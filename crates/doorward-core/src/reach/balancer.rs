@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::passage::{Outside, Passage, Spot};
 use super::span::Span;
-use super::stage::{Note, Plain, Stage, Track};
+use super::stage::{Detail, Note, Plain, Stage, Track};
 use super::table::HostIx;
 use super::walk::Walk;
 use super::{Code, Flows};
@@ -83,6 +83,18 @@ impl<'a> Walk<'a> {
                 format!("it sends {words} there"),
             ))
         });
+    }
+
+    /// What load balancers at either end of a pair leave of what passes; none where neither end is one.
+    pub(super) fn balanced(self, from: HostIx, to: HostIx, address: IpAddr) -> Option<Span> {
+        let is_one = |host: HostIx| self.network.hosts.at(host).balancer.is_some();
+        if !is_one(from) && !is_one(to) {
+            return None;
+        }
+        let mut track = Track::new(Detail::Sum);
+        self.sends(&mut track, from, to, address);
+        self.listens(&mut track, to);
+        Some(track.forward)
     }
 
     /// What a load balancer sends, and to whom; nothing where some of it was not seen.
@@ -171,10 +183,10 @@ impl Walk<'_> {
                 Client::Host(from)
                     if ranges::family(from.point.address) == ranges::family(point.point.address) =>
                 {
-                    self.between(*from, point, true)
+                    self.between(*from, point, Detail::All)
                 }
                 Client::Outside(outside, address) if address.is_ipv4() == point.point.address.is_ipv4() => {
-                    self.inward(outside, *address, point, true)
+                    self.inward(outside, *address, point, Detail::All)
                 }
                 _ => return None,
             };
@@ -183,7 +195,7 @@ impl Walk<'_> {
         let first = asked.next()?;
         let own = node.points.iter().find(|point| ranges::family(point.address) == family)?;
         let own = Spot { host: index, point: *own };
-        let second = self.between(own, to, true);
+        let second = self.between(own, to, Detail::All);
         let mut second_span = second.span.within(&sent.flows);
         let mut stages = self.in_words(&first.stages, &heard);
         stages.push(Stage {
@@ -205,9 +217,9 @@ impl Walk<'_> {
         {
             // The target sees the client; a rule that names the balancer's group admits it all the same (network load
             // balancer guide, security groups).
-            let mut admits = Track::new(false);
+            let mut admits = Track::new(Detail::Sum);
             self.groups(&mut admits, to.host, Direction::In, address, Some(index), true);
-            let mut on_the_way = Track::new(false);
+            let mut on_the_way = Track::new(Detail::Sum);
             self.way(&mut on_the_way, self.sender(own), to.host, to.point.address);
             second_span = on_the_way.passes().0.and(&admits.forward).within(&sent.flows);
         }

@@ -220,8 +220,8 @@ impl<'a> Walk<'a> {
         let mut rules = set.groups.iter().flat_map(|group| &self.network.groups.at(*group).rules);
         rules.find(|rule| {
             matches!(rule.peer, Peer::Group(_))
-                && Flows::from(rule.flow).meets(flows)
                 && self.matches(rule, asked, true)
+                && Flows::from(rule.flow).meets(flows)
         })
     }
 

@@ -1,43 +1,31 @@
 //! A change of rules where they stand: only those who may fare otherwise are looked at again, before and after.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::Reachability;
 use super::after::{self, Change, Impossible};
-use super::answer::{Difference, End, RoleId};
+use super::answer::{Difference, End};
 use super::class;
 use super::difference::{self, Sides};
-use super::passage::{Outside, Spot};
+use super::halves::Halves;
+use super::host::Host;
+use super::passage::Outside;
 use super::span::Span;
-use super::stage::Track;
-use super::table::{HostIx, Index as _, SubnetIx};
-use super::walk::{References, Walk};
-use super::{Flows, Reachability};
-use crate::inventory::{Direction, Peer, RuleIdentity, SecurityGroupId};
+use super::table::{ClassIx, VpcIx};
+use crate::inventory::{Direction, NatGateway, Peer, RuleIdentity, SecurityGroupId};
 use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 
-/// Something that may fare otherwise.
+/// Hosts of a class and a piece of the addresses outside, which may fare otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Probe {
-    Between(HostIx, HostIx),
-    /// A host and a piece of the addresses outside: the first, the last, and whether it comes in.
-    Across(HostIx, Outside, Family, u128, u128, bool),
+struct Piece {
+    class: ClassIx,
+    outside: Outside,
+    family: Family,
+    first: u128,
+    last: u128,
+    direction: Direction,
 }
-
-/// What the way between two subnets comes to, for addresses that routes and network ACLs treat alike.
-#[derive(Debug, Clone)]
-struct Way {
-    span: Span,
-    references: References,
-    seen: Option<IpAddr>,
-}
-
-type Ends = (SubnetIx, Family, u32);
-
-/// Ways that were looked at already: no change of rules touches them.
-#[derive(Debug, Default)]
-struct Ways(HashMap<(Ends, Ends), Option<Way>>);
 
 impl Reachability {
     /// Makes changes here, and says what they open and close. Nothing is changed when one of them cannot be made.
@@ -72,24 +60,24 @@ impl Reachability {
             })
             .collect();
         let cidrs: Vec<Cidr> = changed.iter().flat_map(|(_, rule)| self.prefixes(&rule.peer)).collect();
-        let probes = self.probes(&changed, &cidrs);
-        let mut ways = Ways::default();
-        let before: Vec<Span> = probes.iter().map(|probe| self.walk().probed(probe, &mut ways)).collect();
+        class::split(&mut self.network, &cidrs);
+        let pieces = self.pieces(&changed, &cidrs);
+        let before: Vec<Span> = pieces.iter().map(|piece| self.passing(piece)).collect();
         for (group, standing) in wanted {
             if let Some(group) = self.inventory.groups.get_mut(&group) {
                 group.rules = standing;
             }
         }
-        self.network.rules_changed(&groups, &self.inventory);
-        class::split(&mut self.network, &cidrs);
+        let old = self.network.rules_changed(&groups, &self.inventory);
         let mut sides = Sides::default();
-        for (probe, before) in probes.iter().zip(before) {
-            let after = self.walk().probed(probe, &mut ways);
-            if before != after {
-                self.differs(probe, &before, &after, &mut sides);
-            }
+        let mut halves = Halves::new(self.walk(), &old);
+        for pairs in self.pairs_of(&changed).chunk_by(|one, other| one.0 == other.0) {
+            self.compare(pairs, &mut halves, &mut sides);
         }
-        Ok(difference::gathered([self, self], sides))
+        for (piece, before) in pieces.iter().zip(before) {
+            self.compare_piece(piece, &before, &mut sides);
+        }
+        Ok(difference::told([self, self], sides))
     }
 
     /// Whether an appliance carries one of the groups: then the ways themselves depend on them.
@@ -111,157 +99,136 @@ impl Reachability {
         }
     }
 
-    fn carriers(&self, group: &SecurityGroupId) -> &[HostIx] {
+    fn carriers(&self, group: &SecurityGroupId) -> BTreeSet<ClassIx> {
         let index = self.network.group_of.get(group);
-        index.map_or(&[], |index| self.network.groups.at(*index).carriers.as_slice())
+        let hosts = index.map_or(&[][..], |index| self.network.groups.at(*index).carriers.as_slice());
+        hosts.iter().map(|host| self.network.hosts.at(*host).class).collect()
     }
 
-    /// Everybody whom a changed rule lets through, or did.
-    fn probes(&self, changed: &[(SecurityGroupId, RuleIdentity)], cidrs: &[Cidr]) -> BTreeSet<Probe> {
-        let mut probes = BTreeSet::new();
+    /// Every two classes between whose hosts a changed rule lets something through, or did.
+    fn pairs_of(&self, changed: &[(SecurityGroupId, RuleIdentity)]) -> Vec<(ClassIx, ClassIx)> {
+        let mut pairs = Vec::new();
         for (group, rule) in changed {
-            let others: Vec<HostIx> = match &rule.peer {
-                Peer::Group(peer) => self.carriers(peer).to_vec(),
-                peer => self.with_address_in(&self.prefixes(peer), group),
+            let carriers = self.carriers(group);
+            let others = match &rule.peer {
+                Peer::Group(peer) => self.carriers(peer),
+                peer => self.with_address_in(&self.prefixes(peer), &carriers),
             };
-            for &host in self.carriers(group) {
-                for &other in others.iter().filter(|other| **other != host) {
-                    probes.insert(match rule.direction {
-                        Direction::In => Probe::Between(other, host),
-                        Direction::Out => Probe::Between(host, other),
-                    });
-                }
-                for prefix in self.prefixes(&rule.peer) {
-                    self.across(host, prefix, rule.direction, cidrs, &mut probes);
-                }
+            for class in carriers {
+                pairs.extend(others.iter().map(|other| match rule.direction {
+                    Direction::In => (*other, class),
+                    Direction::Out => (class, *other),
+                }));
             }
         }
-        probes
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs
     }
 
-    /// Hosts with an address in some prefixes. A receiver may see another source than the sender's own, behind a NAT
+    /// Classes with an address in some prefixes. A receiver may see another source than the sender's own, behind a NAT
     /// gateway: whoever is in a VPC with one counts as well.
-    fn with_address_in(&self, prefixes: &[Cidr], of: &SecurityGroupId) -> Vec<HostIx> {
-        let translated: BTreeSet<&str> =
-            self.inventory.nat_gateways.values().map(|gateway| gateway.vpc.as_str()).collect();
-        let near: BTreeSet<&str> = self
-            .carriers(of)
-            .iter()
-            .map(|host| self.network.vpcs.at(self.network.hosts.at(*host).vpc).id.as_str())
-            .collect();
-        let nat_sees = self.inventory.nat_gateways.values().any(|gateway| {
+    fn with_address_in(&self, prefixes: &[Cidr], of: &BTreeSet<ClassIx>) -> BTreeSet<ClassIx> {
+        let mut translated: BTreeSet<VpcIx> = BTreeSet::new();
+        let seen_from = |gateway: &NatGateway| {
             gateway.private_address.is_none_or(|own| prefixes.iter().any(|cidr| cidr.contains(own.into())))
+        };
+        if self.inventory.nat_gateways.values().any(seen_from) {
+            let near: BTreeSet<VpcIx> = of.iter().filter_map(|class| Some(self.any(*class)?.vpc)).collect();
+            let vpcs = self.inventory.nat_gateways.values();
+            let vpcs = vpcs.filter_map(|gateway| self.network.vpc_of.get(&gateway.vpc));
+            translated.extend(vpcs.filter(|vpc| near.contains(vpc)));
+        }
+        let classes = self.network.classes.enumerate().map(|(class, _)| class);
+        let with_address = classes.filter(|class| {
+            self.any(*class).is_some_and(|host| {
+                translated.contains(&host.vpc)
+                    || host
+                        .points
+                        .iter()
+                        .any(|point| prefixes.iter().any(|cidr| cidr.contains(point.address)))
+            })
         });
-        let hosts = self.network.hosts.enumerate().filter(|(_, host)| {
-            let vpc = self.network.vpcs.at(host.vpc).id.as_str();
-            host.points.iter().any(|point| prefixes.iter().any(|cidr| cidr.contains(point.address)))
-                || nat_sees && translated.contains(vpc) && near.contains(vpc)
-        });
-        hosts.map(|(index, _)| index).collect()
+        with_address.collect()
     }
 
-    fn across(
-        &self,
-        host: HostIx,
-        prefix: Cidr,
-        direction: Direction,
-        cidrs: &[Cidr],
-        probes: &mut BTreeSet<Probe>,
-    ) {
-        let walk = self.walk();
-        let family = prefix.family();
-        let points = &self.network.hosts.at(host).points;
-        if !points.iter().any(|point| ranges::family(point.address) == family) {
+    /// A host that stands for its class.
+    fn any(&self, class: ClassIx) -> Option<&Host> {
+        let first = self.network.classes.at(class).members.first()?;
+        Some(self.network.hosts.at(*first))
+    }
+
+    /// Compares what passed and what passes from one class to some.
+    fn compare(&self, pairs: &[(ClassIx, ClassIx)], halves: &mut Halves<'_>, sides: &mut Sides) {
+        let members = |class: ClassIx| self.network.classes.at(class).members.as_slice();
+        let Some((from, [sender, ..])) = pairs.first().map(|(from, _)| (*from, members(*from))) else {
             return;
-        }
-        for kind in std::iter::once(Outside::Internet).chain(walk.remotes()) {
-            let range = Ranges::of(family, [prefix]).and(&walk.behind(&kind, family));
-            let cuts = walk.cuts(host).into_iter().chain(cidrs.iter().copied());
-            for (first, last) in range.cut(cuts) {
-                let inward = direction == Direction::In;
-                probes.insert(Probe::Across(host, kind.clone(), family, first, last, inward));
+        };
+        let near = halves.near(*sender, Direction::Out);
+        for &(_, to) in pairs {
+            // Nobody sends to himself.
+            let Some(receiver) = members(to).iter().find(|receiver| *receiver != sender) else { continue };
+            let far = halves.near(*receiver, Direction::In);
+            let Some(spans) = halves.between(&mut sides.interner, &near, &far) else { continue };
+            let own = if from == to { members(from).len() } else { 0 };
+            let count = members(from).len() * members(to).len() - own;
+            let ends = (End::Role(self.role(*sender)), End::Role(self.role(*receiver)));
+            for (side, span) in sides.lost(spans) {
+                sides.add(side, ends.clone(), span, count);
             }
         }
     }
 
-    fn differs(&self, probe: &Probe, before: &Span, after: &Span, sides: &mut Sides) {
-        let role =
-            |host: &HostIx| End::Role(self.role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX)));
-        for (side, span) in
-            sides.iter_mut().zip([difference::lost(before, after), difference::lost(after, before)])
-        {
-            if span.maybe.is_empty() {
-                continue;
-            }
-            match probe {
-                Probe::Between(from, to) => side.entry((role(from), role(to))).or_default().add(&span, 1),
-                Probe::Across(host, kind, family, first, last, inward) => {
-                    let end = kind.end();
-                    let key = if *inward { (end, role(host)) } else { (role(host), end) };
-                    let entry = side.entry(key).or_default();
-                    entry.add(&span, 1);
-                    entry.reach(*family, *first, *last);
-                }
-            }
-        }
-    }
-}
-
-impl Walk<'_> {
-    fn probed(self, probe: &Probe, ways: &mut Ways) -> Span {
-        match probe {
-            Probe::Between(from, to) => {
-                let mut sum = Span::none();
-                for a in &self.network.hosts.at(*from).points {
-                    for b in &self.network.hosts.at(*to).points {
-                        if ranges::family(a.address) == ranges::family(b.address) {
-                            let (from, to) = (Spot { host: *from, point: *a }, Spot { host: *to, point: *b });
-                            sum = sum.union(&self.known_way(from, to, ways));
-                        }
+    /// All addresses outside that a changed rule names, cut where something else changes for a carrier of its group.
+    fn pieces(&self, changed: &[(SecurityGroupId, RuleIdentity)], cidrs: &[Cidr]) -> BTreeSet<Piece> {
+        let walk = self.walk();
+        let mut pieces = BTreeSet::new();
+        for (group, rule) in changed {
+            let prefixes = self.prefixes(&rule.peer);
+            for class in if prefixes.is_empty() { BTreeSet::new() } else { self.carriers(group) } {
+                let Some(&host) = self.network.classes.at(class).members.first() else { continue };
+                for prefix in &prefixes {
+                    let family = prefix.family();
+                    let points = &self.network.hosts.at(host).points;
+                    if !points.iter().any(|point| ranges::family(point.address) == family) {
+                        continue;
+                    }
+                    for outside in std::iter::once(Outside::Internet).chain(walk.remotes()) {
+                        let range = Ranges::of(family, [*prefix]).and(&walk.behind(&outside, family));
+                        let cuts = walk.cuts(host).into_iter().chain(cidrs.iter().copied());
+                        pieces.extend(range.cut(cuts).into_iter().map(|(first, last)| Piece {
+                            class,
+                            outside: outside.clone(),
+                            family,
+                            first,
+                            last,
+                            direction: rule.direction,
+                        }));
                     }
                 }
-                sum
-            }
-            Probe::Across(host, kind, family, first, _, inward) => {
-                let direction = if *inward { Direction::In } else { Direction::Out };
-                self.across(kind, ranges::address(*family, *first), *host, direction)
             }
         }
+        pieces
     }
 
-    /// Between two spots, by a way that was looked at once for all that are alike.
-    fn known_way(self, from: Spot, to: Spot, ways: &mut Ways) -> Span {
-        let end = |spot: Spot| {
-            let routed = self.network.routed.as_ref().and_then(|routed| routed.at(spot.point.address));
-            (
-                self.network.hosts.at(spot.host).subnet,
-                ranges::family(spot.point.address),
-                routed.copied().unwrap_or(u32::MAX),
-            )
-        };
-        let named = |spot: Spot| self.network.classes.at(self.network.hosts.at(spot.host).class).named;
-        if named(from) || named(to) {
-            return self.between(from, to, false).span;
+    fn passing(&self, piece: &Piece) -> Span {
+        let host = self.network.classes.at(piece.class).members.first();
+        let address = ranges::address(piece.family, piece.first);
+        host.map_or_else(Span::none, |host| {
+            self.walk().across(&piece.outside, address, *host, piece.direction)
+        })
+    }
+
+    fn compare_piece(&self, piece: &Piece, before: &Span, sides: &mut Sides) {
+        let after = self.passing(piece);
+        let hosts = &self.network.classes.at(piece.class).members;
+        let Some(host) = hosts.first().filter(|_| *before != after) else { return };
+        let (end, role) = (piece.outside.end(), End::Role(self.role(*host)));
+        let ends = if piece.direction == Direction::In { (end, role) } else { (role, end) };
+        let spans = [before, &after].map(|span| sides.interner.span(span));
+        for (side, span) in sides.lost(spans) {
+            let gathered = sides.add(side, ends.clone(), span, hosts.len());
+            gathered.reach(piece.family, piece.first, piece.last);
         }
-        let way = ways.0.entry((end(from), end(to))).or_insert_with(|| {
-            let mut track = Track::new(false);
-            let way = self.way(&mut track, self.sender(from), to.host, to.point.address);
-            let (span, _) = track.passes();
-            let seen = (way.seen != from.point.address).then_some(way.seen);
-            (!way.appliances).then_some(Way { span, references: way.references, seen })
-        });
-        let Some(way) = way else { return self.between(from, to, false).span };
-        let mut track = Track::new(false);
-        track.forward = way.span.within(&Flows::of_family(ranges::family(to.point.address)));
-        if track.forward.maybe.is_empty() {
-            return track.forward;
-        }
-        self.starts(&mut track, from.host);
-        let kept = way.references == References::Kept;
-        self.groups(&mut track, from.host, Direction::Out, to.point.address, Some(to.host), kept);
-        self.sends(&mut track, from.host, to.host, to.point.address);
-        let kept = way.references >= References::Inbound;
-        self.receives(&mut track, to.host, way.seen.unwrap_or(from.point.address), Some(from.host), kept);
-        track.forward
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Reachability;
 use super::answer::{Difference, End, RoleId, Way};
+use super::gathered::Gathered;
+use super::intern::{Interner, SpanIx};
 use super::matrix::Matrix;
 use super::passage::Outside;
 use super::span::Span;
-use super::table::{ClassIx, HostIx, Index as _};
-use super::{Flows, Reachability};
+use super::table::{ClassIx, HostIx};
 use crate::inventory::{Direction, Inventory, SecurityGroupId};
 use crate::net::Family;
 use crate::net::ranges::{self, Ranges};
@@ -32,49 +34,70 @@ enum Affected {
     },
 }
 
-/// What was gathered between two ends, on one side.
-#[derive(Default)]
-pub(super) struct Gathered {
-    flows: Flows,
-    at_most: Flows,
-    first: Option<Flows>,
-    differ: bool,
-    pairs: usize,
-    addresses: BTreeMap<Family, Vec<(u128, u128)>>,
+/// What was gathered: what passed before and no longer does, and what passes now and did not before.
+#[derive(Debug, Default)]
+pub(super) struct Sides {
+    pub(super) interner: Interner,
+    closed: BTreeMap<(End, End), Gathered>,
+    opened: BTreeMap<(End, End), Gathered>,
 }
 
-impl Gathered {
-    pub(super) fn add(&mut self, span: &Span, pairs: usize) {
-        self.flows = self.flows.union(&span.sure);
-        self.at_most = self.at_most.union(&span.maybe);
-        self.differ |= self.first.get_or_insert_with(|| span.sure.clone()) != &span.sure;
-        self.pairs += pairs;
-    }
+/// Before, or afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Before,
+    After,
+}
 
-    /// Notes addresses outside.
-    pub(super) fn reach(&mut self, family: Family, first: u128, last: u128) {
-        self.addresses.entry(family).or_default().push((first, last));
+impl Side {
+    const BOTH: [Self; 2] = [Self::Before, Self::After];
+
+    fn of<T: Copy>(self, [before, after]: [T; 2]) -> T {
+        match self {
+            Self::Before => before,
+            Self::After => after,
+        }
     }
 }
 
-pub(super) type Sides = [BTreeMap<(End, End), Gathered>; 2];
+impl Sides {
+    /// What each side has and the other has not, where there is anything.
+    pub(super) fn lost(&mut self, [before, after]: [SpanIx; 2]) -> Vec<(Side, SpanIx)> {
+        let closed = self.interner.lost(before, after);
+        let opened = self.interner.lost(after, before);
+        let lost = [(Side::Before, closed), (Side::After, opened)].into_iter();
+        lost.filter(|(_, span)| !span.is_none()).collect()
+    }
+
+    /// Adds what one side has and the other has not, between some pairs.
+    pub(super) fn add(&mut self, side: Side, ends: (End, End), span: SpanIx, pairs: usize) -> &mut Gathered {
+        let gathered = match side {
+            Side::Before => &mut self.closed,
+            Side::After => &mut self.opened,
+        };
+        let gathered = gathered.entry(ends).or_default();
+        gathered.add(&mut self.interner, span, pairs);
+        gathered
+    }
+}
 
 /// Compares both; roles are those of the side that a way is on: of `after` for what opens, of `before` for what closes.
 pub(super) fn between(before: &Reachability, after: &Reachability) -> Difference {
     let sides = [before, after];
     let affected = Affected::between(&before.inventory, &after.inventory);
     let joints = joints(sides, &affected);
-    let mut gathered: Sides = Sides::default();
+    let mut gathered = Sides::default();
     inside(sides, &joints, &mut gathered);
     for joint in &joints {
         outside(sides, joint, &mut gathered);
     }
-    self::gathered(sides, gathered)
+    told(sides, gathered)
 }
 
 /// What was gathered on both sides, as ways.
-pub(super) fn gathered([before, after]: [&Reachability; 2], [closed, opened]: Sides) -> Difference {
-    Difference { opened: ways(after, opened), closed: ways(before, closed) }
+pub(super) fn told([before, after]: [&Reachability; 2], sides: Sides) -> Difference {
+    let Sides { interner, closed, opened } = sides;
+    Difference { opened: ways(after, opened, &interner), closed: ways(before, closed, &interner) }
 }
 
 impl Affected {
@@ -166,71 +189,54 @@ fn inside(sides: [&Reachability; 2], joints: &[Joint], gathered: &mut Sides) {
         if !sink.receives && !anybody_sends {
             continue;
         }
-        let mut rows = [0, 1].map(|side: usize| {
+        let rows = [0, 1].map(|side: usize| {
             let (Some(matrix), Some(Some(class))) = (matrices.get_mut(side), sink.classes.get(side).copied())
             else {
                 return HashMap::new();
             };
-            let row = matrix.row(class);
-            row.into_iter()
-                .map(|(class, span)| {
-                    let flows = |number| matrix.interner.flows(number).clone();
-                    (class, Span { sure: flows(span.sure), maybe: flows(span.maybe) })
-                })
-                .collect::<HashMap<ClassIx, Span>>()
+            let row = matrix.row(class).into_iter();
+            row.map(|(class, span)| (class, gathered.interner.taken(span, &matrix.interner)))
+                .collect::<HashMap<ClassIx, SpanIx>>()
         });
         for source in joints {
             if !sink.receives && !source.sends {
                 continue;
             }
-            let spans = [0, 1].map(|side: usize| {
-                let class = source.classes.get(side).copied().flatten();
-                let row = rows.get_mut(side);
-                class.and_then(|class| row?.get(&class).cloned()).unwrap_or_else(Span::none)
+            let spans = Side::BOTH.map(|side| {
+                let class = side.of(source.classes);
+                let [before, after] = &rows;
+                let row = side.of([before, after]);
+                class.and_then(|class| row.get(&class).copied()).unwrap_or(SpanIx::NONE)
             });
-            let [before, after] = &spans;
-            if before == after {
-                continue;
-            }
-            for (side, span) in [(0, lost(before, after)), (1, lost(after, before))] {
-                if !span.maybe.is_empty() {
-                    pairs(sides, side, source, sink, &span, gathered);
-                }
+            for (side, span) in gathered.lost(spans) {
+                pairs(side, sides, source, sink, span, gathered);
             }
         }
     }
 }
 
-/// What the one has and the other has not.
-pub(super) fn lost(one: &Span, other: &Span) -> Span {
-    Span { sure: one.sure.minus(&other.sure), maybe: one.maybe.minus(&other.maybe) }
-}
-
-fn roles(sides: [&Reachability; 2], side: usize, joint: &Joint) -> BTreeMap<RoleId, BTreeSet<HostIx>> {
+fn roles(side: Side, sides: [&Reachability; 2], joint: &Joint) -> BTreeMap<RoleId, BTreeSet<HostIx>> {
     let mut roles: BTreeMap<RoleId, BTreeSet<HostIx>> = BTreeMap::new();
-    for host in joint.hosts.iter().filter_map(|hosts| hosts.get(side).copied().flatten()) {
-        let role = sides.get(side).and_then(|side| side.role_of.get(host.number()));
-        roles.entry(role.copied().unwrap_or(RoleId(u32::MAX))).or_default().insert(host);
+    for host in joint.hosts.iter().filter_map(|hosts| side.of(*hosts)) {
+        roles.entry(side.of(sides).role(host)).or_default().insert(host);
     }
     roles
 }
 
 fn pairs(
+    side: Side,
     sides: [&Reachability; 2],
-    side: usize,
     source: &Joint,
     sink: &Joint,
-    span: &Span,
+    span: SpanIx,
     gathered: &mut Sides,
 ) {
-    let (from, to) = (roles(sides, side, source), roles(sides, side, sink));
+    let (from, to) = (roles(side, sides, source), roles(side, sides, sink));
     for (sender, sources) in &from {
         for (receiver, sinks) in &to {
             let pairs = sources.len() * sinks.len() - sources.intersection(sinks).count();
-            if pairs > 0
-                && let Some(gathered) = gathered.get_mut(side)
-            {
-                gathered.entry((End::Role(*sender), End::Role(*receiver))).or_default().add(span, pairs);
+            if pairs > 0 {
+                gathered.add(side, (End::Role(*sender), End::Role(*receiver)), span, pairs);
             }
         }
     }
@@ -286,54 +292,43 @@ fn one_way(
             }
             walk.across(kind, address, *host, direction)
         });
-        let [before, after] = &spans;
-        for (side, span) in [(0, lost(before, after)), (1, lost(after, before))] {
-            if span.maybe.is_empty() {
-                continue;
-            }
+        let spans = spans.map(|span| gathered.interner.span(&span));
+        for (side, span) in gathered.lost(spans) {
             let end = kind.end();
-            for (role, hosts) in roles(sides, side, joint) {
-                let key = match direction {
+            for (role, hosts) in roles(side, sides, joint) {
+                let ends = match direction {
                     Direction::In => (end.clone(), End::Role(role)),
                     Direction::Out => (End::Role(role), end.clone()),
                 };
-                if let Some(gathered) = gathered.get_mut(side) {
-                    let entry = gathered.entry(key).or_default();
-                    entry.add(&span, hosts.len());
-                    entry.reach(family, first, last);
-                }
+                gathered.add(side, ends, span, hosts.len()).reach(family, first, last);
             }
         }
     }
 }
 
-fn ways(side: &Reachability, gathered: BTreeMap<(End, End), Gathered>) -> Vec<Way> {
+fn ways(side: &Reachability, all: BTreeMap<(End, End), Gathered>, interner: &Interner) -> Vec<Way> {
     let size = |end: &End| match end {
         End::Role(id) => side.roles.get(id.0 as usize).map_or(0, |role| role.members.len()),
         End::Internet | End::Remote(_) => 1,
     };
-    gathered
-        .into_iter()
-        .map(|((from, to), gathered)| {
-            let own = if from == to { size(&from) } else { 0 };
-            let ranges = gathered.addresses.into_iter().map(|(family, ranges)| Ranges::join(family, ranges));
-            let ranges: Vec<Ranges> = ranges.collect();
-            let everywhere = ranges.iter().all(|range| *range == side.network.internet(range.family));
-            let inside = ranges.is_empty();
-            let whole = !gathered.differ
-                && if inside { gathered.pairs == size(&from) * size(&to) - own } else { everywhere };
-            Way {
-                whole,
-                from,
-                to,
-                flows: gathered.flows,
-                at_most: gathered.at_most,
-                addresses: if everywhere {
-                    Vec::new()
-                } else {
-                    ranges.iter().flat_map(Ranges::prefixes).collect()
-                },
-            }
-        })
-        .collect()
+    let ways = all.into_iter().map(|((from, to), gathered)| {
+        let own = if from == to { size(&from) } else { 0 };
+        let ranges = gathered.ranges();
+        let everywhere = ranges.iter().all(|range| *range == side.network.internet(range.family));
+        let inside = ranges.is_empty();
+        Way {
+            whole: gathered.is_alike()
+                && if inside { gathered.pairs == size(&from) * size(&to) - own } else { everywhere },
+            from,
+            to,
+            flows: interner.flows(gathered.span.sure).clone(),
+            at_most: interner.flows(gathered.span.maybe).clone(),
+            addresses: if everywhere {
+                Vec::new()
+            } else {
+                ranges.iter().flat_map(Ranges::prefixes).collect()
+            },
+        }
+    });
+    ways.collect()
 }

@@ -8,7 +8,9 @@ use super::table::{HostIx, SubnetIx, VpcIx};
 use super::transit;
 use super::walk::Walk;
 use super::{Endpoint, Resource, space};
-use crate::inventory::{AttachmentTarget, Destination, RouteTarget, VpnGatewayId};
+use crate::inventory::{
+    AttachmentTarget, Destination, InterfaceId, RouteTarget, SecurityGroupId, VpnGatewayId,
+};
 use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 
@@ -159,10 +161,13 @@ impl Walk<'_> {
             Ends { hosts: self.hosts(hosts.collect::<Vec<_>>()), ..Ends::default() }
         };
         match resource.kind {
-            "interface" => of(&|host| host.label == id),
+            "interface" => {
+                let index = id.parse().ok().and_then(|id: InterfaceId| network.host_of.get(&id).copied());
+                Ends { hosts: self.hosts(index), ..Ends::default() }
+            }
             "security group" => {
-                let group = network.group_of.iter().find(|(group, _)| group.as_str() == id);
-                let carriers = group.map(|(_, index)| network.groups.at(*index).carriers.clone());
+                let index = id.parse().ok().and_then(|id: SecurityGroupId| network.group_of.get(&id));
+                let carriers = index.map(|index| network.groups.at(*index).carriers.clone());
                 Ends { hosts: self.hosts(carriers.unwrap_or_default()), ..Ends::default() }
             }
             "subnet" => {

@@ -220,6 +220,19 @@ impl Flows {
         (some.union(&rest), every.union(&rest))
     }
 
+    /// Taken as the packets that are let back: whether all of some requests get all of their replies.
+    pub(super) fn answers(&self, requests: &Self) -> bool {
+        // Most questions are of one protocol with ports.
+        for base in [0, UDP] {
+            let within = |(from, to): &(u32, u32)| *from >= base && *to <= base + 0x1_0000;
+            if requests.0.iter().all(within) {
+                return requests.is_empty()
+                    || self.covers(&Self(vec![(base + FIRST_CLIENT_PORT, base + 0x1_0000)]));
+            }
+        }
+        self.requests().1.covers(requests)
+    }
+
     /// The ports of clients among the packets that are let back, of one protocol.
     pub(super) fn client_ports(&self, udp: bool) -> Vec<Ports> {
         let base = if udp { UDP } else { 0 };
@@ -310,5 +323,28 @@ impl fmt::Display for Flows {
             write!(f, "{}{flow}", if number == 0 { "" } else { ", " })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_answered_where_all_replies_to_them_come_back() {
+        let sets = |texts: &[&str]| -> Vec<Flows> {
+            let flows =
+                |text: &&str| text.split(' ').map(|flow| flow.parse::<Flow>().expect("a flow")).collect();
+            texts.iter().map(flows).chain([Flows::NONE, Flows::of_family(Family::V4)]).collect()
+        };
+        let back =
+            sets(&["all", "tcp/1024-65535", "tcp/32768-60999 udp/53", "udp/1000-65535 icmp/0", "proto/47"]);
+        let asked =
+            sets(&["all", "tcp/443", "tcp/1-2 tcp/9-65535", "udp/53", "tcp/22 udp/53", "icmp/8", "proto/47"]);
+        for back in &back {
+            for asked in &asked {
+                assert_eq!(back.answers(asked), back.requests().1.covers(asked), "{back} to {asked}");
+            }
+        }
     }
 }

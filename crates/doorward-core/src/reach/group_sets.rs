@@ -1,6 +1,6 @@
 //! Prepares security groups: what each set of them that an interface carries lets through.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Flows;
 use super::line::Line;
@@ -56,8 +56,12 @@ impl Network {
         index
     }
 
-    /// Takes in the rules of some groups anew.
-    pub(super) fn rules_changed(&mut self, groups: &BTreeSet<SecurityGroupId>, inventory: &Inventory) {
+    /// Takes in the rules of some groups anew. Says how the sets were that they are in.
+    pub(super) fn rules_changed(
+        &mut self,
+        groups: &BTreeSet<SecurityGroupId>,
+        inventory: &Inventory,
+    ) -> HashMap<SetIx, GroupSet> {
         let mut sets: BTreeSet<SetIx> = BTreeSet::new();
         for id in groups {
             let Some(&index) = self.group_of.get(id) else { continue };
@@ -67,10 +71,12 @@ impl Network {
             let carriers = node.carriers.clone();
             sets.extend(carriers.into_iter().map(|host| self.hosts.at(host).set));
         }
-        for set in sets {
+        let renewed = sets.into_iter().map(|set| {
             let groups = self.sets.at(set).groups.clone();
-            *self.sets.at_mut(set) = self.built(&groups, inventory);
-        }
+            let built = self.built(&groups, inventory);
+            (set, std::mem::replace(self.sets.at_mut(set), built))
+        });
+        renewed.collect()
     }
 
     /// A group that only a service tells of.

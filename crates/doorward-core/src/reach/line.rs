@@ -23,6 +23,12 @@ impl<T: Clone + PartialEq> Line<T> {
         Self { v4, v6 }
     }
 
+    /// The same cuts with other values.
+    pub(super) fn map<U>(&self, mut value: impl FnMut(&T) -> U) -> Line<U> {
+        let mut steps = |steps: &[(u128, T)]| steps.iter().map(|(from, held)| (*from, value(held))).collect();
+        Line { v4: steps(&self.v4), v6: steps(&self.v6) }
+    }
+
     /// The value at an address.
     pub(super) fn at(&self, address: IpAddr) -> Option<&T> {
         let steps = match family(address) {

@@ -5,7 +5,7 @@
 //! depend only on which prefixes an address is in, so senders that agree in all of that are one bundle, looked at
 //! once. Rules by group are few for each receiver and are looked at one by one, on top of their bundle.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::Flows;
@@ -13,15 +13,16 @@ use super::class;
 use super::host::HostKind;
 use super::intern::{FlowsIx, Interner, SpanIx};
 use super::line::Line;
+use super::loci::{Cell, Loci, LocusIx};
 use super::passage::Spot;
 use super::span::Span;
-use super::stage::Track;
-use super::table::{ClassIx, GroupIx, HostIx, Index, SetIx, SubnetIx, Table, index};
+use super::stage::Detail;
+use super::table::{ClassIx, GroupIx, HostIx, Index, SetIx, Table, index};
 use super::walk::{References, Walk};
 use crate::net::Family;
 use crate::net::ranges;
 
-index!(SpotIx LocusIx BundleIx OutIx AtomIx);
+index!(SpotIx BundleIx OutIx AtomIx);
 
 /// An address of the host that stands for a class.
 #[derive(Debug)]
@@ -44,17 +45,6 @@ struct Bundle {
     members: Vec<SpotIx>,
 }
 
-/// What a way lets through, replies included.
-#[derive(Debug, Clone, Copy)]
-struct Cell {
-    span: SpanIx,
-    references: References,
-    /// The source that the receiver sees, where that is not the sender's own.
-    seen: Option<IpAddr>,
-    /// Whether every pair has to be looked at by itself.
-    alone: bool,
-}
-
 /// Everything that does not depend on the receiver.
 pub(super) struct Matrix<'a> {
     walk: Walk<'a>,
@@ -62,15 +52,16 @@ pub(super) struct Matrix<'a> {
     nodes: Table<SpotIx, Node>,
     of_class: Vec<Vec<SpotIx>>,
     bundles: Table<BundleIx, Bundle>,
-    loci: Table<LocusIx, SpotIx>,
+    loci: Loci,
     atoms: Table<AtomIx, IpAddr>,
     outs: Table<OutIx, (SetIx, HostKind)>,
-    cells: HashMap<(LocusIx, LocusIx), Cell>,
     /// For each locus, the bundles with a way to it.
     ways_to: HashMap<LocusIx, Vec<(BundleIx, Cell)>>,
     /// Classes by the groups that their hosts carry, and by those that their outbound rules name.
     carriers: HashMap<GroupIx, Vec<ClassIx>>,
     naming: HashMap<GroupIx, Vec<(ClassIx, FlowsIx)>>,
+    /// Classes of nodes of load balancers.
+    balancing: BTreeSet<ClassIx>,
     row: Vec<SpanIx>,
     touched: Vec<ClassIx>,
 }
@@ -79,17 +70,17 @@ impl<'a> Matrix<'a> {
     pub(super) fn new(walk: Walk<'a>) -> Self {
         let mut matrix = Self {
             walk,
-            interner: Interner::new(),
+            interner: Interner::default(),
             nodes: Table::default(),
             of_class: Vec::new(),
             bundles: Table::default(),
-            loci: Table::default(),
+            loci: Loci::default(),
             atoms: Table::default(),
             outs: Table::default(),
-            cells: HashMap::new(),
             ways_to: HashMap::new(),
             carriers: HashMap::new(),
             naming: HashMap::new(),
+            balancing: BTreeSet::new(),
             row: vec![SpanIx::NONE; walk.network.classes.len()],
             touched: Vec::new(),
         };
@@ -108,7 +99,6 @@ impl<'a> Matrix<'a> {
                 &atoms_now
             }
         };
-        let mut loci: HashMap<(SubnetIx, Family, u32, Option<ClassIx>), LocusIx> = HashMap::new();
         let mut atoms: HashMap<(Family, u32), AtomIx> = HashMap::new();
         let mut outs: HashMap<(&Line<Span>, HostKind), OutIx> = HashMap::new();
         let mut bundles: HashMap<(LocusIx, AtomIx, OutIx), BundleIx> = HashMap::new();
@@ -118,12 +108,8 @@ impl<'a> Matrix<'a> {
             let host = network.hosts.at(index);
             for point in &host.points {
                 let family = ranges::family(point.address);
-                let number = self.loci.len();
-                let at = network.routed.as_ref().and_then(|routed| routed.at(point.address)).copied();
-                let at = at.unwrap_or(u32::MAX);
-                let locus = *loci
-                    .entry((host.subnet, family, at, members.named.then_some(class)))
-                    .or_insert_with(|| LocusIx::new(number));
+                let spot = Spot { host: index, point: *point };
+                let locus = self.loci.of(self.walk, spot);
                 let number = self.atoms.len();
                 let at = named.at(point.address).copied();
                 let atom =
@@ -138,12 +124,7 @@ impl<'a> Matrix<'a> {
                 if out.number() == number {
                     self.outs.push((host.set, kind));
                 }
-                let spot = Spot { host: index, point: *point };
-                let node = Node { class, spot, family, set: host.set, kind, locus, out };
-                let node = self.nodes.push(node);
-                if locus.number() == self.loci.len() {
-                    self.loci.push(node);
-                }
+                let node = self.nodes.push(Node { class, spot, family, set: host.set, kind, locus, out });
                 spots.push(node);
                 if host.kind == HostKind::InterfaceEndpoint {
                     continue;
@@ -161,6 +142,9 @@ impl<'a> Matrix<'a> {
         let network = self.walk.network;
         for (class, members) in network.classes.enumerate() {
             let Some(host) = members.members.first().map(|host| network.hosts.at(*host)) else { continue };
+            if host.balancer.is_some() {
+                self.balancing.insert(class);
+            }
             let set = network.sets.at(host.set);
             for group in &set.groups {
                 self.carriers.entry(*group).or_default().push(class);
@@ -218,7 +202,7 @@ impl<'a> Matrix<'a> {
         let mut lets_in: HashMap<AtomIx, SpanIx> = HashMap::new();
         let mut lets_out: HashMap<OutIx, SpanIx> = HashMap::new();
         if !self.ways_to.contains_key(&locus) {
-            self.ways_to_locus(locus, to);
+            self.ways_to_locus(locus);
         }
         let ways = self.ways_to.remove(&locus).unwrap_or_default();
         for (bundle, cell) in &ways {
@@ -287,17 +271,17 @@ impl<'a> Matrix<'a> {
     }
 
     /// The bundles with a way to a locus, and what each way lets through.
-    fn ways_to_locus(&mut self, to: LocusIx, spot: SpotIx) {
-        let family = self.nodes.at(spot).family;
+    fn ways_to_locus(&mut self, to: LocusIx) {
+        let family = self.loci.family(to);
         let mut ways = Vec::new();
         let bundles: Vec<(BundleIx, LocusIx)> =
             self.bundles.enumerate().map(|(index, bundle)| (index, bundle.locus)).collect();
         for (bundle, from) in bundles {
-            if self.nodes.at(*self.loci.at(from)).family != family {
+            if self.loci.family(from) != family {
                 continue;
             }
             let cell = self.cell(from, to);
-            if !cell.span.is_none() || cell.alone {
+            if !cell.is_shut() {
                 ways.push((bundle, cell));
             }
         }
@@ -305,24 +289,7 @@ impl<'a> Matrix<'a> {
     }
 
     fn cell(&mut self, from: LocusIx, to: LocusIx) -> Cell {
-        if let Some(cell) = self.cells.get(&(from, to)) {
-            return *cell;
-        }
-        let walk = self.walk;
-        let (sender, receiver) =
-            (self.nodes.at(*self.loci.at(from)).spot, self.nodes.at(*self.loci.at(to)).spot);
-        let mut track = Track::new(false);
-        let way = walk.way(&mut track, walk.sender(sender), receiver.host, receiver.point.address);
-        let (span, _) = track.passes();
-        let span = span.within(&Flows::of_family(ranges::family(sender.point.address)));
-        let cell = Cell {
-            span: self.interner.span(&span),
-            references: way.references,
-            seen: (way.seen != sender.point.address).then_some(way.seen),
-            alone: way.appliances,
-        };
-        self.cells.insert((from, to), cell);
-        cell
+        self.loci.cell(self.walk, &mut self.interner, from, to)
     }
 
     /// Senders that an appliance on the way asks for, or that rules name by their groups.
@@ -330,7 +297,7 @@ impl<'a> Matrix<'a> {
         for member in self.bundles.at(bundle).members.clone() {
             let (sender, class) = (self.nodes.at(member).spot, self.nodes.at(member).class);
             let receiver = self.other_of(to, sender.host);
-            let passage = self.walk.between(sender, receiver, false);
+            let passage = self.walk.between(sender, receiver, Detail::Sum);
             let span = self.interner.span(&passage.span);
             if !span.is_none() {
                 self.add(class, span);
@@ -404,20 +371,20 @@ impl<'a> Matrix<'a> {
 
     /// What load balancers at either end leave of it.
     fn balanced(&mut self, from: ClassIx, to: ClassIx, span: SpanIx) -> SpanIx {
+        if !self.balancing.contains(&from) && !self.balancing.contains(&to) {
+            return span;
+        }
         let walk = self.walk;
         let first = |class: ClassIx| walk.network.classes.at(class).members.first().copied();
         let (Some(sender), Some(receiver)) = (first(from), first(to)) else { return span };
-        let balancers = [sender, receiver].map(|host| walk.network.hosts.at(host).balancer.is_some());
-        if balancers == [false, false] || span.is_none() {
-            return span;
+        let point = walk.network.hosts.at(receiver).points.first();
+        let met = point.and_then(|point| walk.balanced(sender, receiver, point.address));
+        match met {
+            Some(met) => {
+                let met = self.interner.span(&met);
+                self.interner.both(span, met)
+            }
+            None => span,
         }
-        let mut track = Track::new(false);
-        let address = walk.network.hosts.at(receiver).points.first().map(|point| point.address);
-        if let Some(address) = address {
-            walk.sends(&mut track, sender, receiver, address);
-        }
-        walk.listens(&mut track, receiver);
-        let met = self.interner.span(&track.forward);
-        self.interner.both(span, met)
     }
 }

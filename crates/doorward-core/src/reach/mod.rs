@@ -18,11 +18,14 @@ mod entry;
 mod explain;
 mod flows;
 mod gateways;
+mod gathered;
 mod group_sets;
+mod halves;
 mod host;
 mod intern;
 mod layout;
 mod line;
+mod loci;
 mod matrix;
 mod network;
 mod onward;
@@ -48,6 +51,7 @@ pub use flows::Flows;
 use std::ops::ControlFlow;
 
 use self::network::Network;
+use self::table::{HostIx, Index as _};
 use self::walk::Walk;
 use crate::inventory::Inventory;
 use crate::net::{Cidr, Family};
@@ -82,6 +86,10 @@ impl Reachability {
 
     fn walk(&self) -> Walk<'_> {
         Walk { network: &self.network, inventory: &self.inventory }
+    }
+
+    fn role(&self, host: HostIx) -> RoleId {
+        self.role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX))
     }
 
     /// What it was made from.

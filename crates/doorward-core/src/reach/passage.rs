@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::answer::End;
 use super::host::{HostKind, Point};
 use super::span::Span;
-use super::stage::{Plain, Stage, Track};
+use super::stage::{Detail, Plain, Stage, Track};
 use super::table::{HostIx, VpcIx};
 use super::walk::{Landing, References, Sender, Walk};
 use super::{Code, Flows};
@@ -93,8 +93,8 @@ impl<'a> Walk<'a> {
         points.filter(|point| ranges::family(point.address) == family).fold(Span::none(), |sum, point| {
             let spot = Spot { host, point: *point };
             let passage = match direction {
-                Direction::In => self.inward(outside, other, spot, false),
-                Direction::Out => self.outward(spot, other, Aim::of(outside), false),
+                Direction::In => self.inward(outside, other, spot, Detail::Sum),
+                Direction::Out => self.outward(spot, other, Aim::of(outside), Detail::Sum),
             };
             sum.union(&passage.span)
         })
@@ -111,7 +111,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Between two hosts, by the private address of the receiver, or its address of IPv6.
-    pub(super) fn between(self, from: Spot, to: Spot, detail: bool) -> Passage {
+    pub(super) fn between(self, from: Spot, to: Spot, detail: Detail) -> Passage {
         let mut track = Track::new(detail);
         let way = self.way(&mut track, self.sender(from), to.host, to.point.address);
         let rest = track.stages.split_off(0);
@@ -179,7 +179,7 @@ impl<'a> Walk<'a> {
     }
 
     /// From a host to an address outside.
-    pub(super) fn outward(self, from: Spot, to: IpAddr, aim: Aim<'_>, detail: bool) -> Passage {
+    pub(super) fn outward(self, from: Spot, to: IpAddr, aim: Aim<'_>, detail: Detail) -> Passage {
         let mut track = Track::new(detail);
         self.starts(&mut track, from.host);
         self.groups(&mut track, from.host, Direction::Out, to, None, false);
@@ -210,7 +210,7 @@ impl<'a> Walk<'a> {
     }
 
     /// From an address outside to a host.
-    pub(super) fn inward(self, outside: &Outside, from: IpAddr, to: Spot, detail: bool) -> Passage {
+    pub(super) fn inward(self, outside: &Outside, from: IpAddr, to: Spot, detail: Detail) -> Passage {
         let mut track = Track::new(detail);
         let host = self.network.hosts.at(to.host);
         let entered = match outside {

@@ -50,34 +50,54 @@ pub(super) struct Plain {
     pub(super) lift: String,
 }
 
+/// How much is wanted of what a packet meets.
+#[derive(Debug, Clone)]
+pub(super) enum Detail {
+    /// Only what it comes to.
+    Sum,
+    /// What stops some of these flows or replies to them, or may: nobody wants to read about the rest.
+    Stops(Flows),
+    /// Everything.
+    All,
+}
+
 /// What a packet and its reply have met so far.
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) forward: Span,
     pub(super) reply: Span,
     pub(super) stages: Vec<Stage>,
-    /// Whether the stages are wanted, or only what they come to.
-    pub(super) detail: bool,
+    /// Which stages are wanted.
+    detail: Detail,
     /// Whether what is met now is met by the replies.
     pub(super) replies: bool,
 }
 
 impl Track {
-    pub(super) fn new(detail: bool) -> Self {
+    pub(super) fn new(detail: Detail) -> Self {
         Self { forward: Span::all(), reply: Span::all(), stages: Vec::new(), detail, replies: false }
     }
 
     pub(super) fn meet(&mut self, allow: Span, gap: Option<GapIx>, note: impl FnOnce() -> Note) {
         let met = if self.replies { &mut self.reply } else { &mut self.forward };
         *met = met.and(&allow);
-        if self.detail {
+        if self.is_wanted(&allow) {
             self.stages.push(Stage { note: note(), allow, gap, replies: self.replies });
+        }
+    }
+
+    fn is_wanted(&self, allow: &Span) -> bool {
+        match &self.detail {
+            Detail::Sum => false,
+            Detail::Stops(flows) if self.replies => !allow.is_exact() || !allow.sure.answers(flows),
+            Detail::Stops(flows) => !allow.is_exact() || !allow.sure.covers(flows),
+            Detail::All => true,
         }
     }
 
     /// Meets something that lets all through.
     pub(super) fn pass(&mut self, note: impl FnOnce() -> Plain) {
-        if self.detail {
+        if matches!(self.detail, Detail::All) {
             self.meet(Span::all(), None, || Note::Plain(note()));
         }
     }
@@ -94,7 +114,7 @@ impl Track {
 
     /// Whether nothing is left to find out, and nobody to tell how it came.
     pub(super) fn is_over(&self) -> bool {
-        !self.detail && (self.forward.maybe.is_empty() || self.reply.maybe.is_empty())
+        matches!(self.detail, Detail::Sum) && (self.forward.maybe.is_empty() || self.reply.maybe.is_empty())
     }
 
     /// What passes, replies included, and what of it gets every reply.

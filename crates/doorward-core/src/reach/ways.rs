@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use super::Scope;
 use super::answer::{End, Pair, RoleId, Way};
 use super::ends::Ends;
+use super::gathered::Gathered;
+use super::intern::{FlowsIx, Interner, Known, SpanIx};
 use super::matrix::Matrix;
 use super::passage::{Aim, Outside, Spot};
 use super::span::Span;
+use super::stage::Detail;
 use super::table::{ClassIx, HostIx, Index as _};
 use super::walk::Walk;
-use super::{Flows, Scope};
 use crate::net::Family;
 use crate::net::ranges::{self, Ranges};
 
@@ -22,36 +25,6 @@ struct Chosen {
     outside: Vec<(Outside, Ranges)>,
     /// Whether addresses were named, whatever leads to them.
     by_address: bool,
-}
-
-/// What was gathered between two ends.
-struct Gathered {
-    span: Span,
-    first: Flows,
-    alike: bool,
-    pairs: usize,
-}
-
-impl Gathered {
-    fn new(span: &Span) -> Self {
-        Self { span: span.clone(), first: span.sure.clone(), alike: true, pairs: 0 }
-    }
-
-    fn add(&mut self, span: &Span, pairs: usize) {
-        self.alike &= self.first == span.sure;
-        self.span = self.span.union(span);
-        self.pairs += pairs;
-    }
-}
-
-/// What was gathered between a role and what is outside.
-struct Reached {
-    span: Span,
-    first: Flows,
-    alike: bool,
-    hosts: usize,
-    /// The addresses that something passes for, from any host.
-    addresses: BTreeMap<Family, Vec<(u128, u128)>>,
 }
 
 impl<'a> Walk<'a> {
@@ -139,66 +112,53 @@ impl<'a> Walk<'a> {
     ) {
         let from = self.chosen(scope.from.as_ref().map(|end| self.ends(end)));
         let to = self.chosen(scope.to.as_ref().map(|end| self.ends(end)));
-        let role = |host: HostIx| role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX));
-        let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
-        for class in self.classes_of(&to) {
-            for host in self.all_meant(class, &to) {
-                let classes = by_role.entry(role(host)).or_default();
-                match classes.iter_mut().find(|(known, _)| *known == class) {
-                    Some((_, hosts)) => hosts.push(host),
-                    None => classes.push((class, vec![host])),
-                }
-            }
-        }
-        let mut sizes: BTreeMap<RoleId, usize> = BTreeMap::new();
-        for index in self.network.hosts.enumerate().map(|(index, _)| index) {
-            if from.hosts.as_ref().is_none_or(|all| all.contains(&index)) {
-                *sizes.entry(role(index)).or_default() += 1;
-            }
-        }
+        let senders = self.by_role(role_of, &from);
+        let sizes: BTreeMap<RoleId, usize> = senders
+            .iter()
+            .map(|(role, classes)| (*role, classes.iter().map(|(_, hosts)| hosts.len()).sum()))
+            .collect();
+        let sources: Known<ClassIx, (RoleId, usize)> = senders
+            .iter()
+            .flat_map(|(role, classes)| classes.iter().map(|(class, hosts)| (*class, (*role, hosts.len()))))
+            .collect();
         let mut matrix = Matrix::new(self);
-        for (receiver, classes) in by_role {
-            let mut gathered: BTreeMap<RoleId, Gathered> = BTreeMap::new();
+        let asked = scope.flows.as_ref().map(|flows| matrix.interner.number(flows));
+        let mut gathered: Known<RoleId, Gathered> = Known::default();
+        for (receiver, classes) in self.by_role(role_of, &to) {
             let sinks: usize = classes.iter().map(|(_, hosts)| hosts.len()).sum();
             for (class, hosts) in &classes {
                 for (sender, span) in matrix.row(*class) {
-                    let span = Span {
-                        sure: matrix.interner.flows(span.sure).clone(),
-                        maybe: matrix.interner.flows(span.maybe).clone(),
-                    };
-                    let span = cut(&span, scope);
-                    if span.maybe.is_empty() {
+                    let span = cut(&mut matrix.interner, span, asked);
+                    if span.is_none() {
                         continue;
                     }
-                    let mut sources: BTreeMap<RoleId, (usize, usize)> = BTreeMap::new();
-                    for source in self.meant(sender, &from) {
-                        let (count, own) = sources.entry(role(source)).or_default();
-                        *count += 1;
-                        *own += usize::from(hosts.contains(&source));
-                    }
-                    for (role_id, (count, own)) in sources {
-                        let pairs = count * hosts.len() - own;
-                        if pairs > 0 {
-                            gathered.entry(role_id).or_insert_with(|| Gathered::new(&span)).add(&span, pairs);
-                        }
+                    let Some((role, count)) = sources.get(&sender) else { continue };
+                    let own = if sender == *class { own_pairs(hosts, &from) } else { 0 };
+                    let pairs = count * hosts.len() - own;
+                    if pairs > 0 {
+                        gathered.entry(*role).or_default().add(&mut matrix.interner, span, pairs);
                     }
                 }
             }
-            for reached in self.incoming(&from, &classes, scope) {
-                let way = outside_way(reached.0, End::Role(receiver), reached.1, sinks, &from, true);
-                if visit(way).is_break() {
+            let interner = &mut matrix.interner;
+            for (outside, reached) in self.incoming(&from, &classes, asked, interner) {
+                let ends = (outside.end(), End::Role(receiver));
+                if visit(outside_way(&outside, ends, &reached, sinks, &from, interner)).is_break() {
                     return;
                 }
             }
+            let mut gathered: Vec<(RoleId, Gathered)> = gathered.drain().collect();
+            gathered.sort_unstable_by_key(|(sender, _)| *sender);
             for (sender, gathered) in gathered {
                 let sources = sizes.get(&sender).copied().unwrap_or(0);
-                let both = if sender == receiver { self.own_pairs(&classes, &from) } else { 0 };
-                let whole = gathered.alike && gathered.pairs == sources * sinks - both;
+                let own = || classes.iter().map(|(_, hosts)| own_pairs(hosts, &from)).sum();
+                let both = if sender == receiver { own() } else { 0 };
+                let whole = gathered.is_alike() && gathered.pairs == sources * sinks - both;
                 let way = Way {
                     from: End::Role(sender),
                     to: End::Role(receiver),
-                    flows: gathered.span.sure,
-                    at_most: gathered.span.maybe,
+                    flows: interner.flows(gathered.span.sure).clone(),
+                    at_most: interner.flows(gathered.span.maybe).clone(),
                     whole,
                     addresses: Vec::new(),
                 };
@@ -207,31 +167,39 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        self.ways_out(role_of, scope, &from, &to, &sizes, visit);
+        self.ways_out(&senders, asked, &mut matrix.interner, &to, visit);
     }
 
-    /// How many hosts of a receiver are among the senders: nobody sends to himself.
-    fn own_pairs(self, classes: &[(ClassIx, Vec<HostIx>)], from: &Chosen) -> usize {
-        let hosts = classes.iter().flat_map(|(_, hosts)| hosts);
-        hosts.filter(|host| from.hosts.as_ref().is_none_or(|all| all.contains(host))).count()
+    /// Who is meant, by roles; a class is of one role.
+    fn by_role(self, role_of: &[RoleId], chosen: &Chosen) -> BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> {
+        let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
+        for class in self.classes_of(chosen) {
+            let hosts = self.all_meant(class, chosen);
+            let role = hosts.first().and_then(|host| role_of.get(host.number()));
+            if let Some(role) = role {
+                by_role.entry(*role).or_default().push((class, hosts));
+            }
+        }
+        by_role
     }
 
     fn incoming(
         self,
         from: &Chosen,
         classes: &[(ClassIx, Vec<HostIx>)],
-        scope: &Scope,
-    ) -> BTreeMap<Outside, Reached> {
-        let mut reached: BTreeMap<Outside, Reached> = BTreeMap::new();
+        asked: Option<FlowsIx>,
+        interner: &mut Interner,
+    ) -> BTreeMap<Outside, Gathered> {
+        let mut reached: BTreeMap<Outside, Gathered> = BTreeMap::new();
         for (class, hosts) in classes {
             let Some(&host) = self.network.classes.at(*class).members.first() else { continue };
             for (outside, ranges) in &from.outside {
                 for spot in self.outside_spots(host, outside, ranges.family) {
                     let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
-                        let passage = self.inward(outside, address, spot, false);
-                        (ranges.family, first, last, cut(&passage.span, scope))
+                        let passage = self.inward(outside, address, spot, Detail::Sum);
+                        ((ranges.family, first, last), passage.span)
                     });
-                    collect(&mut reached, outside, hosts.len(), pieces);
+                    collect(&mut reached, outside, hosts.len(), pieces, asked, interner);
                 }
             }
         }
@@ -250,27 +218,15 @@ impl<'a> Walk<'a> {
 
     fn ways_out(
         self,
-        role_of: &[RoleId],
-        scope: &Scope,
-        from: &Chosen,
+        senders: &BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>>,
+        asked: Option<FlowsIx>,
+        interner: &mut Interner,
         to: &Chosen,
-        sizes: &BTreeMap<RoleId, usize>,
         visit: &mut dyn FnMut(Way) -> ControlFlow<()>,
     ) {
-        let mut by_role: BTreeMap<RoleId, Vec<(ClassIx, Vec<HostIx>)>> = BTreeMap::new();
-        for class in self.classes_of(from) {
-            for host in self.all_meant(class, from) {
-                let role = role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX));
-                let classes = by_role.entry(role).or_default();
-                match classes.iter_mut().find(|(known, _)| *known == class) {
-                    Some((_, hosts)) => hosts.push(host),
-                    None => classes.push((class, vec![host])),
-                }
-            }
-        }
-        for (sender, classes) in by_role {
-            let mut reached: BTreeMap<Outside, Reached> = BTreeMap::new();
-            for (class, hosts) in &classes {
+        for (sender, classes) in senders {
+            let mut reached: BTreeMap<Outside, Gathered> = BTreeMap::new();
+            for (class, hosts) in classes {
                 let Some(&host) = self.network.classes.at(*class).members.first() else { continue };
                 for (outside, ranges) in &to.outside {
                     let node = self.network.hosts.at(host);
@@ -280,17 +236,17 @@ impl<'a> Walk<'a> {
                         let spot = Spot { host, point: *point };
                         let aim = if to.by_address { Aim::Anywhere } else { Aim::of(outside) };
                         let pieces = self.pieces(ranges, host).into_iter().map(|(first, last, address)| {
-                            let passage = self.outward(spot, address, aim, false);
-                            (ranges.family, first, last, cut(&passage.span, scope))
+                            let passage = self.outward(spot, address, aim, Detail::Sum);
+                            ((ranges.family, first, last), passage.span)
                         });
-                        collect(&mut reached, outside, hosts.len(), pieces);
+                        collect(&mut reached, outside, hosts.len(), pieces, asked, interner);
                     }
                 }
             }
-            let hosts = sizes.get(&sender).copied().unwrap_or(0);
+            let hosts = classes.iter().map(|(_, hosts)| hosts.len()).sum();
             for (outside, reached) in reached {
-                let way = outside_way(outside, End::Role(sender), reached, hosts, to, false);
-                if visit(way).is_break() {
+                let ends = (End::Role(*sender), outside.end());
+                if visit(outside_way(&outside, ends, &reached, hosts, to, interner)).is_break() {
                     return;
                 }
             }
@@ -298,62 +254,58 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn cut(span: &Span, scope: &Scope) -> Span {
-    match &scope.flows {
-        Some(flows) => span.within(flows),
-        None => span.clone(),
-    }
+/// How many hosts of a receiver are among the senders: nobody sends to himself.
+fn own_pairs(hosts: &[HostIx], from: &Chosen) -> usize {
+    hosts.iter().filter(|host| from.hosts.as_ref().is_none_or(|all| all.contains(host))).count()
+}
+
+fn cut(interner: &mut Interner, span: SpanIx, asked: Option<FlowsIx>) -> SpanIx {
+    asked.map_or(span, |asked| interner.both(span, SpanIx::exact(asked)))
 }
 
 fn collect(
-    reached: &mut BTreeMap<Outside, Reached>,
+    reached: &mut BTreeMap<Outside, Gathered>,
     outside: &Outside,
     hosts: usize,
-    pieces: impl Iterator<Item = (Family, u128, u128, Span)>,
+    pieces: impl Iterator<Item = ((Family, u128, u128), Span)>,
+    asked: Option<FlowsIx>,
+    interner: &mut Interner,
 ) {
     let mut any = false;
-    for (family, first, last, span) in pieces {
-        if span.maybe.is_empty() {
+    for ((family, first, last), span) in pieces {
+        let span = interner.span(&span);
+        let span = cut(interner, span, asked);
+        if span.is_none() {
             continue;
         }
-        let entry = reached.entry(outside.clone()).or_insert_with(|| Reached {
-            span: span.clone(),
-            first: span.sure.clone(),
-            alike: true,
-            hosts: 0,
-            addresses: BTreeMap::new(),
-        });
-        entry.alike &= entry.first == span.sure;
-        entry.span = entry.span.union(&span);
-        entry.addresses.entry(family).or_default().push((first, last));
+        let gathered = reached.entry(outside.clone()).or_default();
+        gathered.add(interner, span, 0);
+        gathered.reach(family, first, last);
         any = true;
     }
-    if any && let Some(entry) = reached.get_mut(outside) {
-        entry.hosts += hosts;
+    if any && let Some(gathered) = reached.get_mut(outside) {
+        gathered.pairs += hosts;
     }
 }
 
 fn outside_way(
-    outside: Outside,
-    role: End,
-    reached: Reached,
+    outside: &Outside,
+    (from, to): (End, End),
+    reached: &Gathered,
     hosts: usize,
     of: &Chosen,
-    inward: bool,
+    interner: &Interner,
 ) -> Way {
-    let ranges = reached.addresses.into_iter().map(|(family, ranges)| Ranges::join(family, ranges));
-    let ranges: Vec<Ranges> = ranges.collect();
+    let ranges = reached.ranges();
     // All that was asked about, of every family that something passes for.
     let all =
-        ranges.iter().all(|range| of.outside.iter().any(|(kind, asked)| *kind == outside && asked == range));
-    let end = outside.end();
-    let (from, to) = if inward { (end, role) } else { (role, end) };
+        ranges.iter().all(|range| of.outside.iter().any(|(kind, asked)| kind == outside && asked == range));
     Way {
         from,
         to,
-        flows: reached.span.sure,
-        at_most: reached.span.maybe,
-        whole: reached.alike && all && reached.hosts >= hosts,
+        flows: interner.flows(reached.span.sure).clone(),
+        at_most: interner.flows(reached.span.maybe).clone(),
+        whole: reached.is_alike() && all && reached.pairs >= hosts,
         addresses: if all { Vec::new() } else { ranges.iter().flat_map(Ranges::prefixes).collect() },
     }
 }

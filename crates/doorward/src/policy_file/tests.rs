@@ -65,6 +65,26 @@ fn the_example_is_right() {
 }
 
 #[test]
+fn an_account_that_is_not_there_is_a_warning() {
+    let folder = Folder::new();
+    folder.write("p.toml", &format!("{POLICY}[inventory]\nfolder = \"account\"\n"));
+    let told = |why: &str| {
+        let warnings = load(&folder.path("p.toml")).expect("a policy").warnings;
+        assert_eq!(warnings.len(), usize::from(!why.is_empty()), "{warnings:?}");
+        for warning in warnings {
+            assert!(!warning.is_error() && warning.what.ends_with(why), "{warning}");
+            assert_eq!((warning.line, warning.column), (13, 10));
+        }
+    };
+    told("/account`: No such file or directory (os error 2)");
+    folder.write("account", "");
+    told("/account`: it is not a folder");
+    fs::remove_file(folder.path("account")).expect("removed");
+    fs::create_dir(folder.path("account")).expect("a folder");
+    told("");
+}
+
+#[test]
 fn paths_are_beside_the_policy() {
     let folder = Folder::new();
     let tls = "[server]\nstore = \"/var/lib/d.db\"\ntls = { certificate = \"c\", key = \"k\" }\n";

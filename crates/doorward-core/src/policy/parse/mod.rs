@@ -41,6 +41,17 @@ pub struct Reading {
     pub mistakes: Vec<Mistake>,
     /// Every group that is named, and where.
     pub groups: Vec<GroupAt>,
+    /// The folder of a recorded account, also where something else is wrong.
+    pub inventory: Option<FolderAt>,
+}
+
+/// The folder of a recorded account as a policy names it, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderAt {
+    /// Which, as written.
+    pub folder: String,
+    /// Where it is named.
+    pub at: Spot,
 }
 
 /// The people files as a policy names them, and where.
@@ -73,11 +84,11 @@ pub fn read(text: &str, file: &str) -> Reading {
     let mut walk = Walk { file, lines: Lines::of(text), mistakes: Vec::new(), unreadable: Vec::new() };
     syntax::note(&mut walk, &errors);
     let mut groups = Vec::new();
-    let (policy, people, firewalls) = document_of(&mut walk, &document, &mut groups);
+    let (policy, people, firewalls, inventory) = document_of(&mut walk, &document, &mut groups);
     let mut mistakes = walk.mistakes;
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     let policy = policy.filter(|_| !mistakes.iter().any(Mistake::is_error));
-    Reading { policy, people, firewalls, mistakes, groups }
+    Reading { policy, people, firewalls, mistakes, groups, inventory }
 }
 
 /// The groups that a policy names and that do not exist, or that nobody is in.
@@ -114,7 +125,7 @@ fn document_of<'t>(
     walk: &mut Walk<'t>,
     document: &Spanned<DeTable<'t>>,
     groups: &mut Vec<GroupAt>,
-) -> (Option<Policy>, Option<FilesAt>, Vec<Firewall>) {
+) -> (Option<Policy>, Option<FilesAt>, Vec<Firewall>, Option<FolderAt>) {
     let root = Section { name: "the policy".into(), at: 0..0, table: document.get_ref() };
     unknown_sections(walk, &root);
     let (people, files) = settings::people(walk, &root, groups);
@@ -156,14 +167,14 @@ fn document_of<'t>(
         aws,
         ssm,
         ssh,
-        inventory,
+        inventory: inventory.as_ref().map(|at| at.folder.clone()),
         firewalls: firewalls.iter().map(|firewall| (firewall.name.clone(), firewall.clone())).collect(),
         targets: targets
             .into_iter()
             .map(|at| (at.target.name.clone(), at.target))
             .collect::<BTreeMap<_, _>>(),
     });
-    (policy, files, firewalls)
+    (policy, files, firewalls, inventory)
 }
 
 fn unknown_sections<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::walk::{Section, Walk};
-use super::{FilesAt, GroupAt};
+use super::{FilesAt, FolderAt, GroupAt};
 use crate::inventory::Place;
 use crate::net::Cidr;
 use crate::policy::mistake::Spot;
@@ -220,10 +220,11 @@ pub(super) fn reason<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Opti
 }
 
 /// `[inventory]`: the folder of a recorded account, as written.
-pub(super) fn inventory<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Option<String> {
+pub(super) fn inventory<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Option<FolderAt> {
     const LIKE: &str = "folder = \"account\"";
     let value = root.get("inventory")?;
     let section = walk.section("`[inventory]`", root.key_at("inventory"), value, &["folder"])?;
     section.need(walk, "folder", LIKE)?;
-    section.plain(walk, "folder", LIKE).map(str::to_owned)
+    let folder = section.plain(walk, "folder", LIKE)?.to_owned();
+    Some(FolderAt { folder, at: walk.spot(&section.value_at("folder")) })
 }
