@@ -11,6 +11,8 @@
 
 mod moto;
 mod place;
+#[path = "../../../doorward/tests/real/profiles.rs"]
+mod profiles;
 mod stand;
 
 use std::process::ExitCode;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
-    if let Some(code) = place::hermetic() {
+    if let Some(code) = profiles::hermetic() {
         return code;
     }
     let trials = stand::trials().into_iter().chain(moto::trials()).collect();

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use crate::need::{Need, trial};
+use crate::need::{Need, named};
 use crate::world::{CLIENT, ECHO, ECHO_V6, GATEWAY, NOBODY, RANGE, RANGE_V6, World};
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft];
-    let named: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 9] = [
         ("flows of both families are whole, each way ended by itself", both_families),
         ("two hundred at once", two_hundred),
         ("a port where nobody listens is refused at once", refused),
@@ -21,16 +21,7 @@ pub fn trials() -> Vec<Trial> {
         ("a table that somebody flushed is put back", flushed),
         ("nft takes the golden files", golden),
     ];
-    named
-        .into_iter()
-        .map(|(name, test)| {
-            let run = move || {
-                test();
-                Ok(())
-            };
-            trial(&format!("range: {name}"), &needs, run)
-        })
-        .collect()
+    named("range", &needs, tests)
 }
 
 fn both() -> [String; 2] {

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
-use crate::need::{Need, trial};
+use crate::need::{Need, named};
 use crate::world::{ECHO, Owner, RANGE, RANGE_V6, RESOLVER, World};
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft];
-    let named: [(&str, fn()); 6] = [
+    let tests: [(&str, fn()); 6] = [
         ("kill -9 leaves nothing within two seconds, and flows end at once", killed),
         ("kill -9 in the middle of opening, again and again", killed_early),
         ("a watchdog that somebody ended is replaced", unwatched),
@@ -19,16 +19,7 @@ pub fn trials() -> Vec<Trial> {
         ("one that lives is never swept", not_swept),
         ("close cuts what is carried and counts it", cut),
     ];
-    named
-        .into_iter()
-        .map(|(name, test)| {
-            let run = move || {
-                test();
-                Ok(())
-            };
-            trial(&format!("range, ends: {name}"), &needs, run)
-        })
-        .collect()
+    named("range, ends", &needs, tests)
 }
 
 fn everything() -> [String; 4] {

@@ -4,30 +4,21 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use crate::need::{Need, trial};
+use crate::need::{Need, named};
 use crate::netns::Probe;
 use crate::world::{FAR_SAYS, GATEWAY, NEAR_SAYS, RANGE, RESOLVER, World};
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft];
-    let named: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 5] = [
         ("names of the far side's domains are its own, all others the machine's", split),
         ("the far side's resolver answers by its own address", by_address),
         ("long answers, names that are not there, and silence", long_gone_and_silent),
         ("a way that is down is said at once, and comes back", down),
         ("without names nothing of them is touched", untouched),
     ];
-    named
-        .into_iter()
-        .map(|(name, test)| {
-            let run = move || {
-                test();
-                Ok(())
-            };
-            trial(&format!("range, names: {name}"), &needs, run)
-        })
-        .collect()
+    named("range, names", &needs, tests)
 }
 
 fn words() -> [String; 2] {

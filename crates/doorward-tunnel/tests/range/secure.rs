@@ -17,27 +17,18 @@ use doorward_tunnel::transparent::{MARK, Marked};
 use libtest_mimic::Trial;
 use russh::keys::{Algorithm, PublicKey};
 
-use crate::need::{Need, find, trial};
+use crate::need::{Need, find, named};
 use crate::netns::run;
 use crate::world::{ECHO, ECHO_V6, GATEWAY, NOBODY, Owner, RANGE, RANGE_V6, RESOLVER, World};
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft, Need::Sshd];
-    let named: [(&str, fn()); 2] = [
+    let tests: [(&str, fn()); 2] = [
         ("flows, names, two hundred at once, and kill -9", over_ssh),
         ("sshd dies and comes back, and the range with it", comes_back),
     ];
-    named
-        .into_iter()
-        .map(|(name, test)| {
-            let run = move || {
-                test();
-                Ok(())
-            };
-            trial(&format!("range, over SSH: {name}"), &needs, run)
-        })
-        .collect()
+    named("range, over SSH", &needs, tests)
 }
 
 /// Where the private key is.

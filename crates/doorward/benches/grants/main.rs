@@ -25,6 +25,8 @@ mod moto;
 #[path = "../../tests/real/need.rs"]
 #[allow(dead_code, reason = "tests need more than a bench does")]
 mod need;
+#[path = "../../tests/real/profiles.rs"]
+mod profiles;
 #[path = "../../tests/real/server.rs"]
 #[allow(dead_code, reason = "tests ask more of it")]
 mod server;
@@ -43,7 +45,7 @@ fn main() -> ExitCode {
         eprintln!("moto_server is not there: run `./bench grants`, which installs it");
         return ExitCode::FAILURE;
     }
-    if let Some(code) = moto::hermetic() {
+    if let Some(code) = profiles::hermetic() {
         return code;
     }
     println!("Doorward on {}.\n", cost::machine());

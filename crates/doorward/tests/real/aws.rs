@@ -20,6 +20,7 @@ use libtest_mimic::{Failed, Trial};
 use crate::faulty::{Fault, Faulty};
 use crate::moto::{self, Moto};
 use crate::need::{Need, find, trial};
+use crate::profiles;
 
 /// Every test of this file.
 pub fn trials() -> Vec<Trial> {
@@ -687,7 +688,7 @@ fn credentials() -> Result<(), Failed> {
             corner.moto.url(),
             process.display()
         );
-        let account = Account::connect(&moto::profile_with("process", &lines)).await.expect("an account");
+        let account = Account::connect(&profiles::profile_with("process", &lines)).await.expect("an account");
         assert!(!asked.exists(), "connecting asks nobody");
         for _ in 0..3 {
             assert_eq!(account.observe(groups).await.gaps, []);
@@ -696,12 +697,12 @@ fn credentials() -> Result<(), Failed> {
 
         // Who mends the configuration need not start the server again.
         let lines = format!("region = {REGION}\nendpoint_url = {}", corner.moto.url());
-        let account = Account::connect(&moto::profile_with("late", &lines)).await.expect("an account");
+        let account = Account::connect(&profiles::profile_with("late", &lines)).await.expect("an account");
         for _ in 0..2 {
             let seen = account.observe(groups).await;
             assert_eq!(seen.gaps[0].why, "profile `late` holds no credentials");
         }
-        moto::profile_with("late", "aws_access_key_id = test\naws_secret_access_key = test");
+        profiles::profile_with("late", "aws_access_key_id = test\naws_secret_access_key = test");
         assert_eq!(account.observe(groups).await.gaps, []);
     })
 }

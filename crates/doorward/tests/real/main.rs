@@ -34,6 +34,7 @@ mod people;
 mod policies;
 mod postgres;
 mod probe;
+mod profiles;
 mod reach_page;
 mod record;
 mod relay;
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::from_args();
-    if let Some(code) = moto::hermetic() {
+    if let Some(code) = profiles::hermetic() {
         return code;
     }
     let mut trials: Vec<Trial> = Vec::new();

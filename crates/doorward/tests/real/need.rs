@@ -108,3 +108,16 @@ pub fn trial(
     }
     Trial::test(format!("{name} ({why})"), || Ok(())).with_ignored_flag(true)
 }
+
+/// Tests of one area, each by its name, that all need the same.
+#[allow(dead_code, reason = "each part of the suite uses its own")]
+pub fn named<const N: usize>(area: &str, needs: &[Need], tests: [(&str, fn()); N]) -> Vec<Trial> {
+    let of_one = |(name, test): (&str, fn())| {
+        let run = move || {
+            test();
+            Ok(())
+        };
+        trial(&format!("{area}: {name}"), needs, run)
+    };
+    tests.into_iter().map(of_one).collect()
+}

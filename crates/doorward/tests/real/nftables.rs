@@ -9,14 +9,14 @@ use doorward_core::policy::{Enforcement, Policy};
 use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::Trial;
 
-use crate::need::{Need, trial};
+use crate::need::{Need, named};
 use crate::netns::{Netns, Probe};
 use crate::policies::{grant, installation, policy, ruleset};
 
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft];
-    let named: [(&str, fn()); 14] = [
+    let tests: [(&str, fn()); 14] = [
         ("refused, admitted, refused again", refused_admitted_refused),
         ("the kernel closes by itself", the_kernel_closes),
         ("a live connection is cut", a_live_connection_is_cut),
@@ -32,16 +32,7 @@ pub fn trials() -> Vec<Trial> {
         ("a published port is guarded as it was dialled", published),
         ("other flows, and the machine's own connections", other_flows),
     ];
-    named
-        .into_iter()
-        .map(|(name, test)| {
-            let run = move || {
-                test();
-                Ok(())
-            };
-            trial(&format!("nftables: {name}"), &needs, run)
-        })
-        .collect()
+    named("nftables", &needs, tests)
 }
 
 /// A server behind its own nftables, and two people elsewhere.

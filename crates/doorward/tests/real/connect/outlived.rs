@@ -8,8 +8,8 @@ use libtest_mimic::{Failed, Trial};
 
 use super::{REGION, World, eventually, policy, stands, target};
 use crate::desk::{Desk, start};
-use crate::moto::profile_with;
 use crate::need::{Need, trial};
+use crate::profiles::profile_with;
 
 pub fn trials() -> Vec<Trial> {
     vec![
