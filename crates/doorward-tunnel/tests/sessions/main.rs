@@ -105,6 +105,30 @@ async fn connections_share_a_session_and_behave() {
     assert_eq!(stand.violations(), []);
 }
 
+/// What the environment says, of what takes too long to be done each time.
+fn wanted(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Two hundred at once, and then so many in a row that `DOORWARD_MANY` says.
+#[tokio::test]
+async fn none_of_many_is_lost() {
+    let stand = stand(AgentSettings::default(), Faults::default()).await;
+    let ssm = ssm(&stand, Pool::default());
+    let all = (0..200).map(|at| {
+        let ssm = &ssm;
+        async move { echoes(ssm.dial(&database()).await.unwrap(), &bytes(10_000, at)).await }
+    });
+    drop(futures_util::future::join_all(all).await);
+    for number in 0..wanted("DOORWARD_MANY", 300) {
+        let length = usize::try_from(number % 3000).unwrap() + 1;
+        drop(echoes(ssm.dial(&database()).await.unwrap(), &bytes(length, 7)).await);
+    }
+    assert!(ssm.sessions(&database()) <= 4);
+    ssm.close().await;
+    assert_eq!(stand.violations(), []);
+}
+
 /// The road loses, doubles and delays; the gateway says bye, breaks, and pauses.
 #[tokio::test]
 async fn a_bad_road_costs_time_and_no_byte() {
@@ -119,7 +143,8 @@ async fn a_bad_road_costs_time_and_no_byte() {
     };
     let stand = stand(AgentSettings::default(), faults).await;
     let ssm = ssm(&stand, Pool { sessions: 2, ..Pool::default() });
-    let end = Instant::now() + Duration::from_secs(20);
+    // Twenty seconds take long enough; `DOORWARD_SECONDS` says for how long it is bad.
+    let end = Instant::now() + Duration::from_secs(wanted("DOORWARD_SECONDS", 20));
     let all = (0..6).map(|at| {
         let ssm = &ssm;
         async move {
