@@ -35,9 +35,13 @@ pub(super) fn start(command: &mut Command) -> io::Result<(Pty, Child)> {
         .stdin(Stdio::from(slave.try_clone()?))
         .stdout(Stdio::from(slave.try_clone()?))
         .stderr(Stdio::from(slave));
-    // SAFETY: both calls are safe between fork and exec, and allocate nothing.
+    // SAFETY: these calls are safe between fork and exec, and allocate nothing.
     unsafe {
         command.pre_exec(|| {
+            // Whoever was started in the background ignores them, and so would the shell.
+            for signal in [libc::SIGINT, libc::SIGQUIT] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
             if libc::setsid() < 0 || libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
                 return Err(io::Error::last_os_error());
             }
