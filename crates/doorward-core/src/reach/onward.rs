@@ -167,10 +167,11 @@ impl Walk<'_> {
     pub(super) fn endpoint(
         self,
         track: &mut Track,
-        vpc: VpcIx,
+        at: &Position,
         id: &crate::inventory::EndpointId,
         listed: bool,
     ) -> Next {
+        let vpc = self.network.subnets.at(at.subnet).vpc;
         let plain = |code: Code, because: String, why: String| Plain {
             resource: id.to_string(),
             name: None,
@@ -192,6 +193,16 @@ impl Walk<'_> {
             return Next::Landed(if listed { Landing::Service(id.to_string()) } else { Landing::Unclear });
         };
         match endpoint.kind {
+            // Choice: the VPC user guide names as ways of a NAT gateway the internet gateway, transit gateways and VPN
+            // gateways; before 2021 it said outright that it sends nothing over VPC endpoints.
+            EndpointKind::Gateway if at.trip.translated.is_some() => {
+                let why = "a NAT gateway sends nothing by a VPC endpoint".to_owned();
+                track.stop(|| Plain {
+                    lift: format!("route to {} from the sender's own subnet", endpoint.service),
+                    ..plain(Code::CannotRoute, String::new(), why)
+                });
+                Next::Landed(Landing::Lost)
+            }
             EndpointKind::Gateway if endpoint.state.eq_ignore_ascii_case("available") => {
                 let echo = Flow::Icmp(Icmp::Type(8));
                 let carried = Flows::from_iter([Flow::Tcp(Ports::ALL), echo]);

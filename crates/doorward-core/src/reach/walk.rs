@@ -341,7 +341,7 @@ impl<'a> Walk<'a> {
             }
             RouteTarget::Endpoint(id) => {
                 let listed = row.is_some_and(|row| row.list.is_some());
-                self.endpoint(track, vpc, id, listed)
+                self.endpoint(track, at, id, listed)
             }
             RouteTarget::Other(id) => {
                 track.doubt(None, || Plain {

@@ -85,3 +85,41 @@ fn public_addresses_behind_a_vpn_gateway() {
         &[("vgw-1", "eni-a", "tcp/443", YES), ("eni-a", "vgw-1", "tcp/443", YES)],
     );
 }
+
+/// [16] [19] What a NAT gateway sends does not go on by a gateway endpoint or an appliance, be it a public or a
+/// private one. "A NAT gateway cannot send traffic over VPC endpoints" (VPC user guide before 2021, NAT gateways);
+/// the guide of today names as its ways the internet gateway, transit gateways and VPN gateways. The endpoint is for
+/// who is in a subnet whose own table leads there.
+#[test]
+fn a_nat_gateway_does_not_go_on_by_an_endpoint() {
+    let base = "
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        eni eni-b subnet-b 10.0.2.10 sg-open
+        vpce vpce-1 vpc-1 gateway
+        list pl-1 198.51.100.0/24
+        table rtb-a vpc-1 subnet-a
+        rtb-a 0.0.0.0/0 nat-1
+        table rtb-b vpc-1 subnet-b
+    ";
+    let base = [TWO_SUBNETS, OPEN, base].join("\n");
+    for nat in ["nat nat-1 subnet-b 10.0.2.5=203.0.113.200", "nat nat-1 subnet-b 10.0.2.5 private"] {
+        check(
+            &[&base, nat, "rtb-b pl-1 vpce-1"],
+            &[
+                ("eni-a", "198.51.100.7", "tcp/443", NO),
+                ("eni-a", "internet", "icmp/8/0", NO),
+                ("eni-b", "198.51.100.7", "tcp/443", YES),
+            ],
+        );
+        let appliance = "
+            eni eni-m subnet-a 10.0.1.20=203.0.113.20 sg-open forwards
+            vgw vgw-1 vpc-1
+            table rtb-m vpc-1 subnet-m
+            subnet subnet-m vpc-1 c 10.0.3.0/24
+            eni eni-n subnet-m 10.0.3.10 sg-open forwards
+            rtb-m 192.168.0.0/16 vgw-1
+            rtb-b 192.168.0.0/16 eni-n
+        ";
+        check(&[&base, nat, appliance], &[("eni-a", "192.168.1.7", "tcp/443", NO)]);
+    }
+}
