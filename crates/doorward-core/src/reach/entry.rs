@@ -151,9 +151,11 @@ impl Walk<'_> {
                 track.pass(|| plain(Code::Redirected, String::new()));
                 Some((Origin::Gateway, None))
             }
-            Some(RouteTarget::Interface(id)) => {
-                let Some(index) = self.network.host_of.get(id).copied() else {
-                    track.stop(|| plain(Code::Redirected, format!("it leads to {id}, which is not there")));
+            Some(target @ (RouteTarget::Interface(_) | RouteTarget::Instance(_))) => {
+                let Some(index) = self.forwarder(target) else {
+                    track.stop(|| {
+                        plain(Code::Redirected, format!("it leads to {target}, which is not there"))
+                    });
                     return None;
                 };
                 let appliance = self.network.hosts.at(index);
@@ -164,7 +166,7 @@ impl Walk<'_> {
                     track.stop(|| {
                         plain(
                             Code::SourceDestCheck,
-                            format!("it leads to {id}, which takes only what is its own"),
+                            format!("it leads to {target}, which takes only what is its own"),
                         )
                     });
                     return None;
@@ -178,7 +180,8 @@ impl Walk<'_> {
                         Some((origin, Some(index)))
                     }
                     _ => {
-                        track.stop(|| plain(Code::Redirected, format!("{id} does not lead to {address}")));
+                        track
+                            .stop(|| plain(Code::Redirected, format!("{target} does not lead to {address}")));
                         None
                     }
                 }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use super::span::Span;
 use super::stage::{Note, Plain, Track};
-use super::table::{HostIx, VpcIx};
+use super::table::VpcIx;
 use super::walk::{Landing, Leg, Next, Origin, Position, References, Walk};
 use super::{Code, Flows};
-use crate::inventory::{Call, Direction, EndpointKind, PeeringId};
+use crate::inventory::{Call, Direction, EndpointKind, PeeringId, RouteTarget};
 use crate::net::{Flow, Icmp, Ports};
 
 impl Walk<'_> {
@@ -15,13 +15,12 @@ impl Walk<'_> {
         self,
         track: &mut Track,
         at: &mut Position,
-        id: &str,
-        index: Option<HostIx>,
+        by: &RouteTarget,
         to: IpAddr,
     ) -> Next {
         let vpc = self.network.subnets.at(at.subnet).vpc;
         let plain = |code: Code, why: String, lift: String| Plain {
-            resource: id.to_owned(),
+            resource: by.to_string(),
             name: None,
             kind: "interface",
             because: "it forwards what is not its own".into(),
@@ -29,7 +28,7 @@ impl Walk<'_> {
             why,
             lift,
         };
-        let Some(index) = index else {
+        let Some(index) = self.forwarder(by) else {
             return match self.gap(Call::Interfaces, vpc) {
                 Some(gap) => {
                     track.doubt(Some(gap), || {
@@ -64,8 +63,8 @@ impl Walk<'_> {
             track.stop(|| {
                 plain(
                     Code::SourceDestCheck,
-                    format!("{id} takes only what is for its own addresses"),
-                    format!("switch the source/destination check of {id} off, if it is to forward"),
+                    format!("{by} takes only what is for its own addresses"),
+                    format!("switch the source/destination check of {by} off, if it is to forward"),
                 )
             });
             return Next::Landed(Landing::Lost);

@@ -107,10 +107,10 @@ impl Walk<'_> {
         };
         match row.filter(|row| !row.blackhole).map(|row| &row.target) {
             Some(RouteTarget::Local) => track.pass(|| plain("")),
-            Some(RouteTarget::Interface(id)) => {
-                let mut by = trip.appliances.iter().map(|index| self.network.hosts.at(*index));
-                let own = node.host(to).and_then(|host| self.network.hosts.at(host).interface.as_ref());
-                if own != Some(id) && !by.any(|host| host.interface.as_ref() == Some(id)) {
+            Some(target @ (RouteTarget::Interface(_) | RouteTarget::Instance(_))) => {
+                let by = self.forwarder(target);
+                let known = by.is_some_and(|by| node.host(to) == Some(by) || trip.appliances.contains(&by));
+                if !known {
                     track.stop(|| {
                         plain("it leads the replies to an appliance that did not forward the request")
                     });

@@ -123,3 +123,38 @@ fn a_nat_gateway_does_not_go_on_by_an_endpoint() {
         check(&[&base, nat, appliance], &[("eni-a", "192.168.1.7", "tcp/443", NO)]);
     }
 }
+
+/// [13] A gateway's own route to an instance is one to the instance's interface, for what comes in and for replies.
+#[test]
+fn a_gateways_own_table_leads_to_an_instance() {
+    let base = "
+        subnet subnet-m vpc-1 a 10.0.3.0/24
+        eni eni-a subnet-a 10.0.1.10=203.0.113.10 2001:db8:1:1::10 sg-open
+        instance i-a eni-a
+        igw igw-1 vpc-1
+        vgw vgw-1 vpc-1
+        table rtb-i vpc-1 igw-1 vgw-1
+        table rtb-m vpc-1 subnet-m
+        rtb-m 192.168.0.0/16 vgw-1
+        table rtb-a vpc-1 subnet-a
+        rtb-a 0.0.0.0/0 igw-1
+    ";
+    let base = [TWO_SUBNETS, OPEN, base].join("\n");
+    // To the receiver itself.
+    check(
+        &[&base, "rtb-i 10.0.1.0/24 i-a"],
+        &[("198.51.100.7", "eni-a", "tcp/443", YES), ("eni-a", "198.51.100.7", "tcp/443", YES)],
+    );
+    // To an appliance, which replies have gone through as well.
+    let asked = |expected| {
+        [("192.168.1.7", "eni-a", "tcp/443", expected), ("eni-a", "192.168.1.7", "tcp/443", expected)]
+    };
+    let routes = "
+        rtb-i 10.0.1.0/24 i-m
+        rtb-a 192.168.0.0/16 eni-m
+        instance i-m eni-m
+    ";
+    check(&[&base, routes, "eni eni-m subnet-m 10.0.3.10 sg-open forwards"], &asked(YES));
+    check(&[&base, routes, "eni eni-m subnet-m 10.0.3.10 sg-open"], &asked(NO));
+    check(&[&base, routes, "eni eni-m subnet-m 10.0.3.10 sg-open forwards detached"], &asked(NO));
+}
