@@ -1,6 +1,6 @@
 //! What the comparison of the two engines found, each as the account that it shrank to.
 
-use super::{NO, OPEN, TWO_SUBNETS, YES, check};
+use super::{NO, OPEN, PARTLY, TWO_SUBNETS, YES, check};
 
 /// A NAT gateway's interface and a load balancer without groups: no group asks, and ICMP keeps to its family.
 #[test]
@@ -157,4 +157,58 @@ fn a_gateways_own_table_leads_to_an_instance() {
     check(&[&base, routes, "eni eni-m subnet-m 10.0.3.10 sg-open forwards"], &asked(YES));
     check(&[&base, routes, "eni eni-m subnet-m 10.0.3.10 sg-open"], &asked(NO));
     check(&[&base, routes, "eni eni-m subnet-m 10.0.3.10 sg-open forwards detached"], &asked(NO));
+}
+
+/// [11] [13] Replies that a gateway's own table leads by an appliance pass the ACL of the appliance's subnet.
+#[test]
+fn replies_by_a_gateways_own_table_meet_the_appliances_acl() {
+    let base = "
+        subnet subnet-m vpc-1 a 10.0.3.0/24
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        eni eni-m subnet-m 10.0.3.10 sg-open forwards
+        vgw vgw-1 vpc-1
+        table rtb-v vpc-1 vgw-1
+        rtb-v 10.0.1.0/24 eni-m
+        table rtb-m vpc-1 subnet-m
+        rtb-m 192.168.0.0/16 vgw-1
+        table rtb-a vpc-1 subnet-a
+        rtb-a 192.168.0.0/16 eni-m
+        acl acl-m vpc-1 subnet-m
+        acl-m in 100 allow all 10.0.1.0/24
+        acl-m out 100 allow all 192.168.0.0/16
+    ";
+    let base = [TWO_SUBNETS, OPEN, base].join("\n");
+    let asked = |expected| [("eni-a", "192.168.1.7", "tcp/443", expected)];
+    let (inward, onward) =
+        ("acl-m in 110 allow tcp/50000-60000 192.168.0.0/16", "acl-m out 110 allow all 10.0.1.0/24");
+    check(&[&base], &asked(NO));
+    check(&[&base, inward], &asked(NO));
+    check(&[&base, onward], &asked(NO));
+    check(&[&base, inward, onward], &asked(PARTLY));
+}
+
+/// [13] What came in through two appliances is answered through them.
+#[test]
+fn replies_go_through_all_the_appliances_that_the_request_did() {
+    let base = "
+        subnet subnet-m vpc-1 a 10.0.3.0/24
+        subnet subnet-n vpc-1 a 10.0.4.0/24
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        eni eni-m subnet-m 10.0.3.10 sg-open forwards
+        eni eni-n subnet-n 10.0.4.10 sg-open forwards
+        vgw vgw-1 vpc-1
+        table rtb-v vpc-1 vgw-1
+        rtb-v 10.0.1.0/24 eni-m
+        table rtb-m vpc-1 subnet-m
+        rtb-m 10.0.1.0/24 eni-n
+        rtb-m 192.168.0.0/16 vgw-1
+        table rtb-n vpc-1 subnet-n
+        rtb-n 192.168.0.0/16 eni-m
+        table rtb-a vpc-1 subnet-a
+        rtb-a 192.168.0.0/16 eni-n
+    ";
+    check(
+        &[TWO_SUBNETS, OPEN, base],
+        &[("192.168.1.7", "eni-a", "tcp/443", YES), ("eni-a", "192.168.1.7", "tcp/443", YES)],
+    );
 }
