@@ -28,7 +28,7 @@ impl Walk<'_> {
         track: &mut Track,
         from: IpAddr,
         to: Spot,
-    ) -> Option<(String, Origin, Option<HostIx>)> {
+    ) -> Option<(String, Origin, Vec<HostIx>)> {
         let host = self.network.hosts.at(to.host);
         let vpc = self.network.vpcs.at(host.vpc);
         let mut gateways = self.inventory.internet_gateways.values();
@@ -87,7 +87,7 @@ impl Walk<'_> {
         } else {
             track.pass(|| plain(gateway.id.to_string(), Code::BlockPublicAccess, "", ""));
         }
-        let (origin, by) = self.edge(track, host.vpc, gateway.id.as_str(), from, to)?;
+        let (origin, by) = self.edge(track, host.vpc, gateway.id.as_str(), from, to.point.address)?;
         public.then(|| (gateway.id.to_string(), origin, by))
     }
 
@@ -97,7 +97,7 @@ impl Walk<'_> {
         id: &VpnGatewayId,
         from: IpAddr,
         to: Spot,
-    ) -> Option<(String, Origin, Option<HostIx>)> {
+    ) -> Option<(String, Origin, Vec<HostIx>)> {
         let host = self.network.hosts.at(to.host);
         let vpc = self.network.vpcs.at(host.vpc);
         let gateway = self.inventory.vpn_gateways.get(id);
@@ -118,24 +118,24 @@ impl Walk<'_> {
             return None;
         }
         track.pass(|| plain(String::new(), String::new()));
-        let (origin, by) = self.edge(track, host.vpc, id.as_str(), from, to)?;
+        let (origin, by) = self.edge(track, host.vpc, id.as_str(), from, to.point.address)?;
         Some((id.to_string(), origin, by))
     }
 
-    /// The gateway's own route table, where it has one. Says where the packet comes from then.
-    fn edge(
+    /// The gateway's own route table, where it has one, for a packet or a reply. Says where it comes from then, and
+    /// by which appliances.
+    pub(super) fn edge(
         self,
         track: &mut Track,
         vpc: VpcIx,
         gateway: &str,
         from: IpAddr,
-        to: Spot,
-    ) -> Option<(Origin, Option<HostIx>)> {
+        to: IpAddr,
+    ) -> Option<(Origin, Vec<HostIx>)> {
         let node = self.network.vpcs.at(vpc);
         let Some(table) = node.edges.get(gateway).map(|table| self.network.tables.at(*table)) else {
-            return Some((Origin::Gateway, None));
+            return Some((Origin::Gateway, Vec::new()));
         };
-        let address = to.point.address;
         let plain = |code: Code, why: String| Plain {
             resource: table.id.to_string(),
             name: table.name.clone(),
@@ -143,42 +143,47 @@ impl Walk<'_> {
             because: "it leads into the VPC".into(),
             code,
             why,
-            lift: format!("take the route to {address} out of {}", table.id),
+            lift: format!("take the route to {to} out of {}", table.id),
         };
-        let row = table.lookup(address);
+        let row = table.lookup(to);
         match row.filter(|row| !row.blackhole).map(|row| &row.target) {
             Some(RouteTarget::Local) => {
                 track.pass(|| plain(Code::Redirected, String::new()));
-                Some((Origin::Gateway, None))
+                Some((Origin::Gateway, Vec::new()))
             }
-            Some(RouteTarget::Interface(id)) => {
-                let Some(index) = self.network.host_of.get(id).copied() else {
-                    track.stop(|| plain(Code::Redirected, format!("it leads to {id}, which is not there")));
+            Some(target @ (RouteTarget::Interface(_) | RouteTarget::Instance(_))) => {
+                let Some(index) = self.forwarder(target) else {
+                    track.stop(|| {
+                        plain(Code::Redirected, format!("it leads to {target}, which is not there"))
+                    });
                     return None;
                 };
                 let appliance = self.network.hosts.at(index);
-                if appliance.points.iter().any(|point| point.address == address) {
-                    return Some((Origin::Gateway, None));
+                if appliance.points.iter().any(|point| point.address == to) {
+                    return Some((Origin::Gateway, Vec::new()));
                 }
                 if appliance.source_dest_check {
                     track.stop(|| {
                         plain(
                             Code::SourceDestCheck,
-                            format!("it leads to {id}, which takes only what is its own"),
+                            format!("it leads to {target}, which takes only what is its own"),
                         )
                     });
                     return None;
                 }
                 self.acl(track, appliance.subnet, Direction::In, from);
-                self.groups(track, index, Direction::In, from, None, false);
-                self.groups(track, index, Direction::Out, address, None, false);
+                if !track.replies {
+                    self.groups(track, index, Direction::In, from, None, false);
+                    self.groups(track, index, Direction::Out, to, None, false);
+                }
                 let sender = Sender { subnet: appliance.subnet, address: from, public: false, host: None };
-                match self.send(track, sender, address).landing {
-                    Landing::Inside { vpc: landed, from: origin } if landed == vpc => {
-                        Some((origin, Some(index)))
-                    }
+                let trip = self.send(track, sender, to);
+                let by = std::iter::once(index).chain(trip.appliances).collect();
+                match trip.landing {
+                    Landing::Inside { vpc: landed, from: origin } if landed == vpc => Some((origin, by)),
+                    Landing::Unclear => Some((Origin::Gateway, by)),
                     _ => {
-                        track.stop(|| plain(Code::Redirected, format!("{id} does not lead to {address}")));
+                        track.stop(|| plain(Code::Redirected, format!("{target} does not lead to {to}")));
                         None
                     }
                 }
@@ -190,10 +195,10 @@ impl Walk<'_> {
                         format!("what the appliances behind {id} let through is not known"),
                     )
                 });
-                Some((Origin::Gateway, None))
+                Some((Origin::Gateway, Vec::new()))
             }
             _ => {
-                track.stop(|| plain(Code::Redirected, format!("it does not lead to {address}")));
+                track.stop(|| plain(Code::Redirected, format!("it does not lead to {to}")));
                 None
             }
         }

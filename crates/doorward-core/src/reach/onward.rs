@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use super::span::Span;
 use super::stage::{Note, Plain, Track};
-use super::table::{HostIx, VpcIx};
+use super::table::VpcIx;
 use super::walk::{Landing, Leg, Next, Origin, Position, References, Walk};
 use super::{Code, Flows};
-use crate::inventory::{Call, Direction, EndpointKind, PeeringId};
+use crate::inventory::{Call, Direction, EndpointKind, PeeringId, RouteTarget};
 use crate::net::{Flow, Icmp, Ports};
 
 impl Walk<'_> {
@@ -15,13 +15,12 @@ impl Walk<'_> {
         self,
         track: &mut Track,
         at: &mut Position,
-        id: &str,
-        index: Option<HostIx>,
+        by: &RouteTarget,
         to: IpAddr,
     ) -> Next {
         let vpc = self.network.subnets.at(at.subnet).vpc;
         let plain = |code: Code, why: String, lift: String| Plain {
-            resource: id.to_owned(),
+            resource: by.to_string(),
             name: None,
             kind: "interface",
             because: "it forwards what is not its own".into(),
@@ -29,7 +28,7 @@ impl Walk<'_> {
             why,
             lift,
         };
-        let Some(index) = index else {
+        let Some(index) = self.forwarder(by) else {
             return match self.gap(Call::Interfaces, vpc) {
                 Some(gap) => {
                     track.doubt(Some(gap), || {
@@ -64,8 +63,8 @@ impl Walk<'_> {
             track.stop(|| {
                 plain(
                     Code::SourceDestCheck,
-                    format!("{id} takes only what is for its own addresses"),
-                    format!("switch the source/destination check of {id} off, if it is to forward"),
+                    format!("{by} takes only what is for its own addresses"),
+                    format!("switch the source/destination check of {by} off, if it is to forward"),
                 )
             });
             return Next::Landed(Landing::Lost);
@@ -167,10 +166,11 @@ impl Walk<'_> {
     pub(super) fn endpoint(
         self,
         track: &mut Track,
-        vpc: VpcIx,
+        at: &Position,
         id: &crate::inventory::EndpointId,
         listed: bool,
     ) -> Next {
+        let vpc = self.network.subnets.at(at.subnet).vpc;
         let plain = |code: Code, because: String, why: String| Plain {
             resource: id.to_string(),
             name: None,
@@ -192,6 +192,16 @@ impl Walk<'_> {
             return Next::Landed(if listed { Landing::Service(id.to_string()) } else { Landing::Unclear });
         };
         match endpoint.kind {
+            // Choice: the VPC user guide names as ways of a NAT gateway the internet gateway, transit gateways and VPN
+            // gateways; before 2021 it said outright that it sends nothing over VPC endpoints.
+            EndpointKind::Gateway if at.trip.translated.is_some() => {
+                let why = "a NAT gateway sends nothing by a VPC endpoint".to_owned();
+                track.stop(|| Plain {
+                    lift: format!("route to {} from the sender's own subnet", endpoint.service),
+                    ..plain(Code::CannotRoute, String::new(), why)
+                });
+                Next::Landed(Landing::Lost)
+            }
             EndpointKind::Gateway if endpoint.state.eq_ignore_ascii_case("available") => {
                 let echo = Flow::Icmp(Icmp::Type(8));
                 let carried = Flows::from_iter([Flow::Tcp(Ports::ALL), echo]);

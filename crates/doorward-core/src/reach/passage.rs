@@ -222,7 +222,7 @@ impl<'a> Walk<'a> {
                     .map(|attachment| self.carry(&mut track, attachment, to.point.address, None).landing);
                 match landing {
                     Some(Landing::Inside { vpc, from: origin }) if vpc == host.vpc => {
-                        Some((id.to_string(), origin, None))
+                        Some((id.to_string(), origin, Vec::new()))
                     }
                     Some(Landing::Unclear) => None,
                     _ => {
@@ -245,7 +245,7 @@ impl<'a> Walk<'a> {
             let trip = self.send(&mut track, sender, from);
             let home = match &trip.landing {
                 Landing::Internet(way) | Landing::Remote(way) => {
-                    *way == gateway && trip.appliances.iter().all(|appliance| Some(*appliance) == by)
+                    *way == gateway && trip.appliances.iter().all(|appliance| by.contains(appliance))
                 }
                 Landing::Unclear => true,
                 _ => trip.landing == Landing::Lost,

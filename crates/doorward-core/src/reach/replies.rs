@@ -6,7 +6,7 @@ use super::Code;
 use super::stage::{Plain, Track};
 use super::table::{HostIx, SubnetIx, VpcIx};
 use super::walk::{Landing, Origin, Sender, Translation, Trip, Walk};
-use crate::inventory::{Direction, EndpointKind, RouteTarget};
+use crate::inventory::{Direction, EndpointKind};
 
 impl Walk<'_> {
     pub(super) fn lost_reply(self, track: &mut Track, landing: &Landing, gateway: &str) {
@@ -81,8 +81,10 @@ impl Walk<'_> {
                 }
             }
             Landing::Internet(id) | Landing::Remote(id) => {
-                self.edge_back(track, vpc, id, near.1, trip);
-                self.acl(track, near.0, Direction::In, source);
+                let origin = self.edge_back(track, vpc, id, source, near.1, trip);
+                if origin != Some(Origin::Subnet(near.0)) {
+                    self.acl(track, near.0, Direction::In, source);
+                }
             }
             _ => self.acl(track, near.0, Direction::In, source),
         }
@@ -91,36 +93,35 @@ impl Walk<'_> {
         }
     }
 
-    /// The gateway's own route table must not lead replies elsewhere than by who forwarded the request.
-    fn edge_back(self, track: &mut Track, vpc: VpcIx, gateway: &str, to: IpAddr, trip: &Trip) {
-        let node = self.network.vpcs.at(vpc);
-        let Some(table) = node.edges.get(gateway).map(|table| self.network.tables.at(*table)) else { return };
-        let row = table.lookup(to);
-        let plain = |why: &str| Plain {
-            resource: table.id.to_string(),
-            name: table.name.clone(),
-            kind: "route table",
-            because: "it leads into the VPC".into(),
-            code: Code::Redirected,
-            why: why.to_owned(),
-            lift: format!("take the route to {to} out of {}", table.id),
-        };
-        match row.filter(|row| !row.blackhole).map(|row| &row.target) {
-            Some(RouteTarget::Local) => track.pass(|| plain("")),
-            Some(RouteTarget::Interface(id)) => {
-                let mut by = trip.appliances.iter().map(|index| self.network.hosts.at(*index));
-                let own = node.host(to).and_then(|host| self.network.hosts.at(host).interface.as_ref());
-                if own != Some(id) && !by.any(|host| host.interface.as_ref() == Some(id)) {
-                    track.stop(|| {
-                        plain("it leads the replies to an appliance that did not forward the request")
-                    });
-                }
-            }
-            Some(RouteTarget::Endpoint(_)) => {
-                track.doubt(None, || plain("what the appliances there let through is not known"))
-            }
-            _ => track.stop(|| plain("it does not lead the replies back")),
+    /// The gateway's own route table must not lead replies elsewhere than by who forwarded the request. Says where
+    /// they come from then.
+    fn edge_back(
+        self,
+        track: &mut Track,
+        vpc: VpcIx,
+        gateway: &str,
+        source: IpAddr,
+        to: IpAddr,
+        trip: &Trip,
+    ) -> Option<Origin> {
+        let (origin, by) = self.edge(track, vpc, gateway, source, to)?;
+        if let Some(other) = by.iter().find(|appliance| !trip.appliances.contains(appliance)) {
+            let other = self.network.hosts.at(*other);
+            track.stop(|| Plain {
+                resource: other.label.clone(),
+                name: other.name.clone(),
+                kind: "interface",
+                because: "it forwards what is not its own".into(),
+                code: Code::Redirected,
+                why: format!(
+                    "the replies that {gateway} takes in come to it, and it did not forward the request"
+                ),
+                lift: format!(
+                    "route the request by it, or take the route to {to} out of the table of {gateway}"
+                ),
+            });
         }
+        Some(origin)
     }
 
     /// Whether an endpoint leads to a Gateway Load Balancer, as far as is known.

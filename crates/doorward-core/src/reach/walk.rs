@@ -303,6 +303,18 @@ impl<'a> Walk<'a> {
         gateway.map(|gateway| RouteTarget::VpnGateway(gateway.id.clone()))
     }
 
+    /// Who takes what a route leads to an interface, or to an instance and so to its interface.
+    pub(super) fn forwarder(self, target: &RouteTarget) -> Option<HostIx> {
+        match target {
+            RouteTarget::Interface(id) => self.network.host_of.get(id).copied(),
+            RouteTarget::Instance(id) => {
+                let known = self.network.members.get(&("instance", id.to_string()));
+                known.and_then(|hosts| hosts.first()).copied()
+            }
+            _ => None,
+        }
+    }
+
     /// Follows the route of the subnet that the packet is in.
     fn step(self, track: &mut Track, at: &mut Position, to: IpAddr) -> Next {
         let vpc = self.network.subnets.at(at.subnet).vpc;
@@ -316,14 +328,7 @@ impl<'a> Walk<'a> {
             RouteTarget::InternetGateway(id) => self.internet(track, at, vpc, id, to),
             RouteTarget::EgressOnlyGateway(id) => self.egress_only(track, at, vpc, id, to),
             RouteTarget::NatGateway(id) => self.nat(track, at, vpc, id),
-            RouteTarget::Interface(id) => {
-                self.appliance(track, at, id.as_str(), self.network.host_of.get(id).copied(), to)
-            }
-            RouteTarget::Instance(id) => {
-                let known = self.network.members.get(&("instance", id.to_string()));
-                let index = known.and_then(|hosts| hosts.first()).copied();
-                self.appliance(track, at, id.as_str(), index, to)
-            }
+            RouteTarget::Interface(_) | RouteTarget::Instance(_) => self.appliance(track, at, &target, to),
             RouteTarget::Peering(id) => self.peering(track, at, vpc, id, to),
             RouteTarget::TransitGateway(id) => {
                 let carried = self.by_transit(track, at.subnet, at.trip.seen, id, to);
@@ -341,7 +346,7 @@ impl<'a> Walk<'a> {
             }
             RouteTarget::Endpoint(id) => {
                 let listed = row.is_some_and(|row| row.list.is_some());
-                self.endpoint(track, vpc, id, listed)
+                self.endpoint(track, at, id, listed)
             }
             RouteTarget::Other(id) => {
                 track.doubt(None, || Plain {

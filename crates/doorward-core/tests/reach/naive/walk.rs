@@ -85,8 +85,8 @@ impl<'a> Walk<'a> {
                 | RouteTarget::TransitGateway(_)
                 | RouteTarget::VpnGateway(_) => true,
                 RouteTarget::InternetGateway(_) => public,
-                // Choice: of a private NAT gateway only the internet gateway is denied, so these are not.
-                _ => !public,
+                // [16] No endpoint, of a private one neither. Choice: and no appliance.
+                _ => false,
             };
             if !fits {
                 return Err("a NAT gateway does not go on by that");
