@@ -85,6 +85,9 @@ firewall   = "fuse"
 lasts      = { usually = "6s", at-most = "1m" }
 "#;
 
+/// Where the policy's relays listen, to be chosen.
+const DOORS: [&str; 3] = ["WIKI", "REPORTS", "FUSE"];
+
 const GROUPS: &str = "dbs: jon richard\nleads: richard\nops: maria\nfuse: maria\n";
 
 /// A server within the test; it ends with it.
@@ -105,8 +108,14 @@ impl Inside {
     /// Serves on a free port of each address; `server` says what stands in `[server]` for those ports.
     pub fn with(hosts: &[&str], server: impl FnOnce(&[SocketAddr]) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let addresses: Vec<SocketAddr> = hosts.iter().map(|host| free(host)).collect();
-        write(folder.path(), &server(&addresses));
+        // All are held until each is chosen, so that none is chosen twice.
+        let held: Vec<TcpListener> =
+            hosts.iter().chain(&["127.0.0.1"; DOORS.len()]).map(|host| free(host)).collect();
+        let chosen = held.iter().map(|listener| listener.local_addr().expect("an address"));
+        let mut addresses: Vec<SocketAddr> = chosen.collect();
+        let doors = addresses.split_off(hosts.len());
+        drop(held);
+        write(folder.path(), &server(&addresses), &doors);
         let runtime = Runtime::new().expect("a runtime");
         let policy = PolicyFile::open(&folder.path().join("doorward.toml")).expect("a good policy");
         let account = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/account");
@@ -148,18 +157,17 @@ impl Drop for Inside {
     }
 }
 
-fn free(host: &str) -> SocketAddr {
-    let listener = TcpListener::bind((host, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
+fn free(host: &str) -> TcpListener {
+    TcpListener::bind((host, 0)).expect("a free port")
 }
 
-fn write(folder: &Path, server: &str) {
+fn write(folder: &Path, server: &str, doors: &[SocketAddr]) {
     let passwords: String = ["jon", "richard", "maria"].map(|name| format!("{name}:{HASH}\n")).concat();
     fs::write(folder.join("people.htpasswd"), passwords).expect("passwords");
     fs::write(folder.join("people.groups"), GROUPS).expect("groups");
     let mut policy = format!("[server]\nstore = \"doorward.db\"\n{server}\n{POLICY}");
-    for door in ["WIKI", "REPORTS", "FUSE"] {
-        policy = policy.replace(door, &free("127.0.0.1").port().to_string());
+    for (door, at) in DOORS.iter().zip(doors) {
+        policy = policy.replace(door, &at.port().to_string());
     }
     fs::write(folder.join("doorward.toml"), policy).expect("a policy");
 }
