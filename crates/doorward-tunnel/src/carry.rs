@@ -67,6 +67,14 @@ pub fn reset(stream: &TcpStream) {
     }
 }
 
+/// A runtime for whoever carries for one person: one thread, besides the one that waits.
+///
+/// A packet passes through several tasks, and waking another thread for each costs more than a second one gives: in
+/// `./bench tunnels` one thread carries 4 to 13 % more, with less of the processor's time.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
+}
+
 enum Fault {
     Reading(io::Error),
     Writing(io::Error),

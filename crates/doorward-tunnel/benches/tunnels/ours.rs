@@ -63,8 +63,7 @@ async fn over_ssh(key: &str) -> Arc<dyn Dial> {
 
 /// Carries until its input ends: `range CIDR KEY`, `forward PORT KEY` or `sessions PORT API`.
 pub fn own(words: &[&str]) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(async {
+    doorward_tunnel::carry::runtime().expect("a runtime").block_on(async {
         let &[kind, what, how] = words else { return say("three words") };
         let dial = if kind == "sessions" { crate::sessions::dial(how) } else { over_ssh(how).await };
         let ends = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));

@@ -50,7 +50,8 @@ impl Desk {
         policy: &Path,
         work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let runtime = super::runtime()?;
+        super::open_files();
+        let runtime = doorward_tunnel::carry::runtime().map_err(Failure::with(super::Code::Internal))?;
         let done = runtime.block_on(async {
             let desk = Self::find(way, policy).await?;
             let done = work(&desk).await;

@@ -173,15 +173,19 @@ fn open_policy(policy: &Path) -> Result<PolicyFile, Failure> {
     Ok(PolicyFile::open(policy)?)
 }
 
-/// What carries connections, with as many open files as the system lets us have: each connection is two of them.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    open_files();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::with(Code::Internal))
+}
+
+/// As many files may be open as the system lets us have: each connection that is carried is two of them.
+fn open_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let files = getrlimit(Resource::Nofile);
     let most = rustix::process::Rlimit { current: files.maximum, ..files };
     if let Err(error) = setrlimit(Resource::Nofile, most) {
         tracing::debug!(%error, "no more files may be open than at first");
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::with(Code::Internal))
 }
 
 /// Ready at Ctrl-C and at SIGTERM.
