@@ -204,8 +204,11 @@ impl Link {
         let (opening, to) = (Opening::new(self), to.clone());
         let (sender, opened) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
+            let answer = opening.0.open(&to).await;
+            // From here on the stream itself is counted, and who gets it may have dropped it a moment later.
+            drop(opening);
             // Nobody waits any more: the stream that comes back is dropped, and so closed.
-            let _ = sender.send(opening.0.open(&to).await);
+            let _ = sender.send(answer);
         });
         opened.await.unwrap_or(Err(NotDialled::Lost))
     }
