@@ -164,12 +164,7 @@ impl Simulated {
         let mut state = self.state();
         state.count("TerminateSession");
         if state.denied.ending {
-            return Err(Error::Refused {
-                call: "ssm:TerminateSession".to_owned(),
-                place: place.clone(),
-                code: "AccessDeniedException".to_owned(),
-                message: "You are not authorized to perform this operation.".to_owned(),
-            });
+            return Err(denied("ssm:TerminateSession", place, "AccessDeniedException"));
         }
         state.sessions.retain(|open| open.id != session);
         Ok(())
@@ -189,12 +184,7 @@ impl State {
         if !self.denied.changing {
             return Ok(());
         }
-        Err(Error::Refused {
-            call: "ec2:AuthorizeSecurityGroupIngress".to_owned(),
-            place: place.clone(),
-            code: "UnauthorizedOperation".to_owned(),
-            message: "You are not authorized to perform this operation.".to_owned(),
-        })
+        Err(denied("ec2:AuthorizeSecurityGroupIngress", place, "UnauthorizedOperation"))
     }
 
     fn one_call(&mut self, step: &Step) -> Result<(), NotPerformed> {
@@ -253,6 +243,16 @@ fn one_by_one(step: &Step) -> Vec<Step> {
             let one = |rule: &_| Step::Revoke { group: group(), rules: vec![Clone::clone(rule)] };
             rules.iter().map(one).collect()
         }
+    }
+}
+
+/// What is said to credentials that lack a permission.
+fn denied(call: &str, place: &Place, code: &str) -> Error {
+    Error::Refused {
+        call: call.to_owned(),
+        place: place.clone(),
+        code: code.to_owned(),
+        message: "You are not authorized to perform this operation.".to_owned(),
     }
 }
 

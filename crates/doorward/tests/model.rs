@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod assembled;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,13 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use assembled::{HASH, assembled};
 use doorward::clock::Clock;
-use doorward::cloud::Cloud;
-use doorward::firewall::Local;
-use doorward::policy_file::PolicyFile;
-use doorward::reconciler::{Nudge, Reconciler};
+use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
-use doorward::store::Store;
 use doorward_aws::Simulated;
 use doorward_core::firewall::Mark;
 use doorward_core::grant::{GrantId, Life};
@@ -83,7 +82,6 @@ lasts      = { usually = "5m", at-most = "2h" }
 approval   = { from = ["ops"], above = "10m" }
 "#;
 
-const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
 const PEOPLE: [&str; 3] = ["jon", "richard", "maria"];
 const TARGETS: [&str; 3] = ["orders", "stock", "admin"];
 const GROUPS: [&str; 2] = ["sg-00000000000000001", "sg-00000000000000002"];
@@ -222,18 +220,12 @@ fn write_people(folder: &Path, out: &BTreeSet<usize>) {
 }
 
 async fn assemble(policy: PathBuf, account: &Simulated, hands: &Arc<Hands>) -> (Arc<Requests>, Reconciler) {
-    let file = Arc::new(PolicyFile::open(&policy).expect("a policy"));
-    let store = Store::open(&file.current().policy.server.store, [1, 2, 3, 4]).await.expect("a store");
     let (wall, uptime) = (Arc::clone(hands), Arc::clone(hands));
     let clock = Clock::by_hand(
         move || Timestamp::from_millisecond(wall.wall.load(Ordering::SeqCst)).expect("an instant"),
         move || Duration::from_millis(uptime.uptime.load(Ordering::SeqCst)),
     );
-    let (nudge, nudged) = Nudge::pair();
-    let requests = Arc::new(Requests::new(store, file, clock, nudge));
-    let cloud = Cloud::Simulated(account.clone());
-    let reconciler = Reconciler::new(Arc::clone(&requests), cloud, Local::default(), nudged);
-    (requests, reconciler)
+    assembled(&policy, account, clock).await
 }
 
 impl World {

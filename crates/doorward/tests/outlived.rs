@@ -8,18 +8,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod assembled;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use assembled::{HASH, assembled};
 use doorward::clock::Clock;
-use doorward::cloud::Cloud;
-use doorward::firewall::Local;
-use doorward::policy_file::PolicyFile;
-use doorward::reconciler::{Nudge, Reconciler};
+use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
-use doorward::store::Store;
 use doorward_aws::Simulated;
 use doorward_core::audit::Verifier;
 use doorward_core::audit::cloudtrail::reason;
@@ -58,8 +57,6 @@ firewall   = "clients"
 lasts      = { usually = "10m", at-most = "1h" }
 "#;
 
-const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
-
 /// The program without its edges, over an account in memory.
 struct World {
     folder: tempfile::TempDir,
@@ -74,8 +71,6 @@ async fn assemble(
     account: &Simulated,
     seconds: &Arc<AtomicU64>,
 ) -> (Arc<Requests>, Reconciler) {
-    let file = Arc::new(PolicyFile::open(&folder.join("doorward.toml")).expect("a policy"));
-    let store = Store::open(&file.current().policy.server.store, [1, 2, 3, 4]).await.expect("a store");
     let (wall, uptime) = (Arc::clone(seconds), Arc::clone(seconds));
     let clock = Clock::by_hand(
         move || {
@@ -84,11 +79,7 @@ async fn assemble(
         },
         move || Duration::from_secs(uptime.load(Ordering::SeqCst)),
     );
-    let (nudge, nudged) = Nudge::pair();
-    let requests = Arc::new(Requests::new(store, file, clock, nudge));
-    let cloud = Cloud::Simulated(account.clone());
-    let reconciler = Reconciler::new(Arc::clone(&requests), cloud, Local::default(), nudged);
-    (requests, reconciler)
+    assembled(&folder.join("doorward.toml"), account, clock).await
 }
 
 fn caller(person: &str) -> Caller {

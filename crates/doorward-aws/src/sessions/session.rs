@@ -45,7 +45,6 @@ impl fmt::Debug for OpenedSession {
 
 impl OpenedSession {
     fn of(shape: SessionShape) -> Option<Self> {
-        let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         Some(Self { session: filled(shape.session)?, token: filled(shape.token)?, url: filled(shape.url)? })
     }
 }
@@ -158,11 +157,15 @@ impl Account {
     }
 }
 
+/// What AWS leaves empty it does not know.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
 fn open(shape: ListedShape) -> Option<OpenSession> {
     if matches!(shape.status.as_deref(), Some("Terminating" | "Terminated" | "Failed")) {
         return None;
     }
-    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     Some(OpenSession {
         id: filled(shape.id)?,
         target: filled(shape.target)?,

@@ -9,7 +9,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod found;
+#[path = "../../../doorward/tests/real/moto.rs"]
+#[allow(dead_code, reason = "the program's own suite asks more of it")]
 mod moto;
+#[path = "../../../doorward/tests/real/need.rs"]
+#[allow(dead_code, reason = "the program's own suite needs more")]
+mod need;
 mod place;
 #[path = "../../../doorward/tests/real/profiles.rs"]
 mod profiles;
@@ -23,6 +29,6 @@ fn main() -> ExitCode {
     if let Some(code) = profiles::hermetic() {
         return code;
     }
-    let trials = stand::trials().into_iter().chain(moto::trials()).collect();
+    let trials = stand::trials().into_iter().chain(found::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -61,7 +61,7 @@ fn faults() -> impl Strategy<Value = Faults> {
         })
 }
 
-/// Each half second, at most once in six: of a gateway that closes more often it may be believed that a payload is too big.
+/// Each second, at most once in twelve: of a gateway that closes more often it may be believed that a payload is too big.
 fn closes() -> impl Strategy<Value = f64> {
     0.0..0.08
 }

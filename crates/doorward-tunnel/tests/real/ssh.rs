@@ -12,7 +12,7 @@ use libtest_mimic::{Failed, Trial};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::far::{Far, digest, digest_of_noise, write_noise};
-use crate::need::{Need, trial};
+use crate::need::{Need, trial, wanted};
 use crate::sshd::{Sshd, free_port, keygen, user};
 
 pub fn trials() -> Vec<Trial> {
@@ -234,8 +234,7 @@ async fn in_a_row() {
 
 async fn bulk() {
     // A gigabyte each way takes a while in a debug build; `DOORWARD_BULK` says how many megabytes.
-    let megabytes = std::env::var("DOORWARD_BULK").ok().and_then(|text| text.parse().ok()).unwrap_or(64);
-    let size = megabytes * 1_000_000;
+    let size = wanted("DOORWARD_BULK", 64) * 1_000_000;
     let sshd = Arc::new(Sshd::start());
     let ssh = ssh(options(&sshd, &Told::default()));
     let expected = digest_of_noise(size);
@@ -251,7 +250,7 @@ async fn bulk() {
     let mut said = String::new();
     stream.read_to_string(&mut said).await.unwrap();
     assert_eq!(said, expected);
-    println!("{megabytes} MB: down in {down:?}, up in {:?}", begin.elapsed());
+    println!("{} MB: down in {down:?}, up in {:?}", size / 1_000_000, begin.elapsed());
 }
 
 async fn rekeyed() {

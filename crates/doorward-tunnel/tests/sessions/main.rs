@@ -9,6 +9,9 @@
 )]
 
 mod aws;
+#[path = "../../../doorward/tests/real/need.rs"]
+#[allow(dead_code, reason = "the suites of real parts need more")]
+mod need;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +27,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use aws::Calls;
+use need::wanted;
 
 const REMOTE: &str = "AWS-StartPortForwardingSessionToRemoteHost";
 
@@ -103,11 +107,6 @@ async fn connections_share_a_session_and_behave() {
     ssm.close().await;
     assert_eq!(modes(&stand), [Mode::Smux]);
     assert_eq!(stand.violations(), []);
-}
-
-/// What the environment says, of what takes too long to be done each time.
-fn wanted(name: &str, usual: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 /// Two hundred at once, and then so many in a row that `DOORWARD_MANY` says.

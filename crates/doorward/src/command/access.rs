@@ -156,9 +156,9 @@ impl Access {
         connect::locate(&self.through, &self.accounts).await.map_err(failure)
     }
 
-    /// The prefixes of the VPC that the jump host is in, where it is in one that can be looked up.
+    /// The prefixes of the VPC that it leads into, where that is one that can be looked up.
     pub async fn vpc_networks(&self) -> Result<Option<Vec<Cidr>>, Failure> {
-        connect::vpc_networks(&self.through, &self.accounts).await.map_err(failure)
+        self.carrier.vpc_networks(&self.accounts).await.map_err(failure)
     }
 
     /// Only what was granted at a place.

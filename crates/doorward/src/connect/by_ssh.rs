@@ -42,12 +42,13 @@ pub(super) async fn by_ssh(machine: &Machine, place: &Place) -> Result<Carrier, 
         Sshd::Instance(jump) => Some(jump),
         Sshd::Host(_) => None,
     };
+    let vpc = instance.and_then(|jump| jump.vpc.clone());
     let login = login(machine, instance, place).await?;
     let at = Destination { host, port: machine.port };
     let (known, around) = (machine.known_hosts.as_deref(), (&place.accounts, &place.tell));
     let first = Arc::new(ssh_to(under, &at, instance, &machine.user, login, known, around)?);
     let Some(then) = &machine.then else {
-        return Ok(Carrier { carriers, last, ssh: vec![Arc::clone(&first)], ..Carrier::of(first) });
+        return Ok(Carrier { carriers, vpc, last, ssh: vec![Arc::clone(&first)], ..Carrier::of(first) });
     };
     let hop: Hop = then.parse().map_err(|_| Error::NotUnderstood(then.clone()))?;
     let Ok(host) = hop.host.parse();
@@ -59,7 +60,7 @@ pub(super) async fn by_ssh(machine: &Machine, place: &Place) -> Result<Carrier, 
     };
     let carrier = Arc::clone(&first) as Arc<dyn Dial>;
     let second = Arc::new(ssh_to(carrier, &at, None, hop.user.as_str(), login, known, around)?);
-    Ok(Carrier { carriers, last, ssh: vec![Arc::clone(&second), first], ..Carrier::of(second) })
+    Ok(Carrier { carriers, vpc, last, ssh: vec![Arc::clone(&second), first], ..Carrier::of(second) })
 }
 
 type Under = (Arc<dyn Dial>, Host, Vec<IpAddr>, Arc<Mutex<Option<String>>>);

@@ -126,6 +126,8 @@ pub struct Carrier {
     pub dial: Arc<dyn Dial>,
     /// Addresses by which the far side itself is reached.
     pub carriers: Vec<IpAddr>,
+    /// The VPC of the instance that it goes through.
+    pub(super) vpc: Option<String>,
     /// The last session, by the name that AWS gave it.
     pub(super) last: Arc<Mutex<Option<String>>>,
     pub(super) ssm: Option<Arc<Ssm>>,
@@ -135,7 +137,7 @@ pub struct Carrier {
 
 impl Carrier {
     pub(super) fn of(dial: Arc<dyn Dial>) -> Self {
-        Self { dial, carriers: Vec::new(), last: Arc::default(), ssm: None, ssh: Vec::new() }
+        Self { dial, carriers: Vec::new(), vpc: None, last: Arc::default(), ssm: None, ssh: Vec::new() }
     }
 
     /// The session, by the name that AWS gave it.
@@ -157,6 +159,12 @@ impl Carrier {
             ssm.open(to).await?;
         }
         Ok(())
+    }
+
+    /// The prefixes of the VPC that it leads into, where that is one that can be looked up.
+    pub async fn vpc_networks(&self, accounts: &Accounts) -> Result<Option<Vec<Cidr>>, Error> {
+        let Some(vpc) = &self.vpc else { return Ok(None) };
+        Ok(accounts.get().await?.vpc_networks(vpc).await?)
     }
 
     /// SSH itself, where that is what carries.
@@ -201,20 +209,6 @@ pub async fn locate(through: &Through, accounts: &Accounts) -> Result<Located, E
     Ok(accounts.get().await?.locate(&address).await?)
 }
 
-/// The prefixes of the VPC that the jump host is in, where it is in one that can be looked up.
-pub async fn vpc_networks(through: &Through, accounts: &Accounts) -> Result<Option<Vec<Cidr>>, Error> {
-    let host = match &through.by {
-        By::Direct => return Ok(None),
-        By::Ssm(sessions) => &sessions.jump_host,
-        By::Ssh(machine) => &machine.jump_host,
-    };
-    if !host.parse::<Address>().is_ok_and(|address| address.is_instance()) {
-        return Ok(None);
-    }
-    let Some(vpc) = jump(host, accounts).await?.vpc else { return Ok(None) };
-    Ok(accounts.get().await?.vpc_networks(&vpc).await?)
-}
-
 pub(super) fn straight(place: &Place) -> Arc<dyn Dial> {
     if place.marked { Arc::new(Marked(MARK)) } else { Arc::new(doorward_tunnel::dial::Straight) }
 }
@@ -238,13 +232,14 @@ pub(super) async fn jump(text: &str, accounts: &Accounts) -> Result<Jump, Error>
 
 async fn by_sessions(sessions: &Sessions, place: &Place) -> Result<Carrier, Error> {
     let jump = jump(&sessions.jump_host, &place.accounts).await?;
-    let document = sessions.document.clone().map_or(Document::Shared, Document::Pinned);
+    let (vpc, document) = (jump.vpc.clone(), sessions.document.clone());
+    let document = document.map_or(Document::Shared, Document::Pinned);
     let amazon = Amazon::new(&place.accounts, &place.grant, jump, document);
     let last = Arc::clone(&amazon.last);
     let pool = Pool { sessions: usize::from(sessions.sessions.max(1)), ..Pool::default() };
     let connector = Connector::of_this_machine()?;
     let ssm = Arc::new(Ssm::new(Arc::new(amazon), connector, pool, Arc::clone(&place.tell)));
-    Ok(Carrier { ssm: Some(Arc::clone(&ssm)), last, ..Carrier::of(ssm) })
+    Ok(Carrier { ssm: Some(Arc::clone(&ssm)), vpc, last, ..Carrier::of(ssm) })
 }
 
 /// Shells on the instance that an address names.

@@ -9,16 +9,17 @@ mod transports;
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
 use session_agent::{Settings, Stand};
 
 use crate::desk::{Said, Started, said, start};
+use crate::grants::eventually;
 use crate::moto::{Moto, between};
 use crate::need::find;
 use crate::server::House;
+use crate::sshd::Sshd;
 
 const GROUPS: [(&str, &[&str]); 2] = [("dbs", &["jon"]), ("ops", &["maria"])];
 const REGION: &str = "eu-west-1";
@@ -59,20 +60,7 @@ impl World {
     /// Likewise, with settings that depend on the instance.
     fn beside(name: &str, settings: impl FnOnce(&mut Settings, &Instance)) -> Self {
         let moto = Moto::shared();
-        let images = moto.ec2(REGION, "DescribeImages", &[]);
-        let image = between(&images, "<imageId>", "</imageId>");
-        let ran = moto.ec2(
-            REGION,
-            "RunInstances",
-            &[
-                ("ImageId", image.as_str()),
-                ("MinCount", "1"),
-                ("MaxCount", "1"),
-                ("TagSpecification.1.ResourceType", "instance"),
-                ("TagSpecification.1.Tag.1.Key", "Name"),
-                ("TagSpecification.1.Tag.1.Value", name),
-            ],
-        );
+        let ran = moto.instance(REGION, name);
         let instance = Instance {
             id: between(&ran, "<instanceId>", "</instanceId>"),
             address: between(&ran, "<privateIpAddress>", "</privateIpAddress>"),
@@ -89,6 +77,14 @@ impl World {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let stand = runtime.block_on(Stand::start(all)).expect("a stand");
         Self { stand, runtime, instance, moto }
+    }
+
+    /// An agent that has an sshd, into which Instance Connect lets keys.
+    fn with_sshd(name: &str, sshd: &Sshd) -> Self {
+        Self::new(name, |settings| {
+            settings.agent.sshd = Some(sshd.address());
+            settings.authorized_keys = Some(sshd.path("authorized_keys"));
+        })
     }
 
     fn house(&self, policy: &str) -> House {
@@ -113,14 +109,6 @@ impl Drop for World {
     fn drop(&mut self) {
         // The stand's tasks end with their runtime.
         let _guard = self.runtime.enter();
-    }
-}
-
-fn eventually(what: &str, test: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !test() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "it never was so: {what}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -175,6 +163,16 @@ fn port_of(told: &Value, target: &str) -> u16 {
         told.as_array().expect("a list").iter().find(|one| one["target"] == target).expect("the target");
     let listen = one["ports"][0]["listen"].as_str().expect("an address");
     listen.rsplit(':').next().expect("a port").parse().expect("a port")
+}
+
+/// The arguments of a command that asks the database through PGHOST and PGPORT.
+const ASKS: [&str; 6] = ["psql", "-U", "postgres", "-At", "-c", "select 6*7"];
+
+fn pgbench(host: &str, port: u16, arguments: &[&str]) -> Said {
+    let program = find("pgbench").expect("pgbench");
+    let port = port.to_string();
+    let before = ["-U", "postgres", "-h", host, "-p", &port];
+    said(Command::new(program).args(before).args(arguments).arg("postgres").output().expect("pgbench"))
 }
 
 fn psql(port: u16, statement: &str) -> Said {

@@ -55,7 +55,7 @@ impl Moto {
         }
         // moto imports a service at its first call, and fails when two calls make it do so at once.
         for service in ["ec2", "servicequotas", "sts"] {
-            moto.call(service, "us-east-1", "DescribeVpcs", &[]);
+            moto.call((service, "2016-11-15"), "us-east-1", "DescribeVpcs", &[]);
         }
         moto
     }
@@ -72,12 +72,18 @@ impl Moto {
 
     /// One call to EC2 in a Region, as fields of a form: moto reads the Region from the signature and believes it.
     pub fn ec2(&self, region: &str, action: &str, fields: &[(&str, &str)]) -> String {
-        self.call("ec2", region, action, fields)
+        self.call(("ec2", "2016-11-15"), region, action, fields)
     }
 
-    fn call(&self, service: &str, region: &str, action: &str, fields: &[(&str, &str)]) -> String {
-        let fields =
-            [("Action", action), ("Version", "2016-11-15")].into_iter().chain(fields.iter().copied());
+    /// The same of a service by its version.
+    pub fn call(
+        &self,
+        (service, version): (&str, &str),
+        region: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+    ) -> String {
+        let fields = [("Action", action), ("Version", version)].into_iter().chain(fields.iter().copied());
         let credential = format!("Credential=test/20261122/{region}/{service}/aws4_request");
         let mut answer = ureq::post(self.url())
             .config()
@@ -90,6 +96,20 @@ impl Moto {
             .send_form(fields)
             .expect("an answer of moto");
         answer.body_mut().read_to_string().expect("a text")
+    }
+
+    /// What it says of a new instance, which is tagged with a name.
+    pub fn instance(&self, region: &str, name: &str) -> String {
+        let image = between(&self.ec2(region, "DescribeImages", &[]), "<imageId>", "</imageId>");
+        let fields = [
+            ("ImageId", image.as_str()),
+            ("MinCount", "1"),
+            ("MaxCount", "1"),
+            ("TagSpecification.1.ResourceType", "instance"),
+            ("TagSpecification.1.Tag.1.Key", "Name"),
+            ("TagSpecification.1.Tag.1.Value", name),
+        ];
+        self.ec2(region, "RunInstances", &fields)
     }
 
     /// A new VPC's id.

@@ -121,3 +121,9 @@ pub fn named<const N: usize>(area: &str, needs: &[Need], tests: [(&str, fn()); N
     };
     tests.into_iter().map(of_one).collect()
 }
+
+/// How much the environment says, of what takes too long to be done each time.
+#[allow(dead_code, reason = "each part of the suite uses its own")]
+pub fn wanted<N: std::str::FromStr>(name: &str, usual: N) -> N {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}

@@ -58,11 +58,16 @@ impl Channel {
         self.suspicious_from().is_some_and(|from| now >= from)
     }
 
-    /// From when on it is time to ask somebody else whether the agent is there: it may be the far side that is slow, for
-    /// which there is more patience.
-    pub fn doubtful_from(&self) -> Option<Instant> {
+    /// When it may be time to ask somebody else whether the agent is there, at the earliest.
+    pub fn doubt_due(&self, now: Instant) -> Instant {
+        self.silent_since().unwrap_or(now) + self.limits.patience
+    }
+
+    /// That time has come: it may be the far side that is slow, for which there is more patience.
+    pub fn is_doubtful(&self, now: Instant) -> bool {
         let is_patient = self.paused.is_none() && self.patience() > self.limits.patience;
-        Some(self.silent_since()? + self.limits.patience).filter(|_| is_patient && self.ending().is_none())
+        let is_silent = self.silent_since().is_some() && now >= self.doubt_due(now);
+        is_silent && is_patient && self.ending().is_none()
     }
 
     /// Somebody else says that the agent is gone.

@@ -27,6 +27,9 @@ const TURN: usize = 64;
 /// How often AWS is asked whether the agent is there, when it has been silent for long and may be.
 const DOUBT: Duration = Duration::from_secs(5);
 
+/// How soon it is looked again whether there is reason to.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -99,17 +102,17 @@ impl<C: Core> Driver<C> {
     /// side reads nothing.
     async fn doubt(&self) {
         loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let doubtful = self.shared.with(|locked| locked.core.channel().doubtful_from());
-            if doubtful.is_none_or(|from| Instant::now() < from) {
+            let now = Instant::now();
+            let due = self.shared.with(|locked| locked.core.channel().doubt_due(now));
+            tokio::time::sleep_until(due.max(now + LOOK).into()).await;
+            if !self.shared.with(|locked| locked.core.channel().is_doubtful(Instant::now())) {
                 continue;
             }
             if let Ok(Some(false)) = tokio::time::timeout(DOUBT, self.around.sessions.is_there()).await {
-                let is_silent = |from: Option<Instant>| from.is_some_and(|from| Instant::now() >= from);
                 self.shared.with(|locked| {
-                    let channel = locked.core.channel_mut();
-                    if is_silent(channel.doubtful_from()) {
-                        channel.is_gone(Instant::now());
+                    let (channel, now) = (locked.core.channel_mut(), Instant::now());
+                    if channel.is_doubtful(now) {
+                        channel.is_gone(now);
                     }
                 });
             }

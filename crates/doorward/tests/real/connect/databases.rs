@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
-use super::{World, connect, policy, port_of, psql, run, target};
+use super::{ASKS, World, connect, pgbench, policy, port_of, psql, run, target};
 use crate::desk::{Desk, said};
-use crate::need::{Need, find, trial};
+use crate::need::{Need, trial};
 use crate::postgres::Postgres;
 use crate::sshd::Sshd;
 
@@ -29,36 +29,16 @@ fn by_sessions() -> Result<(), Failed> {
     world.stand.place("orders.internal", 5432, ([127, 0, 0, 1], postgres.port()).into());
     let house =
         world.house(&policy("jump-sessions", &target("orders-db", "orders.internal", "tcp/5432", "\"ssm\"")));
-    let done = run(
-        &house,
-        &[
-            "connect",
-            "orders-db",
-            "--as",
-            "jon",
-            "--exec",
-            "psql",
-            "-U",
-            "postgres",
-            "-At",
-            "-c",
-            "select 6*7",
-        ],
-    );
+    let asks = ["connect", "orders-db", "--as", "jon", "--exec"];
+    let done = run(&house, &[&asks[..], &ASKS].concat());
     done.is(0, &["42\n"], &["orders-db is disconnected: its command ended"]);
     // Its exit code is that of the command.
     let failed = run(&house, &["connect", "orders-db", "--as", "jon", "--exec", "sh", "-c", "exit 7"]);
     failed.is(7, &[], &["its command ended; nothing was cut"]);
     let (held, told) = connect(&house, &["orders-db"]);
     let port = port_of(&told, "orders-db");
-    let bench = |arguments: &[&str]| {
-        let port = port.to_string();
-        let before = ["-U", "postgres", "-h", "127.0.0.1", "-p", &port];
-        let program = find("pgbench").expect("pgbench");
-        said(Command::new(program).args(before).args(arguments).arg("postgres").output().expect("pgbench"))
-    };
-    assert_eq!(bench(&["-i", "-q", "-s", "1"]).code, 0);
-    let ran = bench(&["-c", "8", "-t", "25", "-n"]);
+    assert_eq!(pgbench("127.0.0.1", port, &["-i", "-q", "-s", "1"]).code, 0);
+    let ran = pgbench("127.0.0.1", port, &["-c", "8", "-t", "25", "-n"]);
     ran.is(0, &["number of transactions actually processed: 200/200"], &[]);
     held.signal("INT");
     held.ends().is(0, &[], &["orders-db is disconnected: you stopped it"]);
@@ -77,10 +57,7 @@ fn by_sessions() -> Result<(), Failed> {
 fn by_ssh() -> Result<(), Failed> {
     let postgres = Postgres::start();
     let sshd = Sshd::start();
-    let world = World::new("jump-ssh", |settings| {
-        settings.agent.sshd = Some(sshd.address());
-        settings.authorized_keys = Some(sshd.path("authorized_keys"));
-    });
+    let world = World::with_sshd("jump-ssh", &sshd);
     let port = format!("tcp/{}", postgres.port());
     let house = world.house(&policy("jump-ssh", &target("ssh-db", "127.0.0.1", &port, "\"ssh\"")));
     let (held, told) = connect(&house, &["ssh-db"]);
@@ -162,17 +139,7 @@ fn vended() -> Result<(), Failed> {
     let desk = Desk::new(&house, "jon");
     desk.signs_in(&server);
     // The person has no credentials of AWS at all.
-    let mut command = desk.command(&[
-        "connect",
-        "vended-db",
-        "--exec",
-        "psql",
-        "-U",
-        "postgres",
-        "-At",
-        "-c",
-        "select 6*7",
-    ]);
+    let mut command = desk.command(&[&["connect", "vended-db", "--exec"][..], &ASKS].concat());
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     said(command.output()?).is(0, &["42\n"], &["its command ended"]);
     let events: Vec<String> = world.stand.events().iter().map(|event| format!("{event:?}")).collect();

@@ -24,10 +24,7 @@ pub fn trials() -> Vec<Trial> {
 
 fn machines() -> Result<(), Failed> {
     let sshd = Sshd::start();
-    let world = World::new("jump-machines", |settings| {
-        settings.agent.sshd = Some(sshd.address());
-        settings.authorized_keys = Some(sshd.path("authorized_keys"));
-    });
+    let world = World::with_sshd("jump-machines", &sshd);
     world.stand.place(&world.instance.address, 22, sshd.address());
     let targets = target("web", "tag:Name=jump-machines", "tcp/22", "\"ssm\", \"ssh\"");
     let house = world.house(&policy("jump-machines", &targets));

@@ -24,10 +24,7 @@ pub fn trials() -> Vec<Trial> {
 
 fn socks() -> Result<(), Failed> {
     let sshd = Sshd::start();
-    let world = World::new("jump-socks", |settings| {
-        settings.agent.sshd = Some(sshd.address());
-        settings.authorized_keys = Some(sshd.path("authorized_keys"));
-    });
+    let world = World::with_sshd("jump-socks", &sshd);
     let (listener, port) = http();
     let targets = target("inside", "127.0.0.0/30", &format!("tcp/{port}"), "\"ssh\"");
     let house = world.house(&policy("jump-socks", &targets));
@@ -78,10 +75,7 @@ fn http() -> (std::thread::JoinHandle<()>, u16) {
 
 fn range() -> Result<(), Failed> {
     let sshd = Sshd::start();
-    let world = World::new("jump-range", |settings| {
-        settings.agent.sshd = Some(sshd.address());
-        settings.authorized_keys = Some(sshd.path("authorized_keys"));
-    });
+    let world = World::with_sshd("jump-range", &sshd);
     // Nobody is there: what counts is what stands in the kernel, and that it goes. It is a network for documentation.
     let house = world.house(&policy("jump-range", &target("inside", "203.0.113.0/24", "tcp/80", "\"ssh\"")));
     let tables = || {

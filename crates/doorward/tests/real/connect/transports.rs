@@ -6,10 +6,10 @@ use std::process::Command;
 use libtest_mimic::{Failed, Trial};
 use session_agent::{ConnectEndpoint, Settings};
 
-use super::{World, connect, policy, port_of, psql, target, user};
+use super::{World, connect, pgbench, policy, port_of, psql, target, user};
 use crate::desk::{Said, said};
 use crate::moto::free_port;
-use crate::need::{Need, find, trial};
+use crate::need::{Need, find, trial, wanted};
 use crate::netns::{self, Netns};
 use crate::postgres::Postgres;
 use crate::server::House;
@@ -38,16 +38,12 @@ pub fn trials() -> Vec<Trial> {
 
 /// Megabytes each way. A gigabyte takes a while in a debug build; `DOORWARD_BULK` says how many.
 fn megabytes() -> u64 {
-    std::env::var("DOORWARD_BULK").ok().and_then(|text| text.parse().ok()).unwrap_or(16)
+    wanted("DOORWARD_BULK", 16)
 }
 
 /// Carries it all to a database through a place, and says what was carried.
 fn traffic(database: &Postgres, host: &str, port: u16) {
-    let at = ["-U", "postgres", "-h", host, "-p", &port.to_string()].map(str::to_owned);
-    let bench = |arguments: &[&str]| {
-        let program = find("pgbench").expect("pgbench");
-        said(Command::new(program).args(&at).args(arguments).arg("postgres").output().expect("pgbench"))
-    };
+    let bench = |arguments: &[&str]| pgbench(host, port, arguments);
     assert_eq!(bench(&["-i", "-q", "-s", "1"]).code, 0);
     bench(&["-c", "8", "-t", "25", "-n"]).is(0, &["transactions actually processed: 200/200"], &[]);
     // A new connection for each transaction.
@@ -59,13 +55,10 @@ fn traffic(database: &Postgres, host: &str, port: u16) {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let path = file.path().display();
     let shell = |script: String| said(Command::new("sh").args(["-c", &script]).output().expect("sh"));
-    let through = format!("{} -X -q {}", find("psql").expect("psql").display(), at.join(" "));
-    let beside = format!(
-        "{} -X -q -U postgres -h {} -p {}",
-        find("psql").expect("psql").display(),
-        database.sockets().display(),
-        database.port()
-    );
+    let psql = find("psql").expect("psql");
+    let psql = format!("{} -X -q -U postgres", psql.display());
+    let through = format!("{psql} -h {host} -p {port}");
+    let beside = format!("{psql} -h {} -p {}", database.sockets().display(), database.port());
     let digest = |said: Said| {
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
         said.out
@@ -115,10 +108,7 @@ fn by_ssh(name: &str, ssh: &str, postgres: &Postgres) -> String {
 
 fn over_sessions() -> Result<(), Failed> {
     let (postgres, sshd) = (Postgres::start(), Sshd::start());
-    let world = World::new("jump-over", |settings| {
-        settings.agent.sshd = Some(sshd.address());
-        settings.authorized_keys = Some(sshd.path("authorized_keys"));
-    });
+    let world = World::with_sshd("jump-over", &sshd);
     through_a_port(
         &world.house(&by_ssh("jump-over", "jump-host = \"tag:Name=jump-over\"", &postgres)),
         &postgres,
