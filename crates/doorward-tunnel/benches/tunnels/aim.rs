@@ -39,9 +39,12 @@ pub fn print(rounds: &Rounds, carriers: &[Carrier], held: &[Option<u64>], flows:
     let place = |kind| carriers.iter().position(|carrier| carrier.kind == kind).expect("it was measured");
     let [raw, gcm, sshuttle, range, forward] =
         [Kind::Raw, Kind::SshGcm, Kind::Sshuttle, Kind::Range, Kind::Forward].map(place);
+    let limit = rounds.limit(range);
     let mut rows = vec![
         ("range, up of raw".to_owned(), rounds.up(range, raw), Aim::AtLeast(0.30), ""),
         ("range, down of raw".into(), rounds.down(range, raw), Aim::AtLeast(0.15), ""),
+        ("sshd's own limit, up of raw".into(), limit[0], Aim::None, ""),
+        ("sshd's own limit, down of raw".into(), limit[1], Aim::None, ""),
         ("range, up of sshuttle's".into(), rounds.up(range, sshuttle), Aim::AtLeast(15.0), "x"),
         ("range, down of sshuttle's".into(), rounds.down(range, sshuttle), Aim::AtLeast(7.0), "x"),
         ("range, CPU a GB, the dearer way".into(), rounds.cpu(range), Aim::AtMost(4.0), " s"),

@@ -47,7 +47,7 @@ use round::Rounds;
 use world::World;
 
 /// How often everything is measured.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Connections whose memory is counted.
 const FLOWS: usize = 1000;
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     println!("Doorward on {}.", cost::machine());
-    println!("{}\n", process::load());
+    println!("{} Congestion control: {}.\n", process::load(), process::congestion_control());
     let world = World::new();
     let carriers = Carrier::all(&world);
     let rounds = Rounds::measure(&world, &carriers, ROUNDS);

@@ -49,6 +49,12 @@ pub fn load() -> String {
     format!("Load before: {}.", text.split(' ').next().unwrap_or("unknown"))
 }
 
+/// How TCP paces itself, which every figure depends on: `bbr` sets a timer for most of the packets, `cubic` for none.
+pub fn congestion_control() -> String {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap_or_default();
+    text.trim().to_owned()
+}
+
 /// A process that is ended with all below it, when dropped.
 pub struct Ended(pub Child);
 

@@ -28,6 +28,9 @@ pub struct Figures {
     /// CPU seconds a GB, on the client's side, each way.
     pub cpu_up: f64,
     pub cpu_down: f64,
+    /// CPU seconds a GB of the sshd in the middle, each way.
+    pub sshd_up: f64,
+    pub sshd_down: f64,
     /// Seconds to connect and hear an echo.
     pub connect: f64,
 }
@@ -73,6 +76,14 @@ impl Rounds {
         self.middle(place, |figures, _| figures.cpu_up.max(figures.cpu_down))
     }
 
+    /// How much of raw TCP an sshd can carry that has one processor for itself, by what it spends on this carrier.
+    pub fn limit(&self, place: usize) -> [f64; 2] {
+        [
+            self.middle(place, |figures, raw| 1e9 / figures.sshd_up / raw.up),
+            self.middle(place, |figures, raw| 1e9 / figures.sshd_down / raw.down),
+        ]
+    }
+
     /// Seconds to connect, over those of raw TCP.
     pub fn connect(&self, place: usize) -> f64 {
         self.middle(place, |figures, raw| figures.connect - raw.connect)
@@ -115,27 +126,28 @@ impl Rounds {
 
 impl Figures {
     fn measure(world: &World, carrier: &Carrier) -> Self {
-        let (up, cpu_up) = way(world, carrier, "up");
-        let (down, cpu_down) = way(world, carrier, "down");
+        let [up, cpu_up, sshd_up] = way(world, carrier, "up");
+        let [down, cpu_down, sshd_down] = way(world, carrier, "down");
         let connect = number(&world.load(&["connect", &carrier.address, CONNECTIONS])) / 1e9;
-        Self { up, down, cpu_up, cpu_down, connect }
+        Self { up, down, cpu_up, cpu_down, sshd_up, sshd_down, connect }
     }
 }
 
-/// Bytes a second, and CPU seconds a GB.
-fn way(world: &World, carrier: &Carrier, verb: &str) -> (f64, f64) {
-    let before = carrier.busy();
+/// Bytes a second, and CPU seconds a GB: of the carrier on the client's side, and of sshd.
+fn way(world: &World, carrier: &Carrier, verb: &str) -> [f64; 3] {
+    let before = [carrier.busy(), world.sshd_busy()];
     let said = match (carrier.kind, verb) {
         (Kind::Sessions, "up") => world.load(&["push", &carrier.address, PUSHED]),
         (Kind::Sessions, "down") => world.load(&["sip", &carrier.address, SLOWLY, &SESSIONS.to_string()]),
         _ => world.load(&[verb, &carrier.address, LASTS]),
     };
-    let spent = carrier.busy().saturating_sub(before);
+    let after = [carrier.busy(), world.sshd_busy()];
     let (bytes, nanoseconds) =
         said.split_once(' ').unwrap_or_else(|| panic!("{}: {said}", carrier.kind.name()));
     let bytes = number(bytes);
     let took = Duration::from_nanos(nanoseconds.parse().expect("a number"));
-    (bytes / took.as_secs_f64(), spent.as_secs_f64() / (bytes / 1e9))
+    let spent = |at: usize| after[at].saturating_sub(before[at]).as_secs_f64() / (bytes / 1e9);
+    [bytes / took.as_secs_f64(), spent(0), spent(1)]
 }
 
 fn rounded(number: f64) -> String {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::need::find;
 use crate::netns::{Netns, Probe, run};
-use crate::process::Ended;
+use crate::process::{self, Ended};
 
 pub const GATEWAY: &str = "10.88.1.1";
 /// The destination, once for each way to it: along an ordinary route, by sshuttle's rules, by our range.
@@ -24,7 +24,7 @@ pub struct World {
     gateway: Netns,
     _destination: Netns,
     pub folder: TempDir,
-    _sshd: Ended,
+    sshd: Ended,
     _server: Probe,
 }
 
@@ -63,7 +63,7 @@ impl World {
         let server = destination.probe(&["serve"]);
         assert_eq!(server.line(), "listens");
         let world =
-            Self { client, gateway, _destination: destination, folder, _sshd: Ended(sshd), _server: server };
+            Self { client, gateway, _destination: destination, folder, sshd: Ended(sshd), _server: server };
         world.answers(&format!("{GATEWAY}:22"));
         world.answers(&format!("{ROUTED}:{PORT}"));
         world
@@ -72,6 +72,11 @@ impl World {
     /// Where sshd is, and the agent of Session Manager.
     pub fn gateway(&self) -> &Netns {
         &self.gateway
+    }
+
+    /// What sshd has spent on a processor.
+    pub fn sshd_busy(&self) -> Duration {
+        process::busy(self.sshd.0.id())
     }
 
     /// The key that the gateway lets in.

@@ -42,7 +42,7 @@ pub struct Limits {
     pub ask: Duration,
     /// How long dialling may take. 60 seconds by default: a transport may be connecting again meanwhile.
     pub dial: Duration,
-    /// Bytes that wait in each direction of a connection. 128 KiB by default.
+    /// Bytes that wait in each direction of a connection. 256 KiB by default.
     pub buffer: usize,
 }
 
@@ -52,7 +52,7 @@ impl Default for Limits {
             connections: 4096,
             ask: Duration::from_secs(10),
             dial: Duration::from_secs(60),
-            buffer: 128 * 1024,
+            buffer: 256 * 1024,
         }
     }
 }

@@ -12,8 +12,11 @@ use tokio::time::{Instant, Sleep};
 
 use crate::dial::{Answer, BoxedStream};
 
-/// Bytes that are read from the carrier at once: a packet is read in two pieces, of which the first has four bytes.
-const READ: usize = 64 * 1024;
+/// Bytes that are read from the carrier ahead of what is asked for.
+///
+/// A packet is asked for in two pieces, of which the first has four bytes. So much makes one read of a small packet; a
+/// large one is read into its place but for its beginning, instead of all of it here first and copied then.
+const AHEAD: usize = 4 * 1024;
 
 /// A stream that breaks when nothing of what is written is taken for some time, or when it is cut.
 pub(super) struct Carrier {
@@ -30,7 +33,7 @@ impl Carrier {
         let cut = Box::pin(async move {
             let _ = cut.wait_for(|cut| *cut).await;
         });
-        let stream = BufReader::with_capacity(READ, stream);
+        let stream = BufReader::with_capacity(AHEAD, stream);
         Self { stream, cut, patience, waiting: None, over: false }
     }
 

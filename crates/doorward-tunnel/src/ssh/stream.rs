@@ -334,12 +334,23 @@ impl AsyncRead for ChannelStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.chunk.is_empty() && !self.read_all {
-            ready!(self.poll_chunk(context))?;
+        let empty = buffer.filled().len();
+        while buffer.remaining() > 0 {
+            if self.chunk.is_empty() && !self.read_all {
+                match self.poll_chunk(context) {
+                    Poll::Ready(Ok(())) => {}
+                    // What came before is taken first; the end of it comes again.
+                    _ if buffer.filled().len() > empty => break,
+                    waits_or_broke => return waits_or_broke,
+                }
+            }
+            let size = self.chunk.len().min(buffer.remaining());
+            if size == 0 {
+                break;
+            }
+            buffer.put_slice(self.chunk.get(..size).unwrap_or_default());
+            self.chunk.advance(size);
         }
-        let size = self.chunk.len().min(buffer.remaining());
-        buffer.put_slice(self.chunk.get(..size).unwrap_or_default());
-        self.chunk.advance(size);
         Poll::Ready(Ok(()))
     }
 }
