@@ -3,13 +3,16 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{BufMut as _, BytesMut};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+
+use crate::dial::Stream;
 
 /// The buffer of a direction that has not shown that it needs more, in bytes.
 const SMALL: usize = 8 * 1024;
@@ -43,12 +46,12 @@ pub struct Broken {
 
 /// Carries until both sides said that no more comes, or one of them broke.
 ///
-/// A side that ends is passed on as such: the other direction goes on. At most `buffer` bytes wait in each direction;
-/// one through which little goes takes a small part of that.
+/// A side that ends is passed on as such: the other direction goes on. At most `buffer` bytes wait in each direction,
+/// and as many in a stream that keeps what it was given; a direction through which little goes takes a small part of that.
 pub async fn both_ways<N, F>(near: &mut N, far: &mut F, bytes: &Bytes, buffer: usize) -> Result<(), Broken>
 where
-    N: AsyncRead + AsyncWrite + Unpin,
-    F: AsyncRead + AsyncWrite + Unpin,
+    N: Stream,
+    F: Stream,
 {
     let (mut up, mut down) = (Direction::new(buffer), Direction::new(buffer));
     poll_fn(|context| {
@@ -105,9 +108,12 @@ enum Fault {
 
 /// Bytes from one side to the other.
 struct Direction {
-    buffer: Vec<u8>,
-    /// What of the buffer was read and not written.
-    waiting: std::ops::Range<usize>,
+    /// Where they are read to; empty, but for the room that it has.
+    buffer: BytesMut,
+    /// Bytes that the buffer should have room for.
+    room: usize,
+    /// What was read and not taken by the other side.
+    waiting: bytes::Bytes,
     most: usize,
     fitting: u8,
     unflushed: bool,
@@ -123,15 +129,23 @@ enum Stage {
 impl Direction {
     fn new(most: usize) -> Self {
         let most = most.max(1);
-        Self { buffer: Vec::new(), waiting: 0..0, most, fitting: 0, unflushed: false, stage: Stage::Carrying }
+        Self {
+            buffer: BytesMut::new(),
+            room: SMALL.min(most),
+            waiting: bytes::Bytes::new(),
+            most,
+            fitting: 0,
+            unflushed: false,
+            stage: Stage::Carrying,
+        }
     }
 
     /// Carries as much as it can; ready when the end was passed on.
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        from: &mut (impl AsyncRead + Unpin),
-        to: &mut (impl AsyncWrite + Unpin),
+        from: &mut impl Stream,
+        to: &mut impl Stream,
         count: &AtomicU64,
     ) -> Poll<Result<(), Fault>> {
         loop {
@@ -139,7 +153,7 @@ impl Direction {
                 Stage::Ended => return Poll::Ready(Ok(())),
                 Stage::Ending => {
                     ready!(Pin::new(&mut *to).poll_shutdown(context)).map_err(Fault::Writing)?;
-                    self.buffer = Vec::new();
+                    self.buffer = BytesMut::new();
                     self.stage = Stage::Ended;
                 }
                 Stage::Carrying if self.waiting.is_empty() => {
@@ -157,47 +171,36 @@ impl Direction {
                     }
                 }
                 Stage::Carrying => {
-                    let bytes = self.buffer.get(self.waiting.clone()).unwrap_or_default();
-                    let written =
-                        ready!(Pin::new(&mut *to).poll_write(context, bytes)).map_err(Fault::Writing)?;
-                    if written == 0 {
-                        return Poll::Ready(Err(Fault::Writing(io::ErrorKind::WriteZero.into())));
-                    }
-                    self.waiting.start += written;
+                    ready!(Pin::new(&mut *to).poll_send(context, &mut self.waiting))
+                        .map_err(Fault::Writing)?;
                     self.unflushed = true;
                 }
             }
         }
     }
 
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        from: &mut (impl AsyncRead + Unpin),
-    ) -> Poll<io::Result<usize>> {
-        if self.buffer.is_empty() {
-            self.buffer = vec![0; SMALL.min(self.most)];
-        }
-        let mut buffer = ReadBuf::new(&mut self.buffer);
-        ready!(Pin::new(from).poll_read(context, &mut buffer))?;
-        let read = buffer.filled().len();
+    fn poll_read(&mut self, context: &mut Context<'_>, from: &mut impl Stream) -> Poll<io::Result<usize>> {
+        // What was taken and is sent by now makes room again without another allocation.
+        self.waiting = bytes::Bytes::new();
+        self.buffer.reserve(self.room);
+        let mut room = (&mut self.buffer).limit(self.room);
+        let read = ready!(pin!(from.read_buf(&mut room)).poll(context))?;
         CARRIED.set(CARRIED.get().saturating_add(read));
-        self.waiting = 0..read;
+        self.waiting = self.buffer.split().freeze();
         self.fit(read);
         Poll::Ready(Ok(read))
     }
 
     /// Has the buffer grow with what comes, and shrink again.
     fn fit(&mut self, read: usize) {
-        let size = self.buffer.len();
-        if read == size && size < self.most {
-            self.buffer.resize(size.saturating_mul(4).min(self.most), 0);
+        if read == self.room && self.room < self.most {
+            self.room = self.room.saturating_mul(4).min(self.most);
             self.fitting = 0;
-        } else if size > SMALL && read <= size / 4 {
+        } else if self.room > SMALL && read <= self.room / 4 {
             self.fitting += 1;
             if self.fitting >= PATIENCE {
-                self.buffer.truncate((size / 4).max(SMALL));
-                self.buffer.shrink_to_fit();
+                self.room = (self.room / 4).max(SMALL);
+                self.buffer = BytesMut::new();
                 self.fitting = 0;
             }
         } else {

@@ -6,19 +6,49 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::str::FromStr;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
 
 /// Bytes both ways: a socket, a channel of SSH, a stream of a session.
 ///
 /// Shutting down the writing side says that no more comes; what the far side still sends can be read. Dropping it
 /// closes both.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Takes bytes off the front to send them, and is ready when it took some. One that keeps what it was given until
+    /// it is sent needs no copy of it.
+    fn poll_send(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &mut Bytes,
+    ) -> Poll<io::Result<()>> {
+        let written = ready!(self.as_mut().poll_write(context, bytes))?;
+        if written == 0 && !bytes.is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        bytes.advance(written);
+        Poll::Ready(Ok(()))
+    }
+}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
+impl Stream for TcpStream {}
+impl Stream for DuplexStream {}
+impl Stream for tokio_rustls::client::TlsStream<TcpStream> {}
 
 /// A stream whose carrier does not matter.
 pub type BoxedStream = Box<dyn Stream>;
+
+impl Stream for BoxedStream {
+    fn poll_send(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &mut Bytes,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut **self).poll_send(context, bytes)
+    }
+}
 
 /// An answer that is waited for, where a trait must stay usable behind a pointer.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -134,8 +164,8 @@ impl Dial for Straight {
     fn dial<'a>(&'a self, to: &'a Destination) -> Answer<'a, Result<BoxedStream, DialError>> {
         Box::pin(async move {
             let connected = match &to.host {
-                Host::Address(address) => tokio::net::TcpStream::connect((*address, to.port)).await,
-                Host::Name(name) => tokio::net::TcpStream::connect((name.as_str(), to.port)).await,
+                Host::Address(address) => TcpStream::connect((*address, to.port)).await,
+                Host::Name(name) => TcpStream::connect((name.as_str(), to.port)).await,
             };
             let stream = connected.map_err(|source| match source.kind() {
                 io::ErrorKind::ConnectionRefused => DialError::Refused { to: to.clone() },

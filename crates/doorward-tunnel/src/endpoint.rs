@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::dial::{Answer, BoxedStream, Destination, Dial, DialError};
+use crate::dial::{Answer, BoxedStream, Destination, Dial, DialError, Stream};
 use crate::news::in_words;
 use crate::websocket::{Connector, Socket, WebSocketError};
 
@@ -141,6 +141,8 @@ impl AsyncWrite for Frames {
         }
     }
 }
+
+impl Stream for Frames {}
 
 #[cfg(test)]
 mod tests;

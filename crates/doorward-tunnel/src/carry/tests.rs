@@ -83,12 +83,11 @@ async fn the_side_that_broke_is_named() {
 #[test]
 fn a_buffer_grows_with_what_comes_and_shrinks_again() {
     let mut direction = Direction::new(128 * 1024);
-    direction.buffer = vec![0; SMALL];
     let mut check = |read: usize, times: usize, expected: usize| {
         for _ in 0..times {
-            direction.fit(read.min(direction.buffer.len()));
+            direction.fit(read.min(direction.room));
         }
-        assert_eq!(direction.buffer.len(), expected);
+        assert_eq!(direction.room, expected);
     };
     check(100, 1000, SMALL);
     check(usize::MAX, 1, 4 * SMALL);
@@ -96,4 +95,19 @@ fn a_buffer_grows_with_what_comes_and_shrinks_again() {
     check(100, usize::from(PATIENCE) - 1, 128 * 1024);
     check(100_000, 1, 128 * 1024);
     check(100, 10 * usize::from(PATIENCE), SMALL);
+}
+
+#[tokio::test]
+async fn what_was_taken_makes_room_in_the_same_place() {
+    let (mut client, mut near) = duplex(SMALL);
+    let mut direction = Direction::new(SMALL);
+    let mut places = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        client.write_all(&text(SMALL)).await.unwrap();
+        let read = poll_fn(|context| direction.poll_read(context, &mut near)).await.unwrap();
+        assert_eq!(read, SMALL);
+        assert!(direction.waiting == text(SMALL));
+        places.insert(direction.waiting.as_ptr().addr());
+    }
+    assert_eq!(places.len(), 1);
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use std::{io, mem};
 
 use bytes::{Buf as _, Bytes};
 use russh::client::Msg;
@@ -16,10 +16,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Notify, watch};
 
 use super::link::Link;
-use crate::dial::Answer;
+use crate::dial::{Answer, Stream};
 
 /// What a message costs besides its bytes.
 const MESSAGE: usize = 256;
+
+/// Bytes that are taken at once from a writer that keeps its own.
+const WRITE: usize = 64 * 1024;
 
 /// How long the far side may take to close a channel that both sides have ended.
 const GOODBYE: Duration = Duration::from_secs(10);
@@ -252,25 +255,30 @@ impl Drop for Ends {
 /// A direct-tcpip channel as a stream.
 pub(super) struct ChannelStream {
     ends: Ends,
-    writer: Pin<Box<dyn AsyncWrite + Send>>,
-    /// Comes when the connection is gone, which a writer who waits for room would not learn. There while one waits.
+    /// Comes when what was last given to the connection's task was taken by it.
+    sending: Option<Answer<'static, Result<(), russh::Error>>>,
+    /// Bytes of it that a write waits for.
+    writing: usize,
+    /// Comes when the connection is gone, which who waits for room would not learn. There while one waits.
     gone: Option<Answer<'static, ()>>,
     chunk: Bytes,
     read_all: bool,
     closed: bool,
+    ending: bool,
     wrote_all: bool,
 }
 
 impl ChannelStream {
     pub(super) fn new(ends: Ends) -> Self {
-        let writer = Box::pin(ends.writer().make_writer());
         Self {
             ends,
-            writer,
+            sending: None,
+            writing: 0,
             gone: None,
             chunk: Bytes::new(),
             read_all: false,
             closed: false,
+            ending: false,
             wrote_all: false,
         }
     }
@@ -302,29 +310,69 @@ impl ChannelStream {
 }
 
 impl ChannelStream {
-    /// What a write said, unless it waits and the connection is gone.
-    fn unless_gone<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        polled: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        match polled {
-            Poll::Ready(Ok(done)) => {
-                self.gone = None;
-                return Poll::Ready(Ok(done));
-            }
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => {
-                let link = self.ends.link();
-                let gone = self.gone.get_or_insert_with(|| {
-                    Box::pin(async move {
-                        link.closed().await;
-                    })
-                });
-                ready!(gone.as_mut().poll(context));
-            }
+    /// Waits until what was given was taken; fails when the connection is gone.
+    fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(sending) = self.sending.as_mut() else { return Poll::Ready(Ok(())) };
+        let sent = sending.as_mut().poll(context);
+        if sent.is_pending() {
+            let link = self.ends.link();
+            let gone = self.gone.get_or_insert_with(|| {
+                Box::pin(async move {
+                    link.closed().await;
+                })
+            });
+            ready!(gone.as_mut().poll(context));
+        }
+        self.gone = None;
+        self.sending = None;
+        if let Poll::Ready(Ok(())) = sent {
+            return Poll::Ready(Ok(()));
         }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, self.ends.why())))
+    }
+
+    /// Gives bytes to the connection's task, which `poll_sent` waits for.
+    fn send(&mut self, bytes: Bytes) {
+        let half = Arc::clone(self.ends.writer());
+        self.sending = Some(Box::pin(async move { half.data_bytes(bytes).await }));
+    }
+
+    /// Whether more may be given.
+    fn poll_may_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_sent(context))?;
+        // After the far side's end nobody reads here any more; a close that follows it must not be missed, since
+        // what is written then goes nowhere.
+        if self.read_all
+            && !self.closed
+            && self.chunk.is_empty()
+            && let Poll::Ready(Err(error)) = self.poll_chunk(context)
+        {
+            return Poll::Ready(Err(error));
+        }
+        if self.closed {
+            let error = io::Error::new(io::ErrorKind::BrokenPipe, "the far side closed the connection");
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream for ChannelStream {
+    fn poll_send(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &mut Bytes,
+    ) -> Poll<io::Result<()>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.poll_may_send(context))?;
+        self.send(mem::take(bytes));
+        match self.poll_sent(context) {
+            Poll::Ready(sent) => Poll::Ready(sent),
+            // They are ours now; whoever flushes waits for them.
+            Poll::Pending => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -364,33 +412,32 @@ impl AsyncWrite for ChannelStream {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        // After the far side's end nobody reads here any more; a close that follows it must not be missed, since
-        // what is written then goes nowhere.
-        if self.read_all
-            && !self.closed
-            && self.chunk.is_empty()
-            && let Poll::Ready(Err(error)) = self.poll_chunk(context)
-        {
-            return Poll::Ready(Err(error));
+        if self.writing == 0 {
+            ready!(self.poll_may_send(context))?;
+            let bytes = bytes.get(..WRITE).unwrap_or(bytes);
+            self.send(Bytes::copy_from_slice(bytes));
+            self.writing = bytes.len();
         }
-        if self.closed {
-            let error = io::Error::new(io::ErrorKind::BrokenPipe, "the far side closed the connection");
-            return Poll::Ready(Err(error));
-        }
-        let polled = self.writer.as_mut().poll_write(context, bytes);
-        self.unless_gone(context, polled)
+        let sent = ready!(self.poll_sent(context));
+        let written = mem::take(&mut self.writing);
+        Poll::Ready(sent.map(|()| written))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_sent(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.wrote_all || self.closed {
             return Poll::Ready(Ok(()));
         }
-        let polled = self.writer.as_mut().poll_shutdown(context);
-        ready!(self.unless_gone(context, polled))?;
+        ready!(self.poll_sent(context))?;
+        if !self.ending {
+            self.ending = true;
+            let half = Arc::clone(self.ends.writer());
+            self.sending = Some(Box::pin(async move { half.eof().await }));
+            ready!(self.poll_sent(context))?;
+        }
         self.wrote_all = true;
         self.ends.over = self.read_all;
         Poll::Ready(Ok(()))

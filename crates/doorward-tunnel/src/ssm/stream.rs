@@ -12,6 +12,7 @@ use super::core::Core as _;
 use super::port::Port;
 use super::session::Session;
 use super::smux::Read;
+use crate::dial;
 
 /// One connection. It holds its session.
 pub(super) struct Stream {
@@ -37,6 +38,8 @@ impl Drop for Stream {
         });
     }
 }
+
+impl dial::Stream for Stream {}
 
 impl AsyncRead for Stream {
     fn poll_read(
