@@ -47,7 +47,7 @@ use round::Rounds;
 use world::World;
 
 /// How often everything is measured.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 
 /// Connections whose memory is counted.
 const FLOWS: usize = 1000;

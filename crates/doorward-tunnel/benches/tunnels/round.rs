@@ -45,7 +45,16 @@ impl Rounds {
         let rounds = (0..count)
             .map(|round| {
                 eprintln!("round {} of {count}", round + 1);
-                carriers.iter().map(|carrier| Figures::measure(world, carrier)).collect()
+                // Each second one the other way round, so that nobody always comes after the one who heats the machine.
+                let mut figures: Vec<Option<Figures>> = vec![None; carriers.len()];
+                let mut places: Vec<usize> = (0..carriers.len()).collect();
+                if round % 2 == 1 {
+                    places.reverse();
+                }
+                for place in places {
+                    figures[place] = Some(Figures::measure(world, &carriers[place]));
+                }
+                figures.into_iter().map(|figures| figures.expect("everybody was measured")).collect()
             })
             .collect();
         Self { rounds }
