@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use std::{io, mem};
 
@@ -261,6 +261,8 @@ pub(super) struct ChannelStream {
     writing: usize,
     /// Comes when the connection is gone, which who waits for room would not learn. There while one waits.
     gone: Option<Answer<'static, ()>>,
+    /// Who waits for room, and from the far side's end on listens for its close, after which there is none.
+    waits: Option<Waker>,
     chunk: Bytes,
     read_all: bool,
     closed: bool,
@@ -275,6 +277,7 @@ impl ChannelStream {
             sending: None,
             writing: 0,
             gone: None,
+            waits: None,
             chunk: Bytes::new(),
             read_all: false,
             closed: false,
@@ -291,12 +294,14 @@ impl ChannelStream {
                 Some(ChannelMsg::Eof) => {
                     self.read_all = true;
                     self.ends.over = self.wrote_all;
+                    self.wake_writer();
                     return Poll::Ready(Ok(()));
                 }
                 Some(ChannelMsg::Close) => {
                     self.read_all = true;
                     self.closed = true;
                     self.ends.over = true;
+                    self.wake_writer();
                 }
                 Some(_) => {}
                 // Not an end: what was still to come is lost.
@@ -310,11 +315,22 @@ impl ChannelStream {
 }
 
 impl ChannelStream {
+    fn wake_writer(&mut self) {
+        if let Some(waits) = self.waits.take() {
+            waits.wake();
+        }
+    }
+
     /// Waits until what was given was taken; fails when the connection is gone.
     fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(sending) = self.sending.as_mut() else { return Poll::Ready(Ok(())) };
         let sent = sending.as_mut().poll(context);
         if sent.is_pending() {
+            self.waits = Some(context.waker().clone());
+            if let Err(error) = self.hear_close(context) {
+                self.sending = None;
+                return Poll::Ready(Err(error));
+            }
             let link = self.ends.link();
             let gone = self.gone.get_or_insert_with(|| {
                 Box::pin(async move {
@@ -323,8 +339,7 @@ impl ChannelStream {
             });
             ready!(gone.as_mut().poll(context));
         }
-        self.gone = None;
-        self.sending = None;
+        (self.sending, self.gone, self.waits) = (None, None, None);
         if let Poll::Ready(Ok(())) = sent {
             return Poll::Ready(Ok(()));
         }
@@ -340,20 +355,23 @@ impl ChannelStream {
     /// Whether more may be given.
     fn poll_may_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_sent(context))?;
-        // After the far side's end nobody reads here any more; a close that follows it must not be missed, since
-        // what is written then goes nowhere.
+        Poll::Ready(self.hear_close(context))
+    }
+
+    /// Fails once the far side has closed: what is written then goes nowhere. After its end nobody reads here any more,
+    /// and a close that follows must not be missed.
+    fn hear_close(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         if self.read_all
             && !self.closed
             && self.chunk.is_empty()
             && let Poll::Ready(Err(error)) = self.poll_chunk(context)
         {
-            return Poll::Ready(Err(error));
+            return Err(error);
         }
         if self.closed {
-            let error = io::Error::new(io::ErrorKind::BrokenPipe, "the far side closed the connection");
-            return Poll::Ready(Err(error));
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the far side closed the connection"));
         }
-        Poll::Ready(Ok(()))
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use doorward_tunnel::carry::{Bytes, both_ways};
 use doorward_tunnel::dial::{BoxedStream, Destination, Dial, DialError, Straight};
 use doorward_tunnel::news::{News, in_words};
 use doorward_tunnel::ssh::login::Login;
@@ -21,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         trial("ssh: what the far side cannot reach is said", sshd, || on_tokio(refusals())),
         trial("ssh: a second hop", sshd, || on_tokio(second_hop())),
         trial("ssh: each side may end first", sshd, || on_tokio(half_closed())),
+        trial("ssh: who waits for room learns that the far side closed", sshd, || on_tokio(closed_on())),
         trial("ssh: 200 connections at once", sshd, || on_tokio(at_once())),
         trial("ssh: 10,000 connections in a row", sshd, || on_tokio(in_a_row())),
         trial("ssh: what was sent is what arrives", sshd, || on_tokio(bulk())),
@@ -173,6 +175,35 @@ async fn half_closed() {
     write_noise(&mut stream, 100_000).await.unwrap();
     stream.shutdown().await.unwrap();
     assert_eq!(heard.recv().await.unwrap(), digest_of_noise(100_000));
+}
+
+async fn closed_on() {
+    let sshd = Arc::new(Sshd::start());
+    let ssh = ssh(options(&sshd, &Told::default()));
+    // It takes nothing, so that the channel's window is used up, and goes when it is told.
+    let (close, closes) = tokio::sync::watch::channel(false);
+    let far = Far::new(move |stream| {
+        let mut closes = closes.clone();
+        async move {
+            let _ = closes.wait_for(|closes| *closes).await;
+            drop(stream);
+        }
+    })
+    .await;
+    let mut stream = dial(&ssh, &far).await;
+    let (mut client, mut near) = tokio::io::duplex(64 * 1024);
+    let carried = tokio::spawn(async move {
+        let bytes = Bytes::default();
+        both_ways(&mut near, &mut stream, &bytes, 64 * 1024).await
+    });
+    let block = vec![0; 64 * 1024];
+    while let Ok(written) = tokio::time::timeout(Duration::from_secs(1), client.write_all(&block)).await {
+        written.expect("it is taken");
+    }
+    close.send_replace(true);
+    let carried = tokio::time::timeout(Duration::from_secs(10), carried).await;
+    let broken = carried.expect("it ends").unwrap().expect_err("bytes were not taken");
+    assert!(broken.far && broken.error.to_string().contains("closed"), "{broken:?}");
 }
 
 async fn at_once() {
