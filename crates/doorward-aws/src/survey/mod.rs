@@ -30,9 +30,6 @@ pub struct Progress {
 /// How long the account's id is waited for: STS has no way into many private networks.
 const IDENTITY_WAITS: Duration = Duration::from_secs(5);
 
-/// What lies between attempts of a call that is still throttled after the connection's own attempts.
-const PATIENCE: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
-
 impl Account {
     /// Everything of this place: all calls of [`Call::ALL`], all their pages.
     ///
@@ -173,21 +170,5 @@ impl Survey {
         // Answers come in any order; what is told of them does not.
         inventory.gaps.sort_by(|one, other| (&one.call, &one.why).cmp(&(&other.call, &other.why)));
         inventory
-    }
-}
-
-impl Account {
-    /// Makes a call again for as long as AWS says only that it is asked too much.
-    async fn patiently<A, F>(&self, call: impl Fn() -> F) -> Result<A, Failure>
-    where
-        F: Future<Output = Result<A, Failure>>,
-    {
-        for pause in PATIENCE {
-            match call().await {
-                Err(failure) if failure.is_throttling() => tokio::time::sleep(pause).await,
-                answer => return answer,
-            }
-        }
-        call().await
     }
 }

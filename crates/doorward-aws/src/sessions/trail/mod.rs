@@ -129,8 +129,12 @@ impl Account {
         let (from, to) = (window.from.as_second(), window.to.as_second().saturating_add(1));
         let mut operation = LookupEvents { name, from, to, token: None };
         for _ in 0..MOST_PAGES {
-            self.paced().await;
-            let (events, next) = LookupEvents::split(self.0.connection.call(&operation).await?);
+            // Others of this account look up events, too.
+            let answer = self.patiently(async || {
+                self.paced().await;
+                self.0.connection.call(&operation).await
+            });
+            let (events, next) = LookupEvents::split(answer.await?);
             for event in &events {
                 trail.event(event);
             }
