@@ -27,9 +27,6 @@ pub(crate) struct Inner {
 /// How long a look waits for the quota, at most once an hour.
 const QUOTA_WAITS: Duration = Duration::from_secs(2);
 
-/// What lies between attempts of a call that is still throttled after the connection's own attempts.
-const PATIENCE: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
-
 /// What was learnt of the quota, and until when that is believed.
 #[derive(Debug, Clone, Copy)]
 struct Quota {
@@ -51,20 +48,6 @@ impl Account {
     /// first call; it fails only where no Region is known.
     pub async fn connect(place: &Place) -> Result<Self, Error> {
         Ok(Self::of(place.clone(), Connection::to(place).await?))
-    }
-
-    /// Makes a call again for as long as AWS says only that it is asked too much.
-    pub(crate) async fn patiently<A, F>(&self, call: impl Fn() -> F) -> Result<A, Failure>
-    where
-        F: Future<Output = Result<A, Failure>>,
-    {
-        for pause in PATIENCE {
-            match call().await {
-                Err(failure) if failure.is_throttling() => tokio::time::sleep(pause).await,
-                answer => return answer,
-            }
-        }
-        call().await
     }
 
     pub(crate) fn of(place: Place, connection: Connection) -> Self {

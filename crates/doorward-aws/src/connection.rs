@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -41,6 +41,9 @@ use crate::credentials::Kept;
 use crate::error::{Error, Failure};
 use crate::operation::{Body, Operation, Service};
 use crate::wire::Refusal;
+
+/// What lies between attempts of a call that is still throttled after the connection's own attempts.
+const PATIENCE: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
 /// How often AWS was asked, by the name of the call; each attempt counts, since AWS counts it too.
 pub(crate) type Calls = BTreeMap<&'static str, u64>;
@@ -177,6 +180,20 @@ impl Connection {
             StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components),
         )
     }
+}
+
+/// Makes a call again for as long as AWS says only that it is asked too much.
+pub(crate) async fn patiently<A, F>(call: impl Fn() -> F) -> Result<A, Failure>
+where
+    F: Future<Output = Result<A, Failure>>,
+{
+    for pause in PATIENCE {
+        match call().await {
+            Err(failure) if failure.is_throttling() => tokio::time::sleep(pause).await,
+            answer => return answer,
+        }
+    }
+    call().await
 }
 
 fn request<O: Operation>(body: Body) -> Result<HttpRequest, BoxError> {

@@ -35,7 +35,6 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {
 
 impl Stream for TcpStream {}
 impl Stream for DuplexStream {}
-impl Stream for tokio_rustls::client::TlsStream<TcpStream> {}
 
 /// A stream whose carrier does not matter.
 pub type BoxedStream = Box<dyn Stream>;

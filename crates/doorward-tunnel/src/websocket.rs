@@ -14,12 +14,13 @@ use rustls::pki_types::ServerName;
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, error::CapacityError};
 
-use crate::dial::BoxedStream;
+use crate::dial::{BoxedStream, Stream};
 pub use proxy::{Proxies, Proxy};
 
 /// A websocket over whatever carries it.
@@ -162,17 +163,15 @@ impl Connector {
         upgrade(stream, to, request).await
     }
 
-    async fn secure(
-        &self,
-        to: &Address,
-        tcp: TcpStream,
-    ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, WebSocketError> {
+    async fn secure(&self, to: &Address, tcp: TcpStream) -> Result<TlsStream<TcpStream>, WebSocketError> {
         let failed = |source| WebSocketError::Tls { host: to.host.clone(), source };
         let name = ServerName::try_from(to.host.clone())
             .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(failed)
     }
 }
+
+impl Stream for TlsStream<TcpStream> {}
 
 /// Where to.
 #[derive(Debug, PartialEq, Eq)]

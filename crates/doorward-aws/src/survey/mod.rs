@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::account::Account;
+use crate::connection::patiently;
 use crate::error::Failure;
 use crate::observe::{ALL_PAGES, AT_ONCE};
 use crate::operation::{Operation, Paged};
@@ -106,7 +107,7 @@ impl Survey {
         O::Item: Send + 'static,
     {
         let account = self.account.clone();
-        let pages = async move { account.patiently(|| account.pages(operation.clone())).await };
+        let pages = async move { patiently(|| account.pages(operation.clone())).await };
         self.spawn::<O, _>(call, pages, take);
     }
 
@@ -116,7 +117,7 @@ impl Survey {
         O: Operation + Send + Sync,
     {
         let account = self.account.clone();
-        let answer = async move { account.patiently(|| account.0.connection.call(&operation)).await };
+        let answer = async move { patiently(|| account.0.connection.call(&operation)).await };
         self.spawn::<O, _>(call, answer, take);
     }
 

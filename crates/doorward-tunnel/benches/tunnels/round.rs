@@ -45,16 +45,18 @@ impl Rounds {
         let rounds = (0..count)
             .map(|round| {
                 eprintln!("round {} of {count}", round + 1);
+                let mut order: Vec<&Carrier> = carriers.iter().collect();
                 // Each second one the other way round, so that nobody always comes after the one who heats the machine.
-                let mut figures: Vec<Option<Figures>> = vec![None; carriers.len()];
-                let mut places: Vec<usize> = (0..carriers.len()).collect();
-                if round % 2 == 1 {
-                    places.reverse();
+                let is_reversed = round % 2 == 1;
+                if is_reversed {
+                    order.reverse();
                 }
-                for place in places {
-                    figures[place] = Some(Figures::measure(world, &carriers[place]));
+                let mut figures: Vec<_> =
+                    order.into_iter().map(|carrier| Figures::measure(world, carrier)).collect();
+                if is_reversed {
+                    figures.reverse();
                 }
-                figures.into_iter().map(|figures| figures.expect("everybody was measured")).collect()
+                figures
             })
             .collect();
         Self { rounds }

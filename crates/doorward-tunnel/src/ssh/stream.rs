@@ -312,9 +312,7 @@ impl ChannelStream {
         }
         Poll::Ready(Ok(()))
     }
-}
 
-impl ChannelStream {
     fn wake_writer(&mut self) {
         if let Some(waits) = self.waits.take() {
             waits.wake();

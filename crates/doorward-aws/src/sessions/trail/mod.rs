@@ -11,6 +11,7 @@ use doorward_core::audit::cloudtrail::{Asked, Call, Window};
 use serde_json::Value;
 
 use crate::account::Account;
+use crate::connection::patiently;
 use crate::error::Failure;
 use crate::operation::{LookupEvents, Operation as _, Paged as _};
 
@@ -130,7 +131,7 @@ impl Account {
         let mut operation = LookupEvents { name, from, to, token: None };
         for _ in 0..MOST_PAGES {
             // Others of this account look up events, too.
-            let answer = self.patiently(async || {
+            let answer = patiently(async || {
                 self.paced().await;
                 self.0.connection.call(&operation).await
             });
