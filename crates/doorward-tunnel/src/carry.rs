@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
@@ -17,7 +18,7 @@ use crate::dial::Stream;
 /// The buffer of a direction that has not shown that it needs more, in bytes.
 const SMALL: usize = 8 * 1024;
 
-/// Bytes between two rests of the thread that show that more are on their way: one full packet of SSH.
+/// Bytes that came between two rests of the thread and show that more are on their way: one full packet of SSH.
 const MUCH: usize = 32 * 1024;
 
 /// How long the thread then looks away.
@@ -61,7 +62,9 @@ where
             Poll::Ready(Err(Fault::Writing(error))) => return Poll::Ready(Err(broken(true)(error))),
             polled => polled.is_ready(),
         };
-        let down = match down.poll(context, far, near, &bytes.down) {
+        let polled = down.poll(context, far, near, &bytes.down);
+        COME.set(COME.get().saturating_add(mem::take(&mut down.read)));
+        let down = match polled {
             Poll::Ready(Err(Fault::Reading(error))) => return Poll::Ready(Err(broken(true)(error))),
             Poll::Ready(Err(Fault::Writing(error))) => return Poll::Ready(Err(broken(false)(error))),
             polled => polled.is_ready(),
@@ -83,20 +86,21 @@ pub fn reset(stream: &TcpStream) {
 /// A packet passes through several tasks, and waking another thread for each costs more than a second one gives: in
 /// `./bench tunnels` one thread carries 4 to 13 % more, with less of the processor's time.
 ///
-/// When it has carried all that there was, and that was much, it looks away for a moment before it waits for more, as
-/// network cards do with their interrupts: whoever sends need not wake it for every packet. What wakes a sleeper is the
-/// sender's time, and an sshd that is busy with one processor sends a fifth more to a reader that it need not wake.
+/// When it has carried all that there was, and much of that came from the far side, it looks away for a moment before
+/// it waits for more, as network cards do with their interrupts: whoever sends need not wake it for every packet. What
+/// wakes a sleeper is the sender's time, and an sshd that is busy with one processor sends a fifth more to a reader that
+/// it need not wake. A client that sends is not made to wait: it has little under way (see `forward`).
 pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().on_thread_park(rest).build()
 }
 
 thread_local! {
-    /// Bytes that this thread has read since it last had nothing to do.
-    static CARRIED: Cell<usize> = const { Cell::new(0) };
+    /// Bytes that came from the far side since this thread last had nothing to do.
+    static COME: Cell<usize> = const { Cell::new(0) };
 }
 
 fn rest() {
-    if CARRIED.take() >= MUCH {
+    if COME.take() >= MUCH {
         std::thread::sleep(REST);
     }
 }
@@ -115,6 +119,8 @@ struct Direction {
     /// What was read and not taken by the other side.
     waiting: bytes::Bytes,
     most: usize,
+    /// Bytes that were read and not yet asked for.
+    read: usize,
     fitting: u8,
     unflushed: bool,
     stage: Stage,
@@ -134,6 +140,7 @@ impl Direction {
             room: SMALL.min(most),
             waiting: bytes::Bytes::new(),
             most,
+            read: 0,
             fitting: 0,
             unflushed: false,
             stage: Stage::Carrying,
@@ -185,7 +192,7 @@ impl Direction {
         self.buffer.reserve(self.room);
         let mut room = (&mut self.buffer).limit(self.room);
         let read = ready!(pin!(from.read_buf(&mut room)).poll(context))?;
-        CARRIED.set(CARRIED.get().saturating_add(read));
+        self.read = self.read.saturating_add(read);
         self.waiting = self.buffer.split().freeze();
         self.fit(read);
         Poll::Ready(Ok(read))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::netns::Probe;
 use crate::process::{self, Ended};
-use crate::world::{GATEWAY, PORT, RANGE, ROUTED, SSHUTTLE, World, inside};
+use crate::world::{GATEWAY, IPERF, PORT, RANGE, ROUTED, SSHUTTLE, World, inside};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Carrier {
     pub kind: Kind,
     /// Where a load connects to.
     pub address: String,
+    /// Where iperf3 does.
+    pub iperf: (String, u16),
     held: Held,
     /// What it needs besides, for as long as it is there.
     _with: Option<Probe>,
@@ -33,6 +35,13 @@ enum Held {
     Nobody,
     Child(Ended),
     Probe(Probe),
+}
+
+const LOCALLY: &str = "127.0.0.1";
+
+/// The local port that leads to iperf3, of the carrier that has this one.
+pub fn beside(port: u16) -> u16 {
+    port + 100
 }
 
 impl Kind {
@@ -58,15 +67,17 @@ impl Carrier {
         );
         let options: Vec<&str> = options.split(' ').collect();
         let ssh = |kind, port: u16, more: &[&str]| {
-            let forward = format!("127.0.0.1:{port}:{ROUTED}:{PORT}");
             let mut command = inside(&world.client, "ssh");
-            command.args(["-N", "-L", &forward]).args(&options).args(more).arg(format!("root@{GATEWAY}"));
-            Self::new(world, kind, format!("127.0.0.1:{port}"), Held::Child(started(command)))
+            for (port, to) in [(port, PORT), (beside(port), IPERF)] {
+                command.args(["-L", &format!("127.0.0.1:{port}:{ROUTED}:{to}")]);
+            }
+            command.arg("-N").args(&options).args(more).arg(format!("root@{GATEWAY}"));
+            Self::new(world, kind, (LOCALLY, port), Held::Child(started(command)))
         };
-        let ours = |kind, words: &[&str], address: String| {
+        let ours = |kind, words: &[&str], at| {
             let probe = world.client.probe(&[&["own"], words, &[&key]].concat());
             assert_eq!(probe.line(), "carries");
-            Self::new(world, kind, address, Held::Probe(probe))
+            Self::new(world, kind, at, Held::Probe(probe))
         };
         let mut sshuttle = inside(&world.client, "sshuttle");
         sshuttle.args(["--method", "nft", "-r", &format!("root@{GATEWAY}"), "-e"]);
@@ -75,22 +86,24 @@ impl Carrier {
         let api = agent.line();
         let probe = world.client.probe(&["own", "sessions", "6004", &api]);
         assert_eq!(probe.line(), "carries");
-        let mut sessions = Self::new(world, Kind::Sessions, "127.0.0.1:6004".into(), Held::Probe(probe));
+        let mut sessions = Self::new(world, Kind::Sessions, (LOCALLY, 6004), Held::Probe(probe));
         sessions._with = Some(agent);
         vec![
-            Self::new(world, Kind::Raw, format!("{ROUTED}:{PORT}"), Held::Nobody),
+            Self::new(world, Kind::Raw, (ROUTED, PORT), Held::Nobody),
             ssh(Kind::Ssh, 6001, &[]),
             ssh(Kind::SshGcm, 6002, &["-c", "aes128-gcm@openssh.com"]),
-            Self::new(world, Kind::Sshuttle, format!("{SSHUTTLE}:{PORT}"), Held::Child(started(sshuttle))),
-            ours(Kind::Range, &["range", "10.88.2.0/24"], format!("{RANGE}:{PORT}")),
-            ours(Kind::Forward, &["forward", "6003"], "127.0.0.1:6003".into()),
+            Self::new(world, Kind::Sshuttle, (SSHUTTLE, PORT), Held::Child(started(sshuttle))),
+            ours(Kind::Range, &["range", "10.88.2.0/24"], (RANGE, PORT)),
+            ours(Kind::Forward, &["forward", "6003"], (LOCALLY, 6003)),
             sessions,
         ]
     }
 
-    fn new(world: &World, kind: Kind, address: String, held: Held) -> Self {
+    fn new(world: &World, kind: Kind, (host, port): (&str, u16), held: Held) -> Self {
+        let address = format!("{host}:{port}");
         world.answers(&address);
-        Self { kind, address, held, _with: None }
+        let iperf = (host.to_owned(), if host == LOCALLY { beside(port) } else { IPERF });
+        Self { kind, address, iperf, held, _with: None }
     }
 
     fn pid(&self) -> Option<u32> {

@@ -1,4 +1,4 @@
-//! The two ends of a load: this program started again inside a namespace.
+//! The two ends of the loads that iperf3 has not: this program started again inside a namespace.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -17,8 +17,6 @@ pub fn run() -> bool {
     let said = match *words.as_slice() {
         ["serve"] => serve(),
         ["try", address] => connect(address).map(|_| "open".into()),
-        ["up", address, milliseconds] => up(address, lasting(milliseconds)),
-        ["down", address, milliseconds] => down(address, milliseconds),
         ["push", address, bytes] => push(address, bytes.parse().expect("a number")),
         ["sip", address, milliseconds, streams] => {
             sip(address, milliseconds, streams.parse().expect("a number"))
@@ -58,7 +56,7 @@ fn connect(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// `u`: reads to the end and says how much that was. `n` and a number of bytes: reads so many and says so. `d` and a time in milliseconds: writes for so long. `e`: says
+/// `n` and a number of bytes: reads so many and says so. `d` and a time in milliseconds: writes for so long. `e`: says
 /// everything back.
 fn serve() -> io::Result<String> {
     let listener = TcpListener::bind(("0.0.0.0", PORT))?;
@@ -71,15 +69,6 @@ fn serve() -> io::Result<String> {
             let mut kind = [0];
             stream.read_exact(&mut kind)?;
             match kind {
-                [b'u'] => {
-                    let (mut block, mut total) = (vec![0; BLOCK], 0_u64);
-                    loop {
-                        match stream.read(&mut block)? {
-                            0 => break stream.write_all(&total.to_be_bytes()),
-                            read => total += read as u64,
-                        }
-                    }
-                }
                 [b'n'] => {
                     let mut bytes = [0; 8];
                     stream.read_exact(&mut bytes)?;
@@ -122,26 +111,7 @@ fn noise() -> Vec<u8> {
     .collect()
 }
 
-/// Bytes and nanoseconds, until the far side has said that it has them all.
-fn up(address: &str, lasts: Duration) -> io::Result<String> {
-    let (mut stream, block) = (connect(address)?, noise());
-    stream.write_all(b"u")?;
-    let (mut sent, began) = (0_u64, Instant::now());
-    while began.elapsed() < lasts {
-        stream.write_all(&block)?;
-        sent += block.len() as u64;
-    }
-    stream.shutdown(Shutdown::Write)?;
-    let mut total = [0; 8];
-    stream.read_exact(&mut total)?;
-    let took = began.elapsed();
-    if u64::from_be_bytes(total) != sent {
-        return Err(io::Error::other("not all of it came"));
-    }
-    Ok(format!("{sent} {}", took.as_nanos()))
-}
-
-/// Likewise of so many bytes, over a way that cannot end one direction alone.
+/// Bytes and nanoseconds of so many bytes, until the far side has said that it has them all.
 fn push(address: &str, bytes: u64) -> io::Result<String> {
     let (mut stream, block) = (connect(address)?, noise());
     let began = Instant::now();
@@ -152,20 +122,6 @@ fn push(address: &str, bytes: u64) -> io::Result<String> {
     }
     stream.read_exact(&mut [0; 8])?;
     Ok(format!("{bytes} {}", began.elapsed().as_nanos()))
-}
-
-/// Bytes and nanoseconds, until the far side has said that no more comes.
-fn down(address: &str, milliseconds: &str) -> io::Result<String> {
-    let mut stream = connect(address)?;
-    let milliseconds: u32 = milliseconds.parse().map_err(io::Error::other)?;
-    stream.write_all(&[&b"d"[..], &milliseconds.to_be_bytes()].concat())?;
-    let (mut block, mut total, began) = (vec![0; BLOCK], 0_u64, Instant::now());
-    loop {
-        match stream.read(&mut block)? {
-            0 => return Ok(format!("{total} {}", began.elapsed().as_nanos())),
-            read => total += read as u64,
-        }
-    }
 }
 
 /// Bytes and nanoseconds of several streams at once, for so long and not to their end: what waits on a slow way would

@@ -1,7 +1,7 @@
 //! What it costs to carry packets, beside what others need for it: `./bench tunnels`.
 //!
-//! Three namespaces with cables between: client, gateway (sshd) and destination. Everything runs in the same rounds, so
-//! that a figure is a ratio to raw TCP of the same moment; the middle round counts. Figures stand beside their aims and
+//! Three namespaces with cables between: client, gateway (sshd) and destination (iperf3). Everything runs in the same
+//! rounds, so that a figure is a ratio to raw TCP of the same moment; the middle round counts. Figures stand beside their aims and
 //! never fail the bench, for a machine may be busy.
 
 #![allow(
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     if load::run() {
         return ExitCode::SUCCESS;
     }
-    let absent: Vec<&str> = ["ip", "nft", "ssh", "sshd", "sshuttle"]
+    let absent: Vec<&str> = ["ip", "iperf3", "nft", "ssh", "sshd", "sshuttle"]
         .into_iter()
         .filter(|name| need::find(name).is_none())
         .collect();

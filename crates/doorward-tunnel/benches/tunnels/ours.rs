@@ -14,8 +14,9 @@ use doorward_tunnel::ssh::{Limits, Options, Ssh};
 use doorward_tunnel::transparent::{MARK, Marked, Range, Settings, Watchdog, watch};
 use russh::keys::{Algorithm, PublicKey};
 
+use crate::carrier::beside;
 use crate::load::say;
-use crate::world::{GATEWAY, PORT, ROUTED};
+use crate::world::{GATEWAY, IPERF, PORT, ROUTED};
 
 /// The verb by which a range starts this program as its watchdog.
 const WATCHES: &str = "range-watchdog";
@@ -83,12 +84,17 @@ pub fn own(words: &[&str]) {
             let _ = ends.await;
             let _ = range.close().await;
         } else {
-            let to = Destination { host: ROUTED.parse().expect("an address"), port: PORT };
-            let listen = SocketAddr::new([127, 0, 0, 1].into(), what.parse().expect("a port"));
-            let forward = Forward::to(listen, to, dial, Forwarding::default()).expect("a forward");
+            let port = what.parse().expect("a port");
+            let forwards = [(port, PORT), (beside(port), IPERF)].map(|(port, to)| {
+                let listen = SocketAddr::new([127, 0, 0, 1].into(), port);
+                let to = Destination { host: ROUTED.parse().expect("an address"), port: to };
+                Forward::to(listen, to, Arc::clone(&dial), Forwarding::default()).expect("a forward")
+            });
             say("carries");
             let _ = ends.await;
-            forward.close().await;
+            for forward in forwards {
+                forward.close().await;
+            }
         }
     });
 }

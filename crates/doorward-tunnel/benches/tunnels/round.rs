@@ -1,14 +1,16 @@
 //! Rounds in which everybody carries the same, one after the other.
 
-use std::time::Duration;
+use std::process::Stdio;
+
+use serde_json::Value;
 
 use crate::carrier::{Carrier, Kind};
 use crate::sessions::SESSIONS;
 use crate::table::{median, print};
-use crate::world::World;
+use crate::world::{World, inside};
 
-/// How long each way is loaded, in milliseconds.
-const LASTS: &str = "1500";
+/// How long each way is loaded, in seconds.
+const LASTS: &str = "2";
 
 /// Bytes that are pushed where a way has no end of one direction (smux has none).
 const PUSHED: &str = "100000000";
@@ -137,28 +139,57 @@ impl Rounds {
 
 impl Figures {
     fn measure(world: &World, carrier: &Carrier) -> Self {
-        let [up, cpu_up, sshd_up] = way(world, carrier, "up");
-        let [down, cpu_down, sshd_down] = way(world, carrier, "down");
+        let [up, cpu_up, sshd_up] = way(world, carrier, Way::Up);
+        let [down, cpu_down, sshd_down] = way(world, carrier, Way::Down);
         let connect = number(&world.load(&["connect", &carrier.address, CONNECTIONS])) / 1e9;
         Self { up, down, cpu_up, cpu_down, sshd_up, sshd_down, connect }
     }
 }
 
+/// Seen from the client.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Up,
+    Down,
+}
+
 /// Bytes a second, and CPU seconds a GB: of the carrier on the client's side, and of sshd.
-fn way(world: &World, carrier: &Carrier, verb: &str) -> [f64; 3] {
+fn way(world: &World, carrier: &Carrier, way: Way) -> [f64; 3] {
     let before = [carrier.busy(), world.sshd_busy()];
-    let said = match (carrier.kind, verb) {
-        (Kind::Sessions, "up") => world.load(&["push", &carrier.address, PUSHED]),
-        (Kind::Sessions, "down") => world.load(&["sip", &carrier.address, SLOWLY, &SESSIONS.to_string()]),
-        _ => world.load(&[verb, &carrier.address, LASTS]),
+    let (bytes, seconds) = match (carrier.kind, way) {
+        (Kind::Sessions, Way::Up) => counted(&world.load(&["push", &carrier.address, PUSHED])),
+        (Kind::Sessions, Way::Down) => {
+            counted(&world.load(&["sip", &carrier.address, SLOWLY, &SESSIONS.to_string()]))
+        }
+        _ => iperf(world, carrier, way),
     };
     let after = [carrier.busy(), world.sshd_busy()];
-    let (bytes, nanoseconds) =
-        said.split_once(' ').unwrap_or_else(|| panic!("{}: {said}", carrier.kind.name()));
-    let bytes = number(bytes);
-    let took = Duration::from_nanos(nanoseconds.parse().expect("a number"));
     let spent = |at: usize| after[at].saturating_sub(before[at]).as_secs_f64() / (bytes / 1e9);
-    [bytes / took.as_secs_f64(), spent(0), spent(1)]
+    [bytes / seconds, spent(0), spent(1)]
+}
+
+/// Bytes and seconds, as a load of ours says them.
+fn counted(said: &str) -> (f64, f64) {
+    let (bytes, nanoseconds) = said.split_once(' ').unwrap_or_else(|| panic!("{said}"));
+    (number(bytes), number(nanoseconds) / 1e9)
+}
+
+/// Bytes and seconds, as iperf3 says that they were received.
+fn iperf(world: &World, carrier: &Carrier, way: Way) -> (f64, f64) {
+    let (host, port) = &carrier.iperf;
+    let mut command = inside(&world.client, "timeout");
+    command.args(["30", "iperf3", "--client", host, "--port", &port.to_string()]);
+    command.args(["--time", LASTS, "--json"]);
+    if matches!(way, Way::Down) {
+        command.arg("--reverse");
+    }
+    let output = command.stdin(Stdio::null()).output().expect("iperf3 runs");
+    let said: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}: {output:?}", carrier.kind.name()));
+    let received = &said["end"]["sum_received"];
+    let figure =
+        |name: &str| received[name].as_f64().unwrap_or_else(|| panic!("{}: {said}", carrier.kind.name()));
+    (figure("bytes"), figure("seconds"))
 }
 
 fn rounded(number: f64) -> String {

@@ -18,6 +18,8 @@ pub const SSHUTTLE: &str = "10.88.3.2";
 pub const RANGE: &str = "10.88.2.2";
 /// Where the server listens.
 pub const PORT: u16 = 5001;
+/// Where that of iperf3 does.
+pub const IPERF: u16 = 5002;
 
 pub struct World {
     pub client: Netns,
@@ -26,6 +28,7 @@ pub struct World {
     pub folder: TempDir,
     sshd: Ended,
     _server: Probe,
+    _iperf: Ended,
 }
 
 impl World {
@@ -62,8 +65,21 @@ impl World {
             .expect("sshd");
         let server = destination.probe(&["serve"]);
         assert_eq!(server.line(), "listens");
-        let world =
-            Self { client, gateway, _destination: destination, folder, sshd: Ended(sshd), _server: server };
+        let iperf = inside(&destination, "iperf3")
+            .args(["--server", "--port", &IPERF.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("iperf3");
+        let world = Self {
+            client,
+            gateway,
+            _destination: destination,
+            folder,
+            sshd: Ended(sshd),
+            _server: server,
+            _iperf: Ended(iperf),
+        };
         world.answers(&format!("{GATEWAY}:22"));
         world.answers(&format!("{ROUTED}:{PORT}"));
         world

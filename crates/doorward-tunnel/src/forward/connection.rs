@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -12,6 +13,9 @@ use crate::bound::end;
 use crate::carry::{both_ways, reset};
 use crate::dial::{BoxedStream, Destination, DialError};
 use crate::news::in_words;
+
+/// The receive buffer of a client on this machine, in bytes; Linux doubles it, to what a connection starts with.
+const NEAR: usize = 64 * 1024;
 
 /// Turns a connection away, or counts it and has it carried.
 pub(super) fn receive(shared: &Arc<Shared>, client: TcpStream) {
@@ -40,6 +44,15 @@ impl Drop for Place {
     }
 }
 
+/// Has a client on this machine not write far ahead. It writes again within microseconds, and what waits for longer has
+/// left the processor's cache by the time it is read: without this, a fifth less goes up in `./bench tunnels`.
+fn keep_near(client: &TcpStream) {
+    let is_local = client.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+    if is_local && let Err(error) = SockRef::from(client).set_recv_buffer_size(NEAR) {
+        tracing::debug!(%error, "a client may write far ahead");
+    }
+}
+
 /// What became of a connection.
 enum Outcome {
     /// Both sides ended it.
@@ -53,6 +66,7 @@ async fn carry(mut client: TcpStream, place: Place) {
     if let Err(error) = client.set_nodelay(true) {
         tracing::debug!(%error, "a connection is carried with Nagle's delay");
     }
+    keep_near(&client);
     let end = end(shared.bound.subscribe(), Arc::clone(&shared.options.clock));
     let outcome = tokio::select! {
         biased;
