@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
@@ -55,16 +54,22 @@ where
     F: Stream,
 {
     let (mut up, mut down) = (Direction::new(buffer), Direction::new(buffer));
+    let count = |counter: &AtomicU64, read| {
+        counter.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+    };
+    let went = |read| count(&bytes.up, read);
+    let came = |read| {
+        count(&bytes.down, read);
+        COME.set(COME.get().saturating_add(read));
+    };
     poll_fn(|context| {
         let broken = |far| move |error| Broken { far, error };
-        let up = match up.poll(context, near, far, &bytes.up) {
+        let up = match up.poll(context, near, far, went) {
             Poll::Ready(Err(Fault::Reading(error))) => return Poll::Ready(Err(broken(false)(error))),
             Poll::Ready(Err(Fault::Writing(error))) => return Poll::Ready(Err(broken(true)(error))),
             polled => polled.is_ready(),
         };
-        let polled = down.poll(context, far, near, &bytes.down);
-        COME.set(COME.get().saturating_add(mem::take(&mut down.read)));
-        let down = match polled {
+        let down = match down.poll(context, far, near, came) {
             Poll::Ready(Err(Fault::Reading(error))) => return Poll::Ready(Err(broken(true)(error))),
             Poll::Ready(Err(Fault::Writing(error))) => return Poll::Ready(Err(broken(false)(error))),
             polled => polled.is_ready(),
@@ -119,8 +124,6 @@ struct Direction {
     /// What was read and not taken by the other side.
     waiting: bytes::Bytes,
     most: usize,
-    /// Bytes that were read and not yet asked for.
-    read: usize,
     fitting: u8,
     unflushed: bool,
     stage: Stage,
@@ -140,20 +143,19 @@ impl Direction {
             room: SMALL.min(most),
             waiting: bytes::Bytes::new(),
             most,
-            read: 0,
             fitting: 0,
             unflushed: false,
             stage: Stage::Carrying,
         }
     }
 
-    /// Carries as much as it can; ready when the end was passed on.
+    /// Carries as much as it can, and notes how many bytes each read brought; ready when the end was passed on.
     fn poll(
         &mut self,
         context: &mut Context<'_>,
         from: &mut impl Stream,
         to: &mut impl Stream,
-        count: &AtomicU64,
+        note: impl Fn(usize),
     ) -> Poll<Result<(), Fault>> {
         loop {
             match self.stage {
@@ -172,7 +174,7 @@ impl Direction {
                         return Poll::Pending;
                     };
                     let read = read.map_err(Fault::Reading)?;
-                    count.fetch_add(u64::try_from(read).unwrap_or(u64::MAX), Ordering::Relaxed);
+                    note(read);
                     if read == 0 {
                         self.stage = Stage::Ending;
                     }
@@ -192,7 +194,6 @@ impl Direction {
         self.buffer.reserve(self.room);
         let mut room = (&mut self.buffer).limit(self.room);
         let read = ready!(pin!(from.read_buf(&mut room)).poll(context))?;
-        self.read = self.read.saturating_add(read);
         self.waiting = self.buffer.split().freeze();
         self.fit(read);
         Poll::Ready(Ok(read))

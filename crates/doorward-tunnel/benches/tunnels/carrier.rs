@@ -69,7 +69,7 @@ impl Carrier {
         let ssh = |kind, port: u16, more: &[&str]| {
             let mut command = inside(&world.client, "ssh");
             for (port, to) in [(port, PORT), (beside(port), IPERF)] {
-                command.args(["-L", &format!("127.0.0.1:{port}:{ROUTED}:{to}")]);
+                command.args(["-L", &format!("{LOCALLY}:{port}:{ROUTED}:{to}")]);
             }
             command.arg("-N").args(&options).args(more).arg(format!("root@{GATEWAY}"));
             Self::new(world, kind, (LOCALLY, port), Held::Child(started(command)))

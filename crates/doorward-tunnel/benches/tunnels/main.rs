@@ -1,8 +1,8 @@
 //! What it costs to carry packets, beside what others need for it: `./bench tunnels`.
 //!
 //! Three namespaces with cables between: client, gateway (sshd) and destination (iperf3). Everything runs in the same
-//! rounds, so that a figure is a ratio to raw TCP of the same moment; the middle round counts. Figures stand beside their aims and
-//! never fail the bench, for a machine may be busy.
+//! rounds, so that a figure is a ratio to raw TCP of the same moment; the middle round counts. Figures stand beside their
+//! aims and never fail the bench, for a machine may be busy.
 
 #![allow(
     clippy::expect_used,
