@@ -45,6 +45,30 @@ pub enum Error {
         /// Why.
         source: ureq::Error,
     },
+    /// What is secret would cross a network without TLS, and nobody said that it may.
+    #[error("`{url}` has no TLS, so {what} would cross the network in clear text")]
+    InClear {
+        /// The server.
+        url: String,
+        /// What would be read on the way.
+        what: &'static str,
+    },
+    /// It sends its clients somewhere else, where neither a password nor a token is sent unasked.
+    #[error("`{url}` did not answer, but sends its clients on to `{to}`")]
+    Redirected {
+        /// The server.
+        url: String,
+        /// Where to, as far as that can be printed.
+        to: String,
+    },
+    /// Others than its owner can read or write the session's file.
+    #[error("`{}` holds your session, and others may {what} it", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// What others may do.
+        what: &'static str,
+    },
     /// Not a server's address.
     #[error("`{0}` is not the address of a server (like `https://doorward.example.org`)")]
     NotAUrl(String),
@@ -79,6 +103,26 @@ pub struct Login {
     pub token: String,
     /// Its end.
     pub ends: Timestamp,
+    /// Whether the token may cross a network without TLS, because the person said so when they signed in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure: bool,
+}
+
+/// Whether others than the owner may read or write a file; a token that somebody else knows is theirs, too.
+fn exposed(path: &std::path::Path) -> Result<Option<&'static str>, std::io::Error> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = match std::fs::metadata(path) {
+        Ok(about) => about,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(match about.mode() & 0o077 {
+        0 => None,
+        others if others & 0o022 != 0 => Some("write"),
+        others if others & 0o044 != 0 => Some("read"),
+        // To execute it tells nothing.
+        _ => None,
+    })
 }
 
 impl Login {
@@ -86,8 +130,18 @@ impl Login {
         Ok(own_folder()?.join("login.json"))
     }
 
-    /// The session that was kept, unless there is none or it is over.
+    /// The session that was kept, unless there is none or it has expired. Refused where others may read its file.
     pub fn kept(now: Timestamp) -> Result<Option<Self>, Error> {
+        let path = Self::path()?;
+        match exposed(&path) {
+            Ok(None) => Self::kept_even_if_exposed(now),
+            Ok(Some(what)) => Err(Error::Exposed { path, what }),
+            Err(source) => Err(Error::File { path, source }),
+        }
+    }
+
+    /// The same, also where others may read it: for whoever ends it.
+    pub fn kept_even_if_exposed(now: Timestamp) -> Result<Option<Self>, Error> {
         let path = Self::path()?;
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -109,10 +163,14 @@ impl Login {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
         let fresh = path.with_extension("new");
+        // One that was left behind would keep the mode that it has.
+        match std::fs::remove_file(&fresh) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(failed(source)),
+            _ => {}
+        }
         let mut file = std::fs::OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&fresh)
             .map_err(failed)?;
@@ -169,19 +227,46 @@ pub fn system_trust() -> TlsConfig {
     TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build()
 }
 
+/// Whether a URL's host is this machine: an address of the loopback network, or a name that always leads there (RFC 6761,
+/// section 6.3).
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<std::net::IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => {
+            let name = host.trim_end_matches('.').to_ascii_lowercase();
+            name == "localhost" || name.ends_with(".localhost")
+        }
+    }
+}
+
 impl Client {
-    fn new(url: &str, token: Option<String>) -> Result<Self, Error> {
+    /// Whether a password for a server would cross a network without TLS; asked before the password is.
+    pub fn check(url: &str, insecure: bool) -> Result<(), Error> {
+        Self::new(url, None, insecure).map(drop)
+    }
+
+    fn new(url: &str, token: Option<String>, insecure: bool) -> Result<Self, Error> {
         let read: Option<ureq::http::Uri> = url.parse().ok();
         let good = |read: &ureq::http::Uri| {
             let named = read.host().is_some_and(|host| !host.is_empty());
             named && matches!(read.scheme_str(), Some("https" | "http")) && read.query().is_none()
         };
-        if !read.as_ref().is_some_and(good) {
-            return Err(Error::NotAUrl(url.into()));
+        let Some(read) = read.filter(good) else { return Err(Error::NotAUrl(url.into())) };
+        let here = read.host().is_some_and(is_loopback);
+        if !here && !insecure && read.scheme_str() == Some("http") {
+            let what = if token.is_some() { "your session" } else { "your password" };
+            return Err(Error::InClear { url: url.into(), what });
         }
-        let agent = ureq::Agent::config_builder()
+        let mut config = ureq::Agent::config_builder();
+        if here {
+            // What is for this machine is not handed to a proxy that the environment names.
+            config = config.proxy(None);
+        }
+        let agent = config
             .timeout_global(Some(Duration::from_secs(30)))
             .http_status_as_error(false)
+            .max_redirects(0)
             .tls_config(system_trust())
             .user_agent(concat!("doorward/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -189,17 +274,17 @@ impl Client {
         Ok(Self { agent, url: url.trim_end_matches('/').into(), token })
     }
 
-    /// Signs in; the session is returned, not kept.
-    pub fn login(url: &str, name: &str, password: &str) -> Result<Login, Error> {
-        let client = Self::new(url, None)?;
+    /// Signs in; the session is returned, not kept. `insecure`: also where the password crosses a network without TLS.
+    pub fn login(url: &str, name: &str, password: &str, insecure: bool) -> Result<Login, Error> {
+        let client = Self::new(url, None, insecure)?;
         let body = serde_json::json!({ "name": name, "password": password });
         let signed: Signed = client.send("POST", "/api/v1/sessions", Some(&body))?;
-        Ok(Login { url: client.url, person: signed.person, token: signed.token, ends: signed.ends })
+        Ok(Login { url: client.url, person: signed.person, token: signed.token, ends: signed.ends, insecure })
     }
 
     /// With a session that was kept.
     pub fn with(login: &Login) -> Result<Self, Error> {
-        Self::new(&login.url, Some(login.token.clone()))
+        Self::new(&login.url, Some(login.token.clone()), login.insecure)
     }
 
     /// Ends the session.
@@ -283,6 +368,10 @@ impl Client {
         };
         let mut answer = answer.map_err(unreachable)?;
         let status = answer.status().as_u16();
+        if (300..400).contains(&status) {
+            let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
+            return Err(Error::Redirected { url: self.url.clone(), to: to.to_owned() });
+        }
         if status == 204 {
             return serde_json::from_str("null").map_err(|error| foreign(ureq::Error::Json(error)));
         }
@@ -300,5 +389,38 @@ impl Client {
             });
         }
         answer.body_mut().read_json().map_err(foreign)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_crosses_a_network_in_clear_unasked() {
+        let check = |url: &str, refused: bool| {
+            for token in [None, Some("token".to_owned())] {
+                let made = Client::new(url, token.clone(), false);
+                assert_eq!(matches!(made, Err(Error::InClear { .. })), refused, "{url}");
+                assert!(Client::new(url, token, true).is_ok(), "{url}");
+            }
+        };
+        for url in [
+            "http://door.example",
+            "HTTP://10.0.0.5:8080/door",
+            "http://localhost.evil.test",
+            "http://0.0.0.0:8080",
+        ] {
+            check(url, true);
+        }
+        for url in [
+            "https://door.example",
+            "http://localhost:8080",
+            "http://127.0.0.1",
+            "http://[::1]:8080",
+            "http://door.localhost.",
+        ] {
+            check(url, false);
+        }
     }
 }

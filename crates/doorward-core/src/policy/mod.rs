@@ -69,18 +69,34 @@ pub struct PeopleFiles {
 pub struct Server {
     /// Where the pages and the API are served.
     pub listen: SocketAddr,
-    /// The address people type; `https` makes cookies Secure.
+    /// The address that people type, without a slash at its end. `https` makes cookies Secure, its host is the only one
+    /// that is answered for, and its path stands before every path of the server.
     pub url: Option<String>,
     /// TLS from these two PEM files.
     pub tls: Option<Tls>,
-    /// Proxies whose `X-Forwarded-For` is believed. Empty: none.
+    /// Proxies whose `X-Forwarded-For` or `Forwarded` is believed. Empty: none.
     pub proxies: Vec<Cidr>,
+    /// Whether passwords may cross a network without TLS, because the operator says that they accept it.
+    pub insecure: bool,
     /// Where grants and the record are kept: a path (SQLite) or `postgres://…`.
     pub store: String,
     /// A host name of this server that resolves to IPv4 only, to learn a person's IPv4 address from a page that came over IPv6.
     pub url_v4: Option<String>,
     /// Likewise for IPv6.
     pub url_v6: Option<String>,
+}
+
+impl Server {
+    /// The path of `url`: empty, or `/door`, which stands before every path of the server.
+    pub fn prefix(&self) -> &str {
+        let rest = self.url.as_deref().and_then(|url| url.split_once("://")).map_or("", |(_, rest)| rest);
+        rest.find('/').and_then(|start| rest.get(start..)).unwrap_or("").trim_end_matches('/')
+    }
+
+    /// Whether every page of the server comes by TLS: its own, or that of the proxy that `url` names.
+    pub fn is_https(&self) -> bool {
+        self.tls.is_some() || self.url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
 }
 
 /// A certificate and its key, PEM.

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 #[command(after_help = "Examples:
   doorward login https://doorward.example.org
   doorward login https://doorward.example.org --as jon --stdin < password-file
+  doorward login https://tools.example.org/doorward       a server under a path
 
 The session is kept in $XDG_CONFIG_HOME/doorward/login.json, readable by you alone.")]
 pub struct Login {
@@ -23,6 +24,9 @@ pub struct Login {
     /// Read the password from standard input
     #[arg(long)]
     pub stdin: bool,
+    /// Send your password and your session over the network without TLS, where everybody on the path can read them
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 impl Login {
@@ -34,11 +38,13 @@ impl Login {
                 Failure::of(Code::Usage, &error).hint("say who you are with `--as PERSON`")
             })?,
         };
+        Client::check(&self.url, self.insecure).map_err(super::server_failure)?;
         let password = match self.stdin {
             true => terminal::first_line()?,
             false => terminal::password(&format!("Password of {name}: "))?,
         };
-        let kept = Client::login(&self.url, &name, &password).map_err(super::server_failure)?;
+        let kept =
+            Client::login(&self.url, &name, &password, self.insecure).map_err(super::server_failure)?;
         kept.keep().map_err(Failure::with(Code::CannotCreate))?;
         super::print(&format!(
             "You are signed in to {} as {} until {}.\n",
@@ -60,7 +66,8 @@ pub struct Logout {}
 impl Logout {
     /// Signs out: the session ends on the server too, when that can be reached.
     pub fn run(self) -> Result<(), Failure> {
-        let Some(kept) = Kept::kept(Clock::system().now()).map_err(super::server_failure)? else {
+        let Some(kept) = Kept::kept_even_if_exposed(Clock::system().now()).map_err(super::server_failure)?
+        else {
             Kept::forget().map_err(Failure::with(Code::Io))?;
             return super::print("You were not signed in.\n");
         };

@@ -322,6 +322,12 @@ fn server_failure(error: client::Error) -> Failure {
             Failure::of(Code::Unavailable, &error)
                 .hint("is the address right, and `doorward serve` running there?")
         }
+        error @ client::Error::InClear { .. } => Failure::of(Code::Usage, &error)
+            .hint("write `https://…`; where you accept that it can be read on the way: `doorward login --insecure URL`"),
+        error @ client::Error::Redirected { .. } => Failure::of(Code::Unavailable, &error)
+            .hint("nothing is sent there unasked; if that is your server, `doorward login` with its address"),
+        error @ client::Error::Exposed { .. } => Failure::of(Code::NoPermission, &error)
+            .hint("`doorward logout` ends it and `doorward login URL` starts another; or `chmod 600` the file, if nobody used it"),
         error @ client::Error::NotAUrl(_) => Failure::of(Code::Usage, &error),
         error @ client::Error::File { .. } => {
             Failure::of(Code::Io, &error).hint("`doorward login URL` makes it anew")

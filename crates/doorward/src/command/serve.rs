@@ -48,6 +48,9 @@ pub async fn serve(
         // Rules must go at their ends also while nothing can be written; requests are told why they fail.
         tracing::error!(%error, "the start could not be recorded");
     }
+    if requests.loaded().policy.server.insecure {
+        tracing::warn!("`insecure = true`: passwords and sessions may cross the network without TLS");
+    }
     ready(listener.url());
     let served = match Web::new(requests) {
         Ok(web) => listener.serve(web, super::interrupted()).await.map_err(Failure::with(Code::Io)),

@@ -132,12 +132,29 @@ pub enum Carried {
         #[serde(default)]
         session: Option<String>,
         /// Bytes to the target.
+        #[serde(deserialize_with = "whole")]
         up: u64,
         /// Bytes from it.
+        #[serde(deserialize_with = "whole")]
         down: u64,
         /// Why.
         why: String,
     },
+}
+
+/// A count that may be written with a fraction of nothing (`5.0` is an integer in JSON Schema), and fits the record.
+fn whole<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    // Up to here each integer has a double of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = serde_json::Number::deserialize(from)?;
+    let written_with_a_fraction = || {
+        let number =
+            number.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=EXACT).contains(number))?;
+        Some(number as u64)
+    };
+    let count = number.as_u64().filter(|count| i64::try_from(*count).is_ok());
+    let wrong = || serde::de::Error::custom(format!("`{number}` is not a number of bytes"));
+    count.or_else(written_with_a_fraction).ok_or_else(wrong)
 }
 
 /// The most characters of a text that others send into the record.

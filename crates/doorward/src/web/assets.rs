@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
+use super::segment::Segment;
 
 /// A file that is part of the program.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Asset {
 }
 
 /// Serves one by its full name.
-pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+pub async fn asset(Segment(name): Segment, headers: HeaderMap) -> Response {
     let found = [&STYLE, &COUNTDOWN, &ADDRESS, &PICTURE, &REACH, &ICON]
         .into_iter()
         .find(|asset| asset.file() == name);

@@ -163,7 +163,9 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
                 @for length in lengths {
                     option value=(length) { (words::lasting(length)) " from now" (asks(length)) }
                 }
-                option value="most" { "As long as allowed, to " (words::at(last)) (asks(most_left)) }
+                option value="most" data-instant=(last.strftime("%Y-%m-%dT%H:%M:%SZ")) {
+                    "As long as allowed, to " (words::at(last)) (asks(most_left))
+                }
             }
             button type="submit" { "Extend" span.unseen { " " (grant.target) } }
         }
@@ -252,7 +254,12 @@ mod tests {
         assert!(page.contains("<option value=\"\">2 h from now</option>"), "{page}");
         assert!(page.contains("<option value=\"14400\">4 h from now</option>"), "{page}");
         assert!(!page.contains("value=\"3600\""), "{page}");
-        assert!(page.contains("As long as allowed, to 2026-11-22 18:00 UTC"), "{page}");
+        assert!(
+            page.contains(
+                "data-instant=\"2026-11-22T18:00:00Z\">As long as allowed, to 2026-11-22 18:00 UTC"
+            ),
+            "{page}"
+        );
     }
 
     #[test]

@@ -180,6 +180,7 @@ impl IntoResponse for Failure {
             StatusCode::FORBIDDEN => "Not for you",
             StatusCode::TOO_MANY_REQUESTS => "Too often",
             StatusCode::CONFLICT => "Meanwhile it changed",
+            StatusCode::MISDIRECTED_REQUEST => "Another host",
             StatusCode::SERVICE_UNAVAILABLE => "Not now",
             StatusCode::INTERNAL_SERVER_ERROR => "This went wrong",
             _ => "This cannot be done",

@@ -63,10 +63,13 @@ impl FromRequest<Arc<Web>> for Posted {
         let (mut parts, body) = request.into_parts();
         let Ok(origin) = Origin::from_request_parts(&mut parts, web).await;
         let signed = Signed::from_request_parts(&mut parts, web).await?;
-        let ours = session::from_our_page(&parts.headers, &web.requests().loaded().policy);
+        let ours = session::from_our_page(&parts.headers, &parts.extensions, &web.requests().loaded().policy);
         let read = Fields::read(Request::from_parts(parts, body), web).await;
         let fields = read.map_err(IntoResponse::into_response)?;
-        if !ours || !signed.sent(fields.exactly("token")) {
+        if !ours {
+            return Err(session::of_another_page("so nothing was done").into_response());
+        }
+        if !signed.sent(fields.exactly("token")) {
             let why = "this form was not sent from a page of yours, so nothing was done";
             return Err(Failure::new(StatusCode::FORBIDDEN, why)
                 .hint("go back, load the page again and send the form once more")

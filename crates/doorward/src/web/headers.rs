@@ -9,21 +9,23 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use doorward_core::policy::Policy;
 
 use super::failure::Failure;
-use super::{TAKES, Web, api, session};
+use super::origin::Origin;
+use super::{TAKES, Web, arrival, session};
 
 /// Sets what browsers are told of every answer, and logs it.
 pub async fn on_every_answer(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
     let started = web.requests().clock().uptime();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let loaded = web.requests().loaded();
+    let origin = Origin::of(&loaded.policy.server, request.extensions(), request.headers());
     let mut response = next.run(request).await;
     let took = web.requests().clock().uptime().saturating_sub(started);
     tracing::debug!(%method, path, status = response.status().as_u16(), ?took, "answered");
 
-    let loaded = web.requests().loaded();
     let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::from_str(&content_security_policy(&loaded.policy)) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
@@ -39,7 +41,7 @@ pub async fn on_every_answer(State(web): State<Arc<Web>>, request: Request, next
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if session::secure(&loaded.policy) {
+    if origin.secure {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     response
@@ -63,14 +65,14 @@ fn content_security_policy(policy: &Policy) -> String {
 
 /// Answers in time, if only with an apology.
 pub async fn in_time(request: Request, next: Next) -> Response {
-    let api = request.uri().path().starts_with("/api/");
+    let path = request.uri().path().to_owned();
     match tokio::time::timeout(TAKES, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             let failure =
                 Failure::new(StatusCode::SERVICE_UNAVAILABLE, "this took too long and was given up")
                     .hint("look what is open before you try again: part of it may have been done");
-            if api { api::Refused::from(failure).into_response() } else { failure.into_response() }
+            arrival::refused(&path, failure)
         }
     }
 }

@@ -14,13 +14,15 @@ use super::failure::{self, Failure};
 use super::layout::{self, Here, token};
 use super::origin::Origin;
 use super::session::Signed;
-use super::{Web, card, probe, words};
+use super::{Web, card, probe, targets, words};
 use crate::requests::{self, GrantView, Offer};
 
-/// Which note to show.
+/// Which note to show, and what is looked for.
 #[derive(Debug, Default, Deserialize)]
-pub struct Noted {
+pub struct Asked {
     note: Option<String>,
+    #[serde(default)]
+    find: String,
 }
 
 /// A form that came back with reasons why not, to be shown filled in as it was sent.
@@ -52,16 +54,16 @@ pub async fn page(
     State(web): State<Arc<Web>>,
     signed: Signed,
     origin: Origin,
-    Query(noted): Query<Noted>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    let note = noted.note.and_then(|id| web.notes().take(&id, &signed.name()));
-    show(&web, &signed, origin, note, None).await
+    let note = asked.note.and_then(|id| web.notes().take(&id, &signed.name()));
+    found(&web, &signed, origin, note, None, &asked.find).await
 }
 
 /// `GET /live`: the part of the page that changes by itself.
-pub async fn live(State(web): State<Arc<Web>>, signed: Signed) -> Result<Response, Failure> {
+pub async fn live(State(web): State<Arc<Web>>, signed: Signed, origin: Origin) -> Result<Response, Failure> {
     let offers = web.requests().offers(&signed.caller.person);
-    let part = open_part(&web, &signed, &offers, None).await?.1;
+    let part = open_part(&web, &signed, origin, &offers, None).await?.1;
     Ok(Html(part.into_string()).into_response())
 }
 
@@ -73,8 +75,20 @@ pub async fn show(
     note: Option<Markup>,
     draft: Option<&Draft>,
 ) -> Result<Response, Failure> {
+    found(web, signed, origin, note, draft, "").await
+}
+
+/// The same with the targets that fit a search.
+async fn found(
+    web: &Web,
+    signed: &Signed,
+    origin: Origin,
+    note: Option<Markup>,
+    draft: Option<&Draft>,
+    find: &str,
+) -> Result<Response, Failure> {
     let offers = web.requests().offers(&signed.caller.person);
-    let (grants, live) = open_part(web, signed, &offers, draft).await?;
+    let (grants, live) = open_part(web, signed, origin, &offers, draft).await?;
     let status = draft.map_or(StatusCode::OK, |draft| draft.failure.status);
     let elsewhere = draft.filter(|draft| match &draft.of {
         Of::Target(target) => !offers.iter().any(|offer| offer.target == *target),
@@ -86,17 +100,7 @@ pub async fn show(
         @if let Some(draft) = elsewhere { (problem(&draft.failure)) }
         (address(web, signed, origin))
         (live)
-        section aria-labelledby="targets" {
-            h2 #targets { "What you may open" }
-            ul.cards {
-                @for offer in &offers {
-                    (target(web, signed, origin, offer, &grants, draft))
-                }
-                @if offers.is_empty() {
-                    (card::nothing("no target is yours to open; an operator puts you in the group of those that you need"))
-                }
-            }
-        }
+        (targets::section(web, signed, origin, &offers, &grants, draft, find))
     };
     let mut response = layout::page(signed, Here::Home, status, main);
     if let Some(seconds) = draft.and_then(|draft| draft.failure.retry_after) {
@@ -108,6 +112,7 @@ pub async fn show(
 async fn open_part(
     web: &Web,
     signed: &Signed,
+    origin: Origin,
     offers: &[Offer],
     draft: Option<&Draft>,
 ) -> Result<(Vec<GrantView>, Markup), Failure> {
@@ -118,6 +123,7 @@ async fn open_part(
     let to_answer = requests.to_answer(person).await?;
     let part = html! {
         div #live data-live="/live" {
+            (moved(origin, &grants))
             @if !to_answer.is_empty() {
                 section data-key="answers" data-list aria-labelledby="answers" {
                     h2 #answers { "Waiting for your answer" }
@@ -141,6 +147,35 @@ async fn open_part(
         }
     };
     Ok((grants, part))
+}
+
+/// What is open for addresses from which the person does not come now; theirs may be somebody else's by then.
+fn moved(origin: Origin, grants: &[GrantView]) -> Markup {
+    let Some(seen) = origin.client else { return html! {} };
+    let elsewhere = |grant: &&GrantView| {
+        grant.state == requests::State::Open
+            && grant.transport == Transport::Direct
+            && grant.source.address().is_ipv4() == seen.is_ipv4()
+            && !grant.source.contains(seen)
+    };
+    let elsewhere: Vec<&GrantView> = grants.iter().filter(elsewhere).collect();
+    let version = elsewhere.iter().map(|grant| grant.id.as_str()).collect::<Vec<_>>().join(" ");
+    html! {
+        @if !elsewhere.is_empty() {
+            section.moved data-key="moved" data-version=(format!("{seen} {version}")) aria-labelledby="moved" {
+                h2 #moved { "Your address has changed" }
+                div.note {
+                    p { "You come from " code { (seen) } " now, and this is still open for another address:" }
+                    ul {
+                        @for grant in &elsewhere {
+                            li { a href={ "#" (grant.id) } { (grant.target) } " for " code { (words::source(grant.source)) } }
+                        }
+                    }
+                    p.hint { "Close what is not yours any more: the address may be somebody else's by now." }
+                }
+            }
+        }
+    }
 }
 
 fn problem(failure: &Failure) -> Markup {
@@ -178,22 +213,23 @@ fn address(web: &Web, signed: &Signed, origin: Origin) -> Markup {
                     }
                 }
             } @else {
-                p.problem {
-                    "The proxy in front of Doorward does not say where you come from, so nothing can be opened. "
-                    "An operator sets it to send X-Forwarded-For."
+                @if let Err(failure) = origin.admitted() {
+                    div.problem { (failure::reasons(&failure)) p { "Until then nothing can be opened from here." } }
                 }
             }
         }
     }
 }
 
-fn target(
+/// What can be opened, as a card; `folded`: only its name and what it is, until somebody unfolds it.
+pub fn target(
     web: &Web,
     signed: &Signed,
     origin: Origin,
     offer: &Offer,
     grants: &[GrantView],
     draft: Option<&Draft>,
+    folded: bool,
 ) -> Markup {
     let name = &offer.target;
     let draft = draft.filter(|draft| draft.of == Of::Target(name.clone()));
@@ -205,13 +241,7 @@ fn target(
     let reason = draft.map_or("", |draft| draft.reason.as_str());
     let id = |field: &str| format!("{field}-{name}");
     let way_in = offer.transports.first().copied().unwrap_or(Transport::Direct);
-    html! {
-        li.card.target id={ "target-" (name) } {
-            div.head {
-                h3 { (name) }
-                @if let Some(grant) = held_here { a.badge.good href={ "#" (grant.id) } { "Open" } }
-            }
-            p { (offer.about) }
+    let rest = html! {
             dl.facts {
                 dt { "Where" }
                 dd { @for way in web.requests().ways(name, way_in) { code { (way) } " " } }
@@ -260,6 +290,26 @@ fn target(
                 }
             }
             @if let Some(closing) = offer.closing { (card::promise(closing)) }
+    };
+    html! {
+        li.card.target id={ "target-" (name) } {
+            @if folded {
+                details open[draft.is_some()] {
+                    summary {
+                        strong { (name) } " "
+                        @if held_here.is_some() { span.badge.good { "Open" } " " }
+                        span.quiet { (offer.about) }
+                    }
+                    div.stack { (rest) }
+                }
+            } @else {
+                div.head {
+                    h3 { (name) }
+                    @if let Some(grant) = held_here { a.badge.good href={ "#" (grant.id) } { "Open" } }
+                }
+                p { (offer.about) }
+                (rest)
+            }
         }
     }
 }

@@ -1,30 +1,37 @@
 //! The pages and the API: what people do with a browser or a program, each request through one authorisation.
 
 pub mod api;
+mod arrival;
 mod assets;
 mod card;
 mod failure;
 mod form;
+mod forwarded;
 mod guard;
 mod headers;
 mod history;
 mod home;
+mod host;
 mod layout;
 mod notes;
 mod open;
 mod operators;
 mod origin;
+mod prefix;
 mod probe;
 mod reach;
 mod record;
+mod segment;
 mod serve;
 mod session;
 mod sign_in;
 mod tally;
+mod targets;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod unnamed;
 mod words;
 
 use std::fmt;
@@ -33,8 +40,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware;
+use axum::response::Response;
 use axum::routing::{get, post};
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::policy::Person;
@@ -48,6 +56,7 @@ use failure::Failure;
 use guard::Guard;
 use notes::Notes;
 use tally::Tally;
+use unnamed::Unnamed;
 
 pub use serve::{Error, Listener};
 
@@ -62,6 +71,7 @@ pub struct Web {
     verifying: Arc<Semaphore>,
     guard: Mutex<Guard>,
     tally: Mutex<Tally>,
+    unnamed: Mutex<Unnamed>,
     notes: Mutex<Notes>,
     readers: Mutex<record::Readers>,
     account: Account,
@@ -84,6 +94,7 @@ impl Web {
             verifying: Arc::new(Semaphore::new((cores / 2).max(1))),
             guard: Mutex::default(),
             tally: Mutex::default(),
+            unnamed: Mutex::default(),
             notes: Mutex::default(),
             readers: Mutex::default(),
             account: Account::default(),
@@ -114,6 +125,11 @@ impl Web {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Proxies that the policy does not name.
+    fn unnamed(&self) -> MutexGuard<'_, Unnamed> {
+        self.unnamed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,7 +158,7 @@ impl Web {
 
 /// Every page and every call of the API.
 pub fn router(web: Arc<Web>) -> Router {
-    Router::new()
+    let inside = Router::new()
         .route("/", get(home::page))
         .route("/live", get(home::live))
         .route("/sign-in", get(sign_in::page).post(sign_in::submit))
@@ -160,15 +176,24 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/assets/{name}", get(assets::asset))
         .route("/healthz", get(api::health::health))
         .fallback(nothing)
+        .method_not_allowed_fallback(not_that_way)
         .nest("/api/v1", api::router())
         .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn(headers::in_time))
-        .layer(middleware::from_fn_with_state(Arc::clone(&web), headers::on_every_answer))
-        .with_state(web)
+        .with_state(Arc::clone(&web));
+    // Around the routes, because what is settled here changes the path.
+    Router::new()
+        .fallback_service(inside)
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), arrival::arrive))
+        .layer(middleware::from_fn_with_state(web, headers::on_every_answer))
 }
 
-async fn nothing() -> Failure {
-    Failure::new(StatusCode::NOT_FOUND, "there is no such page")
+async fn nothing(uri: Uri) -> Response {
+    arrival::refused(uri.path(), Failure::new(StatusCode::NOT_FOUND, "there is no such page"))
+}
+
+async fn not_that_way() -> Failure {
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this page does not know that method")
 }
 
 /// The pages to which somebody may be sent back after signing in; no other place can be named.

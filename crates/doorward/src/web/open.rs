@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::net::Flow;
-use doorward_core::policy::{Closing, Reason, TargetName, Transport};
+use doorward_core::policy::{Closing, Person, Reason, TargetName, Transport};
 use jiff::SignedDuration;
 use maud::{Markup, html};
 
@@ -17,6 +17,8 @@ use super::failure::{self, Failure};
 use super::form::Posted;
 use super::home::{self, Draft, Of};
 use super::layout::sentence;
+use super::origin::Origin;
+use super::segment::Segment;
 use super::{Web, card, own_page, probe, words};
 use crate::clock::random;
 use crate::reconciler::Standing;
@@ -93,10 +95,7 @@ fn asked(web: &Web, posted: &Posted) -> Result<Asked, Failure> {
     let mut addresses = Vec::new();
     let admits: Vec<&str> = fields.all("admit").collect();
     if admits.contains(&"own") || fields.get("choose").is_none() {
-        let own = posted.origin.client.ok_or_else(|| {
-            wrong("your address is not known, because the proxy in front of Doorward does not say it")
-        })?;
-        addresses.push(own);
+        addresses.push(source(web, &posted.signed.caller.person, posted.origin, &target, transport)?);
     }
     if admits.contains(&"other") {
         let statement = fields.get("statement").unwrap_or_default();
@@ -112,6 +111,27 @@ fn asked(web: &Web, posted: &Posted) -> Result<Asked, Failure> {
     Ok(Asked { target, addresses, transport, lasts: seconds(fields.get("lasts"))?, reason })
 }
 
+/// The address that a grant is for. One that is not known opens nothing; where no rule is made of it, the proxy's own does.
+pub fn source(
+    web: &Web,
+    person: &Person,
+    origin: Origin,
+    target: &TargetName,
+    transport: Option<Transport>,
+) -> Result<IpAddr, Failure> {
+    let first = || {
+        let offers = web.requests().offers(person);
+        offers
+            .iter()
+            .find(|offer| offer.target == *target)
+            .and_then(|offer| offer.transports.first().copied())
+    };
+    match transport.or_else(first) {
+        Some(Transport::Ssm | Transport::Ssh) => Ok(origin.counted()),
+        Some(Transport::Direct | Transport::Wireguard) | None => origin.admitted(),
+    }
+}
+
 fn seconds(text: Option<&str>) -> Result<Option<SignedDuration>, Failure> {
     let Some(text) = text else { return Ok(None) };
     let seconds = text.parse::<i64>().map_err(|_| {
@@ -123,7 +143,7 @@ fn seconds(text: Option<&str>) -> Result<Option<SignedDuration>, Failure> {
 /// `POST /grants/{id}/extend`
 pub async fn extend(
     State(web): State<Arc<Web>>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     posted: Posted,
 ) -> Result<Response, Failure> {
     match extended(&web, &id, &posted).await {
@@ -172,7 +192,7 @@ async fn extended(web: &Web, id: &str, posted: &Posted) -> Result<Opened, Failur
 /// `POST /grants/{id}/close`
 pub async fn close(
     State(web): State<Arc<Web>>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     posted: Posted,
 ) -> Result<Response, Failure> {
     let closed = web.requests().close(&posted.signed.caller, &grant_id(&id)?).await?;
@@ -182,7 +202,7 @@ pub async fn close(
 /// `POST /grants/{id}/answer`
 pub async fn answer(
     State(web): State<Arc<Web>>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     posted: Posted,
 ) -> Result<Response, Failure> {
     let agree = match posted.fields.get("agree") {

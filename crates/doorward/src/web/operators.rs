@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use super::layout::{self, Here, token};
+use super::origin::as_written;
 use super::session::Signed;
 use super::{Web, card, words};
 use crate::reconciler::Standing;
@@ -47,6 +48,7 @@ fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
     html! {
         div #live data-live="/operators/live" {
             (problems(web))
+            (proxies(web))
             section data-key="open" data-version=(grants.is_empty()) data-list aria-labelledby="open" {
                 h2 #open { "Grants" }
                 table role="table" data-list data-key="table" {
@@ -130,6 +132,31 @@ fn problems(web: &Web) -> Markup {
                     @if !status.mistakes.is_empty() {
                         p { "The policy on disk has mistakes, so the last good one stays in force:" }
                         ul { @for mistake in &status.mistakes { li { (mistake) } } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Proxies that people came through and that the policy does not name.
+fn proxies(web: &Web) -> Markup {
+    let loaded = web.requests().loaded();
+    let named = |peer| loaded.policy.server.proxies.iter().any(|proxy| proxy.contains(peer));
+    let seen = web.unnamed().lately(web.requests().clock().uptime(), named);
+    html! {
+        @if !seen.is_empty() {
+            section data-key="proxies" data-version=(format!("{seen:?}")) aria-labelledby="proxies" {
+                h2 #proxies { "Proxies that the policy does not name" }
+                div.problem {
+                    p {
+                        "Nothing is opened for people who come through them, because the rule would admit the proxy. "
+                        "Where one is yours, add its address to " code { "proxies" } " in " code { "[server]" } "."
+                    }
+                    ul {
+                        @for (peer, header) in &seen {
+                            li { code { (peer) } " sent " code { (as_written(header)) } }
+                        }
                     }
                 }
             }

@@ -48,9 +48,9 @@ pub async fn seen(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(address) = origin.client else {
-        return Failure::new(StatusCode::NOT_FOUND, "the proxy did not say where you come from")
-            .into_response();
+    let address = match origin.admitted() {
+        Ok(address) => address,
+        Err(failure) => return failure.into_response(),
     };
     if asked.nonce.len() != 43 {
         return Failure::new(StatusCode::BAD_REQUEST, "a nonce is missing").into_response();
@@ -94,13 +94,13 @@ fn read(key: &hmac::Key, statement: &str, nonce: &str, now: Duration) -> Option<
     (now < Duration::from_secs(until)).then_some(address)
 }
 
-/// Where the address of the other family can be learnt: the family's name and the server's other URL.
+/// Where the address of the other family can be learnt: the family's name, and the server's other URL with its path.
 pub fn other(policy: &Policy, seen: IpAddr) -> (&'static str, Option<String>) {
     let (family, url) = match seen {
         IpAddr::V4(_) => ("IPv6", &policy.server.url_v6),
         IpAddr::V6(_) => ("IPv4", &policy.server.url_v4),
     };
-    (family, url.as_deref().map(|url| origin_of(url).to_owned()))
+    (family, url.clone())
 }
 
 #[cfg(test)]

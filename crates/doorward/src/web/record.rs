@@ -83,7 +83,7 @@ fn entry(line: &Line) -> Markup {
     let event = &line.event;
     html! {
         li value=(line.seq) {
-            div.when { span.seq { (line.seq) } " " time.exact datetime=(event.at) { (words::exactly(event.at)) } }
+            div.when { span.seq { (line.seq) } " " (words::exact_time(event.at)) }
             div.what {
                 p {
                     strong.(kind(&event.who)) { (event.who) }
@@ -118,9 +118,9 @@ fn what(what: &What) -> Markup {
             What::SignInRefused { why } => { "was not signed in: " (why) }
             What::SignedOut => { "signed out" }
             What::Opened { target, source, until, .. } => {
-                "opened " b { (target) } " for " code { (words::source(*source)) } " until " (words::at(*until))
+                "opened " b { (target) } " for " code { (words::source(*source)) } " until " (words::time(*until))
             }
-            What::Extended { grant, until, .. } => { "extended " code { (grant) } " until " (words::at(*until)) }
+            What::Extended { grant, until, .. } => { "extended " code { (grant) } " until " (words::time(*until)) }
             What::Asked { target, seconds, .. } => { "asked for " b { (target) } " for " (words::lasting(*seconds)) }
             What::Refused { asked, .. } => { "was refused: " (asked) }
             What::Ended { grant, how } => { "ended " code { (grant) } ": " (how) }

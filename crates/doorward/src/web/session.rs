@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN};
+use axum::http::header::{AUTHORIZATION, COOKIE, LOCATION, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{Extensions, HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -19,6 +19,7 @@ use ring::hmac;
 use subtle::ConstantTimeEq as _;
 
 use super::failure::Failure;
+use super::host::Authority;
 use super::origin::Origin;
 use super::{Web, api};
 use crate::clock::random;
@@ -163,7 +164,7 @@ pub async fn end(web: &Web, token: &Token) -> Result<(), Failure> {
 /// The session of a request's cookie.
 pub async fn of_cookie(web: &Web, headers: &HeaderMap, origin: Origin) -> Result<Option<Signed>, Failure> {
     let loaded = web.requests().loaded();
-    let token = cookie(headers, name(&loaded.policy)).and_then(Token::read);
+    let token = cookie(headers, &named(SESSION, &loaded.policy, origin)).and_then(Token::read);
     match token {
         Some(token) => find(web, token, SessionKind::Browser, origin).await,
         None => Ok(None),
@@ -214,29 +215,42 @@ impl FromRequestParts<Arc<Web>> for api::Bearer {
     }
 }
 
-/// Whether people reach the server by https alone.
-pub fn secure(policy: &Policy) -> bool {
-    let https = |url: &str| url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
-    policy.server.tls.is_some() || policy.server.url.as_deref().is_some_and(https)
+/// The names of the two cookies, without what says how browsers keep them.
+const SESSION: &str = "doorward";
+const FORM: &str = "doorward-form";
+
+/// A cookie's name as it is sent. Browsers keep `__Host-` for cookies that are Secure and of all paths of this host alone,
+/// `__Secure-` for those that are Secure (RFC 6265bis, section 4.1.3).
+fn named(name: &str, policy: &Policy, origin: Origin) -> String {
+    let kept = match (origin.secure, policy.server.prefix()) {
+        (false, _) => "",
+        (true, "") => "__Host-",
+        (true, _) => "__Secure-",
+    };
+    format!("{kept}{name}")
 }
 
-/// The cookie's name; browsers keep `__Host-` for cookies that are Secure and of this host alone.
-fn name(policy: &Policy) -> &'static str {
-    if secure(policy) { "__Host-doorward" } else { "doorward" }
+/// Where a cookie is sent to, and that scripts do not see it.
+fn attributes(policy: &Policy, origin: Origin) -> String {
+    let path = match policy.server.prefix() {
+        "" => "/",
+        prefix => prefix,
+    };
+    let secure = if origin.secure { "; Secure" } else { "" };
+    format!("; Path={path}; HttpOnly{secure}")
 }
 
 /// The `Set-Cookie` that hands out a session.
-pub fn set(policy: &Policy, token: &Token) -> String {
-    let secure = if secure(policy) { "; Secure" } else { "" };
-    let seconds = LASTS * 3600;
-    let (name, token) = (name(policy), token.as_str());
-    format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")
+pub fn set(policy: &Policy, origin: Origin, token: &Token) -> String {
+    let (name, attributes, token) =
+        (named(SESSION, policy, origin), attributes(policy, origin), token.as_str());
+    format!("{name}={token}{attributes}; SameSite=Lax; Max-Age={}", LASTS * 3600)
 }
 
 /// The `Set-Cookie` that takes it back.
-pub fn unset(policy: &Policy) -> String {
-    let secure = if secure(policy) { "; Secure" } else { "" };
-    format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{secure}", name(policy))
+pub fn unset(policy: &Policy, origin: Origin) -> String {
+    let (name, attributes) = (named(SESSION, policy, origin), attributes(policy, origin));
+    format!("{name}={attributes}; SameSite=Lax; Max-Age=0")
 }
 
 /// What ties the sign-in form to the browser that asked for it, so that nobody can be signed in as somebody else
@@ -250,15 +264,11 @@ pub struct BeforeSession {
 
 impl BeforeSession {
     /// The browser's, or a new one.
-    pub fn of(policy: &Policy, headers: &HeaderMap) -> Result<Self, getrandom::Error> {
-        if let Some(Token(value)) = cookie(headers, Self::name(policy)).and_then(Token::read) {
+    pub fn of(policy: &Policy, headers: &HeaderMap, origin: Origin) -> Result<Self, getrandom::Error> {
+        if let Some(Token(value)) = cookie(headers, &named(FORM, policy, origin)).and_then(Token::read) {
             return Ok(Self { value, sent: true });
         }
         Ok(Self { value: Token::new()?.0, sent: false })
-    }
-
-    fn name(policy: &Policy) -> &'static str {
-        if secure(policy) { "__Host-doorward-form" } else { "doorward-form" }
     }
 
     /// What the form carries.
@@ -272,9 +282,9 @@ impl BeforeSession {
     }
 
     /// The `Set-Cookie` that hands it out.
-    pub fn set(&self, policy: &Policy) -> String {
-        let secure = if secure(policy) { "; Secure" } else { "" };
-        format!("{}={}; Path=/; HttpOnly; SameSite=Strict{secure}", Self::name(policy), self.value)
+    pub fn set(&self, policy: &Policy, origin: Origin) -> String {
+        let (name, attributes) = (named(FORM, policy, origin), attributes(policy, origin));
+        format!("{name}={}{attributes}; SameSite=Strict", self.value)
     }
 }
 
@@ -291,8 +301,8 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Whether a form was sent from a page of ours, as far as the browser says.
 ///
 /// Browsers say `Sec-Fetch-Site` over https and on this machine, and `Origin` always; a program that says neither
-/// still has to know the form's token.
-pub fn from_our_page(headers: &HeaderMap, policy: &Policy) -> bool {
+/// still has to know the form's token. The host that the request is for was found to be ours before.
+pub fn from_our_page(headers: &HeaderMap, extensions: &Extensions, policy: &Policy) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = text("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
@@ -301,10 +311,16 @@ pub fn from_our_page(headers: &HeaderMap, policy: &Policy) -> bool {
     let server = &policy.server;
     let ours = [&server.url, &server.url_v4, &server.url_v6];
     let configured = ours.into_iter().flatten().any(|url| origin_of(url).eq_ignore_ascii_case(from));
-    let host = text(HOST.as_str()).is_some_and(|host| {
-        from.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
-    });
-    configured || host
+    let secure = extensions.get::<Origin>().is_some_and(|origin| origin.secure);
+    configured || extensions.get::<Authority>().is_some_and(|authority| authority.is_origin(from, secure))
+}
+
+/// Says that a form came from a page of another site, which may be this one under a name that the server does not know.
+pub fn of_another_page(so: &str) -> Failure {
+    let why = format!("this form was not sent from a page of this server as your browser sees it, {so}");
+    Failure::new(StatusCode::FORBIDDEN, why).hint(
+        "if you came by a link of somebody else's, open the page anew; behind a proxy an operator sets `url` and has it hand on `Host`",
+    )
 }
 
 /// Scheme, host and port of a URL.
@@ -333,7 +349,19 @@ mod tests {
     fn check(lines: &[(&'static str, &str)], expected: bool) {
         let mut policy = policy();
         policy.server.url = Some("https://door.example/".into());
-        assert_eq!(from_our_page(&headers(lines), &policy), expected, "{lines:?}");
+        let headers = headers(lines);
+        let mut extensions = Extensions::new();
+        extensions.insert(origin(true));
+        let host = headers.get("host").and_then(|host| host.to_str().ok());
+        if let Some(authority) = host.and_then(Authority::read) {
+            extensions.insert(authority);
+        }
+        assert_eq!(from_our_page(&headers, &extensions, &policy), expected, "{lines:?}");
+    }
+
+    fn origin(secure: bool) -> Origin {
+        let peer = std::net::IpAddr::from([203, 0, 113, 7]);
+        Origin { peer, client: Some(peer), unknown: None, secure }
     }
 
     #[test]
@@ -348,7 +376,8 @@ mod tests {
         check(&[("origin", "http://door.example")], false);
         check(&[("origin", "https://door.example.evil.test")], false);
         check(&[("origin", "https://evil.test"), ("host", "door.example")], false);
-        check(&[("origin", "http://10.0.0.5:8080"), ("host", "10.0.0.5:8080")], true);
+        check(&[("origin", "https://door.example:8443"), ("host", "door.example:8443")], true);
+        check(&[("origin", "http://door.example"), ("host", "door.example")], false);
         check(&[("origin", "null"), ("host", "null")], false);
         check(&[("origin", "null")], false);
     }
@@ -370,15 +399,23 @@ mod tests {
     #[test]
     fn a_cookie_is_secure_where_the_page_is() {
         let token = Token::new().expect("random bytes");
-        let mut policy = policy();
-        let plain = set(&policy, &token);
-        assert!(plain.starts_with("doorward=") && !plain.contains("Secure"), "{plain}");
-        policy.server.url = Some("HTTPS://door.example".into());
-        let secure = set(&policy, &token);
-        assert!(secure.starts_with("__Host-doorward=") && secure.ends_with("; Secure"), "{secure}");
-        for cookie in [plain, secure] {
-            assert!(cookie.contains("; Path=/; HttpOnly; SameSite=Lax; Max-Age=43200"), "{cookie}");
-        }
+        let check = |url: &str, secure: bool, start: &str, attributes: &str| {
+            let mut policy = policy();
+            policy.server.url = Some(url.into());
+            let set = set(&policy, origin(secure), &token);
+            let value = token.as_str();
+            assert_eq!(set, format!("{start}={value}; {attributes}; SameSite=Lax; Max-Age=43200"));
+            let unset = unset(&policy, origin(secure));
+            assert_eq!(unset, format!("{start}=; {attributes}; SameSite=Lax; Max-Age=0"));
+            let form = BeforeSession::of(&policy, &HeaderMap::new(), origin(secure)).expect("random bytes");
+            let set = form.set(&policy, origin(secure));
+            assert!(set.starts_with(&format!("{start}-form=")), "{set}");
+            assert!(set.ends_with(&format!("; {attributes}; SameSite=Strict")), "{set}");
+        };
+        check("http://localhost:8080", false, "doorward", "Path=/; HttpOnly");
+        check("http://localhost:8080/door", false, "doorward", "Path=/door; HttpOnly");
+        check("https://door.example", true, "__Host-doorward", "Path=/; HttpOnly; Secure");
+        check("https://x.example/door", true, "__Secure-doorward", "Path=/door; HttpOnly; Secure");
     }
 
     #[test]

@@ -150,7 +150,7 @@ pub async fn page(
     } else {
         None
     };
-    form(&web, &headers, Shown { said, next: asked.next.as_deref(), ..Shown::default() })
+    form(&web, &headers, origin, Shown { said, next: asked.next.as_deref(), ..Shown::default() })
 }
 
 #[derive(Debug, Default)]
@@ -161,9 +161,10 @@ struct Shown<'a> {
     failure: Option<&'a Failure>,
 }
 
-fn form(web: &Web, headers: &HeaderMap, shown: Shown<'_>) -> Result<Response, Failure> {
+fn form(web: &Web, headers: &HeaderMap, origin: Origin, shown: Shown<'_>) -> Result<Response, Failure> {
     let loaded = web.requests().loaded();
-    let before = BeforeSession::of(&loaded.policy, headers).map_err(|error| Failure::broken(&error))?;
+    let before =
+        BeforeSession::of(&loaded.policy, headers, origin).map_err(|error| Failure::broken(&error))?;
     let next = shown.next.and_then(own_page).filter(|next| *next != "/");
     let page = layout::bare(
         "Sign in",
@@ -192,7 +193,7 @@ fn form(web: &Web, headers: &HeaderMap, shown: Shown<'_>) -> Result<Response, Fa
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
     if !before.sent {
-        set_cookie(&mut response, before.set(&loaded.policy))?;
+        set_cookie(&mut response, before.set(&loaded.policy, origin))?;
     }
     Ok(response)
 }
@@ -205,28 +206,33 @@ pub async fn submit(
 ) -> Result<Response, Failure> {
     let headers = request.headers().clone();
     let loaded = web.requests().loaded();
+    let ours = session::from_our_page(&headers, request.extensions(), &loaded.policy);
     let fields = Fields::read(request, &web).await?;
-    let before = BeforeSession::of(&loaded.policy, &headers).map_err(|error| Failure::broken(&error))?;
+    let before =
+        BeforeSession::of(&loaded.policy, &headers, origin).map_err(|error| Failure::broken(&error))?;
     let (name, next) = (fields.get("name").unwrap_or_default(), fields.get("next"));
     let shown = |failure| Shown { next, name, failure: Some(failure), said: None };
-    let ours = session::from_our_page(&headers, &loaded.policy);
-    if !ours || !before.fits(&web, fields.exactly("token")) {
+    if !ours {
+        let failure = session::of_another_page("so nobody was signed in");
+        return form(&web, &headers, origin, shown(&failure));
+    }
+    if !before.fits(&web, fields.exactly("token")) {
         let failure =
             Failure::new(StatusCode::FORBIDDEN, "this form was out of date, so nobody was signed in")
                 .hint("try again from here; your browser has to accept cookies");
-        return form(&web, &headers, shown(&failure));
+        return form(&web, &headers, origin, shown(&failure));
     }
     let signed_in = sign_in(&web, name, fields.exactly("password"), SessionKind::Browser, origin).await;
     let (_, token, _) = match signed_in {
         Ok(signed_in) => signed_in,
-        Err(failure) => return form(&web, &headers, shown(&failure)),
+        Err(failure) => return form(&web, &headers, origin, shown(&failure)),
     };
     // Whoever was signed in here before no longer is.
     if let Some(old) = session::of_cookie(&web, &headers, origin).await? {
         session::end(&web, &old.token).await?;
     }
     let mut response = to(next.and_then(own_page).unwrap_or("/"));
-    set_cookie(&mut response, session::set(&loaded.policy, &token))?;
+    set_cookie(&mut response, session::set(&loaded.policy, origin, &token))?;
     Ok(response)
 }
 
@@ -236,7 +242,7 @@ pub async fn sign_out(State(web): State<Arc<Web>>, posted: Posted) -> Result<Res
     let event = web.requests().event(&posted.signed.caller, What::SignedOut);
     web.requests().record(vec![event]).await?;
     let mut response = to("/sign-in?out=1");
-    set_cookie(&mut response, session::unset(&web.requests().loaded().policy))?;
+    set_cookie(&mut response, session::unset(&web.requests().loaded().policy, posted.origin))?;
     Ok(response)
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use doorward_core::policy::{Closing, Policy, Transport};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -243,10 +243,36 @@ impl House {
         if request.extensions().get::<ConnectInfo<SocketAddr>>().is_none() {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
+        if request.version() < Version::HTTP_2 && !request.headers().contains_key(HOST) {
+            request.headers_mut().insert(HOST, self.host());
+        }
         let answer = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = answer.into_parts();
         let body = to_bytes(body, 1 << 20).await.expect("a body");
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The host that the policy names, or the one on which it listens.
+    fn host(&self) -> HeaderValue {
+        let loaded = self.requests.loaded();
+        let url = loaded.policy.server.url.as_deref().unwrap_or("http://127.0.0.1:8080");
+        let authority = url.split("://").nth(1).and_then(|rest| rest.split('/').next());
+        authority.expect("a host").parse().expect("a header")
+    }
+
+    /// Sends a request through a proxy on another machine, with what that proxy adds.
+    pub async fn through(
+        &self,
+        proxy: [u8; 4],
+        added: &[(&'static str, &str)],
+        request: Request<Body>,
+    ) -> Answer {
+        let mut request = request;
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((proxy, 50_000))));
+        for (name, value) in added {
+            request.headers_mut().append(*name, value.parse().expect("a header"));
+        }
+        self.send(request).await
     }
 
     /// Gets a page with cookies.

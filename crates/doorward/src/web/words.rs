@@ -27,19 +27,25 @@ pub fn left(seconds: i64) -> String {
     }
 }
 
-/// An instant in UTC, to the minute: `2026-11-22 10:00 UTC`.
+/// An instant in UTC, to the minute: `2026-11-22 10:00 UTC`. Only where no element may stand; elsewhere [`time`], which a
+/// script says in the person's own zone.
 pub fn at(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// An instant in UTC, to the second.
-pub fn exactly(instant: Timestamp) -> String {
+fn exactly(instant: Timestamp) -> String {
     instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// An instant that a script may say in the person's own time.
 pub fn time(instant: Timestamp) -> Markup {
     html! { time datetime=(instant.strftime("%Y-%m-%dT%H:%M:%SZ")) { (at(instant)) } }
+}
+
+/// The same to the second.
+pub fn exact_time(instant: Timestamp) -> Markup {
+    html! { time.exact datetime=(instant.strftime("%Y-%m-%dT%H:%M:%SZ")) { (exactly(instant)) } }
 }
 
 /// An address alone, or a prefix of several.

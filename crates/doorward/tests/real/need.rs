@@ -33,6 +33,12 @@ pub enum Need {
     Sshd,
     /// `curl`, from Debian.
     Curl,
+    /// `nginx`, from Debian's nginx-light.
+    Nginx,
+    /// `haproxy`, from Debian.
+    Haproxy,
+    /// `schemathesis`, from PyPI, in the virtual environment that `./test` makes.
+    Schemathesis,
     /// `systemd-resolved` and `resolvectl`, unpacked from Debian's systemd-resolved into the folder that `./test` names in
     /// `DOORWARD_RESOLVED` (its installation takes over the machine's names), with a bus.
     Resolved,
@@ -57,6 +63,9 @@ impl Need {
             Self::Script => absent(&["script"]),
             Self::Sshd => absent(&["sshd", "ssh-keygen", "ssh-agent"]),
             Self::Curl => absent(&["curl"]),
+            Self::Nginx => absent(&["nginx"]),
+            Self::Haproxy => absent(&["haproxy"]),
+            Self::Schemathesis => absent(&["schemathesis"]),
             Self::Resolved => {
                 absent(&["systemd-resolved", "resolvectl", "dbus-daemon", "unshare", "nsenter"])
             }

@@ -43,6 +43,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
             url: None,
             tls: None,
             proxies: Vec::new(),
+            insecure: false,
             store: String::new(),
             url_v4: None,
             url_v6: None,

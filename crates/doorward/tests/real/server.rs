@@ -110,6 +110,13 @@ impl House {
         fs::write(self.policy(), text.replace(line, &format!("store = \"{store}\""))).expect("a policy");
     }
 
+    /// Puts further lines into `[server]`.
+    pub fn set_server(&self, lines: &str) {
+        let text = fs::read_to_string(self.policy()).expect("a policy");
+        fs::write(self.policy(), text.replacen("store = ", &format!("{lines}\nstore = "), 1))
+            .expect("a policy");
+    }
+
     /// Has the server believe what a proxy on this machine says of a client's address.
     pub fn trust_proxies(&self) {
         let text = fs::read_to_string(self.policy()).expect("a policy");

@@ -7,14 +7,18 @@ use std::time::Duration;
 use libtest_mimic::{Failed, Trial};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::browser::{Browser, DESK};
 use crate::desk::{Desk, Started, Wiki, start};
 use crate::grants::eventually;
-use crate::need::trial;
+use crate::need::{Need, trial};
+use crate::proxied::{curl, sign_in};
 use crate::server::{House, PASSWORD};
 
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("tls: cookies, headers and the command line", &[], served),
+        trial("tls: a form by HTTP/1.1 and by HTTP/2", &[Need::Curl], by_either_version),
+        trial("tls: the pages by HTTP/2", &[Need::Chromium], pages),
         trial("tls: a certificate renewed while it serves", &[], renewed),
         trial("tls: files that are missing, swapped or do not go together", &[], wrong_files),
     ]
@@ -143,6 +147,39 @@ fn served() -> Result<(), Failed> {
     let plain = jon.type_in(&["login", &tls.url.replace("https", "http"), "--stdin"], PASSWORD);
     plain.is(69, &[], &["error: `http://"]);
     assert_eq!(home(cookie)?.status(), 200);
+    Ok(())
+}
+
+/// As browsers send it that say `Origin` and no `Sec-Fetch-Site`; the policy names no `url`.
+fn by_either_version() -> Result<(), Failed> {
+    let tls = Tls::new();
+    let _server = tls.serve();
+    let certificate = tls.path("server.pem");
+    for base in [tls.url.clone(), tls.url.replace("127.0.0.1", "localhost")] {
+        for version in ["--http1.1", "--http2"] {
+            let signed = sign_in(&certificate, &base, &base, version, "jon");
+            assert_eq!(signed.status, 303, "{base} {version}: {}", signed.body);
+            let forged = sign_in(&certificate, &base, "https://evil.test", version, "jon");
+            assert_eq!(forged.status, 403, "{base} {version}: {}", forged.body);
+        }
+    }
+    let nowhere = curl(&certificate, &["--http1.1", "-H", "Host:", &format!("{}/sign-in", tls.url)]);
+    assert_eq!(nowhere.status, 400);
+    Ok(())
+}
+
+fn pages() -> Result<(), Failed> {
+    let tls = Tls::new();
+    let _server = tls.serve();
+    let browser = Browser::with(DESK, &["--ignore-certificate-errors".to_owned()]);
+    browser.go(&format!("{}/sign-in", tls.url));
+    assert_eq!(browser.script("return performance.getEntriesByType('navigation')[0].nextHopProtocol"), "h2");
+    browser.find("#name").type_in("jon");
+    browser.find("#password").type_in(PASSWORD);
+    browser.find("main button").click();
+    browser.says("What you may open");
+    browser.find(".who button").click();
+    browser.says("You are signed out.");
     Ok(())
 }
 

@@ -47,6 +47,7 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
             url: None,
             tls: None,
             proxies: Vec::new(),
+            insecure: false,
             store: String::new(),
             url_v4: None,
             url_v6: None,

@@ -8,6 +8,7 @@ mod place;
 mod settings;
 mod syntax;
 mod target;
+mod url;
 mod walk;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::walk::{Section, Walk};
-use super::{FilesAt, FolderAt, GroupAt};
+use super::{FilesAt, FolderAt, GroupAt, url};
 use crate::inventory::Place;
 use crate::net::Cidr;
 use crate::policy::mistake::Spot;
@@ -91,22 +91,24 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
         url: None,
         tls: None,
         proxies: Vec::new(),
+        insecure: false,
         store: "doorward.db".into(),
         url_v4: None,
         url_v6: None,
     };
     let Some(value) = root.get("server") else { return server };
-    let keys = ["listen", "url", "tls", "proxies", "store", "url-v4", "url-v6"];
+    let keys = ["listen", "url", "tls", "proxies", "insecure", "store", "url-v4", "url-v6"];
     let Some(section) = walk.section("`[server]`", root.key_at("server"), value, &keys) else {
         return server;
     };
     if let Some(listen) = listen(walk, &section, "listen", "listen = \"127.0.0.1:8080\"") {
         server.listen = listen;
     }
-    server.url = url(walk, &section, "url", "url = \"https://doorward.example.org\"");
-    server.url_v4 = url(walk, &section, "url-v4", "url-v4 = \"https://v4.doorward.example.org\"");
-    server.url_v6 = url(walk, &section, "url-v6", "url-v6 = \"https://v6.doorward.example.org\"");
+    server.url = url::read(walk, &section, "url", "url = \"https://doorward.example.org\"");
+    server.url_v4 = url::read(walk, &section, "url-v4", "url-v4 = \"https://v4.doorward.example.org\"");
+    server.url_v6 = url::read(walk, &section, "url-v6", "url-v6 = \"https://v6.doorward.example.org\"");
     server.tls = tls(walk, &section);
+    server.insecure = section.flag(walk, "insecure").unwrap_or(false);
     for (proxy, at) in section.list::<Cidr>(walk, "proxies", "proxies = [\"10.0.0.10\"]").unwrap_or_default()
     {
         if proxy.is_everyone() {
@@ -125,7 +127,31 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
             _ => server.store = store.to_owned(),
         }
     }
+    in_clear(walk, &section, &server);
     server
+}
+
+/// Passwords and tokens cross a network only under TLS, unless the operator says that they may cross it in clear.
+fn in_clear<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, server: &Server) {
+    if server.insecure {
+        return;
+    }
+    let beyond = !server.listen.ip().to_canonical().is_loopback();
+    if beyond && server.tls.is_none() && section.get("tls").is_none() && section.get("proxies").is_none() {
+        let at = if section.get("listen").is_some() { section.value_at("listen") } else { 0..0 };
+        let what = format!("passwords would cross the network to {} in clear text", server.listen);
+        let hint =
+            "add `tls`, or name the proxy that has TLS in `proxies`; where you accept it: `insecure = true`";
+        walk.error(&at, what, Some(hint.into()));
+    }
+    for (key, url) in [("url", &server.url), ("url-v4", &server.url_v4), ("url-v6", &server.url_v6)] {
+        let Some(url) = url else { continue };
+        if url.starts_with("http://") && !url::is_loopback(url) {
+            let what = format!("people would send their passwords to `{url}` in clear text");
+            let hint = "write `https://…`; where you accept it: `insecure = true`";
+            walk.error(&section.value_at(key), what, Some(hint.into()));
+        }
+    }
 }
 
 fn tls<'t>(walk: &mut Walk<'t>, server: &Section<'t, '_>) -> Option<Tls> {
@@ -159,22 +185,6 @@ pub(super) fn listen<'t>(
         return None;
     };
     Some(listen)
-}
-
-/// `https://host…`, without a slash at its end.
-fn url<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, key: &str, like: &str) -> Option<String> {
-    let text = section.plain(walk, key, like)?;
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let host = host.map(|rest| rest.split('/').next().unwrap_or(rest));
-    let good = host.is_some_and(|host| !host.is_empty() && !host.starts_with(':') && !host.contains('@'))
-        && !text.contains(['?', '#', '"', '\'', '<', '>', '\\', ';', ','])
-        && !text.contains(char::is_whitespace);
-    if !good {
-        let what = format!("`{text}` is not the address of a site");
-        walk.error(&section.value_at(key), what, Some(format!("write `{like}`")));
-        return None;
-    }
-    Some(text.trim_end_matches('/').to_owned())
 }
 
 /// `[grants]`

@@ -327,6 +327,10 @@ fn values_that_cannot_be() {
         ],
     );
     check_below(
+        "[server]\ninsecure = \"yes\"\n",
+        &["p:5:12: `insecure` should be true or false, and is a text"],
+    );
+    check_below(
         "[ssm]\njump-host = \"rds:orders\"\n[target.\"a b\"]\n[firewall.\"\"]\n",
         &[
             "p:5:13: `rds:orders` is no machine that a session can be opened to\n  hint: write `jump-host = \"tag:Name=jump\"`",
@@ -598,4 +602,57 @@ fn a_target_with_one_mistake_is_checked_for_the_others_too() {
             "p:8:10: `tcp/99999` is not a flow (like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`, `proto/107` or `all`)",
         ],
     );
+}
+
+#[test]
+fn passwords_cross_no_network_in_clear_unasked() {
+    let listen = |listen: &str| {
+        format!(
+            "p:5:10: passwords would cross the network to {listen} in clear text\n  hint: add `tls`, or name the proxy \
+             that has TLS in `proxies`; where you accept it: `insecure = true`"
+        )
+    };
+    for address in ["0.0.0.0:8080", "[::]:8080", "10.0.0.5:8080", "[2001:db8::1]:80"] {
+        check_below(&format!("[server]\nlisten = \"{address}\"\n"), &[&listen(address)]);
+        for more in [
+            "insecure = true",
+            "proxies = [\"10.0.0.10\"]",
+            "tls = { certificate = \"server.pem\", key = \"server.key\" }",
+        ] {
+            check_below(&format!("[server]\nlisten = \"{address}\"\n{more}\n"), &[]);
+        }
+        // What is said of a proxy elsewhere does not make the way here safe.
+        let url = "url = \"https://door.example\"\ninsecure = false\n";
+        check_below(&format!("[server]\nlisten = \"{address}\"\n{url}"), &[&listen(address)]);
+    }
+    for address in ["127.0.0.1:8080", "[::1]:8080", "127.9.9.9:1", "[::ffff:127.0.0.1]:80"] {
+        check_below(&format!("[server]\nlisten = \"{address}\"\n"), &[]);
+    }
+}
+
+#[test]
+fn no_url_has_people_send_passwords_in_clear_unasked() {
+    for key in ["url", "url-v4", "url-v6"] {
+        let column = key.len() + 4;
+        let wrong = format!(
+            "p:5:{column}: people would send their passwords to `http://door.example` in clear text\n  hint: write \
+             `https://…`; where you accept it: `insecure = true`"
+        );
+        check_below(&format!("[server]\n{key} = \"HTTP://door.example/\"\n"), &[&wrong]);
+        check_below(&format!("[server]\n{key} = \"http://door.example\"\ninsecure = true\n"), &[]);
+        check_below(&format!("[server]\n{key} = \"http://door.localhost:8080\"\n"), &[]);
+        check_below(&format!("[server]\n{key} = \"http://[::1]:8080\"\n"), &[]);
+    }
+}
+
+#[test]
+fn a_path_of_the_url_stands_before_every_path() {
+    let prefix = |url: &str| {
+        let text = format!("{PEOPLE}[server]\nurl = \"{url}\"\n");
+        parse(&text, "p").expect("a good policy").server.prefix().to_owned()
+    };
+    assert_eq!(prefix("https://door.example"), "");
+    assert_eq!(prefix("https://door.example/"), "");
+    assert_eq!(prefix("https://x.example/door/"), "/door");
+    assert_eq!(prefix("https://x.example:8443/tools/door"), "/tools/door");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{self, TargetName, Transport};
@@ -15,8 +15,10 @@ use serde_json::Value;
 use super::{Bearer, Body, Refused, reads};
 use crate::requests::{Ask, Carried, ClosedView, GrantView, Opened, OpenedView, Through};
 use crate::vending::{self, Vended};
-use crate::web::Web;
 use crate::web::failure::Failure;
+use crate::web::origin::Origin;
+use crate::web::segment::Segment;
+use crate::web::{Web, open};
 
 /// Whose.
 #[derive(Debug, Deserialize)]
@@ -56,13 +58,12 @@ pub struct Wanted {
 pub async fn open(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
+    origin: Origin,
     Body(wanted): Body<Wanted>,
 ) -> Result<(StatusCode, Json<OpenedView>), Refused> {
     web.change(&signed.caller.person)?;
-    let address = signed.caller.from.ok_or_else(|| {
-        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "your address is not known")
-            .hint("the proxy in front of Doorward has to send X-Forwarded-For")
-    })?;
+    let (person, target) = (&signed.caller.person, &wanted.target);
+    let address = open::source(&web, person, origin, target, wanted.transport)?;
     let lasts = lasts(&wanted.lasts)?;
     let (transport, reason) = (wanted.transport, wanted.reason);
     let ask = Ask { target: wanted.target, address, transport, lasts, reason };
@@ -85,18 +86,29 @@ fn lasts(value: &Value) -> Result<Option<SignedDuration>, Failure> {
     match value {
         Value::Null => Ok(None),
         Value::Number(number) => {
-            number.as_i64().map(|seconds| Some(SignedDuration::from_secs(seconds))).ok_or_else(wrong)
+            whole(number).map(|seconds| Some(SignedDuration::from_secs(seconds))).ok_or_else(wrong)
         }
         Value::String(text) => policy::duration(text).map(Some).map_err(|_| wrong()),
         _ => Err(wrong()),
     }
 }
 
+/// A number without a fraction, which may be written with one: `7200.0` is an integer in JSON Schema.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    // Up to here each integer has a double of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let written_with_a_fraction = || {
+        let number = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT)?;
+        Some(number as i64)
+    };
+    number.as_i64().or_else(written_with_a_fraction)
+}
+
 /// `GET /grants/{id}`
 pub async fn one(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<GrantView>, Refused> {
     Ok(Json(web.requests().one(&signed.caller, &read(&id)?).await?))
 }
@@ -105,7 +117,7 @@ pub async fn one(
 pub async fn close(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<ClosedView>, Refused> {
     web.change(&signed.caller.person)?;
     let closed = web.requests().close(&signed.caller, &read(&id)?).await?;
@@ -123,7 +135,7 @@ pub struct Answer {
 pub async fn answer(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     Body(answer): Body<Answer>,
 ) -> Result<Json<OpenedView>, Refused> {
     web.change(&signed.caller.person)?;
@@ -135,7 +147,7 @@ pub async fn answer(
 pub async fn through(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<Through>, Refused> {
     Ok(Json(web.requests().carries(&signed.caller, &read(&id)?).await?))
 }
@@ -144,7 +156,7 @@ pub async fn through(
 pub async fn credentials(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<Vended>, Refused> {
     web.change(&signed.caller.person)?;
     let vended = vending::credentials(web.requests(), &signed.caller, &read(&id)?).await;
@@ -162,7 +174,7 @@ pub async fn credentials(
 pub async fn carried(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     Body(carried): Body<Carried>,
 ) -> Result<StatusCode, Refused> {
     web.change(&signed.caller.person)?;

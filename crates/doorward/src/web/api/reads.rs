@@ -68,6 +68,10 @@ pub async fn record(
         let why = format!("`limit` is from 1 to {MOST}");
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why).into());
     }
+    if part.before.is_some_and(|before| i64::try_from(before).is_err()) {
+        let why = format!("`before` is from 0 to {}", i64::MAX);
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why).into());
+    }
     let lines = record::read(&web, &signed.caller, part.before, limit).await?;
     let next = lines.last().map(|line| line.seq).filter(|seq| *seq > 1);
     Ok(Json(Lines { lines, next }))

@@ -46,7 +46,7 @@
       const seen = await answer.json();
       if (seen.family !== place.dataset.family) return;
       show(seen.address);
-      document.querySelectorAll("form[action='/grants']").forEach((form) => offer(form, seen));
+      document.querySelectorAll("form[action$='/grants']").forEach((form) => offer(form, seen));
     } catch {
       // This machine has no address of that family, or the way there is barred: the link stays.
     }

@@ -24,11 +24,21 @@
     return `${seconds} s left`;
   };
 
-  const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  // All in the reader's zone, which is named; what the server wrote is in UTC and stays as a title.
+  const parts = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+  const toTheMinute = new Intl.DateTimeFormat(undefined, { ...parts, timeZoneName: "short" });
+  const toTheSecond = new Intl.DateTimeFormat(undefined, { ...parts, second: "2-digit", timeZoneName: "short" });
   const inLocalTime = (root) => {
-    for (const time of root.querySelectorAll("time[datetime]:not([title], .exact)")) {
+    for (const time of root.querySelectorAll("time[datetime]:not([title])")) {
       time.title = time.textContent;
-      time.textContent = local.format(new Date(time.dateTime));
+      const format = time.classList.contains("exact") ? toTheSecond : toTheMinute;
+      time.textContent = format.format(new Date(time.dateTime));
+    }
+    // An option can hold nothing but text.
+    for (const option of root.querySelectorAll("option[data-instant]:not([title])")) {
+      option.title = option.textContent;
+      const said = toTheMinute.format(new Date(option.dataset.instant));
+      option.textContent = option.textContent.replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/, said);
     }
   };
 
@@ -102,7 +112,8 @@
       if (answer.redirected) {
         clearInterval(timer);
         announce("You are signed out.");
-        location.replace("/sign-in");
+        // Beside the page on which everything begins, wherever that is.
+        location.replace(new URL("sign-in", document.querySelector(".brand").href));
         return;
       }
       if (!answer.ok) return;

@@ -176,7 +176,7 @@ async fn nobody_touches_what_is_not_theirs() {
 
 #[tokio::test]
 async fn a_statement_of_the_other_address_admits_it_too() {
-    let server = "url = \"http://door.test\"\nurl-v6 = \"http://v6.door.test\"";
+    let server = "insecure = true\nurl = \"http://door.test\"\nurl-v6 = \"http://v6.door.test\"";
     let house = House::new(server).await;
     let jon = house.sign_in("jon").await;
     let page = house.get("/", &jon).await;

@@ -2,6 +2,10 @@
 
 mod answers;
 mod forms;
+mod hosts;
+mod many;
+mod prefix;
+mod proxies;
 mod reach;
 mod signing_in;
 
