@@ -64,6 +64,9 @@ pub enum Life {
         seconds: i64,
         /// Whose members may agree.
         from: Vec<Group>,
+        /// How often it was changed since it was first asked for. An approval names the revision that it is for.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        revision: u32,
     },
     /// Open until its end.
     Open {
@@ -82,7 +85,14 @@ pub enum Life {
         at: Timestamp,
         /// How.
         how: Ending,
+        /// Who had approved it, when the policy asked for that: only time without approval counts against a person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<Person>,
     },
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How a grant ended.
@@ -108,6 +118,11 @@ pub enum Ending {
     },
     /// Nobody agreed in time.
     Unanswered,
+    /// Its person's address changed, and another grant admits the new one.
+    Moved {
+        /// The other grant.
+        to: GrantId,
+    },
 }
 
 impl fmt::Display for Ending {
@@ -118,6 +133,7 @@ impl fmt::Display for Ending {
             Self::NoLongerAllowed { why } => write!(f, "no longer allowed: {why}"),
             Self::Rejected { by } => write!(f, "refused by {by}"),
             Self::Unanswered => f.write_str("nobody agreed in time"),
+            Self::Moved { to } => write!(f, "moved to another address as {to}"),
         }
     }
 }
@@ -131,6 +147,8 @@ pub struct Grant {
     transport: Transport,
     source: Cidr,
     reason: Option<String>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    moves: u32,
     #[serde(flatten)]
     life: Life,
 }
@@ -149,7 +167,7 @@ impl Grant {
         reason: Option<String>,
         life: Life,
     ) -> Self {
-        Self { id, person, target, transport, source, reason, life }
+        Self { id, person, target, transport, source, reason, moves: 0, life }
     }
 
     pub(crate) fn with_life(&self, life: Life) -> Self {
@@ -158,6 +176,15 @@ impl Grant {
 
     pub(crate) fn with_reason(&self, reason: Option<String>) -> Self {
         Self { reason: reason.or_else(|| self.reason.clone()), ..self.clone() }
+    }
+
+    pub(crate) fn with_source(&self, source: Cidr) -> Self {
+        Self { source, ..self.clone() }
+    }
+
+    /// The same under another name and from another address.
+    pub(crate) fn moved(&self, id: GrantId, source: Cidr) -> Self {
+        Self { id, source, moves: self.moves.saturating_add(1), ..self.clone() }
     }
 
     /// Its name.
@@ -188,6 +215,27 @@ impl Grant {
     /// Why, in the person's words.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// How often it was moved to another address since it was opened.
+    pub fn moves(&self) -> u32 {
+        self.moves
+    }
+
+    /// How often it was changed while it waits; zero for what does not wait.
+    pub fn revision(&self) -> u32 {
+        match self.life {
+            Life::Waiting { revision, .. } => revision,
+            Life::Open { .. } | Life::Ended { .. } => 0,
+        }
+    }
+
+    /// Who approved it, when the policy asked for that.
+    pub fn approved_by(&self) -> Option<&Person> {
+        match &self.life {
+            Life::Open { approved_by, .. } | Life::Ended { approved_by, .. } => approved_by.as_ref(),
+            Life::Waiting { .. } => None,
+        }
     }
 
     /// Where it is in its life.
@@ -227,11 +275,12 @@ impl Grant {
 
     /// The grant as it is once it has ended so; an ended grant stays as it was.
     pub fn end(&self, how: Ending, now: Timestamp) -> Self {
-        match self.life {
-            Life::Ended { .. } => self.clone(),
-            Life::Open { since, .. } => self.with_life(Life::Ended { since: Some(since), at: now, how }),
-            Life::Waiting { .. } => self.with_life(Life::Ended { since: None, at: now, how }),
-        }
+        let (since, approved_by) = match &self.life {
+            Life::Ended { .. } => return self.clone(),
+            Life::Open { since, approved_by, .. } => (Some(*since), approved_by.clone()),
+            Life::Waiting { .. } => (None, None),
+        };
+        self.with_life(Life::Ended { since, at: now, how, approved_by })
     }
 
     /// How it must end now on account of the time alone, if it must.

@@ -1,6 +1,7 @@
 //! Addresses, ports and flows, as AWS and every firewall understand them.
 
 pub(crate) mod ranges;
+mod special;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,6 +9,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+pub use special::{Special, embedded, special, special_prefix};
 
 /// A text that is no address, no range of ports or no flow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -224,6 +227,25 @@ impl Flow {
         }
     }
 
+    /// Whether some packet can be in both.
+    pub fn meets(self, other: Self) -> bool {
+        let ports = |one: Ports, other: Ports| one.from() <= other.to() && other.from() <= one.to();
+        let kinds = |one: Icmp, other: Icmp| match (one, other) {
+            (Icmp::All, _) | (_, Icmp::All) => true,
+            (Icmp::Type(one) | Icmp::Code(one, _), Icmp::Type(other))
+            | (Icmp::Type(one), Icmp::Code(other, _)) => one == other,
+            (Icmp::Code(..), Icmp::Code(..)) => one == other,
+        };
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => true,
+            (Self::Tcp(one), Self::Tcp(other)) | (Self::Udp(one), Self::Udp(other)) => ports(one, other),
+            (Self::Icmp(one), Self::Icmp(other)) | (Self::Icmpv6(one), Self::Icmpv6(other)) => {
+                kinds(one, other)
+            }
+            (one, other) => one == other,
+        }
+    }
+
     /// Whether a packet of that family can be in this flow: ICMP is bound to its family, all else is not.
     pub fn fits(self, family: Family) -> bool {
         match self {
@@ -341,6 +363,24 @@ mod tests {
             check_flow(text, Err(NetError::NotAFlow(text.into())));
         }
         check_flow("tcp/20-10", Err(NetError::Backwards("tcp/20-10".into())));
+    }
+
+    #[test]
+    fn flows_meet_where_a_packet_can_be_in_both() {
+        let check = |one: &str, other: &str, expected: bool| {
+            let (one, other): (Flow, Flow) = (one.parse().expect("a flow"), other.parse().expect("a flow"));
+            assert_eq!((one.meets(other), other.meets(one)), (expected, expected), "{one} and {other}");
+        };
+        check("all", "tcp/1", true);
+        check("tcp/1-10", "tcp/10-20", true);
+        check("tcp/1-10", "tcp/11", false);
+        check("tcp/53", "udp/53", false);
+        check("icmp", "icmp/8/0", true);
+        check("icmp/8", "icmp/8/0", true);
+        check("icmp/8/1", "icmp/8/0", false);
+        check("icmp/8", "icmpv6/8", false);
+        check("proto/47", "proto/47", true);
+        check("proto/47", "proto/50", false);
     }
 
     #[test]

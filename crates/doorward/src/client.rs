@@ -1,5 +1,6 @@
 //! A Doorward server as the command line sees it: its API, and the session that `doorward login` keeps.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -205,6 +206,13 @@ struct Signed {
     ends: Timestamp,
 }
 
+/// Who is signed in, as a server sees them.
+#[derive(Debug, Deserialize)]
+pub struct Me {
+    /// The address that a grant would admit; none where the server cannot tell.
+    pub address: Option<IpAddr>,
+}
+
 #[derive(Deserialize)]
 struct Failed {
     error: String,
@@ -339,9 +347,19 @@ impl Client {
         self.send("DELETE", &format!("/api/v1/grants/{grant}"), None::<&()>)
     }
 
-    /// Agrees to what waits, or refuses it.
-    pub fn answer(&self, grant: &GrantId, agree: bool) -> Result<OpenedView, Error> {
-        let body = serde_json::json!({ "agree": agree });
+    /// Who is signed in, and from which address.
+    pub fn me(&self) -> Result<Me, Error> {
+        self.send("GET", "/api/v1/me", None::<&()>)
+    }
+
+    /// Has a grant admit the caller's address by now.
+    pub fn relocate(&self, grant: &GrantId) -> Result<OpenedView, Error> {
+        self.send("POST", &format!("/api/v1/grants/{grant}/move"), None::<&()>)
+    }
+
+    /// Approves what waits, as it was seen, or denies it.
+    pub fn answer(&self, grant: &GrantId, agree: bool, seen: u32) -> Result<OpenedView, Error> {
+        let body = serde_json::json!({ "agree": agree, "seen": seen });
         self.send("POST", &format!("/api/v1/grants/{grant}/approval"), Some(&body))
     }
 

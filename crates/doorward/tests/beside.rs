@@ -31,6 +31,9 @@ groups    = "people.groups"
 about          = "who may reach the orders database"
 security-group = "sg-0a1b2c3d4e5f60718"
 
+[grants]
+special-networks = ["203.0.113.0/24"]
+
 [inventory]
 folder = "account"
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use assembled::{HASH, assembled};
 use doorward::clock::Clock;
 use doorward::reconciler::Reconciler;
-use doorward::requests::{Ask, Caller, Opened, Requests};
+use doorward::requests::{Ask, Caller, Opened, Relocated, Requests};
 use doorward_aws::Simulated;
 use doorward_core::firewall::Mark;
 use doorward_core::grant::{GrantId, Life};
@@ -40,6 +40,9 @@ operators = ["ops"]
 
 [server]
 store = "doorward.db"
+
+[grants]
+special-networks = ["198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"]
 
 [aws]
 region = "eu-west-1"
@@ -108,6 +111,14 @@ enum Act {
     Answer {
         which: usize,
         agree: bool,
+        /// The approver saw the request as it was before it was changed.
+        stale: bool,
+    },
+    /// A person's address has changed.
+    Move {
+        person: usize,
+        which: usize,
+        address: u8,
     },
     Pass,
     Wait {
@@ -150,7 +161,10 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(person, target, address, minutes)| Act::Open { person, target, address, minutes }),
         1 => (0usize..3, 0usize..3, 0u8..4).prop_map(|(person, target, address)| Act::OpenAndDie { person, target, address }),
         2 => (0usize..3, 0usize..8).prop_map(|(person, which)| Act::Close { person, which }),
-        2 => (0usize..4, any::<bool>()).prop_map(|(which, agree)| Act::Answer { which, agree }),
+        2 => (0usize..4, any::<bool>(), prop::bool::weighted(0.2))
+            .prop_map(|(which, agree, stale)| Act::Answer { which, agree, stale }),
+        2 => (0usize..3, 0usize..8, 0u8..4)
+            .prop_map(|(person, which, address)| Act::Move { person, which, address }),
         2 => Just(Act::Pass),
         4 => (1u32..2_400).prop_map(|seconds| Act::Wait { seconds }),
         1 => (-90_000i32..90_000).prop_map(|seconds| Act::Jump { seconds }),
@@ -354,18 +368,40 @@ impl World {
                     self.known.get_mut(&id).expect("known").ended = true;
                 }
             }
-            Act::Answer { which, agree } => {
+            Act::Answer { which, agree, stale } => {
                 let Some(id) = self.waiting.iter().nth(which).cloned() else { return };
                 let person = self.requests.store().grant(&id).await.expect("a store").expect("a grant");
+                let revision = person.revision();
                 let person = PEOPLE.iter().position(|name| *name == person.person().as_str()).expect("known");
                 let (caller, requests) = (self.caller(2), Arc::clone(&self.requests));
                 let answering = id.clone();
-                let answered =
-                    self.answered(async move { requests.answer(&caller, &answering, agree).await }).await;
+                let seen = if stale { revision + 1 } else { revision };
+                let answered = self
+                    .answered(async move { requests.answer(&caller, &answering, agree, seen).await })
+                    .await;
+                assert!(!(stale && agree && answered.is_ok()), "what was changed since was approved");
                 if let Ok(opened) = answered
                     && agree
                 {
                     self.note(opened, person);
+                }
+            }
+            Act::Move { person, which, address } => {
+                let mine = self.known.iter().filter(|(_, known)| known.person == person);
+                let Some((id, before)) = mine.map(|(id, known)| (id.clone(), known.clone())).nth(which)
+                else {
+                    return;
+                };
+                let (caller, to) = (self.caller(person), self.ask(0, address, None).address);
+                let (requests, moving) = (Arc::clone(&self.requests), id.clone());
+                let moved = self.answered(async move { requests.relocate(&caller, &moving, to).await }).await;
+                let Ok(Relocated { opened: Opened::Granted { grant, .. }, .. }) = moved else { return };
+                assert!(grant.source().contains(to), "{grant:?} does not admit {to}");
+                if *grant.id() != id {
+                    // Neither clock gives it a moment more.
+                    assert_eq!(grant.until(), Some(before.until), "it ends when it would have ended");
+                    self.known.get_mut(&id).expect("known").ended = true;
+                    self.known.insert(grant.id().clone(), before);
                 }
             }
             Act::Pass => {

@@ -40,6 +40,9 @@ store = "doorward.db"
 [aws]
 region = "eu-west-1"
 
+[grants]
+special-networks = ["203.0.113.0/24"]
+
 [ssm]
 jump-host = "tag:Name=jump"
 

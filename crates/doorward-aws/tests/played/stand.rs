@@ -10,7 +10,7 @@ use doorward_core::export::iam::{Machine, vend};
 use doorward_core::export::session_document;
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::AccountId;
-use doorward_core::policy::{Decision, People, Policy, Request, decide, parse};
+use doorward_core::policy::{Decision, Past, People, Policy, Request, decide, parse};
 use futures_util::{SinkExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::{Failed, Trial};
@@ -81,7 +81,7 @@ fn granted(policy: &Policy, now: Timestamp) -> Grant {
         lasts: Some(SignedDuration::from_mins(30)),
         reason: None,
     };
-    match decide(policy, &people.expect("people"), &request, None, now) {
+    match decide(policy, &people.expect("people"), &request, &Past::default(), now) {
         Decision::Granted { grant, .. } => grant,
         other => panic!("{other:?}"),
     }

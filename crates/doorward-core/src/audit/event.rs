@@ -127,6 +127,44 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// A request that waits was changed: whoever approves it approves this.
+    RequestChanged {
+        /// Which.
+        grant: GrantId,
+        /// To what.
+        target: TargetName,
+        /// The addresses that it would admit.
+        source: Cidr,
+        /// For how long, in seconds.
+        seconds: i64,
+        /// The person's reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// How often it was changed by now.
+        revision: u32,
+    },
+    /// A person's address changed, and a grant with the new one took the place of the one with the old.
+    Moved {
+        /// The grant with the new address.
+        grant: GrantId,
+        /// The grant with the old address, which has ended.
+        before: GrantId,
+        /// Whose.
+        person: Person,
+        /// To what.
+        target: TargetName,
+        /// By which transport.
+        transport: Transport,
+        /// The addresses that were admitted.
+        was: Cidr,
+        /// The addresses that are admitted.
+        source: Cidr,
+        /// The end, which stays as it was.
+        until: Timestamp,
+        /// Who had approved it, when the policy asked for that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<Person>,
+    },
     /// Something was asked for and refused.
     Refused {
         /// What, in words.
@@ -248,6 +286,8 @@ impl What {
             Self::Opened { grant, .. }
             | Self::Extended { grant, .. }
             | Self::Asked { grant, .. }
+            | Self::RequestChanged { grant, .. }
+            | Self::Moved { grant, .. }
             | Self::Ended { grant, .. }
             | Self::TransportOpened { grant, .. }
             | Self::TransportReconnected { grant, .. }
@@ -301,6 +341,13 @@ impl fmt::Display for What {
             Self::Asked { grant, target, seconds, reason } => {
                 write!(f, "asked for {target} for {seconds} s as {grant}")?;
                 reasoned(f, reason)
+            }
+            Self::RequestChanged { grant, target, source, seconds, reason, revision: _ } => {
+                write!(f, "changed the request {grant} to {target} for {seconds} s from {source}")?;
+                reasoned(f, reason)
+            }
+            Self::Moved { grant, before, target, was, source, until, .. } => {
+                write!(f, "moved {target} from {was} to {source} until {until}: {before} is now {grant}")
             }
             Self::Refused { asked, why } => write!(f, "was refused: {asked}: {}", why.join("; ")),
             Self::Ended { grant, how } => write!(f, "ended {grant}: {how}"),

@@ -34,6 +34,7 @@ fn target(ports: impl IntoIterator<Item = Flow>) -> Target {
         lasts: Lasts { usually: SignedDuration::from_hours(2), at_most: SignedDuration::from_hours(8) },
         approval: None,
         reason_required: false,
+        limit: None,
     }
 }
 

@@ -5,9 +5,21 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::reason::LONGEST_REASON;
-use super::{Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, in_words};
+use super::source::source;
+use super::{
+    Firewall, Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, in_words,
+};
 use crate::grant::{Grant, GrantId, Life};
-use crate::net::Cidr;
+use crate::net::{Cidr, Family};
+
+mod limits;
+mod relocate;
+#[cfg(test)]
+mod tests;
+mod unapproved;
+
+pub use relocate::{Relocation, relocate};
+pub use unapproved::window;
 
 /// Something that a person wants to do.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +53,17 @@ pub struct Request {
     pub lasts: Option<SignedDuration>,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// What was granted before, as far as a decision depends on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Past<'a> {
+    /// The person's open grant to the same target from the same address, which is extended rather than doubled.
+    pub held: Option<&'a Grant>,
+    /// Everybody's grants that wait or are open, and those that have ended and are not settled.
+    pub unfinished: &'a [Grant],
+    /// The person's grants that ended within the [`window`] of the target. One that is in `unfinished` too counts once.
+    pub ended: &'a [Grant],
 }
 
 /// What was decided, and why.
@@ -114,13 +137,13 @@ fn answerer(policy: &Policy, people: &People, person: &Person, grant: &Grant) ->
     Some(Reason::Member { group: group.clone() })
 }
 
-/// Decides a request. `held` is the person's open grant to the same target from the same address, which is
-/// extended rather than doubled. Nothing else mints a grant.
+/// Decides a request. A grant that is held is extended rather than doubled, and a request that waits for the same is
+/// changed. Nothing else mints a grant.
 pub fn decide(
     policy: &Policy,
     people: &People,
     request: &Request,
-    held: Option<&Grant>,
+    past: &Past<'_>,
     now: Timestamp,
 ) -> Decision {
     let member = match authorise(policy, people, &request.person, Act::Open(&request.target)) {
@@ -131,7 +154,7 @@ pub fn decide(
         let refusal = Refusal::NotYours { person: request.person.clone(), target: request.target.clone() };
         return Decision::Refused { reasons: vec![refusal] };
     };
-    let held = held.filter(|held| {
+    let held = past.held.filter(|held| {
         held.live(now).is_some()
             && held.person() == &request.person
             && held.target() == &request.target
@@ -141,11 +164,12 @@ pub fn decide(
     let mut refusals = Vec::new();
     let wanted = request.transport.or(held.map(Grant::transport));
     let transport = transport(policy, target, wanted).map_err(|refusal| refusals.push(refusal)).ok();
+    let waiting = transport.and_then(|transport| waiting(past.unfinished, request, transport, now));
     if target.ports.is_empty() {
         refusals.push(Refusal::NoPorts { target: target.name.clone() });
     }
     let reason = request.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-    if target.reason_required && reason.is_none() && held.is_none() {
+    if target.reason_required && reason.is_none() && held.is_none() && waiting.is_none() {
         refusals.push(Refusal::NoReason { target: target.name.clone() });
     }
     let unreadable = |reason: &str| {
@@ -154,48 +178,117 @@ pub fn decide(
     if reason.is_some_and(unreadable) {
         refusals.push(Refusal::UnreadableReason);
     }
-    let from = request.from.to_canonical();
-    if from.is_unspecified() || from.is_multicast() {
-        refusals.push(Refusal::NoAddress { address: from });
-    }
+    // Where no transport is permitted that is the reason, and whatever is asked for would be admitted directly.
+    let way = transport.unwrap_or(Transport::Direct);
+    let source = source(&policy.grants, way, firewall(policy, target), request.from)
+        .map_err(|refusal| refusals.push(refusal))
+        .ok();
     let since = held.and_then(Grant::since).unwrap_or(now);
     // A beginning that lies ahead is that of a clock that was set back, and gives no time away.
     let begun = since.min(now);
     let until = end(target, request.lasts, held, begun, now).map_err(|refusal| refusals.push(refusal)).ok();
-    let (Some(transport), Some(until), true) = (transport, until, refusals.is_empty()) else {
+    if held.is_none()
+        && waiting.is_none()
+        && let Err(refusal) = limits::check(policy, target, &request.person, past.unfinished, now)
+    {
+        refusals.push(refusal);
+    }
+    let (Some(transport), Some(source), Some(until), true) = (transport, source, until, refusals.is_empty())
+    else {
         return Decision::Refused { reasons: refusals };
     };
 
     let mut reasons = vec![member, Reason::Permitted { transport }];
-    let approved_by = held.and_then(|held| match held.life() {
-        Life::Open { approved_by, .. } => approved_by.clone(),
-        Life::Waiting { .. } | Life::Ended { .. } => None,
-    });
-    // Whoever agreed did so to the end that is held, and to none later.
-    let later = held.and_then(Grant::until).is_none_or(|held| until > held);
-    let approval =
-        target.approval.as_ref().filter(|approval| later && until.duration_since(begun) > approval.above);
+    let approved_by = held.and_then(Grant::approved_by).cloned();
     let reason = reason.map(str::to_owned);
-    let mint = |life| {
-        let source = Cidr::around(from, if from.is_ipv6() { policy.grants.ipv6_prefix } else { 32 });
-        let (id, person) = (request.id.clone(), request.person.clone());
-        Grant::mint(id, person, target.name.clone(), transport, source, reason.clone(), life)
-    };
-    if let Some(approval) = approval {
-        let from: Vec<Group> = approval.from.iter().cloned().collect();
-        reasons.push(Reason::Approval { from: from.clone() });
-        let grant = mint(Life::Waiting { asked: now, seconds: until.duration_since(now).as_secs(), from });
-        return Decision::NeedsApproval { grant, reasons };
+    if let Some(approval) = &target.approval {
+        let later = held.and_then(Grant::until).is_none_or(|held| until > held);
+        let before = unapproved::unapproved(policy, target, &request.person, past, None, now);
+        let whole = unapproved::unapproved(policy, target, &request.person, past, Some((begun, until)), now);
+        // Whoever approved did so to the end that is held, and to none later.
+        if later && (approved_by.is_some() || whole > approval.above) {
+            let from: Vec<Group> = approval.from.iter().cloned().collect();
+            if before > SignedDuration::ZERO && !approval.above.is_zero() {
+                let (held, most) = (in_words(before), in_words(approval.above));
+                reasons.push(Reason::HeldBefore { held, within: in_words(window(target)), most });
+            }
+            reasons.push(Reason::Approval { from: from.clone() });
+            let seconds = until.duration_since(now).as_secs();
+            let grant = match waiting {
+                Some(waiting) => change(waiting, source, reason, seconds, from, now),
+                None => {
+                    let life = Life::Waiting { asked: now, seconds, from, revision: 0 };
+                    mint(request, transport, source, reason, life)
+                }
+            };
+            return Decision::NeedsApproval { grant, reasons };
+        }
     }
     let life = Life::Open { since, until, approved_by };
     let grant = match held {
         Some(held) => {
             reasons.push(Reason::Extended { grant: held.id().clone() });
-            held.with_life(life).with_reason(reason.clone())
+            held.with_life(life).with_reason(reason)
         }
-        None => mint(life),
+        None => {
+            // Somebody whose request waits may open what needs no approval meanwhile, as far as the limits allow it.
+            let limits =
+                waiting.map(|_| limits::check(policy, target, &request.person, past.unfinished, now));
+            if let Some(Err(refusal)) = limits {
+                return Decision::Refused { reasons: vec![refusal] };
+            }
+            mint(request, transport, source, reason, life)
+        }
     };
     Decision::Granted { grant, reasons }
+}
+
+fn mint(request: &Request, transport: Transport, source: Cidr, reason: Option<String>, life: Life) -> Grant {
+    let (id, person) = (request.id.clone(), request.person.clone());
+    Grant::mint(id, person, request.target.clone(), transport, source, reason, life)
+}
+
+/// The person's request for the same that waits: to the same target, by the same transport, and from an address of the
+/// same family, since a person may have one of each.
+fn waiting<'a>(
+    unfinished: &'a [Grant],
+    request: &Request,
+    transport: Transport,
+    now: Timestamp,
+) -> Option<&'a Grant> {
+    let family = match request.from.to_canonical() {
+        IpAddr::V4(_) => Family::V4,
+        IpAddr::V6(_) => Family::V6,
+    };
+    unfinished.iter().find(|grant| {
+        matches!(grant.life(), Life::Waiting { .. })
+            && grant.overdue(now).is_none()
+            && grant.person() == &request.person
+            && grant.target() == &request.target
+            && grant.transport() == transport
+            && (transport != Transport::Direct || grant.source().family() == family)
+    })
+}
+
+/// A request that waits, as it is asked for now. Asked for again as it is, it stays as it is: nobody looks at it twice.
+fn change(
+    waiting: &Grant,
+    source: Cidr,
+    reason: Option<String>,
+    seconds: i64,
+    from: Vec<Group>,
+    now: Timestamp,
+) -> Grant {
+    let changed = waiting.with_source(source).with_reason(reason);
+    let same = match waiting.life() {
+        Life::Waiting { seconds: before, .. } => *before == seconds && changed == *waiting,
+        Life::Open { .. } | Life::Ended { .. } => false,
+    };
+    if same {
+        return waiting.clone();
+    }
+    let revision = waiting.revision().saturating_add(1);
+    changed.with_life(Life::Waiting { asked: now, seconds, from, revision })
 }
 
 /// Decides what becomes of a grant that waits, once somebody has agreed.
@@ -231,6 +324,12 @@ pub fn still_allowed(policy: &Policy, people: &People, grant: &Grant, now: Times
         return Err(Refusal::NotYours { person: grant.person().clone(), target: grant.target().clone() });
     };
     transport(policy, target, Some(grant.transport()))?;
+    // The policy may admit less than it did, and a store may hold more than was ever granted.
+    let first = grant.source().address();
+    let admitted = source(&policy.grants, grant.transport(), firewall(policy, target), first)?;
+    if !admitted.covers(grant.source()) {
+        return Err(Refusal::TooWide { admits: grant.source(), most: admitted });
+    }
     let lived = grant.since().map_or(SignedDuration::ZERO, |since| now.duration_since(since));
     if lived > target.lasts.at_most {
         let (most, asked) = (in_words(target.lasts.at_most), in_words(lived));
@@ -239,13 +338,16 @@ pub fn still_allowed(policy: &Policy, people: &People, grant: &Grant, now: Times
     Ok(())
 }
 
+fn firewall<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Firewall> {
+    policy.firewalls.get(target.firewall.as_ref()?)
+}
+
 /// The first way that the policy permits and this version can open, or the one that is wanted.
 ///
 /// A direct grant needs a firewall to be enforced in, the others a jump host to go through.
 fn transport(policy: &Policy, target: &Target, wanted: Option<Transport>) -> Result<Transport, Refusal> {
-    let firewall = || target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
     let has_a_place = |transport: &Transport| match transport {
-        Transport::Direct => firewall().is_some(),
+        Transport::Direct => firewall(policy, target).is_some(),
         Transport::Wireguard => true,
         Transport::Ssm => policy.ssm.is_some(),
         Transport::Ssh => policy.ssh.is_some(),
@@ -311,6 +413,3 @@ fn end(
         None => Ok(until),
     }
 }
-
-#[cfg(test)]
-mod tests;

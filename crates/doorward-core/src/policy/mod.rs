@@ -9,6 +9,7 @@ mod name;
 mod parse;
 pub mod people;
 mod reason;
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,14 +19,16 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 pub use address::AddressError;
-pub use decide::{Act, Decision, Request, approve, authorise, decide, still_allowed};
+pub use decide::{
+    Act, Decision, Past, Relocation, Request, approve, authorise, decide, relocate, still_allowed, window,
+};
 pub use duration::{DurationError, duration, in_words};
 pub use jump::{Documents, Hop, JumpError, Names, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};
 pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub use name::{FirewallName, Group, NameError, Person, TargetName};
 pub use parse::{FilesAt, FolderAt, GroupAt, Reading, check, parse, read};
 pub use people::{EditError, HashError, HashKind, PasswordHash, People};
-pub use reason::{Reason, Refusal};
+pub use reason::{Most, Reason, Refusal};
 
 use crate::inventory::{Place, SecurityGroupId, VpcId};
 use crate::net::{Cidr, Flow};
@@ -39,6 +42,8 @@ pub struct Policy {
     pub server: Server,
     /// What holds for every grant.
     pub grants: GrantDefaults,
+    /// How many grants there may be at once.
+    pub limits: Limits,
     /// The profile and the Region of all that does not say its own.
     pub aws: Place,
     /// How Session Manager is reached, when the policy says so.
@@ -111,10 +116,32 @@ pub struct Tls {
 /// `[grants]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantDefaults {
-    /// How many bits of an IPv6 address are admitted, 48 to 128: privacy addresses change within a /64.
+    /// How many bits of an IPv6 address of the internet are admitted, 48 to 128: privacy addresses change within a /64.
     pub ipv6_prefix: u8,
     /// Whether every request needs a reason.
     pub reason_required: bool,
+    /// Networks that people come from although IANA sets them apart: private ones, most of all. Empty: none.
+    pub special_networks: Vec<Cidr>,
+}
+
+/// `[limits]`: how many grants may be open or wait at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one person.
+    pub per_person: u32,
+    /// Of one person to one target: a grant for each address that they come from.
+    pub per_person_and_target: u32,
+    /// To one target, where that does not say its own; none: as many as its firewall holds.
+    pub per_target: Option<u32>,
+    /// How often one grant may be moved to another address.
+    pub moves: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // A security group holds 60 rules: nobody fills one alone. Most people have a handful of addresses a day.
+        Self { per_person: 50, per_person_and_target: 10, per_target: None, moves: 20 }
+    }
 }
 
 /// `[firewall.NAME]`: a place where rules are enforced.
@@ -209,6 +236,8 @@ pub struct Target {
     pub approval: Option<Approval>,
     /// Whether a request needs a reason.
     pub reason_required: bool,
+    /// How many grants of all people may be open or wait at once; none: as `[limits]` says.
+    pub limit: Option<u32>,
 }
 
 /// Where a target is.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Group, Person, TargetName, Transport};
 use crate::grant::GrantId;
+use crate::net::Cidr;
 
 /// What speaks for a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,6 +34,15 @@ pub enum Reason {
         /// Which.
         from: Vec<Group>,
     },
+    /// What was held without approval before counts too.
+    HeldBefore {
+        /// How long it was held, in words.
+        held: String,
+        /// In how long, in words.
+        within: String,
+        /// The most that needs no approval, in words.
+        most: String,
+    },
     /// It was agreed to.
     Approved {
         /// By whom.
@@ -47,6 +57,10 @@ impl fmt::Display for Reason {
             Self::Permitted { transport } => write!(f, "the policy permits `{transport}`"),
             Self::Extended { grant } => write!(f, "{grant} goes on"),
             Self::Approval { from } => write!(f, "somebody in {} has to agree", listed(from)),
+            Self::HeldBefore { held, within, most } => write!(
+                f,
+                "you have had it for {held} in the last {within} without approval, of the {most} that need none"
+            ),
             Self::Approved { by } => write!(f, "{by} agreed"),
         }
     }
@@ -104,7 +118,7 @@ pub enum Refusal {
     },
     /// The held grant has lived for as long as it may.
     #[error(
-        "{grant} ends at {until} and has then lived for the {most} that the policy allows; close it and ask anew"
+        "{grant} ends at {until} and has then lived for the {most} that the policy allows in one go; ask again when it has ended"
     )]
     NothingLeft {
         /// Which.
@@ -154,11 +168,73 @@ pub enum Refusal {
         /// Who.
         person: Person,
     },
-    /// Every address of a family at once: no person comes from there.
-    #[error("`{address}` is not an address that a person can come from")]
+    /// No person comes from there (IANA's special-purpose registries).
+    #[error("`{address}` is not an address that a person can come from: it is {is}")]
     NoAddress {
         /// Which.
         address: IpAddr,
+        /// What it is, in words.
+        is: String,
+    },
+    /// People may come from there where the policy says so, and it does not.
+    #[error("`{address}` is {is}, and the policy does not list `{network}` in `special-networks`")]
+    NotListed {
+        /// Which.
+        address: IpAddr,
+        /// What it is, in words.
+        is: String,
+        /// The block of the registry that it is in.
+        network: Cidr,
+    },
+    /// A grant that admits more than the policy does.
+    #[error("`{admits}` is more than the policy admits, which is `{most}`")]
+    TooWide {
+        /// What it admits.
+        admits: Cidr,
+        /// What it may.
+        most: Cidr,
+    },
+    /// As many grants as the policy allows are open or wait.
+    #[error("{most} grants {of} are open or wait, the most that the policy allows")]
+    TooManyGrants {
+        /// Of whom or to what.
+        of: Most,
+        /// How many.
+        most: u32,
+        /// The person's own among them.
+        yours: Vec<GrantId>,
+    },
+    /// It is over, or waits.
+    #[error("{grant} is not open")]
+    NotOpen {
+        /// Which.
+        grant: GrantId,
+    },
+    /// It has no address that could be moved.
+    #[error("{grant} is carried by `{transport}`, which admits no address")]
+    NoAddressAdmitted {
+        /// Which.
+        grant: GrantId,
+        /// By what.
+        transport: Transport,
+    },
+    /// Another grant of the person's admits the address already.
+    #[error("{other} admits `{address}` already")]
+    OpenThere {
+        /// The one that was to be moved.
+        grant: GrantId,
+        /// The one that is there.
+        other: GrantId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// It was moved as often as the policy allows.
+    #[error("{grant} was moved {most} times, the most that the policy allows")]
+    MovedTooOften {
+        /// Which.
+        grant: GrantId,
+        /// How often.
+        most: u32,
     },
     /// Permitted by the policy, and not something that this version can open.
     #[error("this version does not open `{transport}` yet")]
@@ -172,6 +248,34 @@ pub enum Refusal {
         /// Why, in words.
         why: String,
     },
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "limit", rename_all = "kebab-case")]
+pub enum Most {
+    /// A person's grants.
+    Person,
+    /// A person's grants to a target.
+    PersonAndTarget {
+        /// Which.
+        target: TargetName,
+    },
+    /// Everybody's grants to a target.
+    Target {
+        /// Which.
+        target: TargetName,
+    },
+}
+
+impl fmt::Display for Most {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person => f.write_str("of yours"),
+            Self::PersonAndTarget { target } => write!(f, "of yours to `{target}`"),
+            Self::Target { target } => write!(f, "of all people to `{target}`"),
+        }
+    }
 }
 
 fn listed(groups: &[Group]) -> String {

@@ -76,12 +76,15 @@ mod tests {
     use super::*;
     use crate::grant::GrantId;
     use crate::inventory::{Place, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule};
-    use crate::policy::{Decision, People, Request, decide, parse};
+    use crate::policy::{Decision, Past, People, Request, decide, parse};
 
     const POLICY: &str = r#"
 [people]
 passwords = "p"
 groups    = "g"
+
+[grants]
+special-networks = ["203.0.113.0/24"]
 
 [firewall.clients]
 about          = "clients"
@@ -121,7 +124,7 @@ firewall   = "gate"
             reason: None,
         };
         let now = "2026-11-22T12:00:00Z".parse().expect("an instant");
-        match decide(policy, &people, &request, None, now) {
+        match decide(policy, &people, &request, &Past::default(), now) {
             Decision::Granted { grant, .. } => grant,
             other => panic!("{other:?}"),
         }

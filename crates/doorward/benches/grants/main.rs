@@ -22,6 +22,8 @@ mod table;
 #[path = "../../tests/real/moto.rs"]
 #[allow(dead_code, reason = "tests do more with it")]
 mod moto;
+#[path = "../../tests/real/nat.rs"]
+mod nat;
 #[path = "../../tests/real/need.rs"]
 #[allow(dead_code, reason = "tests need more than a bench does")]
 mod need;

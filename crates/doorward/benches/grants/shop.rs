@@ -11,7 +11,7 @@ use doorward::running;
 use doorward::store::Change;
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::grant::GrantId;
-use doorward_core::policy::{Decision, Person, Request, TargetName, decide};
+use doorward_core::policy::{Decision, Past, Person, Request, TargetName, decide};
 
 use crate::front::{Front, REGION};
 use crate::moto::Moto;
@@ -110,7 +110,7 @@ pub async fn fill(requests: &Requests, before: usize, wanted: usize) {
             lasts: None,
             reason: None,
         };
-        match decide(&loaded.policy, &loaded.people, &request, None, now) {
+        match decide(&loaded.policy, &loaded.people, &request, &Past::default(), now) {
             Decision::Granted { grant, .. } => grant,
             other => panic!("{other:?}"),
         }

@@ -16,6 +16,9 @@ use super::ways::{self, Found, Way};
 pub struct Answer {
     /// The grant
     pub grant: GrantId,
+    /// How often the request was changed when you saw it; what was changed since is not approved
+    #[arg(long, value_name = "REVISION", default_value_t = 0)]
+    pub seen: u32,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -27,11 +30,13 @@ impl Answer {
     /// Answers.
     pub fn run(self, policy: &Path, agree: bool) -> Result<(), Failure> {
         let answered = match self.way.find(policy)? {
-            Found::Server(client) => client.answer(&self.grant, agree).map_err(super::server_failure)?,
+            Found::Server(client) => {
+                client.answer(&self.grant, agree, self.seen).map_err(super::server_failure)?
+            }
             Found::Local(file, person) => super::runtime()?.block_on(async {
                 let running = ways::start(*file).await?;
                 let requests = running.requests();
-                let answered = requests.answer(&ways::caller(person), &self.grant, agree).await;
+                let answered = requests.answer(&ways::caller(person), &self.grant, agree, self.seen).await;
                 let answered = match answered {
                     Ok(opened) => Ok(requests.opened(opened).await),
                     Err(error) => Err(error),

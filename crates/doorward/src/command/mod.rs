@@ -26,6 +26,7 @@ mod proxy_command;
 mod range_watchdog;
 mod raw_terminal;
 pub(crate) mod reach;
+mod relocate;
 mod serve;
 mod shell;
 mod ssh;
@@ -104,6 +105,8 @@ enum Verb {
     Logout(login::Logout),
     Open(open::Open),
     Close(close::Close),
+    #[command(name = "move")]
+    Relocate(relocate::Relocate),
     List(list::List),
     /// Agree to a grant that waits for approval
     Approve(answer::Answer),
@@ -144,6 +147,7 @@ impl Cli {
             Verb::Logout(verb) => verb.run().map(done),
             Verb::Open(verb) => verb.run(policy),
             Verb::Close(verb) => verb.run(policy).map(done),
+            Verb::Relocate(verb) => verb.run(policy).map(done),
             Verb::Connect(verb) => verb.run(policy),
             Verb::Ssh(verb) => verb.run(policy),
             Verb::Shell(verb) => verb.run(policy),
@@ -285,10 +289,20 @@ fn request_failure(error: Error) -> Failure {
     match error {
         Error::Refused(refusals) => {
             let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-            Failure::new(Code::No, lines.join("\n")).hint("`doorward list` shows what you may open")
+            let hint = refusals.iter().find_map(crate::web::hint);
+            let hint = hint.unwrap_or_else(|| "`doorward list` shows what you may open".into());
+            Failure::new(Code::No, lines.join("\n")).hint(hint)
         }
         error @ Error::NoSuchGrant(_) => {
             Failure::of(Code::No, &error).hint("`doorward list` shows what is open")
+        }
+        Error::Changed(ref grant) => {
+            let hint = format!(
+                "look at it again, then `doorward approve {} --seen {}`",
+                grant.id(),
+                grant.revision()
+            );
+            Failure::of(Code::No, &error).hint(hint)
         }
         error @ (Error::Store(_) | Error::Unwritten { .. }) => Failure::of(Code::Io, &error),
         error @ Error::Random(_) => Failure::of(Code::Internal, &error),

@@ -197,7 +197,8 @@ fn show(text: &str) {
 fn opened(answer: &OpenedView, now: Timestamp) -> String {
     let grant = &answer.grant;
     if grant.state == State::Waiting {
-        return format!("{} waits: {}\n", grant.id, answer.reasons.join("; ")) + &beside(answer);
+        let how = if answer.changed { "is changed and waits" } else { "waits" };
+        return format!("{} {how}: {}\n", grant.id, answer.reasons.join("; ")) + &beside(answer);
     }
     let until = grant.until.unwrap_or(now);
     let how = if answer.extended { "is extended" } else { "is open" };

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use doorward_core::grant::{Grant, GrantId};
+use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use jiff::Timestamp;
 
 /// Ends, as time since the start of the program.
@@ -22,8 +22,17 @@ impl Deadlines {
     /// Notes the ends of open grants that are new or were extended, and forgets the others.
     pub(super) fn note(&mut self, grants: &[Grant], now: Timestamp, uptime: Duration) {
         let before = std::mem::take(self);
+        // A grant that took another's place has the end of that one, and not a moment more.
+        let moved = |to: &GrantId| {
+            grants.iter().find(|grant| match grant.life() {
+                Life::Ended { how: Ending::Moved { to: there }, .. } => there == to,
+                _ => false,
+            })
+        };
+        let known = |id: &GrantId| before.open.get(id).or_else(|| before.ended.get(id)).copied();
         for grant in grants {
-            let known = before.open.get(grant.id()).or_else(|| before.ended.get(grant.id())).copied();
+            let from = || moved(grant.id()).and_then(|before| known(before.id()));
+            let known = known(grant.id()).or_else(from);
             match grant.until() {
                 Some(until) => {
                     let fresh = || {
@@ -52,8 +61,6 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
-    use doorward_core::grant::Ending;
-
     use super::*;
 
     fn grant(life: &str) -> Grant {
@@ -61,6 +68,27 @@ mod tests {
             r#"{{"id":"g-k3v9t2m4x7q8","person":"jon","target":"db","transport":"direct","source":"203.0.113.7/32",{life}}}"#
         );
         serde_json::from_str(&text).expect("a grant")
+    }
+
+    #[test]
+    fn what_moves_lives_no_longer_for_that() {
+        let open = grant(
+            r#""life":"open","since":"2026-11-22T10:00:00Z","until":"2026-11-22T11:00:00Z","approved_by":null"#,
+        );
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let hour = Duration::from_secs(3600);
+        let mut deadlines = Deadlines::default();
+        deadlines.note(std::slice::from_ref(&open), at("2026-11-22T10:00:00Z"), Duration::ZERO);
+        // The wall clock was set back by half an hour, and then the grant moved.
+        let now = at("2026-11-22T09:31:00Z");
+        let to: GrantId = "g-bbbbbbbbbbbb".parse().expect("a grant");
+        let text = serde_json::to_string(&open).expect("text").replace(open.id().as_str(), to.as_str());
+        let there: Grant = serde_json::from_str(&text).expect("a grant");
+        deadlines.note(&[open.end(Ending::Moved { to }, now), there.clone()], now, Duration::from_secs(60));
+        assert!(!deadlines.passed(&there, hour - Duration::from_secs(1)));
+        assert!(deadlines.passed(&there, hour));
+        deadlines.note(std::slice::from_ref(&there), now, hour);
+        assert!(deadlines.passed(&there, hour), "also once the old one is settled");
     }
 
     #[test]

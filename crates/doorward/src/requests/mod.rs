@@ -2,8 +2,11 @@
 
 mod beside;
 mod ends;
+mod open;
 mod place;
+mod relocate;
 mod through;
+mod turns;
 mod view;
 mod way;
 
@@ -14,18 +17,21 @@ use std::time::Duration;
 
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
+use doorward_core::inventory::SecurityGroupId;
 use doorward_core::policy::{
-    Act, Closing, Decision, Person, Reason, Refusal, Request, TargetName, Transport, approve, authorise,
-    decide,
+    Act, Closing, Decision, Person, Reason, Refusal, TargetName, Transport, approve, authorise, in_words,
 };
 use jiff::{SignedDuration, Timestamp};
 
+use turns::{Turns, Waits};
+
 pub use beside::Beside;
+pub use relocate::Relocated;
 pub use through::{By, Carried, Key, Machine, Names, Sessions, Through};
 pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
 pub use way::{Way, command};
 
-use crate::clock::{Clock, random};
+use crate::clock::Clock;
 use crate::policy_file::{Loaded, PolicyFile};
 use crate::reconciler::{Nudge, Standing};
 use crate::store::{self, Change, Store};
@@ -70,10 +76,12 @@ pub enum Opened {
         /// Whether the firewall lets it in by now.
         standing: Standing,
     },
-    /// Somebody else has to agree.
+    /// Somebody else has to approve.
     Waiting {
         /// The grant.
         grant: Grant,
+        /// Whether it had been asked for before, and is asked for otherwise now.
+        changed: bool,
         /// Why.
         reasons: Vec<Reason>,
     },
@@ -114,6 +122,12 @@ pub enum Error {
         /// Why.
         source: store::Error,
     },
+    /// A request is another than the one that was approved.
+    #[error(
+        "the request was changed since: {} now asks for `{}` for {} from {}{}",
+        .0.person(), .0.target(), asked_for(.0), .0.source(), quoted(.0.reason())
+    )]
+    Changed(Box<Grant>),
     /// The operating system had no random bytes.
     #[error("the operating system gave no random bytes")]
     Random(#[source] getrandom::Error),
@@ -122,6 +136,17 @@ pub enum Error {
 fn in_lines(refusals: &[Refusal]) -> String {
     let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     lines.join("; ")
+}
+
+fn asked_for(grant: &Grant) -> String {
+    match grant.life() {
+        Life::Waiting { seconds, .. } => in_words(SignedDuration::from_secs(*seconds)),
+        Life::Open { .. } | Life::Ended { .. } => "no time".into(),
+    }
+}
+
+fn quoted(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" ({reason:?})"))
 }
 
 /// How long an answer waits for the firewall before it says that it is still on its way.
@@ -144,6 +169,7 @@ macro_rules! retried {
         }
     }};
 }
+use retried;
 
 /// Decides requests and writes grants.
 #[derive(Debug)]
@@ -152,8 +178,12 @@ pub struct Requests {
     policy: Arc<PolicyFile>,
     clock: Clock,
     nudge: Nudge,
-    // One opening at a time: two of one person must not both find that nothing is held.
-    opening: tokio::sync::Mutex<()>,
+    // One decision at a time about a person and a target: two must not both find that nothing is held.
+    people: Turns<(Person, TargetName)>,
+    // One decision at a time about a security group: two must not both find that there is room for one rule more.
+    groups: Turns<SecurityGroupId>,
+    // Requests that wait for a firewall, by person.
+    waits: Waits<Person>,
     // What somebody closed while the store could not be told. It is over, and is written at the next pass that can.
     unwritten: Mutex<BTreeMap<GrantId, Ending>>,
 }
@@ -166,7 +196,9 @@ impl Requests {
             policy,
             clock,
             nudge,
-            opening: tokio::sync::Mutex::new(()),
+            people: Turns::default(),
+            groups: Turns::default(),
+            waits: Waits::default(),
             unwritten: Mutex::default(),
         }
     }
@@ -194,87 +226,6 @@ impl Requests {
     /// Wakes the reconciler.
     pub fn nudge(&self) -> &Nudge {
         &self.nudge
-    }
-
-    /// Opens a target, or extends what the person holds.
-    pub async fn open(&self, caller: &Caller, ask: Ask) -> Result<Opened, Error> {
-        let decided = {
-            let _one_at_a_time = self.opening.lock().await;
-            retried!(self.decide_open(caller, &ask))?
-        };
-        let (grant, extended, reasons) = match decided {
-            Decided::Waiting(grant, reasons) => return Ok(Opened::Waiting { grant, reasons }),
-            Decided::Granted { grant, extended, reasons } => (grant, extended, reasons),
-        };
-        let standing = self.standing(&grant).await;
-        Ok(Opened::Granted { closing: self.closing(&grant), grant, extended, reasons, standing })
-    }
-
-    async fn decide_open(&self, caller: &Caller, ask: &Ask) -> Result<Decided, Error> {
-        let loaded = self.policy.current();
-        let (policy, people) = (&loaded.policy, &loaded.people);
-        let now = self.clock.now();
-        let request = Request {
-            id: GrantId::from_random(random().map_err(Error::Random)?),
-            person: caller.person.clone(),
-            from: ask.address,
-            target: ask.target.clone(),
-            transport: ask.transport,
-            lasts: ask.lasts,
-            reason: ask.reason.clone(),
-        };
-        let unfinished = self.store.unfinished().await?;
-        let same = |grant: &&Grant| {
-            grant.person() == &caller.person
-                && grant.target() == &ask.target
-                // What is carried is reached from wherever its person is.
-                && (grant.transport() != Transport::Direct || grant.source().contains(ask.address))
-                && ask.transport.is_none_or(|transport| grant.transport() == transport)
-        };
-        let live = unfinished.iter().filter(same).filter(|grant| grant.live(now).is_some());
-        // One that was agreed to stands beside the one that it was asked from.
-        let held = live.max_by_key(|grant| grant.until());
-        let decision = decide(policy, people, &request, held, now);
-        let (grant, extended, reasons) = match decision {
-            Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
-            Decision::NeedsApproval { grant, reasons } => {
-                let waits = |grant: &&Grant| {
-                    matches!(grant.life(), Life::Waiting { .. }) && grant.overdue(now).is_none()
-                };
-                if let Some(waiting) = unfinished.iter().filter(same).find(waits) {
-                    return Ok(Decided::Waiting(waiting.clone(), reasons));
-                }
-                let what = What::Asked {
-                    grant: grant.id().clone(),
-                    target: grant.target().clone(),
-                    seconds: match grant.life() {
-                        Life::Waiting { seconds, .. } => *seconds,
-                        Life::Open { .. } | Life::Ended { .. } => 0,
-                    },
-                    reason: grant.reason().map(str::to_owned),
-                };
-                let change = Change { before: None, after: grant.clone() };
-                self.store.commit(&[change], vec![self.event(caller, what)]).await?;
-                return Ok(Decided::Waiting(grant, reasons));
-            }
-            Decision::Granted { grant, reasons } => {
-                let extended = held.is_some_and(|held| held.id() == grant.id());
-                (grant, extended, reasons)
-            }
-        };
-        if let Err(refusal) = self.room(&loaded, &unfinished, &grant, now).await {
-            return Err(self.refuse(caller, ask, vec![refusal]).await);
-        }
-        let until = grant.until().unwrap_or(now);
-        let reason = ask.reason.clone().filter(|reason| !reason.trim().is_empty());
-        let what = if extended {
-            What::Extended { grant: grant.id().clone(), until, reason }
-        } else {
-            opened(&grant, until, &reasons)
-        };
-        let change = Change { before: held.filter(|_| extended).cloned(), after: grant.clone() };
-        self.store.commit(&[change], vec![self.event(caller, what)]).await?;
-        Ok(Decided::Granted { grant, extended, reasons })
     }
 
     /// Closes a grant: the person's own, or anybody's for an operator. What has ended already stays ended.
@@ -314,8 +265,21 @@ impl Requests {
         Ok(Closed { closing: self.closing(&grant), grant, standing, cut, still })
     }
 
-    /// Agrees to a grant that waits, or refuses it.
-    pub async fn answer(&self, caller: &Caller, id: &GrantId, agree: bool) -> Result<Opened, Error> {
+    /// Approves a grant that waits, or denies it. `seen` is the revision that the approver saw: what was changed since
+    /// is not approved.
+    pub async fn answer(
+        &self,
+        caller: &Caller,
+        id: &GrantId,
+        agree: bool,
+        seen: u32,
+    ) -> Result<Opened, Error> {
+        let known = self.visible(&self.policy.current(), caller, id).await?;
+        if agree {
+            self.group_seen(&self.policy.current(), &known, &caller.person).await;
+        }
+        let turn = self.people.turn((known.person().clone(), known.target().clone())).await;
+        let room = self.turn_at(&self.policy.current(), known.target(), known.transport()).await;
         let (grant, reasons) = retried!(async {
             let loaded = self.policy.current();
             let now = self.clock.now();
@@ -324,6 +288,9 @@ impl Requests {
                 authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&grant))
             {
                 return Err(Error::Refused(vec![refusal]));
+            }
+            if agree && grant.revision() != seen {
+                return Err(Error::Changed(Box::new(grant)));
             }
             if !agree {
                 let how = Ending::Rejected { by: caller.person.clone() };
@@ -341,7 +308,7 @@ impl Requests {
                 Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
             };
             let unfinished = self.store.unfinished().await?;
-            if let Err(refusal) = self.room(&loaded, &unfinished, &after, now).await {
+            if let Err(refusal) = self.room(&loaded, &unfinished, &after, now) {
                 return Err(Error::Refused(vec![refusal]));
             }
             let what = opened(&after, after.until().unwrap_or(now), &reasons);
@@ -349,8 +316,9 @@ impl Requests {
             self.store.commit(&[change], vec![self.event(caller, what)]).await?;
             Ok((after, reasons))
         })?;
+        drop((turn, room));
         if grant.until().is_none() {
-            return Ok(Opened::Waiting { grant, reasons });
+            return Ok(Opened::Waiting { grant, changed: false, reasons });
         }
         let standing = self.standing(&grant).await;
         Ok(Opened::Granted { closing: self.closing(&grant), grant, extended: false, reasons, standing })
@@ -387,11 +355,6 @@ impl Requests {
             Err(error) => Error::Store(error),
         }
     }
-}
-
-enum Decided {
-    Granted { grant: Grant, extended: bool, reasons: Vec<Reason> },
-    Waiting(Grant, Vec<Reason>),
 }
 
 fn opened(grant: &Grant, until: Timestamp, reasons: &[Reason]) -> What {

@@ -2,41 +2,64 @@
 
 use doorward_core::firewall::rulesets;
 use doorward_core::grant::Grant;
-use doorward_core::inventory::{Direction, Peer, Seen};
-use doorward_core::net::Flow;
+use doorward_core::inventory::{Direction, Peer, SecurityGroupId, Seen};
 use doorward_core::plan;
-use doorward_core::policy::{Closing, Enforcement, Firewall, FirewallName, Policy, Refusal, Transport};
+use doorward_core::policy::{
+    Closing, Enforcement, Firewall, FirewallName, Person, Policy, Refusal, TargetName, Transport,
+};
 use jiff::Timestamp;
 
+use super::turns::Turn;
 use super::{Error, Requests, WAITS};
 use crate::policy_file::Loaded;
 use crate::reconciler::{Standing, Status};
 use crate::store::Store;
 
 impl Requests {
-    /// Whether the place of enforcement can hold a grant's rules beside all others.
-    pub(super) async fn room(
+    /// Waits until the group of a grant was seen, for a while: whether there is room in it is decided by that.
+    pub(super) async fn group_seen(&self, loaded: &Loaded, grant: &Grant, by: &Person) {
+        self.group_of_target_seen(loaded, grant.target(), grant.transport(), by).await;
+    }
+
+    /// Waits until the group of a target was seen, for a while.
+    pub(super) async fn group_of_target_seen(
+        &self,
+        loaded: &Loaded,
+        target: &TargetName,
+        transport: Transport,
+        by: &Person,
+    ) {
+        let Some((firewall, group)) = group_of(loaded, target, transport) else { return };
+        if matches!(self.nudge().status().inventory.group(group), Seen::There(_)) {
+            return;
+        }
+        // It may be there by now.
+        if let Some(_wait) = self.waits.begin(by, WAITING) {
+            self.nudge().settled(Some(&firewall.name), WAITS).await;
+        }
+    }
+
+    /// A turn to decide what a security group has room for; none where a target is not behind one.
+    pub(super) async fn turn_at(
+        &self,
+        loaded: &Loaded,
+        target: &TargetName,
+        transport: Transport,
+    ) -> Option<Turn<'_, SecurityGroupId>> {
+        let (_, group) = group_of(loaded, target, transport)?;
+        Some(self.groups.turn(group.clone()).await)
+    }
+
+    /// Whether the place of enforcement can hold a grant's rules beside all others, by what was last seen of it.
+    pub(super) fn room(
         &self,
         loaded: &Loaded,
         unfinished: &[Grant],
         grant: &Grant,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let Some(firewall) = self.firewall_of(loaded, grant) else { return Ok(()) };
-        if !matches!(firewall.kind, Enforcement::SecurityGroup { .. }) {
-            return Ok(());
-        }
-        let unseen = |status: &Status| match &firewall.kind {
-            Enforcement::SecurityGroup { group, .. } => {
-                !matches!(status.inventory.group(group), Seen::There(_))
-            }
-            Enforcement::Nftables { .. } | Enforcement::Relay { .. } => false,
-        };
-        let mut status = self.nudge().status();
-        if unseen(&status) {
-            // It may be there by now.
-            status = self.nudge().settled(Some(&firewall.name), WAITS).await.1;
-        }
+        let Some((firewall, _)) = group_of(loaded, grant.target(), grant.transport()) else { return Ok(()) };
+        let status = self.nudge().status();
         let others = unfinished.iter().filter(|other| other.id() != grant.id()).chain([grant]);
         let live = others.filter_map(|grant| grant.live(now));
         let wanted = rulesets(&loaded.policy, live);
@@ -65,7 +88,9 @@ impl Requests {
 
     /// How it stands once a grant has ended: what carried it is looked for by a pass that has begun by then.
     pub(super) async fn standing_at_end(&self, grant: &Grant) -> Standing {
-        if grant.transport() != Transport::Direct {
+        if grant.transport() != Transport::Direct
+            && let Some(_wait) = self.waits.begin(grant.person(), WAITING)
+        {
             self.nudge().settled(None, WAITS).await;
         }
         self.standing(grant).await
@@ -76,6 +101,11 @@ impl Requests {
             return Standing::AsWanted;
         }
         let firewall = self.firewall_name(grant);
+        let Some(_wait) = self.waits.begin(grant.person(), WAITING) else {
+            // A person whose requests wait by the dozen is told that this one is on its way.
+            self.nudge().wake();
+            return Standing::Unknown;
+        };
         let (covered, status) = self.nudge().settled(firewall.as_ref(), WAITS).await;
         match firewall {
             Some(firewall) if covered => status.of(&firewall),
@@ -92,6 +122,23 @@ impl Requests {
         let ours = || admits_still(&loaded.policy, firewall, &unfinished, grant, now);
         let foreign = || foreign_rule(&loaded.policy, firewall, &self.nudge().status(), grant, self.store());
         Ok(ours().or_else(foreign))
+    }
+}
+
+/// How many requests of one person wait for firewalls at once; each holds a connection and a task.
+const WAITING: usize = 16;
+
+/// The security group behind which a target is, and its firewall.
+fn group_of<'a>(
+    loaded: &'a Loaded,
+    target: &TargetName,
+    transport: Transport,
+) -> Option<(&'a Firewall, &'a SecurityGroupId)> {
+    let name = loaded.policy.targets.get(target)?.firewall.as_ref()?;
+    let firewall = loaded.policy.firewalls.get(name).filter(|_| transport == Transport::Direct)?;
+    match &firewall.kind {
+        Enforcement::SecurityGroup { group, .. } => Some((firewall, group)),
+        Enforcement::Nftables { .. } | Enforcement::Relay { .. } => None,
     }
 }
 
@@ -126,7 +173,7 @@ fn foreign_rule(
     let Seen::There(group) = status.inventory.group(group) else { return None };
     let mut admitting = group.rules.iter().filter(|(rule, standing)| {
         let peer = matches!(&rule.peer, Peer::Cidr(peer) if peer.covers(grant.source()));
-        let flow = target.ports.iter().any(|wanted| lets_through(rule.flow, *wanted));
+        let flow = target.ports.iter().any(|wanted| rule.flow.meets(*wanted));
         rule.direction == Direction::In && peer && flow && !standing.made_by(store.installation())
     });
     let (rule, standing) = admitting.next()?;
@@ -135,15 +182,4 @@ fn foreign_rule(
         text => format!("({text})"),
     };
     Some(format!("a rule of {} that is not ours: {rule} {about}", group.id))
-}
-
-/// Whether some packet of `wanted` is in `flow`.
-fn lets_through(flow: Flow, wanted: Flow) -> bool {
-    match (flow, wanted) {
-        (Flow::All, _) => true,
-        (Flow::Tcp(flow), Flow::Tcp(wanted)) | (Flow::Udp(flow), Flow::Udp(wanted)) => {
-            flow.from() <= wanted.to() && wanted.from() <= flow.to()
-        }
-        (flow, wanted) => flow == wanted,
-    }
 }

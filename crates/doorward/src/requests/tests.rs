@@ -1,6 +1,6 @@
 //! What is asked twice, and what still admits somebody whose grant is over.
 
-use doorward_core::policy::parse;
+use doorward_core::policy::{Past, Request, decide, parse};
 
 use super::place::admits_still;
 use super::*;
@@ -28,7 +28,7 @@ async fn asking_again_extends_what_was_agreed_to() {
         requests.open(&jon, ask(None)).await.expect("open");
         let waiting = requests.open(&jon, ask(Some(6))).await.expect("asked");
         let Opened::Waiting { grant, .. } = waiting else { panic!("{waiting:?}") };
-        requests.answer(&caller("richard"), grant.id(), true).await.expect("agreed");
+        requests.answer(&caller("richard"), grant.id(), true, 0).await.expect("agreed");
         house.pass(60);
         // Names are random: whichever of the two stands first, it is the one that lasts longer.
         let again = requests.open(&jon, ask(Some(5))).await.expect("extended");
@@ -43,6 +43,9 @@ fn a_neighbour_on_the_same_port_is_not_still_open() {
 [people]
 passwords = "p"
 groups    = "g"
+
+[grants]
+special-networks = ["203.0.113.0/24"]
 
 [firewall.gate]
 about    = "gate"
@@ -78,7 +81,7 @@ firewall   = "gate"
             lasts: None,
             reason: None,
         };
-        match decide(&policy, &people, &request, None, now) {
+        match decide(&policy, &people, &request, &Past::default(), now) {
             Decision::Granted { grant, .. } => grant,
             other => panic!("{other:?}"),
         }

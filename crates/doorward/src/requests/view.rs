@@ -9,7 +9,7 @@ use doorward_core::policy::{Act, Closing, Group, Person, Reason, TargetName, Tra
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Beside, Caller, Closed, Error, Opened, Requests, Through, Way};
+use super::{Beside, Caller, Closed, Error, Opened, Relocated, Requests, Through, Way};
 use crate::reconciler::Standing;
 
 /// A target that a person may open.
@@ -98,6 +98,9 @@ pub struct GrantView {
     pub standing: Option<Standing>,
     /// What its end does to open connections.
     pub closing: Closing,
+    /// How often it was changed while it waits. Whoever approves it says which revision they saw.
+    #[serde(default)]
+    pub revision: u32,
 }
 
 /// What came of opening, extending or answering, as it is shown: the API's answer, and a command's `--json`.
@@ -107,6 +110,12 @@ pub struct OpenedView {
     pub grant: GrantView,
     /// Whether it had been open before and has a later end now.
     pub extended: bool,
+    /// Whether it had been asked for before and is asked for otherwise now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
+    /// The addresses that were admitted before it was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<Cidr>,
     /// Why it was allowed, or why it waits, in words.
     pub reasons: Vec<String>,
     /// What its end will do to a connection.
@@ -159,6 +168,8 @@ impl Requests {
                 let known = view.standing.is_some().then(|| standing.clone());
                 OpenedView {
                     extended,
+                    changed: false,
+                    moved_from: None,
                     connect: self.ways(grant.target(), grant.transport()),
                     through: self.through(&grant),
                     grant: GrantView { standing: known, ..view },
@@ -169,10 +180,12 @@ impl Requests {
                     beside_unknown,
                 }
             }
-            Opened::Waiting { grant, reasons } => {
+            Opened::Waiting { grant, changed, reasons } => {
                 let view = self.view(&grant);
                 OpenedView {
                     extended: false,
+                    changed,
+                    moved_from: None,
                     closing: view.closing,
                     grant: view,
                     reasons: texts(&reasons),
@@ -184,6 +197,13 @@ impl Requests {
                 }
             }
         }
+    }
+
+    /// What came of moving, as it is shown.
+    pub async fn relocated(&self, relocated: Relocated) -> OpenedView {
+        let Relocated { opened, was } = relocated;
+        let view = self.opened(opened).await;
+        OpenedView { moved_from: Some(was).filter(|was| *was != view.grant.source), ..view }
     }
 
     /// What came of closing, as it is shown.
@@ -306,7 +326,7 @@ impl Requests {
             Life::Open { since, until, approved_by } => {
                 (State::Open, Some(*since), Some(*until), approved_by.clone(), None)
             }
-            Life::Ended { since, at, how } => (State::Ended, *since, Some(*at), None, Some(how)),
+            Life::Ended { since, at, how, .. } => (State::Ended, *since, Some(*at), None, Some(how)),
         };
         let (asked_for, waits_for) = match grant.life() {
             Life::Waiting { seconds, from, .. } => (Some(*seconds), from.clone()),
@@ -336,6 +356,7 @@ impl Requests {
             ended: ended.map(Ending::to_string),
             standing,
             closing: self.closing(grant),
+            revision: grant.revision(),
         }
     }
 }

@@ -83,6 +83,18 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// A person's grants that ended at an instant or later.
+    pub async fn ended_since(&self, person: &Person, since: Timestamp) -> Result<Vec<Grant>, Error> {
+        let rows = sqlx::query(
+            "SELECT id, body FROM grants WHERE person = $1 AND changed >= $2 AND state = 'ended' ORDER BY id",
+        )
+        .bind(person.as_str())
+        .bind(since.as_millisecond())
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.iter().filter_map(readable).collect())
+    }
+
     /// Notes that the rules of ended grants were seen gone.
     pub async fn settle(&self, grants: &BTreeSet<GrantId>) -> Result<(), Error> {
         if grants.is_empty() {

@@ -1,8 +1,10 @@
 //! A grant as a card: how long it is still open, what it admits, and what can be done about it.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
-use doorward_core::policy::Closing;
+use doorward_core::net::Cidr;
+use doorward_core::policy::{Closing, Transport};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
@@ -20,8 +22,8 @@ const LENGTHS: [i64; 12] =
 /// What the fields that a page shows of a grant are drawn from, so that a script replaces a card only when it changed.
 pub fn version(grant: &GrantView) -> String {
     let shown = format!(
-        "{} {} {:?} {:?} {:?} {:?}",
-        grant.id, grant.state, grant.until, grant.standing, grant.approved_by, grant.reason
+        "{} {} {:?} {:?} {:?} {:?} {}",
+        grant.id, grant.state, grant.until, grant.standing, grant.approved_by, grant.reason, grant.revision
     );
     Sha256::digest(shown.as_bytes()).iter().take(6).fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -84,11 +86,14 @@ pub fn mine(
     offer: Option<&Offer>,
     connect: &[Way],
     problem: Option<&Markup>,
+    seen: Option<IpAddr>,
     now: Timestamp,
 ) -> Markup {
     let waits = grant.state == State::Waiting;
+    let elsewhere = seen.filter(|seen| is_elsewhere(grant, *seen));
+    let version = format!("{} {elsewhere:?}", version(grant));
     html! {
-        li.card.grant.waiting[waits] #(grant.id) data-key=(grant.id) data-version=(version(grant)) {
+        li.card.grant.waiting[waits] #(grant.id) data-key=(grant.id) data-version=(version) {
             div.head {
                 h3 { (grant.target) }
                 @if waits { span.badge.pending { "Waiting" } }
@@ -114,6 +119,13 @@ pub fn mine(
                 @if let Some(reason) = &grant.reason { dt { "Reason" } dd { (reason) } }
                 @if let Some(by) = &grant.approved_by { dt { "Agreed by" } dd { (by) } }
             }
+            @if let Some(seen) = elsewhere {
+                form.row method="post" action={ "/grants/" (grant.id) "/move" } {
+                    (token(signed))
+                    p.quiet { "You come from " code { (seen) } " now, which this does not admit." }
+                    button type="submit" { "Move it here" span.unseen { ": " (grant.target) " from " (words::source(grant.source)) } }
+                }
+            }
             div.actions {
                 @if let (Some(offer), false) = (offer, waits) { (extend(signed, grant, offer, now)) }
                 form method="post" action={ "/grants/" (grant.id) "/close" } {
@@ -127,6 +139,15 @@ pub fn mine(
             @if !waits { (promise(grant.closing)) }
         }
     }
+}
+
+/// Whether a grant admits another address than the one that its person comes from now. The other family is no sign of
+/// that: most people have an address of each.
+fn is_elsewhere(grant: &GrantView, seen: IpAddr) -> bool {
+    grant.state == State::Open
+        && grant.transport == Transport::Direct
+        && grant.source.family() == Cidr::host(seen).family()
+        && !grant.source.contains(seen)
 }
 
 fn groups(grant: &GrantView) -> String {
@@ -203,10 +224,12 @@ pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
                 dt { "Admits" } dd { code { (words::source(grant.source)) } }
                 dt { "Reason" }
                 dd { @if let Some(reason) = &grant.reason { (reason) } @else { span.quiet { "none given" } } }
+                @if grant.revision > 0 { dt { "Changed" } dd { "since it was first asked for" } }
                 @if let Some(asked) = grant.since { dt { "Asked" } dd { (words::time(asked)) } }
             }
             form.actions method="post" action={ "/grants/" (grant.id) "/answer" } {
                 (token(signed))
+                input type="hidden" name="seen" value=(grant.revision);
                 (answer("yes", "main", "Agree"))
                 (answer("no", "", "Refuse"))
             }
@@ -263,10 +286,24 @@ mod tests {
     }
 
     #[test]
+    fn a_grant_of_another_address_can_be_moved_to_this_one() {
+        let grant = grant_view("2026-11-22T10:00:00Z", "2026-11-22T12:00:00Z");
+        let page = |seen: &str| {
+            let seen = seen.parse().expect("an address");
+            mine(&signed(), &grant, None, &[], None, Some(seen), instant("2026-11-22T10:30:00Z"))
+                .into_string()
+        };
+        assert!(page("203.0.113.8").contains("action=\"/grants/g-k3v9t2m4x7q8/move\""));
+        assert!(!page("203.0.113.7").contains("/move"), "it is admitted");
+        assert!(!page("2001:db8::7").contains("/move"), "an address of the other family is another");
+    }
+
+    #[test]
     fn what_people_typed_is_escaped() {
         let mut grant = grant_view("2026-11-22T10:00:00Z", "2026-11-22T12:00:00Z");
         grant.reason = Some("<script>alert(1)</script>".into());
-        let page = mine(&signed(), &grant, None, &[], None, instant("2026-11-22T10:30:00Z")).into_string();
+        let page =
+            mine(&signed(), &grant, None, &[], None, None, instant("2026-11-22T10:30:00Z")).into_string();
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
     }
 }

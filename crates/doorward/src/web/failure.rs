@@ -118,6 +118,14 @@ impl From<requests::Error> for Failure {
                 tracing::error!(source = ?error.source(), "{error}");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }
+            requests::Error::Changed(ref grant) => {
+                let hint = format!(
+                    "look at it again, and approve it as it is now: `seen` is {0}, or `doorward approve {1} --seen {0}`",
+                    grant.revision(),
+                    grant.id()
+                );
+                Self::new(StatusCode::CONFLICT, error.to_string()).hint(hint)
+            }
             requests::Error::Random(_) => {
                 tracing::error!(source = ?error.source(), "{error}");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
@@ -134,9 +142,13 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::OwnRequest
         | Refusal::NotAnOperator { .. } => StatusCode::FORBIDDEN,
         Refusal::NotYours { .. } => StatusCode::NOT_FOUND,
-        Refusal::NotWaiting { .. } | Refusal::NothingLeft { .. } | Refusal::NoRoom { .. } => {
-            StatusCode::CONFLICT
-        }
+        Refusal::NotWaiting { .. }
+        | Refusal::NothingLeft { .. }
+        | Refusal::NoRoom { .. }
+        | Refusal::TooManyGrants { .. }
+        | Refusal::NotOpen { .. }
+        | Refusal::OpenThere { .. }
+        | Refusal::MovedTooOften { .. } => StatusCode::CONFLICT,
         Refusal::Transport { .. }
         | Refusal::NotCarried { .. }
         | Refusal::NoPorts { .. }
@@ -144,7 +156,10 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::TooLong { .. }
         | Refusal::NoReason { .. }
         | Refusal::UnreadableReason
-        | Refusal::NoAddress { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        | Refusal::NoAddress { .. }
+        | Refusal::NotListed { .. }
+        | Refusal::TooWide { .. }
+        | Refusal::NoAddressAdmitted { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
@@ -159,7 +174,8 @@ fn rank(status: StatusCode) -> u8 {
     }
 }
 
-fn hint(refusal: &Refusal) -> Option<String> {
+/// What somebody who was refused can do.
+pub fn hint(refusal: &Refusal) -> Option<String> {
     let hint = match refusal {
         Refusal::TooLong { most, .. } => format!("ask for {most} or less"),
         Refusal::NoReason { .. } => "say why you need it: a ticket's number or a few words".into(),
@@ -167,6 +183,18 @@ fn hint(refusal: &Refusal) -> Option<String> {
         Refusal::NoRoom { .. } => {
             "close what is no longer needed, or ask an operator for a higher quota".into()
         }
+        Refusal::NotListed { network, .. } => format!(
+            "if people come from there, an operator adds `special-networks = [\"{network}\"]` to `[grants]`"
+        ),
+        Refusal::TooManyGrants { yours, .. } if !yours.is_empty() => {
+            let names: Vec<String> = yours.iter().take(5).map(ToString::to_string).collect();
+            let more = if yours.len() > names.len() { " …" } else { "" };
+            format!("close one of {}{more}; a grant of an old address can be moved instead", names.join(", "))
+        }
+        Refusal::TooManyGrants { .. } => "try again when somebody has closed theirs".into(),
+        Refusal::OpenThere { grant, .. } => format!("close {grant} if its address is no longer yours"),
+        Refusal::MovedTooOften { .. } => "close it and open the target again".into(),
+        Refusal::NotOpen { .. } => "open the target again".into(),
         Refusal::Transport { permitted, .. } if permitted != "none" => format!("choose {permitted}"),
         _ => return None,
     };

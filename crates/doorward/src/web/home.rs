@@ -139,7 +139,8 @@ async fn open_part(
                         @let offer = offers.iter().find(|offer| offer.target == grant.target);
                         @let mine = draft.filter(|draft| draft.of == Of::Grant(grant.id.to_string()));
                         @let problem = mine.map(|draft| problem(&draft.failure));
-                        (card::mine(signed, grant, offer, &requests.ways(&grant.target, grant.transport), problem.as_ref(), now))
+                        @let connect = requests.ways(&grant.target, grant.transport);
+                        (card::mine(signed, grant, offer, &connect, problem.as_ref(), origin.client, now))
                     }
                     @if grants.is_empty() { (card::nothing("nothing of yours is open")) }
                 }
@@ -171,7 +172,7 @@ fn moved(origin: Origin, grants: &[GrantView]) -> Markup {
                             li { a href={ "#" (grant.id) } { (grant.target) } " for " code { (words::source(grant.source)) } }
                         }
                     }
-                    p.hint { "Close what is not yours any more: the address may be somebody else's by now." }
+                    p.hint { "Move what you need to the address that you have now, and close the rest: the old one may be somebody else's." }
                 }
             }
         }
@@ -189,7 +190,6 @@ fn problem(failure: &Failure) -> Markup {
 
 fn address(web: &Web, signed: &Signed, origin: Origin) -> Markup {
     let loaded = web.requests().loaded();
-    let prefix = loaded.policy.grants.ipv6_prefix;
     html! {
         section.address aria-labelledby="address" {
             h2 #address { "You come from" }
@@ -199,8 +199,8 @@ fn address(web: &Web, signed: &Signed, origin: Origin) -> Markup {
                     li {
                         span.family { (Cidr::host(seen).family()) }
                         code { (seen) }
-                        @if seen.is_ipv6() && prefix < 128 {
-                            span.quiet { "admitted as " code { (Cidr::around(seen, prefix)) } }
+                        @if loaded.policy.grants.around(seen) != Cidr::host(seen) {
+                            span.quiet { "admitted as " code { (loaded.policy.grants.around(seen)) } }
                         }
                     }
                     li data-probe=[url.as_ref().filter(|_| loaded.policy.server.url.is_some())]

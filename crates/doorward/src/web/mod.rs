@@ -58,6 +58,7 @@ use notes::Notes;
 use tally::Tally;
 use unnamed::Unnamed;
 
+pub use failure::hint;
 pub use serve::{Error, Listener};
 
 /// The most bytes of a request's body.
@@ -166,6 +167,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/grants", post(open::open))
         .route("/grants/{id}/extend", post(open::extend))
         .route("/grants/{id}/close", post(open::close))
+        .route("/grants/{id}/move", post(open::relocate))
         .route("/grants/{id}/answer", post(open::answer))
         .route("/history", get(history::page))
         .route("/operators", get(operators::page))

@@ -22,7 +22,7 @@ use super::segment::Segment;
 use super::{Web, card, own_page, probe, words};
 use crate::clock::random;
 use crate::reconciler::Standing;
-use crate::requests::{self, Ask, Beside, Closed, Opened};
+use crate::requests::{self, Ask, Beside, Closed, Opened, Relocated};
 
 /// `POST /grants`: opens a target, or extends what is open from the same address.
 pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
@@ -199,6 +199,35 @@ pub async fn close(
     noted(&web, &posted, what_closed(&closed))
 }
 
+/// `POST /grants/{id}/move`: to the address that the form was sent from.
+pub async fn relocate(
+    State(web): State<Arc<Web>>,
+    Segment(id): Segment,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    match relocated(&web, &id, &posted).await {
+        Ok(moved) => {
+            let note = html! {
+                p {
+                    strong { "The old address is revoked." } " " code { (words::source(moved.was)) } " is no longer admitted."
+                }
+                (outcome(&web, &[moved.opened]).await)
+            };
+            noted(&web, &posted, note)
+        }
+        Err(failure) => {
+            let (lasts, transport, reason) = (String::new(), String::new(), String::new());
+            let draft = Draft { of: Of::Grant(id), lasts, transport, reason, failure };
+            home::show(&web, &posted.signed, posted.origin, None, Some(&draft)).await
+        }
+    }
+}
+
+async fn relocated(web: &Web, id: &str, posted: &Posted) -> Result<Relocated, Failure> {
+    let to = posted.origin.admitted()?;
+    Ok(web.requests().relocate(&posted.signed.caller, &grant_id(id)?, to).await?)
+}
+
 /// `POST /grants/{id}/answer`
 pub async fn answer(
     State(web): State<Arc<Web>>,
@@ -210,7 +239,11 @@ pub async fn answer(
         Some("no") => false,
         _ => return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the answer is neither yes nor no")),
     };
-    let opened = web.requests().answer(&posted.signed.caller, &grant_id(&id)?, agree).await?;
+    // A form that does not say what it showed showed what was first asked for.
+    let seen = posted.fields.get("seen").map_or(Ok(0), str::parse::<u32>).map_err(|_| {
+        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the form does not say what it showed")
+    })?;
+    let opened = web.requests().answer(&posted.signed.caller, &grant_id(&id)?, agree, seen).await?;
     let grant = grant_of(&opened);
     let (person, target) = (grant.person(), grant.target());
     let note = html! {
@@ -316,13 +349,13 @@ fn told(opened: &Opened) -> Markup {
                     },
                 }
             }
-            Opened::Waiting { reasons, .. } => {
+            Opened::Waiting { reasons, changed, .. } => {
                 p {
-                    strong { "Asked for " (grant.target()) "." }
+                    strong { @if *changed { "Changed the request for " } @else { "Asked for " } (grant.target()) "." }
                     " It opens for " code { (words::source(grant.source())) } " once somebody agrees."
                 }
                 @for reason in reasons {
-                    @if matches!(reason, Reason::Approval { .. }) { p { (sentence(&reason.to_string())) } }
+                    @if matches!(reason, Reason::Approval { .. } | Reason::HeldBefore { .. }) { p { (sentence(&reason.to_string())) } }
                 }
             }
         }

@@ -122,6 +122,13 @@ fn what(what: &What) -> Markup {
             }
             What::Extended { grant, until, .. } => { "extended " code { (grant) } " until " (words::time(*until)) }
             What::Asked { target, seconds, .. } => { "asked for " b { (target) } " for " (words::lasting(*seconds)) }
+            What::RequestChanged { target, source, seconds, .. } => {
+                "now asks for " b { (target) } " for " (words::lasting(*seconds)) " from " code { (words::source(*source)) }
+            }
+            What::Moved { target, was, source, until, .. } => {
+                "moved " b { (target) } " from " code { (words::source(*was)) } " to "
+                code { (words::source(*source)) } " until " (words::at(*until))
+            }
             What::Refused { asked, .. } => { "was refused: " (asked) }
             What::Ended { grant, how } => { "ended " code { (grant) } ": " (how) }
             What::RulesAdded { firewall, rules } => { "added " (counted(rules.len(), "rule")) " to " b { (firewall) } }
@@ -163,10 +170,11 @@ fn details(what: &What) -> Markup {
                 p.quiet { code { (grant) } ", " (transport) ". " (layout::sentence(because)) }
             }
             What::Extended { reason: Some(reason), .. } => p { "“" (reason) "”" },
-            What::Asked { grant, reason, .. } => {
+            What::Asked { grant, reason, .. } | What::RequestChanged { grant, reason, .. } => {
                 @if let Some(reason) = reason { p { "“" (reason) "”" } }
                 p.quiet { code { (grant) } }
             }
+            What::Moved { grant, before, .. } => p.quiet { code { (before) } " is now " code { (grant) } },
             What::Refused { why, .. } => ul { @for why in why { li { (layout::sentence(why)) } } },
             What::RulesAdded { rules, .. } | What::RulesRemoved { rules, .. } => (list(rules)),
             What::DriftRighted { found, .. } => (list(found)),

@@ -39,7 +39,8 @@ groups    = "people.groups"
 operators = ["ops"]
 
 [grants]
-ipv6-prefix = 64
+ipv6-prefix      = 64
+special-networks = ["203.0.113.0/24"]
 
 [firewall.door]
 about = "in front of the orders"
@@ -111,6 +112,7 @@ pub fn grant_view(since: &str, until: &str) -> GrantView {
         ended: None,
         standing: Some(Standing::AsWanted),
         closing: Closing::Severs,
+        revision: 0,
     }
 }
 
@@ -314,6 +316,24 @@ impl House {
             None => Body::empty(),
         };
         self.send(request.body(body).expect("a request")).await
+    }
+
+    /// Calls the API from another address.
+    pub async fn call_from(
+        &self,
+        from: [u8; 4],
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = request.header(CONTENT_TYPE, "application/json");
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let mut request = request.body(body).expect("a request");
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((from, 50_000))));
+        self.send(request).await
     }
 
     /// Signs in to the API and returns the token.

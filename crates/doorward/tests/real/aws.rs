@@ -118,6 +118,7 @@ fn statics(prefixes: &[&str]) -> Ruleset {
         lasts: Lasts { usually: SignedDuration::from_hours(2), at_most: SignedDuration::from_hours(8) },
         approval: None,
         reason_required: false,
+        limit: None,
     };
     Rule::statics(&firewall, [&target]).collect()
 }

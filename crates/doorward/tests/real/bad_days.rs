@@ -175,7 +175,7 @@ fn broken_day(moto: &Moto, name: &str, fault: &Fault, words: &str) {
     let opened = jon.run(&["open", "db-0"]);
     let doubt = "error: the grant is open, but its firewall does not let it in yet: ec2:AuthorizeSecurityGroupIngress in us-east-1 ";
     // AWS may have done what it did not say, and that may have been seen since.
-    let out = "db-0 is open for 127.0.0.1/32 until ";
+    let out = "db-0 is open for 203.0.113.9/32 until ";
     match opened.code {
         0 => assert!(stands(moto, &group, "db-0"), "{name}: it was said to be open: {opened:?}"),
         _ if opened.err.contains(UNANSWERED) => opened.is(69, &[out], &["\nhint: "]),

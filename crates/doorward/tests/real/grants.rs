@@ -104,7 +104,7 @@ fn opened() -> Result<(), Failed> {
         &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[0])],
     );
     assert!(
-        rules.contains("<cidrIpv4>127.0.0.1/32</cidrIpv4>") && rules.contains("<key>doorward</key>"),
+        rules.contains("<cidrIpv4>203.0.113.9/32</cidrIpv4>") && rules.contains("<key>doorward</key>"),
         "{rules}"
     );
     assert!(descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.ends_with("static clients-0")));
@@ -123,7 +123,7 @@ fn opened() -> Result<(), Failed> {
     let (code, out, err) = house.run(&["audit", "verify"]);
     assert_eq!(code, 0, "{out}{err}");
     let (_, out, _) = house.run(&["audit", "list", "--grant", &id]);
-    for word in ["opened db-0 for 127.0.0.1/32", "ticket 4711", "extended", "its time was up"] {
+    for word in ["opened db-0 for 203.0.113.9/32", "ticket 4711", "extended", "its time was up"] {
         assert!(out.contains(word), "no `{word}` in the record:\n{out}");
     }
     Ok(())
@@ -262,14 +262,14 @@ fn swept() -> Result<(), Failed> {
     let stands = || descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains(" to db-0"));
     assert!(stands(), "nobody has closed it yet");
     let (code, out, err) = house.run(&["sweep", "--dry-run"]);
-    assert!(code == 0 && out.contains("would close tcp/5432 from 127.0.0.1/32") && stands(), "{out}{err}");
+    assert!(code == 0 && out.contains("would close tcp/5432 from 203.0.113.9/32") && stands(), "{out}{err}");
     // Neither the people nor the rest of the policy have to be whole for that.
     std::fs::remove_file(house.folder().join("people.htpasswd"))?;
     let whole = std::fs::read_to_string(house.policy())?;
     std::fs::write(house.policy(), format!("{whole}\n[target.broken]\nlasts = 7\n"))?;
     let (code, out, err) = house.run(&["sweep"]);
     assert!(
-        code == 65 && out.contains("closed tcp/5432 from 127.0.0.1/32") && !stands(),
+        code == 65 && out.contains("closed tcp/5432 from 203.0.113.9/32") && !stands(),
         "{code}: {out}{err}"
     );
     assert!(err.contains("`lasts` should be a table"), "{err}");
@@ -441,7 +441,7 @@ fn addresses() -> Result<(), Failed> {
     for (from, admitted) in [
         ("203.0.113.7", "203.0.113.7/32"),
         ("203.0.113.8", "203.0.113.8/32"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("2a00:db8:1:2:3::4", "2a00:db8:1:2::/64"),
     ] {
         let token = server.sign_in_from("jon", from);
         let (status, answer) = server.call_from(
@@ -461,6 +461,6 @@ fn addresses() -> Result<(), Failed> {
         "DescribeSecurityGroupRules",
         &[("Filter.1.Name", "group-id"), ("Filter.1.Value.1", &groups[0])],
     );
-    assert!(rules.contains("<cidrIpv6>2001:db8:1:2::/64</cidrIpv6>"), "{rules}");
+    assert!(rules.contains("<cidrIpv6>2a00:db8:1:2::/64</cidrIpv6>"), "{rules}");
     Ok(())
 }

@@ -47,8 +47,8 @@ struct World {
 
 const DOOR: &str = "10.77.1.1:5432";
 const DOOR_FAR: &str = "10.77.2.1:5432";
-const DOOR_V6: &str = "[fd77:0:0:1::1]:5432";
-const DOOR_V6_FAR: &str = "[fd77:0:0:2::1]:5432";
+const DOOR_V6: &str = "[2a77:0:0:1::1]:5432";
+const DOOR_V6_FAR: &str = "[2a77:0:0:2::1]:5432";
 const NEAR: &str = "10.77.1.2";
 const FAR: &str = "10.77.2.2";
 
@@ -63,8 +63,8 @@ impl World {
 
     fn with(policy: Policy) -> Self {
         let (server, near, far) = (Netns::new(), Netns::new(), Netns::new());
-        server.cable(&["10.77.1.1/24", "fd77:0:0:1::1/64"], &near, &["10.77.1.2/24", "fd77:0:0:1::2/64"]);
-        server.cable(&["10.77.2.1/24", "fd77:0:0:2::1/64"], &far, &["10.77.2.2/24", "fd77:0:0:2::2/64"]);
+        server.cable(&["10.77.1.1/24", "2a77:0:0:1::1/64"], &near, &["10.77.1.2/24", "2a77:0:0:1::2/64"]);
+        server.cable(&["10.77.2.1/24", "2a77:0:0:2::1/64"], &far, &["10.77.2.2/24", "2a77:0:0:2::2/64"]);
         let nft = Nftables::find().and_then(|nft| nft.in_namespace(server.name())).expect("nft");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { server, near, far, nft, policy, runtime }
@@ -114,7 +114,7 @@ fn refused_admitted_refused() {
     assert_eq!(world.far.tries(DOOR_FAR), "refused");
 
     // Another address of the same /64, as privacy extensions change it.
-    let v6 = world.grant("fd77:0:0:1:aaaa:bbbb:cccc:dddd");
+    let v6 = world.grant("2a77:0:0:1:aaaa:bbbb:cccc:dddd");
     world.replace(&[&v4, &v6]);
     assert_eq!(world.near.tries(DOOR), "open");
     assert_eq!(world.near.tries(DOOR_V6), "open");
@@ -147,7 +147,7 @@ fn the_kernel_closes() {
 
 fn a_live_connection_is_cut() {
     let world = World::new();
-    for (from, door) in [(NEAR, DOOR), ("fd77:0:0:1::2", DOOR_V6)] {
+    for (from, door) in [(NEAR, DOOR), ("2a77:0:0:1::2", DOOR_V6)] {
         let server = world.serves();
         let jon = world.grant(from);
         world.replace(&[&jon]);
@@ -190,7 +190,7 @@ fn tracking_that_begins_late() {
 
 fn statics() {
     let door: &[(&str, &str, &[&str])] = &[("orders-db", "db.example.org", &["tcp/5432"])];
-    let world = World::with(policy(kind(), &["10.77.2.0/25", "10.77.2.128/25", "fd77:0:0:2::/64"], door));
+    let world = World::with(policy(kind(), &["10.77.2.0/25", "10.77.2.128/25", "2a77:0:0:2::/64"], door));
     let _server = world.serves();
     world.replace(&[]);
     assert_eq!(world.far.tries(DOOR_FAR), "open");
@@ -373,7 +373,7 @@ fn drift() {
 fn quiet() {
     let world = World::new();
     let jon = world.grant(NEAR);
-    let six = world.grant("fd77:0:0:1::2");
+    let six = world.grant("2a77:0:0:1::2");
     assert!(world.replace(&[&jon, &six]).wrote);
     // A table that is deleted and made again gets another handle.
     let table = || {
@@ -395,23 +395,23 @@ fn router() {
     let targets: &[(&str, &str, &[&str])] = &[
         ("orders-db", "10.77.3.5", &["tcp/5432"]),
         ("tickets-db", "10.77.3.6", &["tcp/5432"]),
-        ("six-db", "fd77:0:0:3::5", &["tcp/5432"]),
+        ("six-db", "2a77:0:0:3::5", &["tcp/5432"]),
     ];
     let world = World::with(policy(kind(), &[], targets));
     world.server.forwards();
     let inside = Netns::new();
-    let addresses = ["10.77.3.5/24", "10.77.3.6/24", "10.77.3.7/24", "fd77:0:0:3::5/64"];
-    world.server.cable(&["10.77.3.1/24", "fd77:0:0:3::1/64"], &inside, &addresses);
+    let addresses = ["10.77.3.5/24", "10.77.3.6/24", "10.77.3.7/24", "2a77:0:0:3::5/64"];
+    world.server.cable(&["10.77.3.1/24", "2a77:0:0:3::1/64"], &inside, &addresses);
     inside.ip(&["route", "add", "default", "via", "10.77.3.1"]);
-    inside.ip(&["-6", "route", "add", "default", "via", "fd77:0:0:3::1"]);
+    inside.ip(&["-6", "route", "add", "default", "via", "2a77:0:0:3::1"]);
     for (client, gateway) in [(&world.near, 1), (&world.far, 2)] {
         client.ip(&["route", "add", "default", "via", &format!("10.77.{gateway}.1")]);
-        client.ip(&["-6", "route", "add", "default", "via", &format!("fd77:0:0:{gateway}::1")]);
+        client.ip(&["-6", "route", "add", "default", "via", &format!("2a77:0:0:{gateway}::1")]);
     }
     let server = inside.probe(&["serve", "[::]:5432"]);
     assert_eq!(server.line(), "listens");
     let [orders, tickets, other, six] =
-        ["10.77.3.5:5432", "10.77.3.6:5432", "10.77.3.7:5432", "[fd77:0:0:3::5]:5432"];
+        ["10.77.3.5:5432", "10.77.3.6:5432", "10.77.3.7:5432", "[2a77:0:0:3::5]:5432"];
     assert_eq!(world.near.tries(six), "open", "before there is a table");
     world.replace(&[]);
     assert_eq!(world.near.tries(orders), "refused");
@@ -419,7 +419,7 @@ fn router() {
     assert_eq!(world.near.tries(other), "open", "an address that is no target is none of our business");
 
     let (jon, jon_six) =
-        (world.grant(NEAR), grant(&world.policy, "fd77:0:0:1::2", "six-db", SignedDuration::from_hours(1)));
+        (world.grant(NEAR), grant(&world.policy, "2a77:0:0:1::2", "six-db", SignedDuration::from_hours(1)));
     world.replace(&[&jon, &jon_six]);
     assert_eq!(world.near.tries(orders), "open", "orders");
     assert_eq!(world.near.tries(six), "open", "six");
@@ -479,7 +479,7 @@ fn other_flows() {
     let targets: &[(&str, &str, &[&str])] = &[
         ("names", "ns.example.org", &["udp/53"]),
         ("everything", "10.77.1.1", &["all"]),
-        ("six", "fd77:0:0:1::1", &["all"]),
+        ("six", "2a77:0:0:1::1", &["all"]),
     ];
     let world = World::with(policy(kind(), &[], targets));
     let _tcp = world.serves();
@@ -496,7 +496,7 @@ fn other_flows() {
     assert_eq!(world.near.tries(DOOR_V6), "refused");
     // The machine's own connections, from an address of which everything is guarded.
     assert_eq!(world.server.tries("10.77.1.2:5432"), "open");
-    assert_eq!(world.server.tries("[fd77:0:0:1::2]:5432"), "open", "and IPv6 finds its neighbours");
+    assert_eq!(world.server.tries("[2a77:0:0:1::2]:5432"), "open", "and IPv6 finds its neighbours");
     assert_eq!(world.server.asks("10.77.1.2:53"), "open");
 
     let hour = SignedDuration::from_hours(1);
@@ -506,6 +506,6 @@ fn other_flows() {
     assert_eq!(world.far.asks("10.77.2.1:53"), "open");
     assert_eq!(world.near.tries(DOOR), "open");
     assert_eq!(world.near.asks("10.77.1.1:53"), "open", "either of two guards may admit");
-    assert_ne!(world.near.asks("[fd77:0:0:1::1]:53"), "open");
+    assert_ne!(world.near.asks("[2a77:0:0:1::1]:53"), "open");
     assert_eq!(world.near.tries(DOOR_V6), "refused");
 }

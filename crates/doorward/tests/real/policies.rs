@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use doorward_core::firewall::{InstallationId, Ruleset, rulesets};
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::policy::{
-    Address, Decision, Enforcement, Firewall, GrantDefaults, Lasts, People, PeopleFiles, Policy, Request,
-    Server, Target, Transport, decide,
+    Address, Decision, Enforcement, Firewall, GrantDefaults, Lasts, Limits, Past, People, PeopleFiles,
+    Policy, Request, Server, Target, Transport, decide,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,6 +29,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
         lasts: Lasts { usually: SignedDuration::from_hours(1), at_most: SignedDuration::from_hours(8) },
         approval: None,
         reason_required: false,
+        limit: None,
     };
     let firewall = Firewall {
         name: name.clone(),
@@ -48,7 +49,15 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
             url_v4: None,
             url_v6: None,
         },
-        grants: GrantDefaults { ipv6_prefix: 64, reason_required: false },
+        grants: GrantDefaults {
+            ipv6_prefix: 64,
+            reason_required: false,
+            // Tests have no other addresses than those for documentation, and those of networks of their own.
+            special_networks: ["10.0.0.0/8", "127.0.0.0/8", "::1", "198.51.100.0/24", "203.0.113.0/24"]
+                .map(|network| network.parse().expect("a network"))
+                .into(),
+        },
+        limits: Limits::default(),
         aws: doorward_core::inventory::Place::default(),
         ssm: None,
         ssh: None,
@@ -80,7 +89,7 @@ pub fn grant(policy: &Policy, from: &str, target: &str, lasts: SignedDuration) -
         lasts: Some(lasts),
         reason: None,
     };
-    match decide(policy, &people, &request, None, Timestamp::now()) {
+    match decide(policy, &people, &request, &Past::default(), Timestamp::now()) {
         Decision::Granted { grant, .. } => grant,
         other => panic!("{other:?}"),
     }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::nat::Nat;
+
 /// The password of everybody in a [`House`], and its hash at bcrypt's least cost, so that tests do not wait.
 pub const PASSWORD: &str = "open-sesame";
 const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
@@ -16,6 +18,7 @@ const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS
 pub struct House {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
+    nat: Option<Nat>,
     /// Where it will listen.
     pub listen: SocketAddr,
 }
@@ -25,7 +28,7 @@ impl House {
     pub fn new(groups: &[(&str, &[&str])], policy: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let listen = free_address();
-        let house = Self { folder, environment: Vec::new(), listen };
+        let house = Self { folder, environment: Vec::new(), nat: None, listen };
         house.write_people(groups);
         house.write_policy(policy);
         house
@@ -49,6 +52,13 @@ impl House {
         ] {
             self.environment.push((name.into(), value.into()));
         }
+        self.behind_nat()
+    }
+
+    /// Its clients come from an address of the internet, since a security group admits no loopback address.
+    fn behind_nat(mut self) -> Self {
+        self.nat = Some(Nat::before(self.listen));
+        self.trust_proxies();
         self
     }
 
@@ -68,7 +78,7 @@ impl House {
         ] {
             self.environment.push((name.into(), value.into()));
         }
-        self
+        self.behind_nat()
     }
 
     /// The folder.
@@ -95,12 +105,21 @@ impl House {
 
     /// Writes the policy anew.
     pub fn write_policy(&self, policy: &str) {
+        // Tests have no other addresses than those for documentation, and those of networks of their own.
+        const SPECIAL: &str = "special-networks = [\"10.0.0.0/8\", \"192.168.0.0/16\", \"192.0.2.0/24\", \"198.51.100.0/24\", \"203.0.113.0/24\"]\n";
+        let policy = match policy.contains("[grants]\n") {
+            true => policy.replace("[grants]\n", &format!("[grants]\n{SPECIAL}")),
+            false => format!("[grants]\n{SPECIAL}\n{policy}"),
+        };
         let text = format!(
             "[people]\npasswords = \"people.htpasswd\"\ngroups = \"people.groups\"\noperators = [\"ops\"]\n\n\
              [server]\nlisten = \"{}\"\nstore = \"doorward.db\"\n\n{policy}",
             self.listen
         );
         fs::write(self.policy(), text).expect("a policy");
+        if self.nat.is_some() {
+            self.trust_proxies();
+        }
     }
 
     /// Has the store be elsewhere than in `doorward.db`.
@@ -120,6 +139,9 @@ impl House {
     /// Has the server believe what a proxy on this machine says of a client's address.
     pub fn trust_proxies(&self) {
         let text = fs::read_to_string(self.policy()).expect("a policy");
+        if text.contains("\nproxies = ") {
+            return;
+        }
         fs::write(self.policy(), text.replace("store = ", "proxies = [\"127.0.0.0/8\"]\nstore = "))
             .expect("a policy");
     }
@@ -145,14 +167,18 @@ impl House {
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
     }
 
+    /// Where its clients reach it.
+    pub fn url(&self) -> String {
+        self.nat.as_ref().map_or_else(|| format!("http://{}", self.listen), Nat::url)
+    }
+
     /// Starts the server and waits until it answers.
     pub fn serve(&self) -> Server {
         let log =
             File::options().create(true).append(true).open(self.folder().join("serve.log")).expect("a log");
         let child =
             self.doorward(&["serve"]).stdout(Stdio::null()).stderr(log).spawn().expect("doorward serves");
-        let mut server =
-            Server { child, url: format!("http://{}", self.listen), folder: self.folder().to_owned() };
+        let mut server = Server { child, url: self.url(), folder: self.folder().to_owned() };
         let begun = Instant::now();
         while !server.answers() {
             let ended = server.child.try_wait().expect("a child");

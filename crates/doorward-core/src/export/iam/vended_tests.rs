@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::carried_tests::{PEOPLE, ROLE, SSH, SSM, account, policy, vending};
 use super::*;
 use crate::grant::{Grant, GrantId};
-use crate::policy::{Decision, People, Request, Transport, decide};
+use crate::policy::{Decision, Past, People, Request, Transport, decide};
 
 fn now() -> Timestamp {
     "2026-11-22T10:00:00.75Z".parse().expect("an instant")
@@ -25,7 +25,7 @@ fn granted(policy: &Policy, who: &str, target: &str, minutes: i64) -> Grant {
         lasts: Some(SignedDuration::from_mins(minutes)),
         reason: None,
     };
-    match decide(policy, &people, &request, None, now()) {
+    match decide(policy, &people, &request, &Past::default(), now()) {
         Decision::Granted { grant, .. } => grant,
         other => panic!("{other:?}"),
     }

@@ -8,8 +8,8 @@ use jiff::SignedDuration;
 use super::*;
 use crate::grant::{Grant, GrantId};
 use crate::policy::{
-    Address, Decision, GrantDefaults, HashKind, Lasts, PasswordHash, People, PeopleFiles, Policy, Request,
-    Server, Transport, decide,
+    Address, Decision, GrantDefaults, HashKind, Lasts, Limits, PasswordHash, Past, People, PeopleFiles,
+    Policy, Request, Server, Transport, decide,
 };
 
 fn now() -> Timestamp {
@@ -39,6 +39,7 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
         lasts: Lasts { usually: SignedDuration::from_hours(2), at_most: SignedDuration::from_hours(8) },
         approval: None,
         reason_required: false,
+        limit: None,
     };
     Policy {
         people: PeopleFiles { passwords: String::new(), groups: String::new(), operators: BTreeSet::new() },
@@ -52,7 +53,15 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
             url_v4: None,
             url_v6: None,
         },
-        grants: GrantDefaults { ipv6_prefix: 64, reason_required: false },
+        grants: GrantDefaults {
+            ipv6_prefix: 64,
+            reason_required: false,
+            // Tests have no other addresses than those for documentation.
+            special_networks: ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"]
+                .map(|network| network.parse().expect("a network"))
+                .into(),
+        },
+        limits: Limits::default(),
         aws: crate::inventory::Place::default(),
         ssm: None,
         ssh: None,
@@ -79,7 +88,7 @@ fn grants(policy: &Policy, wanted: &[(&str, &str, &str)]) -> Vec<Grant> {
             lasts: None,
             reason: None,
         };
-        match decide(policy, &people, &request, None, now()) {
+        match decide(policy, &people, &request, &Past::default(), now()) {
             Decision::Granted { grant, .. } => grant,
             other => panic!("{other:?}"),
         }
@@ -121,7 +130,7 @@ fn grants_and_statics_stand_in_their_sets() {
     let wanted = [
         ("jon", "203.0.113.7", "orders-db"),
         ("rené", "::ffff:203.0.113.8", "orders-db"),
-        ("maria", "2001:db8:1:2:3:4:5:6", "orders-db"),
+        ("maria", "2a00:db8:1:2:3:4:5:6", "orders-db"),
     ];
     let ruleset = ruleset(&policy, &grants(&policy, &wanted));
     check("database.nft", &table(&policy).transaction(&ruleset, now()));
@@ -208,7 +217,7 @@ const ANSWER: &str = include_str!("golden/standing.json");
 
 fn answered() -> (Policy, Vec<Grant>) {
     let policy = policy(&["198.51.100.0/24", "198.51.101.0/25", "2001:db8:ffff::/48"], DATABASE);
-    let wanted = [("jon", "203.0.113.7", "orders-db"), ("maria", "2001:db8:1:2:3:4:5:6", "orders-db")];
+    let wanted = [("jon", "203.0.113.7", "orders-db"), ("maria", "2a00:db8:1:2:3:4:5:6", "orders-db")];
     let grants = grants(&policy, &wanted);
     (policy, grants)
 }
@@ -254,7 +263,7 @@ fn drift_is_said_in_words() {
     assert_eq!(
         differences(|answer| answer, 1),
         [
-            "2001:db8:1:2::/64 was admitted to tcp/5432 (doorward 3f9c2a1b g-biacsaeabiac maria to orders-db until \
+            "2a00:db8:1:2::/64 was admitted to tcp/5432 (doorward 3f9c2a1b g-biacsaeabiac maria to orders-db until \
           2026-11-22T12:00:01Z)"
         ]
     );

@@ -15,7 +15,8 @@ groups    = "people.groups"
 operators = ["ops"]
 
 [grants]
-ipv6-prefix = 64
+ipv6-prefix      = 64
+special-networks = ["203.0.113.0/24"]
 
 [aws]
 region = "eu-west-1"
@@ -94,6 +95,10 @@ fn request(who: &str, target: &str) -> Request {
     }
 }
 
+fn holding(held: Option<&Grant>) -> Past<'_> {
+    Past { held, ..Past::default() }
+}
+
 fn hours(hours: i64) -> Option<SignedDuration> {
     Some(SignedDuration::from_hours(hours))
 }
@@ -107,7 +112,7 @@ fn granted(decision: Decision) -> Grant {
 
 fn check_refused(request: &Request, held: Option<&Grant>, now: Timestamp, expected: &[&str]) {
     let (policy, people) = world();
-    let Decision::Refused { reasons } = decide(&policy, &people, request, held, now) else {
+    let Decision::Refused { reasons } = decide(&policy, &people, request, &holding(held), now) else {
         panic!("not refused");
     };
     let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
@@ -117,7 +122,7 @@ fn check_refused(request: &Request, held: Option<&Grant>, now: Timestamp, expect
 #[test]
 fn a_member_is_let_in_for_as_long_as_is_usual() {
     let (policy, people) = world();
-    let grant = granted(decide(&policy, &people, &request("jon", "orders-db"), None, noon()));
+    let grant = granted(decide(&policy, &people, &request("jon", "orders-db"), &Past::default(), noon()));
     assert_eq!(grant.until(), Some(noon() + 2.hours()));
     let live = grant.live(noon()).expect("live");
     let rules: Vec<String> = live
@@ -134,7 +139,7 @@ fn the_cheapest_way_that_can_be_opened_is_taken() {
     let check = |target: &str, wanted: Option<Transport>, expected: Result<Transport, &str>| {
         let request =
             Request { transport: wanted, reason: Some("ticket 4711".into()), ..request("jon", target) };
-        let got = match decide(&policy, &people, &request, None, noon()) {
+        let got = match decide(&policy, &people, &request, &Past::default(), noon()) {
             Decision::Granted { grant, .. } => Ok(grant.transport()),
             Decision::NeedsApproval { grant, .. } => panic!("{grant:?} waits"),
             Decision::Refused { reasons } => {
@@ -159,7 +164,7 @@ fn a_way_without_its_jump_host_is_none() {
     let (mut policy, people) = world();
     policy.ssm = None;
     let request = Request { reason: Some("ticket".into()), ..request("jon", "secrets-db") };
-    let decided = decide(&policy, &people, &request, None, noon());
+    let decided = decide(&policy, &people, &request, &Past::default(), noon());
     assert!(matches!(decided, Decision::Refused { .. }), "{decided:?}");
 }
 
@@ -167,12 +172,13 @@ fn a_way_without_its_jump_host_is_none() {
 fn a_way_is_no_part_of_another() {
     let (policy, people) = world();
     let by = |transport| Request { transport: Some(transport), ..request("jon", "orders-db") };
-    let direct = granted(decide(&policy, &people, &by(Transport::Direct), None, noon()));
+    let direct = granted(decide(&policy, &people, &by(Transport::Direct), &Past::default(), noon()));
     // What is held directly is not extended by asking for a session, and the other way round.
     let later = noon() + 30.minutes();
-    let session = granted(decide(&policy, &people, &by(Transport::Ssm), Some(&direct), later));
+    let session = granted(decide(&policy, &people, &by(Transport::Ssm), &holding(Some(&direct)), later));
     assert_eq!((session.transport(), session.since()), (Transport::Ssm, Some(later)));
-    let longer = granted(decide(&policy, &people, &by(Transport::Ssm), Some(&session), later + 1.hour()));
+    let longer =
+        granted(decide(&policy, &people, &by(Transport::Ssm), &holding(Some(&session)), later + 1.hour()));
     assert_eq!((longer.id(), longer.until()), (session.id(), Some(later + 3.hours())));
     assert_eq!(still_allowed(&policy, &people, &longer, later), Ok(()));
     assert_eq!(longer.end(Ending::TimeUp, later).live(later).map(|live| live.until()), None);
@@ -181,9 +187,9 @@ fn a_way_is_no_part_of_another() {
 #[test]
 fn an_ipv6_address_admits_as_much_as_the_policy_says() {
     let (policy, people) = world();
-    let request = Request { from: "2001:db8:1:2:3::4".parse().expect("v6"), ..request("jon", "orders-db") };
-    let grant = granted(decide(&policy, &people, &request, None, noon()));
-    assert_eq!(grant.source().to_string(), "2001:db8:1:2::/64");
+    let request = Request { from: "2a00:db8:1:2:3::4".parse().expect("v6"), ..request("jon", "orders-db") };
+    let grant = granted(decide(&policy, &people, &request, &Past::default(), noon()));
+    assert_eq!(grant.source().to_string(), "2a00:db8:1:2::/64");
 }
 
 #[test]
@@ -206,23 +212,29 @@ fn every_reason_against_it_is_told() {
     let not = "there is no target `nothing` that `jon` may open";
     check_refused(&request("jon", "nothing"), None, noon(), &[not]);
     let anywhere = Request { from: "0.0.0.0".parse().expect("v4"), ..request("jon", "orders-db") };
-    check_refused(&anywhere, None, noon(), &["`0.0.0.0` is not an address that a person can come from"]);
+    check_refused(
+        &anywhere,
+        None,
+        noon(),
+        &["`0.0.0.0` is not an address that a person can come from: it is the unspecified address"],
+    );
 }
 
 #[test]
 fn asking_again_extends_to_the_most_and_no_further() {
     let (policy, people) = world();
-    let first = granted(decide(&policy, &people, &request("jon", "orders-db"), None, noon()));
+    let first = granted(decide(&policy, &people, &request("jon", "orders-db"), &Past::default(), noon()));
     let later = noon() + 90.minutes();
-    let second = granted(decide(&policy, &people, &request("jon", "orders-db"), Some(&first), later));
+    let second =
+        granted(decide(&policy, &people, &request("jon", "orders-db"), &holding(Some(&first)), later));
     assert_eq!((second.id(), second.until()), (first.id(), Some(noon() + 210.minutes())));
     // Shorter than what is left: it stays as it is.
     let short = Request { lasts: Some(SignedDuration::from_mins(1)), ..request("jon", "orders-db") };
-    let third = granted(decide(&policy, &people, &short, Some(&second), later));
+    let third = granted(decide(&policy, &people, &short, &holding(Some(&second)), later));
     assert_eq!(third.until(), second.until());
     // What would be longer than four hours in all needs somebody who agrees, however it is sliced.
     let slice = Request { lasts: hours(4), ..request("jon", "orders-db") };
-    let decided = decide(&policy, &people, &slice, Some(&second), later);
+    let decided = decide(&policy, &people, &slice, &holding(Some(&second)), later);
     assert!(matches!(decided, Decision::NeedsApproval { .. }), "{decided:?}");
 }
 
@@ -230,7 +242,8 @@ fn asking_again_extends_to_the_most_and_no_further() {
 fn a_long_one_waits_for_somebody_else() {
     let (policy, people) = world();
     let long = Request { lasts: hours(6), ..request("richard", "orders-db") };
-    let Decision::NeedsApproval { grant, .. } = decide(&policy, &people, &long, None, noon()) else {
+    let Decision::NeedsApproval { grant, .. } = decide(&policy, &people, &long, &Past::default(), noon())
+    else {
         panic!("it should wait");
     };
     assert!(grant.live(noon()).is_none(), "what waits is not live");
@@ -255,31 +268,32 @@ fn a_reason_is_a_line_that_can_be_read() {
     }
     let (policy, people) = world();
     let request = Request { reason: Some(" é".repeat(250)), ..request("jon", "orders-db") };
-    granted(decide(&policy, &people, &request, None, noon()));
+    granted(decide(&policy, &people, &request, &Past::default(), noon()));
 }
 
 #[test]
 fn who_agreed_to_little_did_not_agree_to_more() {
     let (policy, people) = world();
     let asked = Request { lasts: hours(5), ..request("jon", "orders-db") };
-    let Decision::NeedsApproval { grant, .. } = decide(&policy, &people, &asked, None, noon()) else {
+    let Decision::NeedsApproval { grant, .. } = decide(&policy, &people, &asked, &Past::default(), noon())
+    else {
         panic!("it should wait");
     };
     let held = granted(approve(&policy, &people, &grant, &person("maria"), noon()));
     let longer = Request { lasts: hours(8), ..request("jon", "orders-db") };
-    let decided = decide(&policy, &people, &longer, Some(&held), noon());
+    let decided = decide(&policy, &people, &longer, &holding(Some(&held)), noon());
     assert!(matches!(decided, Decision::NeedsApproval { .. }), "{decided:?}");
     // What was agreed to can be asked for again.
-    let again = granted(decide(&policy, &people, &asked, Some(&held), noon()));
+    let again = granted(decide(&policy, &people, &asked, &holding(Some(&held)), noon()));
     assert_eq!(again.life(), held.life());
 }
 
 #[test]
 fn a_clock_that_was_set_back_agrees_to_nothing() {
     let (policy, people) = world();
-    let held = granted(decide(&policy, &people, &request("jon", "orders-db"), None, noon()));
+    let held = granted(decide(&policy, &people, &request("jon", "orders-db"), &Past::default(), noon()));
     let longer = Request { lasts: hours(6), ..request("jon", "orders-db") };
-    let decided = decide(&policy, &people, &longer, Some(&held), noon() - 3.hours());
+    let decided = decide(&policy, &people, &longer, &holding(Some(&held)), noon() - 3.hours());
     assert!(matches!(decided, Decision::NeedsApproval { .. }), "{decided:?}");
 }
 
@@ -287,7 +301,8 @@ fn a_clock_that_was_set_back_agrees_to_nothing() {
 fn what_nobody_answers_ends() {
     let (policy, people) = world();
     let long = Request { lasts: hours(6), ..request("jon", "orders-db") };
-    let Decision::NeedsApproval { grant, .. } = decide(&policy, &people, &long, None, noon()) else {
+    let Decision::NeedsApproval { grant, .. } = decide(&policy, &people, &long, &Past::default(), noon())
+    else {
         panic!("it should wait");
     };
     assert_eq!(grant.overdue(noon()), None);
@@ -301,7 +316,7 @@ fn what_nobody_answers_ends() {
 #[test]
 fn who_leaves_the_group_loses_what_is_open() {
     let (policy, people) = world();
-    let grant = granted(decide(&policy, &people, &request("jon", "orders-db"), None, noon()));
+    let grant = granted(decide(&policy, &people, &request("jon", "orders-db"), &Past::default(), noon()));
     assert_eq!(still_allowed(&policy, &people, &grant, noon()), Ok(()));
     let left = People::parse(PASSWORDS, "p", b"dbs: richard\n", "g").expect("people");
     assert!(still_allowed(&policy, &left, &grant, noon()).is_err());
@@ -316,7 +331,7 @@ fn who_leaves_the_group_loses_what_is_open() {
 #[test]
 fn others_see_and_close_only_what_the_policy_gives_them() {
     let (policy, people) = world();
-    let grant = granted(decide(&policy, &people, &request("jon", "orders-db"), None, noon()));
+    let grant = granted(decide(&policy, &people, &request("jon", "orders-db"), &Past::default(), noon()));
     let may = |who: &str, act: Act<'_>| authorise(&policy, &people, &person(who), act).is_ok();
     assert!(may("jon", Act::Close(&grant)) && may("maria", Act::Close(&grant)));
     assert!(!may("richard", Act::Close(&grant)), "one who may agree may not close");
@@ -332,7 +347,7 @@ fn emptiness_is_never_permission() {
         policy.targets.get_mut(&"orders-db".parse::<TargetName>().expect("a name")).expect("a target");
     target.groups.clear();
     assert!(matches!(
-        decide(&policy, &people, &request("jon", "orders-db"), None, noon()),
+        decide(&policy, &people, &request("jon", "orders-db"), &Past::default(), noon()),
         Decision::Refused { .. }
     ));
     let (mut policy, people) = world();
@@ -348,8 +363,383 @@ fn emptiness_is_never_permission() {
 }
 
 fn check_none(policy: &Policy, people: &People) {
-    let decided = decide(policy, people, &request("jon", "orders-db"), None, noon());
+    let decided = decide(policy, people, &request("jon", "orders-db"), &Past::default(), noon());
     assert!(matches!(decided, Decision::Refused { .. }), "{decided:?}");
+}
+
+/// A person's requests one after the other, with all that a server would know of what was before.
+struct Day {
+    policy: Policy,
+    people: People,
+    grants: Vec<Grant>,
+    now: Timestamp,
+}
+
+impl Day {
+    fn new() -> Self {
+        Self::of(POLICY)
+    }
+
+    fn of(policy: &str) -> Self {
+        let policy = parse(policy, "doorward.toml").expect("a policy");
+        let people = People::parse(PASSWORDS, "people.htpasswd", GROUPS, "people.groups").expect("people");
+        Self { policy, people, grants: Vec::new(), now: noon() }
+    }
+
+    fn wait(&mut self, minutes: i64) {
+        self.now += minutes.minutes();
+        let now = self.now;
+        for grant in &mut self.grants {
+            if let Some(how) = grant.overdue(now) {
+                // As the server ends it, at its end.
+                let at = grant.next_change().expect("an end");
+                *grant = grant.end(how, at);
+            }
+        }
+    }
+
+    fn decide(&self, request: &Request) -> Decision {
+        let same = |grant: &&Grant| {
+            grant.target() == &request.target
+                && grant.live(self.now).is_some()
+                && (grant.transport() != Transport::Direct || grant.source().contains(request.from))
+                && request.transport.is_none_or(|transport| transport == grant.transport())
+        };
+        let held = self.grants.iter().filter(same).max_by_key(|grant| grant.until());
+        let (ended, unfinished): (Vec<Grant>, Vec<Grant>) =
+            self.grants.iter().cloned().partition(|grant| grant.ended());
+        let past = Past { held, unfinished: &unfinished, ended: &ended };
+        decide(&self.policy, &self.people, request, &past, self.now)
+    }
+
+    /// What is decided, kept as a server keeps it.
+    fn ask(&mut self, request: Request) -> Decision {
+        let number = u64::try_from(self.grants.len()).expect("few") + 1;
+        let request = Request { id: GrantId::from_random(number.to_le_bytes()), ..request };
+        let decision = self.decide(&request);
+        if let Decision::Granted { grant, .. } | Decision::NeedsApproval { grant, .. } = &decision {
+            self.grants.retain(|other| other.id() != grant.id());
+            self.grants.push(grant.clone());
+        }
+        decision
+    }
+
+    fn opens(&mut self, lasts: i64) -> Grant {
+        granted(self.ask(Request { lasts: hours(lasts), ..request("jon", "orders-db") }))
+    }
+
+    fn close(&mut self, id: &GrantId) {
+        let now = self.now;
+        let grant = self.grants.iter_mut().find(|grant| grant.id() == id).expect("a grant");
+        *grant = grant.end(Ending::Closed { by: person("jon") }, now);
+    }
+
+    fn waits(&mut self, request: Request) -> (Grant, String) {
+        match self.ask(request) {
+            Decision::NeedsApproval { grant, reasons } => {
+                let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+                (grant, reasons.join("; "))
+            }
+            other => panic!("it should wait: {other:?}"),
+        }
+    }
+
+    fn approves(&mut self, grant: &Grant) -> Grant {
+        let approved = granted(approve(&self.policy, &self.people, grant, &person("maria"), self.now));
+        self.grants.retain(|other| other.id() != approved.id());
+        self.grants.push(approved.clone());
+        approved
+    }
+
+    fn refused(&mut self, request: Request) -> String {
+        match self.ask(request) {
+            Decision::Refused { reasons } => {
+                reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            }
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn closing_and_opening_again_gets_round_no_approval() {
+    let mut day = Day::new();
+    let first = day.opens(3);
+    day.wait(180);
+    assert!(day.grants.iter().any(|grant| grant.id() == first.id() && grant.ended()));
+    // One hour of the four is left, and that is said.
+    let (_, why) = day.waits(Request { lasts: hours(2), ..request("jon", "orders-db") });
+    let held = "you have had it for 3h in the last 1d without approval, of the 4h that need none";
+    assert!(why.contains(held), "{why}");
+    let second = day.opens(1);
+    day.close(second.id());
+    // Closed at once, it was held for no time, and the hour is left.
+    let third = day.opens(1);
+    day.wait(60);
+    assert!(day.grants.iter().any(|grant| grant.id() == third.id() && grant.ended()));
+    day.waits(Request { lasts: Some(SignedDuration::from_secs(1)), ..request("jon", "orders-db") });
+    // A day after the first began, what it took is given back bit by bit.
+    day.wait(20 * 60 + 60);
+    day.opens(1);
+}
+
+#[test]
+fn another_address_another_transport_and_another_name_are_no_other_target() {
+    let other =
+        |from: &str| Request { from: from.parse().expect("an address"), ..request("jon", "orders-db") };
+    let mut day = Day::new();
+    day.opens(4);
+    // Beside what is open already it takes no more time, and after it there is none.
+    granted(day.ask(Request { lasts: hours(4), ..other("203.0.113.8") }));
+    day.wait(1);
+    day.waits(Request { lasts: hours(4), ..other("203.0.113.9") });
+    day.waits(Request { lasts: hours(4), transport: Some(Transport::Ssm), ..request("jon", "orders-db") });
+
+    let twin = POLICY.replace(
+        "[target.secrets-db]",
+        "[target.twin]\naddress = \"rds:twin\"\nports = [\"tcp/5000-6000\"]\ngroups = [\"dbs\"]\n\
+         transports = [\"direct\"]\nfirewall = \"clients\"\n\
+         approval = { from = [\"leads\"], above = \"4h\" }\n\n[target.secrets-db]",
+    );
+    let mut day = Day::of(&twin);
+    day.opens(4);
+    day.wait(240);
+    day.waits(Request { lasts: hours(1), ..request("jon", "twin") });
+    // Another person's time is another person's.
+    granted(day.ask(Request { lasts: hours(4), ..request("richard", "twin") }));
+}
+
+#[test]
+fn what_was_approved_does_not_count_and_is_not_lengthened() {
+    let mut day = Day::new();
+    let (asked, _) = day.waits(Request { lasts: hours(8), ..request("jon", "orders-db") });
+    let approved = day.approves(&asked);
+    day.wait(480);
+    assert!(day.grants.iter().any(|grant| grant.id() == approved.id() && grant.approved_by().is_some()));
+    let held = day.opens(4);
+    day.close(held.id());
+    // An approval for an hour is no approval for two, although four would need none.
+    let mut day = Day::new();
+    day.opens(4);
+    day.wait(240);
+    let (asked, _) = day.waits(Request { lasts: hours(1), ..request("jon", "orders-db") });
+    day.approves(&asked);
+    day.wait(24 * 60 - 1);
+    let (asked, _) = day.waits(Request { lasts: hours(5), ..request("jon", "orders-db") });
+    day.approves(&asked);
+    day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });
+}
+
+#[test]
+fn asking_again_changes_the_request_that_waits() {
+    let mut day = Day::new();
+    let ask = |lasts: i64, from: &str, reason: Option<&str>| Request {
+        lasts: hours(lasts),
+        from: from.parse().expect("an address"),
+        reason: reason.map(str::to_owned),
+        ..request("jon", "orders-db")
+    };
+    let (first, _) = day.waits(ask(6, "203.0.113.7", Some("ticket 1")));
+    assert_eq!(first.revision(), 0);
+    day.wait(5);
+    let (same, _) = day.waits(ask(6, "203.0.113.7", None));
+    assert_eq!(same, first, "asked for again as it is, it is as it was");
+    let check = |grant: &Grant, seconds: i64, source: &str, reason: &str, revision: u32| {
+        assert_eq!(grant.id(), first.id());
+        let Life::Waiting { seconds: waits, .. } = grant.life() else { panic!("{grant:?}") };
+        assert_eq!((*waits, grant.source().to_string().as_str()), (seconds, source));
+        assert_eq!((grant.reason(), grant.revision()), (Some(reason), revision));
+    };
+    let (longer, _) = day.waits(ask(7, "203.0.113.7", None));
+    check(&longer, 7 * 3600, "203.0.113.7/32", "ticket 1", 1);
+    let (moved, _) = day.waits(ask(7, "203.0.113.8", None));
+    check(&moved, 7 * 3600, "203.0.113.8/32", "ticket 1", 2);
+    let (said, _) = day.waits(ask(7, "203.0.113.8", Some("ticket 2")));
+    check(&said, 7 * 3600, "203.0.113.8/32", "ticket 2", 3);
+    // An address of the other family, or another transport, is another request.
+    let (six, _) = day.waits(ask(7, "2a00:db8::1", None));
+    assert_ne!(six.id(), first.id());
+    let (carried, _) = day.waits(Request { transport: Some(Transport::Ssm), ..ask(7, "203.0.113.8", None) });
+    assert_ne!(carried.id(), first.id());
+}
+
+#[test]
+fn limits_count_what_is_open_and_what_waits() {
+    let limits = "[limits]\nper-person = 4\nper-person-and-target = 3\n\n[firewall.clients]";
+    let policy =
+        POLICY.replace("[firewall.clients]", limits).replace("reason     = \"required\"", "limit = 2");
+    let mut day = Day::of(&policy);
+    let from = |who: &str, target: &str, last: u8| Request {
+        from: [203, 0, 113, last].into(),
+        lasts: hours(1),
+        ..request(who, target)
+    };
+    for last in 1..=3 {
+        granted(day.ask(from("jon", "orders-db", last)));
+    }
+    let here = "3 grants of yours to `orders-db` are open or wait, the most that the policy allows";
+    assert_eq!(day.refused(from("jon", "orders-db", 4)), here);
+    assert_eq!(day.refused(Request { lasts: hours(6), ..from("jon", "orders-db", 4) }), here);
+    // What is held is extended all the same, and others have their own.
+    granted(day.ask(Request { lasts: hours(2), ..from("jon", "orders-db", 3) }));
+    granted(day.ask(from("richard", "orders-db", 4)));
+    granted(day.ask(from("jon", "secrets-db", 1)));
+    granted(day.ask(from("richard", "secrets-db", 1)));
+    let all = "4 grants of yours are open or wait, the most that the policy allows";
+    assert_eq!(day.refused(Request { transport: Some(Transport::Ssh), ..from("jon", "inside", 1) }), all);
+    day.wait(60);
+    granted(day.ask(from("jon", "secrets-db", 1)));
+    granted(day.ask(from("richard", "secrets-db", 1)));
+    let policy = POLICY.replace("reason     = \"required\"", "limit = 1");
+    let mut day = Day::of(&policy);
+    granted(day.ask(from("jon", "secrets-db", 1)));
+    let target = "1 grants of all people to `secrets-db` are open or wait, the most that the policy allows";
+    assert_eq!(day.refused(from("richard", "secrets-db", 1)), target);
+}
+
+#[test]
+fn a_grant_moves_with_its_end_and_its_approval() {
+    let mut day = Day::new();
+    let (asked, _) = day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });
+    let grant = day.approves(&asked);
+    day.wait(60);
+    let fresh = || GrantId::from_random([9; 8]);
+    let go = |day: &Day, by: &str, grant: &Grant, to: &str| {
+        let to = to.parse().expect("an address");
+        relocate(&day.policy, &day.people, grant, (&person(by), fresh(), to), &day.grants, day.now)
+    };
+    let Relocation::Moved { before, after } = go(&day, "jon", &grant, "203.0.113.99") else {
+        panic!("it should move")
+    };
+    assert_eq!(before.overdue(day.now), None);
+    let moved = Life::Ended {
+        since: grant.since(),
+        at: day.now,
+        how: Ending::Moved { to: fresh() },
+        approved_by: Some(person("maria")),
+    };
+    assert_eq!((before.id(), before.life()), (grant.id(), &moved));
+    assert_eq!((after.id(), after.source().to_string().as_str()), (&fresh(), "203.0.113.99/32"));
+    assert_eq!((after.life(), after.moves()), (grant.life(), 1));
+
+    let refused = |day: &Day, by: &str, grant: &Grant, to: &str| match go(day, by, grant, to) {
+        Relocation::Refused { reason } => reason.to_string(),
+        other => panic!("not refused: {other:?}"),
+    };
+    assert_eq!(go(&day, "jon", &grant, "203.0.113.7"), Relocation::Stays);
+    assert!(
+        refused(&day, "maria", &grant, "203.0.113.99").contains("is not `maria`'s"),
+        "not even operators"
+    );
+    assert!(refused(&day, "jon", &grant, "169.254.1.1").contains("a link-local address"));
+    assert!(refused(&day, "jon", &asked, "203.0.113.99").ends_with("is not open"));
+    day.policy.limits.moves = 1;
+    assert!(refused(&day, "jon", &after, "203.0.113.7").contains("was moved 1 times"));
+    let other = granted(day.ask(Request {
+        from: "203.0.113.50".parse().expect("an address"),
+        lasts: hours(1),
+        ..request("jon", "orders-db")
+    }));
+    let there = format!("{} admits `203.0.113.50` already", other.id());
+    assert_eq!(refused(&day, "jon", &grant, "203.0.113.50"), there);
+    let carried = granted(day.ask(Request {
+        transport: Some(Transport::Ssm),
+        lasts: hours(1),
+        ..request("jon", "orders-db")
+    }));
+    assert!(refused(&day, "jon", &carried, "203.0.113.99").contains("admits no address"));
+}
+
+#[test]
+fn a_grant_that_admits_more_than_the_policy_is_allowed_no_longer() {
+    let (policy, people) = world();
+    let six = Request { from: "2a00:db8::7".parse().expect("an address"), ..request("jon", "orders-db") };
+    let grant = granted(decide(&policy, &people, &six, &Past::default(), noon()));
+    assert_eq!(still_allowed(&policy, &people, &grant, noon()), Ok(()));
+    let refused = |policy: &Policy, grant: &Grant| match still_allowed(policy, &people, grant, noon()) {
+        Err(refusal) => refusal.to_string(),
+        Ok(()) => panic!("{grant:?} is allowed"),
+    };
+    let mut narrower = policy.clone();
+    narrower.grants.ipv6_prefix = 128;
+    assert_eq!(
+        refused(&narrower, &grant),
+        "`2a00:db8::/64` is more than the policy admits, which is `2a00:db8::/128`"
+    );
+    // What somebody wrote into the store.
+    let everybody = grant.with_source("0.0.0.0/0".parse().expect("a prefix"));
+    assert!(refused(&policy, &everybody).contains("the unspecified address"));
+    let many = grant.with_source("8.8.8.0/24".parse().expect("a prefix"));
+    assert_eq!(refused(&policy, &many), "`8.8.8.0/24` is more than the policy admits, which is `8.8.8.0/32`");
+    // What an earlier version admitted.
+    let private = grant.with_source("10.0.0.7".parse().expect("a prefix"));
+    assert!(refused(&policy, &private).contains("does not list `10.0.0.0/8`"));
+}
+
+proptest! {
+    /// However a person opens, closes, extends and moves, from whatever address and by whatever transport: in no 24
+    /// hours do they hold a target for longer than the policy allows without approval.
+    #[test]
+    fn no_slices_get_round_an_approval(
+        acts in prop::collection::vec((0u8..5, 0i64..500, 1i64..300, 0u8..3, any::<bool>(), 0usize..4), 1..40),
+    ) {
+        let mut day = Day::new();
+        day.policy.limits.per_person_and_target = 1000;
+        day.policy.limits.per_person = 1000;
+        for (act, wait, minutes, address, ssm, which) in acts {
+            day.wait(wait);
+            let open: Vec<Grant> = day.grants.iter().filter(|grant| grant.live(day.now).is_some()).cloned().collect();
+            match (act, open.get(which)) {
+                (0, Some(grant)) => day.close(grant.id()),
+                (1, Some(grant)) => {
+                    let number = u64::try_from(day.grants.len()).expect("few") + 1;
+                    let fresh = GrantId::from_random(number.to_le_bytes());
+                    let to = [203, 0, 113, 100 + address].into();
+                    let by = person("jon");
+                    let moved = relocate(&day.policy, &day.people, grant, (&by, fresh, to), &day.grants, day.now);
+                    if let Relocation::Moved { before, after } = moved {
+                        day.grants.retain(|other| other.id() != before.id());
+                        day.grants.extend([before, after]);
+                    }
+                }
+                _ => {
+                    let request = Request {
+                        from: [203, 0, 113, address].into(),
+                        transport: Some(if ssm { Transport::Ssm } else { Transport::Direct }),
+                        lasts: Some(SignedDuration::from_mins(minutes)),
+                        ..request("jon", "orders-db")
+                    };
+                    let waits = match day.ask(request) {
+                        Decision::NeedsApproval { grant, .. } => Some(grant),
+                        _ => None,
+                    };
+                    if let Some(grant) = waits.filter(|_| act == 2) {
+                        day.approves(&grant);
+                    }
+                }
+            }
+        }
+        // Minute by minute: an independent count.
+        let minute = |at: Timestamp| usize::try_from(at.duration_since(noon()).as_mins()).expect("later");
+        let last = day.grants.iter().filter_map(|grant| match grant.life() {
+            Life::Open { until, .. } => Some(minute(*until)),
+            Life::Ended { at, .. } => Some(minute(*at)),
+            Life::Waiting { .. } => None,
+        }).max().unwrap_or(0);
+        let mut held = vec![false; last + 1];
+        for grant in day.grants.iter().filter(|grant| grant.approved_by().is_none()) {
+            let (since, end) = match grant.life() {
+                Life::Open { since, until, .. } => (*since, *until),
+                Life::Ended { since: Some(since), at, .. } => (*since, *at),
+                Life::Ended { since: None, .. } | Life::Waiting { .. } => continue,
+            };
+            held[minute(since)..minute(end)].fill(true);
+        }
+        for window in held.windows((24 * 60).min(held.len())) {
+            let minutes = window.iter().filter(|held| **held).count();
+            prop_assert!(minutes <= 4 * 60, "{minutes} minutes without approval");
+        }
+    }
 }
 
 proptest! {
@@ -363,7 +753,7 @@ proptest! {
         for (wait, lasts) in asks {
             now = now.checked_add(SignedDuration::from_secs(wait)).expect("later");
             let request = Request { lasts: lasts.map(SignedDuration::from_secs), ..request("jon", "orders-db") };
-            if let Decision::Granted { grant, .. } = decide(&policy, &people, &request, held.as_ref(), now) {
+            if let Decision::Granted { grant, .. } = decide(&policy, &people, &request, &holding(held.as_ref()), now) {
                 let (since, until) = (grant.since().expect("open"), grant.until().expect("open"));
                 prop_assert!(until.duration_since(since) <= SignedDuration::from_hours(4), "unapproved");
                 prop_assert!(until > now);
@@ -401,7 +791,7 @@ proptest! {
                 ..request("jon", ["orders-db", "secrets-db", "inside", "later"][target])
             };
             let held = grants.iter().rev().nth(held).cloned();
-            let decided = decide(&policy, &people, &request, held.as_ref(), now);
+            let decided = decide(&policy, &people, &request, &holding(held.as_ref()), now);
             if let Decision::Granted { grant, .. } = decided {
                 prop_assert!(grant.transport() != Transport::Wireguard);
                 grants.retain(|other| other.id() != grant.id());

@@ -119,8 +119,8 @@ pub fn check(reading: &Reading, people: &People, file: &str) -> Vec<Mistake> {
     reading.groups.iter().filter_map(empty).collect()
 }
 
-const SECTIONS: [&str; 9] =
-    ["people", "aws", "server", "grants", "ssm", "ssh", "inventory", "firewall", "target"];
+const SECTIONS: [&str; 10] =
+    ["people", "aws", "server", "grants", "limits", "ssm", "ssh", "inventory", "firewall", "target"];
 
 fn document_of<'t>(
     walk: &mut Walk<'t>,
@@ -133,6 +133,7 @@ fn document_of<'t>(
     let aws = settings::aws(walk, &root);
     let server = settings::server(walk, &root);
     let grants = settings::grants(walk, &root);
+    let limits = settings::limits(walk, &root);
     let ssm = jump::ssm(walk, &root, &aws);
     let ssh = jump::ssh(walk, &root, &aws);
     let inventory = settings::inventory(walk, &root);
@@ -165,6 +166,7 @@ fn document_of<'t>(
         people,
         server,
         grants,
+        limits,
         aws,
         ssm,
         ssh,

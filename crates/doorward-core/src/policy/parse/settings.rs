@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use super::walk::{Section, Walk};
 use super::{FilesAt, FolderAt, GroupAt, url};
 use crate::inventory::Place;
-use crate::net::Cidr;
+use crate::net::{Cidr, Special, special, special_prefix};
 use crate::policy::mistake::Spot;
-use crate::policy::{GrantDefaults, Group, PeopleFiles, Server, Tls};
+use crate::policy::{GrantDefaults, Group, Limits, PeopleFiles, Server, Tls, source};
 
 /// `[people]`: what it says, and where it names the files.
 pub(super) fn people<'t>(
@@ -189,9 +189,9 @@ pub(super) fn listen<'t>(
 
 /// `[grants]`
 pub(super) fn grants<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> GrantDefaults {
-    let mut grants = GrantDefaults { ipv6_prefix: 128, reason_required: false };
+    let mut grants = GrantDefaults { ipv6_prefix: 128, reason_required: false, special_networks: Vec::new() };
     let Some(value) = root.get("grants") else { return grants };
-    let keys = ["ipv6-prefix", "reason"];
+    let keys = ["ipv6-prefix", "reason", "special-networks"];
     let Some(section) = walk.section("`[grants]`", root.key_at("grants"), value, &keys) else {
         return grants;
     };
@@ -208,7 +208,80 @@ pub(super) fn grants<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> GrantDe
     if let Some(required) = reason(walk, &section) {
         grants.reason_required = required;
     }
+    grants.special_networks = special_networks(walk, &section);
     grants
+}
+
+/// Networks that people come from although IANA sets them apart. Each is all of one kind, so that nothing is listed
+/// by being beside something else.
+fn special_networks<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<Cidr> {
+    const LIKE: &str = "special-networks = [\"10.0.0.0/8\"]";
+    let listed = section.list::<Cidr>(walk, "special-networks", LIKE).unwrap_or_default();
+    for (network, at) in &listed {
+        let ordinary =
+            || special(network.address()).is_none() && special(network.net().broadcast()).is_none();
+        match special_prefix(*network) {
+            Some(kind @ (Special::Documentation | Special::Benchmarking)) => {
+                let what = format!(
+                    "`{network}` is {kind}: it is for examples and tests, and nobody comes from there"
+                );
+                walk.warning(at, what.replace("is an address", "holds addresses"), None);
+            }
+            Some(kind) if source::may_be_listed(kind) => {}
+            Some(kind) => {
+                let what = format!("no person can come from `{network}`: `{}` is {kind}", network.address());
+                walk.error(at, what, Some("take it away".into()));
+            }
+            None if !network.is_everyone() && ordinary() => {
+                let what = format!("`{network}` is no special-purpose network, and is admitted without this");
+                walk.warning(at, what, Some("take it away".into()));
+            }
+            None => {
+                let what = format!("`{network}` is more than one special-purpose network");
+                walk.error(at, what, Some(format!("list each by itself, like `{LIKE}`")));
+            }
+        }
+    }
+    listed.into_iter().map(|(network, _)| network).collect()
+}
+
+/// `[limits]`: how many grants may be open or wait at once.
+pub(super) fn limits<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Limits {
+    let mut limits = Limits::default();
+    let Some(value) = root.get("limits") else { return limits };
+    let keys = ["per-person", "per-person-and-target", "per-target", "moves"];
+    let Some(section) = walk.section("`[limits]`", root.key_at("limits"), value, &keys) else {
+        return limits;
+    };
+    if let Some(most) = limit(walk, &section, "per-person", 1) {
+        limits.per_person = most;
+    }
+    if let Some(most) = limit(walk, &section, "per-person-and-target", 1) {
+        limits.per_person_and_target = most;
+    }
+    limits.per_target = limit(walk, &section, "per-target", 1);
+    if let Some(most) = limit(walk, &section, "moves", 0) {
+        limits.moves = most;
+    }
+    limits
+}
+
+/// A number of grants.
+pub(super) fn limit<'t>(
+    walk: &mut Walk<'t>,
+    section: &Section<'t, '_>,
+    key: &str,
+    least: u32,
+) -> Option<u32> {
+    let number = section.number(walk, key, &format!("{key} = 10"))?;
+    match u32::try_from(number) {
+        Ok(number) if (least..=1_000_000).contains(&number) => Some(number),
+        _ => {
+            let what = format!("`{key}` is from {least} to 1000000, and {number} is not");
+            walk.error(&section.value_at(key), what, Some(format!("write `{key} = 10`")));
+            None
+        }
+    }
 }
 
 /// `reason = "required"` or `"optional"`.

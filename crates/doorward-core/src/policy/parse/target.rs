@@ -26,7 +26,7 @@ pub(super) struct TargetAt {
     pub(super) ways_at: BTreeMap<Transport, Span>,
 }
 
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "about",
     "address",
     "ports",
@@ -36,6 +36,7 @@ pub(super) const KEYS: [&str; 11] = [
     "lasts",
     "approval",
     "reason",
+    "limit",
     "names",
     "resolver",
 ];
@@ -68,6 +69,7 @@ pub(super) fn read<'t>(
     }
     let lasts = lasts(walk, section);
     let approval = approval(walk, section, lasts, named);
+    let limit = settings::limit(walk, section, "limit", 1);
     let reason_required = settings::reason(walk, section).unwrap_or(grants.reason_required);
     let ways_at = transports.as_ref()?.iter().map(|(way, at)| (way.0, at.clone())).collect();
     let target = Target {
@@ -82,6 +84,7 @@ pub(super) fn read<'t>(
         lasts: lasts?,
         approval,
         reason_required,
+        limit,
     };
     Some(TargetAt {
         target,

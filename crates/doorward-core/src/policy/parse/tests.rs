@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::{Address, Enforcement};
+use crate::policy::{Address, Enforcement, Limits};
 
 mod carried;
 
@@ -227,7 +227,7 @@ fn unknown_keys() {
         &[
             "p:4:2: a policy has no `[grant]`\n  hint: did you mean `[grants]`?",
             "p:6:2: a policy has no `[targets]`\n  hint: did you mean `[target.NAME]`?",
-            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `grants`, `ssm`, `ssh`, `inventory`, `firewall` and `target`",
+            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `grants`, `limits`, `ssm`, `ssh`, `inventory`, `firewall` and `target`",
         ],
     );
     check(
@@ -655,4 +655,50 @@ fn a_path_of_the_url_stands_before_every_path() {
     assert_eq!(prefix("https://door.example/"), "");
     assert_eq!(prefix("https://x.example/door/"), "/door");
     assert_eq!(prefix("https://x.example:8443/tools/door"), "/tools/door");
+}
+
+#[test]
+fn special_networks_are_each_of_one_kind_that_people_may_come_from() {
+    check_below(
+        "[grants]\nspecial-networks = [\"10.0.0.0/8\", \"fd00::/8\", \"100.64.0.0/10\", \"127.0.0.1\"]\n",
+        &[],
+    );
+    check_below(
+        "[grants]\nspecial-networks = [\"169.254.0.0/16\", \"0.0.0.0/0\", \"10.0.0.0/7\", \"8.8.8.0/24\", \"203.0.113.0/24\", \"fe80::/10\", \"64:ff9b::/96\"]\n",
+        &[
+            "p:5:21: no person can come from `169.254.0.0/16`: `169.254.0.0` is a link-local address\n  hint: take it away",
+            "p:5:39: `0.0.0.0/0` is more than one special-purpose network\n  hint: list each by itself, like `special-networks = [\"10.0.0.0/8\"]`",
+            "p:5:52: `10.0.0.0/7` is more than one special-purpose network\n  hint: list each by itself, like `special-networks = [\"10.0.0.0/8\"]`",
+            "p:5:66: warning: `8.8.8.0/24` is no special-purpose network, and is admitted without this\n  hint: take it away",
+            "p:5:80: warning: `203.0.113.0/24` holds addresses for documentation: it is for examples and tests, and nobody comes from there",
+            "p:5:98: no person can come from `fe80::/10`: `fe80::` is a link-local address\n  hint: take it away",
+            "p:5:111: no person can come from `64:ff9b::/96`: `64:ff9b::` is an address behind a NAT64 translator\n  hint: take it away",
+        ],
+    );
+}
+
+#[test]
+fn limits_are_numbers_of_grants() {
+    let policy = parse(
+        &format!(
+            "{PEOPLE}[limits]\nper-person = 20\nper-person-and-target = 4\nper-target = 40\nmoves = 0\n"
+        ),
+        "p",
+    );
+    let limits = policy.expect("a policy").limits;
+    let expected = Limits { per_person: 20, per_person_and_target: 4, per_target: Some(40), moves: 0 };
+    assert_eq!(limits, expected);
+    check_below(
+        "[limits]\nper-person = 0\nper-target = -1\nmoves = \"many\"\nper-person-and-targets = 3\n",
+        &[
+            "p:5:14: `per-person` is from 1 to 1000000, and 0 is not\n  hint: write `per-person = 10`",
+            "p:6:14: `per-target` is from 1 to 1000000, and -1 is not\n  hint: write `per-target = 10`",
+            "p:7:9: `moves` should be a whole number, and is a text\n  hint: write `moves = 10`",
+            "p:8:1: `[limits]` has no key `per-person-and-targets`\n  hint: did you mean `per-person-and-target`?",
+        ],
+    );
+    check_target(
+        "limit = 0\n",
+        &["p:7:9: `limit` is from 1 to 1000000, and 0 is not\n  hint: write `limit = 10`"],
+    );
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::Inventory;
-use doorward_core::policy::{Decision, Person, Request, TargetName, decide, did_you_mean};
+use doorward_core::policy::{Decision, Past, Person, Request, TargetName, decide, did_you_mean};
 use doorward_core::reach::{
     Change, Difference, End, Flows, Impossible, Reachability, Role, RoleId, Way, after, with_grant,
 };
@@ -167,7 +167,7 @@ fn wanted(loaded: &Loaded, target: TargetName, asker: Asker) -> Result<Grant, Fa
         lasts: None,
         reason: Some("what would it open?".into()),
     };
-    match decide(&loaded.policy, &loaded.people, &request, None, Timestamp::now()) {
+    match decide(&loaded.policy, &loaded.people, &request, &Past::default(), Timestamp::now()) {
         Decision::Granted { grant, .. } | Decision::NeedsApproval { grant, .. } => Ok(grant),
         Decision::Refused { reasons } => {
             let lines: Vec<String> = reasons.iter().map(ToString::to_string).collect();

@@ -126,9 +126,12 @@ pub async fn close(
 
 /// An answer.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `agree`")]
+#[serde(deny_unknown_fields, expecting = "an object with `agree` and `seen`")]
 pub struct Answer {
     agree: bool,
+    // The revision that the approver saw; 0, as it was first asked for, otherwise.
+    #[serde(default)]
+    seen: u32,
 }
 
 /// `POST /grants/{id}/approval`
@@ -139,8 +142,20 @@ pub async fn answer(
     Body(answer): Body<Answer>,
 ) -> Result<Json<OpenedView>, Refused> {
     web.change(&signed.caller.person)?;
-    let opened = web.requests().answer(&signed.caller, &read(&id)?, answer.agree).await?;
+    let opened = web.requests().answer(&signed.caller, &read(&id)?, answer.agree, answer.seen).await?;
     Ok(Json(web.requests().opened(opened).await))
+}
+
+/// `POST /grants/{id}/move`: to the caller's address, revoking the one before.
+pub async fn relocate(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+    origin: Origin,
+    Segment(id): Segment,
+) -> Result<Json<OpenedView>, Refused> {
+    web.change(&signed.caller.person)?;
+    let moved = web.requests().relocate(&signed.caller, &read(&id)?, origin.admitted()?).await?;
+    Ok(Json(web.requests().relocated(moved).await))
 }
 
 /// `GET /grants/{id}/transport`: what carries a grant of one's own that is open, for whoever carries it.

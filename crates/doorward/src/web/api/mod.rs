@@ -40,6 +40,7 @@ fn calls() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Web>>)> {
         ("get", "/grants/{id}", get(grants::one)),
         ("delete", "/grants/{id}", delete(grants::close)),
         ("post", "/grants/{id}/approval", post(grants::answer)),
+        ("post", "/grants/{id}/move", post(grants::relocate)),
         ("post", "/grants/{id}/credentials", post(grants::credentials)),
         ("get", "/grants/{id}/transport", get(grants::through)),
         ("post", "/grants/{id}/transport", post(grants::carried)),

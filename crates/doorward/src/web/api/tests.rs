@@ -196,6 +196,50 @@ async fn every_call_answers_as_the_document_says() {
         described(&house, "delete", &format!("/grants/{id}"), &maria, None, 200).await;
     }
 
+    // Asking again while it waits changes it, and what was seen before approves nothing.
+    let wanted = |lasts: &str| Some(json!({ "target": "orders-db", "lasts": lasts, "reason": "ticket 8" }));
+    let first = described(&house, "post", "/grants", jon, wanted("5h"), 202).await;
+    let again = described(&house, "post", "/grants", jon, wanted("7h"), 202).await;
+    assert_eq!((&again["grant"]["id"], &again["changed"]), (&first["grant"]["id"], &json!(true)));
+    assert_eq!((&again["grant"]["revision"], &again["grant"]["asked_for"]), (&json!(1), &json!(25_200)));
+    let same = described(&house, "post", "/grants", jon, wanted("7h"), 202).await;
+    assert_eq!((&same["grant"]["revision"], &same["changed"]), (&json!(1), &Value::Null));
+    let path = format!("/grants/{}/approval", first["grant"]["id"].as_str().expect("a grant"));
+    for stale in
+        [json!({ "agree": true }), json!({ "agree": true, "seen": 0 }), json!({ "agree": true, "seen": 2 })]
+    {
+        let refused = described(&house, "post", &path, &richard, Some(stale), 409).await;
+        let error = refused["error"].as_str().expect("words");
+        assert!(
+            error.contains("jon now asks for `orders-db` for 7h from 203.0.113.7/32 (\"ticket 8\")"),
+            "{error}"
+        );
+        assert!(refused["hint"].as_str().expect("a hint").contains("`seen` is 1"), "{refused}");
+    }
+    let seen = Some(json!({ "agree": true, "seen": 1 }));
+    let approved = described(&house, "post", &path, &richard, seen, 200).await;
+    assert_eq!(approved["grant"]["until"], "2026-11-22T17:00:00Z");
+
+    // To the same address it stays; where the caller comes from by now it goes, with its end and its approval.
+    let path = format!("/grants/{}/move", approved["grant"]["id"].as_str().expect("a grant"));
+    let stays = described(&house, "post", &path, jon, None, 200).await;
+    assert_eq!((&stays["grant"]["id"], &stays["moved_from"]), (&approved["grant"]["id"], &Value::Null));
+    let moved = house.call_from([203, 0, 113, 99], Method::POST, &format!("/api/v1{path}"), jon, None).await;
+    assert_eq!(moved.status, StatusCode::OK, "{}", moved.text());
+    let moved = moved.json();
+    assert_eq!(
+        (&moved["moved_from"], &moved["grant"]["source"]),
+        (&json!("203.0.113.7/32"), &json!("203.0.113.99/32"))
+    );
+    for kept in ["until", "approved_by", "since", "person", "target"] {
+        assert_eq!(moved["grant"][kept], approved["grant"][kept], "{kept}");
+    }
+    let before = format!("/grants/{}", approved["grant"]["id"].as_str().expect("a grant"));
+    let before = described(&house, "get", &before, jon, None, 200).await;
+    assert_eq!(before["state"], "ended");
+    described(&house, "post", &path, jon, None, 409).await;
+    described(&house, "post", &path, &maria, None, 403).await;
+
     let record = described(&house, "get", "/record?limit=5", &maria, None, 200).await;
     assert_eq!(record["lines"].as_array().map(Vec::len), Some(5));
     let next = record["next"].as_u64().expect("a number");

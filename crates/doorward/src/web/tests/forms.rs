@@ -188,7 +188,7 @@ async fn a_statement_of_the_other_address_admits_it_too() {
     let ask = async |origin: &str, nonce: &str| {
         let request = Request::get(format!("/address?nonce={nonce}")).header("origin", origin);
         let mut request = request.body(Body::empty()).expect("a request");
-        let peer: std::net::SocketAddr = "[2001:db8::7]:5000".parse().expect("an address");
+        let peer: std::net::SocketAddr = "[2a00:db8::7]:5000".parse().expect("an address");
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
         house.send(request).await
     };
@@ -196,14 +196,14 @@ async fn a_statement_of_the_other_address_admits_it_too() {
     assert_eq!(ask("http://door.test", "short").await.status, StatusCode::BAD_REQUEST);
     let seen = ask("http://door.test", nonce).await;
     assert_eq!(seen.header("access-control-allow-origin"), "http://door.test");
-    assert_eq!(seen.json()["address"], "2001:db8::7");
+    assert_eq!(seen.json()["address"], "2a00:db8::7");
 
     let token = page.field("token");
     let statement = seen.json()["statement"].as_str().expect("a statement").replace(' ', "+");
     let form = format!("token={token}&target=orders-db&choose=1&admit=own&admit=other&statement={statement}");
     let answer = house.post("/grants", &jon, &form).await;
     let told = house.get(sent_to(&answer, StatusCode::SEE_OTHER), &jon).await.text();
-    assert!(told.contains("203.0.113.7") && told.contains("2001:db8::/64"), "{told}");
+    assert!(told.contains("203.0.113.7") && told.contains("2a00:db8::/64"), "{told}");
     assert_eq!(house.requests().store().unfinished().await.expect("grants").len(), 2);
 
     // Of another session, or after two minutes, it is worth nothing.

@@ -1,0 +1,173 @@
+//! `doorward move`: has what is open admit the address that you come from now, instead of the one before.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use clap::Args;
+use doorward_core::grant::GrantId;
+use doorward_core::net::Cidr;
+use doorward_core::policy::{TargetName, Transport};
+
+use super::ways::{self, Found, Way};
+use super::{Code, Failure};
+use crate::client::Client;
+use crate::reconciler::Standing;
+use crate::requests::{Caller, GrantView, OpenedView, Requests, State};
+
+/// Move what is open to the address that you come from now
+///
+/// The old address is revoked in the same step. The end stays as it was, and so does the approval.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward move
+  doorward move orders-db
+  doorward move g-k3v9t2m4x7q8")]
+pub struct Relocate {
+    /// Grants (`g-…`) or targets; everything that you have open otherwise
+    pub what: Vec<String>,
+    /// The address to admit. Only with a local policy: a server admits the address that it sees
+    #[arg(long)]
+    pub address: Option<IpAddr>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    way: Way,
+}
+
+impl Relocate {
+    /// Moves.
+    pub fn run(self, policy: &Path) -> Result<(), Failure> {
+        let mut moved = Vec::new();
+        let done = match self.way.find(policy)? {
+            Found::Server(client) => {
+                if self.address.is_some() {
+                    let failure = Failure::new(Code::Usage, "`--address` is for a local policy");
+                    return Err(failure.hint("leave it out, or add `--local`"));
+                }
+                self.there(&client, &mut moved)
+            }
+            Found::Local(file, person) => super::runtime()?.block_on(async {
+                let address = match self.address {
+                    Some(address) => address,
+                    None => tokio::task::spawn_blocking(ways::outside_address)
+                        .await
+                        .map_err(Failure::with(Code::Internal))??,
+                };
+                let running = ways::start(*file).await?;
+                let done = self.here(running.requests(), &ways::caller(person), address, &mut moved).await;
+                running.stop().await;
+                done
+            }),
+        };
+        if self.json {
+            super::print(&super::json(&moved)?)?;
+        } else if moved.is_empty() && done.is_ok() {
+            super::print("Nothing of yours is open from another address.\n")?;
+        } else {
+            super::print(&moved.iter().map(line).collect::<String>())?;
+        }
+        done?;
+        moved.iter().find_map(failure).map_or(Ok(()), Err)
+    }
+
+    /// Moves one after the other; what was moved before one fails is in `moved`.
+    fn there(&self, client: &Client, moved: &mut Vec<OpenedView>) -> Result<(), Failure> {
+        let address = client.me().map_err(super::server_failure)?.address;
+        let mine = client.grants(false).map_err(super::server_failure)?;
+        for id in self.chosen(&mine, address)? {
+            moved.push(client.relocate(&id).map_err(super::server_failure)?);
+        }
+        Ok(())
+    }
+
+    async fn here(
+        &self,
+        requests: &Requests,
+        caller: &Caller,
+        address: IpAddr,
+        moved: &mut Vec<OpenedView>,
+    ) -> Result<(), Failure> {
+        let mine = requests.current(&caller.person).await.map_err(super::request_failure)?;
+        for id in self.chosen(&mine, Some(address))? {
+            let done = requests.relocate(caller, &id, address).await.map_err(super::request_failure)?;
+            moved.push(requests.relocated(done).await);
+        }
+        Ok(())
+    }
+
+    /// The grants to move: those that are named, or all that are open from another address of the same family.
+    fn chosen(&self, mine: &[GrantView], address: Option<IpAddr>) -> Result<Vec<GrantId>, Failure> {
+        let Some(address) = address else {
+            let failure = Failure::new(Code::Unavailable, "the server does not know your address");
+            return Err(failure.hint("the proxy in front of it has to send X-Forwarded-For"));
+        };
+        let elsewhere = |grant: &&GrantView| {
+            grant.state == State::Open
+                && grant.transport == Transport::Direct
+                && grant.source.family() == Cidr::host(address).family()
+                && !grant.source.contains(address)
+                // What is open from here already is not opened twice.
+                && !mine.iter().any(|other| {
+                    other.target == grant.target
+                        && other.state == State::Open
+                        && other.transport == Transport::Direct
+                        && other.source.contains(address)
+                })
+        };
+        let named = |target: Option<&TargetName>| -> Vec<GrantId> {
+            let mut targets = std::collections::BTreeSet::new();
+            let here = mine.iter().filter(elsewhere);
+            let here = here.filter(|grant| target.is_none_or(|target| grant.target == *target));
+            // One address needs one grant to a target: the one that lasts longest, which is listed last.
+            here.rev().filter(|grant| targets.insert(&grant.target)).map(|grant| grant.id.clone()).collect()
+        };
+        if self.what.is_empty() {
+            return Ok(named(None));
+        }
+        let mut chosen: Vec<GrantId> = Vec::new();
+        for what in &self.what {
+            if let Ok(id) = what.parse::<GrantId>() {
+                chosen.push(id);
+                continue;
+            }
+            let target: TargetName = what.parse().map_err(Failure::with(Code::Usage))?;
+            let open = |grant: &&GrantView| grant.target == target && grant.state == State::Open;
+            if !mine.iter().any(|grant| open(&grant)) {
+                let failure = Failure::new(Code::No, format!("you have nothing open to `{target}`"));
+                return Err(failure.hint("`doorward list` shows what you have open"));
+            }
+            chosen.extend(named(Some(&target)));
+        }
+        // Named twice is moved once.
+        let mut seen = std::collections::BTreeSet::new();
+        chosen.retain(|id| seen.insert(id.clone()));
+        Ok(chosen)
+    }
+}
+
+/// What moving did, in a line.
+fn line(moved: &OpenedView) -> String {
+    let grant = &moved.grant;
+    let until = grant.until.map(super::instant).unwrap_or_default();
+    match moved.moved_from {
+        Some(was) => {
+            format!(
+                "{} is moved from {was} to {} as {}, open until {until}\n",
+                grant.target, grant.source, grant.id
+            )
+        }
+        None => format!("{} admits {} already, open until {until}\n", grant.id, grant.source),
+    }
+}
+
+/// That what was moved does not stand yet, if so.
+fn failure(moved: &OpenedView) -> Option<Failure> {
+    let why = match moved.standing.as_ref()? {
+        Standing::AsWanted => return None,
+        Standing::Failing { why } => why,
+        Standing::Unknown => "its firewall has not answered yet",
+    };
+    let failure = Failure::new(Code::Unavailable, format!("{} is moved, but {why}", moved.grant.id));
+    Some(failure.hint("it is tried again until the grant's end; `doorward list` shows when it stands"))
+}

@@ -1,0 +1,132 @@
+//! Opens a target, extends what is open, and changes what waits.
+
+use doorward_core::audit::What;
+use doorward_core::grant::{Grant, GrantId, Life};
+use doorward_core::policy::{Decision, Past, Policy, Reason, Request, TargetName, Transport, decide, window};
+use jiff::Timestamp;
+
+use super::{Ask, Caller, Error, Opened, Requests, TRIES, opened, retried};
+use crate::clock::random;
+use crate::store::{self, Change};
+
+enum Decided {
+    Granted { grant: Grant, extended: bool, reasons: Vec<Reason> },
+    Waiting { grant: Grant, changed: bool, reasons: Vec<Reason> },
+}
+
+impl Requests {
+    /// Opens a target, or extends what the person holds.
+    pub async fn open(&self, caller: &Caller, ask: Ask) -> Result<Opened, Error> {
+        let decided = {
+            // A group that was not seen yet is waited for before anybody's turn, and never during one.
+            if let Some(transport) = transport_of(&self.loaded().policy, &ask) {
+                self.group_of_target_seen(&self.loaded(), &ask.target, transport, &caller.person).await;
+            }
+            let _turn = self.people.turn((caller.person.clone(), ask.target.clone())).await;
+            let transport = ask.transport.unwrap_or(Transport::Direct);
+            let _room = self.turn_at(&self.loaded(), &ask.target, transport).await;
+            retried!(self.decide_open(caller, &ask))?
+        };
+        match decided {
+            Decided::Waiting { grant, changed, reasons } => Ok(Opened::Waiting { grant, changed, reasons }),
+            Decided::Granted { grant, extended, reasons } => {
+                let standing = self.standing(&grant).await;
+                Ok(Opened::Granted { closing: self.closing(&grant), grant, extended, reasons, standing })
+            }
+        }
+    }
+
+    async fn decide_open(&self, caller: &Caller, ask: &Ask) -> Result<Decided, Error> {
+        let loaded = self.policy.current();
+        let (policy, people) = (&loaded.policy, &loaded.people);
+        let now = self.clock.now();
+        let request = Request {
+            id: GrantId::from_random(random().map_err(Error::Random)?),
+            person: caller.person.clone(),
+            from: ask.address,
+            target: ask.target.clone(),
+            transport: ask.transport,
+            lasts: ask.lasts,
+            reason: ask.reason.clone(),
+        };
+        let unfinished = self.store.unfinished().await?;
+        let ended = self.ended_lately(policy, caller, &ask.target, now).await?;
+        let same = |grant: &&Grant| {
+            grant.person() == &caller.person
+                && grant.target() == &ask.target
+                // What is carried is reached from wherever its person is.
+                && (grant.transport() != Transport::Direct || grant.source().contains(ask.address))
+                && ask.transport.is_none_or(|transport| grant.transport() == transport)
+        };
+        let live = unfinished.iter().filter(same).filter(|grant| grant.live(now).is_some());
+        // One that was approved stands beside the one that it was asked from.
+        let held = live.max_by_key(|grant| grant.until());
+        let past = Past { held, unfinished: &unfinished, ended: &ended };
+        let (grant, extended, reasons) = match decide(policy, people, &request, &past, now) {
+            Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
+            Decision::NeedsApproval { grant, reasons } => {
+                let before = unfinished.iter().find(|before| before.id() == grant.id());
+                let changed = before.is_some_and(|before| *before != grant);
+                // Asked for again as it waits, there is nothing to write.
+                if before.is_none() || changed {
+                    let event = self.event(caller, asked(&grant));
+                    let change = Change { before: before.cloned(), after: grant.clone() };
+                    self.store.commit(&[change], vec![event]).await?;
+                }
+                return Ok(Decided::Waiting { grant, changed, reasons });
+            }
+            Decision::Granted { grant, reasons } => {
+                let extended = held.is_some_and(|held| held.id() == grant.id());
+                (grant, extended, reasons)
+            }
+        };
+        if let Err(refusal) = self.room(&loaded, &unfinished, &grant, now) {
+            return Err(self.refuse(caller, ask, vec![refusal]).await);
+        }
+        let until = grant.until().unwrap_or(now);
+        let reason = ask.reason.clone().filter(|reason| !reason.trim().is_empty());
+        let what = if extended {
+            What::Extended { grant: grant.id().clone(), until, reason }
+        } else {
+            opened(&grant, until, &reasons)
+        };
+        let change = Change { before: held.filter(|_| extended).cloned(), after: grant.clone() };
+        self.store.commit(&[change], vec![self.event(caller, what)]).await?;
+        Ok(Decided::Granted { grant, extended, reasons })
+    }
+
+    /// A person's grants that ended so lately that they count when an approval is asked for.
+    async fn ended_lately(
+        &self,
+        policy: &Policy,
+        caller: &Caller,
+        target: &TargetName,
+        now: Timestamp,
+    ) -> Result<Vec<Grant>, Error> {
+        let Some(target) = policy.targets.get(target).filter(|target| target.approval.is_some()) else {
+            return Ok(Vec::new());
+        };
+        let since = now.checked_sub(window(target)).unwrap_or(Timestamp::MIN);
+        Ok(self.store.ended_since(&caller.person, since).await?)
+    }
+}
+
+/// How a request would be carried, where that can be told before it is decided.
+fn transport_of(policy: &Policy, ask: &Ask) -> Option<Transport> {
+    let target = policy.targets.get(&ask.target)?;
+    ask.transport.or_else(|| target.transports.first().copied())
+}
+
+/// What the audit log says of a request that waits: that it was made, or that it was changed.
+fn asked(grant: &Grant) -> What {
+    let (id, target) = (grant.id().clone(), grant.target().clone());
+    let (seconds, revision) = match grant.life() {
+        Life::Waiting { seconds, revision, .. } => (*seconds, *revision),
+        Life::Open { .. } | Life::Ended { .. } => (0, 0),
+    };
+    let reason = grant.reason().map(str::to_owned);
+    if revision == 0 {
+        return What::Asked { grant: id, target, seconds, reason };
+    }
+    What::RequestChanged { grant: id, target, source: grant.source(), seconds, reason, revision }
+}

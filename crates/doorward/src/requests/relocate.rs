@@ -1,0 +1,79 @@
+//! Moves a grant to the address that its person comes from by now: the old one is revoked in the same step.
+
+use std::net::IpAddr;
+
+use doorward_core::audit::What;
+use doorward_core::grant::{Ending, Grant, GrantId};
+use doorward_core::net::Cidr;
+use doorward_core::policy::{Relocation, relocate};
+
+use super::{Caller, Error, Opened, Requests, TRIES, retried};
+use crate::clock::random;
+use crate::store::{self, Change};
+
+/// What came of moving a grant.
+#[derive(Debug, Clone)]
+pub struct Relocated {
+    /// The grant that admits the new address; the same one where it admitted it already.
+    pub opened: Opened,
+    /// What it admitted before.
+    pub was: Cidr,
+}
+
+impl Requests {
+    /// Has a person's grant admit another address of theirs instead, with the same end and the same approval.
+    pub async fn relocate(&self, caller: &Caller, id: &GrantId, to: IpAddr) -> Result<Relocated, Error> {
+        let known = self.visible(&self.loaded(), caller, id).await?;
+        self.group_seen(&self.loaded(), &known, &caller.person).await;
+        let (was, grant) = {
+            let _turn = self.people.turn((known.person().clone(), known.target().clone())).await;
+            let _room = self.turn_at(&self.loaded(), known.target(), known.transport()).await;
+            retried!(self.decide_relocation(caller, id, to))?
+        };
+        let standing = self.standing(&grant).await;
+        let (closing, reasons) = (self.closing(&grant), Vec::new());
+        let opened = Opened::Granted { closing, grant, extended: false, reasons, standing };
+        Ok(Relocated { opened, was })
+    }
+
+    async fn decide_relocation(
+        &self,
+        caller: &Caller,
+        id: &GrantId,
+        to: IpAddr,
+    ) -> Result<(Cidr, Grant), Error> {
+        let loaded = self.policy.current();
+        let now = self.clock.now();
+        let grant = self.visible(&loaded, caller, id).await?;
+        let unfinished = self.store.unfinished().await?;
+        let fresh = GrantId::from_random(random().map_err(Error::Random)?);
+        let who = (&caller.person, fresh, to);
+        let (before, after) = match relocate(&loaded.policy, &loaded.people, &grant, who, &unfinished, now) {
+            Relocation::Stays => return Ok((grant.source(), grant)),
+            Relocation::Moved { before, after } => (before, after),
+            Relocation::Refused { reason } => return Err(Error::Refused(vec![reason])),
+        };
+        let without: Vec<Grant> = unfinished.into_iter().filter(|other| other.id() != grant.id()).collect();
+        if let Err(refusal) = self.room(&loaded, &without, &after, now) {
+            return Err(Error::Refused(vec![refusal]));
+        }
+        let was = grant.source();
+        let ended = What::Ended { grant: id.clone(), how: Ending::Moved { to: after.id().clone() } };
+        let moved = What::Moved {
+            grant: after.id().clone(),
+            before: id.clone(),
+            person: after.person().clone(),
+            target: after.target().clone(),
+            transport: after.transport(),
+            was,
+            source: after.source(),
+            until: after.until().unwrap_or(now),
+            approved_by: after.approved_by().cloned(),
+        };
+        let events = vec![self.event(caller, ended), self.event(caller, moved)];
+        let changes =
+            [Change { before: Some(grant), after: before }, Change { before: None, after: after.clone() }];
+        self.store.commit(&changes, events).await?;
+        Ok((was, after))
+    }
+}

@@ -1,0 +1,82 @@
+//! One Region of three that accepts and never answers: it holds up those who ask for it, and nobody else.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use serde_json::json;
+
+use crate::faulty::{Fault, Faulty};
+use crate::grants::{HOURS, new_groups, policy};
+use crate::moto::Moto;
+use crate::need::{Need, trial};
+use crate::server::{House, Server, free_address};
+
+pub fn trials() -> Vec<Trial> {
+    vec![trial("hung: a Region that never answers delays only those who ask for it", &[Need::Moto], hung)]
+}
+
+/// Three groups behind a profile each, of which the first never answers, and a relay.
+fn house(moto: &Moto, faulty: &Faulty, wiki: &str) -> House {
+    let groups = new_groups(moto, 3, "hung");
+    let mut policy = policy(&groups, HOURS);
+    for (group, profile) in groups.iter().zip(["ill", "well", "other"]) {
+        let line = format!("security-group = \"{group}\"");
+        policy = policy.replace(&line, &format!("{line}\nprofile = \"{profile}\""));
+    }
+    policy.push_str(&format!(
+        "[firewall.wiki]\nabout = \"wiki\"\nrelay = \"{}\"\n\n[target.wiki]\nabout = \"wiki\"\naddress = \"127.0.0.1\"\n\
+         ports = [\"tcp/{wiki}\"]\ngroups = [\"dbs\"]\ntransports = [\"direct\"]\nfirewall = \"wiki\"\n",
+        free_address()
+    ));
+    let profiles = [("ill", faulty.url()), ("well", moto.url()), ("other", moto.url())];
+    let profiles: Vec<(&str, &str)> = profiles.iter().map(|(name, url)| (*name, url.as_str())).collect();
+    House::new(&[("dbs", &["jon", "maria"])], &policy).with_profiles(&profiles)
+}
+
+/// How long one opening takes.
+fn takes(server: &Server, token: &str, target: &str) -> Duration {
+    let begun = Instant::now();
+    let body = json!({ "target": target });
+    let (status, answer) = server.call(Some(token), "POST", "/api/v1/grants", Some(body)).expect("an answer");
+    assert!(status < 300 && answer["standing"]["state"] == "as-wanted", "{status}: {answer}");
+    begun.elapsed()
+}
+
+fn hung() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let faulty = Faulty::before(moto.port());
+    // From the start: nothing of that Region was ever seen.
+    faulty.breaks("DescribeSecurityGroup", usize::MAX, Fault::Silence);
+    let service = TcpListener::bind("127.0.0.1:0")?;
+    let house = house(&moto, &faulty, &service.local_addr()?.port().to_string());
+    let server = house.serve();
+    let (jon, maria) = (server.sign_in("jon"), server.sign_in("maria"));
+    for target in ["db-1", "db-2", "wiki"] {
+        takes(&server, &jon, target);
+    }
+    std::thread::scope(|scope| {
+        let ask = || {
+            let body = Some(json!({ "target": "db-0" }));
+            server.call(Some(&jon), "POST", "/api/v1/grants", body).map(|(status, _)| status)
+        };
+        let asked: Vec<_> = (0..20).map(|_| scope.spawn(ask)).collect();
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(asked.iter().filter(|one| !one.is_finished()).count() > 3, "those who asked for it wait");
+        // The best of some, since other tests have the processors too; the worst is nowhere near those who wait.
+        for (who, token) in [("who asked for it", &jon), ("somebody else", &maria)] {
+            for target in ["wiki", "db-1", "db-2"] {
+                let times: Vec<Duration> = (0..4).map(|_| takes(&server, token, target)).collect();
+                let (best, worst) = (times.iter().min().expect("some"), times.iter().max().expect("some"));
+                println!("{target} for {who}: {best:?} to {worst:?}");
+                assert!(*best < Duration::from_millis(300), "{target} for {who}: {times:?}");
+                assert!(*worst < Duration::from_secs(4), "{target} for {who}: {times:?}");
+            }
+        }
+        for one in asked {
+            let status = one.join().expect("an answer").expect("an answer");
+            assert_eq!(status, 409, "what was not seen cannot be opened");
+        }
+    });
+    Ok(())
+}
