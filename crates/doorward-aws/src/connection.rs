@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
@@ -235,10 +236,23 @@ fn failure(error: SdkError<Refusal, HttpResponse>) -> Failure {
     let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), words);
     match error {
         SdkError::ServiceError(refused) => Failure::Refused(refused.into_err()),
+        error if is_of_credentials(&error) => Failure::Unsigned(why),
         SdkError::TimeoutError(_) => Failure::Silent(TIMEOUTS.words()),
         SdkError::ResponseError(_) => Failure::Silent(format!("the answer cannot be read: {why}")),
         _ => Failure::Silent(why),
     }
+}
+
+/// Whether the call was not made because there was nothing to sign it with.
+fn is_of_credentials(error: &SdkError<Refusal, HttpResponse>) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(error) = next {
+        if error.is::<CredentialsError>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The chain of reasons, each said once and on one line, outermost first; what only names a layer is left out.

@@ -1,7 +1,7 @@
 //! Why AWS did not do what it was asked, in words for the person who reads them.
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
-use doorward_core::inventory::{Place, SecurityGroupId};
+use doorward_core::inventory::{Cause, Gap, Place, SecurityGroupId};
 
 use crate::wire::Refusal;
 
@@ -26,7 +26,7 @@ pub enum Error {
         url: String,
     },
     /// AWS said no.
-    #[error("{call} in {place} was refused: {code}: {message}")]
+    #[error("{call} in {place} {}: {code}: {message}", Cause::of_code(code))]
     Refused {
         /// Like `ec2:AuthorizeSecurityGroupIngress`.
         call: String,
@@ -74,18 +74,10 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoRegion(_) => Some("write `region = \"eu-west-1\"` under `[aws]`, or set AWS_REGION"),
-            Self::NoCredentials { .. } => {
-                Some("`aws sso login`, or set AWS_PROFILE to a profile that has some")
-            }
+            Self::NoCredentials { .. } => Cause::NoCredentials.hint(),
             Self::Refused { call, code, .. } if is_denial(code) && ends_sessions(call) => {
                 Some("`doorward iam --for server` prints the IAM policy with which a server ends sessions")
             }
-            Self::Refused { code, .. } if is_denial(code) => {
-                Some("`doorward iam` prints the IAM policy that Doorward needs")
-            }
-            Self::Refused { code, .. } if is_expiry(code) => Some(
-                "the credentials are over or not known to AWS: `aws sso login`, or renew the profile's keys",
-            ),
             Self::Refused { code, .. } if code == "TargetNotConnected" => Some(
                 "the instance's Session Manager agent does not answer: look whether the instance runs, has \
                  AmazonSSMManagedInstanceCore and reaches ssmmessages",
@@ -96,9 +88,19 @@ impl Error {
             Self::Full { .. } => {
                 Some("ask for more in Service Quotas (vpc, L-0EA8095F), or remove rules that nobody needs")
             }
-            Self::Refused { .. } | Self::NoGroup { .. } | Self::Silent { .. } | Self::NotAnAddress { .. } => {
-                None
-            }
+            Self::Refused { code, .. } => Cause::of_code(code).hint(),
+            Self::NoGroup { .. } | Self::Silent { .. } | Self::NotAnAddress { .. } => None,
+        }
+    }
+
+    /// Why it failed, as far as that decides what helps.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::NoRegion(_) | Self::NotAnAddress { .. } => Cause::Unconfigured,
+            Self::NoCredentials { .. } => Cause::NoCredentials,
+            Self::Refused { code, .. } => Cause::of_code(code),
+            Self::Full { .. } | Self::NoGroup { .. } => Cause::Refused,
+            Self::Silent { .. } => Cause::Silent,
         }
     }
 }
@@ -110,27 +112,15 @@ fn ends_sessions(call: &str) -> bool {
 
 /// Whether AWS refused because the credentials lack a permission.
 fn is_denial(code: &str) -> bool {
-    // EC2's code, then those of the JSON and of the other query services.
-    matches!(code, "UnauthorizedOperation" | "AccessDeniedException" | "AccessDenied")
-}
-
-/// Whether AWS refused because the credentials themselves are not good.
-fn is_expiry(code: &str) -> bool {
-    matches!(
-        code,
-        "ExpiredToken"
-            | "ExpiredTokenException"
-            | "RequestExpired"
-            | "InvalidClientTokenId"
-            | "UnrecognizedClientException"
-            | "AuthFailure"
-    )
+    Cause::of_code(code) == Cause::Denied
 }
 
 /// How one call failed, before it is said where and of which group.
 #[derive(Debug, Clone)]
 pub(crate) enum Failure {
     Refused(Refusal),
+    /// The call was not made: there was nothing to sign it with.
+    Unsigned(String),
     Silent(String),
 }
 
@@ -166,6 +156,7 @@ impl Failure {
                 let (code, message) = (refusal.code().to_owned(), refusal.message().to_owned());
                 Error::Refused { call, place, code, message }
             }
+            (Self::Unsigned(why), _) => Error::NoCredentials { place, why },
             (Self::Silent(why), _) => Error::Silent { call, place, why },
         }
     }
@@ -174,6 +165,7 @@ impl Failure {
     pub(crate) fn why(&self) -> String {
         match self {
             Self::Refused(refusal) => refusal.to_string(),
+            Self::Unsigned(why) => format!("{}{why}", Gap::NO_CREDENTIALS),
             Self::Silent(why) => why.clone(),
         }
     }

@@ -14,4 +14,4 @@ pub mod plan;
 pub mod policy;
 pub mod reach;
 pub mod session;
-mod text;
+pub mod text;

@@ -310,6 +310,16 @@ impl Client {
         self.send("GET", if all { "/api/v1/grants?all=true" } else { "/api/v1/grants" }, None::<&()>)
     }
 
+    /// The grants that wait for the person's answer.
+    pub fn to_answer(&self) -> Result<Vec<GrantView>, Error> {
+        self.send("GET", "/api/v1/grants?to_answer=true", None::<&()>)
+    }
+
+    /// The person's grants that have ended, the latest first.
+    pub fn history(&self) -> Result<Vec<GrantView>, Error> {
+        self.send("GET", "/api/v1/grants?history=true", None::<&()>)
+    }
+
     /// Opens or extends.
     pub fn open(
         &self,

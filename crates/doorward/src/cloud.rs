@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use doorward_aws::{Account, Error, Performed, Progress, Simulated};
-use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
+use doorward_aws::{Account, Error, LocateError, Located, Performed, Progress, Simulated};
+use doorward_core::inventory::{Cause, Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
 use doorward_core::plan::Step;
-use doorward_core::policy::{Enforcement, Firewall};
+use doorward_core::policy::{Address, Enforcement, Firewall};
 use doorward_core::session::OpenSession;
 use tokio::task::JoinSet;
 
@@ -49,7 +49,7 @@ impl Cloud {
             let (cloud, place) = (self.clone(), place.clone());
             let groups: Vec<SecurityGroupId> = groups.iter().cloned().collect();
             // Whatever becomes of the task, its groups are not forgotten: unseen is not gone.
-            seen.insert(place.clone(), unseen(&place, &groups, "it was cut short".to_owned()));
+            seen.insert(place.clone(), cut_short(&place, &groups));
             places.spawn(async move {
                 let inventory = cloud.observe_at(&place, &groups).await;
                 (place, inventory)
@@ -70,7 +70,7 @@ impl Cloud {
         match self {
             Self::Live(live) => match live.account(place).await {
                 Ok(account) => account.observe(groups).await,
-                Err(error) => unseen(place, groups, error.to_string()),
+                Err(error) => unseen(place, groups, &error),
             },
             Self::Simulated(account) => account.observe(place, groups),
         }
@@ -93,12 +93,12 @@ impl Cloud {
         let mut seen = BTreeMap::new();
         for place in places {
             let (live, place, tell) = (live.clone(), place.clone(), tell.clone());
-            seen.insert(place.clone(), unseen(&place, &[], "it was cut short".to_owned()));
+            seen.insert(place.clone(), cut_short(&place, &[]));
             tasks.spawn(async move {
                 let inventory = match live.account(&place).await {
                     // Who no longer listens has stopped the survey, too.
                     Ok(account) => account.survey(&|far| drop(tell.send((place.clone(), far)))).await,
-                    Err(error) => unseen(&place, &[], error.to_string()),
+                    Err(error) => unseen(&place, &[], &error),
                 };
                 (place, inventory)
             });
@@ -118,6 +118,15 @@ impl Cloud {
             whole.merge(inventory);
         }
         whole
+    }
+
+    /// Where people outside connect to a target.
+    pub async fn endpoint(&self, place: &Place, address: &Address) -> Result<Located, LocateError> {
+        match self {
+            Self::Live(live) => live.account(place).await?.endpoint(address).await,
+            Self::Simulated(account) => Located::in_inventory(&account.inventory(), address)
+                .ok_or_else(|| LocateError::Missing { what: address.clone(), place: place.clone() }),
+        }
     }
 
     /// Performs one step on a group in that place.
@@ -180,9 +189,21 @@ impl Cloud {
     }
 }
 
-fn unseen(place: &Place, groups: &[SecurityGroupId], why: String) -> Inventory {
-    let gap =
-        Gap { call: "the AWS configuration".into(), place: place.clone(), groups: groups.to_vec(), why };
+fn unseen(place: &Place, groups: &[SecurityGroupId], error: &Error) -> Inventory {
+    let call = "ec2:DescribeSecurityGroups";
+    let (call, why) = match error.cause() {
+        Cause::Unconfigured => (Gap::CONFIGURATION, error.to_string()),
+        Cause::NoCredentials => (call, format!("{}{error}", Gap::NO_CREDENTIALS)),
+        _ => (call, error.to_string()),
+    };
+    let call = call.to_owned();
+    let gap = Gap { call, place: place.clone(), groups: groups.to_vec(), why };
+    Inventory { gaps: vec![gap], ..Inventory::default() }
+}
+
+fn cut_short(place: &Place, groups: &[SecurityGroupId]) -> Inventory {
+    let (call, why) = ("ec2:DescribeSecurityGroups".into(), "it was cut short".into());
+    let gap = Gap { call, place: place.clone(), groups: groups.to_vec(), why };
     Inventory { gaps: vec![gap], ..Inventory::default() }
 }
 

@@ -3,6 +3,7 @@
 //! While what is there is broken, the last that was good holds. A group that lost its last member is not broken:
 //! refusing that would keep in whoever was just taken out.
 
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -89,6 +90,12 @@ pub fn people_paths(path: &Path) -> Result<PeoplePaths, LoadError> {
         Err(mistake) => vec![mistake],
     };
     Err(LoadError::Mistakes { path: path.into(), mistakes })
+}
+
+/// The people's files of a policy that is still to be written: beside it, by the names that the example has.
+pub fn usual_people_paths(policy: &Path) -> PeoplePaths {
+    let beside = |name: &str| policy.with_file_name(name);
+    PeoplePaths { passwords: beside("people.htpasswd"), groups: beside("people.groups") }
 }
 
 /// The firewalls of a policy, as far as they can be read, and what is wrong with it. The people files are not
@@ -217,7 +224,11 @@ fn resolved(mut policy: Policy, path: &Path) -> Policy {
         resolve(folder);
     }
     if !policy.server.store.contains("://") {
-        resolve(&mut policy.server.store);
+        // As a service of systemd: the folder of the policy is not to be written to, and StateDirectory= is.
+        match std::env::var_os("STATE_DIRECTORY").filter(|folder| !folder.is_empty()) {
+            Some(folder) => policy.server.store = in_state(&folder, &policy.server.store),
+            None => resolve(&mut policy.server.store),
+        }
     }
     policy
 }
@@ -253,6 +264,13 @@ pub enum Refreshed {
     /// What is there now cannot be used, for these mistakes; what was good holds. Said once for each state of the
     /// files.
     Broken(Vec<Mistake>),
+}
+
+/// A store's path in the first of the folders that systemd names in STATE_DIRECTORY, a colon between them.
+fn in_state(folders: &OsStr, store: &str) -> String {
+    let folders = folders.to_string_lossy();
+    let first = folders.split(':').next().unwrap_or_default();
+    Path::new(first).join(store).display().to_string()
 }
 
 /// A policy that follows its files. Cheap to ask, from any thread.
@@ -331,6 +349,12 @@ impl PolicyFile {
                 Refreshed::Broken(examined.mistakes)
             }
         }
+    }
+
+    /// Reads all three again although none looks changed: what a SIGHUP asks for.
+    pub fn reread(&self) -> Refreshed {
+        self.state().stamps.settled = false;
+        self.refresh()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -10,7 +10,7 @@ use crate::cloud::Cloud;
 use crate::firewall::Local;
 use crate::policy_file::PolicyFile;
 use crate::reconciler::{Nudge, Reconciler};
-use crate::requests::Requests;
+use crate::requests::{Requests, look_up};
 use crate::store::{self, Store};
 
 /// Why the program could not be put together.
@@ -30,6 +30,7 @@ pub struct Running {
     requests: Arc<Requests>,
     stop: oneshot::Sender<()>,
     reconciler: JoinHandle<Local>,
+    looking_up: JoinHandle<()>,
 }
 
 impl Running {
@@ -37,12 +38,13 @@ impl Running {
     pub async fn start(policy: Arc<PolicyFile>, cloud: Cloud, clock: Clock) -> Result<Self, Error> {
         let (requests, nudged) = requests(policy, clock).await?;
         let (stop, stopped) = oneshot::channel();
+        let looking_up = tokio::spawn(look_up(Arc::clone(&requests), cloud.clone()));
         let reconciler = Reconciler::new(Arc::clone(&requests), cloud, Local::default(), nudged);
         let reconciler = tokio::spawn(reconciler.run(async {
             // A sender that is gone stops it as well.
             let _ = stopped.await;
         }));
-        Ok(Self { requests, stop, reconciler })
+        Ok(Self { requests, stop, reconciler, looking_up })
     }
 
     /// Where everything is asked.
@@ -52,7 +54,8 @@ impl Running {
 
     /// Stops: the relay's connections end, the store is closed. Rules stay to their ends.
     pub async fn stop(self) {
-        let Self { requests, stop, reconciler } = self;
+        let Self { requests, stop, reconciler, looking_up } = self;
+        looking_up.abort();
         // It may have ended by itself.
         let _ = stop.send(());
         match reconciler.await {

@@ -97,7 +97,7 @@ async fn open(folder: &Path, hours: Option<i64>) -> OpenedView {
         lasts: hours.map(SignedDuration::from_hours),
         reason: None,
     };
-    let jon = Caller { person: "jon".parse().expect("a name"), from: None };
+    let jon = Caller::known("jon".parse().expect("a name"), None);
     let opened = running.requests().open(&jon, ask).await.expect("open");
     assert_eq!(matches!(opened, Opened::Waiting { .. }), hours.is_some());
     let view = running.requests().opened(opened).await;

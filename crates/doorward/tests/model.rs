@@ -274,7 +274,7 @@ impl World {
     }
 
     fn caller(&self, person: usize) -> Caller {
-        Caller { person: PEOPLE[person].parse().expect("a person"), from: None }
+        Caller::known(PEOPLE[person].parse().expect("a person"), None)
     }
 
     fn ask(&self, target: usize, address: u8, minutes: Option<i64>) -> Ask {

@@ -86,7 +86,7 @@ async fn assemble(
 }
 
 fn caller(person: &str) -> Caller {
-    Caller { person: person.parse().expect("a person"), from: None }
+    Caller::known(person.parse().expect("a person"), None)
 }
 
 impl World {
@@ -265,7 +265,14 @@ async fn a_refusal_is_told_once_and_holds_up_no_firewall() {
     }
     let told = world.told("could not end").await;
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("ssm:TerminateSession in eu-west-1 was refused"), "{told:?}");
+    assert!(told[0].contains("ssm:TerminateSession in eu-west-1 was denied"), "{told:?}");
+    // It is shown as what it is, with what ends it.
+    let overdue = world.requests.nudge().status().overdue.clone();
+    assert_eq!(overdue.len(), 1, "{overdue:?}");
+    assert!(overdue[0].seen && overdue[0].at == "Session Manager in eu-west-1", "{overdue:?}");
+    assert_eq!(overdue[0].fix, "aws ssm terminate-session --region eu-west-1 --session-id jon-1");
+    let listed = world.requests.current(&caller("jon").person).await.expect("grants");
+    assert_eq!(listed.iter().filter(|grant| grant.overdue.is_some()).count(), 1, "{listed:?}");
     // Nudged a hundred times within a second, AWS is not asked a hundred times.
     let looks = world.looks();
     for _ in 0..100 {
@@ -276,6 +283,7 @@ async fn a_refusal_is_told_once_and_holds_up_no_firewall() {
     world.wait(60).await;
     assert_eq!(world.sessions(), Vec::<String>::new());
     assert_eq!(world.told("again").await, ["ends what outlives its grant in eu-west-1 again"]);
+    assert_eq!(world.requests.nudge().status().overdue, []);
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ async fn the_last_places_of_a_group_are_given_away_once() {
             lasts: None,
             reason: None,
         };
-        let caller = Caller { person, from: None };
+        let caller = Caller::known(person, None);
         tokio::spawn(async move { requests.open(&caller, ask).await })
     });
     let opening: Vec<_> = opening.collect();

@@ -26,7 +26,7 @@ use saved::Saved;
 #[derive(Debug, thiserror::Error)]
 pub enum NotRecorded {
     /// The folder or a file in it cannot be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read `{}`", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum NotRecorded {
         source: std::io::Error,
     },
     /// A file is not JSON, or not the answer that its key says it is.
-    #[error("{} is not an answer as the AWS CLI writes it", path.display())]
+    #[error("`{}` is not an answer as the AWS CLI writes it", path.display())]
     NotAnAnswer {
         /// Which.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum NotRecorded {
         source: serde_json::Error,
     },
     /// A file is greater than any answer.
-    #[error("{} has {} MiB; a recorded answer has {} at most", path.display(), size.div_ceil(1 << 20), MOST >> 20)]
+    #[error("`{}` has {} MiB; a recorded answer has {} at most", path.display(), size.div_ceil(1 << 20), MOST >> 20)]
     TooLarge {
         /// Which.
         path: PathBuf,
@@ -52,7 +52,7 @@ pub enum NotRecorded {
         size: u64,
     },
     /// Nothing in the folder tells of an account.
-    #[error("{} holds no recorded answer of an `aws … describe-…` command", .0.display())]
+    #[error("`{}` holds no recorded answer of an `aws … describe-…` command", .0.display())]
     Empty(PathBuf),
 }
 

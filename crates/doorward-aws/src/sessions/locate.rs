@@ -1,6 +1,8 @@
 //! Where a target of a policy is, as the network inside knows it.
 
-use doorward_core::inventory::Place;
+use std::net::IpAddr;
+
+use doorward_core::inventory::{Cache, Instance, Inventory, Place};
 use doorward_core::policy::Address;
 
 use super::jump::JumpError;
@@ -81,7 +83,68 @@ impl LocateError {
     }
 }
 
+impl Located {
+    /// Where a target is as an inventory has it: people outside connect to an instance by its public address.
+    pub fn in_inventory(inventory: &Inventory, address: &Address) -> Option<Self> {
+        let (host, port, engine) = match address {
+            Address::Rds(name) => {
+                let mut databases = inventory.databases.values().filter(|database| database.name == *name);
+                let mut clusters =
+                    inventory.database_clusters.values().filter(|cluster| cluster.name == *name);
+                let database = databases.next().map(|it| (it.host.clone(), it.port, Some(it.engine.clone())));
+                // The engine of a cluster is that of its members.
+                let cluster = || {
+                    let cluster = clusters.next()?;
+                    let member = inventory.databases.values().find(|it| cluster.members.contains(&it.name));
+                    Some((cluster.host.clone(), cluster.port, member.map(|it| it.engine.clone())))
+                };
+                database.or_else(cluster)?
+            }
+            Address::Proxy(name) => {
+                let mut proxies = inventory.database_proxies.values().filter(|proxy| proxy.name == *name);
+                (proxies.next()?.host.clone(), None, None)
+            }
+            Address::Cache(name) => {
+                let is_it =
+                    |cache: &&Cache| cache.name == *name || cache.replication_group.as_ref() == Some(name);
+                let cache = inventory.caches.values().find(is_it)?;
+                (cache.host.clone(), cache.port, Some(cache.engine.clone()))
+            }
+            Address::Instance(_) | Address::Tag(..) => {
+                let is_it = |instance: &&Instance| match address {
+                    Address::Tag(key, value) => instance.tags.get(key) == Some(value),
+                    address => address.to_string() == format!("instance:{}", instance.id),
+                };
+                let mut instances = inventory.instances.values().filter(is_it);
+                let instance = instances.next()?;
+                if instances.next().is_some() {
+                    return None;
+                }
+                let interfaces = instance.interfaces.iter().filter_map(|id| inventory.interfaces.get(id));
+                let addresses: Vec<_> = interfaces.flat_map(|interface| &interface.addresses).collect();
+                let public = addresses.iter().find_map(|address| address.public).map(IpAddr::from);
+                let host = public.or_else(|| addresses.first().map(|address| address.address))?;
+                (Some(host.to_string()), None, None)
+            }
+            Address::Host(_) | Address::Network(_) => return None,
+        };
+        let what = format!("`{address}`");
+        Some(Self { host: host.filter(|host| !host.is_empty())?, port, engine, what, ..Self::default() })
+    }
+}
+
 impl Account {
+    /// Finds out where people outside connect to: as [`Self::locate`], but an instance by its public address, if it has
+    /// one.
+    pub async fn endpoint(&self, address: &Address) -> Result<Located, LocateError> {
+        let located = self.locate(address).await?;
+        if located.instance.is_none() {
+            return Ok(located);
+        }
+        let public = self.jump(address).await?.public;
+        Ok(Located { host: public.map_or(located.host, |public| public.to_string()), ..located })
+    }
+
     /// Finds out where a target is. An address or a name is taken as it stands, without a call.
     pub async fn locate(&self, address: &Address) -> Result<Located, LocateError> {
         let found = match address {

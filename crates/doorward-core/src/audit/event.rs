@@ -3,12 +3,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::grant::{Ending, GrantId};
 use crate::net::Cidr;
-use crate::policy::{FirewallName, Person, TargetName, Transport};
+use crate::policy::{FirewallName, Person, TargetName, Transport, in_words};
 
 /// Something that happened: when, by whom, from where, and what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,49 @@ pub enum Who {
     Person(Person),
     /// A name that was typed at sign-in and is nobody's, or whose password was wrong: cut to 63 bytes.
     Claimed(String),
+    /// A person by a name that was only claimed, with `--local --as`: nobody asked for a password.
+    Unproved {
+        /// The claimed name.
+        name: Person,
+        /// Who ran the command, as the machine knows them.
+        login: Login,
+    },
+}
+
+impl Who {
+    /// The person, whether they proved who they are or only said so.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Self::Person(person) | Self::Unproved { name: person, .. } => Some(person),
+            Self::Doorward | Self::Claimed(_) => None,
+        }
+    }
+}
+
+/// Who ran a command, as their machine knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The number of the user (`getuid`).
+    pub uid: u32,
+    /// The user's name, where the machine has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Who became that user, as sudo says (SUDO_USER).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo: Option<String>,
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.user {
+            Some(user) => write!(f, "{user} (uid {})", self.uid)?,
+            None => write!(f, "uid {}", self.uid)?,
+        }
+        match &self.sudo {
+            Some(sudo) => write!(f, ", by sudo of {sudo}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for Who {
@@ -55,6 +98,7 @@ impl fmt::Display for Who {
             Self::Doorward => f.write_str("doorward"),
             Self::Person(person) => person.fmt(f),
             Self::Claimed(name) => write!(f, "somebody as {name:?}"),
+            Self::Unproved { name, login } => write!(f, "{name} (only claimed, by {login})"),
         }
     }
 }
@@ -309,6 +353,11 @@ impl What {
     }
 }
 
+/// An instant as it is read, without parts of a second.
+fn whole_seconds(instant: &Timestamp) -> impl fmt::Display {
+    instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+}
+
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reasoned = |f: &mut fmt::Formatter<'_>, reason: &Option<String>| match reason {
@@ -331,15 +380,17 @@ impl fmt::Display for What {
             Self::SignInRefused { why } => write!(f, "was not signed in: {why}"),
             Self::SignedOut => f.write_str("signed out"),
             Self::Opened { grant, target, transport, source, until, reason, because: _ } => {
+                let until = whole_seconds(until);
                 write!(f, "opened {target} for {source} by {transport} until {until} as {grant}")?;
                 reasoned(f, reason)
             }
             Self::Extended { grant, until, reason } => {
-                write!(f, "extended {grant} until {until}")?;
+                write!(f, "extended {grant} until {}", whole_seconds(until))?;
                 reasoned(f, reason)
             }
             Self::Asked { grant, target, seconds, reason } => {
-                write!(f, "asked for {target} for {seconds} s as {grant}")?;
+                let lasts = in_words(SignedDuration::from_secs(*seconds));
+                write!(f, "asked for {target} for {lasts} as {grant}")?;
                 reasoned(f, reason)
             }
             Self::RequestChanged { grant, target, source, seconds, reason, revision: _ } => {

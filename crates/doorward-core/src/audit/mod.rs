@@ -9,7 +9,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use event::{Event, What, Who};
+pub use event::{Event, Login, What, Who};
+
+use crate::text::shown_json;
 
 /// The SHA-256 of a line, in hexadecimal; all zeros before the first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,10 +82,12 @@ pub struct Line {
 /// A line as it is kept and exported: one JSON object, its own hash last.
 ///
 /// The hash covers the bytes of the object without its hash, so a line is checked as it was written and
-/// never depends on how a later version would write it.
+/// never depends on how a later version would write it. Characters that do not show are escaped: a name that a stranger
+/// typed is shown as it is by whatever prints the line.
 pub fn append(head: Head, event: Event) -> Result<(String, Head), serde_json::Error> {
     let seq = head.seq + 1;
     let body = serde_json::to_string(&Line { seq, prev: head.hash, event })?;
+    let body = shown_json(&body);
     let hash = hash_of(&body);
     let open = body.strip_suffix('}').unwrap_or(&body);
     Ok((format!("{open},\"hash\":\"{hash}\"}}"), Head { seq, hash }))

@@ -21,8 +21,147 @@ pub struct Gap {
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {} gave no answer: {}", self.call, self.place, self.why)
+        let Self { call, place, why, .. } = self;
+        match self.cause() {
+            Cause::NoCredentials => {
+                let why = why.strip_prefix(Self::NO_CREDENTIALS).unwrap_or(why);
+                write!(f, "there are no credentials for {call} in {place}: {why}")
+            }
+            cause => write!(f, "{call} in {place} {cause}: {why}"),
+        }
     }
+}
+
+impl Gap {
+    /// What stands for a call where the configuration does not even say where to call.
+    pub const CONFIGURATION: &str = "the AWS configuration";
+
+    /// How a `why` begins where the call was not made, since there was nothing to sign it with.
+    pub const NO_CREDENTIALS: &str = "NoCredentials: ";
+
+    /// Why the call told nothing.
+    pub fn cause(&self) -> Cause {
+        // What AWS refused begins with AWS's code, also in what was recorded of an account.
+        if self.call == Self::CONFIGURATION {
+            return Cause::Unconfigured;
+        }
+        if self.why.starts_with(Self::NO_CREDENTIALS) {
+            return Cause::NoCredentials;
+        }
+        Cause::of_code(self.why.split(": ").next().unwrap_or_default())
+    }
+}
+
+/// Why AWS did not do what it was asked, as far as it decides what helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The configuration does not say where to call.
+    Unconfigured,
+    /// There is nothing to sign with.
+    NoCredentials,
+    /// The credentials were good once.
+    Expired,
+    /// AWS does not know the credentials, or their signature is wrong.
+    Invalid,
+    /// The credentials lack a permission.
+    Denied,
+    /// Too much was asked at once.
+    Throttled,
+    /// AWS refused for another reason.
+    Refused,
+    /// No answer came, or none that can be read.
+    Silent,
+}
+
+impl Cause {
+    /// Of the code with which AWS refused; `Silent` for a text that is no code.
+    ///
+    /// Sources: "Error codes for the Amazon EC2 API", and the common errors of the query and JSON services (STS, SSM, RDS).
+    pub fn of_code(code: &str) -> Self {
+        match code {
+            // EC2's RequestExpired is also said to a clock that is wrong.
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
+                Self::Expired
+            }
+            "AuthFailure"
+            | "IncompleteSignature"
+            | "InvalidAccessKeyId"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "InvalidToken"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "NotSignedUp"
+            | "OptInRequired"
+            | "PendingVerification"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException" => Self::Invalid,
+            "AccessDenied" | "AccessDeniedException" | "Blocked" | "UnauthorizedOperation" => Self::Denied,
+            "BandwidthLimitExceeded"
+            | "EC2ThrottledException"
+            | "PriorRequestNotComplete"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "SlowDown"
+            | "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "TooManyRequestsException" => Self::Throttled,
+            _ if is_code(code) => Self::Refused,
+            _ => Self::Silent,
+        }
+    }
+
+    /// Whether the same call may succeed later although nobody changes a permission.
+    pub fn is_temporary(self) -> bool {
+        !matches!(self, Self::Denied | Self::Refused)
+    }
+
+    /// What helps, for an operator; nothing where that is not known.
+    pub fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::Unconfigured => Some("write `region = \"eu-west-1\"` under `[aws]`, or set AWS_REGION"),
+            Self::NoCredentials => Some("`aws sso login`, or set AWS_PROFILE to a profile that has some"),
+            Self::Expired => Some(
+                "renew the credentials with which Doorward runs: `aws sso login`, or new keys of the profile; is the machine's clock right?",
+            ),
+            Self::Invalid => Some(
+                "AWS does not know the credentials with which Doorward runs: look at the profile's keys, and whether the key is active",
+            ),
+            Self::Denied => Some("`doorward iam` prints the IAM policy that Doorward needs"),
+            Self::Throttled => Some("AWS answers again in a moment; Doorward tries again by itself"),
+            Self::Silent => Some("Doorward tries again by itself; does the machine reach AWS?"),
+            Self::Refused => None,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unconfigured => "cannot be used",
+            Self::NoCredentials => "was not called, for want of credentials",
+            Self::Expired => "was refused because the credentials have expired",
+            Self::Invalid => "was refused because the credentials are not valid",
+            Self::Denied => "was denied",
+            Self::Throttled => "was throttled",
+            Self::Refused => "was refused",
+            Self::Silent => "gave no answer",
+        })
+    }
+}
+
+/// Whether a text looks like a code of AWS: `InvalidGroup.NotFound`, `Server.InternalError`, `HTTP 503`.
+fn is_code(text: &str) -> bool {
+    let is_word = |text: &str| {
+        text.len() > 3
+            && text.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_'))
+            && text.chars().skip(1).any(|letter| letter.is_ascii_uppercase())
+    };
+    is_word(text) || text.strip_prefix("HTTP ").is_some_and(|status| status.parse::<u16>().is_ok())
 }
 
 /// A call whose answer is part of an inventory.
@@ -230,6 +369,55 @@ impl Call {
             Self::ContainerClusters => "ecs:ListClusters",
             Self::ContainerServices => "ecs:DescribeServices",
             Self::ContainerTasks => "ecs:DescribeTasks",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(why: &str, cause: Cause, shown: &str) {
+        let call = "ec2:DescribeSecurityGroups".to_owned();
+        let gap = Gap { call, place: Place::default(), groups: Vec::new(), why: why.into() };
+        assert_eq!(gap.cause(), cause, "{why}");
+        assert!(gap.to_string().ends_with(&format!(" {shown}: {why}")), "{gap}");
+    }
+
+    #[test]
+    fn what_failed_is_called_what_it_is() {
+        use Cause::*;
+        check(
+            "RequestExpired: Request has expired.",
+            Expired,
+            "refused because the credentials have expired",
+        );
+        check(
+            "ExpiredToken: The security token is expired",
+            Expired,
+            "refused because the credentials have expired",
+        );
+        check(
+            "AuthFailure: AWS was not able to validate",
+            Invalid,
+            "refused because the credentials are not valid",
+        );
+        check("UnauthorizedOperation: You are not authorized", Denied, "was denied");
+        check("AccessDenied", Denied, "was denied");
+        check("RequestLimitExceeded: Request limit exceeded.", Throttled, "was throttled");
+        check("InternalError: An internal error has occurred", Refused, "was refused");
+        check("HTTP 502: the answer says no more", Refused, "was refused");
+        check("no answer within 5 s", Silent, "gave no answer");
+        check("it has not answered yet", Silent, "gave no answer");
+        check("dispatch failure: connection refused", Silent, "gave no answer");
+    }
+
+    #[test]
+    fn only_a_quota_is_told_as_a_quota() {
+        use Cause::*;
+        for cause in [NoCredentials, Expired, Invalid, Denied, Throttled, Refused, Silent] {
+            let told = format!("{cause} {}", cause.hint().unwrap_or_default());
+            assert!(!told.contains("quota") && !told.contains("limit"), "{told}");
         }
     }
 }

@@ -10,7 +10,7 @@ pub use perform::{NotPerformed, perform};
 
 use crate::firewall::{InstallationId, Mark, Rule, Ruleset};
 use crate::inventory::{
-    Digest, Direction, Inventory, Owned, Peer, RuleIdentity, SecurityGroup, SecurityGroupId,
+    Cause, Digest, Direction, Inventory, Owned, Peer, RuleIdentity, SecurityGroup, SecurityGroupId,
     SecurityGroupRuleId, Seen, StandingRule,
 };
 use crate::net::Family;
@@ -244,6 +244,8 @@ pub enum NoRoom {
     Unseen {
         /// The group.
         group: SecurityGroupId,
+        /// What kind of failure that was.
+        cause: Cause,
         /// Why.
         why: String,
     },
@@ -272,7 +274,9 @@ pub fn room(
     let is = match actual.group(id) {
         Seen::There(group) => group,
         Seen::Gone => return Err(NoRoom::Gone { group: id.clone(), place: at.clone() }),
-        Seen::Unseen(gap) => return Err(NoRoom::Unseen { group: id.clone(), why: gap.to_string() }),
+        Seen::Unseen(gap) => {
+            return Err(NoRoom::Unseen { group: id.clone(), cause: gap.cause(), why: gap.to_string() });
+        }
     };
     if let Some(policy) = vpc.as_ref().filter(|vpc| is.vpc.as_ref() != Some(vpc)) {
         let actual = is.vpc.as_ref().map_or_else(|| "no VPC".to_owned(), ToString::to_string);

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::grant::{Grant, GrantId, Life};
 use crate::net::{Cidr, Family};
+use crate::text;
 
 mod limits;
 mod relocate;
@@ -168,13 +169,12 @@ pub fn decide(
     if target.ports.is_empty() {
         refusals.push(Refusal::NoPorts { target: target.name.clone() });
     }
-    let reason = request.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+    let reason = request.reason.as_deref().map(str::trim).filter(|reason| !text::is_blank(reason));
     if target.reason_required && reason.is_none() && held.is_none() && waiting.is_none() {
         refusals.push(Refusal::NoReason { target: target.name.clone() });
     }
-    let unreadable = |reason: &str| {
-        reason.chars().count() > LONGEST_REASON || reason.contains(|letter: char| letter.is_control())
-    };
+    let unreadable =
+        |reason: &str| reason.chars().count() > LONGEST_REASON || reason.contains(text::is_disruptive);
     if reason.is_some_and(unreadable) {
         refusals.push(Refusal::UnreadableReason);
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Group, Person, TargetName, Transport};
 use crate::grant::GrantId;
+use crate::inventory::Cause;
 use crate::net::Cidr;
 
 /// What speaks for a request.
@@ -135,7 +136,9 @@ pub enum Refusal {
         target: TargetName,
     },
     /// It could not be shown in a line: in a list, in a terminal, in the record.
-    #[error("a reason is one line of at most {LONGEST_REASON} characters")]
+    #[error(
+        "a reason is one line of at most {LONGEST_REASON} characters, without control characters and changes of direction"
+    )]
     UnreadableReason,
     /// Not theirs, and they operate nothing.
     #[error("{grant} is not `{person}`'s, and `{person}` is in none of the operators' groups")]
@@ -156,6 +159,14 @@ pub enum Refusal {
     /// Nobody answers for themselves.
     #[error("nobody may agree to their own request")]
     OwnRequest,
+    /// Who they are was not proved, and an answer counts only from a person who did.
+    #[error(
+        "nobody proved that you are `{person}`: a name that is only claimed with `--as` approves and denies nothing"
+    )]
+    OnlyClaimed {
+        /// The claimed name.
+        person: Person,
+    },
     /// It is over, or was never asked.
     #[error("{grant} does not wait for an answer")]
     NotWaiting {
@@ -242,12 +253,72 @@ pub enum Refusal {
         /// Which way.
         transport: Transport,
     },
-    /// The place of enforcement cannot hold the rule.
+    /// The place of enforcement cannot hold the rule: a quota is used up.
     #[error("{why}")]
     NoRoom {
         /// Why, in words.
         why: String,
     },
+    /// The security group that the policy names is not where the policy says.
+    #[error("{why}")]
+    NotThere {
+        /// Why, in words.
+        why: String,
+    },
+    /// The place of enforcement could not be asked, so that nothing is opened there.
+    #[error("{why}")]
+    Unavailable {
+        /// What kind of failure that was: `expired` credentials are something else than `silent`.
+        cause: Cause,
+        /// Why, in words.
+        why: String,
+    },
+}
+
+impl Refusal {
+    /// What would help, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::TooLong { most, .. } => format!("ask for {most} or less"),
+            Self::NoReason { .. } => "say why you need it: a ticket's number or a few words".into(),
+            Self::NotYours { .. } => "ask an operator to put you in one of its groups".into(),
+            Self::NoRoom { .. } => {
+                "close what is no longer needed, or ask an operator for a higher quota".into()
+            }
+            Self::NotThere { .. } => "an operator has to correct the policy or the account".into(),
+            Self::OnlyClaimed { .. } => {
+                "sign in to the server with `doorward login URL`, and approve or reject there".into()
+            }
+            Self::Unavailable { cause, .. } => match cause {
+                Cause::Throttled | Cause::Silent => {
+                    "try again in a moment; `/operators` shows an operator why".into()
+                }
+                cause => {
+                    format!(
+                        "an operator can mend it: {}",
+                        cause.hint().unwrap_or("the server's log says more")
+                    )
+                }
+            },
+            Self::NotListed { network, .. } => format!(
+                "if people come from there, an operator adds `special-networks = [\"{network}\"]` to `[grants]`"
+            ),
+            Self::TooManyGrants { yours, .. } if !yours.is_empty() => {
+                let names: Vec<String> = yours.iter().take(5).map(ToString::to_string).collect();
+                let more = if yours.len() > names.len() { " …" } else { "" };
+                format!(
+                    "close one of {}{more}; a grant of an old address can be moved instead",
+                    names.join(", ")
+                )
+            }
+            Self::TooManyGrants { .. } => "try again when somebody has closed theirs".into(),
+            Self::OpenThere { grant, .. } => format!("close {grant} if its address is no longer yours"),
+            Self::MovedTooOften { .. } => "close it and open the target again".into(),
+            Self::NotOpen { .. } => "open the target again".into(),
+            Self::Transport { permitted, .. } if permitted != "none" => format!("choose {permitted}"),
+            _ => return None,
+        })
+    }
 }
 
 /// What a limit counts.

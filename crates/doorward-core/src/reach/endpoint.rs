@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::inventory::{Call, Gap, Inventory, Tags};
 use crate::net::{Cidr, NetError};
+use crate::text::shown;
 
 /// One end of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name.as_ref().filter(|name| **name != self.id) {
-            Some(name) => write!(f, "{} ({name})", self.id),
+            Some(name) => write!(f, "{} ({})", self.id, shown(name)),
             None => f.write_str(&self.id),
         }
     }

@@ -10,6 +10,7 @@ use crate::inventory::{
 };
 use crate::net::ranges;
 use crate::net::{Cidr, Family};
+use crate::text::shown;
 
 /// Something with addresses in a subnet.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Host {
             Some(owner) if owner.id == self.label => owner.to_string(),
             Some(owner) => format!("{} of {owner}", self.label),
             None => match &self.name {
-                Some(name) => format!("{} ({name})", self.label),
+                Some(name) => format!("{} ({})", self.label, shown(name)),
                 None => self.label.clone(),
             },
         }
@@ -58,7 +59,7 @@ pub(super) struct Owner {
 impl std::fmt::Display for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.name {
-            Some(name) => write!(f, "{} {} ({name})", self.kind, self.id),
+            Some(name) => write!(f, "{} {} ({})", self.kind, self.id, shown(name)),
             None => write!(f, "{} {}", self.kind, self.id),
         }
     }

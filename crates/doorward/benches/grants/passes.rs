@@ -149,7 +149,7 @@ async fn change(
     cloud: &Cloud,
 ) -> ([u64; 3], Duration) {
     let from: IpAddr = "192.0.2.1".parse().expect("an address");
-    let caller = Caller { person: shop::person(0), from: Some(from) };
+    let caller = Caller::known(shop::person(0), Some(from));
     let ask = |hours| Ask {
         target: shop::target(0),
         address: from,

@@ -1,6 +1,6 @@
 //! A grant that is open and what carries it: what every verb holds that reaches a target.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,11 +31,11 @@ const FAREWELL: Duration = Duration::from_secs(15);
 /// How a grant is asked for.
 #[derive(Debug, Args)]
 pub struct Asking {
-    /// By which way: ssm, ssh or direct; else the cheapest that the policy permits
+    /// Transport to use: ssm, ssh or direct; else the cheapest that the policy permits
     #[arg(long, value_parser = super::transport)]
     pub via: Option<Transport>,
     /// For how long from now, like `90m` or `2h`; as long as is usual otherwise
-    #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration, allow_hyphen_values = true)]
     pub lasts: Option<SignedDuration>,
     /// Why; it is recorded
     #[arg(long)]
@@ -250,14 +250,12 @@ pub async fn granted(
 
 /// Asks for the reason that the policy wants, where there is somebody to ask.
 async fn ask_reason(target: &TargetName) -> Result<Option<String>, Failure> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+    if !std::io::stdin().is_terminal() || !super::printer::is_watched() {
         return Ok(None);
     }
     let prompt = format!("Why do you need {target}? ");
     let asked = tokio::task::spawn_blocking(move || {
-        let mut terminal = std::io::stderr().lock();
-        terminal.write_all(prompt.as_bytes()).and_then(|()| terminal.flush())?;
-        drop(terminal);
+        super::printer::prompt(&prompt)?;
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).map(|_| line.trim().to_owned())
     });

@@ -100,7 +100,9 @@ fn survey(places: &BTreeSet<Place>) -> Result<Inventory, Failure> {
 impl From<NotRecorded> for Failure {
     fn from(error: NotRecorded) -> Self {
         match &error {
-            NotRecorded::Unreadable { source, .. } => Self::of(Code::of_io(source), &error),
+            NotRecorded::Unreadable { source, .. } => Self::of(Code::of_io(source), &error).hint(
+                "`--inventory` names a folder of recorded answers; `doorward inventory save DIR` writes one",
+            ),
             NotRecorded::TooLarge { .. } => Self::of(Code::Data, &error),
             NotRecorded::NotAnAnswer { .. } | NotRecorded::Empty(_) => Self::of(Code::Data, &error).hint(
                 "such a folder holds what `aws ec2 describe-security-groups` and its like print, as .json",

@@ -33,10 +33,10 @@ impl Answer {
             Found::Server(client) => {
                 client.answer(&self.grant, agree, self.seen).map_err(super::server_failure)?
             }
-            Found::Local(file, person) => super::runtime()?.block_on(async {
+            Found::Local(file, caller) => super::runtime()?.block_on(async {
                 let running = ways::start(*file).await?;
                 let requests = running.requests();
-                let answered = requests.answer(&ways::caller(person), &self.grant, agree, self.seen).await;
+                let answered = requests.answer(&caller, &self.grant, agree, self.seen).await;
                 let answered = match answered {
                     Ok(opened) => Ok(requests.opened(opened).await),
                     Err(error) => Err(error),

@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use doorward_core::audit::{Broken, Head, Line, Verifier};
 use doorward_core::grant::GrantId;
 use doorward_core::policy::Person;
+use doorward_core::text::{shown, shown_json};
 use jiff::Timestamp;
 
 use super::cloudtrail::CloudTrail;
@@ -51,8 +52,8 @@ struct List {
     /// Only what concerns this grant
     #[arg(long)]
     grant: Option<GrantId>,
-    /// Only since this instant, like 2026-11-22T00:00:00Z
-    #[arg(long)]
+    /// Only since this instant, like 2026-11-22T00:00:00Z, or for so long, like `2h`
+    #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<Timestamp>,
     /// At most so many lines
     #[arg(long, default_value_t = 50)]
@@ -68,8 +69,8 @@ struct List {
   doorward audit verify
   doorward audit verify record.jsonl --head 128:9f2c…
 
-Without a file the store's whole record is checked up to its head. A file by itself cannot tell whether its
-last lines were cut off: give the head that `export` printed.
+Without a file the store's whole record is checked up to its head. A file by itself cannot tell whether its \
+last lines were cut off: give the head that `export` printed. \
 Exit code 0: whole. 1: broken, and where is said.")]
 struct Verify {
     /// An exported record
@@ -157,7 +158,7 @@ impl List {
             }
         }
         let text: String = if self.json {
-            listed.iter().map(|(text, _)| format!("{text}\n")).collect()
+            listed.iter().map(|(text, _)| format!("{}\n", shown_json(text))).collect()
         } else if listed.is_empty() {
             "Nothing is recorded.\n".into()
         } else {
@@ -167,17 +168,29 @@ impl List {
     }
 
     fn wants(&self, line: &Line) -> bool {
-        let by = |person: &Person| line.event.who == doorward_core::audit::Who::Person(person.clone());
+        let by = |person: &Person| line.event.who.person() == Some(person);
         self.since.is_none_or(|since| line.event.at >= since)
             && self.person.as_ref().is_none_or(by)
             && self.grant.as_ref().is_none_or(|grant| line.event.what.grant() == Some(grant))
     }
 }
 
+/// An instant, or how long ago it was.
+fn since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(instant) = text.parse() {
+        return Ok(instant);
+    }
+    let ago = doorward_core::policy::duration(text).ok();
+    let instant = ago.and_then(|ago| Timestamp::now().checked_sub(ago).ok());
+    instant
+        .ok_or_else(|| "write an instant like 2026-11-22T00:00:00Z, or how long ago it was, like `2h`".into())
+}
+
 fn in_words(line: &Line) -> String {
     let event = &line.event;
     let from = event.from.map(|from| format!(" from {from}")).unwrap_or_default();
-    format!("{:>6}  {}  {}{from}  {}\n", line.seq, super::instant(event.at), event.who, event.what)
+    let line = format!("{:>6}  {}  {}{from}  {}", line.seq, super::instant(event.at), event.who, event.what);
+    shown(&line).into_owned() + "\n"
 }
 
 async fn verify_store(store: &Store) -> Result<ExitCode, Failure> {
@@ -224,7 +237,7 @@ impl Export {
             let Some((last, _)) = lines.last() else { break };
             let wanted = lines.iter().filter(|(seq, _)| *seq <= head.seq);
             let text: String = wanted.map(|(_, line)| format!("{line}\n")).collect();
-            super::print(&text)?;
+            super::printer::print_exactly(&text)?;
             after = *last;
         }
         super::note(&format!("head {}:{}", head.seq, head.hash));

@@ -39,9 +39,9 @@ impl Close {
         let mut closed = Vec::new();
         let done = match self.way.find(policy)? {
             Found::Server(client) => self.there(&client, &mut closed),
-            Found::Local(file, person) => super::runtime()?.block_on(async {
+            Found::Local(file, caller) => super::runtime()?.block_on(async {
                 let running = ways::start(*file).await?;
-                let done = self.here(running.requests(), &ways::caller(person), &mut closed).await;
+                let done = self.here(running.requests(), &caller, &mut closed).await;
                 running.stop().await;
                 done
             }),

@@ -1,6 +1,5 @@
 //! `doorward demo`: story 1 on this machine alone, with no account, no root and nothing to set up.
 
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -199,7 +198,7 @@ fn tell(url: &str, door: u16) {
 "
     );
     // Nobody reads it when standard output is gone, and the demo goes on.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = super::print(&text);
 }
 
 /// A service that stands for anything private: it answers each connection with one page.

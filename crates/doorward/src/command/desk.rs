@@ -66,9 +66,7 @@ impl Desk {
     async fn find(way: &Way, policy: &Path) -> Result<Self, Failure> {
         match way.find(policy)? {
             Found::Server(client) => Ok(Self::Server(Arc::new(client))),
-            Found::Local(file, person) => {
-                Ok(Self::Local { running: ways::start(*file).await?, caller: ways::caller(person) })
-            }
+            Found::Local(file, caller) => Ok(Self::Local { running: ways::start(*file).await?, caller }),
         }
     }
 
@@ -197,6 +195,9 @@ impl Desk {
 }
 
 async fn outside() -> Result<IpAddr, Failure> {
-    let asked = tokio::task::spawn_blocking(ways::outside_address).await;
+    let asked = tokio::task::spawn_blocking(|| {
+        ways::outside_address("`doorward open TARGET --address ADDRESS` admits an address that you name")
+    })
+    .await;
     asked.map_err(Failure::with(super::Code::Internal))?
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::ways::{self, Found, Way};
+use super::ways::{Found, Way};
 use super::{Code, Failure};
 use crate::clock::Clock;
 use crate::reconciler::Standing;
@@ -17,13 +17,13 @@ use crate::requests::{GrantView, Offer, State};
 #[command(after_help = "Examples:
   doorward list
   doorward list --all          everybody's, for operators
-  doorward list --history      what is over
+  doorward list --history      past grants
   doorward list --json | jq -r '.grants[].id'")]
 pub struct List {
     /// Everybody's grants; for operators
     #[arg(long)]
     pub all: bool,
-    /// What is over, the latest first. Only with a local policy
+    /// Your past grants, the latest first
     #[arg(long, conflicts_with = "all")]
     pub history: bool,
     /// Print JSON
@@ -37,6 +37,8 @@ pub struct List {
 struct Listed {
     targets: Vec<Offer>,
     grants: Vec<GrantView>,
+    /// What waits for an answer of whoever lists.
+    to_answer: Vec<GrantView>,
 }
 
 impl List {
@@ -44,19 +46,17 @@ impl List {
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         let listed = match self.way.find(policy)? {
             Found::Server(client) => {
-                if self.history {
-                    return Err(Failure::new(Code::Usage, "`--history` is for a local policy")
-                        .hint("the server's page `history` shows it"));
-                }
                 let targets = client.targets().map_err(super::server_failure)?;
-                Listed { targets, grants: client.grants(self.all).map_err(super::server_failure)? }
+                let grants = if self.history { client.history() } else { client.grants(self.all) };
+                let to_answer = if self.history { Ok(Vec::new()) } else { client.to_answer() };
+                let to_answer = to_answer.map_err(super::server_failure)?;
+                Listed { targets, grants: grants.map_err(super::server_failure)?, to_answer }
             }
-            Found::Local(file, person) => super::runtime()?.block_on(async {
+            Found::Local(file, caller) => super::runtime()?.block_on(async {
                 let (requests, _nudged) =
                     crate::running::requests(std::sync::Arc::new(*file), Clock::system())
                         .await
                         .map_err(Failure::with(Code::Io))?;
-                let caller = ways::caller(person);
                 let grants = if self.all {
                     requests.all(&caller).await
                 } else if self.history {
@@ -64,9 +64,14 @@ impl List {
                 } else {
                     requests.current(&caller.person).await
                 };
+                let to_answer = match self.history {
+                    true => Ok(Vec::new()),
+                    false => requests.to_answer(&caller.person).await,
+                };
                 let listed = Listed {
                     targets: requests.offers(&caller.person),
                     grants: grants.map_err(super::request_failure)?,
+                    to_answer: to_answer.map_err(super::request_failure)?,
                 };
                 requests.store().close().await;
                 Ok::<_, Failure>(listed)
@@ -78,6 +83,7 @@ impl List {
         let mut text = String::new();
         if !self.history {
             text.push_str(&targets(&listed.targets));
+            text.push_str(&to_answer(&listed.to_answer));
         }
         text.push_str(&grants(&listed.grants, self.all, self.history, Timestamp::now()));
         super::print(&text)
@@ -102,20 +108,41 @@ fn targets(offers: &[Offer]) -> String {
     super::table(&["YOU MAY OPEN", "PORTS", "LASTS", ""], rows.collect())
 }
 
+/// What waits for an answer, and how to give it; nothing where nothing waits.
+fn to_answer(grants: &[GrantView]) -> String {
+    if grants.is_empty() {
+        return String::new();
+    }
+    let rows = grants.iter().map(|grant| {
+        let lasts = jiff::SignedDuration::from_secs(grant.asked_for.unwrap_or_default());
+        vec![
+            grant.id.to_string(),
+            format!("{} to {}", grant.person, grant.target),
+            grant.source.to_string(),
+            super::in_words(lasts),
+            grant.reason.clone().unwrap_or_default(),
+        ]
+    });
+    let table = super::table(&["WAITS FOR YOUR ANSWER", "WHO", "FROM", "FOR", "WHY"], rows.collect());
+    format!("\n{table}Answer with `doorward approve GRANT` or `doorward reject GRANT`.\n")
+}
+
 fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> String {
     if grants.is_empty() {
         return if history { "\nNothing has been open.\n".into() } else { "\nNothing is open.\n".into() };
     }
     let rows = grants.iter().map(|grant| {
         let left = grant.until.map(|until| match grant.state {
+            _ if grant.overdue.is_some() => format!("past its end since {}", super::instant(until)),
             State::Open => format!("{} more", super::left(until, now)),
             State::Waiting => "waits for approval".into(),
             State::Ended => {
                 format!("{} ({})", super::instant(until), grant.ended.clone().unwrap_or_default())
             }
         });
-        let standing = match &grant.standing {
-            Some(Standing::Failing { why }) => format!("not let in: {why}"),
+        let standing = match (&grant.standing, &grant.overdue) {
+            (_, Some(overdue)) => format!("not revoked: {}", overdue.why),
+            (Some(Standing::Failing { why }), _) => format!("not let in: {why}"),
             _ => grant.reason.clone().unwrap_or_default(),
         };
         let who = if all { format!("{} ", grant.person) } else { String::new() };
@@ -129,8 +156,14 @@ fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> Str
         ]
     });
     let title = if history { "WAS OPEN" } else { "OPEN" };
-    format!(
-        "\n{}",
-        super::table(&[title, "TARGET", "FROM", if history { "ENDED" } else { "FOR" }, ""], rows.collect())
-    )
+    let table =
+        super::table(&[title, "TARGET", "FROM", if history { "ENDED" } else { "FOR" }, ""], rows.collect());
+    let mut text = format!("\n{table}");
+    for overdue in grants.iter().filter_map(|grant| grant.overdue.as_ref()) {
+        text.push_str(&format!(
+            "\n{overdue}.\nDoorward tries again by itself. To close it manually:\n  {}\n",
+            overdue.fix
+        ));
+    }
+    text
 }

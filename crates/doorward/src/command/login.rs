@@ -34,9 +34,11 @@ impl Login {
     pub fn run(self) -> Result<(), Failure> {
         let name = match self.person {
             Some(person) => person,
-            None => std::env::var("USER").map_err(|error| {
-                Failure::of(Code::Usage, &error).hint("say who you are with `--as PERSON`")
-            })?,
+            // Only a proposal: the password proves it.
+            None => match std::env::var("USER").or_else(|_| std::env::var("LOGNAME")) {
+                Ok(user) if !user.is_empty() => user,
+                _ => super::ways::login_name()?.to_string(),
+            },
         };
         Client::check(&self.url, self.insecure).map_err(super::server_failure)?;
         let password = match self.stdin {

@@ -21,6 +21,7 @@ mod inventory;
 mod list;
 mod login;
 mod open;
+mod printer;
 mod progress;
 mod proxy_command;
 mod range_watchdog;
@@ -36,20 +37,24 @@ mod token;
 mod user;
 mod ways;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use doorward_core::policy::Transport;
+use doorward_core::policy::{Refusal, Transport};
+use doorward_core::text::shown;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
 pub use failure::{Code, Failure};
+use printer::{json, note, print};
 
 use crate::client;
+use crate::logging::{self, Log};
 use crate::policy_file::PolicyFile;
 use crate::requests::Error;
+
+/// The policy file, where none is named.
+const POLICY: &str = "doorward.toml";
 
 /// Short-lived, recorded ways into a private AWS network
 #[derive(Debug, Parser)]
@@ -85,8 +90,9 @@ pub struct Cli {
         global = true,
         env = "DOORWARD_POLICY",
         hide_env_values = true,
-        default_value = "doorward.toml",
-        value_name = "FILE"
+        default_value = POLICY,
+        value_name = "FILE",
+        help_heading = "Global options"
     )]
     policy: PathBuf,
     #[command(subcommand)]
@@ -103,14 +109,18 @@ enum Verb {
     Group(group::GroupCommand),
     Login(login::Login),
     Logout(login::Logout),
+    #[command(aliases = ["extend", "request"])]
     Open(open::Open),
+    #[command(alias = "revoke")]
     Close(close::Close),
     #[command(name = "move")]
     Relocate(relocate::Relocate),
+    #[command(alias = "status")]
     List(list::List),
     /// Agree to a grant that waits for approval
     Approve(answer::Answer),
     /// Refuse a grant that waits for approval
+    #[command(alias = "deny")]
     Reject(answer::Answer),
     Connect(Box<connect::Connect>),
     Ssh(Box<ssh::Ssh>),
@@ -133,6 +143,24 @@ enum Verb {
 }
 
 impl Cli {
+    /// What is logged, and how: as the server is told, or as the variable DOORWARD_LOG says.
+    pub fn log(&self) -> Result<Log, Failure> {
+        if let Verb::Serve(verb) = &self.verb {
+            return Ok(verb.log());
+        }
+        let level = match std::env::var("DOORWARD_LOG") {
+            Ok(text) if !text.trim().is_empty() => {
+                let wrong = |why: String| {
+                    Failure::new(Code::Usage, format!("`{text}` in the variable DOORWARD_LOG is no level"))
+                        .hint(why)
+                };
+                Some(logging::level(&text).map_err(wrong)?)
+            }
+            _ => None,
+        };
+        Ok(Log { level, ..Log::default() })
+    }
+
     /// Runs the verb.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let done = |()| ExitCode::SUCCESS;
@@ -215,33 +243,15 @@ async fn interrupted_or_left() {
     }
 }
 
-fn print(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has read enough, as in `doorward list | head -1`.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        done => done.map_err(Failure::with(Code::Io)),
-    }
-}
-
-/// A line to the standard error, beside what the command is asked for.
-fn note(text: &str) {
-    // Nobody is left to be told when standard error is gone.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-/// The value as indented JSON, with a line's end.
-fn json(value: &impl Serialize) -> Result<String, Failure> {
-    let json = serde_json::to_string_pretty(value).map_err(Failure::with(Code::Internal))?;
-    Ok(json + "\n")
-}
-
 /// `1 error`, `2 errors`.
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// A table whose columns are as wide as they have to be; the last is never padded.
+/// A table whose columns are as wide as they have to be; the last is never padded. A cell is one line.
 fn table(titles: &[&str], rows: Vec<Vec<String>>) -> String {
+    let one_line = |cells: Vec<String>| cells.iter().map(|cell| shown(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.into_iter().map(one_line).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(titles.get(column).map(|title| title.len())).max().unwrap_or(0)
@@ -289,9 +299,11 @@ fn request_failure(error: Error) -> Failure {
     match error {
         Error::Refused(refusals) => {
             let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-            let hint = refusals.iter().find_map(crate::web::hint);
+            let away = |refusal: &Refusal| matches!(refusal, Refusal::Unavailable { .. });
+            let code = if refusals.iter().any(away) { Code::Unavailable } else { Code::No };
+            let hint = refusals.iter().find_map(Refusal::hint);
             let hint = hint.unwrap_or_else(|| "`doorward list` shows what you may open".into());
-            Failure::new(Code::No, lines.join("\n")).hint(hint)
+            Failure::new(code, lines.join("\n")).hint(hint)
         }
         error @ Error::NoSuchGrant(_) => {
             Failure::of(Code::No, &error).hint("`doorward list` shows what is open")
@@ -317,6 +329,8 @@ fn untrusted(error: &client::Error) -> bool {
 fn server_failure(error: client::Error) -> Failure {
     match error {
         client::Error::Refused { status, message, hint } => {
+            // Whatever answers there, it does not write lines of ours.
+            let (message, hint) = (shown(&message).into_owned(), hint.map(|hint| shown(&hint).into_owned()));
             let code = match status {
                 401 => Code::NoPermission,
                 400..500 => Code::No,

@@ -1,6 +1,5 @@
 //! `doorward open`: admits your address to a target, until its time is up.
 
-use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use doorward_core::grant::Grant;
-use doorward_core::policy::{Person, TargetName, Transport};
+use doorward_core::policy::{TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ways::{self, Found, Way};
@@ -26,18 +25,18 @@ use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State};
   doorward open orders-db --for 2h --reason 'ticket 4711'
   doorward open orders-db --local --as jon --address 203.0.113.7 --detach
 
-On a local policy the command stays and closes when it ends (Ctrl-C closes at once). With --detach it
+On a local policy the command stays and closes when it ends (Ctrl-C closes at once). With --detach it \
 returns, and `doorward serve` or a `doorward sweep` run every minute has to close.")]
 pub struct Open {
     /// What to open, as the policy names it
     pub target: TargetName,
     /// For how long from now, like `90m` or `2h`; as long as is usual otherwise
-    #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration, allow_hyphen_values = true)]
     pub lasts: Option<SignedDuration>,
     /// Why; it is recorded
     #[arg(long)]
     pub reason: Option<String>,
-    /// By which way: direct
+    /// Transport to use: direct, ssm or ssh; else the first that the policy permits
     #[arg(long, value_parser = super::transport)]
     pub via: Option<Transport>,
     /// The address to admit. Only with a local policy: a server admits the address that it sees
@@ -68,19 +67,21 @@ impl Open {
                     .map_err(super::server_failure)?;
                 self.tell(&answer)
             }
-            Found::Local(file, person) => {
+            Found::Local(file, caller) => {
                 let runtime = super::runtime()?;
-                runtime.block_on(self.local(*file, person))
+                runtime.block_on(self.local(*file, &caller))
             }
         }
     }
 
-    async fn local(self, file: PolicyFile, person: Person) -> Result<ExitCode, Failure> {
+    async fn local(self, file: PolicyFile, caller: &Caller) -> Result<ExitCode, Failure> {
         let address = match self.address {
             Some(address) => address,
-            None => tokio::task::spawn_blocking(ways::outside_address)
-                .await
-                .map_err(Failure::with(Code::Internal))??,
+            None => tokio::task::spawn_blocking(|| {
+                ways::outside_address("name the address to admit with `--address`")
+            })
+            .await
+            .map_err(Failure::with(Code::Internal))??,
         };
         let running = ways::start(file).await?;
         let ask = Ask {
@@ -90,7 +91,7 @@ impl Open {
             lasts: self.lasts,
             reason: self.reason.clone(),
         };
-        let done = self.here(running.requests(), &ways::caller(person), ask).await;
+        let done = self.here(running.requests(), caller, ask).await;
         running.stop().await;
         done
     }
@@ -128,7 +129,7 @@ impl Open {
 
     /// Waits for the grant's end, and for who wants to stop.
     async fn hold(&self, requests: &Requests, grant: &Grant, mut stopped: impl Future<Output = ()> + Unpin) {
-        let live = std::io::stderr().is_terminal() && !self.json;
+        let live = super::printer::is_watched() && !self.json;
         let mut every = tokio::time::interval(Duration::from_secs(1));
         let mut known = grant.clone();
         loop {
@@ -148,11 +149,11 @@ impl Open {
             };
             if live {
                 let left = super::left(until, now);
-                show(&format!("\r\x1b[2K{} open for {left} more; Ctrl-C closes", self.target));
+                super::printer::overwrite(&format!("{} open for {left} more; Ctrl-C closes", self.target));
             }
         }
         if live {
-            show("\r\x1b[2K");
+            super::printer::overwrite("");
         }
     }
 
@@ -187,18 +188,16 @@ async fn close(requests: &Requests, caller: &Caller, grant: &Grant) -> Result<()
     super::close::failure(&closed).map_or(Ok(()), |failure| Err(failure.hint(by_itself)))
 }
 
-/// What is written over again on the same line of the terminal.
-fn show(text: &str) {
-    let mut terminal = std::io::stderr().lock();
-    // Whoever watched may have left, and the grant goes on to its end.
-    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
-}
-
 fn opened(answer: &OpenedView, now: Timestamp) -> String {
     let grant = &answer.grant;
     if grant.state == State::Waiting {
         let how = if answer.changed { "is changed and waits" } else { "waits" };
-        return format!("{} {how}: {}\n", grant.id, answer.reasons.join("; ")) + &beside(answer);
+        let waits = format!("{} {how}: {}\n", grant.id, answer.reasons.join("; "));
+        let told = format!(
+            "  `doorward list` and the page show it to those who may approve it; nobody is told otherwise. To send them:\n    doorward approve {}\n",
+            grant.id
+        );
+        return waits + &told + &beside(answer);
     }
     let until = grant.until.unwrap_or(now);
     let how = if answer.extended { "is extended" } else { "is open" };
@@ -209,6 +208,9 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
     line("grant", grant.id.to_string());
     for way in &answer.connect {
         line("connect", way.command.clone().unwrap_or_else(|| way.to_string()));
+        if let Some(why) = &way.why_not {
+            line("", format!("its host name is not known: {why}"));
+        }
     }
     line("because", answer.reasons.join("; "));
     line("at its end", grant.closing.to_string());

@@ -1,6 +1,5 @@
 //! A bar on the terminal that says how far something is that takes a while.
 
-use std::io::IsTerminal as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ pub(super) struct Bar {
 
 impl Default for Bar {
     fn default() -> Self {
-        Self { begun: Instant::now(), terminal: std::io::stderr().is_terminal(), bar: Mutex::default() }
+        Self { begun: Instant::now(), terminal: super::printer::is_watched(), bar: Mutex::default() }
     }
 }
 

@@ -47,15 +47,17 @@ impl Relocate {
                 }
                 self.there(&client, &mut moved)
             }
-            Found::Local(file, person) => super::runtime()?.block_on(async {
+            Found::Local(file, caller) => super::runtime()?.block_on(async {
                 let address = match self.address {
                     Some(address) => address,
-                    None => tokio::task::spawn_blocking(ways::outside_address)
-                        .await
-                        .map_err(Failure::with(Code::Internal))??,
+                    None => tokio::task::spawn_blocking(|| {
+                        ways::outside_address("name the address to admit with `--address`")
+                    })
+                    .await
+                    .map_err(Failure::with(Code::Internal))??,
                 };
                 let running = ways::start(*file).await?;
-                let done = self.here(running.requests(), &ways::caller(person), address, &mut moved).await;
+                let done = self.here(running.requests(), &caller, address, &mut moved).await;
                 running.stop().await;
                 done
             }),

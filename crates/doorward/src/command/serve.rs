@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use doorward_core::audit::{Event, What, Who};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Code, Failure};
 use crate::clock::Clock;
 use crate::cloud::Cloud;
+use crate::logging::{self, Form, Log};
+use crate::requests::Requests;
 use crate::running::Running;
 use crate::web::{self, Web};
 
@@ -18,11 +21,24 @@ use crate::web::{self, Web};
   doorward serve
   doorward --policy /etc/doorward/doorward.toml serve
 
-The policy and the people's files are read again when they change. SIGTERM and Ctrl-C stop; rules stay to
-their ends, and nftables closes by itself.")]
-pub struct Serve {}
+The policy and the people's files are read again when they change, and at SIGHUP, which also reads the TLS \
+certificate again. SIGTERM and Ctrl-C stop; rules stay until they expire, and nftables removes them by itself. \
+`/healthz` answers while the server lives, `/readyz` while it also does all that it should.")]
+pub struct Serve {
+    /// How the log is written, on the standard error
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    log: Form,
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, or directives like `doorward=debug,hyper=info`
+    #[arg(long, env = "DOORWARD_LOG", hide_env_values = true, value_name = "LEVEL", value_parser = logging::level)]
+    log_level: Option<String>,
+}
 
 impl Serve {
+    /// What it logs.
+    pub fn log(&self) -> Log {
+        Log { form: self.log, level: self.log_level.clone(), events: true }
+    }
+
     /// Serves until it is told to stop.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         let file = Arc::new(super::open_policy(policy)?);
@@ -39,6 +55,8 @@ pub async fn serve(
     ready: impl FnOnce(&str),
 ) -> Result<(), Failure> {
     let clock = Clock::system();
+    // Before anything else: without a handler SIGHUP ends the program.
+    let hangups = signal(SignalKind::hangup()).map_err(Failure::with(Code::Internal))?;
     // The port first: a second server must not reconcile beside the first.
     let listener = web::Listener::bind(&file.current().policy.server).await.map_err(not_listening)?;
     let running = Running::start(file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
@@ -52,12 +70,43 @@ pub async fn serve(
         tracing::warn!("`insecure = true`: passwords and sessions may cross the network without TLS");
     }
     ready(listener.url());
-    let served = match Web::new(requests) {
-        Ok(web) => listener.serve(web, super::interrupted()).await.map_err(Failure::with(Code::Io)),
+    let served = match Web::new(Arc::clone(&requests)) {
+        Ok(web) => {
+            let reloading = tokio::spawn(reload_at_hangup(hangups, requests, Arc::clone(&web)));
+            let served = listener.serve(web, super::interrupted()).await.map_err(Failure::with(Code::Io));
+            reloading.abort();
+            served
+        }
         Err(error) => Err(Failure::of(Code::Internal, &error)),
     };
     running.stop().await;
     served
+}
+
+/// Reads the policy, the people and the certificate again at each SIGHUP, and logs what came of it.
+async fn reload_at_hangup(mut hangups: Signal, requests: Arc<Requests>, web: Arc<Web>) {
+    while hangups.recv().await.is_some() {
+        let file = Arc::clone(&requests);
+        let read = tokio::task::spawn_blocking(move || {
+            file.policy_file().reread();
+            (file.policy_file().mistakes(), file.loaded().digest.clone())
+        });
+        match read.await {
+            Ok((mistakes, digest)) if mistakes.is_empty() => {
+                tracing::info!(digest, "read the policy and the people's files again, as SIGHUP asked");
+            }
+            Ok((mistakes, _)) => {
+                for mistake in &mistakes {
+                    tracing::error!("{mistake}");
+                }
+                let mistakes = mistakes.len();
+                tracing::error!(mistakes, "the policy has mistakes; the last good one stays in force");
+            }
+            Err(error) => tracing::error!(%error, "the policy could not be read again"),
+        }
+        requests.nudge().wake();
+        web.reload();
+    }
 }
 
 fn not_listening(error: web::Error) -> Failure {

@@ -57,7 +57,7 @@ pub fn tell() -> Tell {
     Arc::new(|news| match news {
         News::Connecting { .. } | News::Connected { .. } | News::Ended { .. } => {}
         // A raw terminal goes down a line without going back.
-        news => super::note(&format!("{news}\r")),
+        news => super::printer::note_raw(&news.to_string()),
     })
 }
 

@@ -1,5 +1,6 @@
 //! `doorward user`: who there is, and their passwords, in Apache's password file.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,10 +9,10 @@ use doorward_core::policy::people::{groups, passwords};
 use doorward_core::policy::{Group, Person};
 use serde::Serialize;
 
-use super::{Code, Failure, json, note, print, terminal};
+use super::{Code, Failure, POLICY, json, note, print, terminal};
 use crate::people::edit::{self, FileError, Whose};
 use crate::people::password::hash_new;
-use crate::policy_file::{PeoplePaths, people_paths};
+use crate::policy_file::{LoadError, PeoplePaths, people_paths, usual_people_paths};
 
 /// Add and remove people, and set their passwords
 ///
@@ -84,7 +85,19 @@ Examples:
 impl User {
     /// Edits the file, or lists it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        let files = people_paths(policy)?;
+        let files = match (people_paths(policy), &self.verb) {
+            // Who begins has no policy yet. One that somebody named has to be there.
+            (Err(LoadError::Unreadable { source, .. }), Verb::Add { .. })
+                if source.kind() == ErrorKind::NotFound && policy == Path::new(POLICY) =>
+            {
+                let files = usual_people_paths(policy);
+                note(&format!(
+                    "note: there is no `{POLICY}` here yet; the people are kept beside where it will be"
+                ));
+                files
+            }
+            (files, _) => files?,
+        };
         match self.verb {
             Verb::Add { name, groups, stdin } => add(&files, &name, &groups, stdin)?,
             Verb::Remove { name } => remove(&files, &name)?,
@@ -104,7 +117,9 @@ fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Res
         }
     }
     let mut member_of: Vec<Group> = Vec::new();
-    if files.groups.exists() || !wanted.is_empty() {
+    // Where there is no file of groups, they are made with their first member.
+    let made_groups = !files.groups.exists();
+    if !made_groups {
         let read = read_groups(files)?;
         if let Some(missing) = wanted.iter().find(|group| !read.members.contains_key(*group)) {
             return Err(edit::no_group(&files.groups, missing, read.members.keys()).into());
@@ -123,10 +138,20 @@ fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Res
     for group in member_of {
         note(&format!("note: `{name}` was named in the group `{group}` already, and is in it now"));
     }
+    let mut told: Vec<&Group> = Vec::new();
     for group in wanted {
-        if !edit::join(&files.groups, group, std::slice::from_ref(name), false)?.is_empty() {
+        if told.contains(&group) {
+            continue;
+        }
+        let joined = edit::join(&files.groups, group, std::slice::from_ref(name), made_groups)?;
+        if made_groups {
+            let file = files.groups.display();
+            let what = if told.is_empty() { format!("made {file}, with") } else { "made".into() };
+            print(&format!("{what} the group `{group}` and `{name}` in it\n"))?;
+        } else if !joined.is_empty() {
             print(&format!("put `{name}` into the group `{group}`\n"))?;
         }
+        told.push(group);
     }
     Ok(())
 }

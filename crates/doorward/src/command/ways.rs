@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use doorward_core::audit::Login;
 use doorward_core::policy::Person;
 use jiff::SignedDuration;
 
 use super::{Code, Failure};
-use crate::client::{Client, Login, system_trust};
+use crate::client::{self, Client, system_trust};
 use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::policy_file::PolicyFile;
@@ -23,7 +24,7 @@ pub struct Way {
     /// Work on the policy file of this machine, with its own AWS credentials, although you are signed in to a server.
     #[arg(long)]
     pub local: bool,
-    /// Who you are to the policy file of this machine; your login name otherwise. Only with a local policy.
+    /// Who you are to the policy file of this machine; your login name otherwise. Only with a local policy. It is recorded as a claim of your login, and approves nothing.
     #[arg(long = "as", value_name = "PERSON")]
     pub person: Option<Person>,
 }
@@ -33,14 +34,14 @@ pub enum Found {
     /// Signed in to a server.
     Server(Client),
     /// On this machine's policy file.
-    Local(Box<PolicyFile>, Person),
+    Local(Box<PolicyFile>, Caller),
 }
 
 impl Way {
     /// A server, when somebody is signed in to one; else the policy file.
     pub fn find(&self, policy: &Path) -> Result<Found, Failure> {
         if !self.local && self.person.is_none() {
-            let login = Login::kept(Clock::system().now()).map_err(super::server_failure)?;
+            let login = client::Login::kept(Clock::system().now()).map_err(super::server_failure)?;
             if let Some(login) = login {
                 return Client::with(&login).map(Found::Server).map_err(super::server_failure);
             }
@@ -53,18 +54,49 @@ impl Way {
             )));
         }
         let file = super::open_policy(policy)?;
-        let person = match &self.person {
-            Some(person) => person.clone(),
-            None => login_name()?,
+        let caller = match &self.person {
+            Some(person) => Caller { person: person.clone(), from: None, claimed_by: Some(login()) },
+            None => Caller::known(login_name()?, None),
         };
-        Ok(Found::Local(Box::new(file), person))
+        Ok(Found::Local(Box::new(file), caller))
     }
 }
 
+/// The name of whoever runs this, as the machine knows them: the environment may say anything.
 pub fn login_name() -> Result<Person, Failure> {
-    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-    name.parse().map_err(|error| Failure::of(Code::Usage, &error).hint("say who you are with `--as PERSON`"))
+    let login = login();
+    let failure = match login.user.as_deref().map(str::parse) {
+        Some(Ok(person)) => return Ok(person),
+        Some(Err(error)) => Failure::of(Code::Usage, &error),
+        None => Failure::new(Code::Usage, format!("this machine has no name for the user {}", login.uid)),
+    };
+    Err(failure.hint("say who you are with `--as PERSON`"))
 }
+
+/// Who runs this, as the machine knows them. SUDO_USER is noted as it stands: it is a hint for a reader, and no proof.
+pub fn login() -> Login {
+    let uid = rustix::process::getuid().as_raw();
+    let listed = std::fs::read_to_string("/etc/passwd").ok().and_then(|file| {
+        let of_uid = |line: &str| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+        };
+        file.lines().find_map(of_uid)
+    });
+    // Users of a directory (LDAP, macOS) are not in the file.
+    let asked = || {
+        let output = std::process::Command::new("/usr/bin/id").args(["-u", "-n", "-r"]).output().ok()?;
+        let name = String::from_utf8(output.stdout).ok()?;
+        Some(name.trim().to_owned()).filter(|name| output.status.success() && !name.is_empty())
+    };
+    let short = |name: String| name.chars().take(LONGEST_LOGIN).collect();
+    let sudo = std::env::var("SUDO_USER").ok().filter(|user| !user.is_empty());
+    Login { uid, user: listed.or_else(asked).map(short), sudo: sudo.map(short) }
+}
+
+/// The most characters of a login that are recorded.
+const LONGEST_LOGIN: usize = 63;
 
 /// Starts this machine's own Doorward for one command.
 pub async fn start(file: PolicyFile) -> Result<Running, Failure> {
@@ -72,15 +104,11 @@ pub async fn start(file: PolicyFile) -> Result<Running, Failure> {
     Running::start(Arc::new(file), Cloud::live(), clock).await.map_err(Failure::with(Code::Io))
 }
 
-/// A person at this machine's shell.
-pub fn caller(person: Person) -> Caller {
-    Caller { person, from: None }
-}
-
 /// The address from which this machine reaches the Internet, as AWS sees it.
-pub fn outside_address() -> Result<IpAddr, Failure> {
+///
+/// `hint` says what else names it: not every verb has the option `--address`.
+pub fn outside_address(hint: &'static str) -> Result<IpAddr, Failure> {
     const ASKED: &str = "https://checkip.amazonaws.com";
-    let hint = "name the address to admit with `--address`";
     let agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(10)))
         .tls_config(system_trust())

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use doorward_core::text::is_hidden;
+
 /// What stands for what was cut off.
 const CUT: char = '…';
 
@@ -67,7 +69,7 @@ pub fn cut(text: &str, letters: Letters, most: i32) -> Cow<'_, str> {
 
 /// A text as it stands between tags and in attributes.
 ///
-/// What XML has no place for, and what turns the direction of the letters after it, is shown as the mark for
+/// What XML has no place for, and what does not show or turns the direction of the letters after it, is shown as the mark for
 /// what cannot be shown.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -78,10 +80,8 @@ pub fn escape(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => {
-                safe.push('\u{fffd}')
-            }
-            letter if letter.is_control() => safe.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
+            letter if is_hidden(letter) => safe.push('\u{fffd}'),
             letter => safe.push(letter),
         }
     }

@@ -43,6 +43,8 @@ pub(super) struct Known {
     pub clean: BTreeSet<SecurityGroupId>,
     /// What the newest pass wants, which may be newer than the task that is at work.
     pub newest: Newest,
+    /// Rules that were closed in groups that could not be seen, so that nobody takes them to stand.
+    pub closed: BTreeMap<SecurityGroupId, BTreeSet<RuleIdentity>>,
 }
 
 /// What is wanted in each group of a place by the newest decision; a task that began before it looks here right
@@ -159,14 +161,21 @@ impl Work {
                 seen.groups.entry(door.group.clone()).or_insert_with(|| known.clone());
             }
         }
+        let mut closed = known.closed;
+        closed.retain(|group, _| matches!(seen.group(group), Seen::Unseen(_)));
         for (number, done) in perform(&hand, &doors, jobs).await {
             let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
+            if let Did::Closed(done) = &done {
+                let gone =
+                    done.iter().filter(|(_, result)| result.is_ok()).flat_map(|(rules, _)| rules.clone());
+                closed.entry(door.group.clone()).or_default().extend(gone);
+            }
             note(door, done, outcome, &mut seen.groups);
         }
         let good = doors.iter().zip(&outcomes).filter(|(_, outcome)| outcome.failed.is_none());
         let clean = good.map(|(door, _)| door.group.clone()).collect();
         let Hand { place, newest, .. } = hand;
-        let known = Known { inventory: Arc::new(seen), clean, newest };
+        let known = Known { inventory: Arc::new(seen), clean, newest, closed };
         Done::Brought { place, covers, known, doors: doors.into_iter().zip(outcomes).collect() }
     }
 }

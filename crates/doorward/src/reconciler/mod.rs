@@ -8,6 +8,7 @@ mod deadlines;
 mod doors;
 mod drift;
 mod groups;
+mod overdue;
 mod pass;
 mod sessions;
 mod since;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 pub use groups::Outcome;
+pub use overdue::{Overdue, unconfirmed};
 pub use status::{Nudge, Nudged, Standing, Status};
 
 use crate::cloud::Cloud;
@@ -33,6 +35,7 @@ use crate::requests::Requests;
 use crate::store::in_time;
 use deadlines::Deadlines;
 use groups::{Done, Known};
+use overdue::OverdueKey;
 use sessions::Sessions;
 
 /// How often the account is looked at when nothing happens: drift by hand is put right within this time.
@@ -40,6 +43,9 @@ const LOOKS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often the files and the store are looked at for changes by others.
 const LISTENS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the log says again what stands past its end.
+const TELLS_OVERDUE_EVERY: Duration = Duration::from_secs(60);
 
 /// Brings the firewalls to what the grants and the policy want.
 #[derive(Debug)]
@@ -67,6 +73,8 @@ struct Memory {
     mistakes: Vec<String>,
     digest: Option<String>,
     tries: u32,
+    /// When the log last said what is overdue, by the clock that cannot be set back, and what that was.
+    overdue_told: (Duration, BTreeSet<OverdueKey>),
     /// The last line of the record about a grant that was known when the grants were read.
     head: u64,
 }

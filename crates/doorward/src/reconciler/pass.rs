@@ -14,9 +14,10 @@ use tokio::task::JoinError;
 
 use super::doors::{Door, Remembered, doors};
 use super::groups::{self, Done, Known, Newest, Outcome, Work};
+use super::overdue::{Looking, Overdue};
 use super::sessions::{is_carried, look};
 use super::since::Read;
-use super::{Reconciler, Standing};
+use super::{Reconciler, Standing, TELLS_OVERDUE_EVERY};
 use crate::policy_file::Loaded;
 use crate::store::in_time;
 
@@ -85,6 +86,39 @@ impl Reconciler {
             status.mistakes = mistakes;
             status.firewalls.retain(|name, _| loaded.policy.firewalls.contains_key(name));
         });
+        self.tell_overdue();
+    }
+
+    /// Shows what stands past its end, and says it in the log: when it begins, then every minute.
+    fn tell_overdue(&mut self) {
+        let (clock, loaded) = (self.requests.clock(), self.requests.loaded());
+        let (now, uptime) = (clock.now(), clock.uptime());
+        let memory = &self.memory;
+        let looking = Looking {
+            policy: &loaded.policy,
+            grants: &memory.grants,
+            known: &memory.known,
+            failing: &memory.failing,
+            sessions: &memory.sessions,
+            by: self.requests.store().installation(),
+            now,
+        };
+        let overdue = looking.overdue();
+        let is_new = overdue.iter().any(|one| !memory.overdue_told.1.contains(&one.key()));
+        if overdue.is_empty() {
+            if !memory.overdue_told.1.is_empty() {
+                tracing::info!("nothing stands past its end any more");
+            }
+            self.memory.overdue_told = (uptime, BTreeSet::new());
+        } else if is_new || uptime.saturating_sub(memory.overdue_told.0) >= TELLS_OVERDUE_EVERY {
+            for one in &overdue {
+                log_overdue(one);
+            }
+            self.memory.overdue_told = (uptime, overdue.iter().map(Overdue::key).collect());
+        }
+        if self.nudged.last().overdue != overdue {
+            self.nudged.change(|status| status.overdue = overdue);
+        }
     }
 
     /// A task for each place in which a grant that is over may have sessions; those that need none any more.
@@ -130,6 +164,7 @@ impl Reconciler {
                 )),
                 clean: BTreeSet::new(),
                 newest: Newest::default(),
+                closed: BTreeMap::new(),
             });
             known.newest.set(&doors);
             if self.memory.busy.contains(&place) {
@@ -167,6 +202,11 @@ impl Reconciler {
 
     /// Takes in what a task did.
     pub(super) async fn finish(&mut self, done: Result<Done, JoinError>) {
+        self.take_in(done).await;
+        self.tell_overdue();
+    }
+
+    async fn take_in(&mut self, done: Result<Done, JoinError>) {
         let now = self.requests.clock().now();
         match done {
             Ok(Done::Brought { place, covers, known, doors }) => {
@@ -361,6 +401,17 @@ impl Reconciler {
         };
         self.nudged.change(|status| status.inventory = whole);
     }
+}
+
+fn log_overdue(one: &Overdue) {
+    let grant = one.grant.as_ref().map(tracing::field::display);
+    let person = one.person.as_ref().map(tracing::field::display);
+    let target = one.target.as_ref().map(tracing::field::display);
+    let source = one.source.as_ref().map(tracing::field::display);
+    tracing::error!(
+        grant, person, target, source, at = one.at, since = %one.since, seen = one.seen, why = one.why, fix = one.fix,
+        "a grant is past its end and not revoked"
+    );
 }
 
 /// Ended grants that no security group of the policy has to let go of, with the firewall that has to, if any.

@@ -51,6 +51,8 @@ struct At {
     clear: BTreeSet<GrantId>,
     /// Sessions that were ended, and were still listed the last time.
     ending: BTreeSet<String>,
+    /// Sessions that could not be ended, each with its grant.
+    left: Vec<(String, GrantId)>,
     /// When it may be looked at again, by the clock that cannot be set back.
     next: Duration,
     failing: Option<String>,
@@ -132,6 +134,7 @@ impl Sessions {
         let at = self.at.entry(looked.place.clone()).or_default();
         at.busy = false;
         at.clear.extend(looked.clear);
+        at.left = looked.left;
         let mut events = Vec::new();
         let before = std::mem::take(&mut at.ending);
         for (session, grant, transport) in looked.ended {
@@ -163,6 +166,16 @@ impl Sessions {
             }
         }
         events
+    }
+
+    /// Where sessions of a grant that is over could not be looked for or not be ended: the place, why, and those
+    /// sessions that are known.
+    pub(super) fn failing(&self, grant: &GrantId) -> Option<(&Place, &str, Vec<String>)> {
+        self.places.get(grant)?.iter().find_map(|place| {
+            let at = self.at.get(place).filter(|at| !at.clear.contains(grant))?;
+            let left = at.left.iter().filter(|(_, of)| of == grant).map(|(session, _)| session.clone());
+            Some((place, at.failing.as_deref()?, left.collect()))
+        })
     }
 
     /// A task broke off, and which is not known: all may begin anew.
@@ -201,6 +214,8 @@ pub(super) struct Looked {
     ended: Vec<(OpenSession, GrantId, Transport)>,
     /// Grants that no session bears any more.
     clear: BTreeSet<GrantId>,
+    /// Sessions that could not be ended, each with its grant.
+    left: Vec<(String, GrantId)>,
     /// Why something of it was not done, if it was not.
     failed: Option<Error>,
 }
@@ -210,7 +225,8 @@ pub(super) async fn look(cloud: Cloud, place: Place, grants: Vec<Grant>, now: Ti
     let open = match cloud.open_sessions(&place).await {
         Ok(open) => open,
         Err(error) => {
-            return Looked { place, ended: Vec::new(), clear: BTreeSet::new(), failed: Some(error) };
+            let (ended, left) = (Vec::new(), Vec::new());
+            return Looked { place, ended, clear: BTreeSet::new(), left, failed: Some(error) };
         }
     };
     let found = outlived(&open, &grants, now);
@@ -230,18 +246,22 @@ pub(super) async fn look(cloud: Cloud, place: Place, grants: Vec<Grant>, now: Ti
         let (grant, transport) = (grant.id().clone(), grant.transport());
         running.spawn(async move {
             let done = cloud.end_session(&place, &session.id).await;
-            (number, done.map(|()| (session, grant, transport)))
+            let left = (session.id.clone(), grant.clone());
+            (number, done.map(|()| (session, grant, transport)).map_err(|error| (error, left)))
         });
     }
     while let Some(result) = running.join_next().await {
         results.extend(result.ok());
     }
     results.sort_by_key(|(number, _)| *number);
-    let mut looked = Looked { place, ended: Vec::new(), clear, failed: None };
+    let mut looked = Looked { place, ended: Vec::new(), clear, left: Vec::new(), failed: None };
     for (_, result) in results {
         match result {
             Ok(ended) => looked.ended.push(ended),
-            Err(error) => looked.failed = looked.failed.or(Some(error)),
+            Err((error, left)) => {
+                looked.left.push(left);
+                looked.failed = looked.failed.or(Some(error));
+            }
         }
     }
     looked

@@ -10,6 +10,8 @@ use doorward_core::policy::FirewallName;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
+use super::Overdue;
+
 /// Whether a firewall is as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -40,6 +42,8 @@ pub struct Status {
     pub inventory: Arc<Inventory>,
     /// Mistakes in the policy on disk, while an earlier one is in force.
     pub mistakes: Vec<String>,
+    /// What stands past its end, or may.
+    pub overdue: Vec<Overdue>,
 }
 
 impl Status {

@@ -1,6 +1,7 @@
 //! What people ask for, and the only writer of grants: every page, call and command comes through here.
 
 mod beside;
+mod endpoints;
 mod ends;
 mod open;
 mod place;
@@ -15,7 +16,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use doorward_core::audit::{Event, What, Who};
+use doorward_core::audit::{Event, Login, What, Who};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::inventory::SecurityGroupId;
 use doorward_core::policy::{
@@ -26,6 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use turns::{Turns, Waits};
 
 pub use beside::Beside;
+pub use endpoints::look_up;
 pub use relocate::Relocated;
 pub use through::{By, Carried, Key, Machine, Names, Sessions, Through};
 pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
@@ -35,6 +37,7 @@ use crate::clock::Clock;
 use crate::policy_file::{Loaded, PolicyFile};
 use crate::reconciler::{Nudge, Standing};
 use crate::store::{self, Change, Store};
+use endpoints::Endpoints;
 
 /// Somebody who was recognised, and where they come from.
 #[derive(Debug, Clone)]
@@ -43,6 +46,15 @@ pub struct Caller {
     pub person: Person,
     /// The address they come from, when they came over a network.
     pub from: Option<IpAddr>,
+    /// Who says that they are this person, where nobody proved it: `--local --as`.
+    pub claimed_by: Option<Login>,
+}
+
+impl Caller {
+    /// A person who proved who they are.
+    pub fn known(person: Person, from: Option<IpAddr>) -> Self {
+        Self { person, from, claimed_by: None }
+    }
 }
 
 /// What somebody asks to be opened.
@@ -186,6 +198,7 @@ pub struct Requests {
     waits: Waits<Person>,
     // What somebody closed while the store could not be told. It is over, and is written at the next pass that can.
     unwritten: Mutex<BTreeMap<GrantId, Ending>>,
+    endpoints: Endpoints,
 }
 
 impl Requests {
@@ -200,6 +213,7 @@ impl Requests {
             groups: Turns::default(),
             waits: Waits::default(),
             unwritten: Mutex::default(),
+            endpoints: Endpoints::default(),
         }
     }
 
@@ -274,6 +288,9 @@ impl Requests {
         agree: bool,
         seen: u32,
     ) -> Result<Opened, Error> {
+        if caller.claimed_by.is_some() {
+            return Err(Error::Refused(vec![Refusal::OnlyClaimed { person: caller.person.clone() }]));
+        }
         let known = self.visible(&self.policy.current(), caller, id).await?;
         if agree {
             self.group_seen(&self.policy.current(), &known, &caller.person).await;
@@ -334,7 +351,12 @@ impl Requests {
 
     /// An event by a caller, now.
     pub fn event(&self, caller: &Caller, what: What) -> Event {
-        Event::new(self.clock.now(), Who::Person(caller.person.clone()), what).from(caller.from)
+        let name = caller.person.clone();
+        let who = match &caller.claimed_by {
+            Some(login) => Who::Unproved { name, login: login.clone() },
+            None => Who::Person(name),
+        };
+        Event::new(self.clock.now(), who, what).from(caller.from)
     }
 
     async fn visible(&self, loaded: &Loaded, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {

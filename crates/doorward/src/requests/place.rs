@@ -3,7 +3,7 @@
 use doorward_core::firewall::rulesets;
 use doorward_core::grant::Grant;
 use doorward_core::inventory::{Direction, Peer, SecurityGroupId, Seen};
-use doorward_core::plan;
+use doorward_core::plan::{self, NoRoom};
 use doorward_core::policy::{
     Closing, Enforcement, Firewall, FirewallName, Person, Policy, Refusal, TargetName, Transport,
 };
@@ -64,8 +64,14 @@ impl Requests {
         let live = others.filter_map(|grant| grant.live(now));
         let wanted = rulesets(&loaded.policy, live);
         let Some(ruleset) = wanted.get(&firewall.name) else { return Ok(()) };
-        plan::room(&status.inventory, firewall, ruleset, self.store().installation())
-            .map_err(|why| Refusal::NoRoom { why: why.to_string() })
+        plan::room(&status.inventory, firewall, ruleset, self.store().installation()).map_err(|no_room| {
+            let why = no_room.to_string();
+            match no_room {
+                NoRoom::Quota { .. } => Refusal::NoRoom { why },
+                NoRoom::Gone { .. } | NoRoom::WrongVpc { .. } => Refusal::NotThere { why },
+                NoRoom::Unseen { cause, .. } => Refusal::Unavailable { cause, why },
+            }
+        })
     }
 
     pub(super) fn firewall_of<'a>(&self, loaded: &'a Loaded, grant: &Grant) -> Option<&'a Firewall> {

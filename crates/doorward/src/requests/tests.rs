@@ -17,7 +17,7 @@ fn ask(lasts: Option<i64>) -> Ask {
 }
 
 fn caller(name: &str) -> Caller {
-    Caller { person: name.parse().expect("a name"), from: None }
+    Caller::known(name.parse().expect("a name"), None)
 }
 
 #[tokio::test]

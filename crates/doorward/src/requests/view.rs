@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Beside, Caller, Closed, Error, Opened, Relocated, Requests, Through, Way};
-use crate::reconciler::Standing;
+use crate::reconciler::{self, Overdue, Standing};
 
 /// A target that a person may open.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -101,6 +101,9 @@ pub struct GrantView {
     /// How often it was changed while it waits. Whoever approves it says which revision they saw.
     #[serde(default)]
     pub revision: u32,
+    /// What of it still stands although it has ended, or may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<Overdue>,
 }
 
 /// What came of opening, extending or answering, as it is shown: the API's answer, and a command's `--json`.
@@ -170,7 +173,7 @@ impl Requests {
                     extended,
                     changed: false,
                     moved_from: None,
-                    connect: self.ways(grant.target(), grant.transport()),
+                    connect: self.ways_looked_up(grant.target(), grant.transport()).await,
                     through: self.through(&grant),
                     grant: GrantView { standing: known, ..view },
                     reasons: texts(&reasons),
@@ -250,7 +253,7 @@ impl Requests {
     pub async fn current(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
         let now = self.clock().now();
         let grants = self.store().unfinished_of(person).await?;
-        let mine = grants.iter().filter(|grant| going_on(grant, now));
+        let mine = grants.iter().filter(|grant| going_on(grant, now) || self.overdue(grant).is_some());
         Ok(self.views(mine))
     }
 
@@ -259,7 +262,8 @@ impl Requests {
         self.operator(caller)?;
         let now = self.clock().now();
         let grants = self.store().unfinished().await?;
-        Ok(self.views(grants.iter().filter(|grant| going_on(grant, now))))
+        let shown = |grant: &&Grant| going_on(grant, now) || self.overdue(grant).is_some();
+        Ok(self.views(grants.iter().filter(shown)))
     }
 
     /// Grants that wait for this person's answer.
@@ -313,6 +317,16 @@ impl Requests {
             .map_err(|refusal| Error::Refused(vec![refusal]))
     }
 
+    /// What of a grant that has ended still stands, or may: as the reconciler of this process last found it; without
+    /// one, as the store tells.
+    pub fn overdue(&self, grant: &Grant) -> Option<Overdue> {
+        let status = self.nudge().status();
+        if status.at.is_none() {
+            return reconciler::unconfirmed(&self.loaded().policy, grant, self.clock().now());
+        }
+        status.overdue.iter().find(|overdue| overdue.grant.as_ref() == Some(grant.id())).cloned()
+    }
+
     fn views<'a>(&self, grants: impl Iterator<Item = &'a Grant>) -> Vec<GrantView> {
         let mut views: Vec<GrantView> = grants.map(|grant| self.view(grant)).collect();
         views.sort_by(|one, other| (one.until, &one.id).cmp(&(other.until, &other.id)));
@@ -357,6 +371,7 @@ impl Requests {
             standing,
             closing: self.closing(grant),
             revision: grant.revision(),
+            overdue: self.overdue(grant),
         }
     }
 }

@@ -17,8 +17,11 @@ pub struct Way {
     pub known: bool,
     /// The protocol and the ports.
     pub flow: Flow,
-    /// A command that would use it, for services that everybody knows by their port.
+    /// A command that would use it, for services that everybody knows by their engine or their port.
     pub command: Option<String>,
+    /// Why only the policy's word for the host is known, where it was looked up in vain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
 }
 
 impl Way {
@@ -27,9 +30,9 @@ impl Way {
         self.flow.ports().filter(|ports| ports.from() == ports.to()).map(|ports| ports.from())
     }
 
-    /// `service` is the target's own port, which tells what listens there, also behind a relay's port.
+    /// `service` is the port that tells what listens there: the target's own, also behind a relay's port.
     fn new(host: String, known: bool, flow: Flow, service: Option<u16>) -> Self {
-        let mut way = Self { host, known, flow, command: None };
+        let mut way = Self { host, known, flow, command: None, why_not: None };
         let (host, port) = (&way.host, way.port());
         way.command = match (known, flow, service, port) {
             (true, Flow::Tcp(_), Some(service), Some(port)) => command(service, host, port),
@@ -37,6 +40,21 @@ impl Way {
         };
         way
     }
+}
+
+/// The port that a service of an engine usually has: what a port of somebody's own choosing does not tell.
+fn usual_port(engine: &str) -> Option<u16> {
+    let engine = engine.to_ascii_lowercase();
+    [
+        ("postgres", 5432),
+        ("mysql", 3306),
+        ("mariadb", 3306),
+        ("redis", 6379),
+        ("valkey", 6379),
+        ("sqlserver", 1433),
+    ]
+    .into_iter()
+    .find_map(|(name, port)| engine.contains(name).then_some(port))
 }
 
 /// What everybody uses for a service, which its own port tells, where it answers.
@@ -47,6 +65,7 @@ pub fn command(service: u16, host: &str, port: u16) -> Option<String> {
         3306 => format!("mysql --host={host} --port={port}"),
         5432 => format!("psql --host={host} --port={port}"),
         6379 => format!("redis-cli -h {host} -p {port}"),
+        1433 => format!("sqlcmd -S {host},{port}"),
         _ => return None,
     })
 }
@@ -72,8 +91,13 @@ impl Requests {
         if transport != Transport::Direct {
             let command = Some(format!("doorward connect {}", target.name));
             let host = target.address.to_string();
-            let way =
-                |flow: &Flow| Way { host: host.clone(), known: false, flow: *flow, command: command.clone() };
+            let way = |flow: &Flow| Way {
+                host: host.clone(),
+                known: false,
+                flow: *flow,
+                command: command.clone(),
+                why_not: None,
+            };
             return target.ports.iter().take(1).map(way).collect();
         }
         let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
@@ -86,10 +110,27 @@ impl Requests {
             let mut services = target.ports.iter().filter_map(|flow| flow.ports()).map(|ports| ports.from());
             return vec![Way::new(host, known, flow, services.next())];
         }
-        let known = matches!(target.address, Address::Host(_));
-        let host = target.address.to_string();
-        let service = |flow: &Flow| flow.ports().map(|ports| ports.from());
-        target.ports.iter().map(|flow| Way::new(host.clone(), known, *flow, service(flow))).collect()
+        let endpoint = self.endpoints.of(&target.address);
+        let known = endpoint.is_some() || matches!(target.address, Address::Host(_));
+        let engine = endpoint.as_ref().and_then(|endpoint| endpoint.engine.as_deref()).and_then(usual_port);
+        let why_not = self.endpoints.why_not(&target.address);
+        let host = endpoint.map_or_else(|| target.address.to_string(), |endpoint| endpoint.host);
+        let service = |flow: &Flow| engine.or_else(|| flow.ports().map(|ports| ports.from()));
+        let way = |flow: &Flow| Way {
+            why_not: why_not.clone(),
+            ..Way::new(host.clone(), known, *flow, service(flow))
+        };
+        target.ports.iter().map(way).collect()
+    }
+
+    /// The same, once it was looked up where the target answers, or for want of patience.
+    pub async fn ways_looked_up(&self, target: &TargetName, transport: Transport) -> Vec<Way> {
+        if transport == Transport::Direct
+            && let Some(target) = self.loaded().policy.targets.get(target)
+        {
+            self.endpoints.wait(&target.address).await;
+        }
+        self.ways(target, transport)
     }
 }
 
@@ -126,6 +167,11 @@ mod tests {
         check("rds:orders", false, "tcp/5432", 5432, ("rds:orders, tcp/5432", None));
         check("db", true, "tcp/1000-2000", 1000, ("db, tcp/1000-2000", None));
         check("db", true, "udp/53", 53, ("db:53", None));
+        // A port of somebody's own choosing, of which the engine is known.
+        check("db", true, "tcp/6000", 5432, ("db:6000", Some("psql --host=db --port=6000")));
+        let engines = ["postgres", "aurora-postgresql", "aurora-mysql", "mariadb", "valkey", "memcached"];
+        let ports = [Some(5432), Some(5432), Some(3306), Some(3306), Some(6379), None];
+        assert_eq!(engines.map(usual_port), ports);
     }
 
     #[test]

@@ -25,8 +25,10 @@ impl Store {
     /// Writes grants and the events that tell of them, in one transaction, or nothing at all.
     pub async fn commit(&self, changes: &[Change], events: Vec<Event>) -> Result<Head, Error> {
         let mut writing = Writing::begin(&self.pool).await?;
-        let done = write_all(&mut writing, changes, events).await;
-        writing.end(done).await
+        let done = write_all(&mut writing, changes, events.clone()).await;
+        let head = writing.end(done).await?;
+        crate::events::log(&events, changes);
+        Ok(head)
     }
 
     /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name.

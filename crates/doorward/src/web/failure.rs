@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use doorward_core::policy::Refusal;
 use maud::html;
 
@@ -109,7 +109,7 @@ impl From<requests::Error> for Failure {
                     .map(status)
                     .max_by_key(|status| rank(*status))
                     .unwrap_or(StatusCode::FORBIDDEN);
-                let hint = refusals.iter().find_map(hint);
+                let hint = refusals.iter().find_map(Refusal::hint);
                 Self { refusals, hint, ..Self::new(status, "the policy says no") }
             }
             requests::Error::NoSuchGrant(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
@@ -140,6 +140,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::NotYourGrant { .. }
         | Refusal::NotAnApprover { .. }
         | Refusal::OwnRequest
+        | Refusal::OnlyClaimed { .. }
         | Refusal::NotAnOperator { .. } => StatusCode::FORBIDDEN,
         Refusal::NotYours { .. } => StatusCode::NOT_FOUND,
         Refusal::NotWaiting { .. }
@@ -148,7 +149,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::TooManyGrants { .. }
         | Refusal::NotOpen { .. }
         | Refusal::OpenThere { .. }
-        | Refusal::MovedTooOften { .. } => StatusCode::CONFLICT,
+        | Refusal::MovedTooOften { .. }
+        | Refusal::NotThere { .. } => StatusCode::CONFLICT,
+        Refusal::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Transport { .. }
         | Refusal::NotCarried { .. }
         | Refusal::NoPorts { .. }
@@ -174,33 +177,6 @@ fn rank(status: StatusCode) -> u8 {
     }
 }
 
-/// What somebody who was refused can do.
-pub fn hint(refusal: &Refusal) -> Option<String> {
-    let hint = match refusal {
-        Refusal::TooLong { most, .. } => format!("ask for {most} or less"),
-        Refusal::NoReason { .. } => "say why you need it: a ticket's number or a few words".into(),
-        Refusal::NotYours { .. } => "ask an operator to put you in one of its groups".into(),
-        Refusal::NoRoom { .. } => {
-            "close what is no longer needed, or ask an operator for a higher quota".into()
-        }
-        Refusal::NotListed { network, .. } => format!(
-            "if people come from there, an operator adds `special-networks = [\"{network}\"]` to `[grants]`"
-        ),
-        Refusal::TooManyGrants { yours, .. } if !yours.is_empty() => {
-            let names: Vec<String> = yours.iter().take(5).map(ToString::to_string).collect();
-            let more = if yours.len() > names.len() { " …" } else { "" };
-            format!("close one of {}{more}; a grant of an old address can be moved instead", names.join(", "))
-        }
-        Refusal::TooManyGrants { .. } => "try again when somebody has closed theirs".into(),
-        Refusal::OpenThere { grant, .. } => format!("close {grant} if its address is no longer yours"),
-        Refusal::MovedTooOften { .. } => "close it and open the target again".into(),
-        Refusal::NotOpen { .. } => "open the target again".into(),
-        Refusal::Transport { permitted, .. } if permitted != "none" => format!("choose {permitted}"),
-        _ => return None,
-    };
-    Some(hint)
-}
-
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let title = match self.status {
@@ -221,7 +197,7 @@ impl IntoResponse for Failure {
                 p { a href="/" { "Back to the start" } }
             },
         );
-        let mut response = (self.status, Html(page.into_string())).into_response();
+        let mut response = (self.status, layout::written(page)).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

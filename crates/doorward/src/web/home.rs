@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use doorward_core::net::Cidr;
 use doorward_core::policy::{TargetName, Transport};
 use maud::{Markup, html};
@@ -14,7 +14,7 @@ use super::failure::{self, Failure};
 use super::layout::{self, Here, token};
 use super::origin::Origin;
 use super::session::Signed;
-use super::{Web, card, probe, targets, words};
+use super::{Web, card, overdue, probe, targets, words};
 use crate::requests::{self, GrantView, Offer};
 
 /// Which note to show, and what is looked for.
@@ -64,7 +64,7 @@ pub async fn page(
 pub async fn live(State(web): State<Arc<Web>>, signed: Signed, origin: Origin) -> Result<Response, Failure> {
     let offers = web.requests().offers(&signed.caller.person);
     let part = open_part(&web, &signed, origin, &offers, None).await?.1;
-    Ok(Html(part.into_string()).into_response())
+    Ok(layout::written(part).into_response())
 }
 
 /// The page, with the outcome of a form: a note of what was done, or a draft of what was not.
@@ -120,10 +120,13 @@ async fn open_part(
     let requests = web.requests();
     let now = requests.clock().now();
     let grants = requests.current(person).await?;
+    let (late, grants): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| grant.overdue.is_some());
+    let late: Vec<_> = late.into_iter().filter_map(|grant| grant.overdue).collect();
     let to_answer = requests.to_answer(person).await?;
     let part = html! {
         div #live data-live="/live" {
             (moved(origin, &grants))
+            (overdue::section(&late))
             @if !to_answer.is_empty() {
                 section data-key="answers" data-list aria-labelledby="answers" {
                     h2 #answers { "Waiting for your answer" }

@@ -1,7 +1,10 @@
 //! The frame of every page: head, skip link, navigation, one main part.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use doorward_core::text::shown_lines;
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{ADDRESS, COUNTDOWN, ICON, STYLE};
@@ -81,7 +84,18 @@ pub fn page(signed: &Signed, here: Here, status: StatusCode, main: Markup) -> Re
         },
         main,
     );
-    (status, Html(page.into_string())).into_response()
+    (status, written(page)).into_response()
+}
+
+/// Markup as it is sent: characters that do not show are escaped, wherever they came from.
+///
+/// HTML itself has none, so that one pass over the whole is enough, and no page can leave it out.
+pub fn written(markup: Markup) -> Html<String> {
+    let text = markup.into_string();
+    match shown_lines(&text) {
+        Cow::Borrowed(_) => Html(text),
+        Cow::Owned(text) => Html(text),
+    }
 }
 
 /// A page for anybody.

@@ -17,6 +17,7 @@ mod notes;
 mod open;
 mod operators;
 mod origin;
+mod overdue;
 mod prefix;
 mod probe;
 mod reach;
@@ -47,7 +48,7 @@ use axum::routing::{get, post};
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::policy::Person;
 use ring::hmac;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Account;
 use crate::clock::random;
@@ -58,7 +59,6 @@ use notes::Notes;
 use tally::Tally;
 use unnamed::Unnamed;
 
-pub use failure::hint;
 pub use serve::{Error, Listener};
 
 /// The most bytes of a request's body.
@@ -77,6 +77,7 @@ pub struct Web {
     readers: Mutex<record::Readers>,
     account: Account,
     key: hmac::Key,
+    reload: Notify,
 }
 
 impl fmt::Debug for Web {
@@ -100,12 +101,18 @@ impl Web {
             readers: Mutex::default(),
             account: Account::default(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?),
+            reload: Notify::new(),
         }))
     }
 
     /// What people ask for.
     pub fn requests(&self) -> &Requests {
         &self.requests
+    }
+
+    /// Has the certificate read again now.
+    pub fn reload(&self) {
+        self.reload.notify_one();
     }
 
     /// The account that the policy names.
@@ -177,6 +184,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/address", get(probe::seen))
         .route("/assets/{name}", get(assets::asset))
         .route("/healthz", get(api::health::health))
+        .route("/readyz", get(api::health::ready))
         .fallback(nothing)
         .method_not_allowed_fallback(not_that_way)
         .nest("/api/v1", api::router())

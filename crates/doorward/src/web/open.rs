@@ -274,10 +274,10 @@ async fn outcome(web: &Web, opened: &[Opened]) -> Markup {
     let stands = |opened: &&Opened| {
         matches!(opened, Opened::Granted { extended: false, standing: Standing::AsWanted, .. })
     };
-    let connect = opened.iter().find(stands).map(|opened| {
-        let grant = grant_of(opened);
-        web.requests().ways(grant.target(), grant.transport())
-    });
+    let connect = match opened.iter().find(stands).map(grant_of) {
+        Some(grant) => Some(web.requests().ways_looked_up(grant.target(), grant.transport()).await),
+        None => None,
+    };
     let closing = opened.iter().find_map(|opened| match opened {
         Opened::Granted { closing, .. } => Some(*closing),
         Opened::Waiting { .. } => None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::layout::{self, Here, token};
 use super::origin::as_written;
 use super::session::Signed;
-use super::{Web, card, words};
+use super::{Web, card, overdue, words};
 use crate::reconciler::Standing;
 use crate::requests::{self, GrantView};
 
@@ -41,12 +41,13 @@ pub async fn page(
 /// `GET /operators/live`: the part of the page that changes by itself.
 pub async fn live(State(web): State<Arc<Web>>, signed: Signed) -> Result<Response, Failure> {
     let grants = web.requests().all(&signed.caller).await?;
-    Ok(Html(part(&web, &signed, &grants).into_string()).into_response())
+    Ok(layout::written(part(&web, &signed, &grants)).into_response())
 }
 
 fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
     html! {
         div #live data-live="/operators/live" {
+            (overdue::section(&web.requests().nudge().status().overdue))
             (problems(web))
             (proxies(web))
             section data-key="open" data-version=(grants.is_empty()) data-list aria-labelledby="open" {
@@ -61,8 +62,8 @@ fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
                         }
                     }
                     tbody role="rowgroup" data-list data-key="rows" {
-                        @for grant in grants { (row(web, signed, grant)) }
-                        @if grants.is_empty() {
+                        @for grant in grants.iter().filter(|grant| grant.overdue.is_none()) { (row(web, signed, grant)) }
+                        @if grants.iter().all(|grant| grant.overdue.is_some()) {
                             tr role="row" data-key="nothing" data-version="0" {
                                 td.nothing role="cell" colspan="7" { "Nothing is open." }
                             }

@@ -104,7 +104,7 @@ fn kind(who: &Who) -> &'static str {
     match who {
         Who::Doorward => "machine",
         Who::Person(_) => "person",
-        Who::Claimed(_) => "claimed",
+        Who::Claimed(_) | Who::Unproved { .. } => "claimed",
     }
 }
 

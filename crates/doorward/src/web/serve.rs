@@ -142,10 +142,15 @@ impl Listener {
             let (mut tls, mut told) = (self.tls.clone(), None);
             loop {
                 for _ in 0..SUMMARY {
-                    tokio::time::sleep(LOOKS).await;
+                    let asked = tokio::time::timeout(LOOKS, web.reload.notified()).await.is_ok();
                     let Some((files, contents, config)) = &mut tls else { continue };
-                    let wrong = read_again(files, contents, config).err().map(|error| error.to_string());
-                    if let Some(error) = wrong.as_ref().filter(|wrong| told.as_ref() != Some(*wrong)) {
+                    let read = read_again(files, contents, config);
+                    if asked && matches!(read, Ok(false)) {
+                        tracing::info!(certificate = files.certificate, "certificate unchanged");
+                    }
+                    let wrong = read.err().map(|error| error.to_string());
+                    if let Some(error) = wrong.as_ref().filter(|wrong| asked || told.as_ref() != Some(*wrong))
+                    {
                         tracing::warn!(error, "the new certificate cannot be used; the one in use stays");
                     }
                     told = wrong;
@@ -205,15 +210,16 @@ impl Contents {
     }
 }
 
-/// Takes a renewed certificate; while what is there cannot be used, the one in use stays.
-fn read_again(files: &Tls, contents: &mut Contents, config: &RustlsConfig) -> Result<(), Error> {
+/// Takes a renewed certificate, and says whether it was one; while what is there cannot be used, the one in use stays.
+fn read_again(files: &Tls, contents: &mut Contents, config: &RustlsConfig) -> Result<bool, Error> {
     let new = Contents::read(files)?;
-    if new != *contents {
+    let is_new = new != *contents;
+    if is_new {
         config.reload_from_config(new.config(files)?);
         *contents = new;
         tracing::info!(certificate = files.certificate, "took the new certificate");
     }
-    Ok(())
+    Ok(is_new)
 }
 
 #[cfg(test)]

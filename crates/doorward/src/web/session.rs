@@ -150,7 +150,7 @@ async fn find(web: &Web, token: Token, kind: SessionKind, origin: Origin) -> Res
         return Ok(None);
     }
     let operator = requests.operates(&session.person);
-    let caller = Caller { person: session.person, from: origin.client };
+    let caller = Caller::known(session.person, origin.client);
     Ok(Some(Signed { caller, operator, ends: session.ends, token }))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::policy::{People, Person};
 use jiff::Timestamp;
@@ -90,7 +90,7 @@ async fn looked_at(
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "the name or the password is wrong"));
     };
     web.guard().succeeded(name, address, clock.uptime());
-    let caller = Caller { person: person.clone(), from: origin.client };
+    let caller = Caller::known(person.clone(), origin.client);
     let event = web.requests().event(&caller, What::SignedIn);
     web.requests().record(vec![event]).await?;
     let (token, ends) = session::begin(web, person, proved, kind, origin).await?;
@@ -188,7 +188,7 @@ fn form(web: &Web, headers: &HeaderMap, origin: Origin, shown: Shown<'_>) -> Res
     );
     let failure = shown.failure;
     let status = failure.map_or(StatusCode::OK, |failure| failure.status);
-    let mut response = (status, Html(page.into_string())).into_response();
+    let mut response = (status, layout::written(page)).into_response();
     if let Some(seconds) = failure.and_then(|failure| failure.retry_after) {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }

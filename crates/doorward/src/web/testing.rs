@@ -97,6 +97,7 @@ pub fn offer(usually: i64, at_most: i64) -> Offer {
 /// A grant of jon's.
 pub fn grant_view(since: &str, until: &str) -> GrantView {
     GrantView {
+        overdue: None,
         id: "g-k3v9t2m4x7q8".parse().expect("a grant"),
         person: "jon".parse().expect("a name"),
         target: "orders-db".parse().expect("a name"),
@@ -118,7 +119,7 @@ pub fn grant_view(since: &str, until: &str) -> GrantView {
 
 /// Jon, signed in.
 pub fn signed() -> Signed {
-    let caller = Caller { person: "jon".parse().expect("a name"), from: None };
+    let caller = Caller::known("jon".parse().expect("a name"), None);
     let token = super::session::Token::new().expect("random bytes");
     Signed { caller, operator: false, ends: Timestamp::UNIX_EPOCH, token }
 }

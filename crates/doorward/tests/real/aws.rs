@@ -347,7 +347,7 @@ fn denied() -> Result<(), Failed> {
         let seen = corner.observe(&group).await;
         let gaps: Vec<String> = seen.gaps.iter().map(ToString::to_string).collect();
         let expected = format!(
-            "ec2:DescribeSecurityGroupRules in {place} gave no answer: UnauthorizedOperation: You are not authorized to perform this operation."
+            "ec2:DescribeSecurityGroupRules in {place} was denied: UnauthorizedOperation: You are not authorized to perform this operation."
         );
         assert_eq!(gaps, [expected]);
         assert!(matches!(seen.group(&group), Seen::Unseen(_)));
@@ -367,7 +367,7 @@ fn denied() -> Result<(), Failed> {
         assert_eq!(
             error.to_string(),
             format!(
-                "ec2:AuthorizeSecurityGroupIngress in {place} was refused: UnauthorizedOperation: You are not authorized to perform this operation."
+                "ec2:AuthorizeSecurityGroupIngress in {place} was denied: UnauthorizedOperation: You are not authorized to perform this operation."
             )
         );
         assert!(error.hint().is_some_and(|hint| hint.contains("doorward iam")));
@@ -581,10 +581,13 @@ fn misconfigured() -> Result<(), Failed> {
         };
         let place = Place { profile: Some("nobody".into()), region: Some(REGION.into()), account: None };
         let text = why(&place).await;
-        assert!(text.starts_with("profile `nobody` was not defined"), "{text}");
+        assert!(text.starts_with("NoCredentials: profile `nobody` was not defined"), "{text}");
         let place = Place { profile: None, region: Some(REGION.into()), account: None };
         let text = why(&place).await;
-        assert!(text.starts_with("no credentials found in the environment, the profile"), "{text}");
+        assert!(
+            text.starts_with("NoCredentials: no credentials found in the environment, the profile"),
+            "{text}"
+        );
         let place = moto::profile("closed", REGION, &format!("http://127.0.0.1:{}", moto::free_port()));
         let text = why(&place).await;
         assert_eq!(text, "tcp connect error: Connection refused (os error 111)");
@@ -701,7 +704,7 @@ fn credentials() -> Result<(), Failed> {
         let account = Account::connect(&profiles::profile_with("late", &lines)).await.expect("an account");
         for _ in 0..2 {
             let seen = account.observe(groups).await;
-            assert_eq!(seen.gaps[0].why, "profile `late` holds no credentials");
+            assert_eq!(seen.gaps[0].why, "NoCredentials: profile `late` holds no credentials");
         }
         profiles::profile_with("late", "aws_access_key_id = test\naws_secret_access_key = test");
         assert_eq!(account.observe(groups).await.gaps, []);

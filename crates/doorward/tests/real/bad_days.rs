@@ -133,7 +133,7 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
         (
             "denied",
             Fault::denied(),
-            "was refused: UnauthorizedOperation: You are not authorized to perform this operation.",
+            "was denied: UnauthorizedOperation: You are not authorized to perform this operation.",
         ),
         ("throttled", Fault::throttled(), "RequestLimitExceeded"),
         ("error", Fault::Answer(500, String::new()), "was refused: HTTP 500: the answer says no more"),
@@ -274,7 +274,15 @@ fn unseen() -> Result<(), Failed> {
     assert!(!stands(&moto, &group, "db-0"), "a gap blocks no closing: {closed:?}");
     assert!(closed.out.contains("to db-0 is closed"), "{closed:?}");
     let refused = jon.run(&["open", "db-0"]);
-    refused.is(1, &[], &[&format!("security group {group} could not be looked at"), "UnauthorizedOperation"]);
+    refused.is(
+        69,
+        &[],
+        &[
+            &format!("security group {group} could not be looked at"),
+            "was denied: UnauthorizedOperation",
+            "doorward iam",
+        ],
+    );
     jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
     // So it is after a restart, when nothing at all is known.
     faulty.mends();

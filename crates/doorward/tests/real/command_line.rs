@@ -149,7 +149,7 @@ fn open_and_close() -> Result<(), Failed> {
         (&"ended".into(), &"as-wanted".into(), &0.into())
     );
 
-    jon.run(&["list", "--history"]).is(64, &[], &["`--history` is for a local policy"]);
+    jon.run(&["list", "--history"]).is(0, &["WAS OPEN", "wiki", "(closed by jon)"], &[]);
     let local = jon.run(&["open", "wiki", "--detach"]);
     local.is(64, &[], &["`--address` and `--detach` are for a local policy", "add `--local`"]);
     drop(server);

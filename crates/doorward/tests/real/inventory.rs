@@ -275,7 +275,7 @@ fn command() -> Result<(), Failed> {
     let nowhere = ["inventory", "save", "nothing", "--profile", "inventory-nowhere"];
     doorward(here, &nowhere).is(69, &[], &["nothing of the account could be seen", "hint:"]);
     assert!(!here.join("nothing").exists());
-    doorward(here, &["inventory", "show", "--inventory", "missing"]).is(66, &[], &["cannot read missing"]);
+    doorward(here, &["inventory", "show", "--inventory", "missing"]).is(66, &[], &["cannot read `missing`"]);
     doorward(here, &["inventory", "show", "--inventory", "x", "--region", "y"]).is(
         64,
         &[],

@@ -27,6 +27,7 @@ mod inventory;
 mod local;
 mod login;
 mod manual;
+mod misled;
 mod moto;
 mod nat;
 mod need;
@@ -44,6 +45,7 @@ mod reach_page;
 mod record;
 mod relay;
 mod server;
+mod service;
 #[path = "../../../doorward-tunnel/tests/real/sshd.rs"]
 #[allow(dead_code, reason = "the transports' own suite uses all of it")]
 mod sshd;
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
     trials.extend(local::trials());
     trials.extend(login::trials());
     trials.extend(manual::trials());
+    trials.extend(misled::trials());
     trials.extend(nftables::trials());
     trials.extend(openapi::trials());
     trials.extend(pages::trials());
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
     trials.extend(reach_page::trials());
     trials.extend(record::trials());
     trials.extend(relay::trials());
+    trials.extend(service::trials());
     trials.extend(stores::trials());
     trials.extend(tls::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

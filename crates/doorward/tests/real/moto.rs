@@ -54,7 +54,7 @@ impl Moto {
             std::thread::sleep(Duration::from_millis(100));
         }
         // moto imports a service at its first call, and fails when two calls make it do so at once.
-        for service in ["ec2", "servicequotas", "sts"] {
+        for service in ["ec2", "elasticache", "rds", "servicequotas", "sts"] {
             moto.call((service, "2016-11-15"), "us-east-1", "DescribeVpcs", &[]);
         }
         moto

@@ -39,6 +39,10 @@ pub enum Need {
     Haproxy,
     /// `schemathesis`, from PyPI, in the virtual environment that `./test` makes.
     Schemathesis,
+    /// `systemd-analyze`, from Debian's systemd.
+    Systemd,
+    /// `setpriv`, from Debian's util-linux.
+    Setpriv,
     /// `systemd-resolved` and `resolvectl`, unpacked from Debian's systemd-resolved into the folder that `./test` names in
     /// `DOORWARD_RESOLVED` (its installation takes over the machine's names), with a bus.
     Resolved,
@@ -66,6 +70,8 @@ impl Need {
             Self::Nginx => absent(&["nginx"]),
             Self::Haproxy => absent(&["haproxy"]),
             Self::Schemathesis => absent(&["schemathesis"]),
+            Self::Systemd => absent(&["systemd-analyze"]),
+            Self::Setpriv => absent(&["setpriv"]),
             Self::Resolved => {
                 absent(&["systemd-resolved", "resolvectl", "dbus-daemon", "unshare", "nsenter"])
             }

@@ -112,7 +112,7 @@ async fn a_database_is_an_instance_or_a_cluster() {
     assert_eq!(error.to_string(), "the DB instance orders has no endpoint: it is creating");
     assert!(error.hint().is_some());
     let error = account.locate(&orders).await.expect_err("denied");
-    assert_eq!(error.to_string(), "rds:DescribeDBInstances in eu-west-1 was refused: AccessDenied: no");
+    assert_eq!(error.to_string(), "rds:DescribeDBInstances in eu-west-1 was denied: AccessDenied: no");
     assert_eq!(error.hint().as_deref(), Some("`doorward iam` prints the IAM policy that Doorward needs"));
     assert!(standin.heard()[0].body.contains("DBInstanceIdentifier=orders"));
 }

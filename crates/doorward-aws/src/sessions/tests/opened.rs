@@ -116,7 +116,7 @@ async fn open_sessions_are_told_with_all_pages() {
     assert_eq!(open, [jons, marias]);
     assert_eq!(account.open_sessions().await, Ok(Vec::new()));
     let error = account.open_sessions().await.expect_err("a refusal");
-    assert!(error.to_string().starts_with("ssm:DescribeSessions in eu-west-1 was refused"), "{error}");
+    assert!(error.to_string().starts_with("ssm:DescribeSessions in eu-west-1 was denied"), "{error}");
     assert!(error.hint().is_some_and(|hint| hint.contains("doorward iam --for server")));
     let asked = json(&standin.heard());
     let call = "AmazonSSM.DescribeSessions".to_owned();

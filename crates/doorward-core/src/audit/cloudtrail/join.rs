@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{APART, Alone, Asked, Call, Doubt, LATE, Matched, Row, Window, granted};
-use crate::audit::{Event, What, Who};
+use crate::audit::{Event, What};
 use crate::grant::GrantId;
 use crate::policy::{Person, TargetName, Transport};
 
@@ -123,12 +123,13 @@ impl Known {
                 known.sessions.insert(session.to_owned(), grant.clone());
             }
             match (&event.what, &event.who) {
-                (What::Asked { grant, .. }, Who::Person(person)) => {
-                    askers.insert(grant, person);
+                (What::Asked { grant, .. }, who) => {
+                    if let Some(person) = who.person() {
+                        askers.insert(grant, person);
+                    }
                 }
                 (What::Opened { grant, target, transport, until, .. }, who) => {
-                    let opener = if let Who::Person(person) = who { Some(person) } else { None };
-                    let Some(person) = askers.get(grant).copied().or(opener) else { continue };
+                    let Some(person) = askers.get(grant).copied().or(who.person()) else { continue };
                     let granted = Granted {
                         person: person.clone(),
                         target: target.clone(),

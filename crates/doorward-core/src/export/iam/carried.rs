@@ -344,29 +344,9 @@ impl Needs<'_> {
         }
         let elsewhere = |target: &&Target| !matches!(target.address, Address::Host(_) | Address::Network(_));
         let account = if targets.iter().any(elsewhere) { self.account(&policy.aws) } else { None };
-        let named = |service, resource: String| {
-            arn(service, policy.aws.region.as_deref(), account.as_ref(), &resource)
-        };
-        let (mut calls, mut resources) = (BTreeSet::new(), BTreeSet::new());
+        let (calls, resources) = find(policy, targets, account.as_ref());
         for target in targets {
             match &target.address {
-                Address::Rds(name) => {
-                    calls.extend(["rds:DescribeDBClusters", "rds:DescribeDBInstances"]);
-                    resources.extend(["cluster", "db"].map(|kind| named("rds", format!("{kind}:{name}"))));
-                }
-                // IAM knows a proxy by an id that the policy does not have.
-                Address::Proxy(_) => {
-                    calls.insert("rds:DescribeDBProxies");
-                    resources.insert(named("rds", "db-proxy:*".to_owned()));
-                }
-                Address::Cache(name) => {
-                    calls.extend([
-                        "elasticache:DescribeCacheClusters",
-                        "elasticache:DescribeReplicationGroups",
-                    ]);
-                    let kinds = ["cluster", "replicationgroup"];
-                    resources.extend(kinds.map(|kind| named("elasticache", format!("{kind}:{name}"))));
-                }
                 Address::Instance(_) | Address::Tag(..) => {
                     regions.insert(policy.aws.region.as_deref());
                     actions.insert("ec2:DescribeInstances");
@@ -375,7 +355,11 @@ impl Needs<'_> {
                 Address::Network(_) if !regions.is_empty() => {
                     actions.insert("ec2:DescribeVpcs");
                 }
-                Address::Host(_) | Address::Network(_) => {}
+                Address::Rds(_)
+                | Address::Proxy(_)
+                | Address::Cache(_)
+                | Address::Host(_)
+                | Address::Network(_) => {}
             }
         }
         let empty = Statement::allow("FindTheTargets", calls.into_iter().collect(), Vec::new());
@@ -385,4 +369,34 @@ impl Needs<'_> {
             self.pages.add(Statement { condition: within(&regions), ..look });
         }
     }
+}
+
+/// The calls that find out where databases and caches answer, and what they are allowed for.
+pub(super) fn find(
+    policy: &Policy,
+    targets: &[&Target],
+    account: Option<&AccountId>,
+) -> (BTreeSet<&'static str>, BTreeSet<String>) {
+    let named = |service, resource: String| arn(service, policy.aws.region.as_deref(), account, &resource);
+    let (mut calls, mut resources) = (BTreeSet::new(), BTreeSet::new());
+    for target in targets {
+        match &target.address {
+            Address::Rds(name) => {
+                calls.extend(["rds:DescribeDBClusters", "rds:DescribeDBInstances"]);
+                resources.extend(["cluster", "db"].map(|kind| named("rds", format!("{kind}:{name}"))));
+            }
+            // IAM knows a proxy by an id that the policy does not have.
+            Address::Proxy(_) => {
+                calls.insert("rds:DescribeDBProxies");
+                resources.insert(named("rds", "db-proxy:*".to_owned()));
+            }
+            Address::Cache(name) => {
+                calls.extend(["elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups"]);
+                let kinds = ["cluster", "replicationgroup"];
+                resources.extend(kinds.map(|kind| named("elasticache", format!("{kind}:{name}"))));
+            }
+            Address::Instance(_) | Address::Tag(..) | Address::Host(_) | Address::Network(_) => {}
+        }
+    }
+    (calls, resources)
 }

@@ -21,7 +21,7 @@ use std::fmt;
 use self::document::{Conditions, Pages, Statement, Values};
 use crate::firewall::Mark;
 use crate::inventory::{AccountId, Call, Partition, Place, SecurityGroupId};
-use crate::policy::{Enforcement, Policy, TargetName};
+use crate::policy::{Address, Enforcement, Policy, Target, TargetName, Transport};
 
 pub use carried::{Facts, SignIn, Whose, auditor, carried, server, trust};
 pub use document::Document;
@@ -142,6 +142,11 @@ pub fn iam(
             survey(&suffix, &regions, account).into_iter().for_each(|statement| pages.add(statement));
         }
         pages.add(mark(&suffix, &rules));
+        if profile == policy.aws.profile {
+            for statement in find_targets(&suffix, policy, account) {
+                pages.add(statement);
+            }
+        }
         let groups = places.iter().flat_map(|(place, groups)| {
             groups
                 .iter()
@@ -150,6 +155,25 @@ pub fn iam(
         pages.add_each(&change(&suffix, &rules), groups);
     }
     Iam { documents: pages.documents, unknown: unknown.into_iter().collect() }
+}
+
+/// What tells people the host name of what they opened directly.
+fn find_targets(suffix: &str, policy: &Policy, account: Option<&AccountId>) -> Vec<Statement> {
+    let direct = policy.targets.values().filter(|target| target.transports.contains(&Transport::Direct));
+    let targets: Vec<&Target> = direct.collect();
+    let (calls, resources) = carried::find(policy, &targets, account);
+    let mut statements = Vec::new();
+    if !calls.is_empty() {
+        let (calls, resources) = (calls.into_iter().collect(), resources.into_iter().collect());
+        statements.push(Statement::allow(format!("FindTheTargets{suffix}"), calls, resources));
+    }
+    if targets.iter().any(|target| matches!(target.address, Address::Instance(_) | Address::Tag(..))) {
+        let sid = format!("FindTheInstances{suffix}");
+        let find = Statement::allow(sid, vec!["ec2:DescribeInstances"], vec!["*".to_owned()]);
+        let regions = BTreeSet::from([policy.aws.region.as_deref()]);
+        statements.push(Statement { condition: within(&regions), ..find });
+    }
+    statements
 }
 
 fn places(policy: &Policy) -> BTreeMap<Place, BTreeSet<SecurityGroupId>> {

@@ -178,6 +178,16 @@ impl Table {
         format!("table inet {0}\ndelete table inet {0}\n", self.name)
     }
 
+    /// The commands that take the elements of one source out of the sets of a target by hand.
+    pub fn manual_removal(&self, firewall: &Firewall, target: &Target, source: Cidr) -> Vec<String> {
+        let of_flow = |flow: &Flow| {
+            let guarded = Guarded { to: firewall.destination(target), flow: *flow };
+            let set = Lookup { guarded, family: source.family(), bits: Some(source.bits()) }.set();
+            format!("nft delete element inet {} {set} '{{ {} }}'", self.name, source.net().addr())
+        };
+        target.ports.iter().filter(|flow| flow.fits(source.family())).map(of_flow).collect()
+    }
+
     /// The name of a chain that holds nothing and is never reached. It says whose the table is, and which guards
     /// its rules were written for.
     fn marker(&self, chains: &[Chain]) -> String {

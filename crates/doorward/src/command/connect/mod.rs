@@ -36,7 +36,7 @@ use crate::requests::Offer;
   doorward connect inside --range auto
   doorward connect inside --socks 127.0.0.1:1080
 
-With --exec the command finds PGHOST, PGPORT and their like, and DOORWARD_<TARGET>_PORT of each target; what it
+With --exec the command finds PGHOST, PGPORT and their like, and DOORWARD_<TARGET>_PORT of each target; what it \
 ends with is what doorward ends with. --range takes root on Linux; --socks and --http-proxy do not.")]
 pub struct Connect {
     /// What to connect, as the policy names it; `TARGET=PORT` chooses the local port

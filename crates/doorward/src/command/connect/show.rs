@@ -1,6 +1,5 @@
 //! What somebody at a terminal sees while it is held: one live line for each target, and news above them.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::super::printer;
 use super::held::Held;
 
 /// News that wait to be shown; what does not fit is left out, and counted nowhere else.
@@ -55,7 +55,7 @@ struct Rate {
 impl Show {
     /// For so many targets. `quiet` leaves the terminal to somebody else.
     pub fn new(targets: usize, quiet: bool) -> Self {
-        if quiet || !std::io::stderr().is_terminal() {
+        if quiet || !printer::is_watched() {
             return Self { lines: None };
         }
         let all = MultiProgress::new();
@@ -76,7 +76,7 @@ impl Show {
         let counts = held.counts().await;
         let line = line(held, counts, *rate);
         *rate = Rate { at: Instant::now(), up: counts.up, down: counts.down };
-        bar.set_message(line);
+        bar.set_message(printer::line(&line).into_owned());
         bar.tick();
     }
 
@@ -85,7 +85,7 @@ impl Show {
         match &self.lines {
             Some((all, _)) => {
                 // A terminal that is gone reads nothing.
-                let _ = all.println(text);
+                let _ = all.println(printer::line(text));
             }
             None => super::super::note(text),
         }

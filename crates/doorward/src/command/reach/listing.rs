@@ -1,14 +1,14 @@
 //! Who can reach what: receiver by receiver, as it is found.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
 
 use doorward_core::inventory::{Gap, Inventory};
 use doorward_core::reach::{End, Flows, Reachability, Role, RoleId, Scope, Way};
 
 use super::{json, text};
-use crate::command::{Code, Failure, count, note};
+use crate::command::{Code, Failure, count, note, printer};
 
 /// How many senders, prefixes or groups are told in a line before the rest is counted.
 const NAMES: usize = 8;
@@ -65,37 +65,35 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Standard output, a line at a time, until whoever reads has read enough.
+/// The printer's lines, until whoever reads has read enough.
 struct Lines {
-    out: io::StdoutLock<'static>,
+    out: printer::Lines,
     failed: Option<io::Error>,
     written: usize,
 }
 
 impl Lines {
     fn new() -> Self {
-        Self { out: io::stdout().lock(), failed: None, written: 0 }
+        Self { out: printer::Lines::new(), failed: None, written: 0 }
     }
 
     fn write(&mut self, text: &str) -> ControlFlow<()> {
+        self.by(|out| out.text(text))
+    }
+
+    fn json(&mut self, line: &json::Line<'_>) -> ControlFlow<()> {
+        self.by(|out| out.json(line))
+    }
+
+    fn by(&mut self, write: impl FnOnce(&mut printer::Lines) -> io::Result<()>) -> ControlFlow<()> {
         if self.failed.is_some() {
             return ControlFlow::Break(());
         }
         self.written += 1;
-        match self.out.write_all(text.as_bytes()) {
+        match write(&mut self.out) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failed = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-
-    fn json(&mut self, line: &json::Line<'_>) -> ControlFlow<()> {
-        match serde_json::to_string(line) {
-            Ok(json) => self.write(&(json + "\n")),
-            Err(error) => {
-                self.failed = Some(error.into());
                 ControlFlow::Break(())
             }
         }

@@ -46,15 +46,15 @@ use super::account::Source;
 Exit codes, of a question: 0 yes, 1 no, 2 partly, 3 unknown: what could not be seen decides. With --assert: 0 if
 that is the answer, else 1. Of a list or a difference: 0, also when it is empty. 64 and above: no answer.
 
-JSON, of a question: {\"verdict\": \"yes|no|partly|unknown\", \"flows\": [FLOW…], \"hops\": [{\"resource\", \"kind\",
-\"because\", \"name\"}], \"blockers\": [{\"code\", \"resource\", \"why\", \"lift\", …}], \"return\": {\"verdict\", \"ports\",
-\"hops\"}, \"gaps\": […], \"at_most\": [FLOW…], \"parts\": […], \"notes\": […], \"from\", \"to\", \"asked\"}. `flows` surely
-pass, between some sender and some receiver at least; `at_most` may, if what was not seen lets them.
-JSON, of a list: a line for each way, {\"from\": END, \"to\": END, \"flows\": [FLOW…], \"whole\": true, …}; END is
-{\"kind\": \"role\", \"id\", \"name\"}, {\"kind\": \"internet\"} or {\"kind\": \"remote\", \"id\"}. A line {\"role\": {…}} says who is
-in a role before the first way that names it, and lines {\"gap\": {…}} at the end what could not be seen.
-With --pairs, {\"from\": ID, \"to\": ID, \"flows\": [FLOW…]}.
-JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles_of_opened\": […],
+JSON, of a question: {\"verdict\": \"yes|no|partly|unknown\", \"flows\": [FLOW…], \"hops\": [{\"resource\", \"kind\", \
+\"because\", \"name\"}], \"blockers\": [{\"code\", \"resource\", \"why\", \"lift\", …}], \"return\": {\"verdict\", \"ports\", \
+\"hops\"}, \"gaps\": […], \"at_most\": [FLOW…], \"parts\": […], \"notes\": […], \"from\", \"to\", \"asked\"}. `flows` surely \
+pass, between some sender and some receiver at least; `at_most` may, if what was not seen lets them. \
+JSON, of a list: a line for each way, {\"from\": END, \"to\": END, \"flows\": [FLOW…], \"whole\": true, …}; END is \
+{\"kind\": \"role\", \"id\", \"name\"}, {\"kind\": \"internet\"} or {\"kind\": \"remote\", \"id\"}. A line {\"role\": {…}} says who is \
+in a role before the first way that names it, and lines {\"gap\": {…}} at the end what could not be seen. \
+With --pairs, {\"from\": ID, \"to\": ID, \"flows\": [FLOW…]}. \
+JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles_of_opened\": […], \
 \"roles_of_closed\": […], \"gaps\": […]}.
 
 CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\":

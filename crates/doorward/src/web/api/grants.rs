@@ -22,13 +22,21 @@ use crate::web::{Web, open};
 
 /// Whose.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "`all`")]
+#[serde(deny_unknown_fields, expecting = "`all`, `to_answer` or `history`")]
 pub struct Whose {
     #[serde(default)]
     all: bool,
+    #[serde(default)]
+    to_answer: bool,
+    #[serde(default)]
+    history: bool,
 }
 
-/// `GET /grants`: one's own; with `?all=true` everybody's, for an operator.
+/// How many ended grants are shown.
+const HISTORY: u32 = 100;
+
+/// `GET /grants`: one's own; with `?all=true` everybody's, for an operator; with `?to_answer=true` those that wait for
+/// the caller's answer; with `?history=true` one's own that have ended.
 pub async fn list(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
@@ -37,6 +45,10 @@ pub async fn list(
     let Query(whose) = whose.map_err(|rejection| reads::query(&rejection))?;
     let grants = if whose.all {
         web.requests().all(&signed.caller).await?
+    } else if whose.to_answer {
+        web.requests().to_answer(&signed.caller.person).await?
+    } else if whose.history {
+        web.requests().history(&signed.caller.person, HISTORY).await?
     } else {
         web.requests().current(&signed.caller.person).await?
     };

@@ -1,4 +1,4 @@
-//! Whether the server does its work: it answers, and the reconciler lives.
+//! Whether the server lives (it answers, and the reconciler makes passes), and whether it also does all that it should.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::store::in_time;
 use crate::web::Web;
 
 /// After that long without a pass the reconciler counts as dead.
@@ -29,6 +30,38 @@ pub async fn health(State(web): State<Arc<Web>>) -> (StatusCode, Json<Health>) {
     let ok = alive(last_pass, clock.now(), clock.uptime());
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Health { ok, version: env!("CARGO_PKG_VERSION"), last_pass }))
+}
+
+/// Whether the server does all that it should.
+#[derive(Debug, Serialize)]
+pub struct Readiness {
+    ready: bool,
+    reasons: Vec<String>,
+}
+
+/// `GET /readyz`: for whoever watches. Anybody may ask, so that it counts, and names neither people nor targets.
+pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>) {
+    let (clock, status) = (web.requests().clock(), web.requests().nudge().status());
+    let mut reasons = Vec::new();
+    match status.at {
+        None => reasons.push("no pass over the firewalls has ended yet".to_owned()),
+        at if !alive(at, clock.now(), clock.uptime()) => {
+            reasons.push("no pass over the firewalls has ended for two minutes".to_owned());
+        }
+        Some(_) => {}
+    }
+    let late = status.overdue.len();
+    if late > 0 {
+        let stand = if late == 1 { "1 grant is" } else { &format!("{late} grants are") };
+        reasons.push(format!(
+            "{stand} past the end and not revoked: `/operators` and the log say which and why"
+        ));
+    }
+    if in_time(web.requests().store().last_change()).await.is_err() {
+        reasons.push("the store does not answer".to_owned());
+    }
+    let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(Readiness { ready: reasons.is_empty(), reasons }))
 }
 
 /// A pass lately; or a start so recent that there was no time for one.

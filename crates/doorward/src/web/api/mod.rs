@@ -45,7 +45,9 @@ fn calls() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Web>>)> {
         ("get", "/grants/{id}/transport", get(grants::through)),
         ("post", "/grants/{id}/transport", post(grants::carried)),
         ("get", "/record", get(reads::record)),
+        ("get", "/overdue", get(reads::overdue)),
         ("get", "/healthz", get(health::health)),
+        ("get", "/readyz", get(health::ready)),
         ("get", "/openapi.json", get(openapi::document)),
     ]
 }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Bearer, Refused};
+use crate::reconciler::Overdue;
 use crate::requests::Offer;
 use crate::web::failure::Failure;
 use crate::web::{Web, record};
@@ -75,6 +76,15 @@ pub async fn record(
     let lines = record::read(&web, &signed.caller, part.before, limit).await?;
     let next = lines.last().map(|line| line.seq).filter(|seq| *seq > 1);
     Ok(Json(Lines { lines, next }))
+}
+
+/// `GET /overdue`
+pub async fn overdue(
+    State(web): State<Arc<Web>>,
+    Bearer(signed): Bearer,
+) -> Result<Json<Vec<Overdue>>, Refused> {
+    web.requests().operator(&signed.caller)?;
+    Ok(Json(web.requests().nudge().status().overdue.clone()))
 }
 
 /// A query that is not what the call takes.

@@ -124,7 +124,7 @@ fn denied() -> Result<(), Failed> {
     assert_eq!(rules(), 0, "a door waits for no session");
     let record = || house.run(&["audit", "list"]).1;
     let refused = format!(
-        "could not end what outlived its grant in {REGION}: ssm:TerminateSession in {REGION} was refused"
+        "could not end what outlived its grant in {REGION}: ssm:TerminateSession in {REGION} was denied"
     );
     eventually("the record says what is missing", || record().contains(&refused));
     assert_eq!(world.stand.open_sessions().len(), 1);

@@ -200,7 +200,7 @@ fn unknown_says_what_would_decide() {
 unknown: whether tcp/5432 passes depends on what could not be seen, from instance i-0a (web) to database orders
 
 would decide, and could not be seen
-  ec2:DescribeNetworkAcls in eu-west-1 gave no answer: AccessDenied
+  ec2:DescribeNetworkAcls in eu-west-1 was denied: AccessDenied
 
 to know
   an idle function has no interface

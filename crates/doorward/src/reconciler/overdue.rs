@@ -1,0 +1,496 @@
+//! What still stands, or may stand, after its grant has ended: who, from where, to what, since when, why, and the
+//! command that closes it manually.
+//!
+//! It is read from what the last observation saw and from the store, and from nothing else, so that a restart finds the
+//! same: an ended grant stays unsettled until its rules were seen gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use doorward_core::firewall::nftables::Table;
+use doorward_core::firewall::{Because, InstallationId, Mark};
+use doorward_core::grant::{Ending, Grant, GrantId, Life};
+use doorward_core::inventory::{
+    Inventory, Peer, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId, Seen, StandingRule,
+};
+use doorward_core::net::{Cidr, Family, Flow};
+use doorward_core::policy::{Enforcement, Firewall, FirewallName, Person, Policy, Target, TargetName};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::groups::Known;
+use super::sessions::{Sessions, is_carried};
+
+/// How long a removal may take before it counts as overdue: AWS answers within a second as a rule.
+const GRACE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Something that stands past its end, or may.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Overdue {
+    /// Its end.
+    pub since: Timestamp,
+    /// The grant that it was opened by, where its mark says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantId>,
+    /// Whose grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
+    /// To what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetName>,
+    /// The addresses that are still admitted; none of a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Cidr>,
+    /// The firewall of the policy; none of a session, and of a group that the policy no longer names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<FirewallName>,
+    /// Where it stands, in words: `security group sg-… in eu-west-1`.
+    pub at: String,
+    /// Whether it was seen; else it is only not known to be gone.
+    pub seen: bool,
+    /// Why it could not be removed.
+    pub why: String,
+    /// What closes it manually, as it is typed.
+    pub fix: String,
+}
+
+/// What tells one overdue thing from another.
+pub(super) type OverdueKey = (Option<GrantId>, String, Timestamp);
+
+impl Overdue {
+    pub(super) fn key(&self) -> OverdueKey {
+        (self.grant.clone(), self.at.clone(), self.since)
+    }
+}
+
+impl fmt::Display for Overdue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.person, &self.target) {
+            (Some(person), Some(target)) => write!(f, "{person} to {target}")?,
+            _ => f.write_str("a rule")?,
+        }
+        if let Some(source) = &self.source {
+            write!(f, " from {source}")?;
+        }
+        let stands = if self.seen { "still stands" } else { "may still stand" };
+        write!(
+            f,
+            " {stands} in {} although it ended at {}",
+            self.at,
+            self.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+        )
+    }
+}
+
+/// What it takes to tell what is overdue.
+pub(super) struct Looking<'a> {
+    pub policy: &'a Policy,
+    pub grants: &'a [Grant],
+    pub known: &'a BTreeMap<Place, Known>,
+    pub failing: &'a BTreeMap<FirewallName, String>,
+    pub sessions: &'a Sessions,
+    pub by: &'a InstallationId,
+    pub now: Timestamp,
+}
+
+impl Looking<'_> {
+    /// All that is overdue, the longest first.
+    pub fn overdue(&self) -> Vec<Overdue> {
+        let mut found: Vec<Overdue> = self.grants.iter().filter_map(|grant| self.of_grant(grant)).collect();
+        found.extend(self.rules_without_grant());
+        found.sort();
+        found
+    }
+
+    fn is_late(&self, since: Timestamp) -> bool {
+        self.now.duration_since(since) >= GRACE
+    }
+
+    fn of_grant(&self, grant: &Grant) -> Option<Overdue> {
+        let Life::Ended { since: Some(_), at, how, .. } = grant.life() else { return None };
+        if !self.is_late(*at) {
+            return None;
+        }
+        let target = self.policy.targets.get(grant.target());
+        if is_carried(grant) {
+            let (place, why, sessions) = self.sessions.failing(grant.id())?;
+            return Some(Overdue {
+                source: None,
+                at: format!("Session Manager in {place}"),
+                seen: !sessions.is_empty(),
+                why: why.to_owned(),
+                fix: end_sessions(place, &sessions),
+                ..overdue(grant, *at)
+            });
+        }
+        let target = target?;
+        let firewall = self.policy.firewalls.get(target.firewall.as_ref()?)?;
+        let why = || self.failing.get(&firewall.name).cloned();
+        let (at_place, seen, why, fix) = match &firewall.kind {
+            Enforcement::SecurityGroup { group, at, .. } => {
+                let (seen, gap, rules) = self.standing(grant, target, group, at)?;
+                let why = why().or(gap).unwrap_or_else(|| "AWS has not answered yet".into());
+                (in_group(group, at), seen, why, revoke(at, group, &rules))
+            }
+            // The kernel has dropped the element by its own clock; one that was closed early lives on until then.
+            Enforcement::Nftables { .. } if *how == Ending::TimeUp => return None,
+            Enforcement::Nftables { table } => (
+                format!("the table {table} of this machine"),
+                false,
+                why()?,
+                by_hand(firewall, target, grant, self.by)?,
+            ),
+            // A relay lives in this process: what cannot be brought up admits nobody.
+            Enforcement::Relay { .. } => return None,
+        };
+        Some(Overdue {
+            firewall: Some(firewall.name.clone()),
+            at: at_place,
+            seen,
+            why,
+            fix,
+            ..overdue(grant, *at)
+        })
+    }
+
+    /// The rules of a grant that stand in a group or may stand there, whether they were seen, and why it could not be
+    /// read; none when it is known that there are none.
+    fn standing(
+        &self,
+        grant: &Grant,
+        target: &Target,
+        group: &SecurityGroupId,
+        at: &Place,
+    ) -> Option<(bool, Option<String>, Rules)> {
+        let wanted = |rule: &RuleIdentity| self.is_wanted(target, rule);
+        let opened = || target.ports.iter().map(|flow| RuleIdentity::admitting(*flow, grant.source()));
+        let known = self.known.get(at);
+        let ids = |inventory: &Inventory| {
+            let rules = inventory.groups.get(group).map(|group| &group.rules)?;
+            let of_grant = |(_, standing): &(&RuleIdentity, &StandingRule)| {
+                standing.made_by(self.by) && is_of(standing, grant.id())
+            };
+            Some(
+                rules
+                    .iter()
+                    .filter(of_grant)
+                    .map(|(rule, standing)| (rule.clone(), standing.id.clone()))
+                    .collect(),
+            )
+        };
+        let (seen, gap, rules): (bool, Option<String>, Rules) = match known
+            .map(|known| (known, known.inventory.group(group)))
+        {
+            Some((known, Seen::There(_))) => (true, None, ids(&known.inventory)?),
+            Some((_, Seen::Gone)) => return None,
+            Some((known, Seen::Unseen(gap))) => match ids(&known.inventory) {
+                Some(rules) => (false, Some(gap.to_string()), rules),
+                None => {
+                    let closed = known.closed.get(group);
+                    let left = opened().filter(|rule| !closed.is_some_and(|closed| closed.contains(rule)));
+                    (false, Some(gap.to_string()), left.map(|rule| (rule, None)).collect())
+                }
+            },
+            None => (false, None, opened().map(|rule| (rule, None)).collect()),
+        };
+        // What another grant or a static line wants as well is not overdue.
+        let rules: Rules = rules.into_iter().filter(|(rule, _)| !wanted(rule)).collect();
+        (!rules.is_empty()).then_some((seen, gap, rules))
+    }
+
+    /// Whether a live grant or the static list of the target's firewall still wants a rule.
+    fn is_wanted(&self, target: &Target, rule: &RuleIdentity) -> bool {
+        let Peer::Cidr(peer) = &rule.peer else { return false };
+        let is_static = target
+            .firewall
+            .as_ref()
+            .and_then(|name| self.policy.firewalls.get(name))
+            .is_some_and(|firewall| firewall.statics.contains(peer));
+        let same = |grant: &&Grant| {
+            let its = self.policy.targets.get(grant.target());
+            grant.source() == *peer
+                && its.is_some_and(|its| its.firewall == target.firewall && its.ports.contains(&rule.flow))
+        };
+        is_static || self.grants.iter().filter(same).any(|grant| grant.live(self.now).is_some())
+    }
+
+    /// Rules of ours whose mark's end has passed, of grants that are not among those that are told of already.
+    fn rules_without_grant(&self) -> Vec<Overdue> {
+        let known: BTreeSet<&GrantId> = self.grants.iter().map(Grant::id).collect();
+        let mut found: BTreeMap<(GrantId, SecurityGroupId), (Overdue, Place, Rules)> = BTreeMap::new();
+        for (place, at) in self.known {
+            for (id, group) in &at.inventory.groups {
+                for (rule, standing) in &group.rules {
+                    if !standing.made_by(self.by) {
+                        continue;
+                    }
+                    let Ok(Mark {
+                        because: Because::Grant { id: grant, person, target },
+                        until: Some(until),
+                        ..
+                    }) = standing.description.parse::<Mark>()
+                    else {
+                        continue;
+                    };
+                    if known.contains(&grant) || !self.is_late(until) {
+                        continue;
+                    }
+                    let firewall = self.policy.firewalls.values().find(|firewall| {
+                        matches!(&firewall.kind, Enforcement::SecurityGroup { group, .. } if group == id)
+                    });
+                    let why = firewall.and_then(|firewall| self.failing.get(&firewall.name)).cloned();
+                    let one = || Overdue {
+                        since: until,
+                        grant: Some(grant.clone()),
+                        person: Some(person.clone()),
+                        target: Some(target.clone()),
+                        source: match &rule.peer {
+                            Peer::Cidr(peer) => Some(*peer),
+                            Peer::Group(_) | Peer::PrefixList(_) => None,
+                        },
+                        firewall: firewall.map(|firewall| firewall.name.clone()),
+                        at: in_group(id, place),
+                        seen: matches!(at.inventory.group(id), Seen::There(_)),
+                        why: why
+                            .unwrap_or_else(|| "it could not be removed; the server's log says why".into()),
+                        fix: String::new(),
+                    };
+                    let entry = found.entry((grant.clone(), id.clone()));
+                    let (.., rules) = entry.or_insert_with(|| (one(), place.clone(), Vec::new()));
+                    rules.push((rule.clone(), standing.id.clone()));
+                }
+            }
+        }
+        let closed =
+            |((_, group), (overdue, place, rules)): ((_, SecurityGroupId), (Overdue, Place, Rules))| {
+                Overdue { fix: revoke(&place, &group, &rules), ..overdue }
+            };
+        found.into_iter().map(closed).collect()
+    }
+}
+
+/// Rules, each with its id where that is known.
+type Rules = Vec<(RuleIdentity, Option<SecurityGroupRuleId>)>;
+
+/// An ended grant of which nobody has confirmed that its rules are gone, for a process that does not reconcile.
+pub fn unconfirmed(policy: &Policy, grant: &Grant, now: Timestamp) -> Option<Overdue> {
+    let Life::Ended { since: Some(_), at, .. } = grant.life() else { return None };
+    if now.duration_since(*at) < UNCONFIRMED || is_carried(grant) {
+        return None;
+    }
+    let target = policy.targets.get(grant.target())?;
+    let firewall = policy.firewalls.get(target.firewall.as_ref()?)?;
+    let (place, fix) = match &firewall.kind {
+        Enforcement::SecurityGroup { group, at, .. } => {
+            let opened =
+                target.ports.iter().map(|flow| (RuleIdentity::admitting(*flow, grant.source()), None));
+            (in_group(group, at), revoke(at, group, &opened.collect::<Rules>()))
+        }
+        Enforcement::Nftables { .. } | Enforcement::Relay { .. } => return None,
+    };
+    let why =
+        "no Doorward has confirmed that its rule is gone: start `doorward serve`, or run `doorward sweep`";
+    let firewall = Some(firewall.name.clone());
+    Some(Overdue { firewall, at: place, why: why.into(), fix, ..overdue(grant, *at) })
+}
+
+/// How long a server may take to confirm an end before somebody who reads only its store is told.
+const UNCONFIRMED: SignedDuration = SignedDuration::from_secs(60);
+
+fn overdue(grant: &Grant, since: Timestamp) -> Overdue {
+    Overdue {
+        since,
+        grant: Some(grant.id().clone()),
+        person: Some(grant.person().clone()),
+        target: Some(grant.target().clone()),
+        source: Some(grant.source()),
+        firewall: None,
+        at: String::new(),
+        seen: false,
+        why: String::new(),
+        fix: String::new(),
+    }
+}
+
+fn is_of(standing: &StandingRule, grant: &GrantId) -> bool {
+    matches!(
+        standing.description.parse::<Mark>(),
+        Ok(Mark { because: Because::Grant { id, .. }, .. }) if id == *grant
+    )
+}
+
+fn in_group(group: &SecurityGroupId, place: &Place) -> String {
+    format!("security group {group} in {place}")
+}
+
+/// The options of the AWS CLI that name a place.
+fn options(place: &Place) -> String {
+    let mut options = String::new();
+    for (name, value) in [("profile", &place.profile), ("region", &place.region)] {
+        if let Some(value) = value {
+            options.push_str(&format!(" --{name} {}", quoted(value)));
+        }
+    }
+    options
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@+=".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The command of the AWS CLI that revokes rules: by their ids, or by what they admit where an id is not known.
+fn revoke(place: &Place, group: &SecurityGroupId, rules: &Rules) -> String {
+    let command = format!("aws ec2 revoke-security-group-ingress{} --group-id {group}", options(place));
+    let ids: Option<Vec<&str>> =
+        rules.iter().map(|(_, id)| id.as_ref().map(SecurityGroupRuleId::as_str)).collect();
+    if let Some(ids) = ids {
+        return format!("{command} --security-group-rule-ids {}", ids.join(" "));
+    }
+    let permissions: Vec<String> = rules.iter().filter_map(|(rule, _)| permission(rule)).collect();
+    format!("{command} --ip-permissions {}", permissions.join(" "))
+}
+
+/// A rule in the shorthand of the AWS CLI.
+fn permission(rule: &RuleIdentity) -> Option<String> {
+    let Peer::Cidr(peer) = &rule.peer else { return None };
+    let (protocol, ports) = match rule.flow {
+        Flow::All => ("-1".to_owned(), None),
+        Flow::Tcp(ports) => ("tcp".to_owned(), Some((i32::from(ports.from()), i32::from(ports.to())))),
+        Flow::Udp(ports) => ("udp".to_owned(), Some((i32::from(ports.from()), i32::from(ports.to())))),
+        // Types and codes stand where ports do; the AWS CLI takes -1 for all of them.
+        Flow::Icmp(_) => ("icmp".to_owned(), Some((-1, -1))),
+        Flow::Icmpv6(_) => ("icmpv6".to_owned(), Some((-1, -1))),
+        Flow::Protocol(number) => (number.to_string(), None),
+    };
+    let ports = ports.map_or(String::new(), |(from, to)| format!(",FromPort={from},ToPort={to}"));
+    let peer = match peer.family() {
+        Family::V4 => format!("IpRanges=[{{CidrIp={peer}}}]"),
+        Family::V6 => format!("Ipv6Ranges=[{{CidrIpv6={peer}}}]"),
+    };
+    Some(format!("'IpProtocol={protocol}{ports},{peer}'"))
+}
+
+fn by_hand(firewall: &Firewall, target: &Target, grant: &Grant, by: &InstallationId) -> Option<String> {
+    let table = Table::new(firewall, [target], by).ok()?;
+    Some(table.manual_removal(firewall, target, grant.source()).join("; "))
+}
+
+/// The commands that end sessions; where they are not known, the one that lists them.
+fn end_sessions(place: &Place, sessions: &[String]) -> String {
+    let options = options(place);
+    if sessions.is_empty() {
+        return format!(
+            "aws ssm describe-sessions{options} --state Active, then aws ssm terminate-session{options} --session-id ID"
+        );
+    }
+    let end =
+        |session: &String| format!("aws ssm terminate-session{options} --session-id {}", quoted(session));
+    sessions.iter().map(end).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"
+[people]
+passwords = "p"
+groups    = "g"
+
+[aws]
+region = "eu-west-1"
+
+[firewall.clients]
+about          = "clients"
+security-group = "sg-0a1b2c3d"
+
+[firewall.table]
+about    = "table"
+nftables = "inet doorward"
+
+[target.orders-db]
+about      = "orders"
+address    = "10.0.0.1"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "clients"
+
+[target.wiki]
+about      = "wiki"
+address    = "10.0.0.2"
+ports      = ["tcp/443", "tcp/80"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "table"
+"#;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("an instant")
+    }
+
+    fn ended(target: &str, source: &str, how: serde_json::Value) -> Grant {
+        let mut grant = serde_json::json!({
+            "id": "g-aaaaaaaaaaaa", "person": "jon", "target": target, "transport": "direct", "source": source,
+            "reason": null, "life": "ended", "since": "2026-11-22T08:00:00Z", "at": "2026-11-22T10:00:00Z",
+        });
+        grant["how"] = how;
+        serde_json::from_value(grant).expect("a grant")
+    }
+
+    fn found(grant: Grant, failing: &[&str], now: &str) -> Vec<Overdue> {
+        let policy = doorward_core::policy::parse(POLICY, "doorward.toml").expect("a policy");
+        let failing = failing.iter().map(|name| (name.parse().expect("a name"), "no".to_owned())).collect();
+        let looking = Looking {
+            policy: &policy,
+            grants: &[grant],
+            known: &BTreeMap::new(),
+            failing: &failing,
+            sessions: &Sessions::default(),
+            by: &InstallationId::from_random([1; 4]),
+            now: at(now),
+        };
+        looking.overdue()
+    }
+
+    fn closed() -> serde_json::Value {
+        serde_json::json!({ "ending": "closed", "by": "maria" })
+    }
+
+    #[test]
+    fn a_group_that_was_never_read_since_may_hold_the_rule() {
+        let grant = || ended("orders-db", "203.0.113.7/32", closed());
+        let one = found(grant(), &["clients"], "2026-11-22T10:00:05Z").remove(0);
+        assert_eq!((one.seen, one.why.as_str()), (false, "no"));
+        assert_eq!(
+            one.fix,
+            "aws ec2 revoke-security-group-ingress --region eu-west-1 --group-id sg-0a1b2c3d --ip-permissions \
+             'IpProtocol=tcp,FromPort=5432,ToPort=5432,IpRanges=[{CidrIp=203.0.113.7/32}]'"
+        );
+        assert_eq!(
+            one.to_string(),
+            "jon to orders-db from 203.0.113.7/32 may still stand in security group sg-0a1b2c3d in eu-west-1 although it \
+             ended at 2026-11-22 10:00:00 UTC"
+        );
+        assert_eq!(found(grant(), &["clients"], "2026-11-22T10:00:04Z"), [], "a removal takes a moment");
+    }
+
+    #[test]
+    fn an_element_of_nftables_that_was_closed_early_is_told_and_one_whose_time_was_up_is_gone() {
+        let now = "2026-11-22T10:01:00Z";
+        let one = found(ended("wiki", "2001:db8::/64", closed()), &["table"], now).remove(0);
+        assert_eq!(
+            one.fix,
+            "nft delete element inet doorward tcp_80_at_10.0.0.2.v6.64 '{ 2001:db8:: }'; \
+             nft delete element inet doorward tcp_443_at_10.0.0.2.v6.64 '{ 2001:db8:: }'"
+        );
+        let up = serde_json::json!({ "ending": "time-up" });
+        assert_eq!(found(ended("wiki", "203.0.113.7/32", up), &["table"], now), []);
+        assert_eq!(found(ended("wiki", "203.0.113.7/32", closed()), &[], now), [], "the table is in sync");
+    }
+}

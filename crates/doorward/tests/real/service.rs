@@ -1,0 +1,175 @@
+//! The unit of systemd that the README has: what it is rated, that systemd understands it, and that the program does its
+//! work with the files and the rights that it gives.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::need::{Need, find, trial};
+use crate::server::free_address;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("service: the unit is rated under 2, with nftables too", &[Need::Systemd], rated),
+        trial("service: systemd understands the unit", &[Need::Systemd], understood),
+        trial("service: the program works with what the unit gives it", &[Need::Root, Need::Setpriv], works),
+    ]
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The unit as the README has it.
+fn unit() -> String {
+    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
+    let block = readme.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a unit");
+    block.lines().map(|line| line.strip_prefix("   ").unwrap_or(line).to_owned() + "\n").collect()
+}
+
+/// What systemd makes of the unit, with drop-ins: whether it is content, and what it says.
+fn analyze(unit: &str, drop_ins: &[&str], arguments: &[&str]) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("doorward.service");
+    fs::write(&path, unit).expect("a unit");
+    let drop = folder.path().join("doorward.service.d");
+    fs::create_dir(&drop).expect("a folder");
+    for name in drop_ins {
+        fs::copy(root().join("packaging").join(name), drop.join(name)).expect("a drop-in");
+    }
+    let output = Command::new(find("systemd-analyze").expect("systemd-analyze"))
+        .args(arguments)
+        .arg(&path)
+        .env("SYSTEMD_LOG_LEVEL", "warning")
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("systemd-analyze runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+fn rated() -> Result<(), Failed> {
+    let packaged = fs::read_to_string(root().join("packaging/doorward.service")).expect("the unit");
+    assert!(
+        packaged.trim_end().ends_with(unit().trim()),
+        "README.md and packaging/doorward.service have the same unit"
+    );
+    for drop_ins in [&[][..], &["nftables.conf"]] {
+        // The threshold is in tenths.
+        let (good, said) =
+            analyze(&unit(), drop_ins, &["security", "--offline=true", "--threshold=20", "--no-pager"]);
+        assert!(good && said.contains("Overall exposure level"), "{drop_ins:?}: {said}");
+    }
+    let (good, _) =
+        analyze("[Service]\nExecStart=/bin/true\n", &[], &["security", "--offline=true", "--threshold=20"]);
+    assert!(!good, "a unit without any protection is rated worse");
+    Ok(())
+}
+
+fn understood() -> Result<(), Failed> {
+    // Where the program is not installed, another stands for it.
+    let unit = unit().replace("/usr/local/bin/doorward", "/bin/true");
+    let (good, said) = analyze(&unit, &["nftables.conf"], &["verify"]);
+    assert!(good && !said.contains("Unknown") && !said.contains("Failed to parse"), "{said}");
+    Ok(())
+}
+
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// As the unit has it: a user without rights, the policy readable by its group in a folder that is not to be written to,
+/// and the state in a folder of its own that systemd names.
+fn works() -> Result<(), Failed> {
+    const NOBODY: u32 = 65_534;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    mode(folder.path(), 0o755);
+    let program = path("doorward");
+    fs::copy(env!("CARGO_BIN_EXE_doorward"), &program).expect("the program");
+    mode(&program, 0o755);
+    let (etc, state) = (path("etc"), path("state"));
+    fs::create_dir(&etc).expect("a folder");
+    fs::create_dir(&state).expect("a folder");
+    let listen = free_address();
+    let policy = format!(
+        "[people]\npasswords = \"people.htpasswd\"\ngroups = \"people.groups\"\n\n[server]\nlisten = \"{listen}\"\n\n\
+         [firewall.door]\nabout = \"a door\"\nrelay = \"127.0.0.1:0\"\n\n[target.wiki]\nabout = \"Wiki\"\n\
+         address = \"127.0.0.1\"\nports = [\"tcp/9\"]\ngroups = [\"dbs\"]\ntransports = [\"direct\"]\nfirewall = \"door\"\n\
+         lasts = {{ usually = \"1h\", at-most = \"8h\" }}\n"
+    );
+    fs::write(etc.join("doorward.toml"), policy).expect("a policy");
+    // Made as root, by the program itself, in a folder that had none.
+    let output = Command::new(&program)
+        .args(["user", "add", "jon", "--group", "dbs", "--stdin"])
+        .env("DOORWARD_POLICY", etc.join("doorward.toml"))
+        .current_dir(&etc)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(|mut child| {
+            use std::io::Write as _;
+            child.stdin.take().expect("a pipe").write_all(b"open-sesame-4711\n")?;
+            child.wait_with_output()
+        })
+        .expect("doorward runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success() && said.contains("made ") && said.contains("people.groups"),
+        "{output:?}"
+    );
+    for name in ["doorward.toml", "people.htpasswd", "people.groups"] {
+        mode(&etc.join(name), 0o640);
+        chown(etc.join(name), Some(0), Some(NOBODY)).expect("an owner");
+    }
+    mode(&etc, 0o750);
+    chown(&etc, Some(0), Some(NOBODY)).expect("an owner");
+    mode(&state, 0o700);
+    chown(&state, Some(NOBODY), Some(NOBODY)).expect("an owner");
+
+    let log = fs::File::create(path("log")).expect("a log");
+    let child = Command::new(find("setpriv").expect("setpriv"))
+        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs"])
+        .args(["--bounding-set=-all", "--inh-caps=-all"])
+        .arg(&program)
+        .arg("--policy")
+        .arg(etc.join("doorward.toml"))
+        .arg("serve")
+        .env_clear()
+        .env("STATE_DIRECTORY", &state)
+        .env("HOME", &state)
+        .current_dir(&state)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("doorward serves");
+    let mut child = Ended(child);
+    let said = || fs::read_to_string(path("log")).unwrap_or_default();
+    let begun = Instant::now();
+    let ready =
+        || ureq::get(format!("http://{listen}/readyz")).call().is_ok_and(|answer| answer.status() == 200);
+    while !ready() {
+        let ended = child.0.try_wait().expect("a child");
+        assert!(ended.is_none() && begun.elapsed() < Duration::from_secs(30), "{}", said());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let body = serde_json::json!({ "name": "jon", "password": "open-sesame-4711" });
+    let answer = ureq::post(format!("http://{listen}/api/v1/sessions")).send_json(body).expect("an answer");
+    assert_eq!(answer.status(), 201, "{}", said());
+    assert!(state.join("doorward.db").exists() && !etc.join("doorward.db").exists(), "{}", said());
+    Ok(())
+}
