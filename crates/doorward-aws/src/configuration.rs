@@ -147,6 +147,9 @@ pub(crate) fn endpoint(config: &SdkConfig, service: Service, region: &str) -> St
     if let Some(url) = own.as_deref().or(config.endpoint_url()) {
         return url.to_owned();
     }
+    if let Some(global) = service.global_endpoint(region, config.use_fips() == Some(true)) {
+        return format!("https://{global}");
+    }
     let partition = Partition::of(region);
     let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
     let domain = match config.use_dual_stack() {
@@ -182,6 +185,21 @@ mod tests {
         );
         let url = "https://ec2-instance-connect.eu-west-1.amazonaws.com";
         check(&config, Service::InstanceConnect, "eu-west-1", url);
+    }
+
+    #[test]
+    fn iam_is_one_for_each_partition() {
+        let config = SdkConfig::builder().build();
+        let signed = |region| Service::Iam.signing_region(region).to_owned();
+        check(&config, Service::Iam, "eu-west-1", "https://iam.amazonaws.com");
+        assert_eq!(signed("eu-west-1"), "us-east-1");
+        check(&config, Service::Iam, "cn-northwest-1", "https://iam.cn-north-1.amazonaws.com.cn");
+        assert_eq!(signed("cn-northwest-1"), "cn-north-1");
+        check(&config, Service::Iam, "us-gov-east-1", "https://iam.us-gov.amazonaws.com");
+        assert_eq!(signed("us-gov-east-1"), "us-gov-west-1");
+        let config = SdkConfig::builder().use_fips(true).build();
+        check(&config, Service::Iam, "us-east-1", "https://iam-fips.amazonaws.com");
+        assert_eq!(Service::Ssm.signing_region("eu-west-1"), "eu-west-1");
     }
 
     #[test]

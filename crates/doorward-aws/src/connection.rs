@@ -156,7 +156,7 @@ impl Connection {
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
         layer.store_put(self.retries.clone());
         layer.store_put(SigV4OperationSigningConfig {
-            region: Some(SigningRegion::from(Region::new(self.region.clone()))),
+            region: Some(SigningRegion::from(Region::new(service.signing_region(&self.region).to_owned()))),
             name: Some(SigningName::from_static(service.signing_name())),
             signing_options: SigningOptions::default(),
             ..SigV4OperationSigningConfig::default()

@@ -37,6 +37,16 @@ pub enum Error {
         /// AWS's sentence.
         message: String,
     },
+    /// The role is in another account than the credentials.
+    #[error("{call} needs credentials of the account of {role}, and these are of {account}")]
+    OtherAccount {
+        /// Like `iam:PutRolePolicy`.
+        call: String,
+        /// The credentials' account.
+        account: String,
+        /// The role's ARN.
+        role: String,
+    },
     /// The group has no room for the rules.
     #[error(
         "security group {group} is full: the rules would be more than quota L-0EA8095F (rules per security group) allows"
@@ -78,6 +88,10 @@ impl Error {
             Self::Refused { call, code, .. } if is_denial(code) && ends_sessions(call) => {
                 Some("`doorward iam --for server` prints the IAM policy with which a server ends sessions")
             }
+            Self::Refused { call, code, .. } if is_denial(code) && call == "iam:PutRolePolicy" => Some(
+                "`doorward iam --for server` prints the IAM policy with which a server denies the credentials of a \
+                 grant that has ended",
+            ),
             Self::Refused { code, .. } if code == "TargetNotConnected" => Some(
                 "the instance's Session Manager agent does not answer: look whether the instance runs, has \
                  AmazonSSMManagedInstanceCore and reaches ssmmessages",
@@ -88,6 +102,9 @@ impl Error {
             Self::Full { .. } => {
                 Some("ask for more in Service Quotas (vpc, L-0EA8095F), or remove rules that nobody needs")
             }
+            Self::OtherAccount { .. } => Some(
+                "name a `profile` under `[ssm]` that is in the role's account, or a role that is in its account",
+            ),
             Self::Refused { code, .. } => Cause::of_code(code).hint(),
             Self::NoGroup { .. } | Self::Silent { .. } | Self::NotAnAddress { .. } => None,
         }
@@ -99,7 +116,7 @@ impl Error {
             Self::NoRegion(_) | Self::NotAnAddress { .. } => Cause::Unconfigured,
             Self::NoCredentials { .. } => Cause::NoCredentials,
             Self::Refused { code, .. } => Cause::of_code(code),
-            Self::Full { .. } | Self::NoGroup { .. } => Cause::Refused,
+            Self::Full { .. } | Self::NoGroup { .. } | Self::OtherAccount { .. } => Cause::Refused,
             Self::Silent { .. } => Cause::Silent,
         }
     }
@@ -108,6 +125,18 @@ impl Error {
 /// What only a server asks for sessions that are not its own.
 fn ends_sessions(call: &str) -> bool {
     matches!(call, "ssm:DescribeSessions" | "ssm:TerminateSession")
+}
+
+impl Error {
+    /// Whether AWS refused because the credentials lack a permission.
+    pub fn is_denial(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if is_denial(code))
+    }
+
+    /// Whether AWS refused because the policies of a role would be too long together.
+    pub fn is_too_much(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "LimitExceeded")
+    }
 }
 
 /// Whether AWS refused because the credentials lack a permission.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
 use doorward_core::plan::{NotPerformed, Step, perform};
+use doorward_core::policy::RoleArn;
 use doorward_core::session::OpenSession;
 
 use crate::error::Error;
@@ -24,6 +25,7 @@ struct State {
     calls: BTreeMap<&'static str, u64>,
     denied: Denied,
     sessions: Vec<OpenSession>,
+    role_policies: BTreeMap<(String, String), String>,
 }
 
 /// What the credentials lack.
@@ -32,6 +34,7 @@ struct Denied {
     seeing: bool,
     changing: bool,
     ending: bool,
+    revoking: bool,
 }
 
 impl Simulated {
@@ -59,6 +62,11 @@ impl Simulated {
     /// Takes the permission to end sessions from the credentials, or gives it back.
     pub fn deny_ending(&self, ending: bool) {
         self.state().denied.ending = ending;
+    }
+
+    /// Takes the permission to put policies into roles from the credentials, or gives it back.
+    pub fn deny_revoking(&self, revoking: bool) {
+        self.state().denied.revoking = revoking;
     }
 
     /// Changes the account behind Doorward's back, as somebody does by hand.
@@ -168,6 +176,28 @@ impl Simulated {
         }
         state.sessions.retain(|open| open.id != session);
         Ok(())
+    }
+
+    /// Puts a policy into a role.
+    pub fn put_role_policy(
+        &self,
+        place: &Place,
+        role: &RoleArn,
+        name: &str,
+        document: &str,
+    ) -> Result<(), Error> {
+        let mut state = self.state();
+        state.count("PutRolePolicy");
+        if state.denied.revoking {
+            return Err(denied("iam:PutRolePolicy", place, "AccessDenied"));
+        }
+        state.role_policies.insert((role.to_string(), name.to_owned()), document.to_owned());
+        Ok(())
+    }
+
+    /// The policies that were put into roles, by the role's ARN and the policy's name.
+    pub fn role_policies(&self) -> BTreeMap<(String, String), String> {
+        self.state().role_policies.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

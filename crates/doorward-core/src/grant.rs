@@ -260,6 +260,12 @@ impl Grant {
         }
     }
 
+    /// Whether it was open, and ended before its time: by somebody, or by the policy.
+    pub fn was_revoked(&self) -> bool {
+        let Life::Ended { since: Some(_), how, .. } = &self.life else { return false };
+        !matches!(how, Ending::TimeUp | Ending::Rejected { .. } | Ending::Unanswered)
+    }
+
     /// Whether it is over.
     pub fn ended(&self) -> bool {
         matches!(self.life, Life::Ended { .. })

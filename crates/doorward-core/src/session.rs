@@ -1,13 +1,16 @@
 //! Sessions of Session Manager beside the grants that they carry: where they are, and which have outlived their grant.
+//!
+//! A session is a grant's by the reason that it was started with, or by its owner: the credentials that are vended for a
+//! grant have a name of their own, and whatever is started with them is owned by that name, also without a reason.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::audit::cloudtrail::reason;
-use crate::grant::{Grant, Life};
+use crate::grant::{Grant, GrantId, Life};
 use crate::inventory::Place;
-use crate::policy::{Over, Policy, Transport};
+use crate::policy::{AWS_NAME, Over, Person, Policy, Transport, aws_name};
 
 /// A session that is open, as AWS lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,23 +36,48 @@ pub fn place(policy: &Policy, transport: Transport) -> Option<&Place> {
     }
 }
 
-/// The sessions that bear a grant which is over, each with that grant.
+/// The name of the role session that is vended for a grant, and so of each session that is started with it:
+/// `g-k3v9t2m4x7q8.jon`.
 ///
-/// A session is ours by its whole reason, and only where it names one of these grants: what somebody else started,
-/// another Doorward's, and what mentions a grant in a sentence are left alone. So is one whose grant waits for
-/// somebody's answer, which nobody can have opened for it.
+/// The grant comes first. A pattern `session/NAME-*` then matches no other grant's sessions and no other person's:
+/// `jon-*` would match those of `jon-smith` too.
+pub fn vended_name(grant: &GrantId, person: &Person) -> String {
+    let grant = grant.as_str();
+    format!("{grant}.{}", aws_name(person.as_str(), AWS_NAME.saturating_sub(grant.len() + 1)))
+}
+
+/// The name of the role session that an owner is: the last part of `arn:aws:sts::ACCOUNT:assumed-role/ROLE/NAME` (IAM
+/// user guide, "IAM identifiers"). None of a user, who has long-lived credentials.
+fn role_session(owner: &str) -> Option<&str> {
+    let resource = owner.strip_prefix("arn:")?.splitn(5, ':').nth(4)?;
+    resource.strip_prefix("assumed-role/")?.rsplit_once('/').map(|(_, name)| name)
+}
+
+/// The sessions of grants that are over, each with that grant.
+///
+/// A session is ours by its owner, or by its whole reason, and only where that names one of these grants: what somebody
+/// else started, another Doorward's, and what mentions a grant in a sentence are left alone. So is one whose grant waits
+/// for somebody's answer, which nobody can have opened for it. Who has the credentials of a grant that is over does not
+/// keep a session by giving it another grant's reason.
 pub fn outlived<'a>(
     sessions: &'a [OpenSession],
     grants: &'a [Grant],
     now: Timestamp,
 ) -> Vec<(&'a OpenSession, &'a Grant)> {
-    let over: BTreeMap<String, &Grant> = grants
-        .iter()
-        .filter(|grant| !matches!(grant.life(), Life::Waiting { .. }) && grant.live(now).is_none())
-        .map(|grant| (reason(grant.id()), grant))
-        .collect();
-    let outlived = |session: &'a OpenSession| Some((session, *over.get(session.reason.as_deref()?.trim())?));
-    sessions.iter().filter_map(outlived).collect()
+    let over = || {
+        grants
+            .iter()
+            .filter(|grant| !matches!(grant.life(), Life::Waiting { .. }) && grant.live(now).is_none())
+    };
+    let by_reason: BTreeMap<String, &Grant> = over().map(|grant| (reason(grant.id()), grant)).collect();
+    let by_owner: BTreeMap<String, &Grant> =
+        over().map(|grant| (vended_name(grant.id(), grant.person()), grant)).collect();
+    let grant_of = |session: &OpenSession| {
+        let owner = session.owner.as_deref().and_then(role_session);
+        let owned = owner.and_then(|name| by_owner.get(name));
+        owned.or_else(|| by_reason.get(session.reason.as_deref()?.trim())).copied()
+    };
+    sessions.iter().filter_map(|session| Some((session, grant_of(session)?))).collect()
 }
 
 #[cfg(test)]
@@ -114,6 +142,45 @@ mod tests {
         check(Some("doorward"), None);
         check(Some(""), None);
         check(None, None);
+    }
+
+    #[test]
+    fn what_vended_credentials_started_is_ended_with_their_grant_whatever_its_reason() {
+        let now: Timestamp = NOW.parse().expect("an instant");
+        let grants =
+            [open("g-aaaaaaaaaaaa", "11:00:00"), open("g-bbbbbbbbbbbb", "11:00:00").end(Ending::TimeUp, now)];
+        let check = |owner: &str, reason: Option<&str>, expected: Option<&str>| {
+            let sessions = [OpenSession { owner: Some(owner.into()), ..session(reason) }];
+            let ended = outlived(&sessions, &grants, now);
+            assert_eq!(ended.first().map(|(_, grant)| grant.id().as_str()), expected, "{owner} {reason:?}");
+        };
+        let role = "arn:aws:sts::123456789012:assumed-role/doorward-sessions";
+        let over = Some("g-bbbbbbbbbbbb");
+        check(&format!("{role}/g-bbbbbbbbbbbb.jon"), None, over);
+        check(&format!("{role}/g-bbbbbbbbbbbb.jon"), Some("looking around"), over);
+        check(&format!("{role}/g-bbbbbbbbbbbb.jon"), Some("doorward g-aaaaaaaaaaaa"), over);
+        check("arn:aws-cn:sts::123456789012:assumed-role/r/g-bbbbbbbbbbbb.jon", None, over);
+        // The same person's other grant is open still; but its reason may name one that is over.
+        check(&format!("{role}/g-aaaaaaaaaaaa.jon"), None, None);
+        check(&format!("{role}/g-aaaaaaaaaaaa.jon"), Some("doorward g-bbbbbbbbbbbb"), over);
+        // Credentials of people's own, and names that only look alike.
+        check(&format!("{role}/jon"), None, None);
+        check(&format!("{role}/g-bbbbbbbbbbbb.jon-smith"), None, None);
+        check(&format!("{role}/g-bbbbbbbbbbbb"), None, None);
+        check("arn:aws:iam::123456789012:user/g-bbbbbbbbbbbb.jon", None, None);
+        check("g-bbbbbbbbbbbb.jon", None, None);
+        check("", None, None);
+    }
+
+    #[test]
+    fn a_pattern_for_the_sessions_of_a_grant_matches_no_other_grants() {
+        let name = |grant: &str, person: &str| {
+            let grant = grant.parse().expect("a grant");
+            vended_name(&grant, &person.parse().expect("a person"))
+        };
+        assert_eq!(name("g-aaaaaaaaaaaa", "jon"), "g-aaaaaaaaaaaa.jon");
+        assert!(name("g-aaaaaaaaaaaa", &"я".repeat(31)).len() <= 64);
+        assert!(!name("g-bbbbbbbbbbbb", "jon-smith").starts_with(&name("g-aaaaaaaaaaaa", "jon")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A Doorward server as the command line sees it: its API, and the session that `doorward login` keeps.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,7 +95,7 @@ pub fn own_folder() -> Result<PathBuf, Error> {
 }
 
 /// What `doorward login` keeps, readable by its owner alone.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Login {
     /// The server.
     pub url: String,
@@ -124,6 +125,13 @@ fn exposed(path: &std::path::Path) -> Result<Option<&'static str>, std::io::Erro
         // To execute it tells nothing.
         _ => None,
     })
+}
+
+/// The token is a secret.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("url", &self.url).field("person", &self.person).finish_non_exhaustive()
+    }
 }
 
 impl Login {
@@ -192,11 +200,17 @@ impl Login {
 }
 
 /// A connection to a server's API.
-#[derive(Debug)]
 pub struct Client {
     agent: ureq::Agent,
     url: String,
     token: Option<String>,
+}
+
+/// The token is a secret.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]

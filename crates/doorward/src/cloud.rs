@@ -7,7 +7,7 @@ use std::time::Duration;
 use doorward_aws::{Account, Error, LocateError, Located, Performed, Progress, Simulated};
 use doorward_core::inventory::{Cause, Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
 use doorward_core::plan::Step;
-use doorward_core::policy::{Address, Enforcement, Firewall};
+use doorward_core::policy::{Address, Enforcement, Firewall, RoleArn};
 use doorward_core::session::OpenSession;
 use tokio::task::JoinSet;
 
@@ -163,6 +163,20 @@ impl Cloud {
         match self {
             Self::Live(live) => live.account(place).await?.terminate_session(session).await,
             Self::Simulated(account) => account.end_session(place, session),
+        }
+    }
+
+    /// Puts a policy into a role, in place of the one of that name.
+    pub async fn put_role_policy(
+        &self,
+        place: &Place,
+        role: &RoleArn,
+        name: &str,
+        document: &str,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Live(live) => live.account(place).await?.put_role_policy(role, name, document).await,
+            Self::Simulated(account) => account.put_role_policy(place, role, name, document),
         }
     }
 

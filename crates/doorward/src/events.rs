@@ -108,7 +108,10 @@ fn line(event: &Event, grant: Option<&Grant>) {
         What::SessionsRecovered { place } => log!(info, place, "sessions are ended again"),
         What::RecordRead => log!(info, person, from, login, "audit log read"),
         // Whoever meets these says them at once, also while the store cannot be written.
-        What::FirewallFailed { .. } | What::SessionsFailed { .. } | What::PolicyUnreadable { .. } => {}
+        What::FirewallFailed { .. }
+        | What::SessionsFailed { .. }
+        | What::CredentialsNotDenied { .. }
+        | What::PolicyUnreadable { .. } => {}
         what => {
             let (grant, event) = (what.grant().map(display), what.to_string());
             log!(info, grant, person, target, from, login, event, "recorded");

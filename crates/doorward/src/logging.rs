@@ -2,6 +2,9 @@
 //!
 //! A line is a time, a level, a short message and field words (`person=jon target=orders-db`), so that it can be grepped.
 //! Values may come from strangers: what does not show is escaped, and no value begins a line of its own.
+//! No level prints a secret, since no library is asked for more than warnings.
+
+mod own;
 
 use std::fmt;
 
@@ -11,9 +14,12 @@ use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -53,13 +59,21 @@ pub fn level(text: &str) -> Result<String, String> {
 impl Log {
     /// Begins to log.
     pub fn start(&self) {
+        self.to(std::io::stderr).init();
+    }
+
+    fn to<W>(&self, writer: W) -> impl Subscriber + Send + Sync + use<W>
+    where
+        W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    {
         tracing_subscriber::fmt()
             .with_env_filter(EnvFilter::new(self.directives()))
-            .with_writer(std::io::stderr)
+            .with_writer(writer)
             // It would panic when whoever reads standard error has gone, and grants would not be closed.
             .log_internal_errors(false)
             .event_format(self.form)
-            .init();
+            .finish()
+            .with(filter_fn(own::may_be_logged))
     }
 
     fn directives(&self) -> String {

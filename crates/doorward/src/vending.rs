@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 
 use doorward_aws::{Account, AssumedFor, JumpError, LocateError, ShortLived};
+use doorward_core::audit::{Line, What};
 use doorward_core::export::iam::{Machine, NotVended, vend};
 use doorward_core::grant::GrantId;
 use doorward_core::inventory::AccountId;
 use doorward_core::policy::{Address, Transport};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::requests::{self, Caller, Requests};
+use crate::store::{self, Store};
 
 /// Credentials for one grant, and where it leads: whoever has them may look nothing up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,6 +56,17 @@ pub enum Error {
     Aws(#[from] doorward_aws::Error),
 }
 
+/// Until when the credentials of a grant are good, as the audit log has it; none where none were vended.
+pub async fn vended_until(store: &Store, grant: &GrantId) -> Result<Option<Timestamp>, store::Error> {
+    let lines = store.lines_of(grant).await?;
+    let ends =
+        lines.iter().filter_map(|(_, line)| match serde_json::from_str::<Line>(line).ok()?.event.what {
+            What::CredentialsVended { until, .. } => Some(until),
+            _ => None,
+        });
+    Ok(ends.max())
+}
+
 /// Vends credentials for a grant of the caller's own that is open.
 pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> Result<Vended, Error> {
     let grant = requests.open_grant(caller, id).await?;
@@ -73,7 +87,7 @@ pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> 
     let role = policy.ssm.as_ref().and_then(|ssm| ssm.role.as_ref()).ok_or(NotVended::NoRole)?;
     let owner: Option<AccountId> = role.as_str().split(':').nth(4).and_then(|id| id.parse().ok());
     let machine = Machine { instance: &jump.instance, address: jump.address, account: owner.as_ref() };
-    let vended = vend(policy, target, live, machine, None, now)?;
+    let vended = vend(policy, target, live, machine, None)?;
     let assumed = AssumedFor {
         role: vended.role,
         session_name: vended.session_name,
@@ -87,6 +101,11 @@ pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> 
         address => Some(account.locate(address).await?.host),
     };
     let credentials = account.assume(&assumed).await?;
+    // Whoever revokes the grant finds in the audit log which credentials are to be denied. So they are handed out only
+    // when they are recorded, and the grant is open still: in either order of the two, one of them finds the other.
+    let vended = What::CredentialsVended { grant: id.clone(), until: credentials.until };
+    requests.record(vec![requests.event(caller, vended)]).await?;
+    requests.open_grant(caller, id).await?;
     Ok(Vended {
         credentials,
         jump_host: jump_host.to_string(),

@@ -20,13 +20,13 @@ use doorward::clock::Clock;
 use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
 use doorward_aws::Simulated;
-use doorward_core::audit::Verifier;
 use doorward_core::audit::cloudtrail::reason;
+use doorward_core::audit::{Verifier, What};
 use doorward_core::grant::GrantId;
 use doorward_core::inventory::{Inventory, Place, SecurityGroup};
 use doorward_core::policy::Transport;
 use doorward_core::session::OpenSession;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 const POLICY: &str = r#"
 [people]
@@ -91,8 +91,12 @@ fn caller(person: &str) -> Caller {
 
 impl World {
     async fn new() -> Self {
+        Self::with(POLICY).await
+    }
+
+    async fn with(policy: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("doorward.toml"), POLICY).expect("a policy");
+        std::fs::write(folder.path().join("doorward.toml"), policy).expect("a policy");
         std::fs::write(folder.path().join("people.htpasswd"), format!("jon:{HASH}\nmaria:{HASH}\n"))
             .expect("passwords");
         std::fs::write(folder.path().join("people.groups"), "dbs: jon\nops: maria\n").expect("groups");
@@ -159,6 +163,31 @@ impl World {
         let (id, target) = (id.to_owned(), "i-0a1b".to_owned());
         let session = OpenSession { id, target, reason: Some(reason.to_owned()), owner: None, since: None };
         self.account.sessions(|sessions| sessions.push(session));
+    }
+
+    /// Has credentials been vended for a grant, which are good for that long from now.
+    async fn vend(&self, grant: &GrantId, seconds: i64) {
+        let until = self.now() + SignedDuration::from_secs(seconds);
+        let vended = What::CredentialsVended { grant: grant.clone(), until };
+        let event = self.requests.event(&caller("jon"), vended);
+        self.requests.record(vec![event]).await.expect("it is recorded");
+    }
+
+    fn now(&self) -> Timestamp {
+        self.requests.clock().now()
+    }
+
+    /// Starts a session with vended credentials, and says nothing of why.
+    fn start_vended(&self, id: &str, grant: &GrantId) {
+        let owner = format!("arn:aws:sts::123456789012:assumed-role/sessions/{grant}.jon");
+        let (id, target) = (id.to_owned(), "i-0a1b".to_owned());
+        let session = OpenSession { id, target, reason: None, owner: Some(owner), since: None };
+        self.account.sessions(|sessions| sessions.push(session));
+    }
+
+    /// What the role denies, as text.
+    fn denies(&self) -> String {
+        self.account.role_policies().into_values().collect()
     }
 
     fn sessions(&self) -> Vec<String> {
@@ -300,5 +329,79 @@ async fn what_cannot_be_ended_for_a_day_is_given_up() {
     let looks = world.looks();
     world.wait(60).await;
     assert_eq!(world.looks(), looks);
+    assert_eq!(world.requests.store().unfinished().await.expect("grants"), []);
+}
+
+/// The policy of a server that vends credentials.
+fn vending() -> String {
+    let role = "[ssm]\nrole = \"arn:aws:iam::123456789012:role/sessions\"";
+    POLICY.replace("[ssm]", role)
+}
+
+#[tokio::test]
+async fn the_credentials_of_a_closed_grant_are_denied_for_as_long_as_they_are_good() {
+    let mut world = World::with(&vending()).await;
+    let grant = world.open(Transport::Ssm).await;
+    world.vend(&grant, 900).await;
+    world.start_vended("s-1", &grant);
+    world.wait(60).await;
+    assert_eq!((world.sessions().len(), world.denies()), (1, String::new()), "nothing is over");
+    world.close(&grant).await;
+    assert_eq!(world.sessions(), Vec::<String>::new(), "it is found by its owner");
+    assert!(world.denies().contains(grant.as_str()), "{}", world.denies());
+
+    // A later one stands beside it, also after a restart; a grant that nobody was vended anything for does not.
+    world.restart().await;
+    let (second, third) = (world.open(Transport::Ssm).await, world.open(Transport::Direct).await);
+    world.vend(&second, 900).await;
+    world.close(&third).await;
+    world.close(&second).await;
+    let denies = world.denies();
+    assert!(denies.contains(grant.as_str()) && denies.contains(second.as_str()), "{denies}");
+    let writes = || world.account.calls().get("PutRolePolicy").copied().unwrap_or_default();
+    assert_eq!(writes(), 2);
+    assert_eq!(world.told("denied the credentials").await.len(), 2);
+
+    // When they are over by themselves, the next one no longer has them, and nothing is kept.
+    world.wait(900 + 180).await;
+    world.wait(60).await;
+    assert_eq!(world.requests.store().unfinished().await.expect("grants"), []);
+    let last = world.open(Transport::Ssm).await;
+    world.vend(&last, 900).await;
+    world.close(&last).await;
+    let denies = world.denies();
+    assert!(denies.contains(last.as_str()) && !denies.contains(grant.as_str()), "{denies}");
+}
+
+#[tokio::test]
+async fn a_grant_whose_time_is_up_needs_no_denial() {
+    let mut world = World::with(&vending()).await;
+    let grant = world.open(Transport::Ssm).await;
+    world.vend(&grant, 900).await;
+    world.start_vended("s-1", &grant);
+    world.wait(600).await;
+    assert_eq!((world.sessions(), world.denies()), (Vec::new(), String::new()));
+}
+
+#[tokio::test]
+async fn while_credentials_cannot_be_denied_their_sessions_are_ended_as_they_come() {
+    let mut world = World::with(&vending()).await;
+    let grant = world.open(Transport::Ssm).await;
+    world.vend(&grant, 900).await;
+    world.account.deny_revoking(true);
+    world.close(&grant).await;
+    assert_eq!(world.told("could not deny").await.len(), 1);
+    for number in 0..8 {
+        world.start_vended(&format!("s-{number}"), &grant);
+        world.wait(90).await;
+        world.wait(30).await;
+        assert_eq!(world.sessions(), Vec::<String>::new(), "{number}");
+    }
+    assert_eq!(world.told("could not deny").await.len(), 1, "it is told once");
+    world.account.deny_revoking(false);
+    world.wait(60).await;
+    assert!(world.denies().is_empty(), "they are over by now");
+    world.wait(180).await;
+    world.wait(60).await;
     assert_eq!(world.requests.store().unfinished().await.expect("grants"), []);
 }

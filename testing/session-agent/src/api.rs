@@ -3,6 +3,7 @@
 mod connect;
 mod documents;
 mod ec2;
+mod iam;
 mod proxy;
 mod sessions;
 mod ssm;
@@ -120,11 +121,12 @@ async fn answer(
         (Some((prefix, operation)), _) => (service(prefix), operation.to_owned()),
         (None, Some(action)) if version.as_deref() == Some("2016-11-15") => (Some("ec2"), action),
         (None, Some(action)) if version.as_deref() == Some("2011-06-15") => (Some("sts"), action),
+        (None, Some(action)) if version.as_deref() == Some("2010-05-08") => (Some("iam"), action),
         (None, action) => (None, action.unwrap_or_default()),
     };
     let shape = match service {
         Some("ec2") => Form::Ec2,
-        None | Some("sts") => Form::Query,
+        None | Some("iam" | "sts") => Form::Query,
         Some(_) => Form::Json,
     };
     let request_id = Uuid::random().to_string();
@@ -149,7 +151,7 @@ async fn answer(
         request: request_id,
     };
     let played = match service {
-        Some(name @ ("ec2" | "sts")) => form_call(&world, name, &call, &form).await,
+        Some(name @ ("ec2" | "iam" | "sts")) => form_call(&world, name, &call, &form).await,
         Some(name) => json_call(&world, name, &call, &body).await,
         None => None,
     };
@@ -232,6 +234,7 @@ async fn form_call(
         ("ec2", "GetConsoleOutput") => ec2::console_output(world, call, form)?,
         ("ec2", "DescribeInstanceConnectEndpoints") => ec2::endpoints(world, call, form),
         ("sts", "GetCallerIdentity") => Ok(sts::identity(world, call)),
+        ("iam", "PutRolePolicy") => iam::put(world, call, form),
         ("sts", "AssumeRole") => sts::assume(world, call, form),
         _ => return None,
     };

@@ -61,6 +61,10 @@ pub struct Credential {
     pub arn: String,
     /// What they may do besides, when they were vended with a session policy.
     pub policy: Option<serde_json::Value>,
+    /// The tags of an assumed role's session.
+    pub tags: std::collections::BTreeMap<String, String>,
+    /// When temporary ones were issued.
+    pub issued: Option<jiff::Timestamp>,
     /// Who stands behind an assumed role.
     pub source_identity: Option<String>,
     /// When temporary ones are over.
@@ -80,6 +84,17 @@ impl Credential {
     /// The last part of the ARN: the user's name, or the role session's.
     pub fn name(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// What `${aws:userid}` is: the id of a user, or that of a role and the name of its session.
+    pub fn user_id(&self) -> String {
+        user_id(&self.arn)
+    }
+
+    /// The ARN of the role that was assumed.
+    pub fn role(&self) -> Option<String> {
+        let (account, rest) = self.arn.strip_prefix("arn:aws:sts::")?.split_once(":assumed-role/")?;
+        Some(format!("arn:aws:iam::{account}:role/{}", rest.split('/').next()?))
     }
 }
 
@@ -133,6 +148,8 @@ impl Default for Settings {
                 token: None,
                 arn: "arn:aws:iam::123456789012:user/jon".into(),
                 policy: None,
+                tags: BTreeMap::new(),
+                issued: None,
                 source_identity: None,
                 expires: None,
             }],
@@ -175,5 +192,13 @@ impl AgentSettings {
     pub fn place(mut self, host: &str, port: u16, is: SocketAddr) -> Self {
         self.places.insert((host.to_owned(), port), is);
         self
+    }
+}
+
+/// The same of an ARN: what AWS tags a session with.
+pub(crate) fn user_id(arn: &str) -> String {
+    match arn.split_once(":assumed-role/").and_then(|(_, rest)| rest.split_once('/')) {
+        Some((role, session)) => format!("AROA{}EXAMPLE:{session}", role.to_uppercase().replace('-', "")),
+        None => "AIDAEXAMPLE".to_owned(),
     }
 }

@@ -108,6 +108,16 @@ impl Stand {
         lock(&self.world.console).insert(instance.to_owned(), text.to_owned());
     }
 
+    /// Who may call by now, those that were vended among them.
+    pub fn credentials(&self) -> Vec<Credential> {
+        lock(&self.world.credentials).clone()
+    }
+
+    /// The policies that were put into roles, by the role's ARN and the policy's name.
+    pub fn role_policies(&self) -> BTreeMap<(String, String), serde_json::Value> {
+        lock(&self.world.role_policies).clone()
+    }
+
     /// The sessions that are not over, in order.
     pub fn open_sessions(&self) -> Vec<String> {
         self.world.sessions().values().filter(|it| !it.is_over()).map(|it| it.id.clone()).collect()
@@ -151,6 +161,8 @@ pub(crate) struct World {
     pub(crate) tunnels: Mutex<BTreeMap<String, usize>>,
     pub(crate) is_alive: AtomicBool,
     pub(crate) documents: Mutex<BTreeMap<String, String>>,
+    /// The policies in roles, by the role's ARN and the policy's name.
+    pub(crate) role_policies: Mutex<BTreeMap<(String, String), serde_json::Value>>,
     pub(crate) credentials: Mutex<Vec<Credential>>,
     pub(crate) instances: Mutex<BTreeSet<String>>,
     pub(crate) console: Mutex<BTreeMap<String, String>>,
@@ -206,6 +218,7 @@ impl World {
             tunnels: Mutex::default(),
             is_alive: AtomicBool::new(true),
             documents: Mutex::new(documents::built_in()),
+            role_policies: Mutex::default(),
             credentials: Mutex::new(settings.credentials.clone()),
             instances: Mutex::new(settings.instances.iter().cloned().collect()),
             console: Mutex::new(settings.console.clone()),
@@ -239,9 +252,38 @@ impl World {
 
     /// Whether the caller may: neither a denied operation nor outside their session policy.
     pub(crate) fn may(&self, who: &Credential, service: &str, operation: &str, resources: &[String]) -> bool {
+        self.may_on(who, service, operation, resources, &[])
+    }
+
+    /// The same of a resource that has tags.
+    pub(crate) fn may_on(
+        &self,
+        who: &Credential,
+        service: &str,
+        operation: &str,
+        resources: &[String],
+        tags: &[(&str, String)],
+    ) -> bool {
         let action = format!("{service}:{operation}");
+        let mut context = policy::Context::from([
+            ("aws:currenttime".to_owned(), Timestamp::now().to_string()),
+            ("aws:userid".to_owned(), who.user_id()),
+        ]);
+        if who.arn.contains(":user/") {
+            context.insert("aws:username".to_owned(), who.name().to_owned());
+        }
+        context.extend(who.issued.map(|at| ("aws:tokenissuetime".to_owned(), at.to_string())));
+        let principal =
+            who.tags.iter().map(|(key, value)| (format!("aws:PrincipalTag/{key}"), value.clone()));
+        let resource = tags.iter().map(|(key, value)| (format!("ssm:resourceTag/{key}"), value.clone()));
+        context.extend(principal.chain(resource).map(|(key, value)| (key.to_lowercase(), value)));
+        let role = who.role();
+        let denied = lock(&self.role_policies).iter().any(|((of, _), document)| {
+            Some(of) == role.as_ref() && policy::denies(document, &action, resources, &context)
+        });
         !self.is_denied(operation)
-            && who.policy.as_ref().is_none_or(|it| policy::allows(it, &action, resources))
+            && !denied
+            && who.policy.as_ref().is_none_or(|it| policy::allows(it, &action, resources, &context))
     }
 
     /// Makes a session and its agent.
@@ -287,6 +329,8 @@ impl World {
             token: None,
             arn: format!("arn:aws:iam::{}:user/anybody", self.settings.account),
             policy: None,
+            tags: BTreeMap::new(),
+            issued: None,
             source_identity: None,
             expires: None,
         })

@@ -50,11 +50,13 @@ mod get_transit_gateway_route_table_propagations;
 mod lookup_events;
 mod modify_security_group_rules;
 mod permission;
+mod put_role_policy;
 mod revoke_security_group;
 mod search_transit_gateway_routes;
 
 use std::fmt::Debug;
 
+use doorward_core::inventory::Partition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +118,7 @@ pub(crate) use get_transit_gateway_route_table_propagations::{
 pub(crate) use lookup_events::LookupEvents;
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
 pub(crate) use permission::{Permission, PermissionShape, RangeShape};
+pub(crate) use put_role_policy::PutRolePolicy;
 pub(crate) use revoke_security_group::{RevokeEgress, RevokeIngress};
 pub(crate) use search_transit_gateway_routes::{SearchTransitGatewayRoutes, TransitRouteShape};
 
@@ -201,6 +204,7 @@ pub(crate) enum Service {
     Ec2,
     Ecs,
     ElastiCache,
+    Iam,
     InstanceConnect,
     Kms,
     Lambda,
@@ -220,6 +224,7 @@ impl Service {
             Self::Ec2 => "EC2",
             Self::Ecs => "ECS",
             Self::ElastiCache => "ElastiCache",
+            Self::Iam => "IAM",
             Self::InstanceConnect => "EC2 Instance Connect",
             Self::Kms => "KMS",
             Self::Lambda => "Lambda",
@@ -244,6 +249,7 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::Ecs => "ecs",
             Self::ElastiCache => "elasticache",
+            Self::Iam => "iam",
             Self::InstanceConnect => "ec2-instance-connect",
             Self::Kms => "kms",
             Self::Lambda => "lambda",
@@ -251,6 +257,30 @@ impl Service {
             Self::Rds => "rds",
             Self::Ssm => "ssm",
             Self::Sts => "sts",
+        }
+    }
+
+    /// The Region that a signature is for: the one that is asked, but for IAM, which is one for each partition (IAM user
+    /// guide, "IAM endpoints").
+    pub(crate) fn signing_region(self, region: &str) -> &str {
+        match (self, Partition::of(region)) {
+            (Self::Iam, Partition::Aws) => "us-east-1",
+            (Self::Iam, Partition::China) => "cn-north-1",
+            (Self::Iam, Partition::GovCloud) => "us-gov-west-1",
+            (Self::Iam, Partition::EuropeanSovereign) => "eusc-de-east-1",
+            _ => region,
+        }
+    }
+
+    /// The name of AWS's endpoint where it is none of a Region.
+    pub(crate) fn global_endpoint(self, region: &str, fips: bool) -> Option<&'static str> {
+        match (self, Partition::of(region)) {
+            (Self::Iam, Partition::Aws) if fips => Some("iam-fips.amazonaws.com"),
+            (Self::Iam, Partition::Aws) => Some("iam.amazonaws.com"),
+            (Self::Iam, Partition::China) => Some("iam.cn-north-1.amazonaws.com.cn"),
+            (Self::Iam, Partition::GovCloud) => Some("iam.us-gov.amazonaws.com"),
+            (Self::Iam, Partition::EuropeanSovereign) => Some("iam.eusc-de-east-1.amazonaws.eu"),
+            _ => None,
         }
     }
 
@@ -262,6 +292,7 @@ impl Service {
             Self::Ec2 => "2016-11-15",
             Self::Ecs => "2014-11-13",
             Self::ElastiCache => "2015-02-02",
+            Self::Iam => "2010-05-08",
             Self::InstanceConnect => "2018-04-02",
             Self::Kms => "2014-11-01",
             Self::Lambda => "2015-03-31",
@@ -289,6 +320,7 @@ impl Service {
             Self::ClassicLoadBalancing
             | Self::Ec2
             | Self::ElastiCache
+            | Self::Iam
             | Self::Lambda
             | Self::LoadBalancing
             | Self::Rds
@@ -310,7 +342,9 @@ impl Service {
             | Self::Lambda
             | Self::Quotas
             | Self::Ssm => serde_json::from_slice(body).map_err(|error| error.to_string()),
-            Self::Ec2 | Self::Sts => quick_xml::de::from_str(text()?).map_err(|error| error.to_string()),
+            Self::Ec2 | Self::Iam | Self::Sts => {
+                quick_xml::de::from_str(text()?).map_err(|error| error.to_string())
+            }
             Self::ClassicLoadBalancing | Self::ElastiCache | Self::LoadBalancing | Self::Rds => {
                 let wrapped = quick_xml::de::from_str::<Wrapped<A>>(text()?);
                 Ok(wrapped.map_err(|error| error.to_string())?.0)

@@ -6,6 +6,7 @@ mod document;
 mod encryption;
 mod jump;
 mod locate;
+mod role_policy;
 mod session;
 mod trail;
 mod upgrade;

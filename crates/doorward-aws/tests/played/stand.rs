@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use doorward_aws::{Account, AssumedFor, ConnectEndpoint, Error, Put, Start, trail};
 use doorward_core::audit::cloudtrail::{self, Matched, Row, Window};
 use doorward_core::audit::{Event, What, Who};
-use doorward_core::export::iam::{Machine, vend};
+use doorward_core::export::iam::{self, Document, Machine, vend};
 use doorward_core::export::session_document;
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::AccountId;
-use doorward_core::policy::{Decision, Past, People, Policy, Request, decide, parse};
+use doorward_core::policy::{Decision, Past, People, Policy, Request, RoleArn, decide, parse};
 use futures_util::{SinkExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::{Failed, Trial};
@@ -29,6 +29,8 @@ pub fn trials() -> Vec<Trial> {
         trial("a session is opened with a document that leads to one host", pinned),
         trial("an upgrade that was touched is refused", touched),
         trial("what is vended for a grant opens its session and no other", vended),
+        trial("what is vended for a grant ends no other's session", apart),
+        trial("the credentials of a grant that was revoked are denied", revoked),
         trial("a tunnel is opened by its address alone", tunnel),
         trial("keys, the console and the key of a shell", keys),
         trial("CloudTrail knows each session by its grant", watched),
@@ -70,11 +72,13 @@ fn policy() -> Policy {
     parse(text, "doorward.toml").expect("a policy")
 }
 
-fn granted(policy: &Policy, now: Timestamp) -> Grant {
-    let people = People::parse(b"jon:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\n", "p", b"dbs: jon\n", "g");
+fn granted(policy: &Policy, who: &str, seed: u8, now: Timestamp) -> Grant {
+    let passwords = format!("{who}:{{SHA}}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\n");
+    let groups = format!("dbs: {who}\n");
+    let people = People::parse(passwords.as_bytes(), "p", groups.as_bytes(), "g");
     let request = Request {
-        id: GrantId::from_random([1; 8]),
-        person: "jon".parse().expect("a person"),
+        id: GrantId::from_random([seed; 8]),
+        person: who.parse().expect("a person"),
         from: "203.0.113.7".parse().expect("an address"),
         target: "orders-db".parse().expect("a target"),
         transport: None,
@@ -168,35 +172,42 @@ fn touched() -> Result<(), Failed> {
     })
 }
 
+/// Credentials for a grant of `who`, asked for as a server does.
+async fn vended_for(account: &Account, policy: &Policy, who: &str, seed: u8) -> (Grant, Account) {
+    let now = Timestamp::now();
+    let grant = granted(policy, who, seed, now);
+    let target = &policy.targets[grant.target()];
+    let id: AccountId = "123456789012".parse().expect("an account");
+    let machine = Machine { instance: INSTANCE, address: None, account: Some(&id) };
+    let wanted =
+        vend(policy, target, grant.live(now).expect("live"), machine, None).expect("a session policy");
+    let asked = AssumedFor {
+        role: wanted.role,
+        session_name: wanted.session_name,
+        source_identity: Some(wanted.source_identity),
+        policy: Some(wanted.policy),
+        seconds: wanted.seconds,
+        tags: wanted.tags,
+    };
+    let credentials = account.assume(&asked).await.expect("credentials");
+    (grant, account.with(&credentials))
+}
+
+fn orders() -> Start {
+    start("doorward-orders-db", &[("portNumber", "5432")], None)
+}
+
 fn vended() -> Result<(), Failed> {
     story(Settings::default(), async |stand, account| {
         put(&account).await;
-        let (policy, now) = (policy(), Timestamp::now());
-        let grant = granted(&policy, now);
-        let target = &policy.targets[grant.target()];
-        let id: AccountId = "123456789012".parse().expect("an account");
-        let machine = Machine { instance: INSTANCE, address: None, account: Some(&id) };
-        let live = grant.live(now).expect("live");
-        let wanted = vend(&policy, target, live, machine, None, now).expect("a session policy");
-        let asked = AssumedFor {
-            role: wanted.role,
-            session_name: wanted.session_name,
-            source_identity: Some(wanted.source_identity),
-            policy: Some(wanted.policy),
-            seconds: wanted.seconds,
-            tags: wanted.tags,
-        };
-        let credentials = account.assume(&asked).await.expect("credentials");
-        let vended = account.with(&credentials);
+        let (grant, vended) = vended_for(&account, &policy(), "jon", 1).await;
+        let name = format!("{}.jon", grant.id());
         assert_eq!(
             vended.identity().await.expect("an identity").arn,
-            "arn:aws:sts::123456789012:assumed-role/doorward-sessions/jon"
+            format!("arn:aws:sts::123456789012:assumed-role/doorward-sessions/{name}")
         );
-        let opened = vended
-            .start_session(&start("doorward-orders-db", &[("portNumber", "5432")], None))
-            .await
-            .expect("a session");
-        assert!(opened.session.starts_with("jon-"), "{}", opened.session);
+        let opened = vended.start_session(&orders()).await.expect("a session");
+        assert!(opened.session.starts_with(&format!("{name}-")), "{}", opened.session);
         let upgrade = vended.sign_upgrade(&opened.url).await.expect("an upgrade");
         assert_eq!(dial(&upgrade.url, &upgrade.headers).await, Ok(()));
         for document in [
@@ -209,6 +220,59 @@ fn vended() -> Result<(), Failed> {
         refused(vended.document("doorward-orders-db").await, "AccessDeniedException");
         assert!(vended.resume_session(&opened.session).await.expect("an answer").is_some());
         assert_eq!(vended.terminate_session(&opened.session).await, Ok(()));
+        assert_eq!(stand.violations(), []);
+    })
+}
+
+fn apart() -> Result<(), Failed> {
+    story(Settings::default(), async |stand, account| {
+        put(&account).await;
+        let policy = policy();
+        let (_, jon) = vended_for(&account, &policy, "jon", 1).await;
+        let (_, jons_other) = vended_for(&account, &policy, "jon", 2).await;
+        let (_, smith) = vended_for(&account, &policy, "jon-smith", 3).await;
+        for other in [&smith, &jons_other] {
+            let opened = other.start_session(&orders()).await.expect("a session");
+            refused(jon.resume_session(&opened.session).await, "AccessDeniedException");
+            refused(jon.terminate_session(&opened.session).await, "AccessDeniedException");
+            assert!(other.resume_session(&opened.session).await.expect("an answer").is_some());
+        }
+        let open = account.open_sessions().await.expect("sessions");
+        assert_eq!(open.len(), 2, "{open:?}");
+        assert_eq!(stand.violations(), []);
+    })
+}
+
+fn revoked() -> Result<(), Failed> {
+    story(Settings::default(), async |stand, account| {
+        put(&account).await;
+        let policy = policy();
+        let (over, closed) = vended_for(&account, &policy, "jon", 1).await;
+        let (_, still) = vended_for(&account, &policy, "jon", 2).await;
+        let opened = closed.start_session(&orders()).await.expect("a session");
+        let role = policy.ssm.as_ref().and_then(|ssm| ssm.role.clone()).expect("a role");
+        let deny = async |document: &Document| {
+            let text = serde_json::to_string(document).expect("JSON");
+            account.put_role_policy(&role, "doorward-revoked-0a1b", &text).await
+        };
+        assert_eq!(deny(&iam::revoked(&[over.id().clone()].into(), Timestamp::now())).await, Ok(()));
+        refused(closed.start_session(&orders()).await, "AccessDeniedException");
+        refused(closed.resume_session(&opened.session).await, "AccessDeniedException");
+        assert!(still.start_session(&orders()).await.is_ok(), "the same person's other grant");
+        // Where they are too many to be named: all that were issued before, and none that is issued later.
+        let now = Timestamp::now() + SignedDuration::from_secs(1);
+        assert_eq!(deny(&iam::older(now)).await, Ok(()));
+        refused(still.start_session(&orders()).await, "AccessDeniedException");
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let (_, later) = vended_for(&account, &policy, "jon", 3).await;
+        assert!(later.start_session(&orders()).await.is_ok());
+        // A role of the same name in the server's own account is another role.
+        let elsewhere: RoleArn = "arn:aws:iam::210987654321:role/doorward-sessions".parse().expect("a role");
+        let put = account.put_role_policy(&elsewhere, "x", "{}").await;
+        assert!(matches!(put, Err(Error::OtherAccount { .. })), "{put:?}");
+        assert_eq!(stand.role_policies().len(), 1);
+        stand.deny(&["PutRolePolicy"]);
+        refused(account.put_role_policy(&role, "x", "{}").await, "AccessDenied");
         assert_eq!(stand.violations(), []);
     })
 }
@@ -294,7 +358,7 @@ fn watched() -> Result<(), Failed> {
     let settings = Settings { throttle_lookups: true, ..Settings::default() };
     story(settings, async |stand, account| {
         let (policy, now) = (policy(), Timestamp::now());
-        let grant = granted(&policy, now);
+        let grant = granted(&policy, "jon", 1, now);
         let reason = cloudtrail::reason(grant.id());
         let ssh = "AWS-StartSSHSession";
         let with = account.start_session(&start(ssh, &[], Some(reason))).await.expect("a session");

@@ -319,6 +319,29 @@ pub enum What {
         /// Through which profile and Region.
         place: String,
     },
+    /// Credentials were vended for a grant.
+    CredentialsVended {
+        /// For which.
+        grant: GrantId,
+        /// Their end. Those of a grant that is revoked are denied before.
+        until: Timestamp,
+    },
+    /// The credentials of grants that were revoked are denied by a policy in their role.
+    CredentialsDenied {
+        /// The role's ARN.
+        role: String,
+        /// Whose.
+        grants: Vec<GrantId>,
+    },
+    /// The credentials of grants that were revoked could not be denied. Recorded when it begins, not at each pass.
+    CredentialsNotDenied {
+        /// The role's ARN.
+        role: String,
+        /// Why.
+        why: String,
+        /// Until when they can open sessions.
+        until: Timestamp,
+    },
     /// The record was read by an operator or exported.
     RecordRead,
 }
@@ -336,7 +359,8 @@ impl What {
             | Self::TransportOpened { grant, .. }
             | Self::TransportReconnected { grant, .. }
             | Self::TransportClosed { grant, .. }
-            | Self::SessionEnded { grant, .. } => Some(grant),
+            | Self::SessionEnded { grant, .. }
+            | Self::CredentialsVended { grant, .. } => Some(grant),
             _ => None,
         }
     }
@@ -433,6 +457,16 @@ impl fmt::Display for What {
                 write!(f, "could not end what outlived its grant in {place}: {why}")
             }
             Self::SessionsRecovered { place } => write!(f, "ends what outlives its grant in {place} again"),
+            Self::CredentialsVended { grant, until } => {
+                write!(f, "vended credentials for {grant} until {until}")
+            }
+            Self::CredentialsDenied { role, grants } => {
+                let grants: Vec<&str> = grants.iter().map(GrantId::as_str).collect();
+                write!(f, "denied the credentials of {} in {role}", grants.join(", "))
+            }
+            Self::CredentialsNotDenied { role, why, until } => {
+                write!(f, "could not deny revoked credentials in {role}, which are good until {until}: {why}")
+            }
             Self::RecordRead => f.write_str("read the record"),
         }
     }

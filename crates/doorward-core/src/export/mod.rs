@@ -1,6 +1,8 @@
-//! What other programs can take: the IAM policies that a policy needs, and session documents.
+//! What other programs can take: the IAM policies that a policy needs, session documents, and what confines SSH.
 
 pub mod iam;
 mod session_document;
+mod sshd;
 
 pub use session_document::{NoDocument, SessionDocument, session_document};
+pub use sshd::{SshdBlock, SshdOf, by_ssh, sshd_block};

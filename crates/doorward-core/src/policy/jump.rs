@@ -47,13 +47,23 @@ pub enum Documents {
 }
 
 /// A role of IAM, by its ARN.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RoleArn(String);
 
 impl RoleArn {
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The account that it is in: twelve digits.
+    pub fn account(&self) -> &str {
+        self.0.split(':').nth(4).unwrap_or_default()
+    }
+
+    /// Its name, without a path: what the calls of IAM take.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
     }
 }
 
@@ -280,6 +290,12 @@ mod tests {
         ] {
             check::<RoleArn>(bad, None);
         }
+    }
+
+    #[test]
+    fn a_role_has_an_account_and_a_name_without_its_path() {
+        let role: RoleArn = "arn:aws:iam::123456789012:role/ops/doorward@x".parse().expect("a role");
+        assert_eq!((role.account(), role.name()), ("123456789012", "doorward@x"));
     }
 
     #[test]

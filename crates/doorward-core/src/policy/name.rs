@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// A text that cannot be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,34 +95,48 @@ name!(
 );
 
 impl Person {
-    /// The person as AWS names a session and a source identity: 2 to 64 of `A-Z a-z 0-9 _ + = , . @ -` (STS API
-    /// reference, `AssumeRole`). What else a name has is written as `=XX` a byte.
-    ///
-    /// Two persons never share one, but for those whose written names agree in the first 64.
+    /// The person as AWS names a session and a source identity: see [`aws_name`].
     pub fn session_name(&self) -> String {
-        const MOST: usize = 64;
-        let mut text = String::new();
-        for letter in self.0.chars() {
-            let mut piece = String::new();
-            let plain = letter.is_ascii_alphanumeric() || "_+,.@-".contains(letter);
-            if plain {
-                piece.push(letter);
-            } else {
-                let mut bytes = [0; 4];
-                let written = letter.encode_utf8(&mut bytes).bytes().map(|byte| format!("={byte:02X}"));
-                piece.extend(written);
-            }
-            if text.len() + piece.len() > MOST {
-                break;
-            }
-            text.push_str(&piece);
-        }
-        // One letter alone is too short for AWS.
-        if text.len() < 2 {
-            text.push('=');
-        }
-        text
+        aws_name(&self.0, AWS_NAME)
     }
+}
+
+/// How long a session's name and a source identity may be (STS API reference, `AssumeRole`).
+pub(crate) const AWS_NAME: usize = 64;
+
+/// How many hexadecimal digits of SHA-256 stand for what was cut: 64 bits.
+const DIGEST: usize = 16;
+
+/// A name as AWS takes it: 2 to `most` of `A-Z a-z 0-9 _ + = , . @ -` (STS API reference, `AssumeRole`).
+///
+/// Every other byte is written as `=XX`. What is longer than `most` is cut and ends with `==` and a digest of the whole
+/// name, so that no two names are written alike: `=` is followed by two hexadecimal digits, by another `=` before the
+/// digest, or by nothing in a name of one letter.
+pub(crate) fn aws_name(name: &str, most: usize) -> String {
+    let mut text = String::new();
+    let mut fits = 0;
+    for letter in name.chars() {
+        if letter.is_ascii_alphanumeric() || "_+,.@-".contains(letter) {
+            text.push(letter);
+        } else {
+            let mut bytes = [0; 4];
+            text.extend(letter.encode_utf8(&mut bytes).bytes().map(|byte| format!("={byte:02X}")));
+        }
+        if text.len() + 2 + DIGEST <= most {
+            fits = text.len();
+        }
+    }
+    if text.len() > most {
+        let digest = Sha256::digest(name.as_bytes());
+        text.truncate(fits);
+        text.push_str("==");
+        text.extend(digest.iter().take(DIGEST / 2).map(|byte| format!("{byte:02x}")));
+    }
+    // One letter alone is too short for AWS.
+    if text.len() < 2 {
+        text.push('=');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -150,7 +165,68 @@ mod tests {
         check("a=b", "a=3Db");
         check("j", "j=");
         check("李", "=E6=9D=8E");
-        check(&"é".repeat(31), &"=C3=A9".repeat(10));
+        check(&"é".repeat(31), &format!("{}==f299f682f8ab27d5", "=C3=A9".repeat(7)));
         check(&"x".repeat(63), &"x".repeat(63));
+    }
+
+    #[test]
+    fn persons_whose_names_are_cut_have_each_their_own() {
+        // Two Cyrillic names of 16 letters that agree in all that fits.
+        let check = |one: &str, other: &str| {
+            let name = |person: &str| person.parse::<Person>().expect("a person").session_name();
+            assert_ne!(name(one), name(other), "{one} and {other}");
+        };
+        check("александр.иванов", "александр.иваненко");
+        check(&"я".repeat(30), &"я".repeat(31));
+        check(&format!("{}a", "я".repeat(30)), &format!("{}b", "я".repeat(30)));
+        check("j", "j=");
+        check("j=", "j==");
+        check("rené", "ren=C3=A9");
+    }
+
+    mod laws {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        /// Names that agree in much: a few letters of each kind, and what the writing itself uses.
+        fn persons() -> impl Strategy<Value = Person> {
+            "[aA=яé@李0-9,-]{1,63}".prop_filter_map("a person", |name| {
+                let cut: String = name
+                    .chars()
+                    .scan(0, |length, letter| {
+                        *length += letter.len_utf8();
+                        (*length <= LONGEST).then_some(letter)
+                    })
+                    .filter(|letter| apache(*letter))
+                    .collect();
+                cut.parse().ok()
+            })
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig::with_cases(1000))]
+
+            #[test]
+            fn each_person_has_a_name_of_their_own_that_aws_takes(
+                one in persons(),
+                tail in "[aя=]{0,3}",
+                most in prop_oneof![Just(AWS_NAME), Just(49)],
+            ) {
+                let written = aws_name(one.as_str(), most);
+                prop_assert!((2..=most).contains(&written.len()), "{written}");
+                let valid = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter);
+                prop_assert!(written.chars().all(valid), "{written}");
+                if !tail.is_empty() {
+                    let other = format!("{one}{tail}");
+                    prop_assert_ne!(&written, &aws_name(&other, most), "{} and {}", one, other);
+                }
+            }
+
+            #[test]
+            fn two_persons_never_share_a_name(one in persons(), other in persons()) {
+                prop_assert_eq!(one.session_name() == other.session_name(), one == other);
+            }
+        }
     }
 }

@@ -112,6 +112,7 @@ impl Link {
             host_keys: Arc::clone(&options.host_keys),
             tell: Arc::clone(&options.tell),
             shows_banner,
+            refused: false,
         };
         let connected = client::connect_stream(Arc::new(config), carried, watcher).await;
         let mut handle = connected.map_err(|broken| match broken {

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use russh::client::{self, DisconnectReason, Session};
+use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::PublicKeyOrCertificate;
-use russh::{ChannelId, ChannelOpenFailure};
+use russh::{Channel, ChannelId, ChannelOpenFailure};
 use tokio::sync::watch;
 
 use super::Limits;
@@ -66,6 +66,8 @@ pub(super) struct Watcher {
     pub(super) host_keys: Arc<dyn HostKeys>,
     pub(super) tell: Tell,
     pub(super) shows_banner: bool,
+    /// Whether a channel that the server opened was refused already.
+    pub(super) refused: bool,
 }
 
 impl Drop for Watcher {
@@ -75,6 +77,15 @@ impl Drop for Watcher {
 }
 
 impl Watcher {
+    /// Refuses a channel that the server opens, whatever it is for.
+    async fn refuse(&mut self, kind: &str, reply: ChannelOpenHandle) -> Result<(), Broken> {
+        if !std::mem::replace(&mut self.refused, true) {
+            tracing::warn!(kind, host = %self.host.label(), "the server opens channels to this client, which are refused");
+        }
+        reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+        Ok(())
+    }
+
     /// Waits where too much is held, so that nothing more is read from the carrier.
     async fn received(
         &mut self,
@@ -166,6 +177,97 @@ impl client::Handler for Watcher {
         session: &mut Session,
     ) -> Result<(), Broken> {
         self.received(channel, data.len(), session).await
+    }
+
+    // A server opens channels only where the client asked for forwarding, and this one never does. The library accepts
+    // them all by default, and keeps each for as long as the connection lives.
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.refuse("session", reply).await
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.refuse("direct-tcpip", reply).await
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.refuse("direct-streamlocal", reply).await
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.refuse("forwarded-tcpip", reply).await
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.refuse("forwarded-streamlocal", reply).await
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.refuse("agent", reply).await
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.refuse("x11", reply).await
+    }
+
+    async fn should_accept_unknown_server_channel(&mut self, _: ChannelId, _: &str) -> bool {
+        false
+    }
+
+    async fn server_channel_open_unknown(
+        &mut self,
+        _: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Broken> {
+        self.refuse("unknown", reply).await
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<Broken>) -> Result<(), Broken> {

@@ -15,6 +15,7 @@ mod database;
 mod endpoint;
 mod far;
 mod fronts;
+mod hostile;
 mod keys;
 #[path = "../../../doorward/tests/real/need.rs"]
 mod need;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     trials.extend(database::trials());
     trials.extend(endpoint::trials());
     trials.extend(fronts::trials());
+    trials.extend(hostile::trials());
     trials.extend(keys::trials());
     trials.extend(shell::trials());
     trials.extend(ssh::trials());

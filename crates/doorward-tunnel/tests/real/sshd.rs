@@ -40,7 +40,8 @@ pub fn free_port() -> u16 {
 pub struct Sshd {
     folder: TempDir,
     at: Listens,
-    settings: String,
+    /// What stands first in its configuration, and what last.
+    settings: [String; 2],
     child: Child,
     pushed: AtomicU32,
 }
@@ -60,20 +61,27 @@ impl Sshd {
     /// One with these lines first in its configuration.
     pub fn with(settings: &str) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        Self::listens(Listens { address, netns: None }, settings)
+        Self::listens(Listens { address, netns: None }, settings, "")
+    }
+
+    /// One with these lines last in its configuration, where blocks for some users alone belong.
+    #[allow(dead_code, reason = "only the whole program has a use for it")]
+    pub fn followed_by(settings: &str) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::listens(Listens { address, netns: None }, "", settings)
     }
 
     /// One in a network namespace, at an address of it that is reached from here.
     #[allow(dead_code, reason = "only the whole program has a use for it")]
     pub fn inside(netns: &str, address: SocketAddr) -> Self {
-        Self::listens(Listens { address, netns: Some(netns.to_owned()) }, "")
+        Self::listens(Listens { address, netns: Some(netns.to_owned()) }, "", "")
     }
 
-    fn listens(at: Listens, settings: &str) -> Self {
+    fn listens(at: Listens, settings: &str, last: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("doorward-sshd").tempdir().expect("a folder");
         // Debian's sshd wants its own folder for separating privileges; only root can make it, and only root needs it.
         let _ = std::fs::create_dir_all("/run/sshd");
-        let settings = settings.to_owned();
+        let settings = [settings.to_owned(), last.to_owned()];
         for kind in ["ed25519", "ecdsa", "rsa"] {
             keygen(&folder.path().join(kind), kind);
         }
@@ -190,16 +198,16 @@ pub fn user() -> String {
     run("id", &["-un"], "").trim().to_owned()
 }
 
-fn serve(folder: &TempDir, at: &Listens, settings: &str) -> Child {
+fn serve(folder: &TempDir, at: &Listens, [first, last]: &[String; 2]) -> Child {
     let path = folder.path().display();
     let config = format!(
-        "{settings}\n\
+        "{first}\n\
          Port {}\nListenAddress {}\n\
          HostKey {path}/ed25519\nHostKey {path}/ecdsa\nHostKey {path}/rsa\n\
          AuthorizedKeysFile {path}/authorized_keys\n\
          StrictModes no\nUsePAM no\nPidFile none\nLogLevel VERBOSE\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-         MaxStartups 200:30:400\nMaxSessions 200\n",
+         MaxStartups 200:30:400\nMaxSessions 200\n{last}\n",
         at.address.port(),
         at.address.ip()
     );

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use doorward_core::policy::Mistake;
+use doorward_core::export::by_ssh;
+use doorward_core::policy::{Mistake, Policy};
 use serde::Serialize;
 
 use super::{Code, Failure, count, json, print};
@@ -37,6 +38,7 @@ struct Report<'r> {
     warnings: usize,
     digest: Option<&'r str>,
     mistakes: &'r [Mistake],
+    notes: &'r [String],
 }
 
 impl Check {
@@ -45,20 +47,36 @@ impl Check {
         let examined = examine(policy)?;
         let errors = examined.mistakes.iter().filter(|mistake| mistake.is_error()).count();
         let warnings = examined.mistakes.len() - errors;
+        let notes: Vec<String> = examined.loaded.iter().flat_map(|loaded| notes(&loaded.policy)).collect();
         if self.json {
             let digest = examined.loaded.as_ref().map(|loaded| loaded.digest.as_str());
             let policy = policy.display().to_string();
-            print(&json(&Report { policy, errors, warnings, digest, mistakes: &examined.mistakes })?)?;
+            let mistakes = &examined.mistakes;
+            print(&json(&Report { policy, errors, warnings, digest, mistakes, notes: &notes })?)?;
         } else {
-            print(&report(policy, &examined, errors, warnings))?;
+            print(&report(policy, &examined, &notes, errors, warnings))?;
         }
         let failed = errors > 0 || (self.strict && warnings > 0);
         Ok(if failed { Code::Data.into() } else { ExitCode::SUCCESS })
     }
 }
 
-fn report(policy: &Path, examined: &Examined, errors: usize, warnings: usize) -> String {
+/// What a policy means and does not say. None of it is a mistake.
+fn notes(policy: &Policy) -> Vec<String> {
+    let Some(ssh) = policy.ssh.as_ref().filter(|_| by_ssh(policy).next().is_some()) else {
+        return Vec::new();
+    };
+    let login = format!(
+        "a grant by `ssh` is a login as `{}` on `{}`: `doorward ssh-server-config` prints what confines it to the \
+         targets, and `doorward doctor` tells whether it is in force",
+        ssh.user, ssh.jump_host
+    );
+    vec![login]
+}
+
+fn report(policy: &Path, examined: &Examined, notes: &[String], errors: usize, warnings: usize) -> String {
     let mut text: String = examined.mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+    text.extend(notes.iter().map(|note| format!("note: {note}\n")));
     let mut told = Vec::new();
     if errors > 0 {
         told.push(count(errors, "error", "errors"));

@@ -11,7 +11,7 @@ use super::ways::{self, Found, Way};
 use super::{Code, Failure};
 use crate::client::Client;
 use crate::reconciler::Standing;
-use crate::requests::{Caller, ClosedView, GrantView, Requests};
+use crate::requests::{Caller, ClosedView, GrantView, LivesOn, Requests};
 
 /// Close what is open, by the grant's name or by the target's
 #[derive(Debug, Args)]
@@ -123,6 +123,11 @@ pub(super) fn line(closed: &ClosedView) -> String {
     let mut text = format!("{name} {how}: {done}\n");
     if let Some(still) = &closed.still {
         text.push_str(&format!("  {} is still let in by {still}\n", grant.source));
+    }
+    if let Some(LivesOn { until, why }) = &closed.credentials {
+        let until = super::instant(*until);
+        text.push_str(&format!("  credentials that were vended for it open sessions until {until}: {why}\n"));
+        text.push_str("  its sessions are ended as they are found; `doorward iam --for server` prints what is missing\n");
     }
     text
 }

@@ -1,5 +1,6 @@
 //! `doorward doctor`: walks the way to a target link by link, and names the first that is broken.
 
+mod confined;
 mod database;
 mod links;
 
@@ -17,7 +18,7 @@ use super::desk::Desk;
 /// Walk the way to a target link by link, and name the first that is broken
 ///
 /// Grant, credentials, clock, jump host, agent, document, target, the rules between, the connection, what listens, TLS
-/// and IAM sign-in. It opens a grant as `connect` does, and closes it.
+/// and IAM sign-in; by SSH also whether the jump host gives more than the target. It opens a grant as `connect` does, and closes it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward doctor orders-db

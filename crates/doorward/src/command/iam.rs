@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::Args;
+use doorward_core::export::by_ssh;
 use doorward_core::export::iam::{self, LONGEST};
 use doorward_core::inventory::{AccountId, NotAnId};
 use doorward_core::policy::{Group, Policy};
@@ -124,6 +125,13 @@ impl Iam {
         }
         if iam.unknown.iter().any(|unknown| matches!(unknown, iam::Unknown::Account(_))) {
             note("hint: `--account 123456789012` says which account; `aws sts get-caller-identity` tells");
+        }
+        let people = matches!(self.whom, Whom::People | Whom::Group(_) | Whom::Role);
+        if let Some(ssh) = policy.ssh.as_ref().filter(|_| people && by_ssh(policy).next().is_some()) {
+            note(&format!(
+                "note: by `ssh` this is a login as `{}` on `{}`, and `ssh-server-config` prints what confines it",
+                ssh.user, ssh.jump_host
+            ));
         }
         let count = iam.documents.len();
         if count == 0 {

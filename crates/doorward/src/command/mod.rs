@@ -31,6 +31,7 @@ mod relocate;
 mod serve;
 mod shell;
 mod ssh;
+mod ssh_server_config;
 mod sweep;
 mod terminal;
 mod token;
@@ -127,6 +128,7 @@ enum Verb {
     Shell(Box<shell::Shell>),
     ProxyCommand(Box<proxy_command::ProxyCommand>),
     SshConfig(proxy_command::SshConfig),
+    SshServerConfig(ssh_server_config::SshServerConfig),
     Token(token::Token),
     Doctor(doctor::Doctor),
     Documents(documents::Documents),
@@ -181,6 +183,7 @@ impl Cli {
             Verb::Shell(verb) => verb.run(policy),
             Verb::ProxyCommand(verb) => verb.run(policy),
             Verb::SshConfig(verb) => verb.run(policy).map(done),
+            Verb::SshServerConfig(verb) => verb.run(policy).map(done),
             Verb::Doctor(verb) => verb.run(policy),
             Verb::Documents(verb) => verb.run(policy),
             Verb::Token(verb) => verb.run(policy).map(done),

@@ -14,7 +14,7 @@ use super::ways::{self, Found, Way};
 use super::{Code, Failure};
 use crate::policy_file::PolicyFile;
 use crate::reconciler::Standing;
-use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State};
+use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State, Through};
 
 /// Open a target for your address, until its time is up
 ///
@@ -211,6 +211,9 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
         if let Some(why) = &way.why_not {
             line("", format!("its host name is not known: {why}"));
         }
+    }
+    if let Some(login) = answer.through.as_ref().and_then(Through::login) {
+        line("also gives", login);
     }
     line("because", answer.reasons.join("; "));
     line("at its end", grant.closing.to_string());

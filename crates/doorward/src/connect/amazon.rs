@@ -52,6 +52,21 @@ impl Accounts {
         Ok(self.both().await?.1)
     }
 
+    /// Lets go of vended credentials that AWS does not take, so that the next are fetched anew: when very many grants are
+    /// revoked, all that were vended before are denied. Whether there is anything else to come by.
+    async fn renew(&self) -> bool {
+        self.vend.is_some() && self.vended.lock().await.take().is_some()
+    }
+
+    /// Whether what AWS answered is to be asked once more, with new credentials.
+    async fn again<T>(&self, answer: &Result<T, Error>) -> bool {
+        answer.as_ref().is_err_and(Error::is_denial) && self.renew().await
+    }
+
+    async fn account(&self) -> Result<Account, SessionError> {
+        self.get().await.map_err(|error| failed(in_words(&error)))
+    }
+
     async fn both(&self) -> Result<(Account, Option<Vended>), NoAccount> {
         let own = self.own.get_or_try_init(|| Account::connect(&self.place)).await?;
         let Some(vend) = &self.vend else { return Ok((own.clone(), None)) };
@@ -152,11 +167,14 @@ impl Amazon {
 impl Sessions for Amazon {
     fn start<'a>(&'a self, to: &'a Destination) -> Answer<'a, Result<Opened, SessionError>> {
         Box::pin(async move {
-            let account = self.accounts.get().await.map_err(|error| failed(in_words(&error)))?;
             let (document, parameters) = self.parameters(to);
             let target = self.jump.instance.clone();
             let start = Start { target, document, parameters, reason: Some(self.reason.clone()) };
-            let session = account.start_session(&start).await.map_err(|error| refused_or_failed(&error))?;
+            let mut answer = self.accounts.account().await?.start_session(&start).await;
+            if self.accounts.again(&answer).await {
+                answer = self.accounts.account().await?.start_session(&start).await;
+            }
+            let session = answer.map_err(|error| refused_or_failed(&error))?;
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.session.clone());
             Ok(opened(session))
         })
@@ -164,15 +182,18 @@ impl Sessions for Amazon {
 
     fn resume<'a>(&'a self, session: &'a str) -> Answer<'a, Result<Opened, SessionError>> {
         Box::pin(async move {
-            let account = self.accounts.get().await.map_err(|error| failed(in_words(&error)))?;
-            let resumed = account.resume_session(session).await.map_err(|error| refused_or_failed(&error))?;
+            let mut answer = self.accounts.account().await?.resume_session(session).await;
+            if self.accounts.again(&answer).await {
+                answer = self.accounts.account().await?.resume_session(session).await;
+            }
+            let resumed = answer.map_err(|error| refused_or_failed(&error))?;
             resumed.map(opened).ok_or(SessionError::TimedOut)
         })
     }
 
     fn terminate<'a>(&'a self, session: &'a str) -> Answer<'a, Result<(), SessionError>> {
         Box::pin(async move {
-            let account = self.accounts.get().await.map_err(|error| failed(in_words(&error)))?;
+            let account = self.accounts.account().await?;
             account.terminate_session(session).await.map_err(|error| refused_or_failed(&error))
         })
     }
@@ -186,7 +207,7 @@ impl Sessions for Amazon {
 
     fn upgrade<'a>(&'a self, url: &'a str) -> Answer<'a, Result<http::Request<()>, SessionError>> {
         Box::pin(async move {
-            let account = self.accounts.get().await.map_err(|error| failed(in_words(&error)))?;
+            let account = self.accounts.account().await?;
             let upgrade = account.sign_upgrade(url).await.map_err(|error| refused_or_failed(&error))?;
             let mut request = http::Request::get(upgrade.url);
             for (name, value) in &upgrade.headers {
@@ -198,7 +219,7 @@ impl Sessions for Amazon {
 
     fn data_key<'a>(&'a self, session: &'a str, key: &'a str) -> Answer<'a, Result<DataKey, SessionError>> {
         Box::pin(async move {
-            let account = self.accounts.get().await.map_err(|error| failed(in_words(&error)))?;
+            let account = self.accounts.account().await?;
             let context = [
                 ("aws:ssm:SessionId".to_owned(), session.to_owned()),
                 ("aws:ssm:TargetId".to_owned(), self.jump.instance.clone()),

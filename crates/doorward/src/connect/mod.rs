@@ -6,6 +6,7 @@ mod carrier;
 mod host_keys;
 mod line;
 mod ports;
+pub mod sign_in;
 mod within;
 
 pub use amazon::{Accounts, Vend};

@@ -12,6 +12,7 @@ use doorward_core::inventory::{
 use doorward_core::plan::{self, Step};
 use tokio::task::JoinSet;
 
+use super::credentials::Denied;
 use super::doors::Door;
 use super::drift::drift;
 use super::sessions::Looked;
@@ -98,6 +99,8 @@ pub(super) enum Done {
     Closed { place: Place, door: Box<Door>, outcome: Outcome, gone: Vec<RuleIdentity> },
     /// Sessions were looked for that have outlived their grant.
     Looked(Box<Looked>),
+    /// A role was told which credentials to deny.
+    Denied(Box<Denied>),
 }
 
 /// How many groups of a place are written to at once; EC2 allows few writes a second.

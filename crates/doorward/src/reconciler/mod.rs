@@ -4,6 +4,7 @@
 //! of what is live. Each place (a profile and a Region) is brought by a task of its own, so a Region that
 //! answers slowly holds up no other; and a gap in what is seen can block an opening, never a closing.
 
+mod credentials;
 mod deadlines;
 mod doors;
 mod drift;
@@ -26,13 +27,14 @@ use tokio::task::JoinSet;
 
 pub use groups::Outcome;
 pub use overdue::{Overdue, unconfirmed};
-pub use status::{Nudge, Nudged, Standing, Status};
+pub use status::{Leftover, Nudge, Nudged, Standing, Status};
 
 use crate::cloud::Cloud;
 use crate::firewall::Local;
 use crate::policy_file::Refreshed;
 use crate::requests::Requests;
 use crate::store::in_time;
+use credentials::Credentials;
 use deadlines::Deadlines;
 use groups::{Done, Known};
 use overdue::OverdueKey;
@@ -70,6 +72,7 @@ struct Memory {
     failing: BTreeMap<FirewallName, String>,
     deadlines: Deadlines,
     sessions: Sessions,
+    credentials: Credentials,
     mistakes: Vec<String>,
     digest: Option<String>,
     tries: u32,
@@ -162,8 +165,9 @@ impl Reconciler {
             true => LOOKS_EVERY,
             false => LOOKS_EVERY.min(Duration::from_secs(1 << self.memory.tries.min(5))),
         };
-        let tries_in = self.memory.sessions.tries_in(self.requests.clock().uptime());
-        tries_in.map_or(looks_in, |tries_in| looks_in.min(tries_in))
+        let uptime = self.requests.clock().uptime();
+        let tries_in = [self.memory.sessions.tries_in(uptime), self.memory.credentials.tries_in(uptime)];
+        tries_in.into_iter().flatten().fold(looks_in, Duration::min)
     }
 
     /// Whether the policy's files changed, or a grant did, also by another process.

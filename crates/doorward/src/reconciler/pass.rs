@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::audit::{Event, What, Who};
+use doorward_core::export::iam::revoked_name;
 use doorward_core::firewall::rulesets;
 use doorward_core::grant::{Ending, Grant, GrantId};
 use doorward_core::inventory::{Inventory, Place};
@@ -12,6 +13,7 @@ use doorward_core::policy::{Enforcement, FirewallName, Policy};
 use jiff::Timestamp;
 use tokio::task::JoinError;
 
+use super::credentials::deny;
 use super::doors::{Door, Remembered, doors};
 use super::groups::{self, Done, Known, Newest, Outcome, Work};
 use super::overdue::{Looking, Overdue};
@@ -20,6 +22,7 @@ use super::since::Read;
 use super::{Reconciler, Standing, TELLS_OVERDUE_EVERY};
 use crate::policy_file::Loaded;
 use crate::store::in_time;
+use crate::vending::vended_until;
 
 impl Reconciler {
     /// Ends what is over, brings this machine's own firewalls to what is wanted, and sends out a task for each
@@ -64,6 +67,7 @@ impl Reconciler {
         let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
         let local_settles = of_no_group(&loaded.policy, &ended);
         self.send_out(doors, covers);
+        self.deny_credentials(&loaded.policy, answered, now, uptime).await;
         let carried_settles = self.look_for_sessions(&loaded.policy, now, uptime);
 
         // This machine's own doors do not wait for a cloud that answers slowly.
@@ -125,10 +129,50 @@ impl Reconciler {
     fn look_for_sessions(&mut self, policy: &Policy, now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
         let (live, over) = self.carried(now, uptime);
         for (place, grants) in self.memory.sessions.due(policy, &live, &over, uptime) {
-            let looked = look(self.cloud.clone(), place, grants, now);
+            let can_start = |grant: &&Grant| self.memory.credentials.can_start(grant, now);
+            let startable = grants.iter().filter(can_start).map(|grant| grant.id().clone()).collect();
+            let looked = look(self.cloud.clone(), place, grants, startable, now);
             self.work.spawn(async move { Done::Looked(Box::new(looked.await)) });
         }
-        self.memory.sessions.settled(&over, now)
+        self.settled(&over, now)
+    }
+
+    /// Those that need nothing more: no session bears them, and their credentials are over.
+    fn settled(&self, over: &[Grant], now: Timestamp) -> BTreeSet<GrantId> {
+        let mut settled = self.memory.sessions.settled(over, now);
+        let keeps = |grant: &&Grant| self.memory.credentials.keeps(grant, now);
+        for grant in over.iter().filter(keeps) {
+            settled.remove(grant.id());
+        }
+        settled
+    }
+
+    /// A task for each role that has to deny the credentials of a grant that was revoked. `answers` is a store that does.
+    async fn deny_credentials(&mut self, policy: &Policy, answers: bool, now: Timestamp, uptime: Duration) {
+        let (live, over) = self.carried(now, uptime);
+        let unknown = self.memory.credentials.note(policy, &live, &over);
+        for grant in unknown.into_iter().filter(|_| answers) {
+            match in_time(vended_until(self.requests.store(), &grant)).await {
+                Ok(until) => self.memory.credentials.learn(grant, until),
+                Err(error) => {
+                    tracing::error!(%error, %grant, "whether credentials were vended could not be read");
+                    break;
+                }
+            }
+        }
+        let name = revoked_name(self.requests.store().installation());
+        for denial in self.memory.credentials.due(&over, now, uptime) {
+            let denied = deny(self.cloud.clone(), name.clone(), denial, now);
+            self.work.spawn(async move { Done::Denied(Box::new(denied.await)) });
+        }
+        self.show_leftovers(&over, now);
+    }
+
+    fn show_leftovers(&self, over: &[Grant], now: Timestamp) {
+        let leftovers = self.memory.credentials.leftovers(over, now);
+        if self.nudged.last().leftovers != leftovers {
+            self.nudged.change(|status| status.leftovers = leftovers);
+        }
     }
 
     /// Carried grants that are live, and those that are over and not settled.
@@ -251,13 +295,22 @@ impl Reconciler {
                 self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
                     .await;
                 let (_, over) = self.carried(now, uptime);
-                self.settle(self.memory.sessions.settled(&over, now)).await;
+                self.settle(self.settled(&over, now)).await;
+            }
+            Ok(Done::Denied(denied)) => {
+                let uptime = self.requests.clock().uptime();
+                let told = self.memory.credentials.take(*denied, uptime);
+                self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
+                    .await;
+                let (_, over) = self.carried(now, uptime);
+                self.show_leftovers(&over, now);
             }
             // A task that broke off leaves its place busy for ever, unless all are taken to be free.
             Err(error) => {
                 tracing::error!(%error, "a place could not be brought to what is wanted; it is tried again");
                 self.memory.again.append(&mut self.memory.busy);
                 self.memory.sessions.free();
+                self.memory.credentials.free();
             }
         }
     }

@@ -220,8 +220,15 @@ pub(super) struct Looked {
     failed: Option<Error>,
 }
 
-/// Looks for sessions of these grants, which are over, and ends them.
-pub(super) async fn look(cloud: Cloud, place: Place, grants: Vec<Grant>, now: Timestamp) -> Looked {
+/// Looks for sessions of these grants, which are over, and ends them. `startable` are those among them whose credentials
+/// can still start new ones.
+pub(super) async fn look(
+    cloud: Cloud,
+    place: Place,
+    grants: Vec<Grant>,
+    startable: BTreeSet<GrantId>,
+    now: Timestamp,
+) -> Looked {
     let open = match cloud.open_sessions(&place).await {
         Ok(open) => open,
         Err(error) => {
@@ -232,7 +239,9 @@ pub(super) async fn look(cloud: Cloud, place: Place, grants: Vec<Grant>, now: Ti
     let found = outlived(&open, &grants, now);
     let borne: BTreeSet<&GrantId> = found.iter().map(|(_, grant)| grant.id()).collect();
     let is_clear = |grant: &&Grant| {
-        since(grant, now).is_some_and(|since| since >= LINGERS) && !borne.contains(grant.id())
+        since(grant, now).is_some_and(|since| since >= LINGERS)
+            && !borne.contains(grant.id())
+            && !startable.contains(grant.id())
     };
     let clear = grants.iter().filter(is_clear).map(|grant| grant.id().clone()).collect();
 

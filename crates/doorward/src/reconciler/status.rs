@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use doorward_core::grant::GrantId;
 use doorward_core::inventory::Inventory;
 use doorward_core::policy::FirewallName;
 use jiff::Timestamp;
@@ -27,6 +28,21 @@ pub enum Standing {
     Unknown,
 }
 
+/// What a grant that was revoked left behind in AWS.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "left", rename_all = "kebab-case")]
+pub enum Leftover {
+    /// Nothing that opens anything.
+    Nothing,
+    /// Credentials that open sessions still.
+    Credentials {
+        /// Their end.
+        until: Timestamp,
+        /// Why they are not denied.
+        why: String,
+    },
+}
+
 /// The outcome of a pass.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -40,6 +56,8 @@ pub struct Status {
     pub cut: u64,
     /// The account as it was seen.
     pub inventory: Arc<Inventory>,
+    /// What the grants that were revoked of late left behind, as far as that is known.
+    pub leftovers: BTreeMap<GrantId, Leftover>,
     /// Mistakes in the policy on disk, while an earlier one is in force.
     pub mistakes: Vec<String>,
     /// What stands past its end, or may.
@@ -96,6 +114,14 @@ impl Nudge {
         let mine = self.count.fetch_add(1, Ordering::SeqCst) + 1;
         self.wake.notify_one();
         mine
+    }
+
+    /// Waits until it is known what a grant that was revoked left behind, or until `limit` is over.
+    pub async fn leftover(&self, grant: &GrantId, limit: Duration) -> Option<Leftover> {
+        let mut status = self.status.clone();
+        let known = status.wait_for(|status| status.leftovers.contains_key(grant));
+        let _ = tokio::time::timeout(limit, known).await;
+        self.status().leftovers.get(grant).cloned()
     }
 
     /// Has a pass made and waits until one that began from now on has brought a firewall to its rules or failed

@@ -3,6 +3,7 @@
 mod beside;
 mod endpoints;
 mod ends;
+mod leftover;
 mod open;
 mod place;
 mod relocate;
@@ -23,6 +24,7 @@ use doorward_core::policy::{
     Act, Closing, Decision, Person, Reason, Refusal, TargetName, Transport, approve, authorise, in_words,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use turns::{Turns, Waits};
 
@@ -112,6 +114,17 @@ pub struct Closed {
     pub cut: u64,
     /// Why the address is still let in, if it is: another grant, or the static list.
     pub still: Option<String>,
+    /// Credentials that open sessions still.
+    pub credentials: Option<LivesOn>,
+}
+
+/// Credentials that outlive their grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LivesOn {
+    /// Their end.
+    pub until: Timestamp,
+    /// Why they are not denied.
+    pub why: String,
 }
 
 /// Why something was not done. Nothing was changed then.
@@ -276,7 +289,8 @@ impl Requests {
         let standing = self.standing_at_end(&grant).await;
         let cut = self.nudge.status().cut.saturating_sub(cut_before);
         let still = self.still_admitted(&grant).await?;
-        Ok(Closed { closing: self.closing(&grant), grant, standing, cut, still })
+        let credentials = self.living_on(&grant).await;
+        Ok(Closed { closing: self.closing(&grant), grant, standing, cut, still, credentials })
     }
 
     /// Approves a grant that waits, or denies it. `seen` is the revision that the approver saw: what was changed since

@@ -37,6 +37,17 @@ pub struct Through {
     pub by: By,
 }
 
+impl Through {
+    /// What it gives besides the target, in words: by SSH a login, with which the machine's sshd alone decides what more
+    /// is reached.
+    pub fn login(&self) -> Option<String> {
+        let By::Ssh(machine) = &self.by else { return None };
+        let then = machine.then.as_ref().map(|then| format!(" and {then}")).unwrap_or_default();
+        let Machine { user, jump_host, .. } = machine;
+        Some(format!("a login as {user} on {jump_host}{then}, unless its sshd confines it"))
+    }
+}
+
 /// Names that are looked up inside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {

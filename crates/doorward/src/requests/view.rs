@@ -9,7 +9,7 @@ use doorward_core::policy::{Act, Closing, Group, Person, Reason, TargetName, Tra
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Beside, Caller, Closed, Error, Opened, Relocated, Requests, Through, Way};
+use super::{Beside, Caller, Closed, Error, LivesOn, Opened, Relocated, Requests, Through, Way};
 use crate::reconciler::{self, Overdue, Standing};
 
 /// A target that a person may open.
@@ -151,6 +151,9 @@ pub struct ClosedView {
     pub cut: u64,
     /// Why the address is still let in, if it is.
     pub still: Option<String>,
+    /// Credentials that were vended for it and open sessions still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<LivesOn>,
 }
 
 impl Requests {
@@ -211,8 +214,8 @@ impl Requests {
 
     /// What came of closing, as it is shown.
     pub fn closed(&self, closed: Closed) -> ClosedView {
-        let Closed { grant, closing, standing, cut, still } = closed;
-        ClosedView { grant: self.view(&grant), closing, standing, cut, still }
+        let Closed { grant, closing, standing, cut, still, credentials } = closed;
+        ClosedView { grant: self.view(&grant), closing, standing, cut, still, credentials }
     }
 
     /// The targets that a person may open.

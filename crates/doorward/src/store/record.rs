@@ -1,6 +1,7 @@
 //! The record as it is kept: each line's exact text, and the head that says where it ends.
 
 use doorward_core::audit::{Broken, Head, Verifier};
+use doorward_core::grant::GrantId;
 use sqlx::{AnyConnection, Row};
 
 use super::{Error, Store};
@@ -42,6 +43,15 @@ impl Store {
         let rows = sqlx::query("SELECT seq, line FROM record WHERE seq < $1 ORDER BY seq DESC LIMIT $2")
             .bind(before)
             .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(kept).collect()
+    }
+
+    /// The lines that tell of one grant, in order.
+    pub async fn lines_of(&self, grant: &GrantId) -> Result<Vec<(u64, String)>, Error> {
+        let rows = sqlx::query("SELECT seq, line FROM record WHERE grant_id = $1 ORDER BY seq")
+            .bind(grant.as_str())
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(kept).collect()

@@ -387,6 +387,12 @@ fn what_closed(closed: &Closed) -> Markup {
                     "this firewall cannot cut it."
                 },
             }
+            @if let Some(credentials) = &closed.credentials {
+                p.problem {
+                    "Credentials that were vended for it open sessions until " (words::at(credentials.until)) ": "
+                    (credentials.why) ". Doorward ends the sessions that it finds."
+                }
+            }
             @if let Some(still) = &closed.still {
                 p.hint { "The address is still let in, because of " (still) "." }
             }

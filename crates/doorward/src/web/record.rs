@@ -151,6 +151,17 @@ fn what(what: &What) -> Markup {
             }
             What::SessionsFailed { place, why } => { "could not end what outlived its grant in " (place) ": " (why) }
             What::SessionsRecovered { place } => { "ends what outlives its grant in " (place) " again" }
+            What::CredentialsVended { grant, until } => {
+                "vended credentials for " code { (grant) } " until " (words::at(*until))
+            }
+            What::CredentialsDenied { role, grants } => {
+                "denied the credentials of "
+                @for (number, grant) in grants.iter().enumerate() { @if number > 0 { ", " } code { (grant) } }
+                " in " (role)
+            }
+            What::CredentialsNotDenied { role, why, until } => {
+                "could not deny revoked credentials in " (role) ", which are good until " (words::at(*until)) ": " (why)
+            }
             What::RecordRead => { "read the record" }
         }
     }

@@ -1,11 +1,14 @@
 //! No open port: the built program reaches PostgreSQL and machines by Session Manager and by SSH, and lets go of them.
 
+mod confined;
 mod databases;
 mod endings;
 mod machines;
 mod networks;
 mod outlived;
+mod secrets;
 mod transports;
+mod vended;
 
 use std::process::Command;
 use std::sync::Arc;
@@ -26,12 +29,15 @@ const REGION: &str = "eu-west-1";
 
 pub fn trials() -> Vec<Trial> {
     let all = [
+        confined::trials(),
         databases::trials(),
         endings::trials(),
         machines::trials(),
         networks::trials(),
         outlived::trials(),
+        secrets::trials(),
         transports::trials(),
+        vended::trials(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -62,6 +62,12 @@ impl House {
         self
     }
 
+    /// With a variable in the environment of the program.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
     /// AWS is at these addresses, each behind a profile.
     pub fn with_profiles(mut self, profiles: &[(&str, &str)]) -> Self {
         let path = self.folder().join("aws-config");

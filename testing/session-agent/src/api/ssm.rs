@@ -13,6 +13,7 @@ use crate::documents::Document;
 use crate::faults::Resume;
 use crate::record::What;
 use crate::session::Session;
+use crate::settings::user_id;
 use crate::stand::{World, lock};
 use crate::uuid::{Uuid, hex};
 
@@ -126,10 +127,17 @@ fn token(world: &World, id: &str) -> String {
 
 fn own_session(world: &World, call: &Call<'_>, id: &str) -> Result<Arc<Session>, Failure> {
     let resource = format!("arn:aws:ssm:{}:{}:session/{id}", world.settings.region, world.settings.account);
-    if !world.may(&call.who, "ssm", call.operation, &[resource]) {
+    let session = world.session(id);
+    let tags = session.iter().flat_map(|session| {
+        [
+            ("aws:ssmmessages:session-id", user_id(&session.owner)),
+            ("aws:ssmmessages:target-id", session.target.clone()),
+        ]
+    });
+    if !world.may_on(&call.who, "ssm", call.operation, &[resource], &tags.collect::<Vec<_>>()) {
         return Err(denied(call, "ssm"));
     }
-    world.session(id).ok_or_else(|| failure("DoesNotExistException", format!("Session {id} does not exist")))
+    session.ok_or_else(|| failure("DoesNotExistException", format!("Session {id} does not exist")))
 }
 
 fn resume(world: &World, call: &Call<'_>, body: &Value) -> Result<Value, Failure> {

@@ -1,5 +1,7 @@
 //! Who calls, and roles: credentials that are vended here are known here.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Call, Failure, failure, xml};
@@ -13,9 +15,10 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 pub(super) fn identity(world: &World, call: &Call<'_>) -> String {
     format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\"><GetCallerIdentityResult><Arn>{}</Arn>\
-         <UserId>AIDAEXAMPLE</UserId><Account>{}</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>{}\
+         <UserId>{}</UserId><Account>{}</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>{}\
          </RequestId></ResponseMetadata></GetCallerIdentityResponse>",
         xml(&call.who.arn),
+        xml(&call.who.user_id()),
         world.settings.account,
         call.request
     )
@@ -63,16 +66,19 @@ pub(super) fn assume(world: &World, call: &Call<'_>, form: &[(String, String)]) 
         token: Some(format!("{}{}{}", random(), random(), random())),
         arn: format!("arn:aws:sts::{account}:assumed-role/{role_name}/{name}"),
         policy,
+        tags: tags(form),
+        issued: Some(Timestamp::now()),
         source_identity: source_identity.map(str::to_owned),
         expires: Some(expires),
     };
     let answer = format!(
         "<AssumeRoleResponse xmlns=\"{NAMESPACE}\"><AssumeRoleResult><AssumedRoleUser><Arn>{arn}</Arn>\
-         <AssumedRoleId>AROAEXAMPLE:{name}</AssumedRoleId></AssumedRoleUser><Credentials>\
+         <AssumedRoleId>{id}</AssumedRoleId></AssumedRoleUser><Credentials>\
          <AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
          <SessionToken>{token}</SessionToken><Expiration>{expires}</Expiration></Credentials>{source}\
          </AssumeRoleResult><ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></AssumeRoleResponse>",
         arn = xml(&vended.arn),
+        id = xml(&vended.user_id()),
         key = vended.access_key,
         secret = vended.secret,
         token = vended.token.as_deref().unwrap_or_default(),
@@ -83,4 +89,14 @@ pub(super) fn assume(world: &World, call: &Call<'_>, form: &[(String, String)]) 
     );
     lock(&world.credentials).push(vended);
     Ok(answer)
+}
+
+/// `Tags.member.N.Key` and `.Value`.
+fn tags(form: &[(String, String)]) -> BTreeMap<String, String> {
+    let part = |name: String| form.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+    let tag = |number: usize| {
+        let of = |what: &str| part(format!("Tags.member.{number}.{what}"));
+        Some((of("Key")?, of("Value").unwrap_or_default()))
+    };
+    (1..).map_while(tag).collect()
 }

@@ -79,8 +79,8 @@ pub fn carried(policy: &Policy, whose: Whose<'_>, facts: &Facts) -> Iam {
     needs.iam()
 }
 
-/// What the server takes to end sessions that outlive their grant, to vend credentials, and to keep the documents of a
-/// policy that has them pinned.
+/// What the server takes to end sessions that outlive their grant, to vend credentials and to deny those of a grant that
+/// was revoked, and to keep the documents of a policy that has them pinned.
 pub fn server(policy: &Policy, facts: &Facts) -> Iam {
     let mut needs = Needs::of(facts);
     needs.end_sessions(policy);
@@ -88,6 +88,11 @@ pub fn server(policy: &Policy, facts: &Facts) -> Iam {
     if let Some(role) = &ssm.role {
         needs.pages.add(assume(vec![role.as_str().to_owned()]));
         needs.pages.add(tag(vec![role.as_str().to_owned()]));
+        needs.pages.add(Statement::allow(
+            "DenyWhatWasRevoked",
+            vec!["iam:PutRolePolicy"],
+            vec![role.as_str().to_owned()],
+        ));
     }
     if ssm.documents == Documents::Pinned {
         let account = needs.account(&ssm.at);
@@ -240,22 +245,25 @@ impl Needs<'_> {
         self.pages.add(open_tunnel(ssh, account.as_ref(), address));
     }
 
-    /// By the name of a user, of a role's session, and by the tag that AWS puts on each.
+    /// By the tag that AWS puts on each session, which is exactly the caller: the id of a user, or of a role with the name
+    /// of its session (Systems Manager user guide, "Allow a user to end only sessions they started", method 2). A pattern
+    /// with the caller's name, as in method 1, matches also whoever's name goes on: `jon-*` is `jon-smith-…` too.
     ///
-    /// A variable that a caller has not makes its statement void, so each stands in one of its own.
+    /// A data channel knows no tags, and takes a token that only starting and resuming give. A variable that a caller has
+    /// not makes its statement void, so each stands in one of its own.
     fn own_sessions(&mut self) {
         if self.sessions.is_empty() {
             return;
         }
         let sessions = |name: &str| self.sessions.iter().map(|begin| format!("{begin}{name}")).collect();
-        let all = || vec!["ssm:ResumeSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel"];
-        let user = Statement::allow("OwnSessionsOfAUser", all(), sessions("${aws:username}-*"));
-        let role = Statement::allow("OwnSessionsOfARole", all(), sessions("${aws:userid}-*"));
-        let tagged = vec!["ssm:ResumeSession", "ssm:TerminateSession"];
-        let tagged = Statement::allow("OwnSessionsByTheirTag", tagged, sessions("*"));
+        let own =
+            Statement::allow("OwnSessions", vec!["ssm:ResumeSession", "ssm:TerminateSession"], sessions("*"));
         let key = "ssm:resourceTag/aws:ssmmessages:session-id";
-        let tagged = tagged.when("StringLike", key, ["${aws:userid}"]);
-        [user, role, tagged].into_iter().for_each(|statement| self.pages.add(statement));
+        let own = own.when("StringEquals", key, ["${aws:userid}"]);
+        let join = || vec!["ssmmessages:OpenDataChannel"];
+        let user = Statement::allow("ChannelsOfAUser", join(), sessions("${aws:username}-*"));
+        let role = Statement::allow("ChannelsOfARole", join(), sessions("${aws:userid}-*"));
+        [own, user, role].into_iter().for_each(|statement| self.pages.add(statement));
     }
 
     /// Listing sessions knows no resources. Each bears its instance as a tag of AWS's own, which holds ending them to

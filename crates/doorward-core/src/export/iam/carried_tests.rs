@@ -88,10 +88,20 @@ fn people_of_a_group_start_sessions_with_its_documents_alone() {
             "Condition": {"BoolIfExists": checked},
         })
     );
+    // Resumed and ended is exactly one's own, by AWS's tag; a name with `-*` behind it would be whoever's goes on.
     assert_eq!(
-        of["OwnSessionsOfARole"]["Resource"],
-        json!(["arn:aws:ssm:eu-west-1:123456789012:session/${aws:userid}-*"])
+        of["OwnSessions"],
+        json!({
+            "Sid": "OwnSessions",
+            "Effect": "Allow",
+            "Action": ["ssm:ResumeSession", "ssm:TerminateSession"],
+            "Resource": ["arn:aws:ssm:eu-west-1:123456789012:session/*"],
+            "Condition": {"StringEquals": {
+                "ssm:resourceTag/aws:ssmmessages:session-id": ["${aws:userid}"],
+            }},
+        })
     );
+    assert_eq!(of["ChannelsOfARole"]["Action"], json!(["ssmmessages:OpenDataChannel"]));
     assert_eq!(
         of["FindTheWay"]["Action"],
         json!(["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:GetConnectionStatus"])
@@ -111,11 +121,11 @@ fn people_of_a_group_start_sessions_with_its_documents_alone() {
     assert_eq!(
         sids(&iam),
         [
+            "ChannelsOfARole",
+            "ChannelsOfAUser",
             "FindTheTargets",
             "FindTheWay",
-            "OwnSessionsByTheirTag",
-            "OwnSessionsOfARole",
-            "OwnSessionsOfAUser",
+            "OwnSessions",
             "ThroughTheJumpHost",
             "WithTheseDocuments"
         ]
@@ -240,6 +250,15 @@ fn a_server_that_vends_lets_people_need_nothing() {
         })
     );
     assert_eq!(of["ForAGrant"]["Action"], json!(["sts:TagSession"]));
+    assert_eq!(
+        of["DenyWhatWasRevoked"],
+        json!({
+            "Sid": "DenyWhatWasRevoked",
+            "Effect": "Allow",
+            "Action": ["iam:PutRolePolicy"],
+            "Resource": [ROLE],
+        })
+    );
     assert_eq!(
         of["KeepTheDocuments"]["Resource"],
         json!(["arn:aws:ssm:eu-west-1:123456789012:document/doorward-*"])

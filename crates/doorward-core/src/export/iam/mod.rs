@@ -6,6 +6,7 @@
 mod carried;
 mod document;
 mod resource;
+mod revoked;
 mod vended;
 
 #[cfg(test)]
@@ -25,7 +26,8 @@ use crate::policy::{Address, Enforcement, Policy, Target, TargetName, Transport}
 
 pub use carried::{Facts, SignIn, Whose, auditor, carried, server, trust};
 pub use document::Document;
-pub use vended::{LONGEST_SESSION_POLICY, Machine, NotVended, Vended, vend};
+pub use revoked::{older, revoked, revoked_name};
+pub use vended::{LASTS, LONGEST_SESSION_POLICY, Machine, NotVended, Vended, vend};
 
 /// How many characters a managed policy may have, white space not counted (IAM user guide, quotas).
 pub const LONGEST: usize = 6144;

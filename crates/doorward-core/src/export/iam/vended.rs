@@ -11,24 +11,27 @@ use super::resource::{DocumentName, checked, open_tunnel};
 use crate::grant::Live;
 use crate::inventory::{AccountId, Place};
 use crate::policy::{Over, Policy, Ssh, SshKey, Target, TargetName, Transport};
+use crate::session::vended_name;
 
 /// How many characters a session policy may have (STS API reference, `AssumeRole`).
 pub const LONGEST_SESSION_POLICY: usize = 2048;
 
 /// The tags of the session, which CloudTrail has with the call that made it.
-pub(super) const TAGS: [&str; 2] = ["doorward-grant", "doorward-target"];
+pub(super) const TAGS: [&str; 2] = [GRANT, "doorward-target"];
 
-/// The least and the most seconds that credentials are asked for. A server that has a role itself gets an hour at most
-/// (IAM user guide, role chaining); a longer grant has them renewed.
-const LEAST: i64 = 900;
-const MOST: i64 = 3600;
+/// The tag that names the grant.
+pub(super) const GRANT: &str = "doorward-grant";
+
+/// How many seconds credentials last: what AWS takes at least. A longer grant has them renewed. Where the server may not
+/// deny those of a grant that was revoked, they are good for no longer than that.
+pub const LASTS: u32 = 900;
 
 /// What is asked of STS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vended {
     /// The role's ARN.
     pub role: String,
-    /// What the session is called: the person.
+    /// What the session is called: the grant and the person, so that AWS says of each session whose it is.
     pub session_name: String,
     /// Who is behind it: the person.
     pub source_identity: String,
@@ -77,7 +80,6 @@ pub fn vend(
     live: Live<'_>,
     machine: Machine<'_>,
     sign_in: Option<&SignIn>,
-    now: Timestamp,
 ) -> Result<Vended, NotVended> {
     let grant = live.grant();
     let ssm = policy.ssm.as_ref().ok_or(NotVended::NoRole)?;
@@ -85,7 +87,7 @@ pub fn vend(
     if grant.target() != &target.name {
         return Err(NotVended::OtherTarget(target.name.clone()));
     }
-    let name = grant.person().session_name();
+    let name = vended_name(grant.id(), grant.person());
     let mut statements = match grant.transport() {
         Transport::Ssm => {
             let document =
@@ -118,14 +120,13 @@ pub fn vend(
     if text.len() > LONGEST_SESSION_POLICY {
         return Err(NotVended::TooLong(text.len()));
     }
-    let left = live.until().duration_since(now).as_secs().clamp(LEAST, MOST);
     let values = [grant.id().to_string(), target.name.to_string()];
     Ok(Vended {
         role: role.as_str().to_owned(),
-        session_name: name.clone(),
-        source_identity: name,
+        session_name: name,
+        source_identity: grant.person().session_name(),
         policy: text,
-        seconds: u32::try_from(left).unwrap_or(900),
+        seconds: LASTS,
         tags: TAGS.iter().map(|tag| (*tag).to_owned()).zip(values).collect(),
     })
 }
@@ -173,7 +174,8 @@ fn instance(at: &Place, machine: Machine<'_>) -> String {
     arn("ec2", at.region.as_deref(), machine.account, &format!("instance/{}", machine.instance))
 }
 
-/// A session is called by the name of the role's session, and a number.
+/// A session is called by the name of the role's session, and a number; the name begins with the grant, so that no other
+/// grant's sessions match, whoever holds it.
 fn own(at: &Place, machine: Machine<'_>, name: &str) -> Vec<String> {
     let session =
         |name: &str| arn("ssm", at.region.as_deref(), machine.account, &format!("session/{name}-*"));

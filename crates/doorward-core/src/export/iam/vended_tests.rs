@@ -40,14 +40,17 @@ fn vended(policy: &Policy, who: &str, target: &str, minutes: i64) -> Result<Vend
         account: Some(&account),
     };
     let target = &policy.targets[grant.target()];
-    vend(policy, target, grant.live(now()).expect("live"), machine, None, now())
+    vend(policy, target, grant.live(now()).expect("live"), machine, None)
 }
 
 #[test]
 fn what_is_vended_opens_one_way_until_the_grants_end() {
     let vended = vended(&vending(), "rené", "orders-db", 30).expect("credentials");
-    assert_eq!((vended.role.as_str(), vended.seconds), (ROLE, 1800));
-    assert_eq!((vended.session_name.as_str(), vended.source_identity.as_str()), ("ren=C3=A9", "ren=C3=A9"));
+    assert_eq!((vended.role.as_str(), vended.seconds), (ROLE, 900));
+    assert_eq!(
+        (vended.session_name.as_str(), vended.source_identity.as_str()),
+        ("g-biacsaeabiac.ren=C3=A9", "ren=C3=A9")
+    );
     assert_eq!(
         vended.tags,
         [
@@ -57,7 +60,7 @@ fn what_is_vended_opens_one_way_until_the_grants_end() {
     );
     let until = json!({"aws:CurrentTime": ["2026-11-22T10:30:00Z"]});
     let own = json!([
-        "arn:aws:ssm:eu-west-1:123456789012:session/ren=C3=A9-*",
+        "arn:aws:ssm:eu-west-1:123456789012:session/g-biacsaeabiac.ren=C3=A9-*",
         "arn:aws:ssm:eu-west-1:123456789012:session/${aws:userid}-*",
     ]);
     let expected = json!({
@@ -92,14 +95,14 @@ fn what_is_vended_opens_one_way_until_the_grants_end() {
 
 #[test]
 fn credentials_last_as_long_as_aws_takes_and_the_policy_no_longer_than_the_grant() {
-    let check = |minutes, seconds, until: &str| {
+    let check = |minutes, until: &str| {
         let vended = vended(&vending(), "jon", "orders-db", minutes).expect("credentials");
-        assert_eq!(vended.seconds, seconds);
+        assert_eq!(vended.seconds, 900, "what is revoked and cannot be denied is good for no longer");
         assert!(vended.policy.contains(&format!("[\"{until}\"]")), "{}", vended.policy);
     };
-    check(1, 900, "2026-11-22T10:01:00Z");
-    check(60, 3600, "2026-11-22T11:00:00Z");
-    check(480, 3600, "2026-11-22T18:00:00Z");
+    check(1, "2026-11-22T10:01:00Z");
+    check(60, "2026-11-22T11:00:00Z");
+    check(480, "2026-11-22T18:00:00Z");
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn nothing_is_vended_for_anything_else() {
     let live = grant.live(now()).expect("live");
     let machine = Machine { instance: "i-0a", address: None, account: None };
     let other = &vending.targets[&"jump".parse().expect("a name")];
-    let refused = vend(&vending, other, live, machine, None, now());
+    let refused = vend(&vending, other, live, machine, None);
     assert_eq!(refused, Err(NotVended::OtherTarget("jump".parse().expect("a name"))));
     assert_eq!(
         NotVended::NotCarried(Transport::Direct).to_string(),
@@ -148,7 +151,7 @@ fn nothing_is_vended_for_anything_else() {
     let users = (0..60).map(|number| format!("a-rather-long-user-{number}")).collect();
     let many = SignIn { resource: "db-ABC".into(), users };
     let target = &vending.targets[grant.target()];
-    let refused = vend(&vending, target, live, machine, Some(&many), now());
+    let refused = vend(&vending, target, live, machine, Some(&many));
     assert!(
         matches!(refused, Err(NotVended::TooLong(length)) if length > LONGEST_SESSION_POLICY),
         "{refused:?}"
@@ -164,5 +167,5 @@ fn the_longest_names_fit_a_session_policy() {
     let policy = crate::policy::parse(&text, "p").expect("a policy");
     let vended = vended(&policy, &"é".repeat(31), &name, 30).expect("credentials");
     assert!(vended.policy.len() <= LONGEST_SESSION_POLICY, "{}", vended.policy.len());
-    assert!(vended.session_name.len() <= 64);
+    assert!(vended.session_name.len() <= 64 && vended.source_identity.len() <= 64);
 }

@@ -21,7 +21,7 @@ use self::range::Wanted;
 use super::access::{Access, Asking};
 use super::desk::Desk;
 use super::{Code, Failure};
-use crate::connect::{Line, environment};
+use crate::connect::{Line, environment, sign_in};
 use crate::requests::Offer;
 
 /// Reach a target on a port of this machine, with no port open to it
@@ -55,7 +55,11 @@ pub struct Connect {
     /// Listen for HTTP's CONNECT, for a target that is a network
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub http_proxy: Option<SocketAddr>,
-    /// Sign in to the database as this user by IAM: the command of --exec finds the password in its environment
+    /// Let --bind, --socks and --http-proxy listen beyond this machine: whoever reaches it is you there
+    #[arg(long)]
+    pub anybody: bool,
+    /// Sign in to PostgreSQL as this user by IAM: the command of --exec finds the password in its environment, and sends
+    /// it only to a server that proves its name
     #[arg(long, value_name = "USER", requires = "exec")]
     pub iam: Option<String>,
     /// Print JSON once it stands
@@ -97,12 +101,7 @@ impl Connect {
     }
 
     async fn all(&self, desk: &Desk) -> Result<ExitCode, Failure> {
-        if !self.bind.is_loopback() {
-            super::note(&format!(
-                "warning: on {} whoever reaches this machine reaches the target, as you",
-                self.bind
-            ));
-        }
+        self.listens_for_this_machine()?;
         let offers = desk.offers().await?;
         let targets = self.chosen(&offers)?;
         let (tell, news) = show::channel();
@@ -138,7 +137,7 @@ impl Connect {
         let environment = match environment {
             Ok(environment) => environment,
             Err(failure) => {
-                held::end(desk, held, "the password could not be made").await;
+                held::end(desk, held, "there is no password").await;
                 return Err(failure);
             }
         };
@@ -181,30 +180,63 @@ impl Connect {
         let lines: Vec<Line> = held.iter().flat_map(|held| held.lines.iter().cloned()).collect();
         let mut variables = environment(&lines);
         let Some(user) = &self.iam else { return Ok(variables) };
-        for held in held {
-            for line in &held.lines {
-                let token = held.database_token(line, user).await?;
-                match line.port {
-                    3306 => {
-                        variables.push(("MYSQL_PWD".into(), token));
-                        variables.push(("LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN".into(), "1".into()));
-                    }
-                    _ => {
-                        variables.push(("PGPASSWORD".into(), token));
-                        variables.push(("PGUSER".into(), user.clone()));
-                        // RDS takes such a password over TLS alone.
-                        variables.push(("PGSSLMODE".into(), "require".into()));
-                    }
-                }
-            }
-        }
+        let unverified =
+            |error: sign_in::Unverified| Failure::of(Code::No, &error).hint(error.hint().to_owned());
+        let line = sign_in::line(&lines).map_err(unverified)?;
+        let (named, home) = (std::env::var("PGSSLROOTCERT").ok(), std::env::home_dir());
+        let roots = sign_in::roots(&line.host, named.as_deref(), home.as_deref(), Path::is_file);
+        let roots =
+            roots.ok_or_else(|| unverified(sign_in::Unverified::NoRoots { host: line.host.clone() }))?;
+        let Some(of) = held.iter().find(|held| held.lines.contains(line)) else { return Ok(variables) };
+        let token = of.database_token(line, user).await?;
+        let signed_in = sign_in::environment(line, user, token, &roots);
+        variables.retain(|(name, _)| !signed_in.iter().any(|(ours, _)| ours == name));
+        variables.extend(signed_in);
         Ok(variables)
     }
+
+    /// That nothing listens where others reach it, unless that is wanted: whoever does is the person from then on.
+    fn listens_for_this_machine(&self) -> Result<(), Failure> {
+        let of = |front: Option<SocketAddr>| front.map(|front| front.ip());
+        let places =
+            [("--bind", Some(self.bind)), ("--socks", of(self.socks)), ("--http-proxy", of(self.http_proxy))];
+        for (option, place) in places {
+            let Some(place) = place.filter(|place| !is_of_this_machine(*place)) else { continue };
+            let what = format!("on {place} whoever reaches this machine reaches the target, as you");
+            if !self.anybody {
+                return Err(Failure::new(Code::Usage, format!("{option}: {what}"))
+                    .hint("listen on 127.0.0.1, or add `--anybody` if that is wanted"));
+            }
+            super::note(&format!("warning: {what}"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether only this machine reaches an address.
+fn is_of_this_machine(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_loopback_is_of_this_machine() {
+        fn check(address: &str, expected: bool) {
+            assert_eq!(is_of_this_machine(address.parse().expect("an address")), expected, "{address}");
+        }
+        check("127.0.0.1", true);
+        check("127.1.2.3", true);
+        check("::1", true);
+        check("::ffff:127.0.0.1", true);
+        check("0.0.0.0", false);
+        check("::", false);
+        check("10.0.0.1", false);
+        check("::ffff:10.0.0.1", false);
+        check("fe80::1", false);
+    }
 
     #[test]
     fn a_target_may_name_its_local_port() {

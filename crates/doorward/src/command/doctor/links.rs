@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::super::Failure;
 use super::super::access::{self, Access};
 use super::super::desk::Desk;
+use super::confined;
 use super::database::{self, Answer};
 use super::{Chain, Doctor, Link, State};
 use crate::requests::By;
@@ -260,6 +261,12 @@ impl Walker<'_> {
             return self.failed("connection", &failure);
         }
         self.whole("connection", format!("by {}", access.transport));
+        for link in confined::tried(access).await {
+            let added = self.chain.add(link);
+            if self.told.is_ok() {
+                self.told = added;
+            }
+        }
         let within = access.within(access.granted(&host));
         let dialled = tokio::time::timeout(ANSWERS, within.dial(&to)).await;
         let stream = match dialled {

@@ -1,0 +1,82 @@
+//! `doorward ssh-server-config`: what confines people on the jump host to the targets.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::Args;
+use doorward_aws::Account;
+use doorward_core::export::{SshdOf, by_ssh, sshd_block};
+use doorward_core::policy::{Address, Policy, Ssh, SshUser, TargetName};
+
+use super::{Code, Failure, access};
+use crate::policy_file;
+
+/// Print the block for a jump host's sshd that confines people to the targets
+///
+/// A grant by `ssh` is a login on the jump host. With this block that login has no shell and no terminal, and opens
+/// connections to exactly the targets of the policy. `doorward doctor TARGET` tells whether it is in force. Print it again
+/// when the targets change.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward ssh-server-config
+  doorward ssh-server-config --user doorward
+  doorward ssh-server-config | ssh jump 'sudo tee -a /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl reload sshd'
+
+Where a target is `rds:`, `proxy:`, `cache:`, `instance:` or `tag:`, AWS is asked for its name. A shell on the jump host
+itself (`doorward ssh` to it) is gone for that user.")]
+pub struct SshServerConfig {
+    /// Who people are on the machine; otherwise whom the policy names
+    #[arg(long)]
+    user: Option<SshUser>,
+    /// For the second machine, which the policy names by `then`
+    #[arg(long)]
+    then: bool,
+}
+
+impl SshServerConfig {
+    /// Prints it.
+    pub fn run(self, policy: &Path) -> Result<(), Failure> {
+        let loaded = policy_file::load(policy)?;
+        let policy = &loaded.policy;
+        let ssh = policy.ssh.as_ref().ok_or_else(|| {
+            Failure::new(Code::No, "the policy has no `[ssh]`, so nobody comes to a machine by SSH")
+        })?;
+        if by_ssh(policy).next().is_none() {
+            super::note("no target of the policy is reached by `ssh`: the block permits nothing");
+        }
+        let hosts = super::runtime()?.block_on(hosts(policy, ssh))?;
+        let of = if self.then { SshdOf::Then } else { SshdOf::JumpHost };
+        let block = sshd_block(policy, ssh, of, self.user.as_ref(), &hosts).ok_or_else(|| {
+            Failure::new(Code::Usage, "the policy names no second machine (`then` under `[ssh]`)")
+        })?;
+        for note in &block.notes {
+            super::note(&format!("warning: {note}"));
+        }
+        super::print(&block.text)
+    }
+}
+
+/// Where each target is, as clients ask for it. AWS is asked only for those that it knows by another name.
+async fn hosts(policy: &Policy, ssh: &Ssh) -> Result<BTreeMap<TargetName, String>, Failure> {
+    let mut hosts = BTreeMap::new();
+    let mut account = None;
+    for target in by_ssh(policy) {
+        let host = match &target.address {
+            Address::Network(_) => continue,
+            Address::Host(host) => host.clone(),
+            address => {
+                if account.is_none() {
+                    account =
+                        Some(Account::connect(&ssh.at).await.map_err(Failure::with(Code::Unavailable))?);
+                }
+                let Some(account) = &account else { continue };
+                let located = account.locate(address).await.map_err(|error| {
+                    access::failure(error.into()).context(format!("where `{}` is", target.name))
+                })?;
+                located.host
+            }
+        };
+        hosts.insert(target.name.clone(), host);
+    }
+    Ok(hosts)
+}

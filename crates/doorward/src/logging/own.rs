@@ -1,0 +1,95 @@
+//! Which events may be written at all, whatever level is chosen.
+//!
+//! A library that is told to say all it does prints what it sends and reads: an SDK the credentials that STS vends, an HTTP
+//! library cookies, a database driver its password. So what is chosen chooses among what Doorward's own modules say.
+
+use tracing::{Level, Metadata};
+
+/// The crates whose events hold no secret, since we write them.
+const OWN: [&str; 4] = ["doorward", "doorward_aws", "doorward_core", "doorward_tunnel"];
+
+/// Whether something may be written: of our own everything, of others warnings and errors.
+///
+/// What comes by the `log` crate bears the name `log` here, and is of others.
+pub(super) fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    let of = metadata.target().split("::").next().unwrap_or_default();
+    OWN.contains(&of) || *metadata.level() <= Level::WARN
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::super::Log;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(level: Option<&str>) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let log = Log { level: level.map(str::to_owned), ..Log::default() };
+        tracing::subscriber::with_default(log.to(move || writer.clone()), everybody_speaks);
+        let bytes = written.0.lock().expect("nobody panicked").clone();
+        String::from_utf8(bytes).expect("text")
+    }
+
+    fn everybody_speaks() {
+        tracing::trace!("own-trace");
+        tracing::debug!("own-debug");
+        tracing::info!("own-info");
+        let span = tracing::trace_span!(target: "aws_smithy_runtime", "call", token = "of-the-span");
+        let _within = span.enter();
+        tracing::trace!(target: "doorward_aws::sessions", "own-within");
+        tracing::trace!(target: "aws_smithy_runtime::client", "others-secret");
+        tracing::debug!(target: "hyper_util::client", "others-secret");
+        tracing::info!(target: "sqlx::query", "others-secret");
+        tracing::debug!(target: "russh::client", "others-secret");
+        tracing::trace!(target: "log", "others-secret");
+        tracing::trace!(target: "doorwardly", "others-secret");
+        tracing::warn!(target: "rustls", "others-warning");
+    }
+
+    #[test]
+    fn others_are_never_asked_for_more_than_warnings() {
+        for level in [
+            "trace",
+            "doorward=trace,trace",
+            "aws_smithy_runtime=trace,debug",
+            "off,hyper_util=debug",
+            "sqlx=info",
+        ] {
+            let text = logged(Some(level));
+            assert!(!text.contains("others-secret") && !text.contains("of-the-span"), "{level}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_chosen_of_our_own_is_said() {
+        let check = |level: Option<&str>, said: &[&str], not: &[&str]| {
+            let text = logged(level);
+            for word in said {
+                assert!(text.contains(word), "{level:?} lacks {word}: {text}");
+            }
+            for word in not {
+                assert!(!text.contains(word), "{level:?} has {word}: {text}");
+            }
+        };
+        check(Some("trace"), &["own-trace", "own-debug", "others-warning"], &[]);
+        check(Some("doorward=trace,doorward_aws=trace"), &["own-trace", "own-within"], &["others-warning"]);
+        check(Some("doorward=debug"), &["own-debug", "own-info"], &["own-trace", "others-warning"]);
+        check(None, &["own-info", "others-warning"], &["own-debug"]);
+    }
+}

@@ -1,0 +1,209 @@
+//! Credentials of grants that were revoked: denied by a policy in the role that they are of, beside all firewalls.
+//!
+//! The session policy of what is vended ends with the grant, so a grant whose time is up needs nothing. One that ends
+//! before its time leaves credentials that are good for a while: those that the audit log has. Each of them stands in the
+//! role's policy until it is over by itself, and its grant is not settled before, so that a restart, and every later
+//! change of the policy, has it too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use doorward_aws::Error;
+use doorward_core::audit::What;
+use doorward_core::export::iam::{Document, older, revoked};
+use doorward_core::grant::{Grant, GrantId};
+use doorward_core::inventory::Place;
+use doorward_core::policy::{Policy, RoleArn};
+use jiff::{SignedDuration, Timestamp};
+
+use super::status::Leftover;
+use crate::cloud::Cloud;
+
+/// How much longer credentials are denied than they are good by this machine's clock, which is not AWS's.
+const APART: SignedDuration = SignedDuration::from_secs(120);
+
+/// A role, and the place through which its account is asked.
+pub(super) type Role = (Place, RoleArn);
+
+/// What is known of the credentials of grants that ended before their time.
+#[derive(Debug, Default)]
+pub(super) struct Credentials {
+    /// The role of each grant, as the policy said while it was open.
+    roles: BTreeMap<GrantId, Role>,
+    /// Until when the credentials of a revoked grant are good; none where none were vended.
+    vended: BTreeMap<GrantId, Option<Timestamp>>,
+    /// Grants that their role denies.
+    denied: BTreeSet<GrantId>,
+    at: BTreeMap<Role, At>,
+}
+
+/// A role whose policy is written.
+#[derive(Debug, Default)]
+struct At {
+    /// A task is writing.
+    busy: bool,
+    failing: Option<String>,
+    tries: u32,
+    /// When it is tried again, by the clock that cannot be set back.
+    next: Duration,
+}
+
+/// What is to be written: all of a role that are still good, those that it denies already among them.
+#[derive(Debug)]
+pub(super) struct Denial {
+    role: Role,
+    grants: BTreeMap<GrantId, Timestamp>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Denied {
+    denial: Denial,
+    failed: Option<Error>,
+}
+
+/// The role whose credentials a policy has vended.
+fn role(policy: &Policy) -> Option<Role> {
+    let ssm = policy.ssm.as_ref()?;
+    Some((ssm.at.clone(), ssm.role.clone()?))
+}
+
+impl Credentials {
+    /// Takes in which carried grants there are: `live`, and those that are over and not settled. The revoked ones among
+    /// them whose credentials are not known yet.
+    pub(super) fn note(&mut self, policy: &Policy, live: &[Grant], over: &[Grant]) -> Vec<GrantId> {
+        let mut before = std::mem::take(&mut self.roles);
+        for grant in live.iter().chain(over) {
+            if let Some(role) = before.remove(grant.id()).or_else(|| role(policy)) {
+                self.roles.insert(grant.id().clone(), role);
+            }
+        }
+        let is_over: BTreeSet<&GrantId> = over.iter().map(Grant::id).collect();
+        self.vended.retain(|grant, _| is_over.contains(grant));
+        self.denied.retain(|grant| is_over.contains(grant));
+        let unknown = |grant: &&Grant| self.is_vended(grant) && !self.vended.contains_key(grant.id());
+        over.iter().filter(unknown).map(|grant| grant.id().clone()).collect()
+    }
+
+    /// Whether credentials may have been vended for a grant that was revoked.
+    fn is_vended(&self, grant: &Grant) -> bool {
+        grant.was_revoked() && self.roles.contains_key(grant.id())
+    }
+
+    /// Notes until when the credentials of a revoked grant are good.
+    pub(super) fn learn(&mut self, grant: GrantId, until: Option<Timestamp>) {
+        self.vended.insert(grant, until);
+    }
+
+    /// What is to be written now; it is taken to be done. `over` are all carried grants that are over and not settled.
+    pub(super) fn due(&mut self, over: &[Grant], now: Timestamp, uptime: Duration) -> Vec<Denial> {
+        let mut wanted: BTreeMap<&Role, BTreeMap<GrantId, Timestamp>> = BTreeMap::new();
+        for grant in over {
+            let (Some(role), Some(until)) = (self.roles.get(grant.id()), self.good_until(grant.id(), now))
+            else {
+                continue;
+            };
+            wanted.entry(role).or_default().insert(grant.id().clone(), until);
+        }
+        self.at.retain(|role, at| at.busy || wanted.contains_key(role));
+        let mut due = Vec::new();
+        for (role, grants) in wanted {
+            let at = self.at.entry(role.clone()).or_default();
+            let is_new = grants.keys().any(|grant| !self.denied.contains(grant));
+            if is_new && !at.busy && uptime >= at.next {
+                at.busy = true;
+                due.push(Denial { role: role.clone(), grants });
+            }
+        }
+        due
+    }
+
+    /// Until when the credentials of a revoked grant are good; none of one that has none any more.
+    fn good_until(&self, grant: &GrantId, now: Timestamp) -> Option<Timestamp> {
+        let until = (*self.vended.get(grant)?)?;
+        (now.duration_since(until) < APART).then_some(until)
+    }
+
+    /// Whether a grant that is over has to be kept: its credentials are still good, or nobody knows.
+    pub(super) fn keeps(&self, grant: &Grant, now: Timestamp) -> bool {
+        self.is_vended(grant)
+            && (!self.vended.contains_key(grant.id()) || self.good_until(grant.id(), now).is_some())
+    }
+
+    /// Whether sessions may still be started with the credentials of a grant that is over.
+    pub(super) fn can_start(&self, grant: &Grant, now: Timestamp) -> bool {
+        self.keeps(grant, now) && !self.denied.contains(grant.id())
+    }
+
+    /// What is left of each grant that was revoked.
+    pub(super) fn leftovers(&self, over: &[Grant], now: Timestamp) -> BTreeMap<GrantId, Leftover> {
+        let left = |grant: &Grant| {
+            let until = match self.vended.get(grant.id())? {
+                Some(until) if self.good_until(grant.id(), now).is_some() => *until,
+                _ => return Some(Leftover::Nothing),
+            };
+            if self.denied.contains(grant.id()) {
+                return Some(Leftover::Nothing);
+            }
+            // Nothing is known while it is tried for the first time.
+            let why = self.at.get(self.roles.get(grant.id())?)?.failing.clone()?;
+            Some(Leftover::Credentials { until, why })
+        };
+        over.iter()
+            .filter(|grant| self.is_vended(grant))
+            .filter_map(|grant| Some((grant.id().clone(), left(grant)?)))
+            .collect()
+    }
+
+    /// Takes in what was written: what is to be recorded.
+    pub(super) fn take(&mut self, done: Denied, uptime: Duration) -> Vec<What> {
+        let Denied { denial: Denial { role, grants }, failed } = done;
+        let arn = role.1.to_string();
+        let at = self.at.entry(role).or_default();
+        at.busy = false;
+        let Some(error) = failed else {
+            (at.failing, at.tries, at.next) = (None, 0, Duration::ZERO);
+            let new: Vec<GrantId> =
+                grants.into_keys().filter(|grant| self.denied.insert(grant.clone())).collect();
+            return vec![What::CredentialsDenied { role: arn, grants: new }];
+        };
+        let why = error.to_string();
+        at.tries = at.tries.saturating_add(1);
+        // IAM takes few changes a second, and what it does not allow now it will hardly allow in a second.
+        at.next = uptime.saturating_add(Duration::from_secs(2 << at.tries.min(5)));
+        if at.failing.replace(why.clone()).as_ref() == Some(&why) {
+            return Vec::new();
+        }
+        let hint = error.hint().unwrap_or("it is tried again until they are over by themselves");
+        tracing::warn!(role = %arn, %why, hint, "credentials of revoked grants are not denied");
+        let until = grants.into_values().max().unwrap_or_default();
+        vec![What::CredentialsNotDenied { role: arn, why, until }]
+    }
+
+    /// A task broke off, and which is not known: all may begin anew.
+    pub(super) fn free(&mut self) {
+        self.at.values_mut().for_each(|at| at.busy = false);
+    }
+
+    /// Time until what failed is tried again.
+    pub(super) fn tries_in(&self, uptime: Duration) -> Option<Duration> {
+        let failing = self.at.values().filter(|at| at.failing.is_some() && !at.busy);
+        failing.map(|at| at.next.saturating_sub(uptime)).min()
+    }
+}
+
+/// Writes it.
+pub(super) async fn deny(cloud: Cloud, name: String, denial: Denial, now: Timestamp) -> Denied {
+    let grants = denial.grants.keys().cloned().collect();
+    let (place, role) = &denial.role;
+    let put = async |document: &Document| {
+        let text = serde_json::to_string(document).unwrap_or_default();
+        cloud.put_role_policy(place, role, &name, &text).await
+    };
+    let done = match put(&revoked(&grants, now)).await {
+        // An operator's own policies may leave little room in the role.
+        Err(error) if error.is_too_much() => put(&older(now)).await,
+        done => done,
+    };
+    Denied { denial, failed: done.err() }
+}

@@ -1,0 +1,34 @@
+//! What a grant that was revoked leaves behind in AWS: credentials that nobody denies.
+
+use std::time::Duration;
+
+use doorward_core::export::iam;
+use doorward_core::grant::Grant;
+use jiff::SignedDuration;
+
+use super::{LivesOn, Requests};
+use crate::reconciler::Leftover;
+use crate::vending::vended_until;
+
+/// How long an answer waits for IAM to deny credentials, which takes it a second.
+const DENIES: Duration = Duration::from_secs(3);
+
+impl Requests {
+    /// Credentials that were vended for a grant which has ended, and open sessions still.
+    pub(super) async fn living_on(&self, grant: &Grant) -> Option<LivesOn> {
+        let vends = self.through(grant).is_some_and(|through| through.vended);
+        if !vends || !grant.was_revoked() {
+            return None;
+        }
+        // What cannot be read is taken to be there.
+        let vended = vended_until(self.store(), grant.id()).await;
+        let now = self.clock().now();
+        let longest = now.saturating_add(SignedDuration::from_secs(i64::from(iam::LASTS))).unwrap_or(now);
+        let until = vended.unwrap_or(Some(longest)).filter(|until| *until > now)?;
+        match self.nudge().leftover(grant.id(), DENIES).await {
+            Some(Leftover::Nothing) => None,
+            Some(Leftover::Credentials { until, why }) => Some(LivesOn { until, why }),
+            None => Some(LivesOn { until, why: "IAM has not answered yet".to_owned() }),
+        }
+    }
+}
