@@ -23,7 +23,7 @@ mod written;
 pub use account::{Account, CallerIdentity};
 pub use credentials::ShortLived;
 pub use error::Error;
-pub use perform::Performed;
+pub use perform::{Made, Performed};
 pub use recorded::{NotRecorded, recorded, recorded_files};
 pub use sessions::{
     AssumedFor, ConnectEndpoint, DataKey, Document, Jump, JumpError, LocateError, Located, Managed,

@@ -1,6 +1,7 @@
 //! Performs steps: one write call for one change, and a race that was lost is a success.
 
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 
 use doorward_core::firewall::InstallationId;
 use doorward_core::inventory::{Direction, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
@@ -12,6 +13,10 @@ use crate::operation::{
     AuthorizeEgress, AuthorizeIngress, CreateTags, ModifySecurityGroupRules, Operation, Permission,
     RevokeEgress, RevokeIngress, action,
 };
+use crate::reading::rule;
+
+/// A rule that a step made, and the id that AWS gave it.
+pub type Made = (RuleIdentity, SecurityGroupRuleId);
 
 /// What became of the rules of a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,17 +37,26 @@ impl Account {
     /// AWS does a whole call or nothing of it, so a call that lost a race is made again, a rule at a time.
     /// An error leaves a step undone or half done; the next observation shows which.
     pub async fn perform(&self, step: &Step) -> Result<Performed, Error> {
+        self.perform_noting(step, &mut Vec::new()).await
+    }
+
+    /// Performs one step as [`Self::perform`] does, and says which rules it made, also where it fails in the middle.
+    pub async fn perform_noting(&self, step: &Step, made: &mut Vec<Made>) -> Result<Performed, Error> {
         match step {
             Step::Authorize { group, rules } => {
                 let mut performed = Performed::default();
+                let new = Mutex::new(Vec::new());
+                let mut done = Ok(());
                 for (by, direction, rules) in by_call(rules) {
                     let items: Vec<Permission> = rules;
-                    self.each_or_all(&items, THERE, &mut performed, |rules| {
-                        self.authorize(group, direction, by, rules)
-                    })
-                    .await?;
+                    let call = |rules| self.authorize(group, direction, by, rules, &new);
+                    done = self.each_or_all(&items, THERE, &mut performed, call).await;
+                    if done.is_err() {
+                        break;
+                    }
                 }
-                Ok(performed)
+                made.append(&mut new.into_inner().unwrap_or_else(PoisonError::into_inner));
+                done.map(|()| performed)
             }
             Step::Describe { group, rules } => self.describe(group, rules).await,
             Step::Revoke { group, rules } => {
@@ -119,12 +133,18 @@ impl Account {
         direction: Direction,
         by: &InstallationId,
         rules: &[Permission],
+        made: &Mutex<Vec<Made>>,
     ) -> Result<(), Written> {
         let ingress = AuthorizeIngress { group: group.clone(), rules: rules.to_vec(), by: by.clone() };
-        match direction {
-            Direction::In => self.write(group, ingress).await,
-            Direction::Out => self.write(group, AuthorizeEgress(ingress)).await,
-        }
+        let answer = match direction {
+            Direction::In => self.write_for(group, ingress).await?,
+            Direction::Out => self.write_for(group, AuthorizeEgress(ingress)).await?,
+        };
+        // What cannot be read here is read at the next look.
+        let read = answer.rules.0.iter().filter_map(|shape| rule(shape).ok());
+        let new = read.filter_map(|(rule, standing)| Some((rule, standing.id?)));
+        made.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
+        Ok(())
     }
 
     async fn revoke(&self, direction: Direction, ingress: RevokeIngress) -> Result<(), Written> {
@@ -136,8 +156,16 @@ impl Account {
     }
 
     async fn write<O: Operation>(&self, group: &SecurityGroupId, operation: O) -> Result<(), Written> {
+        self.write_for(group, operation).await.map(drop)
+    }
+
+    async fn write_for<O: Operation>(
+        &self,
+        group: &SecurityGroupId,
+        operation: O,
+    ) -> Result<O::Answer, Written> {
         let written = self.0.connection.call(&operation).await;
-        written.map(drop).map_err(|failure| Written {
+        written.map_err(|failure| Written {
             error: failure.clone().at(&action::<O>(), self.place(), Some(group)),
             failure,
         })

@@ -10,7 +10,7 @@ use doorward_core::policy::RoleArn;
 use doorward_core::session::OpenSession;
 
 use crate::error::Error;
-use crate::perform::Performed;
+use crate::perform::{Made, Performed};
 use crate::recorded::{NotRecorded, recorded};
 
 /// An account that starts as an inventory and changes only by steps. Clones are the same account.
@@ -117,6 +117,23 @@ impl Simulated {
             rules_per_group: state.rules_per_group.map(|quota| (place.clone(), quota)).into_iter().collect(),
             ..Inventory::default()
         }
+    }
+
+    /// Performs one step as [`Self::perform`] does, and says which rules it made.
+    pub fn perform_noting(
+        &self,
+        place: &Place,
+        step: &Step,
+        made: &mut Vec<Made>,
+    ) -> Result<Performed, Error> {
+        let performed = self.perform(place, step)?;
+        if let Step::Authorize { group, .. } = step {
+            let state = self.state();
+            let rules = state.inventory.groups.get(group).map(|group| &group.rules);
+            let id = |rule: &RuleIdentity| Some((rule.clone(), rules?.get(rule)?.id.clone()?));
+            made.extend(performed.done.iter().filter_map(id));
+        }
+        Ok(performed)
     }
 
     /// Performs one step: a whole call or nothing, and then, after a lost race, a rule at a time.

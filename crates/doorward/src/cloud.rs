@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use doorward_aws::{Account, Error, LocateError, Located, Performed, Progress, Simulated};
+use doorward_aws::{Account, Error, LocateError, Located, Made, Performed, Progress, Simulated};
 use doorward_core::inventory::{Cause, Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
 use doorward_core::plan::Step;
 use doorward_core::policy::{Address, Enforcement, Firewall, RoleArn};
@@ -134,6 +134,19 @@ impl Cloud {
         match self {
             Self::Live(live) => live.account(place).await?.perform(step).await,
             Self::Simulated(account) => account.perform(place, step),
+        }
+    }
+
+    /// Performs one step on a group in that place, and says which rules it made, also where it fails in the middle.
+    pub async fn perform_noting(
+        &self,
+        place: &Place,
+        step: &Step,
+        made: &mut Vec<Made>,
+    ) -> Result<Performed, Error> {
+        match self {
+            Self::Live(live) => live.account(place).await?.perform_noting(step, made).await,
+            Self::Simulated(account) => account.perform_noting(place, step, made),
         }
     }
 

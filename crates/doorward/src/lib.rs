@@ -18,3 +18,4 @@ pub mod running;
 pub mod store;
 pub mod vending;
 pub mod web;
+pub mod writers;

@@ -1,7 +1,9 @@
 //! The policy file and the two people files: read together, and read again when one of them changes.
 //!
-//! While what is there is broken, the last that was good holds. A group that lost its last member is not broken:
-//! refusing that would keep in whoever was just taken out.
+//! A mistake in one file holds back nothing that another takes away. While the policy has a mistake, the last good one
+//! holds without what the new one no longer names, and the people's files count as they are. While a people's file
+//! cannot be read at all, the last content of it holds: an editor may be putting a new one in its place, and who wants
+//! to shut everybody out empties it. A mistake within a people's file concerns its line.
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
@@ -12,8 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use doorward_core::policy::people::{self, People};
-use doorward_core::policy::{self, FilesAt, Firewall, FolderAt, Mistake, Policy, Spot, utf8};
+use doorward_core::policy::{self, FilesAt, Firewall, FolderAt, Mistake, Policy, Remains, Spot, utf8};
 use sha2::{Digest as _, Sha256};
+
+use crate::writers::{self, Reader};
 
 /// A policy, the people, and what was told of them.
 #[derive(Debug, Clone)]
@@ -24,7 +28,8 @@ pub struct Loaded {
     pub people: Arc<People>,
     /// SHA-256 of the three files, in hexadecimal digits.
     pub digest: String,
-    /// What is no reason to refuse them. A group that nobody is in is among these, and an error to `doorward check`.
+    /// What is no reason to refuse them. A line of the people's files that counts for nothing and a group that nobody is
+    /// in are among these, and errors to `doorward check`.
     pub warnings: Vec<Mistake>,
 }
 
@@ -50,7 +55,7 @@ pub enum LoadError {
 }
 
 /// Everything there is to say of a policy file and of the people files that it names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Examined {
     /// The policy and the people, unless a mistake makes them useless.
     pub loaded: Option<Loaded>,
@@ -58,10 +63,17 @@ pub struct Examined {
     pub mistakes: Vec<Mistake>,
     /// The people files, where the policy names them.
     pub files: Option<PeoplePaths>,
+    /// The policy, unless it has a mistake itself.
+    policy: Option<Arc<Policy>>,
+    /// What the policy still names where it has one.
+    remains: Option<Remains>,
+    /// What the people's files are, as far as they can be read.
+    passwords: Option<Vec<u8>>,
+    groups: Option<Vec<u8>>,
 }
 
 /// Where the people files are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeoplePaths {
     /// The password file.
     pub passwords: PathBuf,
@@ -69,7 +81,8 @@ pub struct PeoplePaths {
     pub groups: PathBuf,
 }
 
-/// Reads a policy file and the people files beside it.
+/// Reads a policy file and the people files beside it. A line of the people's files that counts for nothing is told of in
+/// the warnings.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     let Examined { loaded, mistakes, .. } = examine(path)?;
     loaded.ok_or(LoadError::Mistakes { path: path.into(), mistakes })
@@ -124,13 +137,16 @@ pub fn examine(path: &Path) -> Result<Examined, LoadError> {
 
 fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
     let name = path.display().to_string();
+    let nothing = |mistake| Examined { mistakes: vec![mistake], ..Examined::default() };
     let text = match utf8(bytes, &name) {
         Ok(text) => text,
-        Err(mistake) => return Examined { loaded: None, mistakes: vec![mistake], files: None },
+        Err(mistake) => return nothing(mistake),
     };
     let reading = policy::read(text, &name);
+    let policy = reading.policy.clone().map(|policy| Arc::new(resolved(policy, path)));
+    let remains = reading.remains.clone();
     let Some(files) = &reading.people else {
-        return Examined { loaded: None, mistakes: reading.mistakes, files: None };
+        return Examined { mistakes: reading.mistakes, remains, ..Examined::default() };
     };
     let mut mistakes = reading.mistakes.clone();
     let paths = paths(path, files);
@@ -145,35 +161,64 @@ fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
     };
     let passwords = people_file(&paths.passwords, files.passwords_at);
     let groups = people_file(&paths.groups, files.groups_at);
-    let display = |path: &Path| path.display().to_string();
     // Where one of the two cannot be read, what is wrong in the other is said all the same.
-    let (people, mut told) = people::read(
-        passwords.as_deref().unwrap_or_default(),
-        &display(&paths.passwords),
-        groups.as_deref().unwrap_or_default(),
-        &display(&paths.groups),
-    );
-    if passwords.is_none() {
-        told.retain(Mistake::is_error);
+    let (people, mut told) = people_of(&paths, passwords.as_deref(), groups.as_deref());
+    if groups.is_some() {
+        mistakes.extend(policy::check(&named_in(&reading, &people, passwords.is_some()), &people, &name));
     }
-    let both = passwords.zip(groups);
-    let people = people.filter(|_| both.is_some());
-    if let Some(people) = &people {
-        mistakes.extend(policy::check(&reading, people, &name));
-    }
+    mistakes.extend(written_by_others(path, &paths, policy.as_deref(), &name));
     mistakes.extend(reading.inventory.as_ref().and_then(|folder| no_account(path, folder, &name)));
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     mistakes.append(&mut told);
-    let loaded = match (reading.policy, people, both) {
-        (Some(policy), Some(people), Some((passwords, groups))) => Some(Loaded {
-            policy: Arc::new(resolved(policy, path)),
+    let loaded = match (&policy, &passwords, &groups) {
+        (Some(policy), Some(passwords), Some(groups)) => Some(Loaded {
+            policy: Arc::clone(policy),
             people: Arc::new(people),
-            digest: digest([bytes, &passwords, &groups]),
+            digest: digest([bytes, passwords, groups]),
             warnings: mistakes.clone(),
         }),
         _ => None,
     };
-    Examined { loaded, mistakes, files: Some(paths) }
+    Examined { loaded, mistakes, files: Some(paths), policy, remains, passwords, groups }
+}
+
+/// The people of two files, as far as they can be read, and what is wrong in them.
+fn people_of(paths: &PeoplePaths, passwords: Option<&[u8]>, groups: Option<&[u8]>) -> (People, Vec<Mistake>) {
+    let display = |path: &Path| path.display().to_string();
+    let (people, mut told) = people::read(
+        passwords.unwrap_or_default(),
+        &display(&paths.passwords),
+        groups.unwrap_or_default(),
+        &display(&paths.groups),
+    );
+    // Of a file that cannot be read nobody knows who is missing in it.
+    if passwords.is_none() {
+        told.retain(Mistake::is_error);
+    }
+    (people, told)
+}
+
+/// What a policy names, for a look at its groups. Without a password file nobody knows whether somebody is in a group,
+/// and only those that are not there at all are told of.
+fn named_in(reading: &policy::Reading, people: &People, passwords: bool) -> policy::Reading {
+    let mut reading = reading.clone();
+    reading.groups.retain(|at| passwords || !people.groups.contains_key(&at.group));
+    reading
+}
+
+/// A warning for each file that decides who is let in and that somebody else may write.
+fn written_by_others(path: &Path, files: &PeoplePaths, policy: Option<&Policy>, name: &str) -> Vec<Mistake> {
+    let tls = policy.and_then(|policy| policy.server.tls.as_ref());
+    let tls = tls.into_iter().flat_map(|tls| [Path::new(&tls.certificate), Path::new(&tls.key)]);
+    let all = [path, &files.passwords, &files.groups].into_iter().chain(tls);
+    let reader = Reader::of_process();
+    let told = all.filter_map(|file| {
+        let who = writers::others(file, reader)?;
+        let what = format!("whoever may write `{}` decides who is let in: {who}", file.display());
+        let hint = "it and the folders above it should be writable by root and its user alone: `chmod go-w`";
+        Some(Mistake::warning(name, Spot::START, what, Some(hint.to_owned())))
+    });
+    told.collect()
 }
 
 fn missing_hint(at: Spot, files: &FilesAt) -> String {
@@ -245,7 +290,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-fn digest(files: [&[u8]; 3]) -> String {
+fn digest<'b>(files: impl IntoIterator<Item = &'b [u8]>) -> String {
     let mut hash = Sha256::new();
     for file in files {
         hash.update((file.len() as u64).to_be_bytes());
@@ -261,8 +306,8 @@ pub enum Refreshed {
     Unchanged,
     /// Something is, and it holds from now on.
     Changed(Arc<Loaded>),
-    /// What is there now cannot be used, for these mistakes; what was good holds. Said once for each state of the
-    /// files.
+    /// What is there now cannot be used, for these mistakes; what was good holds, and nothing was taken away from it
+    /// either. Said once for each state of the files.
     Broken(Vec<Mistake>),
 }
 
@@ -282,19 +327,45 @@ pub struct PolicyFile {
 
 #[derive(Debug)]
 struct State {
+    /// What is in force.
     good: Arc<Loaded>,
+    /// The last policy without a mistake, and the bytes of its people's files when they could last be read.
+    last: Last,
     /// What makes the files as they are now useless; empty while `good` is what they say.
     broken: Vec<Mistake>,
     stamps: Stamps,
+}
+
+/// The last that was good, of each file.
+#[derive(Debug, Clone)]
+struct Last {
+    policy: Vec<u8>,
+    whole: Arc<Policy>,
+    files: PeoplePaths,
+    passwords: Vec<u8>,
+    groups: Vec<u8>,
 }
 
 impl PolicyFile {
     /// Reads the files for the first time.
     pub fn open(path: &Path) -> Result<Self, LoadError> {
         let people = people_paths(path).ok();
-        let stamps = Stamps::of(path, people);
-        let good = Arc::new(load(path)?);
-        Ok(Self { path: path.into(), state: Mutex::new(State { good, broken: Vec::new(), stamps }) })
+        let stamps = Stamps::of(path, people.into_iter().collect());
+        let bytes = read(path).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+        let examined = examine_bytes(path, &bytes);
+        let Examined {
+            loaded: Some(good),
+            files: Some(files),
+            passwords: Some(passwords),
+            groups: Some(groups),
+            ..
+        } = examined
+        else {
+            return Err(LoadError::Mistakes { path: path.into(), mistakes: examined.mistakes });
+        };
+        let last = Last { policy: bytes, whole: Arc::clone(&good.policy), files, passwords, groups };
+        let state = State { good: Arc::new(good), last, broken: Vec::new(), stamps };
+        Ok(Self { path: path.into(), state: Mutex::new(state) })
     }
 
     /// Where the policy is.
@@ -302,7 +373,7 @@ impl PolicyFile {
         &self.path
     }
 
-    /// The last that was good.
+    /// What is in force: the last that was good, without what was taken away since.
     pub fn current(&self) -> Arc<Loaded> {
         self.state().good.clone()
     }
@@ -321,34 +392,35 @@ impl PolicyFile {
         }
         // The stamps are older than what is read below: what changes in between is read at the next refresh.
         state.stamps = stamps;
-        let examined = match examine(&self.path) {
-            Ok(examined) => examined,
-            Err(LoadError::Unreadable { path, source }) => {
-                let what = format!("cannot read the policy: {source}");
-                let mistake = Mistake::error(&path.display().to_string(), Spot::START, what, None);
-                Examined { loaded: None, mistakes: vec![mistake], files: None }
+        let (examined, bytes) = match read(&self.path) {
+            Ok(bytes) => (examine_bytes(&self.path, &bytes), bytes),
+            Err(error) => {
+                let what = format!("cannot read the policy: {error}");
+                let mistake = Mistake::error(&self.path.display().to_string(), Spot::START, what, None);
+                (Examined { mistakes: vec![mistake], ..Examined::default() }, Vec::new())
             }
-            Err(LoadError::Mistakes { mistakes, .. }) => Examined { loaded: None, mistakes, files: None },
         };
-        if examined.files.is_some() && examined.files != state.stamps.people {
+        state.last.note(&examined, bytes.clone());
+        let (loaded, broken) = match examined.loaded {
+            Some(loaded) => (loaded, Vec::new()),
+            None => state.last.without(&examined, &bytes),
+        };
+        let people: Vec<PeoplePaths> = match (&examined.files, &state.last.files) {
+            (Some(newest), last) if newest != last => vec![last.clone(), newest.clone()],
+            (_, last) => vec![last.clone()],
+        };
+        if people != state.stamps.people {
             // Other files from now on, which have no stamp yet, so that the next refresh reads them again.
-            state.stamps = Stamps { people: examined.files, settled: false, ..Stamps::default() };
+            state.stamps = Stamps { people, settled: false, ..Stamps::default() };
         }
-        match examined.loaded {
-            Some(loaded) => {
-                let was_broken = !std::mem::take(&mut state.broken).is_empty();
-                if loaded.digest == state.good.digest && !was_broken {
-                    return Refreshed::Unchanged;
-                }
-                state.good = Arc::new(loaded);
-                Refreshed::Changed(state.good.clone())
-            }
-            None if examined.mistakes == state.broken => Refreshed::Unchanged,
-            None => {
-                state.broken.clone_from(&examined.mistakes);
-                Refreshed::Broken(examined.mistakes)
-            }
+        let mended = broken.is_empty() && !state.broken.is_empty();
+        let told = broken == state.broken;
+        state.broken.clone_from(&broken);
+        if loaded.digest != state.good.digest || mended {
+            state.good = Arc::new(loaded);
+            return Refreshed::Changed(state.good.clone());
         }
+        if told { Refreshed::Unchanged } else { Refreshed::Broken(broken) }
     }
 
     /// Reads all three again although none looks changed: what a SIGHUP asks for.
@@ -363,31 +435,83 @@ impl PolicyFile {
     }
 }
 
-/// What three files looked like at one moment.
+impl Last {
+    /// Takes what is good in what was read.
+    fn note(&mut self, examined: &Examined, policy: Vec<u8>) {
+        let whole = examined.policy.as_ref().zip(examined.files.as_ref());
+        // A policy whose people's files were never readable would be a policy of nobody.
+        let Some((whole, files)) = whole.filter(|(_, files)| {
+            **files == self.files || (examined.passwords.is_some() && examined.groups.is_some())
+        }) else {
+            return;
+        };
+        self.policy = policy;
+        self.whole = Arc::clone(whole);
+        self.files.clone_from(files);
+        if let Some(passwords) = &examined.passwords {
+            self.passwords.clone_from(passwords);
+        }
+        if let Some(groups) = &examined.groups {
+            self.groups.clone_from(groups);
+        }
+    }
+
+    /// What is in force while the files cannot be used as they are, and why they cannot: the last good policy without
+    /// what the newest no longer names, and of each people's file what could last be read.
+    fn without(&mut self, examined: &Examined, newest: &[u8]) -> (Loaded, Vec<Mistake>) {
+        let mut broken = examined.mistakes.clone();
+        let mut again = |path: &Path, last: &mut Vec<u8>| match read(path) {
+            Ok(bytes) => *last = bytes,
+            Err(error) => {
+                let what = format!("cannot read it: {error}");
+                let mistake = Mistake::error(&path.display().to_string(), Spot::START, what, None);
+                if examined.files.is_none() {
+                    broken.push(mistake);
+                }
+            }
+        };
+        again(&self.files.passwords, &mut self.passwords);
+        again(&self.files.groups, &mut self.groups);
+        let (people, told) = people_of(&self.files, Some(&self.passwords), Some(&self.groups));
+        if examined.files.as_ref() != Some(&self.files) {
+            broken.extend(told.iter().cloned());
+        }
+        let mut policy = Arc::clone(&self.whole);
+        let mut files: Vec<&[u8]> = vec![&self.policy, &self.passwords, &self.groups];
+        if let Some(remains) = &examined.remains {
+            let narrowed = Policy::clone(&policy).narrowed(remains);
+            if narrowed != *policy {
+                files.push(newest);
+                policy = Arc::new(narrowed);
+            }
+        }
+        let digest = digest(files);
+        (Loaded { policy, people: Arc::new(people), digest, warnings: told }, broken)
+    }
+}
+
+/// What the files looked like at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Stamps {
-    people: Option<PeoplePaths>,
-    files: [Option<Stamp>; 3],
+    people: Vec<PeoplePaths>,
+    files: Vec<Option<Stamp>>,
     /// Whether all changes are so old that a further one has another time. A clock's tick is some milliseconds, and
     /// two seconds on the coarsest of file systems.
     settled: bool,
 }
 
 impl Stamps {
-    fn of(policy: &Path, people: Option<PeoplePaths>) -> Self {
+    fn of(policy: &Path, people: Vec<PeoplePaths>) -> Self {
         let metadata = |path: &Path| fs::metadata(path).ok();
-        let people_file = |which: fn(&PeoplePaths) -> &PathBuf| people.as_ref().map(which);
-        let files = [
-            metadata(policy),
-            people_file(|people| &people.passwords).and_then(|path| metadata(path)),
-            people_file(|people| &people.groups).and_then(|path| metadata(path)),
-        ];
+        let people_files = people.iter().flat_map(|people| [&people.passwords, &people.groups]);
+        let files: Vec<Option<Metadata>> =
+            std::iter::once(policy).chain(people_files.map(PathBuf::as_path)).map(metadata).collect();
         let now = SystemTime::now();
         let settled = files.iter().flatten().all(|file| {
             let age = file.modified().ok().and_then(|modified| now.duration_since(modified).ok());
             age.is_some_and(|age| age > Duration::from_secs(2))
         });
-        Self { people, files: files.map(|file| file.as_ref().map(Stamp::of)), settled }
+        Self { people, files: files.iter().map(|file| file.as_ref().map(Stamp::of)).collect(), settled }
     }
 }
 

@@ -51,6 +51,7 @@ region = "eu-west-1"
 about          = "clients"
 security-group = "sg-00000000000000001"
 static         = ["198.51.100.0/24"]
+shared         = true
 
 [firewall.admins]
 about          = "admins"

@@ -4,7 +4,7 @@ use doorward_core::firewall::{InstallationId, Mark};
 use doorward_core::inventory::SecurityGroupId;
 
 use super::permission::{Permission, write};
-use super::{Body, Done, Operation, Service};
+use super::{Authorized, Body, Operation, Service};
 use crate::wire::Form;
 
 /// Adds inbound rules: all of them, or none.
@@ -22,7 +22,7 @@ pub(crate) struct AuthorizeEgress(pub(crate) AuthorizeIngress);
 impl Operation for AuthorizeIngress {
     const NAME: &'static str = "AuthorizeSecurityGroupIngress";
     const SERVICE: Service = Service::Ec2;
-    type Answer = Done;
+    type Answer = Authorized;
 
     fn body(&self) -> Body {
         let mut form = Form::default();
@@ -38,7 +38,7 @@ impl Operation for AuthorizeIngress {
 impl Operation for AuthorizeEgress {
     const NAME: &'static str = "AuthorizeSecurityGroupEgress";
     const SERVICE: Service = Service::Ec2;
-    type Answer = Done;
+    type Answer = Authorized;
 
     fn body(&self) -> Body {
         self.0.body()

@@ -48,6 +48,14 @@ pub(crate) struct RulesAnswer {
     pub(crate) next: Option<String>,
 }
 
+/// What `AuthorizeSecurityGroupIngress` answers: the rules that it made. Not every stand-in for AWS tells of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "an object")]
+pub(crate) struct Authorized {
+    #[serde(rename = "SecurityGroupRules", alias = "securityGroupRuleSet", default)]
+    pub(crate) rules: List<RuleShape>,
+}
+
 /// One rule. Of the four kinds of other side it has exactly one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(expecting = "an object")]

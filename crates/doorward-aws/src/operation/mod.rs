@@ -82,7 +82,7 @@ pub(crate) use describe_network_interfaces::{
 pub(crate) use describe_route_tables::{
     DescribeRouteTables, RouteAssociationShape, RouteShape, RouteTableShape,
 };
-pub(crate) use describe_security_group_rules::{DescribeSecurityGroupRules, RuleShape};
+pub(crate) use describe_security_group_rules::{Authorized, DescribeSecurityGroupRules, RuleShape};
 pub(crate) use describe_security_groups::{DescribeSecurityGroups, GroupShape};
 pub(crate) use describe_subnets::{DescribeSubnets, SubnetShape};
 pub(crate) use describe_transit_gateway_attachments::{AttachmentShape, DescribeTransitGatewayAttachments};

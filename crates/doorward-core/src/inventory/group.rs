@@ -1,6 +1,6 @@
 //! Security groups, their rules, and whose a rule is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -163,34 +163,37 @@ pub struct StandingRule {
     pub tag: Option<String>,
 }
 
-/// Whose a rule is, read from its mark.
+/// Whose a rule is, read from the rule itself.
+///
+/// Only tag and description together tell: whoever may write tags (`ec2:CreateTags`) may not yet take rules away, and
+/// whoever may edit descriptions may not either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ownership {
     /// Nobody's that we know: never touched.
     Foreign,
-    /// A Doorward's, and its description says all.
+    /// A Doorward's by its tag and by its description, which says all.
     Marked(Mark),
-    /// A Doorward's by its tag, with a description that no longer says which grant.
+    /// It has a Doorward's tag, and a description that is no mark: nobody's, unless the store has its id.
     TagOnly(InstallationId),
+    /// It has a Doorward's mark, and not the tag of the same one: nobody's, unless the store has its id.
+    MarkOnly(Mark),
 }
 
 impl StandingRule {
-    /// Whose it is. The description decides; without a readable one, the tag does.
+    /// Whose it is.
     pub fn ownership(&self) -> Ownership {
-        match (self.description.parse::<Mark>(), self.tag.as_deref().map(str::parse)) {
-            (Ok(mark), _) => Ownership::Marked(mark),
-            (Err(_), Some(Ok(by))) => Ownership::TagOnly(by),
-            (Err(_), _) => Ownership::Foreign,
+        let tag = self.tag.as_deref().and_then(|tag| tag.parse::<InstallationId>().ok());
+        match (self.description.parse::<Mark>(), tag) {
+            (Ok(mark), Some(by)) if mark.by == by => Ownership::Marked(mark),
+            (Ok(mark), _) => Ownership::MarkOnly(mark),
+            (Err(_), Some(by)) => Ownership::TagOnly(by),
+            (Err(_), None) => Ownership::Foreign,
         }
     }
 
-    /// Whether `by` made it.
+    /// Whether `by` made it, as its tag and its mark say together.
     pub fn made_by(&self, by: &InstallationId) -> bool {
-        match self.ownership() {
-            Ownership::Foreign => false,
-            Ownership::Marked(mark) => mark.by == *by,
-            Ownership::TagOnly(tag) => tag == *by,
-        }
+        matches!(self.ownership(), Ownership::Marked(mark) if mark.by == *by)
     }
 
     /// The right to touch it, if `by` made it.
@@ -198,14 +201,16 @@ impl StandingRule {
         self.id.clone().filter(|_| self.made_by(by)).map(Owned)
     }
 
-    /// The right to close it because its own mark says that its time is up, whoever made it.
-    ///
-    /// A mark that has a tag and no readable end is past its end: in doubt, the door is shut.
+    /// The right to touch it, if its id is among those that a store has noted as its own.
+    pub(super) fn noted(&self, ids: &BTreeSet<SecurityGroupRuleId>) -> Option<Owned<SecurityGroupRuleId>> {
+        self.id.clone().filter(|id| ids.contains(id)).map(Owned)
+    }
+
+    /// The right to close it because its own mark, which its tag confirms, says that its time is up, whoever made it.
     pub fn expired(&self, now: jiff::Timestamp) -> Option<Owned<SecurityGroupRuleId>> {
         let over = match self.ownership() {
-            Ownership::Foreign => false,
             Ownership::Marked(mark) => mark.until.is_some_and(|until| until <= now),
-            Ownership::TagOnly(_) => true,
+            Ownership::Foreign | Ownership::TagOnly(_) | Ownership::MarkOnly(_) => false,
         };
         self.id.clone().filter(|_| over).map(Owned)
     }
@@ -274,6 +279,33 @@ mod tests {
                 prop_assert_eq!(rule.to_string().parse(), Ok(rule));
             }
         }
+    }
+
+    #[test]
+    fn a_rule_is_ours_by_tag_and_mark_and_by_neither_alone() {
+        const MARK: &str = "doorward 3f9c2a1b g-k3v9t2m4x7q8 jon to orders-db until 2026-11-22T10:00:00Z";
+        let by: InstallationId = "3f9c2a1b".parse().expect("an installation");
+        let late = "2026-11-23T10:00:00Z".parse().expect("an instant");
+        let check = |description: &str, tag: Option<&str>, ours: bool| {
+            let id = Some(SecurityGroupRuleId::numbered(1));
+            let rule = StandingRule { id, description: description.into(), tag: tag.map(Into::into) };
+            assert_eq!(rule.made_by(&by), ours, "{rule:?}");
+            assert_eq!(rule.owned(&by).is_some(), ours, "{rule:?}");
+            assert_eq!(rule.expired(late).is_some(), ours, "{rule:?}");
+        };
+        check(MARK, Some("3f9c2a1b"), true);
+        check(MARK, None, false);
+        check(MARK, Some("deadbeef"), false);
+        check(MARK, Some("yes"), false);
+        check("mine", Some("3f9c2a1b"), false);
+        check("", Some("3f9c2a1b"), false);
+        check("mine", None, false);
+        let theirs = StandingRule {
+            description: MARK.into(),
+            tag: Some("3f9c2a1b".into()),
+            ..StandingRule::default()
+        };
+        assert!(!theirs.made_by(&"deadbeef".parse().expect("an installation")));
     }
 
     #[test]

@@ -19,6 +19,8 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::firewall::InstallationId;
+
 pub use gap::{Call, Cause, Gap};
 pub use gateway::{
     Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway, NatGateway,
@@ -141,6 +143,9 @@ pub struct Inventory {
     pub container_tasks: BTreeMap<String, ContainerTask>,
     /// What could not be seen.
     pub gaps: Vec<Gap>,
+    /// Rules that are ours by their ids, whatever their tags and descriptions say now: what the store has noted, and
+    /// nothing that AWS tells.
+    pub noted: BTreeSet<SecurityGroupRuleId>,
 }
 
 /// The default of quota `L-0EA8095F`, inbound or outbound rules per security group, for each family.
@@ -214,6 +219,7 @@ impl Inventory {
             && self.container_services == other.container_services
             && self.container_tasks == other.container_tasks
             && self.gaps == other.gaps
+            && self.noted == other.noted
     }
 
     /// Takes in what was seen in another place.
@@ -253,6 +259,17 @@ impl Inventory {
         self.container_services.extend(other.container_services);
         self.container_tasks.extend(other.container_tasks);
         self.gaps.extend(other.gaps);
+        self.noted.extend(other.noted);
+    }
+
+    /// The right to touch a rule, if `by` made it: as its tag and its mark say together, or as its id does.
+    pub fn owned(&self, rule: &StandingRule, by: &InstallationId) -> Option<Owned<SecurityGroupRuleId>> {
+        rule.owned(by).or_else(|| rule.noted(&self.noted))
+    }
+
+    /// Whether `by` made a rule, which may have no id yet.
+    pub fn made_by(&self, rule: &StandingRule, by: &InstallationId) -> bool {
+        rule.made_by(by) || self.owned(rule, by).is_some()
     }
 
     /// A digest of the groups and their rules: a plan holds it, and is refused once it has moved.

@@ -230,6 +230,31 @@ proptest! {
         }
     }
 
+    /// Whatever is written on a rule whose id is noted, it is brought to what is wanted; and a sweep, which knows no ids,
+    /// leaves it.
+    #[test]
+    fn a_rule_that_is_noted_is_ours_whatever_it_says(account in account(30), sets in rulesets()) {
+        let by = installation(1);
+        let mut account = roomy(account);
+        let inward = |group: &SecurityGroup| -> Vec<SecurityGroupRuleId> {
+            let rules = group.rules.iter().filter(|(identity, _)| identity.direction == Direction::In);
+            rules.filter_map(|(_, rule)| rule.id.clone()).collect()
+        };
+        account.noted = account.groups.values().flat_map(inward).collect();
+        let wanted = wanted(&account, &sets, &by);
+        let plan = difference(&account, &wanted, &by);
+        perform_all(&mut account, plan.steps()).expect("every step can be performed");
+        for (id, set) in &sets {
+            let wished: BTreeSet<RuleIdentity> =
+                set.iter().map(|rule| RuleIdentity::admitting(rule.flow(), rule.peer())).collect();
+            let stands = account.groups[id].rules.iter().filter(|(rule, _)| rule.direction == Direction::In);
+            for (identity, rule) in stands {
+                prop_assert!(wished.contains(identity), "{} stands", identity);
+                prop_assert!(rule.made_by(&by), "{:?} is not marked anew", rule);
+            }
+        }
+    }
+
     #[test]
     fn a_sweep_takes_exactly_what_its_own_mark_says_is_over(account in account(30)) {
         let mut after = account.clone();

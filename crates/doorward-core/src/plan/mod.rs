@@ -106,7 +106,7 @@ pub fn wanted(
     let mut wanted = actual.clone();
     for (id, ruleset) in rulesets {
         let Some(group) = wanted.groups.get_mut(id) else { continue };
-        group.rules.retain(|identity, rule| ours(identity, rule, by).is_none());
+        group.rules.retain(|identity, rule| ours(actual, identity, rule, by).is_none());
         for rule in ruleset.iter() {
             let identity = RuleIdentity::admitting(rule.flow(), rule.peer());
             let before = actual.groups.get(id).and_then(|group| group.rules.get(&identity));
@@ -154,7 +154,7 @@ fn group_steps(
         let Ok(mark) = rule.description.parse::<Mark>() else { continue };
         match standing {
             None => add.push((identity.clone(), mark)),
-            Some(standing) => describe.extend(ours(identity, standing, by).map(|id| Remark {
+            Some(standing) => describe.extend(ours(actual, identity, standing, by).map(|id| Remark {
                 id,
                 rule: identity.clone(),
                 mark,
@@ -166,7 +166,7 @@ fn group_steps(
         .rules
         .iter()
         .filter(|(identity, _)| !should.rules.contains_key(*identity))
-        .filter_map(|(identity, rule)| Some((ours(identity, rule, by)?, identity.clone())))
+        .filter_map(|(identity, rule)| Some((ours(actual, identity, rule, by)?, identity.clone())))
         .collect();
 
     let group = || is.id.clone();
@@ -185,11 +185,12 @@ fn group_steps(
 /// The right to touch a rule. No Doorward makes a rule for the way out, so one that bears a mark was copied by
 /// hand and stays its maker's.
 fn ours(
+    actual: &Inventory,
     identity: &RuleIdentity,
     rule: &StandingRule,
     by: &InstallationId,
 ) -> Option<Owned<SecurityGroupRuleId>> {
-    rule.owned(by).filter(|_| identity.direction == Direction::In)
+    actual.owned(rule, by).filter(|_| identity.direction == Direction::In)
 }
 
 fn of_family(rule: &RuleIdentity, family: Family) -> bool {

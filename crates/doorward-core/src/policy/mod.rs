@@ -27,7 +27,7 @@ pub use jump::{Documents, Hop, JumpError, Names, Over, RoleArn, Ssh, SshKey, Ssh
 pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub(crate) use name::{AWS_NAME, aws_name};
 pub use name::{FirewallName, Group, NameError, Person, TargetName};
-pub use parse::{FilesAt, FolderAt, GroupAt, Reading, check, parse, read};
+pub use parse::{FilesAt, FolderAt, GroupAt, Reading, Remains, check, parse, read};
 pub use people::{EditError, HashError, HashKind, PasswordHash, People};
 pub use reason::{Most, Reason, Refusal};
 

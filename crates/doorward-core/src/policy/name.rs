@@ -14,6 +14,9 @@ pub enum NameError {
     /// Too long to be written into a rule's description.
     #[error("`{0}` is longer than 63 bytes")]
     TooLong(String),
+    /// White space at an end of it, which nobody sees.
+    #[error("`{0}` has white space at an end, which a name cannot have")]
+    Ends(String),
     /// A byte that Apache's files, a rule's description or a URL could not carry.
     #[error("`{name}` has {what}, which a name cannot have")]
     Forbidden {
@@ -59,7 +62,7 @@ macro_rules! name {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, NameError> {
-                check(text, $allowed)?;
+                $allowed(text)?;
                 Ok(Self(text.into()))
             }
         }
@@ -67,14 +70,16 @@ macro_rules! name {
     };
 }
 
-/// Apache splits its files at colons and white space; everything else may be in a name, in any script.
-fn apache(letter: char) -> bool {
-    !(letter == ':' || letter == ',' || letter.is_whitespace() || letter.is_control())
+/// Apache ends a name at a colon; everything else may be in one, in any script, but for what nobody sees.
+fn apache(text: &str) -> Result<(), NameError> {
+    check(text, |letter| letter != ':' && !letter.is_control())?;
+    // Apache takes white space away at the ends of a line, and keeps it before the colon.
+    if text.trim() == text { Ok(()) } else { Err(NameError::Ends(text.into())) }
 }
 
 /// What may be a TOML bare key, a part of a URL and a part of a firewall's set name.
-fn plain(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.')
+fn plain(text: &str) -> Result<(), NameError> {
+    check(text, |letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
 }
 
 name!(
@@ -147,7 +152,10 @@ mod tests {
     fn names_are_checked_at_the_border() {
         assert!("rené".parse::<Person>().is_ok());
         assert_eq!("".parse::<Person>(), Err(NameError::Empty));
-        assert!("jon doe".parse::<Person>().is_err());
+        assert!("jon doe".parse::<Person>().is_ok());
+        for name in ["jon ", " jon", "jon\u{a0}", "jon:doe", "jon\tdoe"] {
+            assert!(name.parse::<Person>().is_err(), "{name:?}");
+        }
         assert!("orders/db".parse::<TargetName>().is_err());
         assert!("x".repeat(64).parse::<Group>().is_err());
     }
@@ -163,6 +171,7 @@ mod tests {
         check("jon@example.org", "jon@example.org");
         check("rené", "ren=C3=A9");
         check("a=b", "a=3Db");
+        check("john smith", "john=20smith");
         check("j", "j=");
         check("李", "=E6=9D=8E");
         check(&"é".repeat(31), &format!("{}==f299f682f8ab27d5", "=C3=A9".repeat(7)));

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Change, Difference, End, Endpoint, Flows, Impossible, Reachability, after, of_grant};
-use crate::firewall::Because;
+use crate::firewall::{Because, Mark};
 use crate::grant::Grant;
-use crate::inventory::{Inventory, Ownership};
+use crate::inventory::{Inventory, StandingRule};
 use crate::policy::{Address, Policy};
 
 /// Something that a grant lets its person reach and that is not its target.
@@ -31,13 +31,14 @@ pub fn with_grant(
     if changes.is_empty() {
         return Ok(None);
     }
-    let of_this = |ownership| match ownership {
-        Ownership::Marked(mark) => matches!(mark.because, Because::Grant { id, .. } if id == *grant.id()),
-        Ownership::Foreign | Ownership::TagOnly(_) => false,
+    // Nothing is touched for this, so that a recorded account without tags is read by the marks alone.
+    let of_this = |standing: &StandingRule| match standing.description.parse::<Mark>() {
+        Ok(mark) => matches!(mark.because, Because::Grant { id, .. } if id == *grant.id()),
+        Err(_) => false,
     };
     for Change { group, .. } in &changes {
         if let Some(group) = inventory.groups.get_mut(group) {
-            group.rules.retain(|_, standing| !of_this(standing.ownership()));
+            group.rules.retain(|_, standing| !of_this(standing));
         }
     }
     let with = after(&inventory, &changes)?;
@@ -75,7 +76,7 @@ pub fn beside(opened: &Difference, with: &Reachability, target: &Address) -> Vec
 mod tests {
     use super::*;
     use crate::grant::GrantId;
-    use crate::inventory::{Place, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule};
+    use crate::inventory::{Place, RuleIdentity, SecurityGroup, SecurityGroupId};
     use crate::policy::{Decision, Past, People, Request, decide, parse};
 
     const POLICY: &str = r#"
@@ -88,7 +89,7 @@ special-networks = ["203.0.113.0/24"]
 
 [firewall.clients]
 about          = "clients"
-security-group = "sg-0a"
+security-group = "sg-0000000a"
 
 [firewall.gate]
 about    = "gate"
@@ -131,7 +132,7 @@ firewall   = "gate"
     }
 
     fn inventory(rules: &[(&str, String)]) -> Inventory {
-        let id: SecurityGroupId = "sg-0a".parse().expect("an id");
+        let id: SecurityGroupId = "sg-0000000a".parse().expect("an id");
         let standing = |description: &String| StandingRule {
             description: description.clone(),
             ..StandingRule::default()
@@ -182,6 +183,6 @@ firewall   = "gate"
         assert_eq!(with_grant(inventory(&[]), &policy, &grant), Ok(None));
         let elsewhere = self::grant(&policy, "orders");
         let error = with_grant(Inventory::default(), &policy, &elsewhere).expect_err("no group");
-        assert_eq!(error.to_string(), "the security group sg-0a is not in the inventory");
+        assert_eq!(error.to_string(), "the security group sg-0000000a is not in the inventory");
     }
 }

@@ -53,6 +53,7 @@ use crate::client;
 use crate::logging::{self, Log};
 use crate::policy_file::PolicyFile;
 use crate::requests::Error;
+use crate::writers;
 
 /// The policy file, where none is named.
 const POLICY: &str = "doorward.toml";
@@ -144,6 +145,37 @@ enum Verb {
     RangeWatchdog(range_watchdog::RangeWatchdog),
 }
 
+impl Verb {
+    fn reads_a_policy(&self) -> bool {
+        !matches!(
+            self,
+            Self::Demo(_)
+                | Self::Login(_)
+                | Self::Logout(_)
+                | Self::Completions(_)
+                | Self::Manual(_)
+                | Self::RangeWatchdog(_)
+        )
+    }
+}
+
+/// The policy of the folder that somebody stands in is taken without being asked for: not one that a stranger put there.
+fn not_a_strangers(policy: &Path) -> Result<(), Failure> {
+    if policy != Path::new(POLICY) {
+        return Ok(());
+    }
+    match writers::stranger(policy, writers::Reader::of_process()) {
+        None => Ok(()),
+        Some(uid) => Err(Failure::new(
+            Code::NoPermission,
+            format!(
+                "`{POLICY}` in this folder belongs to another user (uid {uid}), so it is not used unasked"
+            ),
+        )
+        .hint(format!("where you trust it, name it: `--policy ./{POLICY}`"))),
+    }
+}
+
 impl Cli {
     /// What is logged, and how: as the server is told, or as the variable DOORWARD_LOG says.
     pub fn log(&self) -> Result<Log, Failure> {
@@ -167,6 +199,9 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode, Failure> {
         let done = |()| ExitCode::SUCCESS;
         let policy = self.policy.as_path();
+        if self.verb.reads_a_policy() {
+            not_a_strangers(policy)?;
+        }
         match self.verb {
             Verb::Demo(verb) => verb.run().map(done),
             Verb::Serve(verb) => verb.run(policy).map(done),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use doorward_core::inventory::{Inventory, Place, SecurityGroupId};
+use doorward_core::inventory::{Direction, Inventory, Ownership, Place, SecurityGroupId};
 use doorward_core::plan::{self, Step};
 use doorward_core::policy::Mistake;
 use jiff::Timestamp;
@@ -85,6 +85,9 @@ impl Sweep {
             }
             swept.extend(rows(&seen, &step, done.is_ok() && !self.dry_run));
         }
+        for left in left(&seen) {
+            super::note(&left);
+        }
         failed.extend(seen.gaps.iter().map(ToString::to_string));
         let gone = asked
             .values()
@@ -118,6 +121,28 @@ impl Sweep {
         };
         swept.iter().map(line).collect()
     }
+}
+
+/// Rules that bear one of the two signs of a Doorward: who may write tags, or descriptions, may not have rules closed by
+/// that.
+fn left(seen: &Inventory) -> Vec<String> {
+    let mut left = Vec::new();
+    for group in seen.groups.values() {
+        for (rule, standing) in group.rules.iter().filter(|(rule, _)| rule.direction == Direction::In) {
+            let why = match standing.ownership() {
+                Ownership::TagOnly(_) => "has the tag `doorward`, and its description is no mark",
+                Ownership::MarkOnly(_) => {
+                    "has a mark in its description, and not the tag `doorward` that goes with it"
+                }
+                Ownership::Foreign | Ownership::Marked(_) => continue,
+            };
+            left.push(format!(
+                "note: {rule} in {} {why}, so it was left; the server knows its own rules by their ids",
+                group.id
+            ));
+        }
+    }
+    left
 }
 
 fn rows(seen: &Inventory, step: &Step, closed: bool) -> Vec<Swept> {

@@ -122,18 +122,19 @@ fn each_file_is_followed() {
 fn what_is_broken_does_not_hold_and_is_said_once() {
     let folder = Folder::new();
     let file = folder.open();
-    folder.write("g", "dbs jon\n");
-    assert_eq!(broken(&file), ["there is no `:` behind the group's name"]);
+    folder.write("p.toml", &POLICY.replace("tcp/1", "tcp/x"));
+    assert!(broken(&file).concat().starts_with("`tcp/x` is not a flow"));
     unchanged(&file);
     assert_eq!(file.mistakes().len(), 1);
-    assert_eq!(file.current().people.groups.len(), 1);
-    folder.write("g", "dbs: jon\n");
+    assert_eq!(file.current().policy.targets.len(), 1);
+    folder.write("p.toml", POLICY);
     changed(&file);
     assert!(file.mistakes().is_empty());
     fs::remove_file(folder.path("h")).expect("removed");
     assert!(broken(&file).concat().starts_with("cannot read `"));
     fs::create_dir(folder.path("h")).expect("a folder");
     assert!(broken(&file).concat().ends_with("it is a folder"));
+    assert_eq!(file.current().people.passwords.len(), 2);
     fs::remove_dir(folder.path("h")).expect("removed");
     folder.write("h", PASSWORDS);
     changed(&file);
@@ -143,6 +144,112 @@ fn what_is_broken_does_not_hold_and_is_said_once() {
     assert_eq!(file.current().policy.targets.len(), 1);
     folder.write("p.toml", POLICY);
     changed(&file);
+}
+
+/// Who may open the target, of those who are there.
+fn members(file: &PolicyFile) -> Vec<String> {
+    let loaded = file.current();
+    let groups = loaded.policy.targets.values().flat_map(|target| &target.groups).collect::<Vec<_>>();
+    let people = loaded.people.passwords.keys();
+    people
+        .filter(|person| loaded.people.in_any(person, groups.iter().copied()))
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn a_mistake_in_a_line_concerns_that_line() {
+    let folder = Folder::new();
+    folder.write("g", "dbs: jon maria\n");
+    let file = folder.open();
+    assert_eq!(members(&file), ["jon", "maria"]);
+    folder.write("h", &PASSWORDS.replace("jon:", "jon:!"));
+    changed(&file);
+    assert_eq!(members(&file), ["maria"]);
+    folder.write("h", &format!("lee:$argon2id$x\nno colon\n{PASSWORDS}"));
+    let loaded = changed(&file);
+    assert_eq!(members(&file), ["jon", "maria"]);
+    assert_eq!(loaded.warnings.iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [1, 2]);
+    folder.write("g", "dbs maria\ndbs: jon\n");
+    changed(&file);
+    assert_eq!(members(&file), ["jon"]);
+    assert!(file.mistakes().is_empty());
+    // A server starts with it too.
+    assert_eq!(members(&folder.open()), ["jon"]);
+}
+
+#[test]
+fn a_broken_policy_holds_nobody_in() {
+    let folder = Folder::new();
+    folder.write("g", "dbs: jon maria\n");
+    let file = folder.open();
+    for wrong in ["[target.x\n", "\u{0}", "[people]\npasswords = \"other\"\n"] {
+        folder.write("h", PASSWORDS);
+        folder.write("g", "dbs: jon maria\n");
+        folder.write("p.toml", &format!("{wrong}{POLICY}"));
+        file.refresh();
+        assert_eq!(members(&file), ["jon", "maria"], "{wrong}");
+        assert!(!file.mistakes().is_empty(), "{wrong}");
+        folder.write("g", "dbs: maria\n");
+        changed(&file);
+        assert_eq!(members(&file), ["maria"], "{wrong}");
+        folder.write("h", &PASSWORDS.replace("maria:", "maria:!"));
+        changed(&file);
+        assert_eq!(members(&file), [""; 0], "{wrong}");
+        unchanged(&file);
+        assert!(!file.mistakes().is_empty(), "{wrong}");
+    }
+    folder.write("p.toml", POLICY);
+    folder.write("h", PASSWORDS);
+    changed(&file);
+    assert!(file.mistakes().is_empty());
+}
+
+#[test]
+fn an_unreadable_file_holds_nobody_of_another_in() {
+    let folder = Folder::new();
+    folder.write("g", "dbs: jon maria\n");
+    let file = folder.open();
+    fs::remove_file(folder.path("h")).expect("removed");
+    broken(&file);
+    assert_eq!(members(&file), ["jon", "maria"], "an editor may be putting a new one in its place");
+    folder.write("g", "dbs: maria\n");
+    changed(&file);
+    assert_eq!(members(&file), ["maria"]);
+    folder.write("p.toml", &POLICY.replace("\"dbs\"", "\"leads\""));
+    changed(&file);
+    assert_eq!(members(&file), [""; 0]);
+    assert!(!file.mistakes().is_empty());
+}
+
+#[test]
+fn what_a_broken_policy_no_longer_names_is_gone() {
+    let folder = Folder::new();
+    folder.write("g", "dbs: jon\nleads: maria\n");
+    folder.write("p.toml", &POLICY.replace("\"dbs\"", "\"dbs\", \"leads\""));
+    let file = folder.open();
+    assert_eq!(members(&file), ["jon", "maria"]);
+    folder.write("p.toml", &POLICY.replace("\"dbs\"", "\"leads\", \"all\"").replace("tcp/1", "tcp/x"));
+    changed(&file);
+    assert_eq!(members(&file), ["maria"]);
+    assert!(!file.mistakes().is_empty());
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let folder = Folder::new();
+    folder.write("h", "jon\n");
+    folder.write("g", "");
+    folder.write("p.toml", &POLICY.replace("tcp/1", "tcp/x"));
+    let told =
+        |file: Examined| -> Vec<String> { file.mistakes.into_iter().map(|mistake| mistake.what).collect() };
+    let mistakes = told(examine(&folder.path("p.toml")).expect("read"));
+    assert!(mistakes.iter().any(|what| what.starts_with("there is no group `dbs`")), "{mistakes:?}");
+    assert!(mistakes.iter().any(|what| what.starts_with("there is no `:`")), "{mistakes:?}");
+    assert!(mistakes.iter().any(|what| what.starts_with("`tcp/x`")), "{mistakes:?}");
+    fs::remove_file(folder.path("h")).expect("removed");
+    let mistakes = told(examine(&folder.path("p.toml")).expect("read"));
+    assert!(mistakes.iter().any(|what| what.starts_with("there is no group `dbs`")), "{mistakes:?}");
 }
 
 #[test]

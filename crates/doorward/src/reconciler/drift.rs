@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward_core::firewall::InstallationId;
-use doorward_core::inventory::{RuleIdentity, SecurityGroup, StandingRule};
+use doorward_core::inventory::{Inventory, RuleIdentity, SecurityGroup, StandingRule};
 use doorward_core::plan::Step;
 
 use super::doors::Door;
@@ -13,6 +13,7 @@ use super::groups::Newest;
 /// was done by another Doorward of this store, and so was what an ended grant had opened. What is wanted no more may have been closed by us while this task
 /// looked.
 pub(super) fn drift(
+    known: &Inventory,
     is: &SecurityGroup,
     left: &SecurityGroup,
     by: &InstallationId,
@@ -29,7 +30,7 @@ pub(super) fn drift(
         }
     }
     // Whose a rule is takes longer to read than whether it changed.
-    let ours = |(_, rule): &(&RuleIdentity, &StandingRule)| rule.made_by(by);
+    let ours = |(_, rule): &(&RuleIdentity, &StandingRule)| known.made_by(rule, by);
     let missing = left.rules.iter().filter(|(rule, _)| lacks.contains(rule)).filter(ours);
     let missing = missing.filter(|(rule, _)| newest.wants(&left.id, rule));
     let gone = missing.map(|(rule, _)| format!("{rule} had been removed"));

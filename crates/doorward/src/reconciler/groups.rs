@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use doorward_aws::{Error, Performed};
+use doorward_aws::{Error, Made, Performed};
 use doorward_core::firewall::{InstallationId, Ruleset};
 use doorward_core::inventory::{
-    Gap, Inventory, Owned, Place, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId, Seen,
-    StandingRule, VpcId,
+    Direction, Gap, Inventory, Owned, Place, RuleIdentity, SecurityGroup, SecurityGroupId,
+    SecurityGroupRuleId, Seen, StandingRule, VpcId,
 };
 use doorward_core::plan::{self, Step};
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::credentials::Denied;
 use super::doors::Door;
 use super::drift::drift;
+use super::noted::Noted;
 use super::sessions::Looked;
 use super::since::Read;
 use crate::clock::Clock;
@@ -88,6 +89,7 @@ pub(super) struct Work {
     pub doors: Vec<Door>,
     pub known: Known,
     pub read: Read,
+    pub noted: Noted,
 }
 
 /// What one task did.
@@ -109,10 +111,14 @@ const AT_ONCE: usize = 8;
 impl Work {
     /// Closes what is over by what was last known, observes, and brings every group to its ruleset.
     pub async fn bring(self) -> Done {
-        let Self { cloud, clock, place, covers, by, doors, known, read } = self;
-        let hand = Hand { cloud, clock, place, newest: known.newest };
+        let Self { cloud, clock, place, covers, by, doors, known, read, noted } = self;
+        let hand = Hand { cloud, clock, place, newest: known.newest, noted };
         let mut outcomes = vec![Outcome::default(); doors.len()];
         let mut before = known.inventory;
+        let ids = hand.noted.ids();
+        if before.noted != ids {
+            Arc::make_mut(&mut before).noted = ids;
+        }
 
         // A closing waits for nothing, not even for a look.
         let over =
@@ -125,6 +131,7 @@ impl Work {
 
         let groups: Vec<SecurityGroupId> = doors.iter().map(|door| door.group.clone()).collect();
         let mut seen = hand.cloud.observe_at(&hand.place, &groups).await;
+        hand.noted.take_in(&mut seen, &by, hand.clock.now());
         let mut jobs = Vec::new();
         for (number, (door, outcome)) in doors.iter().zip(&mut outcomes).enumerate() {
             let job = match seen.group(&door.group) {
@@ -134,7 +141,7 @@ impl Work {
                     if let Some(left) =
                         before.groups.get(&door.group).filter(|_| known.clean.contains(&door.group))
                     {
-                        outcome.drift = drift(group, left, &by, door, &steps, &hand.newest);
+                        outcome.drift = drift(&seen, group, left, &by, door, &steps, &hand.newest);
                     }
                     Job::Steps(steps)
                 }
@@ -177,6 +184,8 @@ impl Work {
         }
         let good = doors.iter().zip(&outcomes).filter(|(_, outcome)| outcome.failed.is_none());
         let clean = good.map(|(door, _)| door.group.clone()).collect();
+        seen.noted = hand.noted.ids();
+        hand.noted.write(&seen, hand.clock.now()).await;
         let Hand { place, newest, .. } = hand;
         let known = Known { inventory: Arc::new(seen), clean, newest, closed };
         Done::Brought { place, covers, known, doors: doors.into_iter().zip(outcomes).collect() }
@@ -205,8 +214,9 @@ pub(super) fn over(known: &Inventory, door: &Door, by: &InstallationId) -> Vec<O
     let Some(group) = known.groups.get(&door.group) else { return Vec::new() };
     let wanted = door.wanted();
     let unwanted = group.rules.iter().filter(|(rule, _)| !wanted.contains(*rule));
-    let over = unwanted.filter(|(_, standing)| standing.made_by(by));
-    over.map(|(rule, standing)| (rule.clone(), standing.owned(by))).collect()
+    let inward = unwanted.filter(|(rule, _)| rule.direction == Direction::In);
+    let over = inward.filter(|(_, standing)| known.made_by(standing, by));
+    over.map(|(rule, standing)| (rule.clone(), known.owned(standing, by))).collect()
 }
 
 /// By their ids where those are known; a rule that was added just now is only known by what it lets through.
@@ -259,6 +269,7 @@ fn steps(
         groups: BTreeMap::from([(door.group.clone(), group.clone())]),
         prefix_list_weights: seen.prefix_list_weights.clone(),
         rules_per_group: seen.rules_per_group.clone(),
+        noted: seen.noted.clone(),
         ..Inventory::default()
     };
     let wanted = plan::wanted(&alone, &BTreeMap::from([(door.group.clone(), ruleset)]), by);
@@ -283,7 +294,7 @@ impl Job {
 }
 
 enum Did {
-    Steps(Vec<(Step, Result<Performed, Error>)>),
+    Steps(Vec<(Step, Result<Performed, Error>)>, Vec<Made>),
     Closed(Vec<(Vec<RuleIdentity>, Result<Performed, Error>)>),
 }
 
@@ -294,6 +305,7 @@ struct Hand {
     clock: Clock,
     place: Place,
     newest: Newest,
+    noted: Noted,
 }
 
 async fn perform(hand: &Hand, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<(usize, Did)> {
@@ -307,7 +319,11 @@ async fn perform(hand: &Hand, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<(u
         let (hand, group) = (hand.clone(), door.group.clone());
         running.spawn(async move {
             let did = match job {
-                Job::Steps(steps) => Did::Steps(hand.steps(steps).await),
+                Job::Steps(steps) => {
+                    let mut made = Vec::new();
+                    let done = hand.steps(&group, steps, &mut made).await;
+                    Did::Steps(done, made)
+                }
                 Job::Close(rules) => Did::Closed(take_away(&hand.cloud, &hand.place, &group, rules).await),
             };
             (number, did)
@@ -320,17 +336,29 @@ async fn perform(hand: &Hand, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<(u
 }
 
 impl Hand {
-    async fn steps(&self, steps: Vec<Step>) -> Vec<(Step, Result<Performed, Error>)> {
+    async fn steps(
+        &self,
+        group: &SecurityGroupId,
+        steps: Vec<Step>,
+        made: &mut Vec<Made>,
+    ) -> Vec<(Step, Result<Performed, Error>)> {
+        let done = self.each(steps, made).await;
+        // Before anybody can have edited what stands there now.
+        self.noted.note(group, made.iter().map(|(_, id)| id.clone()), self.clock.now());
+        done
+    }
+
+    async fn each(&self, steps: Vec<Step>, made: &mut Vec<Made>) -> Vec<(Step, Result<Performed, Error>)> {
         let mut done = Vec::new();
         for step in steps {
             let Some(step) = self.still_wanted(step) else { continue };
             // A step that fails holds up no other: a closing never waits for an opening.
-            match (self.cloud.perform(&self.place, &step).await, step) {
+            match (self.cloud.perform_noting(&self.place, &step, made).await, step) {
                 // AWS refuses a whole call when one rule too many is in it; as many as fit are let in.
                 (Err(Error::Full { .. }), Step::Authorize { group, rules }) if rules.len() > 1 => {
                     for rule in rules {
                         let step = Step::Authorize { group: group.clone(), rules: vec![rule] };
-                        let result = self.cloud.perform(&self.place, &step).await;
+                        let result = self.cloud.perform_noting(&self.place, &step, made).await;
                         let full = result.is_err();
                         done.push((step, result));
                         if full {
@@ -356,8 +384,8 @@ impl Hand {
     }
 }
 
-/// Tells what was done to a group, and notes it in what is known of it. A rule that is new has no id that we
-/// know of; the next look finds it.
+/// Tells what was done to a group, and notes it in what is known of it. A rule that is new has the id that AWS answered
+/// with; without an answer the next look finds it.
 fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<SecurityGroupId, SecurityGroup>) {
     let mut rules = known.get_mut(&door.group).map(|group| &mut group.rules);
     match did {
@@ -373,7 +401,8 @@ fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<Secur
                 }
             }
         }
-        Did::Steps(steps) => {
+        Did::Steps(steps, made) => {
+            let made: BTreeMap<RuleIdentity, SecurityGroupRuleId> = made.into_iter().collect();
             for (step, result) in steps {
                 match (result, step) {
                     (Err(error), _) => outcome.failed = Some(error.to_string()),
@@ -381,7 +410,8 @@ fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<Secur
                         for (rule, mark) in new {
                             outcome.added.push(format!("{rule}: {}", mark.because));
                             let tag = Some(mark.by.to_string());
-                            let standing = StandingRule { id: None, description: mark.to_string(), tag };
+                            let id = made.get(&rule).cloned();
+                            let standing = StandingRule { id, description: mark.to_string(), tag };
                             rules.as_mut().map(|rules| rules.insert(rule, standing));
                         }
                     }

@@ -9,6 +9,7 @@ mod deadlines;
 mod doors;
 mod drift;
 mod groups;
+mod noted;
 mod overdue;
 mod pass;
 mod sessions;
@@ -37,6 +38,7 @@ use crate::store::in_time;
 use credentials::Credentials;
 use deadlines::Deadlines;
 use groups::{Done, Known};
+use noted::Noted;
 use overdue::OverdueKey;
 use sessions::Sessions;
 
@@ -56,6 +58,7 @@ pub struct Reconciler {
     cloud: Cloud,
     local: Local,
     nudged: Nudged,
+    noted: Noted,
     memory: Memory,
     work: JoinSet<Done>,
 }
@@ -85,7 +88,8 @@ struct Memory {
 impl Reconciler {
     /// Over a store of requests, an account and this machine's own firewalls.
     pub fn new(requests: Arc<Requests>, cloud: Cloud, local: Local, nudged: Nudged) -> Self {
-        Self { requests, cloud, local, nudged, memory: Memory::default(), work: JoinSet::new() }
+        let noted = Noted::new(requests.store().clone());
+        Self { requests, cloud, local, nudged, noted, memory: Memory::default(), work: JoinSet::new() }
     }
 
     /// Makes passes until `stop` is ready.

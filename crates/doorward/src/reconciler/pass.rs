@@ -66,6 +66,9 @@ impl Reconciler {
         let remembered = if answered { self.remembered(&loaded.policy).await } else { Vec::new() };
         let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
         let local_settles = of_no_group(&loaded.policy, &ended);
+        if answered && !doors.is_empty() {
+            self.noted.read().await;
+        }
         self.send_out(doors, covers);
         self.deny_credentials(&loaded.policy, answered, now, uptime).await;
         let carried_settles = self.look_for_sessions(&loaded.policy, now, uptime);
@@ -236,6 +239,7 @@ impl Reconciler {
                 doors,
                 known: known.clone(),
                 read: read.clone(),
+                noted: self.noted.clone(),
             };
             self.work.spawn(work.bring());
         }
@@ -327,12 +331,17 @@ impl Reconciler {
             for mistake in &mistakes {
                 tracing::error!("{mistake}");
             }
-            tracing::error!("the policy has mistakes; the last good one stays in force");
+            tracing::error!(
+                "the policy has mistakes; the last good one stays in force, without what was taken out of it"
+            );
         }
         self.memory.mistakes = mistakes;
         let loaded = self.requests.loaded();
         if self.memory.digest.as_ref() != Some(&loaded.digest) {
             note(What::PolicyRead { digest: loaded.digest.clone() });
+            for mistake in &loaded.warnings {
+                tracing::warn!("{mistake}");
+            }
             self.memory.digest = Some(loaded.digest.clone());
         }
         loaded

@@ -43,7 +43,8 @@ impl Read {
     }
 
     async fn is_newer(&self, rule: &RuleIdentity, group: &SecurityGroup, now: Timestamp) -> bool {
-        let Some(Ownership::Marked(mark)) = group.rules.get(rule).map(|standing| standing.ownership()) else {
+        let standing = group.rules.get(rule).map(|standing| standing.ownership());
+        let Some(Ownership::Marked(mark) | Ownership::MarkOnly(mark)) = standing else {
             return false;
         };
         let Because::Grant { id, .. } = &mark.because else { return false };

@@ -176,11 +176,12 @@ fn foreign_rule(
 ) -> Option<String> {
     let Enforcement::SecurityGroup { group, .. } = &firewall.kind else { return None };
     let target = policy.targets.get(grant.target())?;
-    let Seen::There(group) = status.inventory.group(group) else { return None };
+    let inventory = &status.inventory;
+    let Seen::There(group) = inventory.group(group) else { return None };
     let mut admitting = group.rules.iter().filter(|(rule, standing)| {
         let peer = matches!(&rule.peer, Peer::Cidr(peer) if peer.covers(grant.source()));
         let flow = target.ports.iter().any(|wanted| rule.flow.meets(*wanted));
-        rule.direction == Direction::In && peer && flow && !standing.made_by(store.installation())
+        rule.direction == Direction::In && peer && flow && !inventory.made_by(standing, store.installation())
     });
     let (rule, standing) = admitting.next()?;
     let about = match standing.description.as_str() {

@@ -131,7 +131,7 @@ fn problems(web: &Web) -> Markup {
                         p { "The firewall " strong { (name) } " is not as it should be. " (layout::sentence(why)) }
                     }
                     @if !status.mistakes.is_empty() {
-                        p { "The policy on disk has mistakes, so the last good one stays in force:" }
+                        p { "The policy on disk has mistakes, so the last good one stays in force, without what was taken out of it:" }
                         ul { @for mistake in &status.mistakes { li { (mistake) } } }
                     }
                 }

@@ -27,6 +27,11 @@ pub fn trials() -> Vec<Trial> {
         trial("bad stores: a store that is read-only", &[Need::Root], read_only),
         trial("bad stores: the port is taken", &[], port_taken),
         trial("bad stores: a policy and people that break while it serves", &[], broken_files),
+        trial(
+            "bad stores: a line that is wrong concerns that line, also under a broken policy",
+            &[],
+            broken_lines,
+        ),
     ]
 }
 
@@ -236,14 +241,11 @@ fn port_taken() -> Result<(), Failed> {
 
 fn broken_files() -> Result<(), Failed> {
     // What is put into which file (behind what is there, for a `+`), and what is said of it.
-    let breaks: [(&str, &[u8], &str); 7] = [
+    let breaks: [(&str, &[u8], &str); 4] = [
         ("doorward.toml", b"[people\n", "doorward.toml:1:8: "),
         ("doorward.toml", b"", "doorward.toml:1:1: "),
         ("doorward.toml", b"+\nfirewal = 3\n", "`[target.wiki]` has no key `firewal`"),
-        ("people.htpasswd", b"jon:$9$nobody-knows\n", "people.htpasswd:1:"),
-        ("people.htpasswd", b"jon:\xff\xfe\n", "people.htpasswd:1:5: "),
         ("people.htpasswd", b"-", "cannot read `"),
-        ("people.groups", b"staff jon maria\n", "people.groups:1:"),
     ];
     std::thread::scope(|scope| {
         let each: Vec<_> = breaks
@@ -252,6 +254,48 @@ fn broken_files() -> Result<(), Failed> {
             .collect();
         assert!(each.into_iter().all(|one| one.join().is_ok()), "one of the files went wrong");
     });
+    Ok(())
+}
+
+/// A line that is wrong concerns whoever it names, and a policy that is broken holds nobody in.
+fn broken_lines() -> Result<(), Failed> {
+    let lines: [(&str, &[u8], &str); 5] = [
+        ("people.htpasswd", b"jon:$9$nobody-knows\n", "people.htpasswd:1:"),
+        ("people.htpasswd", b"jon:!", "people.htpasswd:1:5: warning: `jon` is locked"),
+        ("people.htpasswd", b"jon:\xff\xfe\n", "people.htpasswd:1:5: "),
+        ("people.htpasswd", b"jon\n", "people.htpasswd:1:1: there is no `:`"),
+        ("people.groups", b"staff jon\nstaff: maria\n", "people.groups:1:"),
+    ];
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let (jon, maria) = (Desk::new(&house, "jon"), Desk::new(&house, "maria"));
+    maria.signs_in(&server);
+    let whole = fs::read(house.policy())?;
+    for (file, line, words) in lines {
+        for broken in [false, true] {
+            jon.signs_in(&server);
+            jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+            assert!(wiki.lets_in());
+            if broken {
+                fs::write(house.policy(), [&whole[..], b"\n[target.x\n"].concat())?;
+                eventually("the mistake is told", || server.log().contains("this is not TOML"));
+            }
+            let path = house.folder().join(file);
+            let good = fs::read(&path)?;
+            // The line takes the place of jon's own.
+            let rest = String::from_utf8_lossy(&good);
+            let rest: String =
+                rest.lines().filter(|line| !line.contains("jon")).map(|line| format!("{line}\n")).collect();
+            fs::write(&path, [line, b"\n", rest.as_bytes()].concat())?;
+            eventually("jon is shut out", || !wiki.lets_in());
+            eventually("it is told", || server.log().contains(words));
+            maria.run(&["list"]).is(0, &["Nothing is open"], &[]);
+            fs::write(&path, &good)?;
+            fs::write(house.policy(), &whole)?;
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+    }
     Ok(())
 }
 

@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         moto("grants: sweep closes what is past its end with no server and no store", swept),
         moto("grants: a task that began before an end does not open again what it closed", stale),
         moto("grants: a rule made by hand that still lets in is told of", by_hand),
+        moto("grants: a tag makes nobody's rule ours, and an edit hides none of ours", signs),
         moto("grants: a refused open says which quota", quota),
         moto("grants: a denied account is told, and opens nothing", denied),
         moto("grants: a silent Region holds up no other, and no closing", silent),
@@ -278,6 +279,87 @@ fn swept() -> Result<(), Failed> {
     assert_eq!((code, out.as_str()), (0, "Nothing is past its end.\n"));
     let left: BTreeSet<String> = descriptions(&moto, REGION, &groups[0]).into_iter().collect();
     assert!(left.contains("made by hand") && left.iter().any(|text| text.contains(" static ")), "{left:?}");
+    Ok(())
+}
+
+/// The ids of the rules of a group whose description contains a text.
+fn ids(moto: &Moto, group: &str, text: &str) -> Vec<String> {
+    let fields = [("Filter.1.Name", "group-id"), ("Filter.1.Value.1", group)];
+    let answer = moto.ec2(REGION, "DescribeSecurityGroupRules", &fields);
+    let rules = answer.split("<securityGroupRuleId>").skip(1).filter(|rule| rule.contains(text));
+    rules.filter_map(|rule| Some(rule.split_once('<')?.0.to_owned())).collect()
+}
+
+fn signs() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "signs");
+    let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&moto.url());
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    let answer = open(&server, &token, json!({ "target": "db-0" }));
+    let grant = answer["grant"]["id"].as_str().ok_or("no grant")?.to_owned();
+    let mark = descriptions(&moto, REGION, &groups[0]).into_iter().find(|text| text.contains(" to db-0"));
+    let mark = mark.ok_or("no rule stands")?;
+    let installation = mark.split(' ').nth(1).ok_or("no installation")?.to_owned();
+
+    // Somebody who may write tags puts ours on a rule of their own, and somebody who may write descriptions copies a mark.
+    let tag = |id: &str, value: &str| {
+        let fields = [("ResourceId.1", id), ("Tag.1.Key", "doorward"), ("Tag.1.Value", value)];
+        moto.ec2(REGION, "CreateTags", &fields);
+    };
+    moto.rule_by_hand(REGION, &groups[0], 22, "192.0.2.0/24", "made by hand");
+    moto.rule_by_hand(REGION, &groups[0], 23, "192.0.2.0/24", "another by hand");
+    let past = format!("doorward {installation} g-aaaaaaaaaaaa jon to db-0 until 2020-01-01T00:00:00Z");
+    moto.rule_by_hand(REGION, &groups[0], 24, "192.0.2.0/24", &past);
+    tag(&ids(&moto, &groups[0], "made by hand")[0], &installation);
+    tag(&ids(&moto, &groups[0], "another by hand")[0], "deadbeef");
+    // And our own rule is made to look like nobody's: its description by one, its tag by another.
+    let ours = ids(&moto, &groups[0], " to db-0 until ")
+        .into_iter()
+        .find(|id| *id != ids(&moto, &groups[0], &past)[0]);
+    let ours = ours.ok_or("no rule stands")?;
+    let edit = || {
+        moto.ec2(
+            REGION,
+            "ModifySecurityGroupRules",
+            &[
+                ("GroupId", &groups[0]),
+                ("SecurityGroupRule.1.SecurityGroupRuleId", &ours),
+                ("SecurityGroupRule.1.SecurityGroupRule.IpProtocol", "tcp"),
+                ("SecurityGroupRule.1.SecurityGroupRule.FromPort", "5432"),
+                ("SecurityGroupRule.1.SecurityGroupRule.ToPort", "5432"),
+                ("SecurityGroupRule.1.SecurityGroupRule.CidrIpv4", "127.0.0.1/32"),
+                ("SecurityGroupRule.1.SecurityGroupRule.Description", "do not delete"),
+            ],
+        );
+        moto.ec2(REGION, "DeleteTags", &[("ResourceId.1", &ours), ("Tag.1.Key", "doorward")]);
+    };
+    edit();
+    assert_eq!(ids(&moto, &groups[0], "do not delete"), [ours.clone()]);
+
+    // A pass puts the mark back, by the id, and leaves the others.
+    open(&server, &token, json!({ "target": "db-0", "lasts": 9000 }));
+    eventually("the mark is back", || ids(&moto, &groups[0], &grant) == [ours.clone()]);
+    let by_hand =
+        || ["made by hand", "another by hand", &past].map(|text| ids(&moto, &groups[0], text).len());
+    assert_eq!(by_hand(), [1, 1, 1]);
+
+    // Also a server that starts anew knows it, from the store; and a sweep, which has none, leaves what is not sure.
+    edit();
+    server.kill();
+    let (code, out, err) = house.run(&["sweep"]);
+    assert_eq!((code, out.as_str()), (0, "Nothing is past its end.\n"), "{err}");
+    assert_eq!(err.matches("so it was left").count(), 3, "{err}");
+    let server = house.serve();
+    let token = server.sign_in("jon");
+    eventually("the mark is back", || ids(&moto, &groups[0], &grant) == [ours.clone()]);
+    edit();
+    let (status, answer) = server.call(Some(&token), "DELETE", &format!("/api/v1/grants/{grant}"), None)?;
+    assert!((200..300).contains(&status), "{answer}");
+    eventually("it is closed", || {
+        ids(&moto, &groups[0], "do not delete").is_empty() && ids(&moto, &groups[0], &grant).is_empty()
+    });
+    assert_eq!(by_hand(), [1, 1, 1]);
     Ok(())
 }
 

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod apache;
 mod aws;
 mod bad_days;
 mod bad_stores;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         return code;
     }
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(apache::trials());
     trials.extend(aws::trials());
     trials.extend(bad_days::trials());
     trials.extend(bad_stores::trials());

@@ -25,6 +25,8 @@ pub enum Need {
     Chromium,
     /// `htpasswd`, from Debian's apache2-utils.
     Htpasswd,
+    /// `apache2` with its modules, from Debian's apache2-bin.
+    Apache,
     /// `python3`, whose library edits an SQLite file behind our back.
     Python,
     /// `script`, from Debian's bsdutils, which gives a program a terminal.
@@ -63,6 +65,7 @@ impl Need {
             Self::Parliament => absent(&["parliament"]),
             Self::Chromium => absent(&["chromium", "chromedriver"]),
             Self::Htpasswd => absent(&["htpasswd"]),
+            Self::Apache => absent(&["apache2"]),
             Self::Python => absent(&["python3"]),
             Self::Script => absent(&["script"]),
             Self::Sshd => absent(&["sshd", "ssh-keygen", "ssh-agent"]),

@@ -24,8 +24,8 @@ ports      = ["all"]
 groups     = ["ops"]
 transports = ["ssh"]
 "#;
-pub(super) const SSM: &str = "[ssm]\njump-host = \"tag:Name=jump\"\n";
-pub(super) const SSH: &str = "[ssh]\njump-host = \"instance:i-0a1b\"\n";
+pub(super) const SSM: &str = "[ssm]\njump-host = \"tag:Name=jump\"\nshared = true\n";
+pub(super) const SSH: &str = "[ssh]\njump-host = \"instance:i-0a1b2c3d\"\n";
 
 pub(super) fn policy(sections: &str) -> Policy {
     crate::policy::parse(&format!("{PEOPLE}{sections}{TARGETS}"), "doorward.toml").expect("a policy")
@@ -153,7 +153,7 @@ fn shared_documents_are_awss_own() {
     );
     assert_eq!(
         of["ThroughTheJumpHostOfSsh"]["Resource"],
-        json!(["arn:aws:ec2:eu-west-1:123456789012:instance/i-0a1b"])
+        json!(["arn:aws:ec2:eu-west-1:123456789012:instance/i-0a1b2c3d"])
     );
     assert_eq!(
         of["ForOneUser"],
@@ -161,7 +161,7 @@ fn shared_documents_are_awss_own() {
             "Sid": "ForOneUser",
             "Effect": "Allow",
             "Action": ["ec2-instance-connect:SendSSHPublicKey"],
-            "Resource": ["arn:aws:ec2:eu-west-1:123456789012:instance/i-0a1b"],
+            "Resource": ["arn:aws:ec2:eu-west-1:123456789012:instance/i-0a1b2c3d"],
             "Condition": {"StringEquals": {"ec2:osuser": ["ec2-user"]}},
         })
     );
@@ -174,12 +174,12 @@ fn shared_documents_are_awss_own() {
 
 #[test]
 fn a_tunnel_is_to_one_port_of_one_address() {
-    let ssh = "[ssh]\njump-host = \"tag:Name=jump\"\nover = \"endpoint\"\nuser = \"admin\"\n";
+    let ssh = "[ssh]\nshared = true\njump-host = \"tag:Name=jump\"\nover = \"endpoint\"\nuser = \"admin\"\n";
     let open = policy(&format!("{SSM}{ssh}"));
     let iam = carried(&open, Whose::Group(&group("ops")), &facts());
     assert!(iam.unknown.contains(&Unknown::Endpoint) && iam.unknown.contains(&Unknown::JumpHostAddress));
     let known = Facts { jump_host: Some("10.0.1.7".parse().expect("an address")), ..facts() };
-    let pinned = policy(&format!("{SSM}{ssh}endpoint = \"eice-0a1b\"\n"));
+    let pinned = policy(&format!("{SSM}{ssh}endpoint = \"eice-0a1b2c3d\"\n"));
     let iam = carried(&pinned, Whose::Group(&group("ops")), &known);
     assert_eq!(iam.unknown, []);
     let of = statements(&iam);
@@ -189,7 +189,7 @@ fn a_tunnel_is_to_one_port_of_one_address() {
             "Sid": "TunnelToSshd",
             "Effect": "Allow",
             "Action": ["ec2-instance-connect:OpenTunnel"],
-            "Resource": ["arn:aws:ec2:eu-west-1:123456789012:instance-connect-endpoint/eice-0a1b"],
+            "Resource": ["arn:aws:ec2:eu-west-1:123456789012:instance-connect-endpoint/eice-0a1b2c3d"],
             "Condition": {
                 "IpAddress": {"ec2-instance-connect:privateIpAddress": ["10.0.1.7/32"]},
                 "NumericEquals": {"ec2-instance-connect:remotePort": ["22"]},
@@ -299,8 +299,9 @@ fn a_server_ends_sessions_where_the_policy_has_them_and_nowhere_else() {
         "Resource": ["arn:aws:ssm:eu-west-1:123456789012:session/*"],
     });
     let mut held = all.clone();
-    held["Condition"] = json!({"StringEquals": {"ssm:resourceTag/aws:ssmmessages:target-id": ["i-0a1b"]}});
-    let fixed = "[ssm]\njump-host = \"instance:i-0a1b\"\n";
+    held["Condition"] =
+        json!({"StringEquals": {"ssm:resourceTag/aws:ssmmessages:target-id": ["i-0a1b2c3d"]}});
+    let fixed = "[ssm]\njump-host = \"instance:i-0a1b2c3d\"\n";
     check("db.internal", "ssm", SSM, &[&all, &see]);
     check("db.internal", "ssm", fixed, &[&held, &see]);
     check("db.internal", "ssh", SSH, &[&held, &see]);

@@ -72,9 +72,9 @@ fn a_policy_needs_its_groups_and_nothing_else() {
 #[test]
 fn profiles_have_statements_of_their_own() {
     let policy = policy([
-        ("sg-0a".into(), "profile = \"prod\"\nregion = \"eu-west-1\""),
-        ("sg-0b".into(), "profile = \"stage-2\"\nregion = \"cn-north-1\""),
-        ("sg-0c".into(), ""),
+        ("sg-0000000a".into(), "profile = \"prod\"\nregion = \"eu-west-1\""),
+        ("sg-0000000b".into(), "profile = \"stage-2\"\nregion = \"cn-north-1\""),
+        ("sg-0000000c".into(), ""),
     ]);
     let accounts = BTreeMap::from([(Some("prod".to_owned()), account())]);
     let all = iam(&policy, None, &accounts, Sees::Groups);
@@ -83,9 +83,9 @@ fn profiles_have_statements_of_their_own() {
         "\"ChangeTheseGroups1default\"",
         "\"ChangeTheseGroups2prod\"",
         "\"ChangeTheseGroups3stage2\"",
-        "arn:aws:ec2:*:*:security-group/sg-0c",
-        "arn:aws-cn:ec2:cn-north-1:*:security-group/sg-0b",
-        "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-0a",
+        "arn:aws:ec2:*:*:security-group/sg-0000000c",
+        "arn:aws-cn:ec2:cn-north-1:*:security-group/sg-0000000b",
+        "arn:aws:ec2:eu-west-1:123456789012:security-group/sg-0000000a",
     ] {
         assert!(text.contains(expected), "{expected} in {text}");
     }
@@ -98,7 +98,7 @@ fn profiles_have_statements_of_their_own() {
         ]
     );
     let prod = iam(&policy, Some(&Some("prod".to_owned())), &accounts, Sees::Groups);
-    assert!(!json(&prod.documents[0]).to_string().contains("sg-0b"));
+    assert!(!json(&prod.documents[0]).to_string().contains("sg-0000000b"));
     assert_eq!(prod.unknown, []);
     assert_eq!(profiles(&policy).len(), 3);
 }
@@ -127,7 +127,7 @@ fn no_groups_need_nothing() {
 
 #[test]
 fn who_sees_everything_may_change_no_more() {
-    let policy = policy([("sg-0a".into(), "region = \"eu-west-1\"")]);
+    let policy = policy([("sg-0000000a".into(), "region = \"eu-west-1\"")]);
     let accounts = BTreeMap::from([(None, account())]);
     let statements = |sees| {
         let iam = iam(&policy, None, &accounts, sees);

@@ -109,7 +109,7 @@ fn credentials_last_as_long_as_aws_takes_and_the_policy_no_longer_than_the_grant
 fn ssh_is_vended_a_key_for_one_user_of_one_machine() {
     let by = |ssh: &str| {
         let text = format!(
-            "{SSM}documents = \"pinned\"\nrole = \"{ROLE}\"\n[ssh]\njump-host = \"tag:Name=jump\"\n{ssh}"
+            "{SSM}documents = \"pinned\"\nrole = \"{ROLE}\"\n[ssh]\nshared = true\njump-host = \"tag:Name=jump\"\n{ssh}"
         );
         let vended = vended(&policy(&text), "jon", "inside", 30).expect("credentials");
         let read: Value = vended.policy.parse().expect("JSON");
@@ -122,7 +122,7 @@ fn ssh_is_vended_a_key_for_one_user_of_one_machine() {
     assert_eq!(sids, ["Start", "Join", "PushAKey", "End"]);
     assert!(all[0].to_string().contains(":document/AWS-StartSSHSession"));
     assert_eq!(all[2]["Condition"]["StringEquals"]["ec2:osuser"], json!(["ec2-user"]));
-    let (all, sids) = by("over = \"endpoint\"\nendpoint = \"eice-0a1b\"\n");
+    let (all, sids) = by("over = \"endpoint\"\nendpoint = \"eice-0a1b2c3d\"\n");
     assert_eq!(sids, ["TunnelToSshd", "PushAKey"]);
     assert_eq!(
         all[0]["Condition"]["IpAddress"]["ec2-instance-connect:privateIpAddress"],

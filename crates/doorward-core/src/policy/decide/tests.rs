@@ -28,9 +28,11 @@ static         = ["198.51.100.0/24"]
 
 [ssm]
 jump-host = "tag:Name=jump"
+shared    = true
 
 [ssh]
 jump-host = "tag:Name=jump"
+shared    = true
 
 [target.orders-db]
 about      = "orders"

@@ -10,7 +10,14 @@ pub(super) fn check<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, targets: &[
     for at in targets {
         for (transport, span) in &at.ways_at {
             let (section, like) = match transport {
-                Transport::Direct | Transport::Wireguard => continue,
+                Transport::Direct => continue,
+                Transport::Wireguard => {
+                    let name = &at.target.name;
+                    let what = format!("this version has no `wireguard`, and nobody can open `{name}` by it");
+                    let hint = "write `\"direct\"`, `\"ssm\"` or `\"ssh\"`".to_owned();
+                    walk.warning(span, what, Some(hint));
+                    continue;
+                }
                 Transport::Ssm => ("ssm", "jump-host = \"tag:Name=jump\""),
                 Transport::Ssh => ("ssh", "jump-host = \"tag:Name=jump\""),
             };

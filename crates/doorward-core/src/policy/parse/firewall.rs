@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use super::settings;
 use super::walk::{Section, Span, Walk, and};
+use super::{id, settings};
 use crate::inventory::{Place, SecurityGroupId, VpcId};
 use crate::net::Cidr;
 use crate::policy::{Enforcement, Firewall, FirewallName};
@@ -15,11 +15,23 @@ pub(super) struct FirewallAt {
     pub(super) firewall: Firewall,
     pub(super) name_at: Span,
     pub(super) kind_at: Span,
+    /// Whether targets behind it that it does not tell apart are meant.
+    pub(super) shared: bool,
 }
 
 const KINDS: [&str; 3] = ["security-group", "nftables", "relay"];
-const KEYS: [&str; 9] =
-    ["security-group", "nftables", "relay", "about", "static", "anyone", "region", "profile", "vpc"];
+const KEYS: [&str; 10] = [
+    "security-group",
+    "nftables",
+    "relay",
+    "about",
+    "static",
+    "anyone",
+    "shared",
+    "region",
+    "profile",
+    "vpc",
+];
 
 /// Reads one firewall; none when something that it cannot be without is wrong.
 pub(super) fn read<'t>(
@@ -30,10 +42,12 @@ pub(super) fn read<'t>(
 ) -> Option<FirewallAt> {
     let about = section.plain(walk, "about", "about = \"…\"").unwrap_or_default().to_owned();
     let statics = statics(walk, section);
+    let shared = section.flag(walk, "shared").unwrap_or(false);
     let kind = kind(walk, section, aws);
     let (kind, kind_at) = kind?;
     let name_at = section.at.clone();
-    Some(FirewallAt { firewall: Firewall { name: name.clone(), about, kind, statics }, name_at, kind_at })
+    let firewall = Firewall { name: name.clone(), about, kind, statics };
+    Some(FirewallAt { firewall, name_at, kind_at, shared })
 }
 
 /// The keys that a firewall's table may have; the two that are not supported yet speak for themselves.
@@ -85,8 +99,12 @@ fn kind<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, aws: &Place) -> Opti
 fn security_group<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, aws: &Place) -> Option<Enforcement> {
     let at = settings::place(walk, section, aws.clone());
     let vpc = section.parsed::<VpcId>(walk, "vpc", "vpc = \"vpc-0a1b2c3d4e5f60718\"");
+    id::is_whole(walk, section, "vpc", "vpc-");
     let like = "security-group = \"sg-0a1b2c3d4e5f60718\"";
     let group = section.parsed::<SecurityGroupId>(walk, "security-group", like)?;
+    if !id::is_whole(walk, section, "security-group", "sg-") {
+        return None;
+    }
     Some(Enforcement::SecurityGroup { group, at, vpc })
 }
 

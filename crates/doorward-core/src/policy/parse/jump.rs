@@ -1,7 +1,7 @@
 //! `[ssm]` and `[ssh]`: through which machine a target is reached that has no open port.
 
-use super::settings;
 use super::walk::{Section, Walk, and};
+use super::{id, settings};
 use crate::inventory::{ConnectEndpointId, Place};
 use crate::policy::mistake::did_you_mean;
 use crate::policy::{Address, Documents, Hop, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};
@@ -10,13 +10,15 @@ const JUMP_HOST: &str = "jump-host = \"tag:Name=jump\"";
 
 /// `[ssm]`
 pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) -> Option<Ssm> {
-    let keys = ["jump-host", "documents", "role", "sessions", "region", "profile"];
+    let keys = ["jump-host", "documents", "role", "sessions", "shared", "region", "profile"];
     let section = walk.section("`[ssm]`", root.key_at("ssm"), root.get("ssm")?, &keys)?;
     let jump_host = jump_host(walk, &section);
     if let Some(address) = jump_host.as_ref().filter(|address| !address.is_instance()) {
         let what = format!("`{address}` is no machine that a session can be opened to");
         walk.error(&section.value_at("jump-host"), what, Some(format!("write `{JUMP_HOST}`")));
     }
+    // Read where the targets are compared.
+    let _ = section.flag(walk, "shared");
     let documents = [("shared", Documents::Shared), ("pinned", Documents::Pinned)];
     let documents = one_of(walk, &section, "documents", documents).unwrap_or(Documents::Shared);
     let role = section.parsed::<RoleArn>(walk, "role", "role = \"arn:aws:iam::123456789012:role/doorward\"");
@@ -39,8 +41,19 @@ pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
 
 /// `[ssh]`
 pub(super) fn ssh<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) -> Option<Ssh> {
-    let keys =
-        ["jump-host", "user", "over", "port", "known-hosts", "endpoint", "key", "then", "region", "profile"];
+    let keys = [
+        "jump-host",
+        "user",
+        "over",
+        "port",
+        "known-hosts",
+        "endpoint",
+        "key",
+        "then",
+        "shared",
+        "region",
+        "profile",
+    ];
     let section = walk.section("`[ssh]`", root.key_at("ssh"), root.get("ssh")?, &keys)?;
     let jump_host = jump_host(walk, &section);
     let user = section.parsed::<SshUser>(walk, "user", "user = \"ec2-user\"");
@@ -55,6 +68,8 @@ pub(super) fn ssh<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
         let hint = "write `over = \"endpoint\"`, or take `endpoint` away".to_owned();
         walk.error(&section.key_at("endpoint"), what, Some(hint));
     }
+    let _ = section.flag(walk, "shared");
+    id::is_whole(walk, &section, "endpoint", "eice-");
     let key = key(walk, &section);
     let then = section.parsed::<Hop>(walk, "then", "then = \"admin@10.0.3.7\"");
     let at = settings::place(walk, &section, aws.clone());
@@ -78,6 +93,7 @@ pub(super) fn ssh<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
 
 fn jump_host<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Address> {
     section.need(walk, "jump-host", JUMP_HOST)?;
+    id::is_whole(walk, section, "jump-host", "instance:i-");
     section.parsed::<Address>(walk, "jump-host", JUMP_HOST)
 }
 

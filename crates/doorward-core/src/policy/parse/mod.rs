@@ -1,10 +1,14 @@
 //! Reads a policy file and finds every mistake in it at once.
 
 mod across;
+mod apart;
 mod carried;
 mod firewall;
+mod id;
 mod jump;
 mod place;
+mod proxies;
+mod remains;
 mod settings;
 mod syntax;
 mod target;
@@ -19,6 +23,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use self::remains::Remains;
 use self::walk::{Section, Walk};
 use super::mistake::{Lines, Mistake, Spot, did_you_mean};
 use super::{Firewall, Group, People, Policy};
@@ -44,6 +49,8 @@ pub struct Reading {
     pub groups: Vec<GroupAt>,
     /// The folder of a recorded account, also where something else is wrong.
     pub inventory: Option<FolderAt>,
+    /// What it names, also where something else is wrong; none where it is no TOML.
+    pub remains: Option<Remains>,
 }
 
 /// The folder of a recorded account as a policy names it, and where.
@@ -86,10 +93,11 @@ pub fn read(text: &str, file: &str) -> Reading {
     syntax::note(&mut walk, &errors);
     let mut groups = Vec::new();
     let (policy, people, firewalls, inventory) = document_of(&mut walk, &document, &mut groups);
+    let remains = if errors.is_empty() { Remains::of(document.get_ref()) } else { None };
     let mut mistakes = walk.mistakes;
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     let policy = policy.filter(|_| !mistakes.iter().any(Mistake::is_error));
-    Reading { policy, people, firewalls, mistakes, groups, inventory }
+    Reading { policy, people, firewalls, mistakes, groups, inventory, remains }
 }
 
 /// The groups that a policy names and that do not exist, or that nobody is in.
@@ -160,6 +168,7 @@ fn document_of<'t>(
     targets.sort_by_key(|at| at.name_at.start);
     across::check(walk, &server, &firewalls, &targets, &names);
     carried::check(walk, &root, &targets);
+    apart::check(walk, &root, (ssm.as_ref(), ssh.as_ref()), &firewalls, &targets);
 
     let firewalls: Vec<Firewall> = firewalls.into_iter().map(|at| at.firewall).collect();
     let policy = people.map(|people| Policy {

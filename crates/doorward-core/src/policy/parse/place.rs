@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use toml::de::DeValue;
 
+use super::id;
 use super::walk::{Section, Walk};
 use crate::net::Cidr;
 use crate::policy::address::networks;
@@ -15,6 +16,7 @@ pub(super) fn address<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Opt
     const LIKE: &str = "address = \"rds:orders-prod\"";
     let value = section.need(walk, "address", LIKE)?;
     if !matches!(value.get_ref(), DeValue::Array(_)) {
+        id::is_whole(walk, section, "address", "instance:i-");
         return section.parsed::<Address>(walk, "address", LIKE);
     }
     let before = walk.mistakes.len();

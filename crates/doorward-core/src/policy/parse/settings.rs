@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::walk::{Section, Walk};
-use super::{FilesAt, FolderAt, GroupAt, url};
+use super::{FilesAt, FolderAt, GroupAt, proxies, url};
 use crate::inventory::Place;
 use crate::net::{Cidr, Special, special, special_prefix};
 use crate::policy::mistake::Spot;
@@ -109,14 +109,7 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
     server.url_v6 = url::read(walk, &section, "url-v6", "url-v6 = \"https://v6.doorward.example.org\"");
     server.tls = tls(walk, &section);
     server.insecure = section.flag(walk, "insecure").unwrap_or(false);
-    for (proxy, at) in section.list::<Cidr>(walk, "proxies", "proxies = [\"10.0.0.10\"]").unwrap_or_default()
-    {
-        if proxy.is_everyone() {
-            let what = format!("`{proxy}` lets everybody say which address they come from");
-            walk.error(&at, what, Some("name the proxies' own addresses".into()));
-        }
-        server.proxies.push(proxy);
-    }
+    server.proxies = proxies::read(walk, &section);
     if let Some(store) = section.plain(walk, "store", "store = \"doorward.db\"") {
         match store.split_once("://") {
             Some((scheme, _)) if !matches!(scheme, "postgres" | "postgresql") => walk.error(

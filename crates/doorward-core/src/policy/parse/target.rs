@@ -24,9 +24,11 @@ pub(super) struct TargetAt {
     pub(super) names_at: Span,
     /// Each transport where it stands in the list.
     pub(super) ways_at: BTreeMap<Transport, Span>,
+    /// Whether it is meant that a grant of another one may reach it.
+    pub(super) shared: bool,
 }
 
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "about",
     "address",
     "ports",
@@ -37,6 +39,7 @@ pub(super) const KEYS: [&str; 12] = [
     "approval",
     "reason",
     "limit",
+    "shared",
     "names",
     "resolver",
 ];
@@ -71,6 +74,7 @@ pub(super) fn read<'t>(
     let approval = approval(walk, section, lasts, named);
     let limit = settings::limit(walk, section, "limit", 1);
     let reason_required = settings::reason(walk, section).unwrap_or(grants.reason_required);
+    let shared = section.flag(walk, "shared").unwrap_or(false);
     let ways_at = transports.as_ref()?.iter().map(|(way, at)| (way.0, at.clone())).collect();
     let target = Target {
         name: name.clone(),
@@ -95,6 +99,7 @@ pub(super) fn read<'t>(
         transports_at: section.value_at("transports"),
         names_at: section.key_at("names"),
         ways_at,
+        shared,
     })
 }
 

@@ -51,7 +51,7 @@ about      = "Orders database (PostgreSQL)"
 address    = "rds:orders-prod"
 ports      = ["tcp/5432"]
 groups     = ["dbs"]
-transports = ["direct", "ssm", "wireguard", "ssh"]
+transports = ["direct", "ssm", "ssh"]
 firewall   = "orders-clients"
 lasts      = { usually = "2h", at-most = "8h" }
 approval   = { from = ["leads"], above = "4h" }
@@ -89,7 +89,8 @@ names      = ["*.Internal.example.org", "eu-west-1.compute.internal."]
 resolver   = "10.0.0.2"
 ports      = ["all"]
 groups     = ["dbs"]
-transports = ["wireguard", "ssh"]
+transports = ["ssh"]
+approval   = { from = ["leads"], above = "4h" }
 "#;
 
 #[test]
@@ -110,7 +111,7 @@ fn a_whole_policy_is_what_it_says() {
     let target = |name: &str| &policy.targets[&name.parse().expect("a name")];
     let orders = target("orders-db");
     assert_eq!(orders.address, Address::Rds("orders-prod".into()));
-    assert_eq!(orders.transports.len(), 4);
+    assert_eq!(orders.transports.len(), 3);
     assert_eq!(orders.lasts.at_most, SignedDuration::from_hours(8));
     assert_eq!(orders.approval.as_ref().expect("approval").above, SignedDuration::from_hours(4));
     assert!(orders.reason_required && !target("shell").reason_required);
@@ -118,7 +119,7 @@ fn a_whole_policy_is_what_it_says() {
     assert_eq!(policy.inventory.as_deref(), Some("account"));
     assert_eq!(policy.ssm.expect("ssm").jump_host.to_string(), "tag:Name=jump");
     let named: Vec<String> = reading.groups.iter().map(|at| at.group.to_string()).collect();
-    assert_eq!(named, ["ops", "dbs", "dbs", "leads", "ops", "dbs"]);
+    assert_eq!(named, ["ops", "dbs", "leads", "dbs", "leads", "ops", "dbs"]);
 }
 
 #[test]
@@ -240,7 +241,7 @@ fn unknown_keys() {
     check_target(
         "colour = 1\nreasons = 2\nlasts = { usual = \"1h\", at_most = \"2h\" }",
         &[
-            "p:7:1: `[target.t]` has no key `colour`\n  hint: there are `about`, `address`, `ports`, `groups`, `transports`, `firewall`, `lasts`, `approval`, `reason`, `names` and `resolver`",
+            "p:7:1: `[target.t]` has no key `colour`\n  hint: there are `about`, `address`, `ports`, `groups`, `transports`, `firewall`, `lasts`, `approval`, `reason`, `limit`, `shared`, `names` and `resolver`",
             "p:8:1: `[target.t]` has no key `reasons`\n  hint: did you mean `reason`?",
             "p:9:11: `lasts` has no key `usual`\n  hint: did you mean `usually`?",
             "p:9:25: `lasts` has no key `at_most`\n  hint: did you mean `at-most`?",
@@ -304,11 +305,11 @@ fn emptiness_is_told_of_and_no_permission() {
 #[test]
 fn values_that_cannot_be() {
     check_target(
-        "ports = [\"5432\", \"tcp/9-1\"]\ngroups = [\"a b\"]\ntransports = [\"dirct\", \"vpn\"]\nreason = \"yes\"\naddress = \"rds:1\"",
+        "ports = [\"5432\", \"tcp/9-1\"]\ngroups = [\"a:b\"]\ntransports = [\"dirct\", \"vpn\"]\nreason = \"yes\"\naddress = \"rds:1\"",
         &[
             "p:7:10: `5432` is not a flow (like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`, `proto/107` or `all`)",
             "p:7:18: `tcp/9-1` counts backwards; write the lower port first",
-            "p:8:11: `a b` has a space, which a name cannot have",
+            "p:8:11: `a:b` has `:`, which a name cannot have",
             "p:9:15: `dirct` is no transport; did you mean `direct`?",
             "p:9:24: `vpn` is no transport; there are `direct`, `wireguard`, `ssm` and `ssh`",
             "p:10:10: `yes` is not what `reason` can be\n  hint: write `\"required\"` or `\"optional\"`",
@@ -469,12 +470,198 @@ fn everybody_is_let_in_only_by_who_says_so_twice() {
 }
 
 #[test]
+fn an_id_that_lost_a_digit_is_told_of() {
+    let check = |lines: &str, expected: &str| {
+        let reading = read(&format!("{PEOPLE}{lines}"), "p");
+        let told: Vec<String> = reading.mistakes.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|told| told.starts_with(expected)), "{lines}: {told:?}");
+        assert!(reading.policy.is_none());
+    };
+    check(
+        "[firewall.f]\nsecurity-group = \"sg-XYZ\"\n",
+        "p:5:18: `sg-XYZ` is no id of EC2, which has small hexadecimal digits",
+    );
+    for digits in ["0a1b2c3d4e5f6071", "0a1b2c3d4e5f607182", "0a1b2c3", "1"] {
+        let count = digits.len();
+        let why = format!("has {count} digits, and an id of EC2 has 8 or 17");
+        let group = format!("[firewall.f]\nsecurity-group = \"sg-{digits}\"\n");
+        check(&group, &format!("p:5:18: `sg-{digits}` {why}"));
+        let vpc = format!("[firewall.f]\nsecurity-group = \"sg-0a1b2c3d\"\nvpc = \"vpc-{digits}\"\n");
+        check(&vpc, &format!("p:6:7: `vpc-{digits}` {why}"));
+        let jump = format!("[ssm]\njump-host = \"instance:i-{digits}\"\n");
+        check(&jump, &format!("p:5:13: `instance:i-{digits}` {why}"));
+        let target = format!("[target.t]\naddress = \"instance:i-{digits}\"\n");
+        check(&target, &format!("p:5:11: `instance:i-{digits}` {why}"));
+        let endpoint = format!(
+            "[ssh]\njump-host = \"tag:Name=jump\"\nover = \"endpoint\"\nendpoint = \"eice-{digits}\"\n"
+        );
+        check(&endpoint, &format!("p:7:12: `eice-{digits}` {why}"));
+    }
+}
+
+#[test]
+fn proxies_that_are_everybody_together() {
+    let check = |proxies: &str, expected: &[&str]| {
+        check_below(&format!("[server]\nproxies = [{proxies}]\n"), expected);
+    };
+    let hint = "\n  hint: name the proxies' own addresses";
+    let together = |what: &str| {
+        format!(
+            "p:5:11: together these are {what}, and whoever comes from there may say which address they come from{hint}"
+        )
+    };
+    check(
+        "\"0.0.0.0/1\", \"128.0.0.0/1\"",
+        &[
+            &format!(
+                "p:5:12: `0.0.0.0/1` lets half of the internet or more say which address they come from{hint}"
+            ),
+            &format!(
+                "p:5:25: `128.0.0.0/1` lets half of the internet or more say which address they come from{hint}"
+            ),
+        ],
+    );
+    check(
+        "\"2000::/3\"",
+        &[&format!(
+            "p:5:12: `2000::/3` lets half of the internet or more say which address they come from{hint}"
+        )],
+    );
+    check("\"0.0.0.0/2\", \"64.0.0.0/3\", \"96.0.0.0/3\"", &[&together("more than a quarter of IPv4")]);
+    check("\"2000::/4\", \"3000::/4\"", &[&together("more than a quarter of all IPv6 in use")]);
+    check("\"10.0.0.0/8\", \"172.16.0.0/12\", \"192.168.0.0/16\", \"fd00::/8\", \"2001:db8::/32\"", &[]);
+}
+
+/// Two targets, each with lines of its own, behind one firewall.
+fn check_two(firewall: &str, one: &str, other: &str, expected: &[&str]) {
+    let target = |name: &str, lines: &str| {
+        let given = |key: &str| lines.lines().any(|line| line.split('=').next().map(str::trim) == Some(key));
+        let defaults = [
+            ("address", "\"rds:orders\""),
+            ("ports", "[\"tcp/5432\"]"),
+            ("groups", "[\"dbs\"]"),
+            ("transports", "[\"direct\"]"),
+            ("firewall", "\"f\""),
+        ];
+        let rest: String = defaults
+            .iter()
+            .filter(|(key, _)| !given(key) && !(*key == "firewall" && lines.contains("transports")))
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect();
+        format!("[target.{name}]\n{lines}\n{rest}")
+    };
+    let text = format!("{PEOPLE}{firewall}\n{}{}", target("one", one), target("two", other));
+    let line =
+        |name: &str| text.lines().position(|line| line == format!("[target.{name}]")).map_or(0, |at| at + 1);
+    let told: Vec<String> = read(&text, "p")
+        .mistakes
+        .iter()
+        .map(|mistake| {
+            assert_eq!((mistake.line, mistake.column), (line("two"), 9), "{mistake}");
+            assert!(mistake.what.contains(&format!("`[target.one]`, at p:{}:9", line("one"))), "{mistake}");
+            let (place, why) = mistake.what.split_once(" does not tell").expect("a place");
+            let (_, why) = why.split_once(":9: ").expect("a reason");
+            let kind = if mistake.is_error() { "" } else { "warning: " };
+            format!("{kind}{place}: {why}")
+        })
+        .collect();
+    assert_eq!(told, expected, "{text}");
+}
+
+#[test]
+fn targets_that_a_security_group_cannot_tell_apart_admit_the_same_people() {
+    let group = "[firewall.f]\nsecurity-group = \"sg-0a1b2c3d4e5f60718\"";
+    let place = |flow: &str| format!("security group `sg-0a1b2c3d4e5f60718` (`{flow}`)");
+    let leads = "groups = [\"leads\"]";
+    let whole =
+        format!("{}: `dbs` members may open `one` and not `two`, and reach it by that", place("tcp/5432"));
+    check_two(group, "", "", &[]);
+    check_two(group, "", leads, &[&whole]);
+    check_two(group, "", &format!("{leads}\nports = [\"tcp/5433\"]"), &[]);
+    check_two(group, "ports = [\"udp/53\"]", &format!("{leads}\nports = [\"tcp/53\"]"), &[]);
+    for ports in ["tcp/5000-6000", "all"] {
+        check_two(group, "", &format!("{leads}\nports = [\"{ports}\"]"), &[&whole]);
+    }
+    let both = "groups = [\"dbs\", \"leads\"]";
+    check_two(
+        group,
+        "",
+        both,
+        &[&format!(
+            "{}: `leads` members may open `two` and not `one`, and reach it by that",
+            place("tcp/5432")
+        )],
+    );
+    let approval = "approval = { from = [\"leads\"], above = \"1h\" }";
+    let asks =
+        format!("{}: whoever opens `one` without the approval of `two` reaches `two` too", place("tcp/5432"));
+    check_two(group, "", approval, &[&asks]);
+    check_two(group, approval, approval, &[]);
+    let long = "lasts = { at-most = \"2h\" }\nreason = \"required\"";
+    check_two(
+        group,
+        "",
+        long,
+        &[&format!(
+            "warning: {}: whoever opens `one` without its `at-most` and `reason` reaches `two` too",
+            place("tcp/5432")
+        )],
+    );
+    // It is a choice where one of them says so, or the firewall.
+    let shared = format!("{leads}\nshared = true");
+    check_two(group, "", &shared, &[&format!("warning: {whole}")]);
+    check_two(group, "shared = true", leads, &[&format!("warning: {whole}")]);
+    check_two(group, "shared = false", &format!("{leads}\nshared = false"), &[&whole]);
+    check_two(&format!("{group}\nshared = true"), "", leads, &[&format!("warning: {whole}")]);
+}
+
+#[test]
+fn a_packet_filter_tells_addresses_apart_and_nothing_else() {
+    let table = "[firewall.f]\nnftables = \"inet doorward\"";
+    let leads = |address: &str| format!("groups = [\"leads\"]\naddress = \"{address}\"");
+    let place = "the table `inet doorward` (`tcp/5432`)";
+    let dbs = format!("{place}: `dbs` members may open `one` and not `two`, and reach it by that");
+    let back = format!("{place}: `leads` members may open `two` and not `one`, and reach it by that");
+    check_two(table, "address = \"10.0.0.1\"", &leads("10.0.0.2"), &[]);
+    check_two(table, "address = \"10.0.0.1\"", &leads("10.0.0.1"), &[&dbs]);
+    check_two(table, "address = \"10.0.0.1\"", &leads("::ffff:10.0.0.1"), &[&dbs]);
+    check_two(table, "address = \"db.internal\"", &leads("10.0.0.2"), &[&dbs]);
+    check_two(table, "address = \"10.0.0.1\"", &leads("db.internal"), &[&back]);
+}
+
+#[test]
+fn a_jump_host_that_leads_everywhere_leads_to_both() {
+    let one = "transports = [\"ssm\"]";
+    let leads = "groups = [\"leads\"]\ntransports = [\"ssm\"]";
+    let ssm = "[ssm]\njump-host = \"tag:Name=jump\"";
+    let told = "a session through `tag:Name=jump` with AWS's own documents: `dbs` members may open `one` and not `two`, and reach it by that";
+    check_two(ssm, one, leads, &[told]);
+    check_two(&format!("{ssm}\nshared = true"), one, leads, &[&format!("warning: {told}")]);
+    check_two(&format!("{ssm}\ndocuments = \"pinned\""), one, leads, &[]);
+    let ssh = "[ssh]\njump-host = \"tag:Name=jump\"";
+    let by = |way: &str| (one.replace("ssm", way), leads.replace("ssm", way));
+    let (one_ssh, leads_ssh) = by("ssh");
+    let told = "the login that `ssh` gives on `tag:Name=jump`: `dbs` members may open `one` and not `two`, and reach it by that";
+    check_two(ssh, &one_ssh, &leads_ssh, &[told]);
+    check_two(&format!("{ssh}\nshared = true"), &one_ssh, &leads_ssh, &[&format!("warning: {told}")]);
+    let pinned = format!("{ssm}\ndocuments = \"pinned\"\n{ssh}");
+    check_two(&pinned, &one_ssh, leads, &[told]);
+    check_two(
+        &pinned.replace("[ssh]\njump-host = \"tag:Name=jump\"", "[ssh]\njump-host = \"tag:Name=other\""),
+        &one_ssh,
+        leads,
+        &[],
+    );
+}
+
+#[test]
 fn parts_that_do_not_fit() {
     check_target("firewall = \"g\"", &["p:7:12: there is no `[firewall.g]`\n  hint: add `[firewall.g]`"]);
     check_below(
         "[target.t]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"direct\", \"wireguard\"]\n",
         &[
             "p:8:14: `direct` admits an address, and no `firewall` is named that could\n  hint: add `firewall = \"orders-clients\"`",
+            "p:8:25: warning: this version has no `wireguard`, and nobody can open `t` by it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
         ],
     );
     check_below(
@@ -496,9 +683,9 @@ fn parts_that_do_not_fit() {
         )
     };
     check_below(
-        &two("security-group = \"sg-1\"", "security-group = \"sg-1\""),
+        &two("security-group = \"sg-0a1b2c3d4e5f60718\"", "security-group = \"sg-0a1b2c3d4e5f60718\""),
         &[
-            "p:7:18: `sg-1` is kept by another firewall already, and the two would fight: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+            "p:7:18: `sg-0a1b2c3d4e5f60718` is kept by another firewall already, and the two would fight: `[firewall.one]`, on line 4\n  hint: make them one firewall",
         ],
     );
     check_below(
@@ -565,6 +752,7 @@ fn groups_are_looked_for() {
         told,
         [
             "p:5:14: there is no group `db`, so it lets nobody operate Doorward\n  hint: did you mean `dbs`?",
+            "p:81:24: nobody is in the group `leads`, so it lets nobody agree to `[target.inside]`\n  hint: `doorward group add leads PERSON` puts somebody in",
             "p:45:24: nobody is in the group `leads`, so it lets nobody agree to `[target.orders-db]`\n  hint: `doorward group add leads PERSON` puts somebody in",
             "p:50:15: there is no group `db`, so it lets nobody open `[target.shell]`\n  hint: did you mean `dbs`?",
         ]

@@ -66,6 +66,9 @@ pub enum HashError {
     /// Nothing behind the colon.
     #[error("there is no hash behind the `:`")]
     Empty,
+    /// What locks an account by convention: `!` or `*`, alone or before a hash, or `x`.
+    #[error("it is locked, since no password matches `{0}`")]
+    Locked(&'static str),
     /// A prefix that is none of ours.
     #[error("`{0}` is a kind of hash that is not understood")]
     Unknown(String),
@@ -196,6 +199,14 @@ impl FromStr for PasswordHash {
         if text.is_empty() {
             return Err(HashError::Empty);
         }
+        match text.as_bytes() {
+            [b'!'] => return Err(HashError::Locked("!")),
+            [b'!', ..] => return Err(HashError::Locked("!…")),
+            [b'*'] => return Err(HashError::Locked("*")),
+            [b'*', ..] => return Err(HashError::Locked("*…")),
+            [b'x'] => return Err(HashError::Locked("x")),
+            _ => {}
+        }
         for prefix in ["$2y$", "$2a$", "$2b$"] {
             if let Some(rest) = text.strip_prefix(prefix) {
                 return Self::bcrypt(rest);
@@ -282,6 +293,15 @@ mod tests {
             "$5$rounds=9$a$b",
             Err("this sha-256-crypt hash is damaged: its rounds are not from 1000 to 999999999"),
         );
+    }
+
+    #[test]
+    fn what_locks_an_account_says_so() {
+        check("!", Err("it is locked, since no password matches `!`"));
+        check("!$2y$05$x", Err("it is locked, since no password matches `!…`"));
+        check("*", Err("it is locked, since no password matches `*`"));
+        check("*LK*", Err("it is locked, since no password matches `*…`"));
+        check("x", Err("it is locked, since no password matches `x`"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Who there is: Apache's password file and group file, read unchanged.
+//! Who there is: Apache's password file and group file, read unchanged, as Apache 2.4 reads them.
 //!
-//! Both are read whole or not at all: [`People`] exists only when every line of both files was understood.
+//! A mistake concerns its line alone: whoever is named there is not let in by it, and every other line counts.
 
 pub mod groups;
 mod hash;
@@ -26,8 +26,8 @@ pub struct People {
 }
 
 impl People {
-    /// Reads both files, or says every mistake of both at once. `passwords_file` and `groups_file` are what they
-    /// are called in mistakes. Warnings are not told; [`read`] tells them.
+    /// Reads both files, or says every mistake of both at once: for who wants files without any. `passwords_file` and
+    /// `groups_file` are what they are called in mistakes. Warnings are not told; [`read`] tells them.
     pub fn parse(
         passwords: &[u8],
         passwords_file: &str,
@@ -35,10 +35,10 @@ impl People {
         groups_file: &str,
     ) -> Result<Self, Vec<Mistake>> {
         let (people, mistakes) = read(passwords, passwords_file, groups, groups_file);
-        people.ok_or(mistakes)
+        if mistakes.iter().any(Mistake::is_error) { Err(mistakes) } else { Ok(people) }
     }
 
-    /// Whether there is such a person at all.
+    /// Whether there is such a person at all, whom a password lets in: somebody who is locked is nobody.
     pub fn knows(&self, person: &Person) -> bool {
         self.passwords.contains_key(person)
     }
@@ -52,15 +52,16 @@ impl People {
     }
 }
 
-/// Reads both files: the people, unless there is an error, and every error and warning.
+/// Reads both files: the people of every line that has no mistake, and every error and warning.
 pub fn read(
     passwords: &[u8],
     passwords_file: &str,
     groups: &[u8],
     groups_file: &str,
-) -> (Option<People>, Vec<Mistake>) {
+) -> (People, Vec<Mistake>) {
     let passwords = passwords::read(passwords, passwords_file);
-    let mut groups = groups::read(groups, groups_file);
+    let there_is = |name: &str| name.parse().is_ok_and(|name: Person| passwords.named.contains_key(&name));
+    let mut groups = groups::read_beside(groups, groups_file, there_is);
     for (group, person, at) in &groups.named {
         if passwords.named.contains_key(person) {
             continue;
@@ -68,14 +69,33 @@ pub fn read(
         let what = format!("`{person}`, in the group `{group}`, is not in {passwords_file}");
         let hint = match did_you_mean(person.as_str(), passwords.named.keys().map(Person::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("`doorward user add {person}` gives them a password"),
+            None => format!("`doorward user add {}` gives them a password", shell_word(person.as_str())),
         };
         groups.mistakes.push(Mistake::warning(groups_file, *at, what, Some(hint)));
     }
     groups.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    let mistakes: Vec<Mistake> = passwords.mistakes.into_iter().chain(groups.mistakes).collect();
-    let good = !mistakes.iter().any(Mistake::is_error);
-    (good.then_some(People { passwords: passwords.hashes, groups: groups.members }), mistakes)
+    let mistakes = passwords.mistakes.into_iter().chain(groups.mistakes).collect();
+    (People { passwords: passwords.hashes, groups: groups.members }, mistakes)
+}
+
+/// A name as it is typed into a shell.
+fn shell_word(name: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_.@+%/=".contains(letter);
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
+}
+
+/// A file with a line more at its end. Behind a line that ends in `\` it takes blank lines until it `reads` as a line
+/// of its own.
+fn appended(text: &str, line: &str, reads: impl Fn(&str) -> bool) -> String {
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { end };
+    let edited = |blank: usize| format!("{text}{gap}{}{line}{end}", end.repeat(blank));
+    let most = text.trim_end().bytes().rev().take_while(|byte| *byte == b'\\').count() + 1;
+    (0..=most).map(edited).find(|edited| reads(edited)).unwrap_or_else(|| edited(0))
 }
 
 /// A name that can be read in a file and could not be written into one.

@@ -1,118 +1,168 @@
-//! Apache's password file: `NAME:HASH` a line, comments behind `#`; read whole, edited a line at a time.
+//! Apache's password file: `NAME:HASH` a line, comments behind `#`; read as `mod_authn_file` reads it, edited a line
+//! at a time.
 //!
-//! What stands behind a second colon is left alone, as Apache does.
+//! The first line of a name counts, whatever its hash. What stands behind a second colon is left alone. Two bounds are
+//! our own: a name has no control characters and no white space at its ends, and at most 63 bytes; and a line that is
+//! longer than Apache has room for counts for nothing, where Apache would read nothing behind it either.
 
 use std::collections::BTreeMap;
 
 use super::hash::PasswordHash;
-use super::lines::lines;
-use super::{EditError, writable};
-use crate::policy::Person;
-use crate::policy::mistake::{Mistake, Spot};
+use super::lines::{File, Line, word};
+use super::{EditError, appended, writable};
+use crate::policy::mistake::{Mistake, not_utf8};
+use crate::policy::{HashError, Person};
 
-/// Apache reads no more of a line than this (`MAX_STRING_LEN`).
-const LONGEST: usize = 8_192;
+/// Apache reads no more of a line than this (`MAX_STRING_LEN`, less the line's end and a NUL).
+const LONGEST: usize = 8_190;
 
 /// A password file, as far as it was understood.
 #[derive(Debug, Clone, Default)]
 pub struct Passwords {
     /// Each person's hash; only of the lines without a mistake.
     pub hashes: BTreeMap<Person, PasswordHash>,
-    /// The line of each person who is named, whatever the hash.
+    /// The line of each person who is named, whatever the hash. Those without a hash are locked: nobody signs in as them.
     pub named: BTreeMap<Person, usize>,
-    /// What is wrong, in the order of the file.
+    /// What is wrong, in the order of the file. Each is of one line, and the others count.
     pub mistakes: Vec<Mistake>,
+}
+
+/// A line taken apart.
+struct Entry<'l> {
+    name: &'l [u8],
+    /// What stands behind the colon, and where in the line; none where there is no colon.
+    hash: Option<(&'l [u8], usize)>,
+    /// Where what is left alone begins, with its colon.
+    behind: usize,
+}
+
+fn entry(line: &Line) -> Entry<'_> {
+    let (name, at) = word(&line.text, 0, b':');
+    let hash = at.map(|at| (word(&line.text, at, b':').0, at));
+    let behind = hash.map_or(name.len(), |(hash, at)| at + hash.len());
+    Entry { name, hash, behind }
 }
 
 /// Reads a password file. `file` is what it is called in mistakes.
 pub fn read(bytes: &[u8], file: &str) -> Passwords {
     let mut read = Passwords::default();
-    for line in lines(bytes, file, LONGEST, &mut read.mistakes) {
-        let Some(entry) = entry(line.text) else { continue };
-        let begins = line.text.len() - entry.len();
-        let at = line.spot(begins);
-        let Some((name, behind)) = entry.split_once(':') else {
-            let hint = "a line is `NAME:HASH`, as `doorward user add NAME` writes it".to_owned();
-            read.mistakes.push(Mistake::error(file, at, "there is no `:` behind the name", Some(hint)));
-            continue;
-        };
-        let person: Person = match name.parse() {
-            Ok(person) => person,
-            Err(error) => {
-                read.mistakes.push(Mistake::error(file, at, error.to_string(), None));
-                continue;
-            }
-        };
-        if let Some(first) = read.named.get(&person) {
-            let what = format!("`{person}` is here a second time; the first is on line {first}");
-            let hint = "take one of the two lines away; Apache believes the first".to_owned();
-            read.mistakes.push(Mistake::error(file, at, what, Some(hint)));
+    let lines = File::of(bytes, LONGEST);
+    let mut first: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    for line in &lines.lines {
+        let entry = entry(line);
+        let at = lines.spot_in(line, 0);
+        // Whatever else is wrong, it is the first line of a name that counts.
+        if let Some(first) = first.get(entry.name) {
+            let name = String::from_utf8_lossy(entry.name);
+            let what = format!("`{name}` is here a second time; the first is on line {first}");
+            let hint = "take one of the two lines away; the first counts, as in Apache".to_owned();
+            read.mistakes.push(Mistake::warning(file, at, what, Some(hint)));
             continue;
         }
-        read.named.insert(person.clone(), line.number);
-        let hash = behind.split(':').next().unwrap_or(behind).trim_end();
-        match hash.parse() {
-            Ok(hash) => {
+        first.insert(entry.name.to_vec(), at.line);
+        let person = std::str::from_utf8(entry.name).ok().and_then(|name| name.parse::<Person>().ok());
+        if let Some(person) = &person {
+            read.named.insert(person.clone(), at.line);
+        }
+        let nul = lines.nul(line, file);
+        match hash(&lines, line, &entry, file) {
+            Ok((person, hash)) => {
                 read.hashes.insert(person, hash);
             }
-            Err(error) => {
-                let at: Spot = line.spot(begins + name.len() + 1);
-                let hint = format!(
-                    "understood are bcrypt (`$2y$`), `$apr1$`, `$1$`, `$5$`, `$6$`, `{{SHA}}` and crypt(3)'s 13 \
-                     characters; `doorward user passwd {person}` sets a new password"
-                );
-                let what = format!("the password of `{person}`: {error}");
-                read.mistakes.push(Mistake::error(file, at, what, Some(hint)));
-            }
+            // Where a line is cut, one mistake says it all.
+            Err(_) if nul.is_some() => {}
+            Err(mistake) => read.mistakes.push(mistake),
         }
+        read.mistakes.extend(nul);
     }
     read.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     read
 }
 
-/// What a line says, unless it is blank or a comment.
-fn entry(line: &str) -> Option<&str> {
-    let line = line.trim_start();
-    (!line.is_empty() && !line.starts_with('#')).then_some(line)
+/// Who a line names and by which hash, or what is wrong with it.
+fn hash(
+    lines: &File<'_>,
+    line: &Line,
+    entry: &Entry<'_>,
+    file: &str,
+) -> Result<(Person, PasswordHash), Mistake> {
+    let at = lines.spot_in(line, 0);
+    if let Some(why) = line.useless {
+        return Err(lines.useless(line, why, file, LONGEST));
+    }
+    let text = |bytes: &'_ [u8], from: usize| match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => {
+            let wrong = error.valid_up_to();
+            let byte = bytes.get(wrong).copied().unwrap_or_default();
+            Err(not_utf8(file, lines.spot_in(line, from + wrong), byte))
+        }
+    };
+    let name = text(entry.name, 0)?;
+    let Some((hash, hash_at)) = entry.hash else {
+        let hint = "a line is `NAME:HASH`, as `doorward user add NAME` writes it".to_owned();
+        return Err(Mistake::error(file, at, "there is no `:` behind the name", Some(hint)));
+    };
+    let person: Person = name.parse().map_err(|error| Mistake::error(file, at, format!("{error}"), None))?;
+    match String::from_utf8_lossy(hash).parse() {
+        Ok(hash) => Ok((person, hash)),
+        Err(error) => {
+            let at = lines.spot_in(line, hash_at);
+            let what = match error {
+                HashError::Locked(by) => format!("`{person}` is locked: no password matches `{by}`"),
+                _ => format!("the password of `{person}`: {error}"),
+            };
+            Err(Mistake::warning(file, at, what, Some(right(&error, &person))))
+        }
+    }
 }
 
-fn names(line: &str, person: &Person) -> bool {
-    let name = entry(line).and_then(|entry| entry.split_once(':')).map(|(name, _)| name);
-    name == Some(person.as_str())
+/// What would be right in place of a hash that no password matches.
+fn right(error: &HashError, person: &Person) -> String {
+    let person = super::shell_word(person.as_str());
+    match error {
+        HashError::Locked(_) => format!("`doorward user passwd {person}` sets a new password"),
+        _ => format!(
+            "understood are bcrypt (`$2y$`), `$apr1$`, `$1$`, `$5$`, `$6$`, `{{SHA}}` and crypt(3)'s 13 characters; \
+             `doorward user passwd {person}` sets a new password"
+        ),
+    }
+}
+
+fn names(line: &Line, person: &Person) -> bool {
+    entry(line).name == person.as_str().as_bytes()
 }
 
 /// The file with the person's hash replaced, or with a line for them at its end.
 pub fn with(text: &str, person: &Person, hash: &str) -> Result<String, EditError> {
     writable(person.as_str())?;
-    let mut edited = String::with_capacity(text.len() + 128);
-    let mut found = false;
-    for line in text.split_inclusive('\n') {
-        if found || !names(line, person) {
-            edited.push_str(line);
-            continue;
-        }
-        found = true;
-        let indent = line.len() - line.trim_start().len();
-        edited.push_str(line.get(..indent).unwrap_or(""));
-        edited.push_str(&format!("{person}:{hash}"));
-        // A third field and the line's end.
-        let behind = line.splitn(3, ':').nth(2);
-        match behind {
-            Some(behind) => edited.push_str(&format!(":{behind}")),
-            None => edited.push_str(line.get(line.trim_end().len()..).unwrap_or("")),
-        }
-    }
-    if !found {
-        if !edited.is_empty() && !edited.ends_with('\n') {
-            edited.push('\n');
-        }
-        edited.push_str(&format!("{person}:{hash}\n"));
-    }
-    Ok(edited)
+    let lines = File::of(text.as_bytes(), LONGEST);
+    let Some(line) = lines.lines.iter().find(|line| names(line, person)) else {
+        let new = format!("{person}:{hash}");
+        return Ok(appended(text, &new, |edited| {
+            let lines = File::of(edited.as_bytes(), LONGEST);
+            lines.lines.last().is_some_and(|line| line.text == new.as_bytes())
+        }));
+    };
+    let (from, behind) = (line.offset(0), line.offset(entry(line).behind));
+    let (before, after) = (text.get(..from).unwrap_or(""), text.get(behind..).unwrap_or(""));
+    // White space behind a hash would be a part of the new one.
+    let after = match after.strip_prefix(':') {
+        Some(_) => after,
+        None => after.trim_start_matches([' ', '\t', '\u{b}', '\u{c}']),
+    };
+    Ok(format!("{before}{person}:{hash}{after}"))
 }
 
-/// The file without the person's line; none when they have none.
+/// The file without the person's lines; none when they have none.
 pub fn without(text: &str, person: &Person) -> Option<String> {
-    let edited: String = text.split_inclusive('\n').filter(|line| !names(line, person)).collect();
+    let lines = File::of(text.as_bytes(), LONGEST);
+    let mut edited = String::with_capacity(text.len());
+    let mut from = 0;
+    for line in lines.lines.iter().filter(|line| names(line, person)) {
+        edited.push_str(text.get(from..line.takes.start)?);
+        from = line.takes.end;
+    }
+    edited.push_str(text.get(from..)?);
     (edited.len() != text.len()).then_some(edited)
 }

@@ -32,7 +32,7 @@ fn mode_and_link_stay_and_nothing_is_left_behind() {
     let folder = folder();
     let real = folder.path().join("real");
     let link = folder.path().join("people.htpasswd");
-    fs::write(&real, "# ours\njon:old").expect("written");
+    fs::write(&real, "# ours\njon").expect("written");
     fs::write(folder.path().join(".real.doorward-new"), "of a killed process").expect("written");
     fs::set_permissions(&real, fs::Permissions::from_mode(0o604)).expect("a mode");
     symlink("real", &link).expect("a link");
@@ -78,6 +78,24 @@ fn groups_are_joined_and_left() {
     assert_eq!(leave(&path, &group("dbs"), &[person("jon")]).expect("left"), []);
     join(&path, &group("leads"), &[person("maria")], true).expect("made");
     assert_eq!(read(), "dbs: richard, maria\nops:\nleads: maria\n");
+}
+
+#[test]
+fn a_mistake_in_another_line_holds_nobody_in() {
+    let folder = folder();
+    let (passwords, groups) = (folder.path().join("people.htpasswd"), folder.path().join("people.groups"));
+    fs::write(&passwords, format!("no colon\njon:{HASH}\njon:{HASH}\n")).expect("written");
+    fs::write(&groups, "ops jon\ndbs: jon\nleads: jon\ndbs: lee 'jon'\n").expect("written");
+    assert!(remove_person(&passwords, &person("jon")).expect("removed"));
+    assert_eq!(fs::read_to_string(&passwords).expect("read"), "no colon\n");
+    assert_eq!(leave(&groups, &group("dbs"), &[person("jon")]).expect("left"), [person("jon")]);
+    assert_eq!(leave_all(&groups, &person("jon")).expect("left"), [group("leads")]);
+    assert_eq!(fs::read_to_string(&groups).expect("read"), "ops jon\ndbs:\nleads:\ndbs: lee\n");
+    let new = set_password(&passwords, &person("lee"), HASH, Whose::New);
+    assert!(
+        matches!(new, Err(FileError::Mistakes { .. })),
+        "nobody is let in by a file that is not understood"
+    );
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn little_has_to_be_said() {
 #[test]
 fn much_can_be_said() {
     let session = ssm(
-        "jump-host = \"instance:i-0a\"\ndocuments = \"pinned\"\nrole = \"arn:aws:iam::123456789012:role/doorward\"\nsessions = 16\nregion = \"eu-central-1\"",
+        "jump-host = \"instance:i-0a1b2c3d\"\ndocuments = \"pinned\"\nrole = \"arn:aws:iam::123456789012:role/doorward\"\nsessions = 16\nregion = \"eu-central-1\"",
     );
     assert_eq!((session.documents, session.sessions), (Documents::Pinned, 16));
     assert_eq!(
@@ -70,13 +70,13 @@ fn much_can_be_said() {
     assert_eq!(session.at.region.as_deref(), Some("eu-central-1"));
     assert_eq!(crate::policy::Ssm::pinned(&"orders-db".parse().expect("a name")), "doorward-orders-db");
     let shell = ssh(
-        "jump-host = \"10.0.0.7\"\nuser = \"admin\"\nover = \"endpoint\"\nport = 3389\nknown-hosts = \"known_hosts\"\nendpoint = \"eice-0a\"\nkey = \"~/.ssh/id_ed25519\"\nthen = \"jon@inner.example.org:2222\"",
+        "jump-host = \"10.0.0.7\"\nuser = \"admin\"\nover = \"endpoint\"\nport = 3389\nknown-hosts = \"known_hosts\"\nendpoint = \"eice-0a1b2c3d\"\nkey = \"~/.ssh/id_ed25519\"\nthen = \"jon@inner.example.org:2222\"",
     );
     assert_eq!(
         (shell.over, shell.port, shell.key),
         (Over::Endpoint, 3389, SshKey::File("~/.ssh/id_ed25519".into()))
     );
-    assert_eq!(shell.endpoint.map(|id| id.to_string()).as_deref(), Some("eice-0a"));
+    assert_eq!(shell.endpoint.map(|id| id.to_string()).as_deref(), Some("eice-0a1b2c3d"));
     assert_eq!(shell.then.map(|hop| hop.to_string()).as_deref(), Some("jon@inner.example.org:2222"));
     assert_eq!(shell.known_hosts.as_deref(), Some("known_hosts"));
 }
@@ -113,7 +113,7 @@ fn mistakes_of_ssm() {
             "p:6:13: `pined` is not what `documents` can be\n  hint: did you mean `pinned`?",
             "p:7:8: `doorward` is not the ARN of a role (like `arn:aws:iam::123456789012:role/doorward-sessions`)",
             "p:8:12: `sessions` is from 1 to 16, and 17 is not\n  hint: each carries 0.6 MB/s towards the person: `sessions = 4`",
-            "p:9:1: `[ssm]` has no key `pool`\n  hint: there are `jump-host`, `documents`, `role`, `sessions`, `region` and `profile`",
+            "p:9:1: `[ssm]` has no key `pool`\n  hint: there are `jump-host`, `documents`, `role`, `sessions`, `shared`, `region` and `profile`",
         ],
     );
     check_ssm(
@@ -188,7 +188,7 @@ fn mistakes_of_ssh() {
         ],
     );
     check_ssh(
-        &format!("{jump}endpoint = \"eice-0a\"\nkey = \"id_ed25519\""),
+        &format!("{jump}endpoint = \"eice-0a1b2c3d\"\nkey = \"id_ed25519\""),
         &[
             "p:6:1: `endpoint` says which endpoint carries SSH, and here `ssm` does\n  hint: write `over = \"endpoint\"`, or take `endpoint` away",
             "p:7:7: `id_ed25519` is no key\n  hint: there are `instance-connect` and `agent`; a file is written with its folder: `key = \"./id_ed25519\"`",
@@ -208,6 +208,7 @@ fn what_a_transport_needs_is_there() {
     check_below(
         "[target.t]\naddress = \"db\"\nports = [\"udp/53\"]\ngroups = [\"g\"]\ntransports = [\"wireguard\", \"ssh\", \"ssm\"]\n",
         &[
+            "p:8:15: warning: this version has no `wireguard`, and nobody can open `t` by it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
             "p:8:28: `ssh` goes through a jump host, and the policy has no `[ssh]`\n  hint: add `[ssh]`, with `jump-host = \"tag:Name=jump\"`",
             "p:8:28: `ssh` carries TCP alone, and none of `ports` is\n  hint: write `ports = [\"tcp/5432\"]`",
             "p:8:35: `ssm` goes through a jump host, and the policy has no `[ssm]`\n  hint: add `[ssm]`, with `jump-host = \"tag:Name=jump\"`",
@@ -229,6 +230,7 @@ fn a_network_is_carried_whole() {
         "[ssm]\njump-host = \"tag:Name=jump\"\n[firewall.f]\nnftables = \"inet doorward\"\n[target.t]\naddress = \"10.0.0.0/16\"\nports = [\"all\"]\ngroups = [\"g\"]\ntransports = [\"direct\", \"wireguard\", \"ssm\"]\nfirewall = \"f\"\n",
         &[
             "p:12:15: `direct` admits somebody to one address, and `10.0.0.0/16` is a network\n  hint: write `transports = [\"ssh\"]`",
+            "p:12:25: warning: this version has no `wireguard`, and nobody can open `t` by it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
             "p:12:38: a session of `ssm` leads to one host, and `10.0.0.0/16` is a network\n  hint: write `transports = [\"ssh\"]`",
             "p:13:12: a firewall admits to one address, and `10.0.0.0/16` is a network\n  hint: take `firewall` away",
         ],
