@@ -63,14 +63,9 @@ pub enum Error {
         /// Where to, as far as that can be printed.
         to: String,
     },
-    /// Others than its owner can read or write the session's file.
-    #[error("`{}` holds your session, and others may {what} it", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// What others may do.
-        what: &'static str,
-    },
+    /// Others than its owner can write the session's file, so that it may be theirs.
+    #[error("`{}` holds your session, and others may write it", .0.display())]
+    Exposed(PathBuf),
     /// Not a server's address.
     #[error("`{0}` is not the address of a server (like `https://doorward.example.org`)")]
     NotAUrl(String),
@@ -110,23 +105,6 @@ pub struct Login {
     pub insecure: bool,
 }
 
-/// Whether others than the owner may read or write a file; a token that somebody else knows is theirs, too.
-fn exposed(path: &std::path::Path) -> Result<Option<&'static str>, std::io::Error> {
-    use std::os::unix::fs::MetadataExt as _;
-    let about = match std::fs::metadata(path) {
-        Ok(about) => about,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    Ok(match about.mode() & 0o077 {
-        0 => None,
-        others if others & 0o022 != 0 => Some("write"),
-        others if others & 0o044 != 0 => Some("read"),
-        // To execute it tells nothing.
-        _ => None,
-    })
-}
-
 /// The token is a secret.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,18 +117,31 @@ impl Login {
         Ok(own_folder()?.join("login.json"))
     }
 
-    /// The session that was kept, unless there is none or it has expired. Refused where others may read its file.
-    pub fn kept(now: Timestamp) -> Result<Option<Self>, Error> {
+    /// Makes the session's file its owner's alone: which it was, where others could read it. Refused where others could
+    /// write it, because what stands there may be theirs.
+    pub fn shut() -> Result<Option<PathBuf>, Error> {
+        use std::os::unix::fs::PermissionsExt as _;
         let path = Self::path()?;
-        match exposed(&path) {
-            Ok(None) => Self::kept_even_if_exposed(now),
-            Ok(Some(what)) => Err(Error::Exposed { path, what }),
+        let about = match std::fs::metadata(&path) {
+            Ok(about) => about,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::File { path, source }),
+        };
+        let mode = about.permissions().mode();
+        if mode & 0o022 != 0 {
+            return Err(Error::Exposed(path));
+        }
+        if mode & 0o077 == 0 {
+            return Ok(None);
+        }
+        match std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)) {
+            Ok(()) => Ok(Some(path)),
             Err(source) => Err(Error::File { path, source }),
         }
     }
 
-    /// The same, also where others may read it: for whoever ends it.
-    pub fn kept_even_if_exposed(now: Timestamp) -> Result<Option<Self>, Error> {
+    /// The session that was kept, unless there is none or it has expired.
+    pub fn kept(now: Timestamp) -> Result<Option<Self>, Error> {
         let path = Self::path()?;
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,

@@ -68,8 +68,7 @@ pub struct Logout {}
 impl Logout {
     /// Signs out: the session ends on the server too, when that can be reached.
     pub fn run(self) -> Result<(), Failure> {
-        let Some(kept) = Kept::kept_even_if_exposed(Clock::system().now()).map_err(super::server_failure)?
-        else {
+        let Some(kept) = Kept::kept(Clock::system().now()).map_err(super::server_failure)? else {
             Kept::forget().map_err(Failure::with(Code::Io))?;
             return super::print("You were not signed in.\n");
         };

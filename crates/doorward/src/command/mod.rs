@@ -392,7 +392,7 @@ fn server_failure(error: client::Error) -> Failure {
             .hint("write `https://…`; where you accept that it can be read on the way: `doorward login --insecure URL`"),
         error @ client::Error::Redirected { .. } => Failure::of(Code::Unavailable, &error)
             .hint("nothing is sent there unasked; if that is your server, `doorward login` with its address"),
-        error @ client::Error::Exposed { .. } => Failure::of(Code::NoPermission, &error)
+        error @ client::Error::Exposed(_) => Failure::of(Code::NoPermission, &error)
             .hint("`doorward logout` ends it and `doorward login URL` starts another; or `chmod 600` the file, if nobody used it"),
         error @ client::Error::NotAUrl(_) => Failure::of(Code::Usage, &error),
         error @ client::Error::File { .. } => {

@@ -41,6 +41,13 @@ impl Way {
     /// A server, when somebody is signed in to one; else the policy file.
     pub fn find(&self, policy: &Path) -> Result<Found, Failure> {
         if !self.local && self.person.is_none() {
+            if let Some(path) = client::Login::shut().map_err(super::server_failure)? {
+                let path = path.display();
+                super::note(&format!(
+                    "warning: others could read `{path}`, which holds your session; they no longer can\n\
+                     hint: `doorward logout` and `doorward login URL`, if somebody may have"
+                ));
+            }
             let login = client::Login::kept(Clock::system().now()).map_err(super::server_failure)?;
             if let Some(login) = login {
                 return Client::with(&login).map(Found::Server).map_err(super::server_failure);

@@ -17,7 +17,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("login: no password crosses a network in clear unasked", &[], in_clear),
         trial("login: redirects are not followed", &[], redirects),
-        trial("login: a session that others may read is not used", &[], exposed),
+        trial("login: a session that others may read or write", &[], exposed),
     ]
 }
 
@@ -97,29 +97,35 @@ fn exposed() -> Result<(), Failed> {
     let jon = Desk::new(&house, "jon");
     jon.signs_in(&server);
     let mode = |mode| fs::set_permissions(jon.session(), fs::Permissions::from_mode(mode)).expect("a mode");
-    for (bits, what) in
-        [(0o644, "read"), (0o640, "read"), (0o604, "read"), (0o620, "write"), (0o666, "write")]
-    {
+    let found = || fs::metadata(jon.session()).expect("a file").permissions().mode() & 0o777;
+    for bits in [0o644, 0o640, 0o604] {
+        mode(bits);
+        let mended = jon.run(&["list"]);
+        mended.is(
+            0,
+            &["wiki"],
+            &["warning: others could read `", "they no longer can", "hint: `doorward logout`"],
+        );
+        assert_eq!(found(), 0o600);
+        jon.run(&["list"]).is(0, &["wiki"], &[]);
+    }
+    // What others could write may be theirs.
+    for bits in [0o620, 0o666, 0o602] {
         mode(bits);
         let refused = jon.run(&["list"]);
         refused.is(
             77,
             &[],
-            &[
-                &format!("holds your session, and others may {what} it"),
-                "hint: `doorward logout`",
-                "chmod 600",
-            ],
+            &["holds your session, and others may write it", "hint: `doorward logout`", "chmod 600"],
         );
+        assert_eq!(found(), bits);
     }
-    mode(0o600);
-    jon.run(&["list"]).is(0, &["wiki"], &[]);
     // It is ended also while it is exposed, and a new one is the owner's alone whatever was left behind.
     mode(0o644);
     jon.run(&["logout"]).is(0, &["You are signed out of"], &[]);
     fs::write(jon.session().with_extension("new"), "{}")?;
     fs::set_permissions(jon.session().with_extension("new"), fs::Permissions::from_mode(0o666))?;
     jon.signs_in(&server);
-    assert_eq!(fs::metadata(jon.session())?.permissions().mode() & 0o777, 0o600);
+    assert_eq!(found(), 0o600);
     Ok(())
 }

@@ -27,6 +27,8 @@ pub fn trials() -> Vec<Trial> {
         test("what_others_do_appears_by_itself", live),
         test("a_door_falls_shut_before_the_eyes", falls_shut),
         test("both_addresses_are_admitted", both_addresses),
+        test("many_targets_and_long_words_fit", many_and_long),
+        test("times_are_in_one_zone_that_is_named", one_zone),
         test("whoever_leaves_is_signed_out", leaves),
     ]
 }
@@ -317,6 +319,78 @@ fn both_addresses() {
     browser.says("wiki is open for ::1");
     assert!(!browser.text().contains("wiki is open for 127.0.0.1"));
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Many targets, some with a word without end, and a recorded account.
+fn crowded() -> Inside {
+    let target = |number: usize| {
+        let about = if number.is_multiple_of(5) {
+            "https://wiki.example.org/".to_owned() + &"x".repeat(300)
+        } else {
+            format!("Part {number}")
+        };
+        format!(
+            "[target.part-{number}]\nabout = \"{about}\"\naddress = \"part-{number}.internal\"\nports = [\"tcp/{}\"]\n\
+             groups = [\"{}\"]\ntransports = [\"direct\"]\nfirewall = \"orders-clients\"\n",
+            6000 + number,
+            if number.is_multiple_of(2) { "dbs" } else { "leads" },
+        )
+    };
+    let account = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/account");
+    let more = (0..40).map(target).collect::<String>();
+    Inside::with(&["127.0.0.1"], |_| format!("[inventory]\nfolder = \"{account}\"\n{more}"))
+}
+
+fn many_and_long() {
+    let server = crowded();
+    for (kind, setup) in [("phone", PHONE), ("desk", DESK), ("plain", WITHOUT_SCRIPTS)] {
+        let browser = signed_in(setup, &server.url, "richard");
+        browser.says("What you may open");
+        assert!(browser.fits(), "a long word is wider than a {kind}");
+        assert_eq!(browser.count(".target details"), 43, "{kind}");
+        browser.find("#find").type_in("part-15");
+        browser.find(".find button").click();
+        browser.says("1 of 43 targets.");
+        assert_eq!(browser.count(".target"), 1);
+        browser.find("#target-part-15 button.main").click();
+        browser.says("part-15 is open");
+        assert!(browser.fits(), "a long word in a grant is wider than a {kind}");
+        browser.screenshot(&format!("crowded-{kind}"));
+        browser.find(".grant button.danger").click();
+        browser.says("part-15 is closed");
+    }
+    let operator = signed_in(PHONE, &server.url, "maria");
+    operator.go(&format!("{}/reach", server.url));
+    operator.find(".sheet svg");
+    let hidden =
+        "const sheet = document.querySelector('.sheet'); return sheet.scrollWidth - sheet.clientWidth";
+    assert!(operator.script(hidden).as_i64().is_some_and(|hidden| hidden <= 0), "the picture fits a phone");
+    operator.find("#full-size").click();
+    assert!(operator.script(hidden).as_i64().is_some_and(|hidden| hidden > 0), "in full size it is scrolled");
+}
+
+fn one_zone() {
+    let server = Inside::start();
+    let browser = signed_in(DESK, &server.url, "maria");
+    browser.find("#target-wiki button.main").click();
+    browser.says("wiki is open");
+    for page in ["", "operators", "record"] {
+        browser.go(&format!("{}/{page}", server.url));
+        browser.find("time");
+        // What the server wrote in UTC stays as a title, beside the reader's own zone with its name.
+        let zones = browser.script(
+            "const zone = new Intl.DateTimeFormat(undefined, { timeZoneName: 'short' }).formatToParts(new Date())\
+             .find(part => part.type === 'timeZoneName').value;\
+             return [...document.querySelectorAll('time')].filter(time => !time.textContent.endsWith(zone) || !time.title.endsWith(' UTC'))\
+             .map(time => time.outerHTML)",
+        );
+        assert_eq!(zones, serde_json::json!([]), "{page}");
+    }
+    let plain = signed_in(WITHOUT_SCRIPTS, &server.url, "maria");
+    for page in ["", "operators", "record"] {
+        plain.go(&format!("{}/{page}", server.url));
+        plain.says(" UTC");
+    }
 }
 
 /// Somebody who is taken out of the password file is signed out, and what they had open is closed.
