@@ -15,6 +15,11 @@ use super::{Web, api, prefix};
 /// What is answered for every host: a load balancer asks by an address, and nothing secret is said.
 const FOR_EVERY_HOST: [&str; 4] = ["/healthz", "/readyz", "/api/v1/healthz", "/api/v1/readyz"];
 
+/// Whether a path, without the prefix, is answered for every host.
+pub fn is_for_every_host(path: &str) -> bool {
+    FOR_EVERY_HOST.contains(&path)
+}
+
 /// Refuses what is for another host, and takes the prefix of `url` away from the path.
 pub async fn arrive(State(web): State<Arc<Web>>, mut request: Request, next: Next) -> Response {
     let loaded = web.requests().loaded();
@@ -26,8 +31,7 @@ pub async fn arrive(State(web): State<Arc<Web>>, mut request: Request, next: Nex
         *request.uri_mut() = uri;
     }
     let path = request.uri().path();
-    let for_every_host =
-        FOR_EVERY_HOST.contains(&path) && matches!(*request.method(), Method::GET | Method::HEAD);
+    let for_every_host = is_for_every_host(path) && matches!(*request.method(), Method::GET | Method::HEAD);
     let response = match Authority::of(request.version(), request.uri(), request.headers()) {
         _ if for_every_host => next.run(request).await,
         Ok(authority) if authority.is_ours(server, origin.secure) => {

@@ -11,6 +11,7 @@ use crate::policy::{People, Person, Policy, Refusal, Transport};
 
 /// What becomes of a grant whose person's address has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a request, and read at once")]
 pub enum Relocation {
     /// It admits the address already.
     Stays,

@@ -1,21 +1,39 @@
-//! The description of the API: `openapi.json`, served with the path under which this server answers.
+//! The description of the API: `openapi.json`, with what is so of every call and with the path under which this server answers.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderName;
-use axum::http::header::CONTENT_TYPE;
+use serde_json::{Value, json};
 
-use crate::web::Web;
+use crate::web::{Web, arrival};
 
 /// The document's text.
 pub const TEXT: &str = include_str!("openapi.json");
-/// The server that the text names.
-const SERVER: &str = "\"url\": \"/api/v1\"";
+
+/// What every call may answer before it is one: the request names no host, or another than ours.
+const BEFORE: [(&str, &str); 2] = [("400", "NoHost"), ("421", "Misdirected")];
 
 /// `GET /openapi.json`
-pub async fn document(State(web): State<Arc<Web>>) -> ([(HeaderName, &'static str); 1], String) {
-    let loaded = web.requests().loaded();
-    let server = format!("\"url\": \"{}/api/v1\"", loaded.policy.server.prefix());
-    ([(CONTENT_TYPE, "application/json")], TEXT.replacen(SERVER, &server, 1))
+pub async fn document(State(web): State<Arc<Web>>) -> Json<Value> {
+    let mut document: Value = serde_json::from_str(TEXT).unwrap_or_default();
+    let prefix = web.requests().loaded().policy.server.prefix().to_owned();
+    if let Some(url) = document.pointer_mut("/servers/0/url") {
+        *url = format!("{prefix}/api/v1").into();
+    }
+    for (path, calls) in document.pointer_mut("/paths").and_then(Value::as_object_mut).into_iter().flatten() {
+        if arrival::is_for_every_host(&format!("/api/v1{path}")) {
+            continue;
+        }
+        for call in calls.as_object_mut().into_iter().flat_map(|calls| calls.values_mut()) {
+            let Some(responses) = call.pointer_mut("/responses").and_then(Value::as_object_mut) else {
+                continue;
+            };
+            for (status, name) in BEFORE {
+                let reference = || json!({ "$ref": format!("#/components/responses/{name}") });
+                responses.entry(status).or_insert_with(reference);
+            }
+        }
+    }
+    Json(document)
 }

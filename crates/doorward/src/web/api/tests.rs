@@ -45,6 +45,25 @@ fn every_reference_in_the_document_leads_somewhere() {
     assert!(seen > 50, "{seen}");
 }
 
+#[tokio::test]
+async fn every_call_says_that_it_is_for_our_host_alone() {
+    let house = House::new("").await;
+    let document = house.call(Method::GET, "/api/v1/openapi.json", "", None).await.json();
+    let mut seen = 0;
+    for (path, calls) in document["paths"].as_object().expect("paths") {
+        for (method, call) in calls.as_object().expect("calls") {
+            let (responses, health) = (&call["responses"], path.ends_with("z"));
+            assert_eq!(
+                responses["421"].is_object() && responses["400"].is_object(),
+                !health,
+                "{method} {path}"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
 /// What of a value is not as its schema says.
 fn faults(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
     if let Some(reference) = schema["$ref"].as_str() {
