@@ -275,6 +275,8 @@ fn resolved(mut policy: Policy, path: &Path) -> Policy {
             None => resolve(&mut policy.server.store),
         }
     }
+    let audit = &mut policy.audit;
+    audit.key.iter_mut().chain(&mut audit.head).for_each(resolve);
     policy
 }
 

@@ -11,7 +11,7 @@ use crate::firewall::Local;
 use crate::policy_file::PolicyFile;
 use crate::reconciler::{Nudge, Reconciler};
 use crate::requests::{Requests, look_up};
-use crate::store::{self, Store};
+use crate::store::{self, AuditFiles, Store};
 
 /// Why the program could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,9 @@ pub async fn requests(
     clock: Clock,
 ) -> Result<(Arc<Requests>, crate::reconciler::Nudged), Error> {
     let random = random().map_err(Error::Random)?;
-    let store = Store::open(&policy.current().policy.server.store, random).await?;
+    let loaded = policy.current();
+    let files = AuditFiles::of(&loaded.policy, policy.path());
+    let store = Store::open_with(&loaded.policy.server.store, &files, random).await?;
     let (nudge, nudged) = Nudge::pair();
     Ok((Arc::new(Requests::new(store, policy, clock, nudge)), nudged))
 }

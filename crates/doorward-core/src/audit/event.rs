@@ -1,11 +1,13 @@
 //! Every event that can be recorded.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Hash;
 use crate::grant::{Ending, GrantId};
 use crate::net::Cidr;
 use crate::policy::{FirewallName, Person, TargetName, Transport, in_words};
@@ -344,6 +346,28 @@ pub enum What {
     },
     /// The record was read by an operator or exported.
     RecordRead,
+    /// The record, or a row of the store, is not what the holder of the key wrote.
+    LogAlarm {
+        /// What, in words.
+        found: Vec<String>,
+    },
+    /// The record was sealed as it stood: because it was begun before there was a key, or because an operator accepted
+    /// what was found wrong with it.
+    LogSealed {
+        /// The last line before this one, as `NUMBER:HASH`.
+        sealed: String,
+        /// SHA-256 of every line before this one, each with a line's end.
+        digest: Hash,
+        /// SHA-256 of the rows of all grants that had ended by then, in the order of their names: name and text, each with
+        /// a line's end.
+        rows: Hash,
+        /// What was wrong, in words; nothing where there only was no key yet.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        found: Vec<String>,
+        /// The grants that stay open or go on to wait, each with SHA-256 of its row.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        grants: BTreeMap<GrantId, Hash>,
+    },
 }
 
 impl What {
@@ -468,6 +492,11 @@ impl fmt::Display for What {
                 write!(f, "could not deny revoked credentials in {role}, which are good until {until}: {why}")
             }
             Self::RecordRead => f.write_str("read the record"),
+            Self::LogAlarm { found } => write!(f, "found the store altered: {}", found.join("; ")),
+            Self::LogSealed { sealed, found, .. } => {
+                write!(f, "sealed the record as it stood at {}", sealed.get(..16).unwrap_or(sealed))?;
+                if found.is_empty() { Ok(()) } else { write!(f, ", although: {}", found.join("; ")) }
+            }
         }
     }
 }

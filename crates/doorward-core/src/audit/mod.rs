@@ -1,71 +1,25 @@
-//! The record: every decision and every change, each line chained to the one before by its hash.
+//! The record: every decision and every change, each line chained to the one before by its hash, and authenticated by a key.
 
+mod authentic;
+mod broken;
 pub mod cloudtrail;
+mod early;
 mod event;
-
-use std::fmt;
-use std::str::FromStr;
+mod hash;
+mod ledger;
+mod verifier;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+pub use authentic::{Authenticator, Sealed, Whole};
+pub use broken::Broken;
+pub use early::Early;
 pub use event::{Event, Login, What, Who};
+pub use hash::{Hash, Head, NotAHash, NotAHead};
+pub use ledger::{Earlier, Ledger, Untold};
+pub use verifier::{Contained, Entry, Verifier};
 
 use crate::text::shown_json;
-
-/// The SHA-256 of a line, in hexadecimal; all zeros before the first line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Hash([u8; 32]);
-
-impl Hash {
-    /// What the first line is chained to.
-    pub const ZERO: Self = Self([0; 32]);
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// Not 64 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a hash of 64 hexadecimal digits")]
-pub struct NotAHash;
-
-impl FromStr for Hash {
-    type Err = NotAHash;
-
-    fn from_str(text: &str) -> Result<Self, NotAHash> {
-        let mut hash = [0; 32];
-        let lower = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() != 64 || !text.bytes().all(lower) {
-            return Err(NotAHash);
-        }
-        for (place, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| NotAHash)?;
-            *place = u8::from_str_radix(digits, 16).map_err(|_| NotAHash)?;
-        }
-        Ok(Self(hash))
-    }
-}
-
-crate::text::as_text!(Hash);
-
-/// Where the chain ends: how many lines there are, and the last one's hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    /// The last line's number; the first is 1, and 0 means that there is none.
-    pub seq: u64,
-    /// The last line's hash.
-    pub hash: Hash,
-}
-
-impl Head {
-    /// The head of an empty record.
-    pub const EMPTY: Self = Self { seq: 0, hash: Hash::ZERO };
-}
 
 /// A line of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,150 +31,43 @@ pub struct Line {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+    /// SHA-256 of the grant that the event left, as the store keeps it: what the event says of a grant is bound to
+    /// all of it (person, target, transport, source, end, approval). An entry of an early version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Hash>,
 }
 
-/// A line as it is kept and exported: one JSON object, its own hash last.
+/// A line as it is kept and exported: one JSON object, its own hash last, and behind it the MAC.
 ///
 /// The hash covers the bytes of the object without its hash, so a line is checked as it was written and
 /// never depends on how a later version would write it. Characters that do not show are escaped: a name that a stranger
 /// typed is shown as it is by whatever prints the line.
 pub fn append(head: Head, event: Event) -> Result<(String, Head), serde_json::Error> {
-    let seq = head.seq + 1;
-    let body = serde_json::to_string(&Line { seq, prev: head.hash, event })?;
-    let body = shown_json(&body);
-    let hash = hash_of(&body);
-    let open = body.strip_suffix('}').unwrap_or(&body);
-    Ok((format!("{open},\"hash\":\"{hash}\"}}"), Head { seq, hash }))
+    let line = Line { seq: head.seq.saturating_add(1), prev: head.hash, event, state: None };
+    let (open, head) = hashed(&line)?;
+    Ok((format!("{open}\"}}"), head))
 }
 
-fn hash_of(body: &str) -> Hash {
-    Hash(Sha256::digest(body.as_bytes()).into())
-}
-
-/// Where a record is not what was written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
-    /// Not a line of a record at all.
-    #[error("line {at} is not a line of a record: {why}")]
-    Unreadable {
-        /// Counted from 1 in what was read.
-        at: u64,
-        /// What is wrong.
-        why: String,
-    },
-    /// The line does not have the hash that it bears.
-    #[error("line {at} (entry {seq}) was changed: its text has another hash than the one it bears")]
-    Changed {
-        /// Counted from 1 in what was read.
-        at: u64,
-        /// The number it bears.
-        seq: u64,
-    },
-    /// Lines are not there.
-    #[error("line {at} is entry {seq}, but entry {expected} should come here: {} missing", entries(*expected, *seq))]
-    Missing {
-        /// Counted from 1 in what was read.
-        at: u64,
-        /// The number that should come.
-        expected: u64,
-        /// The number that comes.
-        seq: u64,
-    },
-    /// A line comes again, or after a later one.
-    #[error(
-        "line {at} is entry {seq}, but entry {expected} should come here: the order was changed, or a line stands twice"
-    )]
-    Reordered {
-        /// Counted from 1 in what was read.
-        at: u64,
-        /// The number that should come.
-        expected: u64,
-        /// The number that comes.
-        seq: u64,
-    },
-    /// The line is whole in itself but does not follow the one before.
-    #[error("line {at} (entry {seq}) does not follow the line before it: one of the two was replaced")]
-    Unchained {
-        /// Counted from 1 in what was read.
-        at: u64,
-        /// The number it bears.
-        seq: u64,
-    },
-    /// The end is not there, or lines were added behind it.
-    #[error("the record ends at entry {seq}, but its head says {head}: its end was cut off or replaced")]
-    Head {
-        /// Where it ends.
-        seq: u64,
-        /// Where it should.
-        head: u64,
-    },
-}
-
-fn entries(expected: u64, seq: u64) -> String {
-    if seq == expected + 1 {
-        format!("entry {expected} is")
-    } else {
-        format!("entries {expected} to {} are", seq - 1)
-    }
-}
-
-/// Checks lines one by one as they are read; holds one hash, whatever the length.
-#[derive(Debug, Clone, Copy)]
-pub struct Verifier {
-    at: u64,
+/// The same with the state of the grant that it tells of, and with the MAC of the key's holder.
+pub fn append_authentic(
     head: Head,
+    event: Event,
+    state: Option<Hash>,
+    key: &dyn Authenticator,
+) -> Result<(String, Entry), serde_json::Error> {
+    let line = Line { seq: head.seq.saturating_add(1), prev: head.hash, event, state };
+    let (open, head) = hashed(&line)?;
+    let mac = key.mac(&authentic::covered(head.hash));
+    Ok((format!("{open}\",\"mac\":\"{mac}\"}}"), Entry { line, head, mac: Some(mac) }))
 }
 
-impl Default for Verifier {
-    fn default() -> Self {
-        Self { at: 0, head: Head::EMPTY }
-    }
-}
-
-impl Verifier {
-    /// For a part of a record that begins behind `head`.
-    pub fn after(head: Head) -> Self {
-        Self { at: 0, head }
-    }
-
-    /// Takes the next line, without its line end.
-    pub fn line(&mut self, text: &str) -> Result<Line, Broken> {
-        self.at += 1;
-        let at = self.at;
-        let unreadable = |why: &str| Broken::Unreadable { at, why: why.into() };
-        let (body, hash) = text.rsplit_once(",\"hash\":\"").ok_or_else(|| unreadable("it bears no hash"))?;
-        let hash: Hash = hash
-            .strip_suffix("\"}")
-            .and_then(|hash| hash.parse().ok())
-            .ok_or_else(|| unreadable("its hash is not 64 hexadecimal digits at its end"))?;
-        let body = format!("{body}}}");
-        let line: Line = serde_json::from_str(&body).map_err(|error| unreadable(&error.to_string()))?;
-        let seq = line.seq;
-        if hash_of(&body) != hash {
-            return Err(Broken::Changed { at, seq });
-        }
-        let expected = self.head.seq + 1;
-        match seq.cmp(&expected) {
-            std::cmp::Ordering::Less => return Err(Broken::Reordered { at, expected, seq }),
-            std::cmp::Ordering::Greater => return Err(Broken::Missing { at, expected, seq }),
-            std::cmp::Ordering::Equal if line.prev != self.head.hash => {
-                return Err(Broken::Unchained { at, seq });
-            }
-            std::cmp::Ordering::Equal => {}
-        }
-        self.head = Head { seq, hash };
-        Ok(line)
-    }
-
-    /// The end of what was read.
-    pub fn head(&self) -> Head {
-        self.head
-    }
-
-    /// Compares the end of what was read with what it should be.
-    pub fn ends_at(&self, head: Head) -> Result<(), Broken> {
-        if self.head == head { Ok(()) } else { Err(Broken::Head { seq: self.head.seq, head: head.seq }) }
-    }
+/// The line up to the quote behind its hash, and the head that it makes.
+fn hashed(line: &Line) -> Result<(String, Head), serde_json::Error> {
+    let body = serde_json::to_string(line)?;
+    let body = shown_json(&body);
+    let hash = Hash::of(body.as_bytes());
+    let open = body.strip_suffix('}').unwrap_or(&body);
+    Ok((format!("{open},\"hash\":\"{hash}"), Head { seq: line.seq, hash }))
 }
 
 #[cfg(test)]

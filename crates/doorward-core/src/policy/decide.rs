@@ -335,7 +335,13 @@ pub fn still_allowed(policy: &Policy, people: &People, grant: &Grant, now: Times
         let (most, asked) = (in_words(target.lasts.at_most), in_words(lived));
         return Err(Refusal::TooLong { target: target.name.clone(), most, asked });
     }
-    Ok(())
+    // An approval that the policy has come to ask for since is not skipped by whoever was there before.
+    let approved = matches!(grant.life(), Life::Open { approved_by: Some(_), .. });
+    let above = target.approval.as_ref().map(|approval| approval.above);
+    match above.filter(|above| !approved && grant.since().is_some() && lived > *above) {
+        Some(above) => Err(Refusal::Unapproved { target: target.name.clone(), above: in_words(above) }),
+        None => Ok(()),
+    }
 }
 
 fn firewall<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Firewall> {

@@ -41,6 +41,8 @@ pub struct Policy {
     pub people: PeopleFiles,
     /// How the server listens and what it believes.
     pub server: Server,
+    /// How the record is authenticated.
+    pub audit: Audit,
     /// What holds for every grant.
     pub grants: GrantDefaults,
     /// How many grants there may be at once.
@@ -103,6 +105,16 @@ impl Server {
     pub fn is_https(&self) -> bool {
         self.tls.is_some() || self.url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Audit {
+    /// A file with the key that authenticates every entry of the record: 64 hexadecimal digits. None: a file beside
+    /// the store.
+    pub key: Option<String>,
+    /// A file with the last head of the record, outside of the store. None: a file beside the key.
+    pub head: Option<String>,
 }
 
 /// A certificate and its key, PEM.

@@ -207,7 +207,6 @@ mod tests {
                         *length += letter.len_utf8();
                         (*length <= LONGEST).then_some(letter)
                     })
-                    .filter(|letter| apache(*letter))
                     .collect();
                 cut.parse().ok()
             })

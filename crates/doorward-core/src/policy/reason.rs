@@ -197,6 +197,14 @@ pub enum Refusal {
         /// The block of the registry that it is in.
         network: Cidr,
     },
+    /// A grant that has lived for longer than the policy allows without an approval.
+    #[error("`{target}` is open for longer than {above} only with an approval, and nobody gave one")]
+    Unapproved {
+        /// To what.
+        target: TargetName,
+        /// The most without one, in words.
+        above: String,
+    },
     /// A grant that admits more than the policy does.
     #[error("`{admits}` is more than the policy admits, which is `{most}`")]
     TooWide {

@@ -87,7 +87,9 @@ impl Reconciler {
         self.tell(outcomes, covers, now, events).await;
 
         let mistakes = self.memory.mistakes.clone();
+        let alarms = self.requests.store().alarms();
         self.nudged.change(|status| {
+            status.alarms = alarms;
             status.covers = covers;
             status.at = Some(now);
             status.mistakes = mistakes;

@@ -62,6 +62,8 @@ pub struct Status {
     pub mistakes: Vec<String>,
     /// What stands past its end, or may.
     pub overdue: Vec<Overdue>,
+    /// What was found altered in the store, in words, until an operator accepts it.
+    pub alarms: Vec<String>,
 }
 
 impl Status {

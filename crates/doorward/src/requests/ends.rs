@@ -28,7 +28,7 @@ impl Requests {
     ) -> Result<Vec<Grant>, Error> {
         let mut tries = 0;
         while tries < TRIES {
-            let unfinished = self.store().unfinished().await?;
+            let unfinished = self.believed(now).await?;
             let mut changes = Vec::new();
             let mut events = Vec::new();
             for grant in unfinished.iter().filter(|grant| !grant.ended()) {
@@ -69,6 +69,33 @@ impl Requests {
             }
         }
         Err(Error::Store(store::Error::Conflict))
+    }
+
+    /// Grants as the record tells of them. What the store has otherwise lets nobody in: it is ended, and operators hear of it.
+    async fn believed(&self, now: Timestamp) -> Result<Vec<Grant>, Error> {
+        let store = self.store();
+        store.check_head().await?;
+        let standing = store.standing().await?;
+        if let Some(why) = store.unrecorded_alarm() {
+            let alarm = Event::new(now, Who::Doorward, What::LogAlarm { found: vec![why] });
+            if let Err(error) = self.record(vec![alarm]).await {
+                tracing::error!(%error, "that the record was altered could not be recorded");
+            }
+        }
+        // Where the record itself is altered nobody can say what is right: nothing is written over.
+        if !standing.mistrusted.is_empty() && store.distrusted().is_none() {
+            for one in &standing.mistrusted {
+                tracing::error!(grant = %one.id, why = %one.why, "a grant in the store is not what the record says: it is not enforced, and ends");
+            }
+            let first = standing.mistrusted.get(..AT_ONCE).unwrap_or(&standing.mistrusted);
+            match store.end_mistrusted(first, now, true).await {
+                Ok(()) => return Ok(store.unfinished().await?),
+                Err(error) => {
+                    tracing::error!(%error, "grants that are not enforced could not be ended in the store")
+                }
+            }
+        }
+        Ok(standing.grants)
     }
 
     /// Grants as they are now when the store cannot be read: what was closed, or is allowed no more, has ended.

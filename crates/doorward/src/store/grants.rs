@@ -1,14 +1,13 @@
-//! Grants as they are kept: one row each, written together with the record of why.
+//! Grants as they are kept: one row each, written together with the entries of the record that tell of it.
 
 use std::collections::BTreeSet;
 
-use doorward_core::audit::{Event, Head, append};
-use doorward_core::grant::{Grant, GrantId, Life};
-use doorward_core::policy::Person;
+use doorward_core::audit::{Entry, Event, Hash, Head, What, Who, append_authentic};
+use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use jiff::Timestamp;
-use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
+use super::rows::{Mistrusted, SETTLED, columns};
 use super::writing::Writing;
 use super::{Error, Store};
 
@@ -22,79 +21,152 @@ pub struct Change {
 }
 
 impl Store {
-    /// Writes grants and the events that tell of them, in one transaction, or nothing at all.
+    /// Writes grants and the events that tell of them, in one transaction, or nothing at all. Each change has an event of
+    /// its grant.
+    ///
+    /// While the record is not believed, only what ends a grant is written.
     pub async fn commit(&self, changes: &[Change], events: Vec<Event>) -> Result<Head, Error> {
         let mut writing = Writing::begin(&self.pool).await?;
-        let done = write_all(&mut writing, changes, events.clone()).await;
-        let head = writing.end(done).await?;
+        let done = self.write_all(&mut writing, changes, events.clone()).await;
+        let head = self.appended(writing.end(done).await?);
         crate::events::log(&events, changes);
         Ok(head)
     }
 
-    /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name.
-    pub async fn unfinished(&self) -> Result<Vec<Grant>, Error> {
-        let rows = sqlx::query("SELECT id, body FROM grants WHERE settled = 0 ORDER BY id")
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(rows.iter().filter_map(readable).collect())
+    fn appended(&self, (head, entries): (Head, Vec<Entry>)) -> Head {
+        self.trust.take(&entries);
+        self.trust.note_soon();
+        head
     }
 
-    /// A person's among them.
-    pub async fn unfinished_of(&self, person: &Person) -> Result<Vec<Grant>, Error> {
-        let rows = sqlx::query("SELECT id, body FROM grants WHERE settled = 0 AND person = $1 ORDER BY id")
-            .bind(person.as_str())
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(rows.iter().filter_map(readable).collect())
+    async fn write_all(
+        &self,
+        connection: &mut AnyConnection,
+        changes: &[Change],
+        events: Vec<Event>,
+    ) -> Result<(Head, Vec<Entry>), Error> {
+        // The first statement writes the head's row, so two writers queue here on either engine.
+        let head = super::record::lock_head(connection).await?;
+        self.catch_up(connection, head).await?;
+        if let Some(why) = self.trust.broken()
+            && changes.iter().any(|change| !change.after.ended())
+        {
+            return Err(Error::Distrusted { why });
+        }
+        let mut states = Vec::new();
+        for change in changes {
+            let body = to_text(&change.after)?;
+            let told = events.iter().rposition(|event| event.what.grant() == Some(change.after.id()));
+            let told = told
+                .ok_or_else(|| Error::damaged(change.after.id().as_str(), "no event tells of its change"))?;
+            states.push((told, Hash::of(body.as_bytes())));
+            // What never was open has no rules to be seen gone.
+            let settled = change.after.ended() && change.after.since().is_none();
+            let seal = if settled { self.settled_seal(change.after.id().as_str()) } else { String::new() };
+            write(connection, change, body, seal).await?;
+        }
+        let state = |number| states.iter().find(|(told, _)| *told == number).map(|(_, state)| *state);
+        let events = events.into_iter().enumerate().map(|(number, event)| (event, state(number)));
+        self.append(connection, head, events.collect()).await
     }
 
-    /// Every grant that waits for somebody's answer, by name.
-    pub async fn waiting(&self) -> Result<Vec<Grant>, Error> {
-        let rows = sqlx::query("SELECT id, body FROM grants WHERE state = 'waiting' ORDER BY id")
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(read).collect()
+    /// Appends events, each with the state of the grant that it leaves.
+    pub(super) async fn append(
+        &self,
+        connection: &mut AnyConnection,
+        head: Head,
+        events: Vec<(Event, Option<Hash>)>,
+    ) -> Result<(Head, Vec<Entry>), Error> {
+        let (mut head, mut entries) = (head, Vec::with_capacity(events.len()));
+        for (event, state) in events {
+            let (line, entry) = append_authentic(head, event, state, &self.trust.key)
+                .map_err(|error| Error::damaged("event", error))?;
+            head = entry.head;
+            super::record::insert(connection, &entry, &line).await?;
+            entries.push(entry);
+        }
+        super::record::write_head(connection, head).await?;
+        Ok((head, entries))
     }
 
-    /// One grant.
-    pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, Error> {
-        let row = sqlx::query("SELECT id, body FROM grants WHERE id = $1")
-            .bind(id.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(read).transpose()
+    /// Ends rows that are not what the record says, and says so in the record; with an alarm, or without one where an operator
+    /// has accepted what was found.
+    pub async fn end_mistrusted(
+        &self,
+        mistrusted: &[Mistrusted],
+        now: Timestamp,
+        alarm: bool,
+    ) -> Result<(), Error> {
+        let mut writing = Writing::begin(&self.pool).await?;
+        let done = self.end_rows(&mut writing, mistrusted, now, alarm).await;
+        let (head, entries) = writing.end(done).await?;
+        let events: Vec<Event> = entries.iter().map(|entry| entry.line.event.clone()).collect();
+        self.appended((head, entries));
+        crate::events::log(&events, &[]);
+        Ok(())
     }
 
-    /// Ended grants, the latest first: a person's, or everybody's.
-    pub async fn history(&self, person: Option<&Person>, limit: u32) -> Result<Vec<Grant>, Error> {
-        let rows = match person {
-            Some(person) => {
-                sqlx::query("SELECT id, body FROM grants WHERE state = 'ended' AND person = $1 ORDER BY changed DESC, id LIMIT $2")
-                    .bind(person.as_str())
-                    .bind(i64::from(limit))
-                    .fetch_all(&self.pool)
-                    .await?
+    async fn end_rows(
+        &self,
+        connection: &mut AnyConnection,
+        mistrusted: &[Mistrusted],
+        now: Timestamp,
+        alarm: bool,
+    ) -> Result<(Head, Vec<Entry>), Error> {
+        let head = super::record::lock_head(connection).await?;
+        self.catch_up(connection, head).await?;
+        let mut events = Vec::new();
+        if alarm {
+            let found = mistrusted.iter().map(Mistrusted::told).take(100).collect();
+            events.push((Event::new(now, Who::Doorward, What::LogAlarm { found }), None));
+        }
+        for one in mistrusted {
+            let how = Ending::NoLongerAllowed { why: one.why.clone() };
+            let row = match &one.row {
+                Some(row) => Some(row.clone()),
+                // It may be there and hidden.
+                None => hidden(connection, &one.id).await?,
+            };
+            let ended = row.filter(|row| row.id().as_str() == one.id).map(|row| row.end(how.clone(), now));
+            let mut state = None;
+            match &ended {
+                Some(ended) => {
+                    let body = to_text(ended)?;
+                    state = Some(Hash::of(body.as_bytes()));
+                    let (name, changed) = columns(ended);
+                    // What never was opened by us has no rules to be seen gone.
+                    let settled = i64::from(!one.known || ended.since().is_none());
+                    let seal = if settled == 1 { self.settled_seal(&one.id) } else { String::new() };
+                    sqlx::query("UPDATE grants SET state = $1, changed = $2, settled = $3, seal = $4, body = $5, person = $6, target = $7 WHERE id = $8")
+                        .bind(name)
+                        .bind(changed)
+                        .bind(settled)
+                        .bind(seal)
+                        .bind(body)
+                        .bind(ended.person().as_str())
+                        .bind(ended.target().as_str())
+                        .bind(&one.id)
+                        .execute(&mut *connection)
+                        .await?;
+                }
+                None => {
+                    sqlx::query("UPDATE grants SET state = 'ended', settled = 1, seal = $1 WHERE id = $2")
+                        .bind(self.settled_seal(&one.id))
+                        .bind(&one.id)
+                        .execute(&mut *connection)
+                        .await?;
+                }
             }
-            None => {
-                sqlx::query("SELECT id, body FROM grants WHERE state = 'ended' ORDER BY changed DESC, id LIMIT $1")
-                    .bind(i64::from(limit))
-                    .fetch_all(&self.pool)
-                    .await?
+            if let Ok(grant) = one.id.parse::<GrantId>() {
+                let ended = What::Ended { grant, how };
+                events.push((Event::new(now, Who::Doorward, ended), state));
             }
-        };
-        rows.iter().map(read).collect()
+        }
+        self.append(connection, head, events).await
     }
 
-    /// A person's grants that ended at an instant or later.
-    pub async fn ended_since(&self, person: &Person, since: Timestamp) -> Result<Vec<Grant>, Error> {
-        let rows = sqlx::query(
-            "SELECT id, body FROM grants WHERE person = $1 AND changed >= $2 AND state = 'ended' ORDER BY id",
-        )
-        .bind(person.as_str())
-        .bind(since.as_millisecond())
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.iter().filter_map(readable).collect())
+    fn settled_seal(&self, id: &str) -> String {
+        self.trust.key.seal(SETTLED, &[id])
     }
 
     /// Notes that the rules of ended grants were seen gone.
@@ -105,7 +177,8 @@ impl Store {
         let mut writing = Writing::begin(&self.pool).await?;
         let done = async {
             for grant in grants {
-                sqlx::query("UPDATE grants SET settled = 1 WHERE id = $1 AND state = 'ended'")
+                sqlx::query("UPDATE grants SET settled = 1, seal = $1 WHERE id = $2 AND state = 'ended'")
+                    .bind(self.settled_seal(grant.as_str()))
                     .bind(grant.as_str())
                     .execute(&mut *writing)
                     .await?;
@@ -113,65 +186,52 @@ impl Store {
             Ok(())
         }
         .await;
-        writing.end(done).await
+        writing.end(done).await?;
+        self.trust.forget(|id| grants.contains(id));
+        Ok(())
     }
 }
 
-async fn write_all(
+/// A row that the reading of unsettled ones did not show.
+async fn hidden(connection: &mut AnyConnection, id: &str) -> Result<Option<Grant>, Error> {
+    let row = sqlx::query("SELECT body FROM grants WHERE id = $1")
+        .bind(id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let body: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
+    Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
+}
+
+async fn write(
     connection: &mut AnyConnection,
-    changes: &[Change],
-    events: Vec<Event>,
-) -> Result<Head, Error> {
-    // The first statement writes the head's row, so two writers queue here on either engine.
-    let mut head = super::record::lock_head(connection).await?;
-    for change in changes {
-        write(connection, change).await?;
-    }
-    for event in events {
-        let (at, grant) = (event.at, event.what.grant().cloned());
-        let (line, next) = append(head, event).map_err(|error| Error::damaged("event", error))?;
-        head = next;
-        sqlx::query("INSERT INTO record (seq, at, grant_id, line) VALUES ($1, $2, $3, $4)")
-            .bind(i64::try_from(head.seq).unwrap_or(i64::MAX))
-            .bind(at.as_millisecond())
-            .bind(grant.map(|grant| grant.to_string()))
-            .bind(line)
-            .execute(&mut *connection)
-            .await?;
-    }
-    super::record::write_head(connection, head).await?;
-    Ok(head)
-}
-
-async fn write(connection: &mut AnyConnection, change: &Change) -> Result<(), Error> {
+    change: &Change,
+    body: String,
+    seal: String,
+) -> Result<(), Error> {
     let grant = &change.after;
     if change.before.is_none() {
         alone(connection, grant).await?;
     }
-    let (state, changed) = match grant.life() {
-        Life::Waiting { asked, .. } => ("waiting", *asked),
-        Life::Open { since, .. } => ("open", *since),
-        Life::Ended { at, .. } => ("ended", *at),
-    };
-    // What never was open has no rules to be seen gone.
-    let settled = i64::from(grant.ended() && grant.since().is_none());
-    let body = to_text(grant)?;
+    let (state, changed) = columns(grant);
+    let settled = i64::from(!seal.is_empty());
     let query = match &change.before {
         None => sqlx::query(
-            "INSERT INTO grants (state, changed, settled, body, person, target, id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO grants (state, changed, settled, seal, body, person, target, id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(state)
-        .bind(changed.as_millisecond())
+        .bind(changed)
         .bind(settled)
+        .bind(seal)
         .bind(body)
         .bind(grant.person().as_str())
         .bind(grant.target().as_str())
         .bind(grant.id().as_str()),
         Some(before) => {
-            sqlx::query("UPDATE grants SET state = $1, changed = $2, settled = $3, body = $4 WHERE id = $5 AND body = $6")
+            sqlx::query("UPDATE grants SET state = $1, changed = $2, settled = $3, seal = $4, body = $5 WHERE id = $6 AND body = $7")
                 .bind(state)
-                .bind(changed.as_millisecond())
+                .bind(changed)
                 .bind(settled)
+                .bind(seal)
                 .bind(body)
                 .bind(grant.id().as_str())
                 .bind(to_text(before)?)
@@ -189,14 +249,16 @@ async fn alone(connection: &mut AnyConnection, grant: &Grant) -> Result<(), Erro
         Life::Open { since, .. } => ("open", *since),
         Life::Ended { .. } => return Ok(()),
     };
-    let rows = sqlx::query("SELECT id, body FROM grants WHERE person = $1 AND target = $2 AND state = $3")
+    let rows = sqlx::query("SELECT body FROM grants WHERE person = $1 AND target = $2 AND state = $3")
         .bind(grant.person().as_str())
         .bind(grant.target().as_str())
         .bind(state)
         .fetch_all(&mut *connection)
         .await?;
     for row in &rows {
-        let other = read(row)?;
+        let body: String = row.try_get(0)?;
+        // One that cannot be read lets nobody in, and keeps nobody else out.
+        let Ok(other) = serde_json::from_str::<Grant>(&body) else { continue };
         let same = other.source() == grant.source() && other.transport() == grant.transport();
         if same && other.overdue(now).is_none() {
             return Err(Error::Conflict);
@@ -207,17 +269,6 @@ async fn alone(connection: &mut AnyConnection, grant: &Grant) -> Result<(), Erro
 
 fn to_text(grant: &Grant) -> Result<String, Error> {
     serde_json::to_string(grant).map_err(|error| Error::damaged(grant.id().as_str(), error))
-}
-
-/// One that cannot be read lets nobody in, and keeps nobody else out.
-fn readable(row: &AnyRow) -> Option<Grant> {
-    read(row).map_err(|error| tracing::error!(%error, "a grant is left out")).ok()
-}
-
-fn read(row: &AnyRow) -> Result<Grant, Error> {
-    let id: String = row.try_get(0)?;
-    let body: String = row.try_get(1)?;
-    serde_json::from_str(&body).map_err(|error| Error::damaged(id, error))
 }
 
 /// Milliseconds since 1970, as they are kept, to an instant.

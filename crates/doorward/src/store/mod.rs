@@ -3,9 +3,14 @@
 //! Every change of grants is written in one transaction with the lines of the record that tell of it.
 
 mod grants;
+mod key;
+mod outside;
 mod record;
+mod rows;
 mod rules;
 mod sessions;
+mod trust;
+mod verify;
 mod writing;
 
 use std::borrow::Cow;
@@ -13,22 +18,29 @@ use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorward_core::firewall::InstallationId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection as _, Row};
+use trust::Trust;
 
 pub use grants::Change;
+pub use key::{Key, KeyError};
+pub use outside::AuditFiles;
+pub use rows::{Mistrusted, Standing};
 pub use rules::NotedRule;
 pub use sessions::{Session, SessionKind};
+pub use verify::Verified;
 
 /// Grants, the record and sessions.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: AnyPool,
     installation: InstallationId,
+    trust: Arc<Trust>,
 }
 
 /// Why the store did not do what was asked. Nothing was changed then.
@@ -62,6 +74,18 @@ pub enum Error {
     /// The database refused or broke off.
     #[error("the store gave no answer")]
     Query(#[source] sqlx::Error),
+    /// The record is not what the holder of the key wrote, so nothing new is opened.
+    #[error("the record in the store is not what was written, so nothing is opened")]
+    Distrusted {
+        /// What was found, in words; not for those who only ask for a grant.
+        why: String,
+    },
+    /// The key of the record is not there, or is none.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The operating system had no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random(#[source] getrandom::Error),
     /// What is kept cannot be read: another version's, or damaged.
     #[error("`{what}` in the store cannot be read")]
     Damaged {
@@ -102,10 +126,19 @@ impl Error {
 }
 
 impl Store {
-    /// Opens a store, making it when it is not there: `postgres://…`, or the path of an SQLite file.
+    /// Opens a store, making it when it is not there: `postgres://…`, or the path of an SQLite file. The key of its
+    /// record is beside it.
     ///
     /// `random` names the installation when the store is new.
     pub async fn open(store: &str, random: [u8; 4]) -> Result<Self, Error> {
+        Self::open_with(store, &AuditFiles::beside(store), random).await
+    }
+
+    /// The same with the key and the head of the record in files of one's choice; a key that is not there is made.
+    ///
+    /// The whole record is read and checked. One that is not what was written is no reason not to open it: what is
+    /// open has to be closed. See [`Self::distrusted`].
+    pub async fn open_with(store: &str, files: &AuditFiles, random: [u8; 4]) -> Result<Self, Error> {
         sqlx::any::install_default_drivers();
         let remote = store.starts_with("postgres://") || store.starts_with("postgresql://");
         let shown = if remote { without_password(store) } else { store.to_owned() };
@@ -132,6 +165,13 @@ impl Store {
             sqlx::SqlSafeStr::into_sql_str(include_str!("../../migrations/0001_first.sql")),
             false,
         );
+        let seals = Migration::new(
+            3,
+            Cow::Borrowed("seals"),
+            MigrationType::Simple,
+            sqlx::SqlSafeStr::into_sql_str(include_str!("../../migrations/0003_seals.sql")),
+            false,
+        );
         let rules = Migration::new(
             5,
             Cow::Borrowed("rules"),
@@ -140,7 +180,7 @@ impl Store {
             false,
         );
         let form = |source| Error::Form { store: shown.clone(), source };
-        Migrator::with_migrations(vec![first, rules]).run(&pool).await.map_err(form)?;
+        Migrator::with_migrations(vec![first, seals, rules]).run(&pool).await.map_err(form)?;
 
         let name = InstallationId::from_random(random);
         sqlx::query("INSERT INTO installation (id, name) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
@@ -153,8 +193,44 @@ impl Store {
             .await?;
         let row = sqlx::query("SELECT name FROM installation WHERE id = 1").fetch_one(&pool).await?;
         let name: String = row.try_get(0)?;
-        let installation = name.parse().map_err(|error| Error::damaged("installation", error))?;
-        Ok(Self { pool, installation })
+        let key = key(files)?;
+        // Whose the rules in AWS are is noted outside, too: by another name none of them would be ours.
+        let noted = outside::Noted::read(&files.head, &key).ok().flatten();
+        let noted: Option<InstallationId> = noted.and_then(|(noted, _)| noted.installation.parse().ok());
+        let kept = name.parse::<InstallationId>().map_err(|error| Error::damaged("installation", error));
+        let installation = match (&noted, kept) {
+            (Some(noted), _) => noted.clone(),
+            (None, kept) => kept?,
+        };
+        let trust = Trust::new(key, files.head.clone(), installation.to_string());
+        if installation.as_str() != name {
+            trust.distrust(format!(
+                "the store says that it is that of `{name}`, and it was that of `{installation}`"
+            ));
+        }
+        let store = Self { pool, installation, trust: Arc::new(trust) };
+        store.begin_to_trust_all().await?;
+        Ok(store)
+    }
+
+    async fn begin_to_trust_all(&self) -> Result<(), Error> {
+        match self.begin_to_trust().await {
+            // Another server of this store has just sealed its record.
+            Err(Error::Conflict) => self.begin_to_trust().await?,
+            done => done?,
+        }
+        self.trust.note_soon();
+        Ok(())
+    }
+
+    /// A MAC over some fields of a row, by the key that is not in the store; `purpose` says which kind of row.
+    pub fn seal(&self, purpose: &str, fields: &[&str]) -> String {
+        self.trust.key.seal(purpose, fields)
+    }
+
+    /// Whether a row bears that MAC.
+    pub fn is_seal(&self, seal: &str, purpose: &str, fields: &[&str]) -> bool {
+        self.trust.key.is_seal(seal, purpose, fields)
     }
 
     /// Which installation this store belongs to.
@@ -164,6 +240,9 @@ impl Store {
 
     /// Ends all connections; an SQLite file is then whole without its side files.
     pub async fn close(&self) {
+        let trust = Arc::clone(&self.trust);
+        // It says itself when it cannot.
+        let _ = tokio::task::spawn_blocking(move || trust.note()).await;
         self.pool.close().await;
     }
 
@@ -190,6 +269,18 @@ impl Store {
         sqlx::query("DELETE FROM doors WHERE place = $1").bind(place).execute(&self.pool).await?;
         Ok(())
     }
+}
+
+/// Reads the key, or makes it for a record that has none yet.
+fn key(files: &AuditFiles) -> Result<Key, Error> {
+    if let Some(key) = Key::read(&files.key)? {
+        return Ok(key);
+    }
+    // A new one would not know what was written with the old one, and would make a record look forged.
+    if files.head.exists() {
+        return Err(KeyError::Lost { path: files.key.clone(), head: files.head.clone() }.into());
+    }
+    Ok(Key::make(&files.key, crate::clock::random().map_err(Error::Random)?)?)
 }
 
 /// How long one who has to close waits for the store.

@@ -1,13 +1,10 @@
 //! The record as it is kept: each line's exact text, and the head that says where it ends.
 
-use doorward_core::audit::{Broken, Head, Verifier};
+use doorward_core::audit::{Entry, Head};
 use doorward_core::grant::GrantId;
 use sqlx::{AnyConnection, Row};
 
 use super::{Error, Store};
-
-/// How a check of the record ended.
-pub type Verified = Result<Head, Broken>;
 
 impl Store {
     /// Where the record ends.
@@ -56,39 +53,6 @@ impl Store {
             .await?;
         rows.iter().map(kept).collect()
     }
-
-    /// Reads the whole record and checks its chain up to the head, a thousand lines at a time.
-    pub async fn verify(&self) -> Result<Verified, Error> {
-        // The head is read first: lines that are appended meanwhile lie behind it.
-        let head = self.head().await?;
-        let mut verifier = Verifier::default();
-        let mut read: u64 = 0;
-        while verifier.head().seq < head.seq {
-            let lines = self.lines(read, 1000).await?;
-            if lines.is_empty() {
-                break;
-            }
-            for (seq, line) in lines {
-                if verifier.head().seq == head.seq {
-                    break;
-                }
-                match verifier.line(&line) {
-                    Ok(_) => read = seq,
-                    Err(broken) => return Ok(Err(broken)),
-                }
-            }
-        }
-        if let Err(broken) = verifier.ends_at(head) {
-            return Ok(Err(broken));
-        }
-        // A line comes with its head in one transaction, so one that lies behind a head read later was not appended.
-        let behind = self.lines(head.seq, 1).await?;
-        let Some((_, line)) = behind.first() else { return Ok(Ok(head)) };
-        if self.head().await?.seq > head.seq {
-            return Ok(Ok(head));
-        }
-        Ok(verifier.line(line).and_then(|line| Err(Broken::Head { seq: line.seq, head: head.seq })))
-    }
 }
 
 pub(super) async fn lock_head(connection: &mut AnyConnection) -> Result<Head, Error> {
@@ -106,7 +70,39 @@ pub(super) async fn write_head(connection: &mut AnyConnection, head: Head) -> Re
     Ok(())
 }
 
-fn kept(row: &sqlx::any::AnyRow) -> Result<(u64, String), Error> {
+/// Appends a line.
+pub(super) async fn insert(connection: &mut AnyConnection, entry: &Entry, line: &str) -> Result<(), Error> {
+    let event = &entry.line.event;
+    sqlx::query("INSERT INTO record (seq, at, grant_id, line) VALUES ($1, $2, $3, $4)")
+        .bind(i64::try_from(entry.head.seq).unwrap_or(i64::MAX))
+        .bind(event.at.as_millisecond())
+        .bind(event.what.grant().map(GrantId::to_string))
+        .bind(line)
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+/// Sets the head to the last line, whatever it is.
+pub(super) async fn mend_head(connection: &mut AnyConnection, head: Head) -> Result<(), Error> {
+    let seq = i64::try_from(head.seq).unwrap_or(i64::MAX);
+    sqlx::query("DELETE FROM head").execute(&mut *connection).await?;
+    sqlx::query("INSERT INTO head (id, seq, hash) VALUES (1, $1, $2)")
+        .bind(seq)
+        .bind(head.hash.to_string())
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+/// Where the record ends by the store's own word, or why that is none.
+pub(super) async fn head_of(connection: &mut AnyConnection) -> Result<Result<Head, String>, Error> {
+    let row = sqlx::query("SELECT seq, hash FROM head WHERE id = 1").fetch_optional(&mut *connection).await?;
+    let Some(row) = row else { return Ok(Err("the store has no head of the record".into())) };
+    Ok(read_head(&row).map_err(|_| "the head of the record in the store cannot be read".into()))
+}
+
+pub(super) fn kept(row: &sqlx::any::AnyRow) -> Result<(u64, String), Error> {
     let seq: i64 = row.try_get(0)?;
     Ok((u64::try_from(seq).unwrap_or(0), row.try_get(1)?))
 }
@@ -116,34 +112,4 @@ fn read_head(row: &sqlx::any::AnyRow) -> Result<Head, Error> {
     let hash: String = row.try_get(1)?;
     let seq = u64::try_from(seq).map_err(|error| Error::damaged("head", error))?;
     Ok(Head { seq, hash: hash.parse().map_err(|error| Error::damaged("head", error))? })
-}
-
-#[cfg(test)]
-mod tests {
-    use doorward_core::audit::{Event, What, Who, append};
-    use jiff::Timestamp;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_line_that_was_put_behind_the_end_is_found() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("doorward.db").display().to_string();
-        let store = Store::open(&path, [1; 4]).await.expect("a store");
-        let event = || Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, What::RecordRead);
-        let head = store.commit(&[], vec![event(), event()]).await.expect("recorded");
-        assert_eq!(store.verify().await.expect("read"), Ok(head));
-        // Chained as it should be, and yet nobody appended it.
-        let (line, forged) = append(head, event()).expect("a line");
-        sqlx::query("INSERT INTO record (seq, at, grant_id, line) VALUES ($1, 0, NULL, $2)")
-            .bind(3_i64)
-            .bind(line)
-            .execute(&store.pool)
-            .await
-            .expect("a row");
-        assert_eq!(
-            store.verify().await.expect("read"),
-            Err(Broken::Head { seq: forged.seq, head: head.seq })
-        );
-    }
 }

@@ -62,6 +62,11 @@ impl Failure {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
                     .hint("an operator has to make room on the disk under the store")
             }
+            store::Error::Distrusted { why } => {
+                tracing::error!(why, "nothing is opened, since the record in the store was altered");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+                    .hint("an operator runs `doorward audit verify`, and then `doorward audit accept`")
+            }
             store::Error::Conflict => {
                 Self::new(StatusCode::CONFLICT, error.to_string()).hint("look again, then try again")
             }
@@ -162,6 +167,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NoAddress { .. }
         | Refusal::NotListed { .. }
         | Refusal::TooWide { .. }
+        | Refusal::Unapproved { .. }
         | Refusal::NoAddressAdmitted { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

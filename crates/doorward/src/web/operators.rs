@@ -121,14 +121,22 @@ fn problems(web: &Web) -> Markup {
         Standing::AsWanted | Standing::Unknown => None,
     });
     let failing: Vec<_> = failing.collect();
-    let version = format!("{failing:?} {:?}", status.mistakes);
+    let version = format!("{failing:?} {:?} {:?}", status.mistakes, status.alarms);
     html! {
-        @if !failing.is_empty() || !status.mistakes.is_empty() {
+        @if !failing.is_empty() || !status.mistakes.is_empty() || !status.alarms.is_empty() {
             section data-key="problems" data-version=(version) aria-labelledby="problems" {
                 h2 #problems { "What needs your hand" }
                 div.problem role="alert" {
                     @for (name, why) in &failing {
                         p { "The firewall " strong { (name) } " is not as it should be. " (layout::sentence(why)) }
+                    }
+                    @if !status.alarms.is_empty() {
+                        p {
+                            "The store is not what Doorward wrote. What the audit log does not say is not enforced. "
+                            code { "doorward audit verify" } " names every difference, and "
+                            code { "doorward audit accept" } " ends this alarm:"
+                        }
+                        ul { @for alarm in &status.alarms { li { (layout::sentence(alarm)) } } }
                     }
                     @if !status.mistakes.is_empty() {
                         p { "The policy on disk has mistakes, so the last good one stays in force, without what was taken out of it:" }

@@ -163,6 +163,11 @@ fn what(what: &What) -> Markup {
                 "could not deny revoked credentials in " (role) ", which are good until " (words::at(*until)) ": " (why)
             }
             What::RecordRead => { "read the record" }
+            What::LogAlarm { found } => { "found " (counted(found.len(), "difference")) " between the store and the record" }
+            What::LogSealed { found, .. } => {
+                "sealed the record as it stood"
+                @if !found.is_empty() { ", although it was altered" }
+            }
         }
     }
 }
@@ -188,7 +193,7 @@ fn details(what: &What) -> Markup {
             What::Moved { grant, before, .. } => p.quiet { code { (before) } " is now " code { (grant) } },
             What::Refused { why, .. } => ul { @for why in why { li { (layout::sentence(why)) } } },
             What::RulesAdded { rules, .. } | What::RulesRemoved { rules, .. } => (list(rules)),
-            What::DriftRighted { found, .. } => (list(found)),
+            What::DriftRighted { found, .. } | What::LogAlarm { found } | What::LogSealed { found, .. } => (list(found)),
             _ => {}
         }
     }

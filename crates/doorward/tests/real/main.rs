@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod altered;
 mod apache;
 mod aws;
 mod bad_days;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     }
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(apache::trials());
+    trials.extend(altered::trials());
     trials.extend(aws::trials());
     trials.extend(bad_days::trials());
     trials.extend(bad_stores::trials());

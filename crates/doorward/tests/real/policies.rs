@@ -58,6 +58,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
                 .into(),
         },
         limits: Limits::default(),
+        audit: doorward_core::policy::Audit::default(),
         aws: doorward_core::inventory::Place::default(),
         ssm: None,
         ssh: None,

@@ -1,11 +1,13 @@
 //! The record under hands that do not wish it well: each change is found, named, and ends with 1.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use libtest_mimic::{Failed, Trial};
 
 use crate::desk::{Desk, Wiki};
+use crate::grants::eventually;
 use crate::need::{Need, trial};
 use crate::netns::run;
 use crate::server::House;
@@ -15,6 +17,11 @@ pub fn trials() -> Vec<Trial> {
         trial("record: listed, verified and exported", &[], listed),
         trial("record: what is done to the store behind our back is found", &[Need::Python], tampered),
         trial("record: what is done to an export is found", &[], export),
+        trial(
+            "record: a forged grant lets nobody in, and a cut end stops all opening",
+            &[Need::Python],
+            forged,
+        ),
     ]
 }
 
@@ -50,9 +57,17 @@ fn listed() -> Result<(), Failed> {
     let (code, out, err) = house.run(&["audit", "verify"]);
     let head = out.trim_end().rsplit(' ').next().ok_or("no head")?.to_owned();
     assert_eq!((code, out), (0, format!("The record is whole: {} lines, head {head}\n", all.len())), "{err}");
-    assert_eq!(house.run(&["audit", "export"]).2, format!("head {head}\n"));
-    let after = (all.len() - 2).to_string();
-    assert_eq!(house.run(&["audit", "export", "--after", &after]).1.lines().count(), 2);
+    // Each reading is itself an entry.
+    let again = house.run(&["audit", "export"]);
+    assert!(again.2.starts_with(&format!("head {}:", all.len() + 1)), "{}", again.2);
+    assert!(
+        again.1.lines().last().is_some_and(|line| line.contains("\"what\":\"record-read\"")),
+        "{}",
+        again.1
+    );
+    assert_eq!(house.run(&["audit", "verify", "--head", &head]).0, 0, "an earlier head is contained");
+    let after = (all.len() - 1).to_string();
+    assert_eq!(house.run(&["audit", "export", "--after", &after]).1.lines().count(), 3);
     assert_eq!(house.run(&["audit", "export", "--after", "100000"]).1, "");
 
     let list = |more: &[&str]| {
@@ -60,7 +75,8 @@ fn listed() -> Result<(), Failed> {
         assert_eq!(code, 0, "{err}");
         out.lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(list(&["--limit", "1000"]).len(), all.len());
+    // Three exports, and this list.
+    assert_eq!(list(&["--limit", "1000"]).len(), all.len() + 4);
     assert_eq!(list(&["--limit", "3"]).len(), 3);
     let jon = list(&["--person", "jon", "--limit", "1000"]);
     assert!(jon.iter().all(|line| line.contains("  jon")) && jon.len() == 7, "{jon:?}");
@@ -70,7 +86,7 @@ fn listed() -> Result<(), Failed> {
     assert!(of_grant.len() >= 2 && of_grant.iter().all(|line| line.contains(grant)), "{of_grant:?}");
     assert_eq!(list(&["--since", "2100-01-01T00:00:00Z"]), ["Nothing is recorded."]);
     let json: serde_json::Value = serde_json::from_str(&list(&["--json", "--limit", "1"])[0])?;
-    assert_eq!(json["seq"].as_u64(), Some(all.len() as u64));
+    assert_eq!((json["seq"].as_u64() > Some(all.len() as u64), &json["what"]), (true, &"record-read".into()));
     Ok(())
 }
 
@@ -230,7 +246,123 @@ fn export() -> Result<(), Failed> {
         let (code, _, err) = verify(&lines, &["--head", wrong]);
         assert!(code == 64 && err.contains(&format!("`{wrong}` is not a head")), "{code}: {err}");
     }
-    let (code, _, err) = house.run(&["audit", "verify", "--head", &head]);
-    assert_eq!(code, 64, "{err}");
+    // The store itself contains the head, also when it stands in a file, and no other.
+    let noted = house.folder().join("noted");
+    fs::write(&noted, format!("head {head}\n"))?;
+    for head in [head.as_str(), noted.to_str().ok_or("a path")?] {
+        let (code, _, err) = house.run(&["audit", "verify", "--head", head]);
+        assert_eq!(code, 0, "{err}");
+        whole(&lines, &["--head", head]);
+    }
+    let other = format!("3:{}", "0".repeat(64));
+    let not = "entry 3 is not the one that was noted as the head at that time";
+    broken(&lines, &["--head", &other], not);
+    let (code, _, err) = house.run(&["audit", "verify", "--head", &other]);
+    assert!(code == 1 && err.contains(not), "{code}: {err}");
+    let (code, _, err) = house.run(&["audit", "verify", "--head", &format!("999:{}", "0".repeat(64))]);
+    assert!(code == 1 && err.contains("but its head says 999"), "{code}: {err}");
+
+    // Who wrote it is known by the key alone.
+    let key = house.folder().join("doorward.db.audit-key");
+    let key = key.to_str().ok_or("a path")?;
+    let (_, _, err) = verify(&lines, &[]);
+    assert!(err.contains("Who wrote it was not checked: `--key FILE`"), "{err}");
+    let (code, _, err) = verify(&lines, &["--key", key]);
+    assert!(code == 0 && err.contains("Every entry was written by the holder of the key."), "{code}: {err}");
+    let bare: Vec<String> = lines.iter().map(|line| without_mac(line)).collect();
+    let bare: Vec<&str> = bare.iter().map(String::as_str).collect();
+    whole(&bare, &["--head", &head]);
+    let forged = format!("entries 1 to {} are not authenticated by the key of the record", lines.len());
+    broken(&bare, &["--key", key], &forged);
+    fs::write(house.folder().join("other.key"), "7".repeat(64))?;
+    broken(&lines, &["--key", "other.key"], &forged);
+    let (code, _, err) = verify(&lines, &["--key", "nowhere.key"]);
+    assert!(code == 66 && err.contains("there is no key at `nowhere.key`"), "{code}: {err}");
+    Ok(())
+}
+
+/// A line as somebody without the key would write it.
+fn without_mac(line: &str) -> String {
+    line.split_once("\",\"mac\":\"").map_or(line.to_owned(), |(line, _)| format!("{line}\"}}"))
+}
+
+/// Somebody writes a grant into the store of a server that runs, and then cuts off the end of its record.
+fn forged() -> Result<(), Failed> {
+    let wiki = Wiki::new("lasts = { usually = \"10m\", at-most = \"1h\" }");
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    let key = house.folder().join("doorward.db.audit-key");
+    assert_eq!(fs::metadata(&key)?.permissions().mode() & 0o777, 0o600);
+    let insert = "INSERT INTO grants (id, person, target, state, changed, settled, body) VALUES \
+        ('g-aaaaaaaaaaaa', 'jon', 'wiki', 'open', 0, 0, '{\"id\":\"g-aaaaaaaaaaaa\",\"person\":\"jon\",\"target\":\"wiki\",\
+        \"transport\":\"direct\",\"source\":\"0.0.0.0/0\",\"reason\":null,\"life\":\"open\",\"since\":\"1970-01-01T00:00:00Z\",\
+        \"until\":\"2999-01-01T00:00:00Z\",\"approved_by\":null}')";
+    sqlite(&house, insert);
+    let why = "the grant \"g-aaaaaaaaaaaa\" in the store: no entry of the record";
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code == 1 && err.contains(why), "{code}: {err}");
+    assert!(!wiki.lets_in());
+    // Whatever wakes the reconciler makes it see, and say, what is there.
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    assert!(wiki.lets_in());
+    jon.run(&["close", "wiki"]).is(0, &["wiki is closed"], &[]);
+    assert!(!wiki.lets_in(), "it is not the forged grant that lets in");
+    eventually("the log says it", || {
+        server.log().contains("a grant in the store is not what the record says")
+    });
+    let list = |server: &House| server.run(&["audit", "list", "--limit", "1000"]).1;
+    assert!(
+        list(&house).contains("found the store altered: the grant \"g-aaaaaaaaaaaa\""),
+        "{}",
+        list(&house)
+    );
+    // Ended and told, it no longer differs; the alarm stands until somebody has accepted it.
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{err}");
+    let head = out.trim_end().rsplit(' ').next().ok_or("no head")?.to_owned();
+    house.write_people(&[("staff", &["jon", "maria"]), ("ops", &["maria", "jon"])]);
+    let token = server.sign_in("jon");
+    let head = match house.run(&["audit", "verify"]).1.trim_end().rsplit(' ').next() {
+        Some(now) => now.to_owned(),
+        None => head,
+    };
+    drop(token);
+    let (code, out, err) = house.run(&["audit", "accept", "--head", &head]);
+    assert!(code == 0 && out.starts_with("The store is accepted as it stands; 0 grants ended"), "{out}{err}");
+    let (code, out, err) = house.run(&["audit", "accept", "--head", &head]);
+    assert!(code == 0 && out.starts_with("Nothing was found altered"), "{out}{err}");
+
+    // The end is cut off while it runs: nothing new is opened, what is open can be closed.
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    let cut = "DELETE FROM record WHERE seq > (SELECT max(seq) FROM record) - 2; \
+        UPDATE head SET seq = (SELECT max(seq) FROM record), \
+        hash = (SELECT substr(line, instr(line, '\"hash\":\"') + 8, 64) FROM record ORDER BY seq DESC LIMIT 1)";
+    sqlite(&house, cut);
+    let refused = "error: the record in the store is not what was written, so nothing is opened\n";
+    jon.run(&["open", "wiki", "--for", "30m"]).is(
+        69,
+        &[],
+        &[refused, "hint: an operator runs `doorward audit verify`"],
+    );
+    jon.run(&["close", "wiki"]).is(0, &["wiki is closed"], &[]);
+    assert!(!wiki.lets_in());
+    assert_eq!(server.terminate(), Some(0));
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code == 1 && err.contains("hint: find out who writes to the store"), "{code}: {err}");
+    // The head outside finds it at the next start, too.
+    let _server = house.serve();
+    jon.run(&["open", "wiki"]).is(69, &[], &[refused]);
+    let (_, _, err) = house.run(&["audit", "verify"]);
+    let head = err.rsplit("--head ").next().and_then(|rest| rest.split('`').next()).ok_or("no head")?;
+    let (code, out, err) = house.run(&["audit", "accept", "--head", head]);
+    assert!(code == 0 && out.starts_with("The store is accepted as it stands"), "{out}{err}");
+    let (code, _, err) = house.run(&["audit", "verify"]);
+    assert!(code == 0 && err.contains("accepted what was found in the entries before it: "), "{code}: {err}");
+    // The server that runs hears of it.
+    eventually("it opens again", || jon.run(&["open", "wiki"]).code == 0);
+    assert!(wiki.lets_in());
+    assert!(list(&house).contains("sealed the record as it stood at "), "{}", list(&house));
     Ok(())
 }

@@ -47,6 +47,13 @@ fn sql(port: u16, statement: &str) -> String {
     said(psql(port, statement).wait_with_output().expect("psql")).expect("an answer")
 }
 
+/// A new database's address, and the cluster that it is in for as long as it is held.
+pub fn new_database(name: &str) -> (Arc<Postgres>, String) {
+    let postgres = shared();
+    let address = database(&postgres, name);
+    (postgres, address)
+}
+
 /// A new database's address.
 fn database(postgres: &Postgres, name: &str) -> String {
     sql(postgres.port(), &format!("CREATE DATABASE {name}"));

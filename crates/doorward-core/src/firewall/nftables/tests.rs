@@ -62,6 +62,7 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
                 .into(),
         },
         limits: Limits::default(),
+        audit: Default::default(),
         aws: crate::inventory::Place::default(),
         ssm: None,
         ssh: None,

@@ -328,6 +328,21 @@ fn who_leaves_the_group_loses_what_is_open() {
     let shorter = POLICY.replace("\"8h\"", "\"2h\"").replace("above = \"4h\"", "above = \"1h\"");
     let shorter = parse(&shorter, "doorward.toml").expect("a policy");
     assert!(still_allowed(&shorter, &people, &grant, noon() + 3.hours()).is_err());
+    // An approval that the policy asks for since is asked of whoever was there before.
+    let asks = POLICY.replace("above = \"4h\"", "above = \"1h\"");
+    let asks = parse(&asks, "doorward.toml").expect("a policy");
+    assert_eq!(still_allowed(&asks, &people, &grant, noon() + 1.hour()), Ok(()));
+    let later = noon() + 1.hour() + 1.second();
+    assert_eq!(
+        still_allowed(&asks, &people, &grant, later).expect_err("a refusal").to_string(),
+        "`orders-db` is open for longer than 1h only with an approval, and nobody gave one"
+    );
+    let life = Life::Open {
+        since: noon(),
+        until: grant.until().expect("an end"),
+        approved_by: Some(person("richard")),
+    };
+    assert_eq!(still_allowed(&asks, &people, &grant.with_life(life), later), Ok(()));
 }
 
 #[test]

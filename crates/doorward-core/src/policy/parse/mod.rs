@@ -127,8 +127,8 @@ pub fn check(reading: &Reading, people: &People, file: &str) -> Vec<Mistake> {
     reading.groups.iter().filter_map(empty).collect()
 }
 
-const SECTIONS: [&str; 10] =
-    ["people", "aws", "server", "grants", "limits", "ssm", "ssh", "inventory", "firewall", "target"];
+const SECTIONS: [&str; 11] =
+    ["people", "aws", "server", "audit", "grants", "limits", "ssm", "ssh", "inventory", "firewall", "target"];
 
 fn document_of<'t>(
     walk: &mut Walk<'t>,
@@ -140,6 +140,7 @@ fn document_of<'t>(
     let (people, files) = settings::people(walk, &root, groups);
     let aws = settings::aws(walk, &root);
     let server = settings::server(walk, &root);
+    let audit = settings::audit(walk, &root);
     let grants = settings::grants(walk, &root);
     let limits = settings::limits(walk, &root);
     let ssm = jump::ssm(walk, &root, &aws);
@@ -174,6 +175,7 @@ fn document_of<'t>(
     let policy = people.map(|people| Policy {
         people,
         server,
+        audit,
         grants,
         limits,
         aws,

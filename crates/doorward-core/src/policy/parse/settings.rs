@@ -1,4 +1,4 @@
-//! The sections that a policy has once: `[people]`, `[aws]`, `[server]`, `[grants]`, `[inventory]`.
+//! The sections that a policy has once: `[people]`, `[aws]`, `[server]`, `[audit]`, `[grants]`, `[inventory]`.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use super::{FilesAt, FolderAt, GroupAt, proxies, url};
 use crate::inventory::Place;
 use crate::net::{Cidr, Special, special, special_prefix};
 use crate::policy::mistake::Spot;
-use crate::policy::{GrantDefaults, Group, Limits, PeopleFiles, Server, Tls, source};
+use crate::policy::{Audit, GrantDefaults, Group, Limits, PeopleFiles, Server, Tls, source};
 
 /// `[people]`: what it says, and where it names the files.
 pub(super) fn people<'t>(
@@ -178,6 +178,23 @@ pub(super) fn listen<'t>(
         return None;
     };
     Some(listen)
+}
+
+/// `[audit]`
+pub(super) fn audit<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Audit {
+    const KEY: &str = "key = \"/var/lib/doorward/audit.key\"";
+    const HEAD: &str = "head = \"/var/lib/doorward/audit.head\"";
+    let Some(value) = root.get("audit") else { return Audit::default() };
+    let Some(section) = walk.section("`[audit]`", root.key_at("audit"), value, &["key", "head"]) else {
+        return Audit::default();
+    };
+    let key = section.plain(walk, "key", KEY).map(str::to_owned);
+    let head = section.plain(walk, "head", HEAD).map(str::to_owned);
+    if key.is_some() && key == head {
+        let what = "`key` and `head` are the same file";
+        walk.error(&section.value_at("head"), what, Some(format!("write `{HEAD}`")));
+    }
+    Audit { key, head }
 }
 
 /// `[grants]`

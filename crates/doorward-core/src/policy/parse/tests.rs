@@ -77,6 +77,10 @@ jump-host = "tag:Name=jump"
 [inventory]
 folder = "account"
 
+[audit]
+key = "/run/credentials/doorward.service/audit.key"
+head = "state/audit.head"
+
 [ssh]
 jump-host = "instance:i-0a1b2c3d4e5f60718"
 over      = "endpoint"
@@ -117,6 +121,8 @@ fn a_whole_policy_is_what_it_says() {
     assert!(orders.reason_required && !target("shell").reason_required);
     assert_eq!(target("wiki").lasts.usually, SignedDuration::from_hours(1));
     assert_eq!(policy.inventory.as_deref(), Some("account"));
+    assert_eq!(policy.audit.key.as_deref(), Some("/run/credentials/doorward.service/audit.key"));
+    assert_eq!(policy.audit.head.as_deref(), Some("state/audit.head"));
     assert_eq!(policy.ssm.expect("ssm").jump_host.to_string(), "tag:Name=jump");
     let named: Vec<String> = reading.groups.iter().map(|at| at.group.to_string()).collect();
     assert_eq!(named, ["ops", "dbs", "leads", "dbs", "leads", "ops", "dbs"]);
@@ -222,13 +228,28 @@ fn a_thing_twice() {
 }
 
 #[test]
+fn the_files_of_the_record() {
+    check_below("[audit]\nkey = \"k\"\nhead = \"h\"\n", &[]);
+    check_below(
+        "[audit]\nkey = \"k\"\nhead = \"k\"\n",
+        &[
+            "p:6:8: `key` and `head` are the same file\n  hint: write `head = \"/var/lib/doorward/audit.head\"`",
+        ],
+    );
+    check_below(
+        "[audit]\nkeys = \"k\"\n",
+        &["p:5:1: `[audit]` has no key `keys`\n  hint: did you mean `key`?"],
+    );
+}
+
+#[test]
 fn unknown_keys() {
     check_below(
         "[grant]\nx = 1\n[targets.a]\nx = 1\n[users]\n",
         &[
             "p:4:2: a policy has no `[grant]`\n  hint: did you mean `[grants]`?",
             "p:6:2: a policy has no `[targets]`\n  hint: did you mean `[target.NAME]`?",
-            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `grants`, `limits`, `ssm`, `ssh`, `inventory`, `firewall` and `target`",
+            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `audit`, `grants`, `limits`, `ssm`, `ssh`, `inventory`, `firewall` and `target`",
         ],
     );
     check(

@@ -16,7 +16,7 @@ use super::json;
 use super::listing::{self, Names};
 use crate::command::{self, Code, Failure, ways};
 use crate::policy_file::{Loaded, PolicyFile};
-use crate::store::{self, Store};
+use crate::store::{self, AuditFiles, Store};
 
 /// Who might ask for a target.
 pub(super) struct Asker {
@@ -126,7 +126,9 @@ async fn kept(file: &PolicyFile, id: &GrantId) -> Result<Grant, Failure> {
         return Err(no_grant());
     }
     let random = crate::clock::random().map_err(Failure::with(Code::Internal))?;
-    let store = Store::open(place, random).await.map_err(Failure::with(Code::Io))?;
+    let store = Store::open_with(place, &AuditFiles::of(&loaded.policy, file.path()), random)
+        .await
+        .map_err(Failure::with(Code::Io))?;
     let grant = store.grant(id).await;
     store.close().await;
     let grant = grant.map_err(Failure::with(Code::Io))?.ok_or_else(no_grant)?;

@@ -57,6 +57,9 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
             "{stand} past the end and not revoked: `/operators` and the log say which and why"
         ));
     }
+    if !status.alarms.is_empty() {
+        reasons.push("the store was altered: `doorward audit verify` says how".to_owned());
+    }
     if in_time(web.requests().store().last_change()).await.is_err() {
         reasons.push("the store does not answer".to_owned());
     }

@@ -1,0 +1,65 @@
+//! `doorward audit accept`: an operator has looked at what was found altered, and goes on.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use doorward_core::audit::{Event, Head};
+use jiff::Timestamp;
+
+use crate::command::{Code, Failure, count, print};
+use crate::store::{self, Store};
+
+/// Go on with a store that was altered, as it stands
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward audit verify
+  doorward audit accept --head 128:9f2c…
+
+First find out who writes to the store, and keep a copy of it. `verify` prints the head.
+What was found goes into the record, with who accepted it; the alarm ends, and grants can be opened again. Where the
+record itself was altered, nobody can say what is open: every grant ends, and is asked for anew. Several servers of one
+store each keep a head of their own: run this on every one of them.")]
+pub(super) struct Accept {
+    /// The last entry, as `verify` printed it: NUMBER:HASH
+    #[arg(long, value_name = "HEAD")]
+    head: Head,
+}
+
+impl Accept {
+    /// Seals the store as it stands.
+    pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
+        let found = store.verify_all(&[]).await.map_err(Failure::with(Code::Io))?;
+        let mut words = found.found;
+        let new = store.alarms().into_iter().filter(|alarm| !words.contains(alarm)).collect::<Vec<_>>();
+        words.extend(new);
+        if words.is_empty() {
+            print("Nothing was found altered, so there is nothing to accept.\n")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if found.head != self.head {
+            let what = format!("the record ends at {} by now, and not at {}", found.head, self.head);
+            return Err(Failure::new(Code::No, what).hint("look again with `doorward audit verify`"));
+        }
+        let now = Timestamp::now();
+        let who = super::reader();
+        let accepted = store.accept(found.head, |what| Event::new(now, who, what), words).await;
+        let head = accepted.map_err(|error| match error {
+            store::Error::Conflict => Failure::of(Code::No, &error)
+                .context("the record grew meanwhile")
+                .hint("look again with `doorward audit verify`"),
+            error => Failure::of(Code::Io, &error),
+        })?;
+        let standing = store.standing().await.map_err(Failure::with(Code::Io))?;
+        let ended = standing.mistrusted.len();
+        if ended > 0 {
+            store.end_mistrusted(&standing.mistrusted, now, false).await.map_err(Failure::with(Code::Io))?;
+        }
+        let _ = head;
+        print(&format!(
+            "The store is accepted as it stands; {} ended, and {} on.\n",
+            count(ended, "grant", "grants"),
+            count(standing.grants.len(), "goes", "go"),
+        ))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

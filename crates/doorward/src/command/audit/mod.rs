@@ -1,0 +1,115 @@
+//! `doorward audit`: the record, listed, verified, exported and accepted.
+
+mod accept;
+mod export;
+mod list;
+mod verify;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use doorward_core::audit::{Event, What, Who};
+use jiff::Timestamp;
+
+use super::cloudtrail::CloudTrail;
+use super::{Code, Failure, ways};
+use crate::clock::Clock;
+use crate::requests::Requests;
+use crate::store;
+use accept::Accept;
+use export::Export;
+use list::List;
+use verify::Verify;
+
+/// Read, verify and export the record
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward audit list --person jon
+  doorward audit verify
+  doorward audit export > record.jsonl
+  doorward audit cloudtrail
+
+That the record was read is recorded, too.")]
+pub struct Audit {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    List(List),
+    Verify(Verify),
+    Export(Export),
+    Accept(Accept),
+    #[command(name = "cloudtrail")]
+    CloudTrail(CloudTrail),
+}
+
+/// Lines that are read at a time.
+const PAGE: u32 = 1000;
+
+impl Audit {
+    /// Lists, verifies, exports or accepts.
+    pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
+        match self.verb {
+            Verb::Verify(verify) if verify.file.is_some() => {
+                let file = verify.file.clone().unwrap_or_default();
+                verify.run_on_file(&file)
+            }
+            verb => super::runtime()?.block_on(async {
+                let file = Arc::new(super::open_policy(policy)?);
+                let policy = Arc::clone(&file.current().policy);
+                let store = &file.current().policy.server.store;
+                // Opening would make one, whose record is empty and therefore whole.
+                if !store::is_there(store) {
+                    let failure = Failure::new(Code::NoInput, format!("there is no store at `{store}`"));
+                    return Err(
+                        failure.hint("`doorward serve` makes it; `--policy` says which policy names it")
+                    );
+                }
+                let opened = crate::running::requests(file, Clock::system()).await;
+                let (requests, _nudged) = opened.map_err(Failure::with(Code::Io))?;
+                let store = requests.store();
+                let done = match verb {
+                    Verb::List(list) => match read(&requests).await {
+                        Ok(()) => list.run(store).await,
+                        Err(failure) => Err(failure),
+                    },
+                    Verb::Export(export) => match read(&requests).await {
+                        Ok(()) => export.run(store).await,
+                        Err(failure) => Err(failure),
+                    },
+                    Verb::Verify(verify) => verify.run(store).await,
+                    Verb::Accept(accept) => accept.run(store).await,
+                    Verb::CloudTrail(cloudtrail) => match read(&requests).await {
+                        Ok(()) => cloudtrail.run(store, &policy).await,
+                        Err(failure) => Err(failure),
+                    },
+                };
+                store.close().await;
+                done
+            }),
+        }
+    }
+}
+
+/// Records that the record is read, before it is.
+async fn read(requests: &Requests) -> Result<(), Failure> {
+    let event = Event::new(Timestamp::now(), reader(), What::RecordRead);
+    let recorded = requests.record(vec![event]).await;
+    recorded.map_err(|error| {
+        Failure::of(Code::Io, &error)
+            .context("that the record is read could not be recorded, so it is not read")
+    })
+}
+
+/// Whoever runs this, by the name that the machine gives them: nobody asked for a password.
+fn reader() -> Who {
+    let login = ways::login();
+    match login.user.as_deref().map(str::parse) {
+        Some(Ok(name)) => Who::Unproved { name, login },
+        _ => Who::Claimed(login.to_string().chars().take(63).collect()),
+    }
+}

@@ -1,0 +1,130 @@
+//! `doorward audit verify`: the whole store, or an exported record.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use doorward_core::audit::{Contained, Head, Sealed, Whole};
+
+use crate::command::{Code, Failure, count, note, print};
+use crate::store::{Key, Store};
+
+/// Check that nothing was changed, added, removed or moved
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward audit verify
+  doorward audit verify --head 128:9f2c…
+  doorward audit verify record.jsonl --head head-of-last-week --key audit.key
+
+Without a file the whole store is checked: every entry of the record up to its head, each with the key that is not in
+the store; the head that is noted beside the key; and every grant, which has to be what the record says of it.
+Of an exported record the chain is checked, and with `--key` who wrote it. A file by itself cannot tell whether its
+last lines were cut off: give a head that was noted.
+Exit code 0: whole. 1: it is not, and where is said.")]
+pub(super) struct Verify {
+    /// An exported record
+    pub(super) file: Option<PathBuf>,
+    /// A head that was noted earlier and has to be contained: NUMBER:HASH as `export` prints it, or a file with it
+    #[arg(long, value_name = "HEAD", value_parser = head)]
+    head: Vec<Head>,
+    /// The key of an exported record; that of the store is the policy's
+    #[arg(long, value_name = "FILE", requires = "file")]
+    key: Option<PathBuf>,
+}
+
+/// A head, or a file that holds one: alone, behind the word `head`, or as it is noted beside the key.
+fn head(text: &str) -> Result<Head, String> {
+    let wrong = match text.parse() {
+        Ok(head) => return Ok(head),
+        Err(error) => format!("{error}"),
+    };
+    let Ok(kept) = crate::policy_file::read(Path::new(text)) else { return Err(wrong) };
+    let kept = String::from_utf8_lossy(&kept);
+    let words = kept.split(|letter: char| letter.is_whitespace() || letter == '"');
+    let mut heads = words.filter_map(|word| word.parse().ok());
+    heads
+        .next()
+        .ok_or_else(|| format!("there is no head in `{text}` (like `128:` and 64 hexadecimal digits)"))
+}
+
+impl Verify {
+    /// Checks a file.
+    pub(super) fn run_on_file(&self, file: &Path) -> Result<ExitCode, Failure> {
+        let key = match &self.key {
+            None => None,
+            Some(path) => {
+                let key = Key::read(path).map_err(Failure::with(Code::NoInput))?;
+                let missing =
+                    || Failure::new(Code::NoInput, format!("there is no key at `{}`", path.display()));
+                Some(key.ok_or_else(missing)?)
+            }
+        };
+        let unreadable = |error: std::io::Error| {
+            Failure::of(Code::NoInput, &error).context(format!("`{}` could not be read", file.display()))
+        };
+        let mut whole = Whole::new(key.as_ref().map(|key| key as _));
+        let mut contained: Vec<Contained> = self.head.iter().copied().map(Contained::new).collect();
+        for line in BufReader::new(File::open(file).map_err(unreadable)?).split(b'\n') {
+            let line = line.map_err(unreadable)?;
+            let line = line.strip_suffix(b"\r").unwrap_or(&line);
+            // Bytes that are no text are a change like any other.
+            whole.line(&String::from_utf8_lossy(line));
+            contained.iter_mut().for_each(|one| one.take(whole.end()));
+            if key.is_none() && whole.broken().is_some() {
+                break;
+            }
+        }
+        let missed = contained.iter().find_map(|one| one.check(whole.end()).err());
+        if let Some(broken) = whole.broken().cloned().or(missed) {
+            return Err(Failure::of(Code::No, &broken));
+        }
+        told_sealed(whole.sealed());
+        note(match key {
+            Some(_) => "Every entry was written by the holder of the key.",
+            None => "Who wrote it was not checked: `--key FILE` names the key of the record.",
+        });
+        is_whole(whole.end())
+    }
+
+    /// Checks a store.
+    pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
+        let verified = store.verify_all(&self.head).await.map_err(Failure::with(Code::Io))?;
+        told_sealed(&verified.sealed);
+        let Some((first, others)) = verified.found.split_first() else {
+            let grants = usize::try_from(verified.grants).unwrap_or(usize::MAX);
+            note(&format!(
+                "Every entry was written by the holder of the key, and {} with it.",
+                count(grants, "grant agrees", "grants agree")
+            ));
+            return is_whole(verified.head);
+        };
+        let mut failure = Failure::new(Code::No, first);
+        for other in others {
+            failure = failure.details([format!("also: {other}")]);
+        }
+        let accept = format!("`doorward audit accept --head {}`", verified.head);
+        Err(failure
+            .hint(format!("find out who writes to the store; then {accept} goes on with it as it stands")))
+    }
+}
+
+fn told_sealed(sealed: &[Sealed]) {
+    for Sealed { by, found } in sealed {
+        match found.as_slice() {
+            [] => note(&format!(
+                "The entries before {by} were written before there was a key; entry {by} sealed them as they stood."
+            )),
+            found => note(&format!(
+                "Entry {by} accepted what was found in the entries before it: {}",
+                found.join("; ")
+            )),
+        }
+    }
+}
+
+fn is_whole(head: Head) -> Result<ExitCode, Failure> {
+    print(&format!("The record is whole: {} lines, head {head}\n", head.seq))?;
+    Ok(ExitCode::SUCCESS)
+}

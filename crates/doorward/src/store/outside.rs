@@ -1,0 +1,140 @@
+//! The last head of the record, noted outside of the store: what finds an end that was cut off.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use doorward_core::audit::Head;
+use serde::{Deserialize, Serialize};
+
+use super::key::{Key, sync_folder};
+
+/// Where the key and the head of a store's record are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFiles {
+    /// The key, in 64 hexadecimal digits.
+    pub key: PathBuf,
+    /// The last head.
+    pub head: PathBuf,
+}
+
+impl AuditFiles {
+    /// Those of a policy: as it names them, else beside an SQLite store, else beside the policy itself.
+    pub fn of(policy: &doorward_core::policy::Policy, path: &Path) -> Self {
+        let store = &policy.server.store;
+        let beside = if store.contains("://") { path.with_extension("") } else { PathBuf::from(store) };
+        Self::named(policy.audit.key.as_deref(), policy.audit.head.as_deref(), &beside)
+    }
+
+    /// Beside an SQLite store; of a store on a server, in the folder where the program stands.
+    pub fn beside(store: &str) -> Self {
+        let beside = if store.contains("://") { "doorward" } else { store };
+        Self::named(None, None, Path::new(beside))
+    }
+
+    fn named(key: Option<&str>, head: Option<&str>, beside: &Path) -> Self {
+        let default = |ending: &str| {
+            let mut path = beside.as_os_str().to_owned();
+            path.push(ending);
+            PathBuf::from(path)
+        };
+        let head = match (key, head) {
+            (_, Some(head)) => PathBuf::from(head),
+            (Some(key), None) => Path::new(key).with_extension("head"),
+            (None, None) => default(".audit-head"),
+        };
+        Self { key: key.map_or_else(|| default(".audit-key"), PathBuf::from), head }
+    }
+}
+
+/// What is noted: one line of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Noted {
+    /// The name of the store's installation.
+    pub installation: String,
+    /// `NUMBER:HASH`.
+    head: String,
+    mac: String,
+}
+
+/// Why what is noted says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Unnoted {
+    /// The file cannot be read.
+    #[error("`{}` could not be read", .0.display())]
+    Unreadable(PathBuf, #[source] io::Error),
+    /// Somebody else wrote it, or it is damaged.
+    #[error("`{}` was not written with the key of the record", .0.display())]
+    Forged(PathBuf),
+}
+
+const PURPOSE: &str = "audit head";
+
+impl Noted {
+    pub fn new(installation: &str, head: Head, key: &Key) -> Self {
+        let head = head.to_string();
+        let mac = key.seal(PURPOSE, &[installation, &head]);
+        Self { installation: installation.into(), head, mac }
+    }
+
+    /// Reads a file; none where there is no file.
+    pub fn read(path: &Path, key: &Key) -> Result<Option<(Self, Head)>, Unnoted> {
+        let bytes = match crate::policy_file::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Unnoted::Unreadable(path.into(), error)),
+        };
+        let forged = || Unnoted::Forged(path.into());
+        let noted: Self = serde_json::from_slice(&bytes).map_err(|_| forged())?;
+        if !key.is_seal(&noted.mac, PURPOSE, &[&noted.installation, &noted.head]) {
+            return Err(forged());
+        }
+        let head = noted.head.parse().map_err(|_| forged())?;
+        Ok(Some((noted, head)))
+    }
+
+    /// Puts it in the place of what was noted before, as a whole: also after a power cut it is the one or the other.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().prefix(".audit-head-").tempfile_in(folder)?;
+        file.write_all(format!("{}\n", serde_json::to_string(self)?).as_bytes())?;
+        file.as_file().sync_data()?;
+        file.persist(path)?;
+        sync_folder(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_stand_beside_the_store_unless_they_are_named() {
+        let files = |key, head, beside: &str| {
+            let files = AuditFiles::named(key, head, Path::new(beside));
+            (files.key.display().to_string(), files.head.display().to_string())
+        };
+        let pair = |key: &str, head: &str| (key.to_owned(), head.to_owned());
+        assert_eq!(files(None, None, "/var/d.db"), pair("/var/d.db.audit-key", "/var/d.db.audit-head"));
+        assert_eq!(files(Some("/k/audit.key"), None, "d.db"), pair("/k/audit.key", "/k/audit.head"));
+        assert_eq!(files(Some("/k/a.key"), Some("/h"), "d.db"), pair("/k/a.key", "/h"));
+        assert_eq!(files(None, Some("/h"), "d.db"), pair("d.db.audit-key", "/h"));
+    }
+
+    #[test]
+    fn what_is_noted_is_read_again_and_nothing_else_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, key) = (folder.path().join("head"), Key::new(&[1; 32]));
+        assert!(Noted::read(&path, &key).expect("nothing").is_none());
+        let head = Head { seq: 3, hash: doorward_core::audit::Hash::of(b"x") };
+        Noted::new("0a1b2c3d", head, &key).write(&path).expect("a file");
+        let (noted, read) = Noted::read(&path, &key).expect("a head").expect("a head");
+        assert_eq!((noted.installation.as_str(), read), ("0a1b2c3d", head));
+        let text = std::fs::read_to_string(&path).expect("text");
+        for (from, to) in [("3:", "2:"), ("0a1b2c3d", "0a1b2c3e"), ("{", ""), ("\"mac\":\"", "\"mac\":\"0")] {
+            std::fs::write(&path, text.replacen(from, to, 1)).expect("a file");
+            assert!(matches!(Noted::read(&path, &key), Err(Unnoted::Forged(_))), "{from} to {to}");
+        }
+        std::fs::write(&path, text).expect("a file");
+        assert!(Noted::read(&path, &Key::new(&[2; 32])).is_err(), "another key");
+    }
+}

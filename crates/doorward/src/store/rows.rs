@@ -1,0 +1,277 @@
+//! Rows of grants, each measured by the record before anybody sees it.
+
+use std::collections::BTreeSet;
+
+use doorward_core::audit::Earlier;
+use doorward_core::grant::{Grant, GrantId, Life};
+use doorward_core::policy::Person;
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use super::{Error, Store};
+
+/// A row that is not what the record says: nobody is let in by it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mistrusted {
+    /// The name under which it is kept, which may be anything.
+    pub id: String,
+    /// The row, where it can be read.
+    pub row: Option<Grant>,
+    /// Why it is not believed, in words.
+    pub why: String,
+    /// Whether the record tells of such a grant as one that is open, waits, or has just ended.
+    pub known: bool,
+}
+
+impl Mistrusted {
+    /// In a sentence, for an alarm.
+    pub fn told(&self) -> String {
+        format!("the grant {:?} in the store: {}", self.id, self.why)
+    }
+}
+
+/// Grants that are not settled, as the store has them.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// Those that are what the record says.
+    pub grants: Vec<Grant>,
+    /// The others, and those that are missing.
+    pub mistrusted: Vec<Mistrusted>,
+}
+
+/// A row as it is kept. The columns beside the body are there to be found by.
+pub(super) struct Kept {
+    pub id: String,
+    person: String,
+    target: String,
+    state: String,
+    changed: i64,
+    pub body: String,
+}
+
+/// Which state a grant is kept under, and since when it is in it.
+pub(super) fn columns(grant: &Grant) -> (&'static str, i64) {
+    let (state, changed) = match grant.life() {
+        Life::Waiting { asked, .. } => ("waiting", asked),
+        Life::Open { since, .. } => ("open", since),
+        Life::Ended { at, .. } => ("ended", at),
+    };
+    (state, changed.as_millisecond())
+}
+
+impl Kept {
+    fn read(row: &AnyRow) -> Result<Option<Self>, sqlx::Error> {
+        let Some(id) = row.try_get::<Option<String>, _>(1)? else { return Ok(None) };
+        Ok(Some(Self {
+            id,
+            person: row.try_get(2)?,
+            target: row.try_get(3)?,
+            state: row.try_get(4)?,
+            changed: row.try_get(5)?,
+            body: row.try_get(6)?,
+        }))
+    }
+
+    /// The grant, where the row is what the record says of it.
+    pub fn believed(self, ledger: &Earlier<'_>) -> Result<Grant, Mistrusted> {
+        let not = |row, why: String, known| Mistrusted { id: self.id.clone(), row, why, known };
+        let grant: Grant = serde_json::from_str(&self.body)
+            .map_err(|error| not(None, format!("it cannot be read: {error}"), false))?;
+        let known = ledger.knows(grant.id());
+        if let Err(untold) = ledger.check(grant.id(), &self.body, grant.ended()) {
+            return Err(not(Some(grant), untold.to_string(), known));
+        }
+        let beside = (grant.id().as_str(), grant.person().as_str(), grant.target().as_str());
+        let (state, changed) = columns(&grant);
+        let kept = (self.id.as_str(), self.person.as_str(), self.target.as_str());
+        if beside != kept || (state, changed) != (self.state.as_str(), self.changed) {
+            let why = "its columns are not what its body says".to_owned();
+            return Err(not(Some(grant), why, known));
+        }
+        Ok(grant)
+    }
+}
+
+/// How often rows are read anew because the record grew by very much meanwhile.
+const TRIES: usize = 5;
+
+/// A statement that reads rows of grants together with the head: one statement is one moment on either engine.
+macro_rules! rows {
+    ($condition:literal) => {
+        rows!($condition, "ORDER BY g.id")
+    };
+    ($condition:literal, $order:literal) => {
+        sqlx::query(concat!(
+            "SELECT h.seq, g.id, g.person, g.target, g.state, g.changed, g.body FROM head h LEFT JOIN grants g ON ",
+            $condition,
+            " WHERE h.id = 1 ",
+            $order
+        ))
+    };
+}
+
+/// Reads rows by a statement and measures them by the record as it was at that moment.
+macro_rules! measured {
+    ($store:expr, $query:expr, $ask:expr) => {{
+        let store: &Store = $store;
+        let mut tries = 0;
+        loop {
+            let floor = store.trust.head().seq;
+            let (seq, kept) = read(&$query.fetch_all(&store.pool).await?)?;
+            let seq = store.moment(floor, seq).await?;
+            match store.trust.at(seq, |ledger| $ask(kept, ledger)) {
+                Some(answer) => break answer,
+                None if tries < TRIES => tries += 1,
+                None => return Err(Error::Conflict),
+            }
+        }
+    }};
+}
+
+/// The number of the last entry at that moment, and the rows.
+fn read(rows: &[AnyRow]) -> Result<(Option<i64>, Vec<Kept>), sqlx::Error> {
+    let seq = rows.first().map(|row| row.try_get(0)).transpose()?;
+    let kept = rows.iter().filter_map(|row| Kept::read(row).transpose());
+    Ok((seq, kept.collect::<Result<_, _>>()?))
+}
+
+fn split(kept: Vec<Kept>, ledger: &Earlier<'_>) -> Standing {
+    let mut standing = Standing::default();
+    for row in kept {
+        match row.believed(ledger) {
+            Ok(grant) => standing.grants.push(grant),
+            Err(mistrusted) => standing.mistrusted.push(mistrusted),
+        }
+    }
+    standing
+}
+
+/// The believed ones; the reconciler tells of the others.
+fn believed(kept: Vec<Kept>, ledger: &Earlier<'_>) -> Vec<Grant> {
+    split(kept, ledger).grants
+}
+
+impl Store {
+    /// The entry after which rows were read, none later than what is believed by now.
+    async fn moment(&self, floor: u64, seq: Option<i64>) -> Result<u64, Error> {
+        let seq = seq.and_then(|seq| u64::try_from(seq).ok());
+        let Some(seq) = seq.filter(|seq| *seq >= floor) else {
+            self.trust.distrust(doorward_core::audit::Broken::Head { seq: seq.unwrap_or(0), head: floor });
+            return Ok(u64::MAX);
+        };
+        if seq > self.trust.head().seq {
+            self.check_head().await?;
+        }
+        Ok(seq)
+    }
+
+    /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name; and what is
+    /// in the store that the record does not say, or is missing from it.
+    pub async fn standing(&self) -> Result<Standing, Error> {
+        let standing = measured!(self, rows!("g.settled = 0"), |kept: Vec<Kept>, ledger: &Earlier<'_>| {
+            let ids: BTreeSet<String> = kept.iter().map(|row| row.id.clone()).collect();
+            let mut standing = split(kept, ledger);
+            let gone = ledger.gone(|id| ids.contains(id.as_str())).into_iter();
+            standing.mistrusted.extend(gone.map(|(id, untold)| Mistrusted {
+                id: id.to_string(),
+                row: None,
+                why: untold.to_string(),
+                known: true,
+            }));
+            (standing, ledger.over(|id| ids.contains(id.as_str())))
+        });
+        let (mut standing, over) = standing;
+        if !over.is_empty() {
+            standing.mistrusted.extend(self.settled_by_nobody(over).await?);
+        }
+        Ok(standing)
+    }
+
+    /// Those among ended grants that are marked as settled by nobody who has the key; the others are forgotten.
+    async fn settled_by_nobody(&self, over: Vec<(GrantId, bool)>) -> Result<Vec<Mistrusted>, Error> {
+        let (mut forged, mut settled) = (Vec::new(), BTreeSet::new());
+        for (id, kept) in over {
+            let row = sqlx::query("SELECT settled, seal, body FROM grants WHERE id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&self.pool)
+                .await?;
+            let not = |row, why: &str| Mistrusted { id: id.to_string(), row, why: why.into(), known: true };
+            let Some(row) = row else {
+                if kept {
+                    forged.push(not(None, "it ended, and its row was deleted"));
+                } else {
+                    settled.insert(id);
+                }
+                continue;
+            };
+            let (mark, seal, body): (i64, String, String) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            if self.trust.key.is_seal(&seal, SETTLED, &[id.as_str()]) {
+                settled.insert(id);
+            } else if mark != 0 {
+                let row = serde_json::from_str::<Grant>(&body).ok();
+                forged.push(not(row, "it ended, and somebody without the key marked its rules as gone"));
+            }
+        }
+        self.trust.forget(|id| settled.contains(id));
+        Ok(forged)
+    }
+
+    /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name.
+    pub async fn unfinished(&self) -> Result<Vec<Grant>, Error> {
+        Ok(measured!(self, rows!("g.settled = 0"), believed))
+    }
+
+    /// A person's among them.
+    pub async fn unfinished_of(&self, person: &Person) -> Result<Vec<Grant>, Error> {
+        let query = || rows!("g.settled = 0 AND g.person = $1").bind(person.as_str());
+        Ok(measured!(self, query(), believed))
+    }
+
+    /// Every grant that waits for somebody's answer, by name.
+    pub async fn waiting(&self) -> Result<Vec<Grant>, Error> {
+        Ok(measured!(self, rows!("g.state = 'waiting'"), believed))
+    }
+
+    /// One grant.
+    pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, Error> {
+        let query = || rows!("g.id = $1").bind(id.as_str());
+        let found: Vec<Grant> = measured!(self, query(), believed);
+        Ok(found.into_iter().next())
+    }
+
+    /// A person's grants that ended at an instant or later.
+    pub async fn ended_since(&self, person: &Person, since: Timestamp) -> Result<Vec<Grant>, Error> {
+        let query = || {
+            rows!("g.person = $1 AND g.changed >= $2 AND g.state = 'ended'")
+                .bind(person.as_str())
+                .bind(since.as_millisecond())
+        };
+        Ok(measured!(self, query(), believed))
+    }
+
+    /// Ended grants, the latest first: a person's, or everybody's.
+    pub async fn history(&self, person: Option<&Person>, limit: u32) -> Result<Vec<Grant>, Error> {
+        Ok(match person {
+            Some(person) => {
+                let query = || {
+                    rows!("g.state = 'ended' AND g.person = $1", "ORDER BY g.changed DESC, g.id LIMIT $2")
+                        .bind(person.as_str())
+                        .bind(i64::from(limit))
+                };
+                measured!(self, query(), believed)
+            }
+            None => {
+                let query = || {
+                    rows!("g.state = 'ended'", "ORDER BY g.changed DESC, g.id LIMIT $1")
+                        .bind(i64::from(limit))
+                };
+                measured!(self, query(), believed)
+            }
+        })
+    }
+}
+
+/// The purpose of the MAC that says that an ended grant's rules were seen gone.
+pub(super) const SETTLED: &str = "settled grant";
