@@ -209,7 +209,7 @@ groups = "g"
 [aws]
 region = "eu-west-1"
 [ssh]
-jump-host = "instance:i-0a1b"
+jump-host = "instance:i-0a1b2c3d"
 user = "doorward"
 [target.orders-db]
 address    = "rds:orders"

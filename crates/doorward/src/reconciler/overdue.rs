@@ -167,8 +167,13 @@ impl Looking<'_> {
         let known = self.known.get(at);
         let ids = |inventory: &Inventory| {
             let rules = inventory.groups.get(group).map(|group| &group.rules)?;
-            let of_grant = |(_, standing): &(&RuleIdentity, &StandingRule)| {
-                standing.made_by(self.by) && is_of(standing, grant.id())
+            // Where somebody edited the description, what the rule admits says whose it is.
+            let edited = |rule: &RuleIdentity, standing: &StandingRule| {
+                standing.description.parse::<Mark>().is_err() && opened().any(|opened| opened == *rule)
+            };
+            let of_grant = |(rule, standing): &(&RuleIdentity, &StandingRule)| {
+                inventory.made_by(standing, self.by)
+                    && (is_of(standing, grant.id()) || edited(rule, standing))
             };
             Some(
                 rules

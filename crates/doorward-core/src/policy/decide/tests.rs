@@ -266,7 +266,14 @@ fn a_long_one_waits_for_somebody_else() {
 fn a_reason_is_a_line_that_can_be_read() {
     for reason in ["x".repeat(501), "ticket\u{1b}]0;yours\u{7}".into(), "ticket\n4711".into()] {
         let request = Request { reason: Some(reason), ..request("jon", "orders-db") };
-        check_refused(&request, None, noon(), &["a reason is one line of at most 500 characters"]);
+        check_refused(
+            &request,
+            None,
+            noon(),
+            &[
+                "a reason is one line of at most 500 characters, without control characters and changes of direction",
+            ],
+        );
     }
     let (policy, people) = world();
     let request = Request { reason: Some(" é".repeat(250)), ..request("jon", "orders-db") };

@@ -115,7 +115,8 @@ fn tell(
         shared.place, before.target.name
     );
     let one = before.shared || at.shared;
-    let weak = less.groups.is_empty() && !less.approval;
+    // A target that nobody may open is one that somebody put away: that is no reason to refuse the whole policy.
+    let weak = to.groups.is_empty() || (less.groups.is_empty() && !less.approval);
     let hint = format!(
         "give both the same `groups` and `approval`, {}, or say `shared = true` in one if it is meant",
         shared.fix
