@@ -116,7 +116,7 @@ impl Cause {
 
     /// Whether the same call may succeed later although nobody changes a permission.
     pub fn is_temporary(self) -> bool {
-        !matches!(self, Self::Denied | Self::Refused)
+        !matches!(self, Self::Unconfigured | Self::Denied | Self::Refused)
     }
 
     /// What helps, for an operator; nothing where that is not known.

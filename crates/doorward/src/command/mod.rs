@@ -337,7 +337,7 @@ fn request_failure(error: Error) -> Failure {
     match error {
         Error::Refused(refusals) => {
             let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-            let away = |refusal: &Refusal| matches!(refusal, Refusal::Unavailable { .. });
+            let away = |refusal: &Refusal| matches!(refusal, Refusal::Unavailable { cause, .. } if cause.is_temporary());
             let code = if refusals.iter().any(away) { Code::Unavailable } else { Code::No };
             let hint = refusals.iter().find_map(Refusal::hint);
             let hint = hint.unwrap_or_else(|| "`doorward list` shows what you may open".into());

@@ -156,6 +156,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::OpenThere { .. }
         | Refusal::MovedTooOften { .. }
         | Refusal::NotThere { .. } => StatusCode::CONFLICT,
+        // Without a permission it will not be otherwise in a moment.
+        Refusal::Unavailable { cause, .. } if !cause.is_temporary() => StatusCode::CONFLICT,
         Refusal::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Transport { .. }
         | Refusal::NotCarried { .. }
