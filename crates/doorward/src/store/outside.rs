@@ -1,6 +1,7 @@
 //! The last head of the record, noted outside of the store: what finds an end that was cut off.
 
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use doorward_core::audit::Head;
@@ -98,6 +99,11 @@ impl Noted {
         let mut file = tempfile::Builder::new().prefix(".audit-head-").tempfile_in(folder)?;
         file.write_all(format!("{}\n", serde_json::to_string(self)?).as_bytes())?;
         file.as_file().sync_data()?;
+        if let Ok(before) = std::fs::metadata(path) {
+            // An operator who is root must not take it away from the server, which could not read it again. Nobody else
+            // can give it away.
+            let _ = chown(file.path(), Some(before.uid()), Some(before.gid()));
+        }
         file.persist(path)?;
         sync_folder(path)
     }

@@ -19,27 +19,58 @@ pub struct NotedRule {
     pub noted: Timestamp,
 }
 
+/// The purpose of the MAC of a rule's row.
+pub(super) const SEALED: &str = "rule";
+
 impl Store {
-    /// Every rule that is noted.
+    /// Every rule that is noted. One that somebody without the key has put there is nobody's, and forgotten.
     pub async fn rules(&self) -> Result<Vec<NotedRule>, Error> {
-        let rows =
-            sqlx::query("SELECT id, group_id, noted FROM rules ORDER BY id").fetch_all(&self.pool).await?;
-        let read = |row: &sqlx::any::AnyRow| -> Result<NotedRule, Error> {
+        let rows = sqlx::query("SELECT id, group_id, noted, seal FROM rules ORDER BY id")
+            .fetch_all(&self.pool)
+            .await?;
+        let (mut rules, mut forged) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in &rows {
             let (id, group): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            Ok(NotedRule {
+            let (noted, seal): (i64, String) = (row.try_get(2)?, row.try_get(3)?);
+            if !self.is_seal(&seal, SEALED, &[&id, &group, &noted.to_string()]) {
+                tracing::error!(rule = %id, "a rule in the store was not noted by Doorward: it is taken to be nobody's");
+                forged.push(id);
+                continue;
+            }
+            rules.push(NotedRule {
                 id: id.parse().map_err(|error| Error::damaged("rules", error))?,
                 group: group.parse().map_err(|error| Error::damaged("rules", error))?,
-                noted: instant(row.try_get(2)?),
-            })
-        };
-        rows.iter().map(read).collect()
+                noted: instant(noted),
+            });
+        }
+        for id in forged {
+            sqlx::query("DELETE FROM rules WHERE id = $1").bind(id).execute(&self.pool).await?;
+        }
+        Ok(rules)
     }
 
     /// Notes rules; one that is noted stays as it is.
     pub async fn note_rules(&self, rules: &[NotedRule]) -> Result<(), Error> {
         let mut writing = Writing::begin(&self.pool).await?;
-        let done = note(&mut writing, rules).await;
+        let done = self.note(&mut writing, rules).await;
         writing.end(done).await
+    }
+
+    async fn note(&self, connection: &mut AnyConnection, rules: &[NotedRule]) -> Result<(), Error> {
+        for rule in rules {
+            let noted = rule.noted.as_millisecond();
+            let seal = self.seal(SEALED, &[rule.id.as_str(), rule.group.as_str(), &noted.to_string()]);
+            sqlx::query(
+                "INSERT INTO rules (id, group_id, noted, seal) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(rule.id.as_str())
+            .bind(rule.group.as_str())
+            .bind(noted)
+            .bind(seal)
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
     }
 
     /// Forgets rules that are gone.
@@ -48,20 +79,6 @@ impl Store {
         let done = forget(&mut writing, ids).await;
         writing.end(done).await
     }
-}
-
-async fn note(connection: &mut AnyConnection, rules: &[NotedRule]) -> Result<(), Error> {
-    for rule in rules {
-        sqlx::query(
-            "INSERT INTO rules (id, group_id, noted) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(rule.id.as_str())
-        .bind(rule.group.as_str())
-        .bind(rule.noted.as_millisecond())
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
 }
 
 async fn forget(connection: &mut AnyConnection, ids: &[SecurityGroupRuleId]) -> Result<(), Error> {

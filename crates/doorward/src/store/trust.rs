@@ -469,6 +469,10 @@ impl Store {
         let mut writing = Writing::begin(&self.pool).await?;
         let done = async {
             super::record::mend_head(&mut writing, end).await?;
+            sqlx::query("UPDATE installation SET name = $1 WHERE id = 1")
+                .bind(&self.trust.installation)
+                .execute(&mut *writing)
+                .await?;
             Ok(())
         }
         .await;

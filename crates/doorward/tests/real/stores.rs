@@ -114,11 +114,19 @@ fn sql_in(postgres: &Postgres, database: &str, statement: &str) {
 
 /// The houses of two servers of one store: the same policy, people and account, and a port each.
 fn twins(groups: &[(&str, &[&str])], policies: [&str; 2], store: &str) -> [House; 2] {
-    policies.map(|policy| {
+    let houses = policies.map(|policy| {
         let house = House::new(groups, policy);
         house.keep_store_at(store);
         house
-    })
+    });
+    // Whoever shares a store shares its key; each notes the head for itself.
+    let key = houses[0].folder().join("audit.key");
+    for house in &houses {
+        let text = std::fs::read_to_string(house.policy()).expect("a policy");
+        let audit = format!("\n[audit]\nkey = {key:?}\nhead = \"audit.head\"\n");
+        std::fs::write(house.policy(), text + &audit).expect("a policy");
+    }
+    houses
 }
 
 const PEOPLE: usize = 25;
