@@ -1,5 +1,6 @@
 //! A Doorward server as the command line sees it: its API, and the session that `doorward login` keeps.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -69,6 +70,9 @@ pub enum Error {
     /// Not a server's address.
     #[error("`{0}` is not the address of a server (like `https://doorward.example.org`)")]
     NotAUrl(String),
+    /// No name of a session.
+    #[error("`{0}` is not a session (like `s-3f9c21d07ab4`)")]
+    NotASession(String),
     /// The session's file could not be read or written.
     #[error("`{}` could not be used", path.display())]
     File {
@@ -155,29 +159,7 @@ impl Login {
 
     /// Keeps it.
     pub fn keep(&self) -> Result<PathBuf, Error> {
-        use std::io::Write;
-        use std::os::unix::fs::OpenOptionsExt;
-        let path = Self::path()?;
-        let failed = |source| Error::File { path: path.clone(), source };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let fresh = path.with_extension("new");
-        // One that was left behind would keep the mode that it has.
-        match std::fs::remove_file(&fresh) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(failed(source)),
-            _ => {}
-        }
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&fresh)
-            .map_err(failed)?;
-        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        std::fs::rename(&fresh, &path).map_err(failed)?;
-        Ok(path)
+        write_own(Self::path()?, self)
     }
 
     /// Forgets it.
@@ -209,6 +191,80 @@ struct Signed {
     token: String,
     person: Person,
     ends: Timestamp,
+    device: Option<String>,
+}
+
+/// A session of the person who is signed in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// By which it is ended.
+    pub id: String,
+    /// `browser` or `api`.
+    pub kind: String,
+    /// When it began.
+    pub since: Timestamp,
+    /// The address from which it began.
+    pub from: String,
+    /// When it was last used, to the minute.
+    pub used: Timestamp,
+    /// The address from which it was last used.
+    pub used_from: String,
+    /// Its end, if it is used until then.
+    pub ends: Timestamp,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+#[derive(Deserialize)]
+struct Ended {
+    ended: usize,
+}
+
+/// By what this machine is known to servers at which somebody signed in from it; it signs nobody in.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Devices(BTreeMap<String, String>);
+
+impl Devices {
+    fn path() -> Result<PathBuf, Error> {
+        Ok(own_folder()?.join("devices.json"))
+    }
+
+    fn key(url: &str, person: &str) -> String {
+        format!("{person}@{url}")
+    }
+
+    /// Those that are kept; none of a file that cannot be read: it only makes a sign-in wait less.
+    fn kept() -> Self {
+        let text = Self::path().ok().and_then(|path| std::fs::read_to_string(path).ok());
+        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    fn keep(mut self, url: &str, person: &str, device: &str) -> Result<(), Error> {
+        self.0.insert(Self::key(url, person), device.to_owned());
+        write_own(Self::path()?, &self).map(drop)
+    }
+}
+
+/// Writes a file that its owner alone can read, whole or not at all.
+fn write_own(path: PathBuf, value: &impl Serialize) -> Result<PathBuf, Error> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |source| Error::File { path: path.clone(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let fresh = path.with_extension("new");
+    // One that was left behind would keep the mode that it has.
+    match std::fs::remove_file(&fresh) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(failed(source)),
+        _ => {}
+    }
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    std::fs::rename(&fresh, &path).map_err(failed)?;
+    Ok(path)
 }
 
 /// Who is signed in, as a server sees them.
@@ -290,8 +346,18 @@ impl Client {
     /// Signs in; the session is returned, not kept. `insecure`: also where the password crosses a network without TLS.
     pub fn login(url: &str, name: &str, password: &str, insecure: bool) -> Result<Login, Error> {
         let client = Self::new(url, None, insecure)?;
-        let body = serde_json::json!({ "name": name, "password": password });
+        let devices = Devices::kept();
+        let mut body = serde_json::json!({ "name": name, "password": password });
+        if let (Some(device), Some(body)) =
+            (devices.0.get(&Devices::key(&client.url, name)), body.as_object_mut())
+        {
+            body.insert("device".into(), device.as_str().into());
+        }
         let signed: Signed = client.send("POST", "/api/v1/sessions", Some(&body))?;
+        if let Some(device) = &signed.device {
+            // Without it the next sign-in is as good, and may have to wait for what others do.
+            let _ = devices.keep(&client.url, name, device);
+        }
         Ok(Login { url: client.url, person: signed.person, token: signed.token, ends: signed.ends, insecure })
     }
 
@@ -303,6 +369,32 @@ impl Client {
     /// Ends the session.
     pub fn logout(&self) -> Result<(), Error> {
         self.send::<serde::de::IgnoredAny>("DELETE", "/api/v1/sessions/current", None::<&()>).map(drop)
+    }
+
+    /// Where the person is signed in.
+    pub fn sessions(&self) -> Result<Vec<Session>, Error> {
+        self.send("GET", "/api/v1/sessions", None::<&()>)
+    }
+
+    /// Ends one of the person's sessions.
+    pub fn end_session(&self, id: &str) -> Result<(), Error> {
+        let good = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !good {
+            return Err(Error::NotASession(id.into()));
+        }
+        self.send::<serde::de::IgnoredAny>("DELETE", &format!("/api/v1/sessions/{id}"), None::<&()>).map(drop)
+    }
+
+    /// Ends all of the person's sessions but this one; how many.
+    pub fn end_other_sessions(&self) -> Result<usize, Error> {
+        self.send::<Ended>("DELETE", "/api/v1/sessions", None::<&()>).map(|ended| ended.ended)
+    }
+
+    /// Changes the person's password; the session that goes on is returned, not kept.
+    pub fn change_password(&self, login: &Login, present: &str, new: &str) -> Result<Login, Error> {
+        let body = serde_json::json!({ "present": present, "new": new });
+        let signed: Signed = self.send("PUT", "/api/v1/me/password", Some(&body))?;
+        Ok(Login { token: signed.token, ends: signed.ends, ..login.clone() })
     }
 
     /// What may be opened.

@@ -14,9 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use doorward_core::policy::people::{self, People};
-use doorward_core::policy::{self, FilesAt, Firewall, FolderAt, Mistake, Policy, Remains, Spot, utf8};
+use doorward_core::policy::{
+    self, FilesAt, Firewall, FolderAt, HashKind, Mistake, PasswordHash, Policy, Remains, Spot, utf8,
+};
 use sha2::{Digest as _, Sha256};
 
+use crate::people::cost;
 use crate::writers::{self, Reader};
 
 /// A policy, the people, and what was told of them.
@@ -79,6 +82,8 @@ pub struct PeoplePaths {
     pub passwords: PathBuf,
     /// The group file.
     pub groups: PathBuf,
+    /// The least characters of a password that is set.
+    pub least_length: usize,
 }
 
 /// Reads a policy file and the people files beside it. A line of the people's files that counts for nothing is told of in
@@ -108,7 +113,11 @@ pub fn people_paths(path: &Path) -> Result<PeoplePaths, LoadError> {
 /// The people's files of a policy that is still to be written: beside it, by the names that the example has.
 pub fn usual_people_paths(policy: &Path) -> PeoplePaths {
     let beside = |name: &str| policy.with_file_name(name);
-    PeoplePaths { passwords: beside("people.htpasswd"), groups: beside("people.groups") }
+    PeoplePaths {
+        passwords: beside("people.htpasswd"),
+        groups: beside("people.groups"),
+        least_length: policy::LEAST_LENGTH,
+    }
 }
 
 /// The firewalls of a policy, as far as they can be read, and what is wrong with it. The people files are not
@@ -126,7 +135,11 @@ pub fn firewalls(path: &Path) -> Result<(Vec<Firewall>, Vec<Mistake>), LoadError
 }
 
 fn paths(policy: &Path, files: &FilesAt) -> PeoplePaths {
-    PeoplePaths { passwords: beside(policy, &files.passwords), groups: beside(policy, &files.groups) }
+    PeoplePaths {
+        passwords: beside(policy, &files.passwords),
+        groups: beside(policy, &files.groups),
+        least_length: files.least_length,
+    }
 }
 
 /// Reads everything and says everything. An error only where the policy file itself cannot be read.
@@ -163,6 +176,7 @@ fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
     let groups = people_file(&paths.groups, files.groups_at);
     // Where one of the two cannot be read, what is wrong in the other is said all the same.
     let (people, mut told) = people_of(&paths, passwords.as_deref(), groups.as_deref());
+    told.extend(too_costly(passwords.as_deref().unwrap_or_default(), &paths.passwords.display().to_string()));
     if groups.is_some() {
         mistakes.extend(policy::check(&named_in(&reading, &people, passwords.is_some()), &people, &name));
     }
@@ -219,6 +233,33 @@ fn written_by_others(path: &Path, files: &PeoplePaths, policy: Option<&Policy>, 
         Some(Mistake::warning(name, Spot::START, what, Some(hint.to_owned())))
     });
     told.collect()
+}
+
+/// People whose hash takes longer to compute than anybody waits. Nobody else is concerned, so the file is used.
+fn too_costly(passwords: &[u8], file: &str) -> Vec<Mistake> {
+    let read = people::passwords::read(passwords, file);
+    let costly = read.hashes.iter().filter_map(|(person, hash)| {
+        let takes = cost::too_costly(hash, cost::USUAL)?;
+        let at = Spot { line: *read.named.get(person)?, column: 1 };
+        let (takes, most) = (cost::in_words(takes), cost::LONGEST.as_secs());
+        let what = format!(
+            "the password of `{person}` would take {takes} to try on this machine ({}), so it is never tried and \
+             `{person}` cannot sign in; {most} seconds are the most",
+            written(hash)
+        );
+        Some(Mistake::error(file, at, what, Some(format!("`doorward user passwd {person}` sets a new password"))))
+    });
+    let mut costly: Vec<Mistake> = costly.collect();
+    costly.sort_by_key(|mistake| mistake.line);
+    costly
+}
+
+/// The cost as it stands in the hash.
+fn written(hash: &PasswordHash) -> String {
+    match hash.kind() {
+        HashKind::Bcrypt => format!("bcrypt, cost {}", hash.cost()),
+        kind => format!("{kind}, {} rounds", hash.cost()),
+    }
 }
 
 fn missing_hint(at: Spot, files: &FilesAt) -> String {

@@ -133,6 +133,16 @@ pub enum What {
     },
     /// Somebody signed out.
     SignedOut,
+    /// Somebody ended another of their own sign-in sessions.
+    SessionRevoked {
+        /// What the session is called.
+        session: String,
+    },
+    /// Somebody changed their own password.
+    PasswordChanged {
+        /// How many other sessions ended with that.
+        sessions: u64,
+    },
     /// A grant was opened.
     Opened {
         /// Which.
@@ -427,6 +437,10 @@ impl fmt::Display for What {
             Self::SignedIn => f.write_str("signed in"),
             Self::SignInRefused { why } => write!(f, "was not signed in: {why}"),
             Self::SignedOut => f.write_str("signed out"),
+            Self::SessionRevoked { session } => write!(f, "ended the sign-in session {session}"),
+            Self::PasswordChanged { sessions } => {
+                write!(f, "changed their own password, which ended {sessions} other sessions")
+            }
             Self::Opened { grant, target, transport, source, until, reason, because: _ } => {
                 let until = whole_seconds(until);
                 write!(f, "opened {target} for {source} by {transport} until {until} as {grant}")?;

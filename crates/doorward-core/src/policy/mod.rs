@@ -70,6 +70,27 @@ pub struct PeopleFiles {
     pub groups: String,
     /// Groups whose members see everything that is open, and may close it. Empty: nobody.
     pub operators: BTreeSet<Group>,
+    /// The least characters of a password that Doorward sets; one that is in the file already may be shorter.
+    pub least_length: usize,
+}
+
+/// `least-length` where the policy does not set it. OWASP ASVS 5 (6.2.1) asks for eight at least.
+pub const LEAST_LENGTH: usize = 10;
+
+/// `sessions = { idle = "1h", at-most = "12h" }`: how long a sign-in lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sessions {
+    /// A session that was not used for so long ends.
+    pub idle: SignedDuration,
+    /// A session ends so long after its sign-in, however much it is used.
+    pub at_most: SignedDuration,
+}
+
+impl Default for Sessions {
+    /// One hour and twelve: NIST SP 800-63B-4 (2.2.3) recommends at most one hour without use and a day in all.
+    fn default() -> Self {
+        Self { idle: SignedDuration::from_hours(1), at_most: SignedDuration::from_hours(12) }
+    }
 }
 
 /// `[server]`
@@ -92,6 +113,8 @@ pub struct Server {
     pub url_v4: Option<String>,
     /// Likewise for IPv6.
     pub url_v6: Option<String>,
+    /// How long a sign-in lasts.
+    pub sessions: Sessions,
 }
 
 impl Server {

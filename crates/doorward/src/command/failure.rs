@@ -196,7 +196,7 @@ impl From<FileError> for Failure {
             FileError::NoGroup { group, .. } => Self::of(Code::Data, &error)
                 .hint(format!("`doorward group add --new {group} PERSON` makes it")),
             FileError::GroupThere { .. } => Self::of(Code::Data, &error).hint("leave `--new` away"),
-            FileError::Name(_) => Self::of(Code::Data, &error),
+            FileError::Name(_) | FileError::Changed { .. } => Self::of(Code::Data, &error),
         }
     }
 }
@@ -205,7 +205,7 @@ impl From<PasswordError> for Failure {
     fn from(error: PasswordError) -> Self {
         let code = match error {
             PasswordError::NoRandom(_) => Code::Internal,
-            PasswordError::Empty | PasswordError::TooLong(_) | PasswordError::Nul => Code::Data,
+            PasswordError::Weak(_) => Code::Data,
         };
         Self::of(code, &error)
     }

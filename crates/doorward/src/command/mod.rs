@@ -29,6 +29,7 @@ mod raw_terminal;
 pub(crate) mod reach;
 mod relocate;
 mod serve;
+mod sessions;
 mod shell;
 mod ssh;
 mod ssh_server_config;
@@ -111,6 +112,8 @@ enum Verb {
     Group(group::GroupCommand),
     Login(login::Login),
     Logout(login::Logout),
+    Sessions(sessions::Sessions),
+    Password(sessions::Password),
     #[command(aliases = ["extend", "request"])]
     Open(open::Open),
     #[command(alias = "revoke")]
@@ -210,6 +213,8 @@ impl Cli {
             Verb::Group(verb) => verb.run(policy),
             Verb::Login(verb) => verb.run().map(done),
             Verb::Logout(verb) => verb.run().map(done),
+            Verb::Sessions(verb) => verb.run().map(done),
+            Verb::Password(verb) => verb.run().map(done),
             Verb::Open(verb) => verb.run(policy),
             Verb::Close(verb) => verb.run(policy).map(done),
             Verb::Relocate(verb) => verb.run(policy).map(done),
@@ -394,7 +399,9 @@ fn server_failure(error: client::Error) -> Failure {
             .hint("nothing is sent there unasked; if that is your server, `doorward login` with its address"),
         error @ client::Error::Exposed(_) => Failure::of(Code::NoPermission, &error)
             .hint("`doorward logout` ends it and `doorward login URL` starts another; or `chmod 600` the file, if nobody used it"),
-        error @ client::Error::NotAUrl(_) => Failure::of(Code::Usage, &error),
+        error @ (client::Error::NotAUrl(_) | client::Error::NotASession(_)) => {
+            Failure::of(Code::Usage, &error)
+        }
         error @ client::Error::File { .. } => {
             Failure::of(Code::Io, &error).hint("`doorward login URL` makes it anew")
         }

@@ -32,6 +32,11 @@ pub(super) fn password(prompt: &str) -> Result<String, Failure> {
 
 /// The first line of the standard input.
 pub(super) fn first_line() -> Result<String, Failure> {
+    line()
+}
+
+/// The next line of the standard input.
+pub(super) fn line() -> Result<String, Failure> {
     let mut line = Vec::new();
     let read = std::io::stdin().lock().take(LONGEST).read_until(b'\n', &mut line);
     read.map_err(|error| Failure::new(Code::Io, "cannot read the standard input").because(&error))?;

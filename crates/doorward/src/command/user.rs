@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{Code, Failure, POLICY, json, note, print, terminal};
 use crate::people::edit::{self, FileError, Whose};
 use crate::people::password::hash_new;
+use crate::people::rules::Rules;
 use crate::policy_file::{LoadError, PeoplePaths, people_paths, usual_people_paths};
 
 /// Add and remove people, and set their passwords
@@ -59,16 +60,41 @@ Examples:
         name: Person,
     },
     /// Set a person's password
-    #[command(after_help = "\
+    ///
+    /// Their sessions end, and what they have open is revoked: someone else may have known the old one. People who
+    /// change their own password with `doorward password` keep what they have open.
+    #[command(
+        alias = "password",
+        after_help = "\
 Examples:
   doorward user passwd maria
-  pass show maria | doorward user passwd maria --stdin")]
+  pass show maria | doorward user passwd maria --stdin"
+    )]
     Passwd {
         /// The person's name
         name: Person,
         /// Read the password from the first line of the standard input
         #[arg(long)]
         stdin: bool,
+    },
+    /// Lock a person out, and keep their password
+    ///
+    /// A `!` is put in front of the hash, so that no password fits, in Apache either. Their sessions end, and what they
+    /// have open is revoked, as soon as the server reads the file.
+    #[command(after_help = "\
+Examples:
+  doorward user lock maria")]
+    Lock {
+        /// The person's name
+        name: Person,
+    },
+    /// Let a person sign in again with the password that they had
+    #[command(after_help = "\
+Examples:
+  doorward user unlock maria")]
+    Unlock {
+        /// The person's name
+        name: Person,
     },
     /// List the people, how their passwords are hashed, and their groups
     #[command(after_help = "\
@@ -102,6 +128,8 @@ impl User {
             Verb::Add { name, groups, stdin } => add(&files, &name, &groups, stdin)?,
             Verb::Remove { name } => remove(&files, &name)?,
             Verb::Passwd { name, stdin } => passwd(&files, &name, stdin)?,
+            Verb::Lock { name } => lock(&files, &name, true)?,
+            Verb::Unlock { name } => lock(&files, &name, false)?,
             Verb::List { json } => list(&files, json)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -127,7 +155,8 @@ fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Res
         let of = read.members.iter().filter(|(_, members)| members.contains(name));
         member_of.extend(of.map(|(group, _)| group.clone()));
     }
-    let hash = hash_new(&new_password(name, stdin)?)?;
+    let rules = Rules { person: name, least: files.least_length };
+    let hash = hash_new(&new_password(name, stdin)?, &rules)?;
     let made = edit::set_password(&files.passwords, name, &hash, Whose::New)?;
     let file = files.passwords.display();
     print(&if made {
@@ -178,9 +207,21 @@ fn passwd(files: &PeoplePaths, name: &Person, stdin: bool) -> Result<(), Failure
     if !read.named.contains_key(name) {
         return Err(edit::no_person(&files.passwords, name, read.named.keys()).into());
     }
-    let hash = hash_new(&new_password(name, stdin)?)?;
+    let rules = Rules { person: name, least: files.least_length };
+    let hash = hash_new(&new_password(name, stdin)?, &rules)?;
     edit::set_password(&files.passwords, name, &hash, Whose::Known)?;
     print(&format!("set a new password for `{name}` in {}\n", files.passwords.display()))
+}
+
+fn lock(files: &PeoplePaths, name: &Person, locked: bool) -> Result<(), Failure> {
+    let changed = edit::set_locked(&files.passwords, name, locked)?;
+    let file = files.passwords.display();
+    print(&match (locked, changed) {
+        (true, true) => format!("locked `{name}` in {file}\n"),
+        (true, false) => format!("`{name}` was locked already\n"),
+        (false, true) => format!("unlocked `{name}` in {file}\n"),
+        (false, false) => format!("`{name}` was not locked\n"),
+    })
 }
 
 #[derive(Serialize)]
@@ -194,11 +235,15 @@ fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
     let passwords = read_passwords(files)?;
     let groups = read_groups(files)?;
     let rows: Vec<Row<'_>> = passwords
-        .hashes
-        .iter()
-        .map(|(name, hash)| Row {
+        .named
+        .keys()
+        .map(|name| Row {
             name,
-            hash: hash.kind().to_string(),
+            // No password fits what is no hash.
+            hash: passwords
+                .hashes
+                .get(name)
+                .map_or_else(|| "locked".to_owned(), |hash| hash.kind().to_string()),
             groups: groups
                 .members
                 .iter()

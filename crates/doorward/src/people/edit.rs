@@ -10,8 +10,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use doorward_core::policy::people::{groups, passwords};
-use doorward_core::policy::{EditError, Group, Mistake, Person, did_you_mean, utf8};
+use doorward_core::policy::people::{groups, lock, passwords};
+use doorward_core::policy::{EditError, Group, Mistake, PasswordHash, Person, did_you_mean, utf8};
 
 /// Why a people file was left as it was.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,12 @@ pub enum FileError {
         /// Who was probably meant.
         meant: Option<String>,
     },
+    /// Somebody else changed the same password in the meantime.
+    #[error("the password of `{person}` was changed meanwhile, so it was left as it is now")]
+    Changed {
+        /// Whose.
+        person: Person,
+    },
     /// There is no such group.
     #[error("there is no group `{group}` in `{}`", path.display())]
     NoGroup {
@@ -110,6 +116,43 @@ pub fn set_password(path: &Path, person: &Person, hash: &str, whose: Whose) -> R
         }
         Ok(Some(passwords::with(text, person, hash)?))
     })
+}
+
+/// Writes a person's own new password, unless the one that they proved is no longer in the file.
+pub fn change_own(path: &Path, person: &Person, proved: &PasswordHash, hash: &str) -> Result<(), FileError> {
+    edit(path, false, |text, name| {
+        let read = passwords::read(text.as_bytes(), name);
+        if read.hashes.get(person) != Some(proved) {
+            return Err(FileError::Changed { person: person.clone() });
+        }
+        Ok(Some(passwords::with(text, person, hash)?))
+    })?;
+    Ok(())
+}
+
+/// Locks a person by a `!` in front of their hash, which no password matches in Apache either, or unlocks them. Whether
+/// that changed anything. Mistakes elsewhere in the file do not hold it back.
+pub fn set_locked(path: &Path, person: &Person, locked: bool) -> Result<bool, FileError> {
+    let mut changed = false;
+    edit(path, false, |text, name| {
+        let edited = lock::set(text, person, locked);
+        if edited.is_none() && !lock::is_named(text, person) {
+            let read = passwords::read(text.as_bytes(), name);
+            return Err(no_person(path, person, read.named.keys()));
+        }
+        changed = edited.is_some();
+        Ok(edited)
+    })?;
+    Ok(changed)
+}
+
+/// Whether this process may put another file in the place of that one, with its owner.
+pub fn writable(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    let Ok((folder, real, _)) = resolve(path, false) else { return false };
+    let me = rustix::process::geteuid();
+    let owned = fs::metadata(&real).is_ok_and(|file| me.is_root() || file.uid() == me.as_raw());
+    owned && access(&folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
 /// Takes a person's line away. Whether there was one.
@@ -217,7 +260,7 @@ fn edit(
     let unreadable = |source| FileError::Unreadable { path: path.into(), source };
     let unwritable = |source| FileError::Unwritable { path: path.into(), source };
     let (folder, ..) = resolve(path, make).map_err(unreadable)?;
-    let _lock = lock(&folder).map_err(unwritable)?;
+    let _lock = held(&folder).map_err(unwritable)?;
     // Only now: whoever had the lock before may have made the file.
     let (folder, real, missing) = resolve(path, make).map_err(unreadable)?;
     let before = if missing { None } else { Some(fs::metadata(&real).map_err(unreadable)?) };
@@ -257,7 +300,7 @@ fn resolve(path: &Path, make: bool) -> io::Result<(PathBuf, PathBuf, bool)> {
 }
 
 /// Held until it is dropped, or the process ends.
-fn lock(folder: &Path) -> io::Result<Option<File>> {
+fn held(folder: &Path) -> io::Result<Option<File>> {
     let folder = match File::open(folder) {
         Ok(folder) => folder,
         // A folder that may be entered and not listed can be written all the same.

@@ -5,12 +5,12 @@ use std::sync::{MutexGuard, PoisonError};
 
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::grant::{Ending, Grant, GrantId};
-use doorward_core::policy::still_allowed;
+use doorward_core::policy::{Person, still_allowed};
 use jiff::Timestamp;
 
 use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
-use crate::store::{self, Change};
+use crate::store::{self, Change, Seen};
 
 /// How many ends are written in one transaction: when very many come at once, each step is kept although the
 /// next is given up.
@@ -27,8 +27,10 @@ impl Requests {
         outlived: impl Fn(&Grant) -> bool,
     ) -> Result<Vec<Grant>, Error> {
         let mut tries = 0;
+        self.end_sessions_of_the_gone(loaded);
         while tries < TRIES {
             let unfinished = self.believed(now).await?;
+            let replaced = self.replaced(loaded, &unfinished).await?;
             let mut changes = Vec::new();
             let mut events = Vec::new();
             for grant in unfinished.iter().filter(|grant| !grant.ended()) {
@@ -39,6 +41,7 @@ impl Requests {
                 let outlived = || (grant.until().is_some() && outlived(grant)).then_some(Ending::TimeUp);
                 let closed = self.unwritten().get(grant.id()).cloned();
                 let how = closed.or_else(|| grant.overdue(now)).or_else(outlived).or_else(forbidden);
+                let how = how.or_else(|| replaced.ends(grant));
                 let Some(how) = how else { continue };
                 events.push(Event::new(
                     now,
@@ -50,6 +53,7 @@ impl Requests {
             if changes.is_empty() {
                 self.unwritten()
                     .retain(|id, _| unfinished.iter().any(|grant| grant.id() == id && !grant.ended()));
+                self.note_passwords(&replaced).await?;
                 return Ok(unfinished);
             }
             let first = changes.get(..AT_ONCE).unwrap_or(&changes);
@@ -100,18 +104,23 @@ impl Requests {
 
     /// Grants as they are now when the store cannot be read: what was closed, or is allowed no more, has ended.
     pub fn end_in_memory(&self, known: &[Grant], loaded: &Loaded, now: Timestamp) -> Vec<Grant> {
+        let replaced = self.replaced_in_memory(loaded, known);
         let ended = |grant: &Grant| {
             let closed = self.unwritten().get(grant.id()).cloned();
             let forbidden = || {
                 let why = still_allowed(&loaded.policy, &loaded.people, grant, now).err()?.to_string();
                 Some(Ending::NoLongerAllowed { why })
             };
-            match closed.or_else(forbidden).filter(|_| !grant.ended()) {
+            match closed.or_else(forbidden).or_else(|| replaced.ends(grant)).filter(|_| !grant.ended()) {
                 Some(how) => grant.end(how, now),
                 None => grant.clone(),
             }
         };
         known.iter().map(ended).collect()
+    }
+
+    pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn unwritten(&self) -> MutexGuard<'_, BTreeMap<GrantId, Ending>> {

@@ -5,6 +5,7 @@ mod endpoints;
 mod ends;
 mod leftover;
 mod open;
+mod passwords;
 mod place;
 mod relocate;
 mod through;
@@ -212,6 +213,10 @@ pub struct Requests {
     // What somebody closed while the store could not be told. It is over, and is written at the next pass that can.
     unwritten: Mutex<BTreeMap<GrantId, Ending>>,
     endpoints: Endpoints,
+    // Everybody's password as it was last seen, for when the store cannot be read.
+    seen: Mutex<BTreeMap<Person, store::Seen>>,
+    // The policy and people for which the sessions of those who are gone were ended.
+    swept: Arc<Mutex<Option<String>>>,
 }
 
 impl Requests {
@@ -227,6 +232,8 @@ impl Requests {
             waits: Waits::default(),
             unwritten: Mutex::default(),
             endpoints: Endpoints::default(),
+            seen: Mutex::default(),
+            swept: Arc::default(),
         }
     }
 

@@ -4,7 +4,9 @@
 
 mod grants;
 mod key;
+mod known;
 mod outside;
+mod passwords;
 mod record;
 mod rows;
 mod rules;
@@ -29,10 +31,12 @@ use trust::Trust;
 
 pub use grants::Change;
 pub use key::{Key, KeyError};
+pub use known::{Mark, REMEMBERED};
 pub use outside::AuditFiles;
+pub use passwords::{Binding, Seen};
 pub use rows::{Mistrusted, Standing};
 pub use rules::NotedRule;
-pub use sessions::{Session, SessionKind};
+pub use sessions::{Listed, Session, SessionKind, is_due, session_id};
 pub use verify::Verified;
 
 /// Grants, the record and sessions.
@@ -158,29 +162,18 @@ impl Store {
             .test_before_acquire(remote)
             .after_connect(move |connection, _| Box::pin(settings(connection, remote)));
         let pool = options.connect(&url).await.map_err(|source| opened(told(source)))?;
-        let first = Migration::new(
-            1,
-            Cow::Borrowed("first"),
-            MigrationType::Simple,
-            sqlx::SqlSafeStr::into_sql_str(include_str!("../../migrations/0001_first.sql")),
-            false,
-        );
-        let seals = Migration::new(
-            3,
-            Cow::Borrowed("seals"),
-            MigrationType::Simple,
-            sqlx::SqlSafeStr::into_sql_str(include_str!("../../migrations/0003_seals.sql")),
-            false,
-        );
-        let rules = Migration::new(
-            5,
-            Cow::Borrowed("rules"),
-            MigrationType::Simple,
-            sqlx::SqlSafeStr::into_sql_str(include_str!("../../migrations/0005_rules.sql")),
-            false,
-        );
+        let migration = |version, name, text| {
+            let sql = sqlx::SqlSafeStr::into_sql_str(text);
+            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+        };
+        let migrations = vec![
+            migration(1, "first", include_str!("../../migrations/0001_first.sql")),
+            migration(2, "sign-ins", include_str!("../../migrations/0002_sign_ins.sql")),
+            migration(3, "seals", include_str!("../../migrations/0003_seals.sql")),
+            migration(5, "rules", include_str!("../../migrations/0005_rules.sql")),
+        ];
         let form = |source| Error::Form { store: shown.clone(), source };
-        Migrator::with_migrations(vec![first, seals, rules]).run(&pool).await.map_err(form)?;
+        Migrator::with_migrations(migrations).run(&pool).await.map_err(form)?;
 
         let name = InstallationId::from_random(random);
         sqlx::query("INSERT INTO installation (id, name) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")

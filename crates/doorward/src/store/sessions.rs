@@ -1,8 +1,9 @@
 //! Who is signed in. A token itself is never kept, only its SHA-256.
 
 use doorward_core::policy::Person;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::grants::instant;
@@ -19,11 +20,16 @@ pub enum SessionKind {
 }
 
 impl SessionKind {
-    fn as_str(self) -> &'static str {
+    /// As it is kept and told.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Browser => "browser",
             Self::Api => "api",
         }
+    }
+
+    fn read(text: &str) -> Self {
+        if text == "api" { Self::Api } else { Self::Browser }
     }
 }
 
@@ -36,19 +42,70 @@ pub struct Session {
     pub kind: SessionKind,
     /// Since when.
     pub made: Timestamp,
-    /// Its end.
+    /// Its end, if it is used until then.
     pub ends: Timestamp,
     /// The address from which they signed in.
     pub origin: String,
+    /// When it was last used, to the minute.
+    pub used: Timestamp,
     /// What ties it to the person's password: a digest keyed with the token, so it tells nothing by itself.
     pub bound: String,
+}
+
+/// A session as its person sees it in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// By which it is ended: a part of the token's digest, from which the token cannot be learnt.
+    pub id: String,
+    /// What it opens.
+    pub kind: SessionKind,
+    /// Since when.
+    pub made: Timestamp,
+    /// When it was last used, to the minute.
+    pub used: Timestamp,
+    /// Its end, if it is used until then.
+    pub ends: Timestamp,
+    /// The address from which they signed in.
+    pub origin: String,
+    /// The address from which it was last used.
+    pub used_from: String,
 }
 
 /// Sessions that a person may have at once; the oldest go.
 const AT_ONCE: i64 = 32;
 
+/// A use is written down when the last one that was is so old.
+const COARSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// How many digits of the digest a session is called by.
+const ID: usize = 12;
+
+const PREFIX: &str = "s-";
+
+/// Whether the use of a session is to be noted, or was a moment ago.
+pub fn is_due(session: &Session, idle: SignedDuration, now: Timestamp) -> bool {
+    let noted = now.duration_since(session.used);
+    // A short time-out is not to be missed by the coarseness of the note.
+    noted < SignedDuration::ZERO || noted >= COARSE.min(idle / 4)
+}
+
 fn digest(token: &str) -> String {
     Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the session of a token is called in a list.
+pub fn session_id(token: &str) -> String {
+    id_of(&digest(token))
+}
+
+fn id_of(digest: &str) -> String {
+    format!("{PREFIX}{}", digest.get(..ID).unwrap_or(digest))
+}
+
+/// The digits of an id; none of a text that is no id.
+fn digits(id: &str) -> Option<&str> {
+    let good = |digits: &&str| digits.len() == ID && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    id.strip_prefix(PREFIX).filter(good)
 }
 
 impl Store {
@@ -62,7 +119,7 @@ impl Store {
     /// The session of a token, unless it is over.
     pub async fn session(&self, token: &str, now: Timestamp) -> Result<Option<Session>, Error> {
         let row = sqlx::query(
-            "SELECT person, kind, made, ends, origin, bound FROM sessions WHERE token = $1 AND ends > $2",
+            "SELECT person, kind, made, ends, origin, used, bound FROM sessions WHERE token = $1 AND ends > $2",
         )
         .bind(digest(token))
         .bind(now.as_millisecond())
@@ -73,12 +130,44 @@ impl Store {
         let kind: String = row.try_get(1)?;
         Ok(Some(Session {
             person: person.parse().map_err(|error| Error::damaged("session", error))?,
-            kind: if kind == "api" { SessionKind::Api } else { SessionKind::Browser },
+            kind: SessionKind::read(&kind),
             made: instant(row.try_get(2)?),
             ends: instant(row.try_get(3)?),
             origin: row.try_get(4)?,
-            bound: row.try_get(5)?,
+            used: instant(row.try_get(5)?),
+            bound: row.try_get(6)?,
         }))
+    }
+
+    /// Notes that a session is used.
+    pub async fn use_session(&self, token: &str, from: &str, now: Timestamp) -> Result<(), Error> {
+        sqlx::query("UPDATE sessions SET used = $1, used_from = $2 WHERE token = $3")
+            .bind(now.as_millisecond())
+            .bind(from)
+            .bind(digest(token))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A person's sessions that are not over, the latest used first.
+    pub async fn sessions_of(
+        &self,
+        person: &Person,
+        idle: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Vec<Listed>, Error> {
+        let used = now.checked_sub(idle).unwrap_or(Timestamp::UNIX_EPOCH);
+        let rows = sqlx::query(
+            "SELECT token, kind, made, used, ends, origin, used_from FROM sessions \
+             WHERE person = $1 AND ends > $2 AND used > $3 ORDER BY used DESC, token",
+        )
+        .bind(person.as_str())
+        .bind(now.as_millisecond())
+        .bind(used.as_millisecond())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(listed).collect()
     }
 
     /// Ends a session, and forgets those that are over.
@@ -90,11 +179,64 @@ impl Store {
             .await?;
         Ok(())
     }
+
+    /// Ends one of a person's sessions. Whether there was one.
+    pub async fn end_session_of(&self, person: &Person, id: &str) -> Result<bool, Error> {
+        let Some(digits) = digits(id) else { return Ok(false) };
+        let done = sqlx::query("DELETE FROM sessions WHERE person = $1 AND token LIKE $2")
+            .bind(person.as_str())
+            .bind(format!("{digits}%"))
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Ends all of a person's sessions, but for the one of a token. How many.
+    pub async fn end_sessions_of(&self, person: &Person, but: Option<&str>) -> Result<u64, Error> {
+        let done = sqlx::query("DELETE FROM sessions WHERE person = $1 AND token <> $2")
+            .bind(person.as_str())
+            .bind(but.map(digest).unwrap_or_default())
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Ties a session to another password.
+    pub async fn bind_session(&self, token: &str, bound: &str) -> Result<(), Error> {
+        sqlx::query("UPDATE sessions SET bound = $1 WHERE token = $2")
+            .bind(bound)
+            .bind(digest(token))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Whoever has a session.
+    pub async fn signed_in(&self) -> Result<Vec<Person>, Error> {
+        let rows = sqlx::query("SELECT DISTINCT person FROM sessions").fetch_all(&self.pool).await?;
+        let names = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+}
+
+fn listed(row: &AnyRow) -> Result<Listed, Error> {
+    let token: String = row.try_get(0)?;
+    let kind: String = row.try_get(1)?;
+    Ok(Listed {
+        id: id_of(&token),
+        kind: SessionKind::read(&kind),
+        made: instant(row.try_get(2)?),
+        used: instant(row.try_get(3)?),
+        ends: instant(row.try_get(4)?),
+        origin: row.try_get(5)?,
+        used_from: row.try_get(6)?,
+    })
 }
 
 async fn keep(connection: &mut AnyConnection, token: &str, session: &Session) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO sessions (token, person, kind, made, ends, origin, bound) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO sessions (token, person, kind, made, ends, origin, bound, used, used_from) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(digest(token))
     .bind(session.person.as_str())
@@ -103,6 +245,8 @@ async fn keep(connection: &mut AnyConnection, token: &str, session: &Session) ->
     .bind(session.ends.as_millisecond())
     .bind(&session.origin)
     .bind(&session.bound)
+    .bind(session.used.as_millisecond())
+    .bind(&session.origin)
     .execute(&mut *connection)
     .await?;
     sqlx::query("DELETE FROM sessions WHERE ends <= $1")
@@ -111,7 +255,7 @@ async fn keep(connection: &mut AnyConnection, token: &str, session: &Session) ->
         .await?;
     sqlx::query(
         "DELETE FROM sessions WHERE person = $1 AND token NOT IN \
-         (SELECT token FROM sessions WHERE person = $2 ORDER BY made DESC, token LIMIT $3)",
+         (SELECT token FROM sessions WHERE person = $2 ORDER BY used DESC, token LIMIT $3)",
     )
     .bind(session.person.as_str())
     .bind(session.person.as_str())

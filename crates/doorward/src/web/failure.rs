@@ -54,6 +54,12 @@ impl Failure {
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, why) }
     }
 
+    /// Too many others sign in.
+    pub fn busy() -> Self {
+        let why = "the server is busy with other sign-ins, so yours was not looked at; try again in 5 s";
+        Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, why) }
+    }
+
     /// The store did not do it.
     pub fn of_store(error: &store::Error) -> Self {
         match error {

@@ -1,10 +1,20 @@
-//! How often somebody may try to sign in: delays and budgets that slow guessing down and lock nobody out for long.
+//! How often somebody may try to sign in: delays and budgets that slow guessing down and lock nobody out.
 //!
-//! Three counts, all in memory and all bounded: of an account from an address (the delay doubles), of an
-//! address over all accounts, and of an account over all addresses. The last two are budgets that strangers
-//! can use up, so an account is never held up by them where it signed in lately, and anywhere else it gets a
-//! turn of its own after [`TURN`]. An IPv6 site has more networks than anybody could count, so budgets and turns
-//! are a site's.
+//! Everybody is counted by the account and the network together (the delay doubles), by the network over all accounts,
+//! and by the account over all networks. Budgets can be used up by strangers, so who is held up only by them gets a
+//! turn of their own after five minutes. All of this is counted in cells of a fixed number: a try that is refused changes
+//! none of them, and none is emptied to make room.
+//!
+//! Where somebody has signed in before, strangers and neighbours cannot keep them out:
+//! - A *device*, a browser or a login file that got a secret at a sign-in, has a budget of its own that nobody else can
+//!   use (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+//! - A *known pair*, an account and a network from which it signed in, has some more tries, which those who share the
+//!   network can use as well. So they are few, the same wrong password is no second try, and a wrong one is answered as
+//!   if it had not been looked at: nobody learns from it who signs in from there.
+
+mod kept;
+mod sketch;
+mod turns;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -13,24 +23,39 @@ use std::time::Duration;
 
 use doorward_core::net::Cidr;
 
-/// Tries of an account from an address that cost nothing but themselves.
+use self::sketch::{Bucket, Budget, Sketch, millis};
+use self::turns::Turns;
+
+pub use self::kept::Kept;
+
+/// Tries of an account from a network that cost nothing but themselves.
 const FREE: u32 = 3;
-/// The longest delay between two tries of an account from an address.
+/// The longest delay between two tries of an account from a network.
 const LONGEST: Duration = Duration::from_secs(120);
-/// After that long without a try, an account and an address begin anew.
+/// After that long without a try, an account and a network begin anew.
 const FORGETS: Duration = Duration::from_secs(15 * 60);
-/// How long a sign-in counts as lately.
-const LATELY: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Whoever is held up only by what others did has a try of their own after that long.
-pub const TURN: Duration = Duration::from_secs(300);
-/// Refused tries of one address over all accounts: so many at once, and another each so often.
+/// Refused tries of one address (an IPv6 site) over all accounts.
 const PER_ADDRESS: Budget = Budget { most: 30, each: Duration::from_secs(10) };
+/// Of all addresses that are likely somebody's together: an IPv4 /24, an IPv6 /40.
+const PER_NEIGHBOURHOOD: Budget = Budget { most: 120, each: Duration::from_secs(3) };
+/// Of all addresses of one provider: an IPv4 /16, an IPv6 /32. Who has that many networks has no more tries for it.
+const PER_PROVIDER: Budget = Budget { most: 600, each: Duration::from_secs(1) };
 /// Refused tries of one account over all addresses.
 const PER_ACCOUNT: Budget = Budget { most: 20, each: Duration::from_secs(15) };
+/// Refused tries of one account by one device.
+const PER_DEVICE: Budget = Budget { most: 10, each: Duration::from_secs(30) };
+/// Refused tries of a known pair beyond the usual ones.
+const PER_KNOWN_PAIR: Budget = Budget { most: 10, each: Duration::from_secs(4) };
 /// Changes that one signed-in person may ask for.
 const PER_PERSON: Budget = Budget { most: 60, each: Duration::from_secs(1) };
-/// Entries of each count; beyond them the longest unused go.
-const KEPT: usize = 16_384;
+/// Wrong tries of a signed-in person at their own password.
+const PER_PROOF: Budget = Budget { most: 5, each: Duration::from_secs(60) };
+/// Cells in a row of each sketch.
+const CELLS: usize = 8_192;
+/// Devices, known pairs and people that are counted one by one. Each has signed in before, so strangers add none.
+const EXACT: usize = 16_384;
+/// Wrong passwords that are remembered, by a fingerprint.
+const WRONG: usize = 4_096;
 
 /// Not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,94 +64,274 @@ pub struct TooMany {
     pub wait: Duration,
 }
 
-/// What is counted. Time is uptime: it never runs backwards.
-#[derive(Debug, Default)]
-pub struct Guard {
-    pairs: Kept<(String, Cidr), Pair>,
-    addresses: Kept<Cidr, Bucket>,
-    accounts: Kept<String, Bucket>,
-    people: Kept<String, Bucket>,
-    signed_in: Kept<(String, Cidr), Duration>,
-    turns: Kept<(String, Cidr), Duration>,
+/// Why a try is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It has to be sent again later.
+    Later(TooMany),
+    /// A known pair gets another try within seconds, so that it may wait for it here.
+    Soon(TooMany),
 }
 
+impl Refused {
+    /// What is told.
+    pub fn too_many(self) -> TooMany {
+        match self {
+            Self::Later(too_many) | Self::Soon(too_many) => too_many,
+        }
+    }
+}
+
+/// A try, and what is known of who makes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The name that was typed.
+    pub account: &'a str,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// The device, where its secret was handed out for this account.
+    pub device: Option<u128>,
+    /// Whether the account signed in from this network before.
+    pub known: bool,
+    /// A fingerprint of account, network and password, keyed so that nobody can choose it.
+    pub fingerprint: u64,
+}
+
+/// A try that may be looked at. It counts as failed until it is said otherwise: of a hundred tries at once none slips
+/// through before the first has failed.
+#[derive(Debug)]
+#[must_use]
+pub struct Pass {
+    account: String,
+    address: IpAddr,
+    by: By,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Usual,
+    Device(u128),
+    KnownPair { wait: Duration },
+}
+
+impl Pass {
+    /// What is answered to a wrong password instead of that it is wrong.
+    pub fn answered(&self) -> Option<TooMany> {
+        match self.by {
+            By::KnownPair { wait } => Some(TooMany { wait }),
+            By::Usual | By::Device(_) => None,
+        }
+    }
+}
+
+/// What is counted. Time is uptime: it never runs backwards.
+#[derive(Debug)]
+pub struct Guard {
+    pairs: Sketch<Pair>,
+    networks: Sketch<Bucket>,
+    accounts: Sketch<Bucket>,
+    turns: Turns,
+    devices: Exact<u128>,
+    known_pairs: Exact<(String, Cidr)>,
+    people: Exact<String>,
+    proofs: Exact<String>,
+    wrong: Vec<u64>,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            pairs: Sketch::new(CELLS),
+            networks: Sketch::new(CELLS),
+            accounts: Sketch::new(CELLS),
+            turns: Turns::default(),
+            devices: Exact::default(),
+            known_pairs: Exact::default(),
+            people: Exact::default(),
+            proofs: Exact::default(),
+            wrong: vec![0; WRONG],
+        }
+    }
+}
+
+/// Tries of an account from a network. Instants in milliseconds.
 #[derive(Debug, Default, Clone, Copy)]
 struct Pair {
     failures: u32,
-    last: Duration,
-    until: Duration,
+    last: u64,
+    until: u64,
+}
+
+impl Pair {
+    fn now(self, now: u64) -> Self {
+        if now.saturating_sub(self.last) >= millis(FORGETS) { Self::default() } else { self }
+    }
 }
 
 impl Guard {
-    /// Asks for a try, and counts it as failed until [`Guard::succeeded`] or [`Guard::not_tried`] says otherwise: of a hundred
-    /// tries at once none slips through before the first has failed.
-    pub fn attempt(&mut self, account: &str, address: IpAddr, now: Duration) -> Result<(), TooMany> {
-        let account = key(account);
-        let both = (account.clone(), network(address));
-        let known = self.signed_in.get(&both).is_some_and(|at| now.saturating_sub(*at) < LATELY);
+    /// Asks for a try.
+    pub fn attempt(&mut self, asked: &Asked<'_>, now: Duration) -> Result<Pass, Refused> {
+        let account = key(asked.account);
+        let pass = |by| Pass { account: account.clone(), address: asked.address, by };
+        if let Some(device) = asked.device
+            && self.devices.take(device, PER_DEVICE, now).is_ok()
+        {
+            return Ok(pass(By::Device(device)));
+        }
+        let wait = match self.usual(&account, asked.address, now) {
+            Ok(()) => return Ok(pass(By::Usual)),
+            Err(wait) => wait,
+        };
+        let too_many = TooMany { wait };
+        if !asked.known || self.was_wrong(asked.fingerprint) {
+            return Err(Refused::Later(too_many));
+        }
+        match self.known_pairs.take((account.clone(), network(asked.address)), PER_KNOWN_PAIR, now) {
+            Ok(()) => Ok(pass(By::KnownPair { wait })),
+            Err(_) => Err(Refused::Soon(too_many)),
+        }
+    }
 
-        let pair = self.pairs.entry(both);
-        if now.saturating_sub(pair.last) >= FORGETS {
-            *pair = Pair::default();
+    fn usual(&mut self, account: &str, address: IpAddr, now: Duration) -> Result<(), Duration> {
+        let both = (account, network(address));
+        let at = millis(now);
+        let held = self.pairs.cells(&both).map(|pair| pair.now(at).until.saturating_sub(at)).min();
+        if let Some(held) = held.filter(|held| *held > 0) {
+            return Err(Duration::from_millis(held));
         }
-        if pair.until > now {
-            return Err(TooMany { wait: pair.until - now });
+        let waits = self.accounts.cells(&account).map(|bucket| bucket.wait(PER_ACCOUNT, now));
+        let mut wait = waits.min().unwrap_or_default();
+        for (prefix, budget) in networks(address) {
+            let waits = self.networks.cells(&prefix).map(|bucket| bucket.wait(budget, now));
+            wait = wait.max(waits.min().unwrap_or_default());
         }
-        let of_address = self.addresses.entry(site(address)).wait(PER_ADDRESS, now);
-        let of_account = self.accounts.entry(account.clone()).wait(PER_ACCOUNT, now);
-        let wait = if known { Duration::ZERO } else { of_address.max(of_account) };
         if !wait.is_zero() {
-            let mine = (account.clone(), neighbourhood(address));
-            match self.turns.get(&mine).copied() {
-                Some(turn) if turn <= now => self.turns.remove(&mine),
-                Some(turn) => return Err(TooMany { wait: wait.min(turn - now) }),
-                None => {
-                    *self.turns.entry(mine) = now + TURN;
-                    return Err(TooMany { wait: wait.min(TURN) });
-                }
-            };
+            self.turns.take(account, neighbourhood(address), now).map_err(|turn| match turn {
+                Some(turn) => wait.min(turn),
+                None => wait,
+            })?;
         }
-        pair.failures = pair.failures.saturating_add(1);
-        pair.last = now;
-        if pair.failures >= FREE {
-            let doubled = Duration::from_secs(1 << (pair.failures - FREE).min(16));
-            pair.until = now + doubled.min(LONGEST);
+        let failures = self.failures(account, address, at).saturating_add(1);
+        let until = match failures.checked_sub(FREE) {
+            Some(over) => at + millis(Duration::from_secs(1 << over.min(16)).min(LONGEST)),
+            None => 0,
+        };
+        self.pairs.change(&both, |pair| {
+            let was = pair.now(at);
+            *pair = Pair { failures: was.failures.max(failures), last: at, until: was.until.max(until) };
+        });
+        self.accounts.change(&account, |bucket| bucket.take(PER_ACCOUNT, now));
+        for (prefix, budget) in networks(address) {
+            self.networks.change(&prefix, |bucket| bucket.take(budget, now));
         }
-        self.addresses.entry(site(address)).take(PER_ADDRESS, now);
-        self.accounts.entry(account).take(PER_ACCOUNT, now);
         Ok(())
     }
 
-    /// The try was the right password: nothing of it counts.
-    pub fn succeeded(&mut self, account: &str, address: IpAddr, now: Duration) {
-        let account = key(account);
-        self.addresses.entry(site(address)).give();
-        self.accounts.entry(account.clone()).give();
+    fn failures(&self, account: &str, address: IpAddr, at: u64) -> u32 {
         let both = (account, network(address));
-        self.pairs.remove(&both);
-        *self.signed_in.entry(both) = now;
+        let failures = self.pairs.cells(&both).map(|pair| pair.now(at).failures).min();
+        failures.unwrap_or_default()
+    }
+
+    /// The try was the right password: nothing of it counts.
+    pub fn succeeded(&mut self, pass: &Pass, now: Duration) {
+        self.undo(pass, now);
     }
 
     /// The try was never made, for want of a processor: nothing of it counts.
-    pub fn not_tried(&mut self, account: &str, address: IpAddr) {
-        let account = key(account);
-        self.addresses.entry(site(address)).give();
-        self.accounts.entry(account.clone()).give();
-        let pair = self.pairs.entry((account, network(address)));
-        pair.failures = pair.failures.saturating_sub(1);
-        pair.until = Duration::ZERO;
+    pub fn not_tried(&mut self, pass: &Pass, now: Duration) {
+        self.undo(pass, now);
+    }
+
+    /// The try was wrong, and the same one need not be looked at again.
+    pub fn failed(&mut self, fingerprint: u64) {
+        if let Some(place) = self.wrong.get_mut(wrong_place(fingerprint)) {
+            *place = fingerprint;
+        }
+    }
+
+    fn was_wrong(&self, fingerprint: u64) -> bool {
+        self.wrong.get(wrong_place(fingerprint)) == Some(&fingerprint)
+    }
+
+    /// Only what the try itself added is taken away again: the cells are others' as well.
+    fn undo(&mut self, pass: &Pass, now: Duration) {
+        let (account, address) = (pass.account.as_str(), pass.address);
+        match pass.by {
+            By::Device(device) => self.devices.give(&device),
+            By::KnownPair { .. } => self.known_pairs.give(&(account.to_owned(), network(address))),
+            By::Usual => {
+                let at = millis(now);
+                let failures = self.failures(account, address, at);
+                self.pairs.change(&(account, network(address)), |pair| {
+                    if pair.failures == failures {
+                        pair.failures = failures.saturating_sub(1);
+                        pair.until = at;
+                    }
+                });
+                self.accounts.change(&account, Bucket::give);
+                for (prefix, _) in networks(address) {
+                    self.networks.change(&prefix, Bucket::give);
+                }
+            }
+        }
     }
 
     /// A signed-in person asks for a change.
     pub fn change(&mut self, person: &str, now: Duration) -> Result<(), TooMany> {
-        let bucket = self.people.entry(person.to_owned());
-        let wait = bucket.wait(PER_PERSON, now);
-        if !wait.is_zero() {
-            return Err(TooMany { wait });
+        self.people.take(person.to_owned(), PER_PERSON, now).map_err(|wait| TooMany { wait })
+    }
+
+    /// A signed-in person types their own password once more. Nobody else can use this budget up.
+    pub fn proof(&mut self, person: &str, now: Duration) -> Result<(), TooMany> {
+        self.proofs.take(person.to_owned(), PER_PROOF, now).map_err(|wait| TooMany { wait })
+    }
+
+    /// It was right, or was not looked at.
+    pub fn proved(&mut self, person: &str) {
+        self.proofs.give(&person.to_owned());
+    }
+}
+
+/// Budgets of those who have signed in before, one by one.
+#[derive(Debug)]
+struct Exact<K> {
+    buckets: HashMap<K, Bucket>,
+}
+
+impl<K> Default for Exact<K> {
+    fn default() -> Self {
+        Self { buckets: HashMap::new() }
+    }
+}
+
+impl<K: Hash + Eq> Exact<K> {
+    /// Takes one, or says how long until there is one.
+    fn take(&mut self, key: K, budget: Budget, now: Duration) -> Result<(), Duration> {
+        if self.buckets.len() >= EXACT && !self.buckets.contains_key(&key) {
+            // Whatever is not at rest is still counted.
+            self.buckets.retain(|_, bucket| !bucket.at_rest(budget, now));
+            if self.buckets.len() >= EXACT {
+                return Err(budget.each);
+            }
         }
-        bucket.take(PER_PERSON, now);
+        let wait = self.buckets.get(&key).map_or(Duration::ZERO, |bucket| bucket.wait(budget, now));
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.buckets.entry(key).or_default().take(budget, now);
         Ok(())
     }
+
+    fn give(&mut self, key: &K) {
+        if let Some(bucket) = self.buckets.get_mut(key) {
+            bucket.give();
+        }
+    }
+}
+
+fn wrong_place(fingerprint: u64) -> usize {
+    usize::try_from(fingerprint % WRONG as u64).unwrap_or(0)
 }
 
 /// No account has a longer name, so longer ones need not be told apart.
@@ -141,17 +346,32 @@ pub fn shortened(text: &str, bytes: usize) -> &str {
 }
 
 /// Whoever has one IPv6 address has the whole /64 to choose from.
-fn network(address: IpAddr) -> Cidr {
+pub fn network(address: IpAddr) -> Cidr {
     prefix(address, 32, 64)
 }
 
 /// Whoever has a site has its /48.
-pub(super) fn site(address: IpAddr) -> Cidr {
+pub fn site(address: IpAddr) -> Cidr {
     prefix(address, 32, 48)
 }
 
-fn neighbourhood(address: IpAddr) -> Cidr {
-    prefix(address, 24, 48)
+/// Addresses that are likely somebody's together.
+pub fn neighbourhood(address: IpAddr) -> Cidr {
+    prefix(address, 24, 40)
+}
+
+/// A provider's part of the internet, or a large one's smallest.
+pub fn provider(address: IpAddr) -> Cidr {
+    prefix(address, 16, 32)
+}
+
+/// What a try from an address is counted in, each with its budget.
+fn networks(address: IpAddr) -> [(Cidr, Budget); 3] {
+    [
+        (site(address), PER_ADDRESS),
+        (neighbourhood(address), PER_NEIGHBOURHOOD),
+        (provider(address), PER_PROVIDER),
+    ]
 }
 
 fn prefix(address: IpAddr, v4: u8, v6: u8) -> Cidr {
@@ -159,241 +379,5 @@ fn prefix(address: IpAddr, v4: u8, v6: u8) -> Cidr {
     Cidr::around(address, if address.is_ipv6() { v6 } else { v4 })
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Budget {
-    most: u32,
-    each: Duration,
-}
-
-/// Tries that were taken and not yet given back by time.
-#[derive(Debug, Default, Clone, Copy)]
-struct Bucket {
-    taken: u32,
-    // When `taken` was last brought up to date.
-    at: Duration,
-}
-
-impl Bucket {
-    fn wait(&mut self, budget: Budget, now: Duration) -> Duration {
-        let passed = now.saturating_sub(self.at);
-        let back = u32::try_from(passed.as_millis() / budget.each.as_millis().max(1)).unwrap_or(u32::MAX);
-        self.taken = self.taken.saturating_sub(back);
-        self.at = if self.taken == 0 { now } else { self.at + budget.each * back };
-        if self.taken < budget.most { Duration::ZERO } else { (self.at + budget.each).saturating_sub(now) }
-    }
-
-    fn take(&mut self, budget: Budget, now: Duration) {
-        if self.taken == 0 {
-            self.at = now;
-        }
-        self.taken = (self.taken + 1).min(budget.most);
-    }
-
-    fn give(&mut self) {
-        self.taken = self.taken.saturating_sub(1);
-    }
-}
-
-/// A map that forgets what was unused for longest rather than grow.
-#[derive(Debug)]
-pub(super) struct Kept<K, V> {
-    entries: HashMap<K, (u64, V)>,
-    uses: u64,
-}
-
-impl<K, V> Default for Kept<K, V> {
-    fn default() -> Self {
-        Self { entries: HashMap::new(), uses: 0 }
-    }
-}
-
-impl<K: Hash + Eq, V> Kept<K, V> {
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
-        self.entries.get(key).map(|(_, value)| value)
-    }
-
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
-        self.entries.remove(key).map(|(_, value)| value)
-    }
-
-    pub(super) fn entry(&mut self, key: K) -> &mut V
-    where
-        V: Default,
-    {
-        self.uses += 1;
-        if self.entries.len() >= KEPT && !self.entries.contains_key(&key) {
-            let mut uses: Vec<u64> = self.entries.values().map(|(used, _)| *used).collect();
-            let (_, oldest, _) = uses.select_nth_unstable(KEPT / 8);
-            let oldest = *oldest;
-            self.entries.retain(|_, (used, _)| *used > oldest);
-        }
-        let entry = self.entries.entry(key).or_default();
-        entry.0 = self.uses;
-        &mut entry.1
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
-
-    fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn stranger(number: u32) -> IpAddr {
-        IpAddr::V4(std::net::Ipv4Addr::from(0x0a00_0000 + number))
-    }
-
-    /// Tries as soon as it is worth it and returns when the password would have been looked at.
-    fn admitted(guard: &mut Guard, account: &str, address: IpAddr, from: Duration) -> Duration {
-        let mut now = from;
-        for _ in 0..1000 {
-            match guard.attempt(account, address, now) {
-                Ok(()) => return now,
-                Err(TooMany { wait }) => now += wait,
-            }
-        }
-        panic!("never admitted");
-    }
-
-    #[test]
-    fn the_delay_doubles_and_has_an_end() {
-        let mut guard = Guard::default();
-        let mut now = seconds(1);
-        let mut waits = Vec::new();
-        for _ in 0..12 {
-            let next = admitted(&mut guard, "jon", HOME, now);
-            waits.push((next - now).as_secs());
-            now = next;
-        }
-        assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 120, 120]);
-    }
-
-    #[test]
-    fn trying_too_early_costs_nothing() {
-        let mut guard = Guard::default();
-        for _ in 0..4 {
-            admitted(&mut guard, "jon", HOME, seconds(1));
-        }
-        let wait = guard.attempt("jon", HOME, seconds(2)).unwrap_err().wait;
-        for _ in 0..100 {
-            assert_eq!(guard.attempt("jon", HOME, seconds(2)), Err(TooMany { wait }));
-        }
-    }
-
-    #[test]
-    fn a_sign_in_wipes_the_slate() {
-        let mut guard = Guard::default();
-        for _ in 0..3 {
-            admitted(&mut guard, "jon", HOME, seconds(1));
-        }
-        let now = admitted(&mut guard, "jon", HOME, seconds(1));
-        guard.succeeded("jon", HOME, now);
-        assert_eq!(guard.attempt("jon", HOME, now), Ok(()));
-    }
-
-    #[test]
-    fn tries_at_once_are_counted_before_they_fail() {
-        let mut guard = Guard::default();
-        let let_through = (0..100).filter(|_| guard.attempt("jon", HOME, seconds(1)).is_ok()).count();
-        assert_eq!(let_through, 3);
-    }
-
-    #[test]
-    fn one_address_cannot_walk_through_all_accounts() {
-        let mut guard = Guard::default();
-        let tries = |guard: &mut Guard, from: u64, to: u64| {
-            (from..to)
-                .flat_map(|second| (0..5).map(move |account| (second, account)))
-                .filter(|(second, account)| {
-                    guard.attempt(&format!("p{second}-{account}"), HOME, seconds(*second)).is_ok()
-                })
-                .count()
-        };
-        assert_eq!(tries(&mut guard, 0, 60), 30 + 5);
-    }
-
-    #[test]
-    fn an_ipv6_network_is_one_address() {
-        let mut guard = Guard::default();
-        let let_through = (0..100u16)
-            .filter(|host| {
-                let address = IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, *host));
-                guard.attempt("jon", address, seconds(1)).is_ok()
-            })
-            .count();
-        assert_eq!(let_through, 3);
-    }
-
-    #[test]
-    fn strangers_do_not_lock_out_an_address_that_signed_in_lately() {
-        let mut guard = Guard::default();
-        assert_eq!(guard.attempt("jon", HOME, seconds(0)), Ok(()));
-        guard.succeeded("jon", HOME, seconds(0));
-        for second in 0..3600 {
-            let _ = guard.attempt("jon", stranger(second % 997), seconds(second.into()));
-        }
-        assert_eq!(guard.attempt("jon", HOME, seconds(3600)), Ok(()));
-    }
-
-    #[test]
-    fn strangers_hold_up_a_new_address_for_some_minutes_at_most() {
-        let mut guard = Guard::default();
-        let mut tries = 0;
-        for second in 0..7200u32 {
-            // Ten tries a second from ever new addresses.
-            for one in 0..10 {
-                let stranger = stranger(second * 10 + one);
-                tries += u32::from(guard.attempt("jon", stranger, seconds(second.into())).is_ok());
-            }
-            if second == 3000 {
-                let refused = guard.attempt("jon", HOME, seconds(second.into()));
-                assert!(refused.is_err_and(|refused| refused.wait <= TURN), "{refused:?}");
-            }
-            if second == 3300 {
-                assert_eq!(guard.attempt("jon", HOME, seconds(second.into())), Ok(()));
-            }
-        }
-        // 72,000 strangers that never come back got what the budget gives, and no more.
-        assert!(tries < 20 + 7200 / 15 + 2, "{tries}");
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let mut guard = Guard::default();
-        for number in 0..50_000 {
-            let _ = guard.attempt(&format!("p{number}"), stranger(number), seconds(1));
-        }
-        assert!(guard.pairs.entries.len() <= KEPT);
-        assert!(guard.addresses.entries.len() <= KEPT);
-        assert!(guard.accounts.entries.len() <= KEPT);
-    }
-
-    #[test]
-    fn a_try_that_was_not_made_does_not_count() {
-        let mut guard = Guard::default();
-        for _ in 0..100 {
-            assert_eq!(guard.attempt("jon", HOME, seconds(1)), Ok(()));
-            guard.not_tried("jon", HOME);
-        }
-    }
-
-    #[test]
-    fn a_person_changes_things_at_a_human_pace() {
-        let mut guard = Guard::default();
-        let changes = (0..200).filter(|_| guard.change("jon", seconds(1)).is_ok()).count();
-        assert_eq!(changes, 60);
-        assert_eq!(guard.change("jon", seconds(3)), Ok(()));
-        assert_eq!(guard.change("richard", seconds(1)), Ok(()));
-    }
-
-    #[test]
-    fn text_is_cut_between_letters() {
-        assert_eq!(shortened("rené", 4), "ren");
-        assert_eq!(shortened("rené", 5), "rené");
-        assert_eq!(shortened("", 5), "");
-    }
-}
+mod tests;

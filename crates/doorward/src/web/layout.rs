@@ -23,6 +23,8 @@ pub enum Here {
     Reach,
     /// The record.
     Record,
+    /// One's own password and sessions.
+    Account,
 }
 
 impl Here {
@@ -33,6 +35,7 @@ impl Here {
             Self::Operators => "All that is open",
             Self::Reach => "Who can reach what",
             Self::Record => "Record",
+            Self::Account => "Your account",
         }
     }
 
@@ -43,6 +46,7 @@ impl Here {
             Self::Operators => "All open",
             Self::Reach => "Reach",
             Self::Record => "Record",
+            Self::Account => "Account",
         }
     }
 
@@ -53,6 +57,7 @@ impl Here {
             Self::Operators => "/operators",
             Self::Reach => "/reach",
             Self::Record => "/record",
+            Self::Account => "/account",
         }
     }
 }
@@ -78,7 +83,11 @@ pub fn page(signed: &Signed, here: Here, status: StatusCode, main: Markup) -> Re
             }
             form.who method="post" action="/sign-out" {
                 (token(signed))
-                span { span.quiet { "Signed in as " } strong { (signed.caller.person) } }
+                span {
+                    span.quiet { "Signed in as " }
+                    a href=(Here::Account.path()) title="Your password and your sessions"
+                        aria-current=[(here == Here::Account).then_some("page")] { strong { (signed.caller.person) } }
+                }
                 button.plain type="submit" { "Sign out" }
             }
         },

@@ -1,9 +1,11 @@
 //! The pages and the API: what people do with a browser or a program, each request through one authorisation.
 
+mod account;
 pub mod api;
 mod arrival;
 mod assets;
 mod card;
+mod device;
 mod failure;
 mod form;
 mod forwarded;
@@ -18,8 +20,10 @@ mod open;
 mod operators;
 mod origin;
 mod overdue;
+mod own_password;
 mod prefix;
 mod probe;
+mod proving;
 mod reach;
 mod record;
 mod segment;
@@ -33,6 +37,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod unnamed;
+mod verifying;
 mod words;
 
 use std::fmt;
@@ -48,7 +53,7 @@ use axum::routing::{get, post};
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::policy::Person;
 use ring::hmac;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use crate::account::Account;
 use crate::clock::random;
@@ -56,8 +61,10 @@ use crate::requests::Requests;
 use failure::Failure;
 use guard::Guard;
 use notes::Notes;
+use proving::{Known, Lingering};
 use tally::Tally;
 use unnamed::Unnamed;
+use verifying::Verifying;
 
 pub use serve::{Error, Listener};
 
@@ -69,7 +76,9 @@ const TAKES: Duration = Duration::from_secs(30);
 /// What every request shares.
 pub struct Web {
     requests: Arc<Requests>,
-    verifying: Arc<Semaphore>,
+    verifying: Verifying,
+    known: Known,
+    lingering: Lingering,
     guard: Mutex<Guard>,
     tally: Mutex<Tally>,
     unnamed: Mutex<Unnamed>,
@@ -93,7 +102,9 @@ impl Web {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(Self {
             requests,
-            verifying: Arc::new(Semaphore::new((cores / 2).max(1))),
+            verifying: Verifying::new(cores / 2),
+            known: Known::default(),
+            lingering: Lingering::default(),
             guard: Mutex::default(),
             tally: Mutex::default(),
             unnamed: Mutex::default(),
@@ -123,6 +134,20 @@ impl Web {
     /// A key that lives as long as the program.
     fn key(&self) -> &hmac::Key {
         &self.key
+    }
+
+    /// Who looks at passwords.
+    fn verifying(&self) -> &Verifying {
+        &self.verifying
+    }
+
+    /// Who signed in before.
+    fn known(&self) -> &Known {
+        &self.known
+    }
+
+    fn lingering(&self) -> &Lingering {
+        &self.lingering
     }
 
     fn guard(&self) -> MutexGuard<'_, Guard> {
@@ -171,6 +196,10 @@ pub fn router(web: Arc<Web>) -> Router {
         .route("/live", get(home::live))
         .route("/sign-in", get(sign_in::page).post(sign_in::submit))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/account", get(account::page))
+        .route("/account/password", post(account::password))
+        .route("/account/sessions/end", post(account::end))
+        .route("/account/sessions/end-others", post(account::end_others))
         .route("/grants", post(open::open))
         .route("/grants/{id}/extend", post(open::extend))
         .route("/grants/{id}/close", post(open::close))
@@ -208,5 +237,5 @@ async fn not_that_way() -> Failure {
 
 /// The pages to which somebody may be sent back after signing in; no other place can be named.
 fn own_page(path: &str) -> Option<&'static str> {
-    ["/", "/history", "/operators", "/reach", "/record"].into_iter().find(|page| *page == path)
+    ["/", "/history", "/operators", "/reach", "/record", "/account"].into_iter().find(|page| *page == path)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use doorward_core::policy::{PasswordHash, Person};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -13,6 +14,7 @@ use super::layout::{self, Here, token};
 use super::origin::as_written;
 use super::session::Signed;
 use super::{Web, card, overdue, words};
+use crate::people::cost;
 use crate::reconciler::Standing;
 use crate::requests::{self, GrantView};
 
@@ -121,14 +123,25 @@ fn problems(web: &Web) -> Markup {
         Standing::AsWanted | Standing::Unknown => None,
     });
     let failing: Vec<_> = failing.collect();
-    let version = format!("{failing:?} {:?} {:?}", status.mistakes, status.alarms);
+    let loaded = web.requests().loaded();
+    let costly = |(person, hash): (_, &PasswordHash)| {
+        cost::too_costly(hash, cost::USUAL).map(|takes| (person, cost::in_words(takes)))
+    };
+    let costly: Vec<(&Person, String)> = loaded.people.passwords.iter().filter_map(costly).collect();
+    let version = format!("{failing:?} {:?} {:?} {costly:?}", status.mistakes, status.alarms);
     html! {
-        @if !failing.is_empty() || !status.mistakes.is_empty() || !status.alarms.is_empty() {
+        @if !failing.is_empty() || !status.mistakes.is_empty() || !status.alarms.is_empty() || !costly.is_empty() {
             section data-key="problems" data-version=(version) aria-labelledby="problems" {
                 h2 #problems { "What needs your hand" }
                 div.problem role="alert" {
                     @for (name, why) in &failing {
                         p { "The firewall " strong { (name) } " is not as it should be. " (layout::sentence(why)) }
+                    }
+                    @for (person, takes) in &costly {
+                        p {
+                            strong { (person) } " cannot sign in: their password would take " (takes) " to try. "
+                            code { "doorward user passwd " (person) } " sets a new one."
+                        }
                     }
                     @if !status.alarms.is_empty() {
                         p {

@@ -117,6 +117,8 @@ fn what(what: &What) -> Markup {
             What::SignedIn => { "signed in" }
             What::SignInRefused { why } => { "was not signed in: " (why) }
             What::SignedOut => { "signed out" }
+            What::SessionRevoked { session } => { "ended the sign-in session " code { (session) } }
+            What::PasswordChanged { .. } => { "changed their own password" }
             What::Opened { target, source, until, .. } => {
                 "opened " b { (target) } " for " code { (words::source(*source)) } " until " (words::time(*until))
             }

@@ -24,10 +24,7 @@ use super::origin::Origin;
 use super::{Web, api};
 use crate::clock::random;
 use crate::requests::Caller;
-use crate::store::{Session, SessionKind};
-
-/// How long a session lasts, in hours.
-pub const LASTS: i64 = 12;
+use crate::store::{self, Session, SessionKind};
 
 /// What a session is known by: 256 random bits, in base64.
 #[derive(Clone)]
@@ -93,6 +90,11 @@ impl Signed {
         self.token.derive("address")
     }
 
+    /// What it is called in a list of sessions.
+    pub fn id(&self) -> String {
+        store::session_id(self.token.as_str())
+    }
+
     /// Whose notes are whose.
     pub fn name(&self) -> String {
         self.token.derive("session")
@@ -115,13 +117,14 @@ pub async fn begin(
 ) -> Result<(Token, Timestamp), Failure> {
     let token = Token::new().map_err(|error| Failure::broken(&error))?;
     let made = web.requests().clock().now();
-    let ends = made + SignedDuration::from_hours(LASTS);
+    let ends = made + web.requests().loaded().policy.server.sessions.at_most;
     let session = Session {
         person: person.clone(),
         kind,
         made,
         ends,
         origin: origin.counted().to_string(),
+        used: made,
         bound: token.bound(proved),
     };
     let kept = web.requests().store().keep_session(token.as_str(), &session).await;
@@ -129,8 +132,24 @@ pub async fn begin(
     Ok((token, ends))
 }
 
-/// Finds the session of a token. A session whose person or password is no longer the same is ended.
-async fn find(web: &Web, token: Token, kind: SessionKind, origin: Origin) -> Result<Option<Signed>, Failure> {
+/// Whether a request is a person's doing, or that of a page that looks by itself what is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It keeps the session alive.
+    Person,
+    /// It does not.
+    Page,
+}
+
+/// Finds the session of a token. A session whose person or password is no longer the same is ended, and one that was
+/// not used for long.
+async fn find(
+    web: &Web,
+    token: Token,
+    kind: SessionKind,
+    origin: Origin,
+    by: Use,
+) -> Result<Option<Signed>, Failure> {
     let requests = web.requests();
     let now = requests.clock().now();
     let session = requests.store().session(token.as_str(), now).await;
@@ -145,13 +164,41 @@ async fn find(web: &Web, token: Token, kind: SessionKind, origin: Origin) -> Res
     });
     // A clock set back does not lengthen what was promised.
     let begun = session.made <= now + SignedDuration::from_mins(5);
-    if !same || !begun {
+    let lengths = loaded.policy.server.sessions;
+    let idle = now.duration_since(session.used) >= lengths.idle;
+    let old = now.duration_since(session.made) >= lengths.at_most;
+    if !same || !begun || idle || old {
         end(web, &token).await?;
         return Ok(None);
+    }
+    if by == Use::Person {
+        note_use(web, &token, &session, origin, lengths.idle, now);
     }
     let operator = requests.operates(&session.person);
     let caller = Caller::known(session.person, origin.client);
     Ok(Some(Signed { caller, operator, ends: session.ends, token }))
+}
+
+/// Has it noted that a session is used, beside the request: a store that cannot be written now delays nobody who only
+/// looks.
+fn note_use(
+    web: &Web,
+    token: &Token,
+    session: &Session,
+    origin: Origin,
+    idle: SignedDuration,
+    now: Timestamp,
+) {
+    if !store::is_due(session, idle, now) {
+        return;
+    }
+    let (store, token) = (web.requests().store().clone(), token.clone());
+    let from = origin.counted().to_string();
+    tokio::spawn(async move {
+        if let Err(error) = store::in_time(store.use_session(token.as_str(), &from, now)).await {
+            tracing::debug!(%error, "the use of a session could not be noted");
+        }
+    });
 }
 
 /// Ends a session.
@@ -162,11 +209,16 @@ pub async fn end(web: &Web, token: &Token) -> Result<(), Failure> {
 }
 
 /// The session of a request's cookie.
-pub async fn of_cookie(web: &Web, headers: &HeaderMap, origin: Origin) -> Result<Option<Signed>, Failure> {
+pub async fn of_cookie(
+    web: &Web,
+    headers: &HeaderMap,
+    origin: Origin,
+    by: Use,
+) -> Result<Option<Signed>, Failure> {
     let loaded = web.requests().loaded();
     let token = cookie(headers, &named(SESSION, &loaded.policy, origin)).and_then(Token::read);
     match token {
-        Some(token) => find(web, token, SessionKind::Browser, origin).await,
+        Some(token) => find(web, token, SessionKind::Browser, origin, by).await,
         None => Ok(None),
     }
 }
@@ -179,7 +231,7 @@ pub async fn of_bearer(web: &Web, headers: &HeaderMap, origin: Origin) -> Result
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
     match token.and_then(Token::read) {
-        Some(token) => find(web, token, SessionKind::Api, origin).await,
+        Some(token) => find(web, token, SessionKind::Api, origin, Use::Person).await,
         None => Ok(None),
     }
 }
@@ -189,7 +241,8 @@ impl FromRequestParts<Arc<Web>> for Signed {
 
     async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Response> {
         let Ok(origin) = Origin::from_request_parts(parts, web).await;
-        match of_cookie(web, &parts.headers, origin).await {
+        let by = if parts.uri.path().ends_with("/live") { Use::Page } else { Use::Person };
+        match of_cookie(web, &parts.headers, origin, by).await {
             Ok(Some(signed)) => Ok(signed),
             Ok(None) => {
                 let next = super::own_page(parts.uri.path()).filter(|_| parts.method == Method::GET);
@@ -221,7 +274,7 @@ const FORM: &str = "doorward-form";
 
 /// A cookie's name as it is sent. Browsers keep `__Host-` for cookies that are Secure and of all paths of this host alone,
 /// `__Secure-` for those that are Secure (RFC 6265bis, section 4.1.3).
-fn named(name: &str, policy: &Policy, origin: Origin) -> String {
+pub(super) fn named(name: &str, policy: &Policy, origin: Origin) -> String {
     let kept = match (origin.secure, policy.server.prefix()) {
         (false, _) => "",
         (true, "") => "__Host-",
@@ -231,7 +284,7 @@ fn named(name: &str, policy: &Policy, origin: Origin) -> String {
 }
 
 /// Where a cookie is sent to, and that scripts do not see it.
-fn attributes(policy: &Policy, origin: Origin) -> String {
+pub(super) fn attributes(policy: &Policy, origin: Origin) -> String {
     let path = match policy.server.prefix() {
         "" => "/",
         prefix => prefix,
@@ -244,7 +297,7 @@ fn attributes(policy: &Policy, origin: Origin) -> String {
 pub fn set(policy: &Policy, origin: Origin, token: &Token) -> String {
     let (name, attributes, token) =
         (named(SESSION, policy, origin), attributes(policy, origin), token.as_str());
-    format!("{name}={token}{attributes}; SameSite=Lax; Max-Age={}", LASTS * 3600)
+    format!("{name}={token}{attributes}; SameSite=Lax; Max-Age={}", policy.server.sessions.at_most.as_secs())
 }
 
 /// The `Set-Cookie` that takes it back.
@@ -288,7 +341,7 @@ impl BeforeSession {
     }
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(COOKIE)
         .iter()

@@ -1,128 +1,81 @@
-//! Signing in and out. A refusal is the same and takes as long, whatever its cause.
+//! Signing in and out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Query, Request, State};
 use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use doorward_core::audit::{Event, What, Who};
-use doorward_core::policy::{People, Person};
+use doorward_core::audit::What;
+use doorward_core::policy::Person;
 use jiff::Timestamp;
 use maud::html;
 use serde::Deserialize;
 
 use super::failure::{self, Failure};
 use super::form::{Fields, Posted};
-use super::guard::{TooMany, shortened};
+use super::guard::network;
 use super::layout;
 use super::origin::Origin;
-use super::session::{self, BeforeSession, Token};
-use super::{Web, own_page};
-use crate::people::password;
+use super::proving::{Proved, prove};
+use super::session::{self, BeforeSession, Token, Use};
+use super::{Web, device, own_page};
 use crate::requests::Caller;
-use crate::store::SessionKind;
+use crate::store::{Mark, SessionKind};
 
-/// Refusals are answered only at a multiple of this, so that their time does not tell their cause.
-const TICK: Duration = Duration::from_millis(500);
-/// How long a try waits for a processor that looks at it.
-const QUEUES: Duration = Duration::from_secs(10);
-/// No password is longer, in bytes; and nobody may keep a processor busy with one that is.
-const LONGEST: usize = 1024;
+/// A session that began.
+#[derive(Debug)]
+pub struct Begun {
+    /// Whose it is.
+    pub person: Person,
+    /// Its token.
+    pub token: Token,
+    /// Its end, if it is used until then.
+    pub ends: Timestamp,
+    /// By which the device is known at its next sign-in.
+    pub device: String,
+}
 
-/// Looks at a name and a password, and starts a session when they belong together.
+/// Looks at a name and a password, and starts a session when they belong together. `device` is what an earlier
+/// sign-in of this device handed out.
 pub async fn sign_in(
     web: &Arc<Web>,
     name: &str,
     password: &str,
     kind: SessionKind,
     origin: Origin,
-) -> Result<(Person, Token, Timestamp), Failure> {
-    let started = web.requests().clock().uptime();
-    let signed_in = looked_at(web, name, password, kind, origin).await;
-    if let Err(failure) = &signed_in
-        && failure.status == StatusCode::UNAUTHORIZED
-    {
-        let took = web.requests().clock().uptime().saturating_sub(started);
-        let over = Duration::from_nanos((took.as_nanos() % TICK.as_nanos()) as u64);
-        tokio::time::sleep(TICK.saturating_sub(over)).await;
-    }
-    signed_in
-}
-
-async fn looked_at(
-    web: &Arc<Web>,
-    name: &str,
-    password: &str,
-    kind: SessionKind,
-    origin: Origin,
-) -> Result<(Person, Token, Timestamp), Failure> {
-    let address = origin.counted();
-    let clock = web.requests().clock();
-    let asked = web.guard().attempt(name, address, clock.uptime());
-    if let Err(too_many) = asked {
-        refused(web, name, origin, "too many tries").await?;
-        return Err(Failure::too_many(too_many));
-    }
-    let permit = tokio::time::timeout(QUEUES, Arc::clone(&web.verifying).acquire_owned()).await;
-    let Ok(Ok(permit)) = permit else {
-        web.guard().not_tried(name, address);
-        return Err(Failure::too_many(TooMany { wait: Duration::from_secs(5) }));
-    };
-    let loaded = web.requests().loaded();
-    let good = {
-        let (loaded, name) = (Arc::clone(&loaded), name.to_owned());
-        let too_long = password.len() > LONGEST;
-        let password = shortened(password, LONGEST).to_owned();
-        tokio::task::spawn_blocking(move || {
-            // Held until the work is done, also when nobody waits for it any more.
-            let _permit = permit;
-            theirs(&loaded.people, &name, &password) && !too_long
-        })
-        .await
-        .map_err(|error| Failure::broken(&error))?
-    };
-    let person = name.parse::<Person>().ok().filter(|_| good);
-    let proved = person.as_ref().and_then(|person| loaded.people.passwords.get(person));
-    let (Some(person), Some(proved)) = (&person, proved) else {
-        refused(web, name, origin, "the name or the password was wrong").await?;
-        return Err(Failure::new(StatusCode::UNAUTHORIZED, "the name or the password is wrong"));
-    };
-    web.guard().succeeded(name, address, clock.uptime());
+    device: Option<&str>,
+) -> Result<Begun, Failure> {
+    let Proved { person, hash } = prove(web, name, password, origin, device).await?;
+    // What was opened under a password that an operator has replaced ends before anything is opened under the new one.
+    web.requests().password_proved(&person, &hash).await?;
     let caller = Caller::known(person.clone(), origin.client);
     let event = web.requests().event(&caller, What::SignedIn);
     web.requests().record(vec![event]).await?;
-    let (token, ends) = session::begin(web, person, proved, kind, origin).await?;
-    Ok((person.clone(), token, ends))
+    let (token, ends) = session::begin(web, &person, &hash, kind, origin).await?;
+    let device = remember(web, &person, origin, device).await?;
+    Ok(Begun { person, token, ends, device })
 }
 
-/// A name that is nobody's, or cannot be anybody's, takes as long as one that is somebody's.
-fn theirs(people: &People, name: &str, password: &str) -> bool {
-    match name.parse::<Person>() {
-        Ok(person) => password::is_theirs(people, &person, password),
-        Err(_) => {
-            password::verify(&password::decoy(people), password);
-            false
-        }
-    }
-}
-
-async fn refused(web: &Web, name: &str, origin: Origin, why: &str) -> Result<(), Failure> {
-    let clock = web.requests().clock();
-    let uptime = clock.uptime();
-    let summary = web.tally().summary(uptime, false);
-    let told = web.tally().refused(origin.counted(), uptime);
-    let mut events = Vec::new();
-    if let Some(why) = summary {
-        events.push(Event::new(clock.now(), Who::Doorward, What::SignInRefused { why }));
-    }
-    if told {
-        let who = Who::Claimed(shortened(name, 63).to_owned());
-        let event = Event::new(clock.now(), who, What::SignInRefused { why: why.into() });
-        events.push(event.from(origin.client));
-    }
-    Ok(web.requests().record(events).await?)
+/// Remembers where somebody signed in and with which device; its secret, which is a new one unless it had one.
+async fn remember(
+    web: &Web,
+    person: &Person,
+    origin: Origin,
+    device: Option<&str>,
+) -> Result<String, Failure> {
+    let had = device.filter(|secret| web.known().has(Mark::device(person, secret)));
+    let secret = match had {
+        Some(secret) => secret.to_owned(),
+        None => Token::new().map_err(|error| Failure::broken(&error))?.as_str().to_owned(),
+    };
+    let marks = [Mark::network(person, network(origin.counted())), Mark::device(person, &secret)];
+    let [network, device] = marks;
+    let store = web.requests().store();
+    let remembered = store.remember(person, network, device, web.requests().clock().now()).await;
+    remembered.map_err(|error| Failure::of_store(&error))?;
+    web.known().add(marks);
+    Ok(secret)
 }
 
 /// Why the page is shown, and where to go from it.
@@ -140,7 +93,7 @@ pub async fn page(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    if session::of_cookie(&web, &headers, origin).await?.is_some() {
+    if session::of_cookie(&web, &headers, origin, Use::Page).await?.is_some() {
         return Ok(to("/"));
     }
     let said = if asked.ended.is_some() {
@@ -222,17 +175,19 @@ pub async fn submit(
                 .hint("try again from here; your browser has to accept cookies");
         return form(&web, &headers, origin, shown(&failure));
     }
-    let signed_in = sign_in(&web, name, fields.exactly("password"), SessionKind::Browser, origin).await;
-    let (_, token, _) = match signed_in {
-        Ok(signed_in) => signed_in,
+    let device = device::read(&headers, &loaded.policy, origin);
+    let (kind, password) = (SessionKind::Browser, fields.exactly("password"));
+    let begun = match sign_in(&web, name, password, kind, origin, device).await {
+        Ok(begun) => begun,
         Err(failure) => return form(&web, &headers, origin, shown(&failure)),
     };
     // Whoever was signed in here before no longer is.
-    if let Some(old) = session::of_cookie(&web, &headers, origin).await? {
+    if let Some(old) = session::of_cookie(&web, &headers, origin, Use::Page).await? {
         session::end(&web, &old.token).await?;
     }
     let mut response = to(next.and_then(own_page).unwrap_or("/"));
-    set_cookie(&mut response, session::set(&loaded.policy, origin, &token))?;
+    set_cookie(&mut response, session::set(&loaded.policy, origin, &begun.token))?;
+    set_cookie(&mut response, device::set(&loaded.policy, origin, &begun.device))?;
     Ok(response)
 }
 
@@ -250,7 +205,7 @@ fn to(page: &'static str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, page)]).into_response()
 }
 
-fn set_cookie(response: &mut Response, cookie: String) -> Result<(), Failure> {
+pub(super) fn set_cookie(response: &mut Response, cookie: String) -> Result<(), Failure> {
     let value = HeaderValue::try_from(cookie).map_err(|error| Failure::broken(&error))?;
     response.headers_mut().append(SET_COOKIE, value);
     Ok(())

@@ -298,9 +298,30 @@ impl House {
 
     /// Tries to.
     pub async fn try_sign_in(&self, name: &str, password: &str) -> Answer {
+        self.try_sign_in_with("", name, password).await
+    }
+
+    /// Tries to, with more cookies.
+    pub async fn try_sign_in_with(&self, cookies: &str, name: &str, password: &str) -> Answer {
         let page = self.get("/sign-in", "").await;
         let form = format!("token={}&name={name}&password={password}", page.field("token"));
-        self.post("/sign-in", &page.cookies(), &form).await
+        self.post("/sign-in", &format!("{}; {cookies}", page.cookies()), &form).await
+    }
+
+    /// The same over the same store, with nothing left in memory.
+    pub fn restarted(self) -> Self {
+        let web = Web::new(Arc::clone(&self.requests)).expect("random bytes");
+        let mut house = self;
+        house.router = router(Arc::clone(&web));
+        house.web = web;
+        house
+    }
+
+    /// Does what a pass of the reconciler does with grants.
+    pub async fn end_what_is_over(&self) {
+        let (requests, loaded) = (&self.requests, self.requests.loaded());
+        let now = requests.clock().now();
+        requests.end_what_is_over(&loaded, now, |_| false).await.expect("a pass");
     }
 
     /// Calls the API.

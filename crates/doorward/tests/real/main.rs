@@ -48,6 +48,7 @@ mod record;
 mod relay;
 mod server;
 mod service;
+mod sign_ins;
 #[path = "../../../doorward-tunnel/tests/real/sshd.rs"]
 #[allow(dead_code, reason = "the transports' own suite uses all of it")]
 mod sshd;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
     trials.extend(record::trials());
     trials.extend(relay::trials());
     trials.extend(service::trials());
+    trials.extend(sign_ins::trials());
     trials.extend(stores::trials());
     trials.extend(tls::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -100,21 +100,32 @@ fn what_we_write() -> Result<(), Failed> {
     fs::write(folder.path().join("people.groups"), "")?;
     fs::write(&file, "# ours, and a blank line\n\n")?;
     succeed(&htpasswd(&["-b", "-m", path, "jon", "of-apache"])?)?;
-    for (index, password) in PASSWORDS.iter().enumerate() {
+    // The least that Doorward sets is ten characters.
+    const SET: [&str; 4] = ["hello again", "correct horse battery staple", "pässwört: ✓", "x marks the spot"];
+    let short = doorward(folder.path(), &["user", "add", "p0", "--stdin"], "hello")?;
+    assert_eq!(short.status.code(), Some(65));
+    assert!(
+        String::from_utf8_lossy(&short.stderr).contains("the password has 5 characters, and 10 is the least")
+    );
+    for (index, password) in SET.iter().enumerate() {
         succeed(&doorward(folder.path(), &["user", "add", &format!("p{index}"), "--stdin"], password)?)?;
     }
     let tried = |person: &str, password: &str| {
         htpasswd(&["-v", "-b", path, person, password]).map(|output| output.status.success())
     };
-    for (index, password) in PASSWORDS.iter().enumerate() {
+    for (index, password) in SET.iter().enumerate() {
         assert!(tried(&format!("p{index}"), password)?, "p{index}");
         assert!(!tried(&format!("p{index}"), "something else")?, "p{index}");
     }
     assert!(tried("jon", "of-apache")?);
     succeed(&doorward(folder.path(), &["user", "passwd", "jon", "--stdin"], "new and longer")?)?;
     assert!(tried("jon", "new and longer")? && !tried("jon", "of-apache")?);
+    succeed(&doorward(folder.path(), &["user", "lock", "p1"], "")?)?;
+    assert!(!tried("p1", SET[1])? && tried("p2", SET[2])?, "locked for Apache as well, and nobody else is");
+    succeed(&doorward(folder.path(), &["user", "unlock", "p1"], "")?)?;
+    assert!(tried("p1", SET[1])?);
     succeed(&doorward(folder.path(), &["user", "remove", "p0"], "")?)?;
-    assert!(!tried("p0", "hello")?);
+    assert!(!tried("p0", "hello again")?);
     // Apache's program changes and removes lines of the file that we wrote, and we read what it leaves.
     succeed(&htpasswd(&["-b", "-B", path, "p1", "by apache"])?)?;
     succeed(&htpasswd(&["-D", path, "p2"])?)?;

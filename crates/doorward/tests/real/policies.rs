@@ -38,7 +38,12 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
         statics: statics.iter().map(|cidr| cidr.parse().expect("a prefix")).collect(),
     };
     Policy {
-        people: PeopleFiles { passwords: String::new(), groups: String::new(), operators: BTreeSet::new() },
+        people: PeopleFiles {
+            passwords: String::new(),
+            groups: String::new(),
+            operators: BTreeSet::new(),
+            least_length: 10,
+        },
         server: Server {
             listen: ([127, 0, 0, 1], 0).into(),
             url: None,
@@ -48,6 +53,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
             store: String::new(),
             url_v4: None,
             url_v6: None,
+            sessions: doorward_core::policy::Sessions::default(),
         },
         grants: GrantDefaults {
             ipv6_prefix: 64,

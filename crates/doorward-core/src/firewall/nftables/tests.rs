@@ -42,7 +42,12 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
         limit: None,
     };
     Policy {
-        people: PeopleFiles { passwords: String::new(), groups: String::new(), operators: BTreeSet::new() },
+        people: PeopleFiles {
+            passwords: String::new(),
+            groups: String::new(),
+            operators: BTreeSet::new(),
+            least_length: 10,
+        },
         server: Server {
             listen: ([127, 0, 0, 1], 0).into(),
             url: None,
@@ -52,6 +57,7 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
             store: String::new(),
             url_v4: None,
             url_v6: None,
+            sessions: crate::policy::Sessions::default(),
         },
         grants: GrantDefaults {
             ipv6_prefix: 64,

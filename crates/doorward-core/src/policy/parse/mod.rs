@@ -73,6 +73,8 @@ pub struct FilesAt {
     pub groups: String,
     /// Where it is named.
     pub groups_at: Spot,
+    /// The least characters of a password that is set.
+    pub least_length: usize,
 }
 
 /// A group that a policy names.

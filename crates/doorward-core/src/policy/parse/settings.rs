@@ -7,7 +7,10 @@ use super::{FilesAt, FolderAt, GroupAt, proxies, url};
 use crate::inventory::Place;
 use crate::net::{Cidr, Special, special, special_prefix};
 use crate::policy::mistake::Spot;
-use crate::policy::{Audit, GrantDefaults, Group, Limits, PeopleFiles, Server, Tls, source};
+use crate::policy::{
+    Audit, GrantDefaults, Group, LEAST_LENGTH, Limits, PeopleFiles, Server, Sessions, Tls, duration,
+    in_words, source,
+};
 
 /// `[people]`: what it says, and where it names the files.
 pub(super) fn people<'t>(
@@ -22,7 +25,7 @@ pub(super) fn people<'t>(
         walk.missing(&(0..0), "the policy has no `[people]`", Some(hint));
         return (None, None);
     };
-    let keys = ["passwords", "groups", "operators"];
+    let keys = ["passwords", "groups", "operators", "least-length"];
     let Some(section) = walk.section("`[people]`", root.key_at("people"), value, &keys) else {
         return (None, None);
     };
@@ -35,6 +38,7 @@ pub(super) fn people<'t>(
         let at = walk.spot(span);
         groups.push(GroupAt { group: group.clone(), at, lets: "operate Doorward".into() });
     }
+    let least_length = least_length(walk, &section);
     let (Some((passwords, passwords_at)), Some((groups, groups_at))) = (passwords, files) else {
         return (None, None);
     };
@@ -42,9 +46,29 @@ pub(super) fn people<'t>(
         let what = "`passwords` and `groups` are the same file";
         walk.error(&section.value_at("groups"), what, Some(format!("write `{GROUPS_LIKE}`")));
     }
-    let at = FilesAt { passwords: passwords.clone(), passwords_at, groups: groups.clone(), groups_at };
+    let at = FilesAt {
+        passwords: passwords.clone(),
+        passwords_at,
+        groups: groups.clone(),
+        groups_at,
+        least_length,
+    };
     let operators = operators.into_iter().map(|(group, _)| group).collect();
-    (Some(PeopleFiles { passwords, groups, operators }), Some(at))
+    (Some(PeopleFiles { passwords, groups, operators, least_length }), Some(at))
+}
+
+/// `least-length`: bcrypt, by which passwords are hashed, looks at no more than 72 bytes.
+fn least_length<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> usize {
+    const LIKE: &str = "least-length = 12";
+    let Some(given) = section.number(walk, "least-length", LIKE) else { return LEAST_LENGTH };
+    match usize::try_from(given) {
+        Ok(length @ 1..=64) => length,
+        _ => {
+            let what = format!("`least-length` is from 1 to 64 characters, and {given} is not");
+            walk.error(&section.value_at("least-length"), what, Some(format!("write `{LIKE}`")));
+            LEAST_LENGTH
+        }
+    }
 }
 
 fn path<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, key: &str, like: &str) -> Option<(String, Spot)> {
@@ -95,9 +119,10 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
         store: "doorward.db".into(),
         url_v4: None,
         url_v6: None,
+        sessions: Sessions::default(),
     };
     let Some(value) = root.get("server") else { return server };
-    let keys = ["listen", "url", "tls", "proxies", "insecure", "store", "url-v4", "url-v6"];
+    let keys = ["listen", "url", "tls", "proxies", "insecure", "store", "url-v4", "url-v6", "sessions"];
     let Some(section) = walk.section("`[server]`", root.key_at("server"), value, &keys) else {
         return server;
     };
@@ -109,6 +134,7 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
     server.url_v6 = url::read(walk, &section, "url-v6", "url-v6 = \"https://v6.doorward.example.org\"");
     server.tls = tls(walk, &section);
     server.insecure = section.flag(walk, "insecure").unwrap_or(false);
+    server.sessions = sessions(walk, &section);
     server.proxies = proxies::read(walk, &section);
     if let Some(store) = section.plain(walk, "store", "store = \"doorward.db\"") {
         match store.split_once("://") {
@@ -157,6 +183,40 @@ fn tls<'t>(walk: &mut Walk<'t>, server: &Section<'t, '_>) -> Option<Tls> {
     let certificate = certificate.and_then(|_| section.plain(walk, "certificate", CERTIFICATE));
     let key = key.and_then(|_| section.plain(walk, "key", KEY));
     Some(Tls { certificate: certificate?.to_owned(), key: key?.to_owned() })
+}
+
+/// `sessions = { idle = "1h", at-most = "12h" }`
+fn sessions<'t>(walk: &mut Walk<'t>, server: &Section<'t, '_>) -> Sessions {
+    let mut sessions = Sessions::default();
+    let Some(value) = server.get("sessions") else { return sessions };
+    let at = server.key_at("sessions");
+    let Some(section) = walk.section("`sessions`", at, value, &["idle", "at-most"]) else { return sessions };
+    let length = |walk: &mut Walk<'t>, key: &str, like: &str| {
+        let text = section.text(walk, key, like)?;
+        match duration(text) {
+            Ok(length) if length.is_positive() => Some(length),
+            Ok(_) => {
+                let what = format!("`{key}` is no time at all, so nobody could stay signed in");
+                walk.error(&section.value_at(key), what, Some(format!("write `{like}`")));
+                None
+            }
+            Err(error) => {
+                walk.error(&section.value_at(key), error.to_string(), Some(format!("write `{like}`")));
+                None
+            }
+        }
+    };
+    let idle = length(walk, "idle", "idle = \"1h\"");
+    let at_most = length(walk, "at-most", "at-most = \"12h\"");
+    sessions.at_most = at_most.unwrap_or(sessions.at_most);
+    // Whoever shortens the whole life alone has shortened the part without use as well.
+    sessions.idle = idle.unwrap_or(sessions.idle.min(sessions.at_most));
+    if idle.is_some_and(|idle| idle > sessions.at_most) {
+        let what =
+            format!("a session ends after {} anyway, so `idle` changes nothing", in_words(sessions.at_most));
+        walk.warning(&section.value_at("idle"), what, Some("make `idle` shorter than `at-most`".into()));
+    }
+    sessions
 }
 
 /// An address and a port to listen on.

@@ -5,6 +5,7 @@
 pub mod groups;
 mod hash;
 mod lines;
+pub mod lock;
 pub mod passwords;
 
 #[cfg(test)]

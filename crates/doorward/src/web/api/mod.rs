@@ -15,7 +15,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -32,7 +32,11 @@ pub struct Bearer(pub Signed);
 fn calls() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Web>>)> {
     vec![
         ("post", "/sessions", post(sessions::begin)),
+        ("get", "/sessions", get(sessions::list)),
+        ("delete", "/sessions", delete(sessions::end_others)),
+        ("delete", "/sessions/{id}", delete(sessions::end_one)),
         ("delete", "/sessions/current", delete(sessions::end)),
+        ("put", "/me/password", put(sessions::change_password)),
         ("get", "/me", get(reads::me)),
         ("get", "/targets", get(reads::targets)),
         ("get", "/grants", get(grants::list)),

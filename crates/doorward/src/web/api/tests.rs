@@ -377,7 +377,7 @@ async fn a_cookie_is_no_token_and_a_token_is_no_cookie() {
 
 #[tokio::test]
 async fn a_session_ends_with_the_person_the_password_and_the_time() {
-    let house = House::new("").await;
+    let house = House::new("sessions = { idle = \"12h\" }").await;
     let me = async |token: &str| house.call(Method::GET, "/api/v1/me", token, None).await.status;
     let (jon, richard) = (house.token("jon").await, house.token("richard").await);
     house.people(&[("jon", OTHER_HASH), ("richard", HASH), ("maria", HASH)]);

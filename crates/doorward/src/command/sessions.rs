@@ -1,0 +1,107 @@
+//! `doorward sessions` and `doorward password`: where one is signed in, and one's own password.
+
+use clap::Args;
+
+use super::{Code, Failure, instant, json, print, table, terminal};
+use crate::client::{Client, Login};
+use crate::clock::Clock;
+
+/// List where you are signed in, and end sessions
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward sessions
+  doorward sessions --end s-3f9c21d07ab4
+  doorward sessions --end-others
+
+The list is of the server that you are signed in to. A session that is not used ends by itself.")]
+pub struct Sessions {
+    /// End one session
+    #[arg(long, value_name = "SESSION", conflicts_with_all = ["end_others", "json"])]
+    end: Option<String>,
+    /// End all sessions but this one
+    #[arg(long, conflicts_with = "json")]
+    end_others: bool,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Who is signed in, from this machine.
+fn login() -> Result<Login, Failure> {
+    let kept = Login::kept(Clock::system().now()).map_err(super::server_failure)?;
+    kept.ok_or_else(|| super::server_failure(crate::client::Error::NotSignedIn))
+}
+
+impl Sessions {
+    /// Lists or ends.
+    pub fn run(self) -> Result<(), Failure> {
+        let client = Client::with(&login()?).map_err(super::server_failure)?;
+        if let Some(id) = &self.end {
+            client.end_session(id).map_err(super::server_failure).map_err(|failure| {
+                if failure.what_next().is_some() {
+                    failure
+                } else {
+                    failure.hint("`doorward sessions` lists them")
+                }
+            })?;
+            return print(&format!("The session {id} has ended.\n"));
+        }
+        if self.end_others {
+            let ended = client.end_other_sessions().map_err(super::server_failure)?;
+            return print(&format!(
+                "{} ended; this one goes on.\n",
+                super::count(ended, "session", "sessions")
+            ));
+        }
+        let sessions = client.sessions().map_err(super::server_failure)?;
+        if self.json {
+            return print(&json(&sessions)?);
+        }
+        let rows = sessions.iter().map(|session| {
+            vec![
+                session.id.clone(),
+                session.kind.clone(),
+                instant(session.since),
+                session.from.clone(),
+                instant(session.used),
+                session.used_from.clone(),
+                if session.current { "this one".into() } else { String::new() },
+            ]
+        });
+        print(&table(&["SESSION", "KIND", "SIGNED IN", "FROM", "LAST USED", "FROM", ""], rows.collect()))
+    }
+}
+
+/// Change your own password
+///
+/// It is changed on the server that you are signed in to. All your other sessions end; what you opened stays open.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  doorward password
+  printf '%s\\n' \"$OLD\" \"$NEW\" | doorward password --stdin")]
+pub struct Password {
+    /// Read the present password and the new one from the first two lines of standard input
+    #[arg(long)]
+    stdin: bool,
+}
+
+impl Password {
+    /// Changes it, and keeps the new session.
+    pub fn run(self) -> Result<(), Failure> {
+        let login = login()?;
+        let (present, new) = if self.stdin {
+            (terminal::line()?, terminal::line()?)
+        } else {
+            let present = terminal::password(&format!("Present password of {}: ", login.person))?;
+            let new = terminal::password("New password: ")?;
+            if terminal::password("The same again: ")? != new {
+                return Err(Failure::new(Code::Data, "the two passwords differ, so nothing was changed"));
+            }
+            (present, new)
+        };
+        let client = Client::with(&login).map_err(super::server_failure)?;
+        let login = client.change_password(&login, &present, &new).map_err(super::server_failure)?;
+        login.keep().map_err(Failure::with(Code::CannotCreate))?;
+        print(&format!("The password of {} is changed, and your other sessions have ended.\n", login.person))
+    }
+}

@@ -1,0 +1,147 @@
+//! A password that an operator replaced, or locked, ends what was opened under the old one; a person who changes their
+//! own keeps what they have open.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use doorward_core::audit::{Event, What, Who};
+use doorward_core::grant::{Ending, Grant};
+use doorward_core::policy::{PasswordHash, People, Person};
+
+use super::{Error, Requests, TRIES};
+use crate::policy_file::Loaded;
+use crate::store::{self, Binding, Change, Seen, Store};
+
+/// Whose password is another than the one that was seen.
+#[derive(Debug, Default)]
+pub(super) struct Replaced {
+    people: BTreeSet<Person>,
+    /// Whose password is to be noted once nothing of the old one is left.
+    noted: Vec<(Person, Binding)>,
+}
+
+impl Replaced {
+    /// Of those who hold these grants.
+    fn of(loaded: &Loaded, seen: &BTreeMap<Person, Seen>, grants: &[Grant]) -> Self {
+        let mut replaced = Self::default();
+        let holders: BTreeSet<&Person> =
+            grants.iter().filter(|grant| !grant.ended()).map(Grant::person).collect();
+        for person in holders {
+            // Without a password there is nobody, and the policy allows them nothing.
+            let Some(hash) = loaded.people.passwords.get(person) else { continue };
+            let now = Binding::of(hash);
+            let seen = seen.get(person);
+            if seen.is_some_and(|seen| !seen.accepts(&now)) {
+                replaced.people.insert(person.clone());
+            }
+            if seen.is_none_or(|seen| seen.seen != now) {
+                replaced.noted.push((person.clone(), now));
+            }
+        }
+        replaced
+    }
+
+    /// How a grant ends that was opened under the old password.
+    pub(super) fn ends(&self, grant: &Grant) -> Option<Ending> {
+        let person = self.people.get(grant.person())?;
+        Some(Ending::NoLongerAllowed { why: why(person) })
+    }
+}
+
+fn why(person: &Person) -> String {
+    format!("the password of `{person}` was replaced by an operator")
+}
+
+impl Requests {
+    /// Whose password was replaced, of those who hold these grants.
+    pub(super) async fn replaced(&self, loaded: &Loaded, grants: &[Grant]) -> Result<Replaced, store::Error> {
+        let seen = self.store().seen_passwords().await?;
+        let replaced = Replaced::of(loaded, &seen, grants);
+        *self.seen() = seen;
+        Ok(replaced)
+    }
+
+    /// The same by what was last read, while the store cannot be.
+    pub(super) fn replaced_in_memory(&self, loaded: &Loaded, grants: &[Grant]) -> Replaced {
+        Replaced::of(loaded, &self.seen(), grants)
+    }
+
+    /// Notes the passwords that people have now; called once all that was opened under others has ended.
+    pub(super) async fn note_passwords(&self, replaced: &Replaced) -> Result<(), store::Error> {
+        for (person, now) in &replaced.noted {
+            self.store().see_password(person, now).await?;
+        }
+        Ok(())
+    }
+
+    /// A person proved a password: what they opened under another ends now, if it was not they who changed it.
+    pub async fn password_proved(&self, person: &Person, hash: &PasswordHash) -> Result<(), Error> {
+        let now = Binding::of(hash);
+        let seen = self.store().seen_passwords().await?.remove(person);
+        if seen.as_ref().is_some_and(|seen| !seen.accepts(&now)) {
+            self.end_all_of(person).await?;
+        }
+        if seen.is_none_or(|seen| seen.seen != now) {
+            self.store().see_password(person, &now).await?;
+        }
+        Ok(())
+    }
+
+    async fn end_all_of(&self, person: &Person) -> Result<(), Error> {
+        let mut tries = 1;
+        loop {
+            let (now, mut changes, mut events) = (self.clock().now(), Vec::new(), Vec::new());
+            for grant in self.store().unfinished_of(person).await?.into_iter().filter(|grant| !grant.ended())
+            {
+                let how = Ending::NoLongerAllowed { why: why(person) };
+                let what = What::Ended { grant: grant.id().clone(), how: how.clone() };
+                events.push(Event::new(now, Who::Doorward, what));
+                let after = grant.end(how, now);
+                changes.push(Change { before: Some(grant), after });
+            }
+            if changes.is_empty() {
+                return Ok(());
+            }
+            match self.store().commit(&changes, events).await {
+                Err(store::Error::Conflict) if tries < TRIES => tries += 1,
+                done => {
+                    done?;
+                    self.nudge().wake();
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Ends the sessions of those who have no password any more: they were removed or locked. They would come to life
+    /// again with the same password.
+    pub(super) fn end_sessions_of_the_gone(&self, loaded: &Loaded) {
+        let digest = Some(loaded.digest.clone());
+        if std::mem::replace(&mut *lock(&self.swept), digest.clone()) == digest {
+            return;
+        }
+        // Beside the pass: a closing does not wait for it.
+        let (store, people, swept) =
+            (self.store().clone(), Arc::clone(&loaded.people), Arc::clone(&self.swept));
+        tokio::spawn(async move {
+            if let Err(error) = sweep(&store, &people).await {
+                tracing::warn!(%error, "sessions of people who are gone could not be ended; it is tried again");
+                *lock(&swept) = None;
+            }
+        });
+    }
+}
+
+async fn sweep(store: &Store, people: &People) -> Result<(), store::Error> {
+    for person in store.signed_in().await? {
+        if !people.passwords.contains_key(&person) {
+            let ended = store.end_sessions_of(&person, None).await?;
+            tracing::info!(%person, ended, "sessions of a person without a password ended");
+        }
+    }
+    Ok(())
+}
+
+fn lock(swept: &Mutex<Option<String>>) -> MutexGuard<'_, Option<String>> {
+    swept.lock().unwrap_or_else(PoisonError::into_inner)
+}
