@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod net;
 pub mod plan;
 pub mod policy;
+pub mod proxy_protocol;
 pub mod reach;
 pub mod session;
 pub mod text;

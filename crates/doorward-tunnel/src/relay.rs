@@ -5,6 +5,7 @@
 
 mod carry;
 mod places;
+mod seats;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,12 +19,13 @@ use doorward_core::firewall::{Because, Ruleset};
 use doorward_core::net::Flow;
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use self::places::{Live, Place, Shared, State};
 use crate::bound::Bound;
 pub use crate::bound::{Clock, wall_clock};
 use crate::carry::Bytes;
+pub use seats::Seats;
 
 /// Why a relay could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +57,15 @@ impl fmt::Display for Upstream {
 }
 
 /// What one relay may use up. A connection needs two file descriptors and twice `buffer` of memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Limits {
     /// Connections at once. 4,096 by default.
     pub connections: usize,
-    /// Connections at once from one address. 1,024 by default: an office may come from one address.
-    pub per_address: usize,
+    /// Connections at once from one network: an IPv4 address or the /64 of an IPv6 one, in which whoever has one address
+    /// has them all. 1,024 by default: an office may come from one address.
+    pub per_network: usize,
+    /// What this relay and others may hold together. Without a bound by default.
+    pub all: Seats,
     /// How long looking up and dialling may take. 10 seconds by default.
     pub dial: Duration,
     /// Bytes held in each direction of a connection when the other side is slower. 64 KiB by default.
@@ -69,7 +74,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 4096, per_address: 1024, dial: Duration::from_secs(10), buffer: 64 * 1024 }
+        Self {
+            connections: 4096,
+            per_network: 1024,
+            all: Seats::new(usize::MAX),
+            dial: Duration::from_secs(10),
+            buffer: 64 * 1024,
+        }
     }
 }
 
@@ -142,11 +153,16 @@ impl Relay {
             ruleset: Ruleset::default(),
             serial: 0,
             live: BTreeMap::new(),
-            by_address: BTreeMap::new(),
+            by_network: BTreeMap::new(),
             past: Counts::default(),
         };
-        let shared =
-            Arc::new(Shared { state: Mutex::new(state), carried: watch::channel(0).0, limits, clock });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            carried: watch::channel(0).0,
+            looking_up: Arc::new(Semaphore::new(carry::LOOKS_UP)),
+            limits,
+            clock,
+        });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { shared, address, accepting })
     }
@@ -283,23 +299,25 @@ fn receive(shared: &Arc<Shared>, client: TcpStream, peer: SocketAddr) {
         return turn_away(client);
     };
     let (bound, because) = (Bound::of(rule.until()), rule.because().clone());
-    let from_there = state.by_address.get(&peer.ip()).copied().unwrap_or(0);
-    if state.live.len() >= shared.limits.connections || from_there >= shared.limits.per_address {
+    let network = places::network(peer.ip());
+    let from_there = state.by_network.get(&network).copied().unwrap_or(0);
+    let full = state.live.len() >= shared.limits.connections || from_there >= shared.limits.per_network;
+    let Some(seat) = (!full).then(|| shared.limits.all.take()).flatten() else {
         state.past.turned_away += 1;
         drop(state);
         tracing::debug!(%peer, "turned away at a limit");
         return turn_away(client);
-    }
+    };
     let id = state.serial;
     state.serial += 1;
     state.past.accepted += 1;
-    state.by_address.insert(peer.ip(), from_there + 1);
+    state.by_network.insert(network, from_there + 1);
     let (sender, receiver) = watch::channel(bound);
     let bytes = Arc::new(Bytes::default());
     state.live.insert(id, Live { peer, since: now, because, bound: sender, bytes: Arc::clone(&bytes) });
     shared.carried.send_replace(state.live.len());
     let to = state.to.clone();
     drop(state);
-    let place = Place { shared: Arc::clone(shared), id };
+    let place = Place { shared: Arc::clone(shared), id, _seat: seat };
     tokio::spawn(carry::carry(client, to, receiver, bytes, place));
 }

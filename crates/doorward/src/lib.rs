@@ -1,6 +1,7 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
 pub mod account;
+pub mod budget;
 pub mod client;
 pub mod clock;
 pub mod cloud;

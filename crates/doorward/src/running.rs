@@ -1,17 +1,29 @@
 //! The program's parts put together: store, requests, reconciler and firewalls, running until stopped.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::budget::{Budget, TooFew};
 use crate::clock::{Clock, random};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, groups};
 use crate::firewall::Local;
 use crate::policy_file::PolicyFile;
-use crate::reconciler::{Nudge, Reconciler};
+use crate::reconciler::{Nudge, Nudged, Reconciler};
 use crate::requests::{Requests, look_up};
 use crate::store::{self, AuditFiles, Store};
+
+/// How long a step of the reconciler that has begun may go on once the program was told to stop: of a command, as long as
+/// AWS may take; of a server that was told to be gone by a certain time, so long. It is safe to cut it off: every rule
+/// carries its own end, and the next start does what is left.
+const STEP_ENDS: Duration = Duration::from_secs(20);
+const STEP_ENDS_SOON: Duration = Duration::from_millis(1500);
+/// How long the relays may take to stop, and then the store.
+const RELAYS_END: Duration = Duration::from_secs(4);
+const STORE_ENDS: Duration = Duration::from_millis(500);
 
 /// Why the program could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +34,12 @@ pub enum Error {
     /// The operating system had no random bytes.
     #[error("the operating system gave no random bytes")]
     Random(#[source] getrandom::Error),
+    /// The operating system had no thread.
+    #[error("the operating system gave no thread to the reconciler")]
+    Thread(#[source] std::io::Error),
+    /// Too few files may be open.
+    #[error(transparent)]
+    TooFewFiles(#[from] TooFew),
 }
 
 /// A Doorward at work.
@@ -29,21 +47,35 @@ pub enum Error {
 pub struct Running {
     requests: Arc<Requests>,
     stop: oneshot::Sender<()>,
-    reconciler: JoinHandle<Local>,
+    reconciler: oneshot::Receiver<Local>,
     looking_up: JoinHandle<()>,
 }
 
 impl Running {
-    /// Opens the store of a policy and begins to reconcile.
+    /// Opens the store of a policy and begins to reconcile, within the files that this process may open.
     pub async fn start(policy: Arc<PolicyFile>, cloud: Cloud, clock: Clock) -> Result<Self, Error> {
+        let budget = Budget::of_this_process(groups(policy.current().policy.firewalls.values()).len())?;
+        Self::within(budget, policy, cloud, clock).await
+    }
+
+    /// Likewise, within a budget.
+    pub async fn within(
+        budget: Budget,
+        policy: Arc<PolicyFile>,
+        cloud: Cloud,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let (requests, nudged) = requests(policy, clock).await?;
         let (stop, stopped) = oneshot::channel();
-        let looking_up = tokio::spawn(look_up(Arc::clone(&requests), cloud.clone()));
-        let reconciler = Reconciler::new(Arc::clone(&requests), cloud, Local::default(), nudged);
-        let reconciler = tokio::spawn(reconciler.run(async {
-            // A sender that is gone stops it as well.
-            let _ = stopped.await;
-        }));
+        // By connections of its own: what the reconciler has to do waits for none of this runtime's.
+        let beside = match &cloud {
+            Cloud::Live(_) => Cloud::live(),
+            Cloud::Simulated(_) => cloud.clone(),
+        };
+        let looking_up = tokio::spawn(look_up(Arc::clone(&requests), beside));
+        let local = Local::new(budget.relays(), Handle::current());
+        let reconciler = Reconciler::new(Arc::clone(&requests), cloud, local, nudged);
+        let reconciler = apart(reconciler, stopped).map_err(Error::Thread)?;
         Ok(Self { requests, stop, reconciler, looking_up })
     }
 
@@ -54,23 +86,64 @@ impl Running {
 
     /// Stops: the relay's connections end, the store is closed. Rules stay to their ends.
     pub async fn stop(self) {
+        self.stop_within(STEP_ENDS, RELAYS_END).await;
+    }
+
+    /// Likewise, and what is not done by then is left.
+    pub async fn stop_by(self, by: Instant) {
+        let step = by.saturating_duration_since(Instant::now()).min(STEP_ENDS_SOON);
+        let relays = by.saturating_duration_since(Instant::now() + step).min(RELAYS_END);
+        self.stop_within(step, relays).await;
+    }
+
+    async fn stop_within(self, step: Duration, relays: Duration) {
         let Self { requests, stop, reconciler, looking_up } = self;
         looking_up.abort();
         // It may have ended by itself.
         let _ = stop.send(());
-        match reconciler.await {
-            Ok(local) => local.stop().await,
-            Err(error) => tracing::error!(%error, "the reconciler broke off"),
+        match tokio::time::timeout(step, reconciler).await {
+            Ok(Ok(local)) => {
+                if tokio::time::timeout(relays, local.stop()).await.is_err() {
+                    tracing::warn!("connections of relays were cut");
+                }
+            }
+            Ok(Err(_)) => tracing::error!("the reconciler broke off"),
+            Err(_) => tracing::warn!(
+                "the reconciler was stopped within a step; rules keep their own ends, and the next start does the rest"
+            ),
         }
-        requests.store().close().await;
+        if tokio::time::timeout(STORE_ENDS, requests.store().close()).await.is_err() {
+            tracing::warn!("the store was not closed in time; nothing that was written is lost");
+        }
     }
 }
 
+/// The reconciler on a thread and a runtime of its own: requests that keep every other thread busy, or that wait in
+/// every blocking one, hold up none of its steps. What it leaves to stop comes back when it was stopped.
+fn apart(
+    reconciler: Reconciler,
+    stopped: oneshot::Receiver<()>,
+) -> Result<oneshot::Receiver<Local>, std::io::Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .thread_name("reconciler")
+        .build()?;
+    let (done, reconciled) = oneshot::channel();
+    std::thread::Builder::new().name("reconciler".into()).spawn(move || {
+        let local = runtime.block_on(reconciler.run(async {
+            // A sender that is gone stops it as well.
+            let _ = stopped.await;
+        }));
+        // Who asked may have given up.
+        let _ = done.send(local);
+        runtime.shutdown_background();
+    })?;
+    Ok(reconciled)
+}
+
 /// Requests over the store that a policy names, without anybody who reconciles.
-pub async fn requests(
-    policy: Arc<PolicyFile>,
-    clock: Clock,
-) -> Result<(Arc<Requests>, crate::reconciler::Nudged), Error> {
+pub async fn requests(policy: Arc<PolicyFile>, clock: Clock) -> Result<(Arc<Requests>, Nudged), Error> {
     let random = random().map_err(Error::Random)?;
     let loaded = policy.current();
     let files = AuditFiles::of(&loaded.policy, policy.path());

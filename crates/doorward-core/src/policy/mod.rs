@@ -107,6 +107,8 @@ pub struct Server {
     pub proxies: Vec<Cidr>,
     /// Whether passwords may cross a network without TLS, because the operator says that they accept it.
     pub insecure: bool,
+    /// Whether these proxies begin each connection with a header of the PROXY protocol that says whose it is.
+    pub proxy_protocol: bool,
     /// Where grants and the record are kept: a path (SQLite) or `postgres://…`.
     pub store: String,
     /// A host name of this server that resolves to IPv4 only, to learn a person's IPv4 address from a page that came over IPv6.

@@ -1,11 +1,12 @@
 //! One connection: dialled, carried both ways, and cut at its end.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::Upstream;
 use super::places::Place;
@@ -20,13 +21,13 @@ pub(super) async fn carry(
     bytes: Arc<Bytes>,
     place: Place,
 ) {
-    let limits = place.shared.limits;
+    let limits = place.shared.limits.clone();
     let end = end(bound, Arc::clone(&place.shared.clock));
     tokio::pin!(end);
     let dialled = tokio::select! {
         biased;
         () = &mut end => Err(None),
-        dialled = dial(&to, limits.dial) => dialled.map_err(Some),
+        dialled = dial(&to, limits.dial, &place.shared.looking_up) => dialled.map_err(Some),
     };
     let mut upstream = match dialled {
         Ok(upstream) => upstream,
@@ -71,7 +72,30 @@ pub(super) async fn carry(
     drop(place);
 }
 
-async fn dial(to: &Upstream, limit: Duration) -> io::Result<TcpStream> {
-    let dial = TcpStream::connect((to.host.as_str(), to.port));
+/// How many names all relays look up at once, and one relay alone. Each look-up keeps a thread and its descriptors for as
+/// long as the resolver is silent, also when nobody waits for it any more; the rest waits here, where it costs nothing.
+static LOOKING_UP: Semaphore = Semaphore::const_new(16);
+pub(super) const LOOKS_UP: usize = 4;
+
+async fn dial(to: &Upstream, limit: Duration, looking_up: &Arc<Semaphore>) -> io::Result<TcpStream> {
+    let dial = async {
+        let addresses = match to.host.parse::<IpAddr>() {
+            Ok(address) => vec![SocketAddr::new(address, to.port)],
+            Err(_) => look_up(to, looking_up).await?,
+        };
+        TcpStream::connect(&*addresses).await
+    };
     tokio::time::timeout(limit, dial).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+async fn look_up(to: &Upstream, looking_up: &Arc<Semaphore>) -> io::Result<Vec<SocketAddr>> {
+    let own = Arc::clone(looking_up).acquire_owned().await.map_err(io::Error::other)?;
+    let turn = LOOKING_UP.acquire().await.map_err(io::Error::other)?;
+    let (host, port) = (to.host.clone(), to.port);
+    let looked_up = tokio::task::spawn_blocking(move || {
+        // Held until the resolver has answered, which a time limit does not shorten.
+        let _held = (own, turn);
+        Ok((host.as_str(), port).to_socket_addrs()?.collect())
+    });
+    looked_up.await.map_err(io::Error::other)?
 }

@@ -1,15 +1,16 @@
 //! The connections of a relay, and until when each may live.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use doorward_core::firewall::{Because, Ruleset};
 use doorward_core::net::Flow;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use super::seats::Seat;
 use super::{Clock, Counts, Limits, Upstream};
 use crate::bound::Bound;
 use crate::carry::Bytes;
@@ -22,6 +23,8 @@ pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     /// How many connections are in the list.
     pub(super) carried: watch::Sender<usize>,
+    /// Turns to look the upstream's name up.
+    pub(super) looking_up: Arc<Semaphore>,
     pub(super) limits: Limits,
     pub(super) clock: Clock,
 }
@@ -38,7 +41,7 @@ pub(super) struct State {
     pub(super) ruleset: Ruleset,
     pub(super) serial: u64,
     pub(super) live: BTreeMap<u64, Live>,
-    pub(super) by_address: BTreeMap<IpAddr, usize>,
+    pub(super) by_network: BTreeMap<IpAddr, usize>,
     /// What connections did that are over, and what never became one.
     pub(super) past: Counts,
 }
@@ -90,6 +93,15 @@ impl Live {
 pub(super) struct Place {
     pub(super) shared: Arc<Shared>,
     pub(super) id: u64,
+    pub(super) _seat: Seat,
+}
+
+/// The network that a connection is counted for: an IPv4 address, or the first address of an IPv6 one's /64.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
 }
 
 impl Place {
@@ -113,12 +125,12 @@ impl Drop for Place {
         let Some(live) = state.live.remove(&self.id) else { return };
         state.past.up += live.bytes.up.load(Ordering::Relaxed);
         state.past.down += live.bytes.down.load(Ordering::Relaxed);
-        let address = live.peer.ip();
-        let left = state.by_address.get(&address).map_or(0, |count| count.saturating_sub(1));
+        let network = network(live.peer.ip());
+        let left = state.by_network.get(&network).map_or(0, |count| count.saturating_sub(1));
         if left == 0 {
-            state.by_address.remove(&address);
+            state.by_network.remove(&network);
         } else {
-            state.by_address.insert(address, left);
+            state.by_network.insert(network, left);
         }
         self.shared.carried.send_replace(state.live.len());
     }

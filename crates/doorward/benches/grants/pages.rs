@@ -73,8 +73,9 @@ fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a port");
     let address = listener.local_addr().expect("an address");
-    let server = axum_server::from_tcp(listener).expect("a server");
-    tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a port");
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await });
     address
 }
 

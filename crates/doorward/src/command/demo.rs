@@ -82,7 +82,10 @@ impl Demo {
             .prefix("doorward-demo-")
             .tempdir()
             .map_err(Failure::with(Code::CannotCreate))?;
-        super::runtime()?.block_on(self.demo(folder.path()))?;
+        let runtime = super::runtime()?;
+        let ended = runtime.block_on(self.demo(folder.path()));
+        runtime.shutdown_background();
+        ended?;
         folder.close().map_err(Failure::with(Code::Io))
     }
 

@@ -33,6 +33,7 @@ mod sessions;
 mod shell;
 mod ssh;
 mod ssh_server_config;
+mod stopping;
 mod sweep;
 mod terminal;
 mod token;

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Args;
 use doorward_core::audit::{Event, What, Who};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::stopping::{ENDS, LAST_STEPS};
 use super::{Code, Failure};
+use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, groups};
 use crate::logging::{self, Form, Log};
 use crate::requests::Requests;
 use crate::running::Running;
@@ -22,7 +25,8 @@ use crate::web::{self, Web};
   doorward --policy /etc/doorward/doorward.toml serve
 
 The policy and the people's files are read again when they change, and at SIGHUP, which also reads the TLS \
-certificate again. SIGTERM and Ctrl-C stop; rules stay until they expire, and nftables removes them by itself. \
+certificate again. SIGTERM and Ctrl-C stop within five seconds, a second Ctrl-C at once; rules stay until they expire, and \
+nftables removes them by itself. \
 `/healthz` answers while the server lives, `/readyz` while it also does all that it should.")]
 pub struct Serve {
     /// How the log is written, on the standard error
@@ -42,9 +46,13 @@ impl Serve {
     /// Serves until it is told to stop.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         let file = Arc::new(super::open_policy(policy)?);
-        super::runtime()?.block_on(serve(file, Cloud::live(), |url| {
+        let runtime = super::runtime()?;
+        let served = runtime.block_on(serve(file, Cloud::live(), |url| {
             tracing::info!(%url, "serving");
-        }))
+        }));
+        // A password that is being verified is waited for by nobody.
+        runtime.shutdown_background();
+        served
     }
 }
 
@@ -58,8 +66,20 @@ pub async fn serve(
     // Before anything else: without a handler SIGHUP ends the program.
     let hangups = signal(SignalKind::hangup()).map_err(Failure::with(Code::Internal))?;
     // The port first: a second server must not reconcile beside the first.
-    let listener = web::Listener::bind(&file.current().policy.server).await.map_err(not_listening)?;
-    let running = Running::start(file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
+    let policy = Arc::clone(&file.current());
+    let listener = web::Listener::bind(&policy.policy.server).await.map_err(not_listening)?;
+    let places = groups(policy.policy.firewalls.values()).len();
+    let budget = Budget::of_this_process(places)
+        .map_err(|error| Failure::of(Code::Unavailable, &error).hint(error.hint()))?;
+    tracing::info!("{budget}");
+    let running =
+        Running::within(budget, file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
+    let stop = super::stopping::begin().map_err(Failure::with(Code::Internal))?;
+    let (stopped, mut stopped_at) = tokio::sync::watch::channel(None);
+    let stop = async {
+        stop.await;
+        stopped.send_replace(Some(Instant::now()));
+    };
     let requests = Arc::clone(running.requests());
     let started = What::Started { version: env!("CARGO_PKG_VERSION").into() };
     if let Err(error) = requests.record(vec![Event::new(clock.now(), Who::Doorward, started)]).await {
@@ -73,13 +93,15 @@ pub async fn serve(
     let served = match Web::new(Arc::clone(&requests)) {
         Ok(web) => {
             let reloading = tokio::spawn(reload_at_hangup(hangups, requests, Arc::clone(&web)));
-            let served = listener.serve(web, super::interrupted()).await.map_err(Failure::with(Code::Io));
+            let served = listener.within(budget.web).serve(web, stop).await;
+            let served = served.map_err(Failure::with(Code::Io));
             reloading.abort();
             served
         }
         Err(error) => Err(Failure::of(Code::Internal, &error)),
     };
-    running.stop().await;
+    let began = stopped_at.borrow_and_update().unwrap_or_else(Instant::now);
+    running.stop_by(began + ENDS - LAST_STEPS).await;
     served
 }
 

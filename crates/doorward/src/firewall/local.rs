@@ -9,6 +9,7 @@ use doorward_core::net::{Cidr, Flow};
 use doorward_core::policy::{Address, Enforcement, Firewall, FirewallName, Policy};
 use doorward_tunnel::relay::{self, Limits, Upstream};
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 
 use super::nftables::{NftError, Nftables};
 use crate::reconciler::Outcome;
@@ -18,6 +19,8 @@ use crate::reconciler::Outcome;
 pub struct Local {
     nftables: Option<Nftables>,
     relays: BTreeMap<FirewallName, Relay>,
+    limits: Limits,
+    carriers: Option<Handle>,
 }
 
 /// A relay, and how the last pass left it.
@@ -33,6 +36,11 @@ struct Relay {
 const GRACE: Duration = Duration::from_secs(2);
 
 impl Local {
+    /// Each relay within these limits, and its connections carried by that runtime: by default, by the one that calls.
+    pub fn new(limits: Limits, carriers: Handle) -> Self {
+        Self { limits, carriers: Some(carriers), ..Self::default() }
+    }
+
     /// Brings every door of this machine to its ruleset.
     pub async fn bring(
         &mut self,
@@ -126,8 +134,9 @@ impl Local {
         let held = match self.relays.remove(&firewall.name) {
             Some(held) => held,
             None => {
-                let bound =
-                    relay::Relay::bind(listen, to.clone(), flow, Limits::default(), relay::wall_clock());
+                let _carriers = self.carriers.as_ref().map(Handle::enter);
+                let limits = self.limits.clone();
+                let bound = relay::Relay::bind(listen, to.clone(), flow, limits, relay::wall_clock());
                 match bound {
                     Ok(relay) => Relay { relay, listen, rules: BTreeSet::new(), cut: 0 },
                     Err(error) => return failed(format!("{error}: {}", error.source)),

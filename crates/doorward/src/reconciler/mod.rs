@@ -88,7 +88,7 @@ struct Memory {
 impl Reconciler {
     /// Over a store of requests, an account and this machine's own firewalls.
     pub fn new(requests: Arc<Requests>, cloud: Cloud, local: Local, nudged: Nudged) -> Self {
-        let noted = Noted::new(requests.store().clone());
+        let noted = Noted::new(requests.reserved().clone());
         Self { requests, cloud, local, nudged, noted, memory: Memory::default(), work: JoinSet::new() }
     }
 
@@ -179,7 +179,7 @@ impl Reconciler {
         if !matches!(self.requests.policy_file().refresh(), Refreshed::Unchanged) {
             return true;
         }
-        match in_time(self.requests.store().last_change()).await {
+        match in_time(self.requests.reserved().last_change()).await {
             Ok(change) => change != self.memory.head,
             Err(_) => false,
         }

@@ -37,7 +37,7 @@ impl Reconciler {
         // Before the grants are read: what is written after that is a change to be looked at.
         let deadlines = &self.memory.deadlines;
         let outlived = |grant: &Grant| deadlines.passed(grant, uptime);
-        let asked = match in_time(self.requests.store().last_change()).await {
+        let asked = match in_time(self.requests.reserved().last_change()).await {
             Ok(head) => {
                 self.memory.head = head;
                 in_time(self.requests.end_what_is_over(&loaded, now, outlived)).await
@@ -74,7 +74,7 @@ impl Reconciler {
         let carried_settles = self.look_for_sessions(&loaded.policy, now, uptime);
 
         // This machine's own doors do not wait for a cloud that answers slowly.
-        let by = self.requests.store().installation();
+        let by = self.requests.reserved().installation();
         let outcomes = self.local.bring(&loaded.policy, &wanted, by, now).await;
         let well = |(firewall, _): &&(Option<FirewallName>, GrantId)| {
             firewall
@@ -87,7 +87,7 @@ impl Reconciler {
         self.tell(outcomes, covers, now, events).await;
 
         let mistakes = self.memory.mistakes.clone();
-        let alarms = self.requests.store().alarms();
+        let alarms = self.requests.reserved().alarms();
         self.nudged.change(|status| {
             status.alarms = alarms;
             status.covers = covers;
@@ -109,7 +109,7 @@ impl Reconciler {
             known: &memory.known,
             failing: &memory.failing,
             sessions: &memory.sessions,
-            by: self.requests.store().installation(),
+            by: self.requests.reserved().installation(),
             now,
         };
         let overdue = looking.overdue();
@@ -157,7 +157,7 @@ impl Reconciler {
         let (live, over) = self.carried(now, uptime);
         let unknown = self.memory.credentials.note(policy, &live, &over);
         for grant in unknown.into_iter().filter(|_| answers) {
-            match in_time(vended_until(self.requests.store(), &grant)).await {
+            match in_time(vended_until(self.requests.reserved(), &grant)).await {
                 Ok(until) => self.memory.credentials.learn(grant, until),
                 Err(error) => {
                     tracing::error!(%error, %grant, "whether credentials were vended could not be read");
@@ -165,7 +165,7 @@ impl Reconciler {
                 }
             }
         }
-        let name = revoked_name(self.requests.store().installation());
+        let name = revoked_name(self.requests.reserved().installation());
         for denial in self.memory.credentials.due(&over, now, uptime) {
             let denied = deny(self.cloud.clone(), name.clone(), denial, now);
             self.work.spawn(async move { Done::Denied(Box::new(denied.await)) });
@@ -200,9 +200,9 @@ impl Reconciler {
         }
         self.memory.known.retain(|place, _| places.contains_key(place));
         self.memory.again.clear();
-        let by = self.requests.store().installation().clone();
+        let by = self.requests.reserved().installation().clone();
         let grants = self.memory.grants.iter().map(|grant| grant.id().clone()).collect();
-        let read = Read { store: self.requests.store().clone(), grants: Arc::new(grants) };
+        let read = Read { store: self.requests.reserved().clone(), grants: Arc::new(grants) };
         let before = self.memory.known.len();
         for (place, doors) in places {
             let cloud = self.cloud.clone();
@@ -351,7 +351,7 @@ impl Reconciler {
 
     /// Groups that had rules of ours and that the policy no longer names; those that it names are remembered.
     async fn remembered(&self, policy: &Policy) -> Vec<Remembered> {
-        let store = self.requests.store();
+        let store = self.requests.reserved();
         let known = match in_time(store.doors()).await {
             Ok(known) => known,
             Err(error) => {
@@ -365,7 +365,7 @@ impl Reconciler {
         for (firewall, place) in Remembered::all(policy) {
             if !known.contains(&place) {
                 let text = serde_json::to_string(&place).unwrap_or_default();
-                if let Err(error) = store.keep_door(&text, firewall.as_str()).await {
+                if let Err(error) = in_time(store.keep_door(&text, firewall.as_str())).await {
                     tracing::error!(%error, %firewall, "a firewall could not be remembered");
                 }
             }
@@ -376,7 +376,7 @@ impl Reconciler {
 
     async fn forget(&self, place: &Remembered) {
         let text = serde_json::to_string(place).unwrap_or_default();
-        if let Err(error) = self.requests.store().forget_door(&text).await {
+        if let Err(error) = in_time(self.requests.reserved().forget_door(&text)).await {
             tracing::error!(%error, "a group that is empty could not be forgotten");
         }
     }
@@ -386,7 +386,7 @@ impl Reconciler {
         if grants.is_empty() {
             return;
         }
-        if let Err(error) = in_time(self.requests.store().settle(&grants)).await {
+        if let Err(error) = in_time(self.requests.reserved().settle(&grants)).await {
             tracing::error!(%error, "it could not be noted which rules are gone; the next pass notes it");
             return;
         }
@@ -394,7 +394,7 @@ impl Reconciler {
     }
 
     async fn record(&mut self, events: Vec<Event>) {
-        if let Err(error) = in_time(self.requests.record(events)).await {
+        if let Err(error) = in_time(self.requests.record_first(events)).await {
             tracing::error!(%error, "changes of firewalls could not be recorded");
         }
     }

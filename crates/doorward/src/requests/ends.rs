@@ -58,7 +58,7 @@ impl Requests {
             }
             let first = changes.get(..AT_ONCE).unwrap_or(&changes);
             events.truncate(first.len());
-            match self.store().commit(first, events).await {
+            match self.reserved().commit(first, events).await {
                 Ok(_) => {}
                 Err(store::Error::Conflict) => tries += 1,
                 // Rules must go although the store cannot say so now: the grants are ended in memory.
@@ -77,12 +77,12 @@ impl Requests {
 
     /// Grants as the record tells of them. What the store has otherwise lets nobody in: it is ended, and operators hear of it.
     async fn believed(&self, now: Timestamp) -> Result<Vec<Grant>, Error> {
-        let store = self.store();
+        let store = self.reserved();
         store.check_head().await?;
         let standing = store.standing().await?;
         if let Some(why) = store.unrecorded_alarm() {
             let alarm = Event::new(now, Who::Doorward, What::LogAlarm { found: vec![why] });
-            if let Err(error) = self.record(vec![alarm]).await {
+            if let Err(error) = self.record_first(vec![alarm]).await {
                 tracing::error!(%error, "that the record was altered could not be recorded");
             }
         }

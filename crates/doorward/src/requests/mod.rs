@@ -201,6 +201,7 @@ use retried;
 #[derive(Debug)]
 pub struct Requests {
     store: Store,
+    reserved: Store,
     policy: Arc<PolicyFile>,
     clock: Clock,
     nudge: Nudge,
@@ -223,6 +224,7 @@ impl Requests {
     /// Over a store and a policy; `nudge` wakes whoever reconciles.
     pub fn new(store: Store, policy: Arc<PolicyFile>, clock: Clock, nudge: Nudge) -> Self {
         Self {
+            reserved: store.reserved(),
             store,
             policy,
             clock,
@@ -250,6 +252,11 @@ impl Requests {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The store for who ends grants: it waits for no request.
+    pub fn reserved(&self) -> &Store {
+        &self.reserved
     }
 
     /// The clock.
@@ -366,6 +373,14 @@ impl Requests {
     pub async fn record(&self, events: Vec<Event>) -> Result<(), Error> {
         if !events.is_empty() {
             self.store.commit(&[], events).await?;
+        }
+        Ok(())
+    }
+
+    /// Likewise, for who ends grants.
+    pub async fn record_first(&self, events: Vec<Event>) -> Result<(), Error> {
+        if !events.is_empty() {
+            self.reserved.commit(&[], events).await?;
         }
         Ok(())
     }

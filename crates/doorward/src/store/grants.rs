@@ -26,7 +26,7 @@ impl Store {
     ///
     /// While the record is not believed, only what ends a grant is written.
     pub async fn commit(&self, changes: &[Change], events: Vec<Event>) -> Result<Head, Error> {
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = self.write_all(&mut writing, changes, events.clone()).await;
         let head = self.appended(writing.end(done).await?);
         crate::events::log(&events, changes);
@@ -97,7 +97,7 @@ impl Store {
         now: Timestamp,
         alarm: bool,
     ) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = self.end_rows(&mut writing, mistrusted, now, alarm).await;
         let (head, entries) = writing.end(done).await?;
         let events: Vec<Event> = entries.iter().map(|entry| entry.line.event.clone()).collect();
@@ -174,7 +174,7 @@ impl Store {
         if grants.is_empty() {
             return Ok(());
         }
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = async {
             for grant in grants {
                 sqlx::query("UPDATE grants SET settled = 1, seal = $1 WHERE id = $2 AND state = 'ended'")

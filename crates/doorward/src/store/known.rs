@@ -59,7 +59,7 @@ impl Store {
         device: Mark,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = async {
             remember(&mut writing, person, "network", network, now).await?;
             remember(&mut writing, person, "device", device, now).await

@@ -29,6 +29,8 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection as _, Row};
 use trust::Trust;
 
+use writing::Queue;
+
 pub use grants::Change;
 pub use key::{Key, KeyError};
 pub use known::{Mark, REMEMBERED};
@@ -40,9 +42,14 @@ pub use sessions::{Listed, Session, SessionKind, is_due, session_id};
 pub use verify::Verified;
 
 /// Grants, the record and sessions.
+///
+/// Who ends grants has connections of its own ([`Self::reserved`]): however many requests wait for the others, it waits
+/// for none of them.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: AnyPool,
+    reserved: AnyPool,
+    queue: Queue,
     installation: InstallationId,
     trust: Arc<Trust>,
 }
@@ -156,12 +163,16 @@ impl Store {
         settings(&mut tried, remote).await.map_err(|source| opened(told(source)))?;
         tried.close().await.map_err(|source| opened(told(source)))?;
         let options = AnyPoolOptions::new()
-            .max_connections(if remote { 8 } else { 4 })
             .acquire_timeout(ANSWERS)
             // A connection to another machine may have been cut; a file is where it was.
             .test_before_acquire(remote)
             .after_connect(move |connection, _| Box::pin(settings(connection, remote)));
-        let pool = options.connect(&url).await.map_err(|source| opened(told(source)))?;
+        let pool = options.clone().max_connections(if remote { 8 } else { 4 }).connect(&url).await;
+        let pool = pool.map_err(|source| opened(told(source)))?;
+        // Connected when first asked, by the thread that asks, and kept from then on: a database that has no connection
+        // left for anybody has these.
+        let reserved = options.max_connections(RESERVED).idle_timeout(None).max_lifetime(None);
+        let reserved = reserved.connect_lazy(&url).map_err(|source| opened(told(source)))?;
         let migration = |version, name, text| {
             let sql = sqlx::SqlSafeStr::into_sql_str(text);
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
@@ -201,7 +212,8 @@ impl Store {
                 "the store says that it is that of `{name}`, and it was that of `{installation}`"
             ));
         }
-        let store = Self { pool, installation, trust: Arc::new(trust) };
+        let (queue, trust) = (Queue::new(), Arc::new(trust));
+        let store = Self { pool, reserved, queue, installation, trust };
         store.begin_to_trust_all().await?;
         Ok(store)
     }
@@ -226,6 +238,11 @@ impl Store {
         self.trust.key.is_seal(seal, purpose, fields)
     }
 
+    /// The same store by the connections, and with the turn at writing, that are set apart for who ends grants.
+    pub fn reserved(&self) -> Self {
+        Self { pool: self.reserved.clone(), queue: self.queue.first(), ..self.clone() }
+    }
+
     /// Which installation this store belongs to.
     pub fn installation(&self) -> &InstallationId {
         &self.installation
@@ -237,6 +254,7 @@ impl Store {
         // It says itself when it cannot.
         let _ = tokio::task::spawn_blocking(move || trust.note()).await;
         self.pool.close().await;
+        self.reserved.close().await;
     }
 
     /// The places of enforcement that ever had a rule of ours and were not yet seen empty since the policy
@@ -289,6 +307,9 @@ pub async fn in_time<T, E: From<Error>>(asked: impl Future<Output = Result<T, E>
 pub fn is_there(store: &str) -> bool {
     store.contains("://") || Path::new(store).exists()
 }
+
+/// How many connections are set apart for who ends grants.
+const RESERVED: u32 = 2;
 
 /// How long the database may take to give a connection.
 const ANSWERS: Duration = Duration::from_secs(10);

@@ -51,7 +51,7 @@ impl Store {
 
     /// Notes rules; one that is noted stays as it is.
     pub async fn note_rules(&self, rules: &[NotedRule]) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = self.note(&mut writing, rules).await;
         writing.end(done).await
     }
@@ -75,7 +75,7 @@ impl Store {
 
     /// Forgets rules that are gone.
     pub async fn forget_rules(&self, ids: &[SecurityGroupRuleId]) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = forget(&mut writing, ids).await;
         writing.end(done).await
     }

@@ -111,7 +111,7 @@ fn digits(id: &str) -> Option<&str> {
 impl Store {
     /// Keeps a session under its token, and forgets those that are over.
     pub async fn keep_session(&self, token: &str, session: &Session) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = keep(&mut writing, token, session).await;
         writing.end(done).await
     }

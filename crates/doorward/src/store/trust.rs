@@ -417,7 +417,7 @@ impl Store {
     }
 
     async fn append_seal(&self, end: Head, event: Event) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = async {
             let head = super::record::lock_head(&mut writing).await?;
             if head != end {
@@ -466,7 +466,7 @@ impl Store {
             found,
             grants,
         });
-        let mut writing = Writing::begin(&self.pool).await?;
+        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
         let done = async {
             super::record::mend_head(&mut writing, end).await?;
             sqlx::query("UPDATE installation SET name = $1 WHERE id = 1")

@@ -2,10 +2,53 @@
 
 use std::ops::{Deref, DerefMut};
 
+use std::sync::Arc;
+
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::Error;
+
+/// Who writes next. Writers take turns here and not in the database: SQLite lets them try again and again, and whoever
+/// tries least often is the last.
+///
+/// Requests queue among themselves first, so that at most one of them is before who ends grants.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Queue {
+    turn: Arc<Mutex<()>>,
+    among_requests: Option<Arc<Mutex<()>>>,
+}
+
+/// A turn at writing.
+#[derive(Debug)]
+struct Turn {
+    _turn: OwnedMutexGuard<()>,
+    _among_requests: Option<OwnedMutexGuard<()>>,
+}
+
+impl Queue {
+    /// For requests.
+    pub(super) fn new() -> Self {
+        Self { among_requests: Some(Arc::default()), ..Self::default() }
+    }
+
+    /// For who ends grants.
+    pub(super) fn first(&self) -> Self {
+        Self { turn: Arc::clone(&self.turn), among_requests: None }
+    }
+
+    /// A connection and then the turn: who waits for a connection keeps nobody from writing.
+    async fn wait(&self, pool: &AnyPool) -> Result<(PoolConnection<Any>, Turn), Error> {
+        let among_requests = match &self.among_requests {
+            Some(requests) => Some(Arc::clone(requests).lock_owned().await),
+            None => None,
+        };
+        let connection = pool.acquire().await?;
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        Ok((connection, Turn { _turn: turn, _among_requests: among_requests }))
+    }
+}
 
 /// A transaction on a connection of its own, which is used again only once it is known to be out of the transaction.
 ///
@@ -15,11 +58,14 @@ use super::Error;
 pub(super) struct Writing {
     connection: PoolConnection<Any>,
     over: bool,
+    // After the connection: who is next finds it free.
+    _turn: Turn,
 }
 
 impl Writing {
-    pub(super) async fn begin(pool: &AnyPool) -> Result<Self, Error> {
-        let mut writing = Self { connection: pool.acquire().await?, over: false };
+    pub(super) async fn begin(pool: &AnyPool, queue: &Queue) -> Result<Self, Error> {
+        let (connection, turn) = queue.wait(pool).await?;
+        let mut writing = Self { connection, over: false, _turn: turn };
         sqlx::query("BEGIN").execute(&mut *writing).await?;
         Ok(writing)
     }

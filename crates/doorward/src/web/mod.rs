@@ -14,6 +14,7 @@ mod headers;
 mod history;
 mod home;
 mod host;
+mod in_flight;
 mod layout;
 mod notes;
 mod open;
@@ -60,13 +61,14 @@ use crate::clock::random;
 use crate::requests::Requests;
 use failure::Failure;
 use guard::Guard;
+use in_flight::InFlight;
 use notes::Notes;
 use proving::{Known, Lingering};
 use tally::Tally;
 use unnamed::Unnamed;
 use verifying::Verifying;
 
-pub use serve::{Error, Listener};
+pub use serve::{Arrival, Error, Listener};
 
 /// The most bytes of a request's body.
 const BODY: usize = 64 * 1024;
@@ -80,6 +82,7 @@ pub struct Web {
     known: Known,
     lingering: Lingering,
     guard: Mutex<Guard>,
+    in_flight: InFlight,
     tally: Mutex<Tally>,
     unnamed: Mutex<Unnamed>,
     notes: Mutex<Notes>,
@@ -106,6 +109,7 @@ impl Web {
             known: Known::default(),
             lingering: Lingering::default(),
             guard: Mutex::default(),
+            in_flight: InFlight::default(),
             tally: Mutex::default(),
             unnamed: Mutex::default(),
             notes: Mutex::default(),
@@ -124,6 +128,11 @@ impl Web {
     /// Has the certificate read again now.
     pub fn reload(&self) {
         self.reload.notify_one();
+    }
+
+    /// Requests that are being answered.
+    fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 
     /// The account that the policy names.
@@ -219,6 +228,7 @@ pub fn router(web: Arc<Web>) -> Router {
         .nest("/api/v1", api::router())
         .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn(headers::in_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), in_flight::bounded))
         .with_state(Arc::clone(&web));
     // Around the routes, because what is settled here changes the path.
     Router::new()

@@ -12,6 +12,7 @@ use doorward_core::policy::Server;
 use super::Web;
 use super::failure::Failure;
 use super::forwarded::{self, Said};
+use super::serve::Arrival;
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,13 @@ impl Origin {
             let (peer, unknown) = (Ipv4Addr::UNSPECIFIED.into(), Some(Unknown::Silent));
             return Self { peer, client: None, unknown, secure: server.is_https() };
         };
-        Self::from_peer(server, peer, headers)
+        let origin = Self::from_peer(server, peer, headers);
+        let named = extensions.get::<Arrival>().is_some_and(|arrival| arrival.named_by.is_some());
+        if named && origin.client.is_none() && forwarded::client(headers, |_| false) == Said::Client(peer) {
+            // A proxy that names the client twice, ahead of the connection and in a header, and the same.
+            return Self { client: Some(peer), unknown: None, ..origin };
+        }
+        origin
     }
 
     fn from_peer(server: &Server, peer: IpAddr, headers: &HeaderMap) -> Self {

@@ -1,30 +1,46 @@
 //! Listening: plain behind a proxy, or TLS from two files that are read again when they change.
+//!
+//! Everything here is bounded, since it is done for strangers: how many connections there are, in all and of one network
+//! ([`admission`]), and how long each may take from its first packet to its first request, for a body, for an answer and
+//! between two requests ([`connection`], [`life`]). They are taken by a thread of their own ([`accept`]), so that the queue
+//! of the kernel never fills up with those that are to be turned away.
+
+mod accept;
+mod admission;
+mod body;
+mod connection;
+mod life;
+mod tls;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum_server::Handle;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use doorward_core::policy::{Server, Tls};
-use hyper_util::rt::TokioTimer;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::sync::watch;
 
+use self::accept::Door;
+use self::admission::{Admission, Limits};
+use self::connection::{Serving, Stopping};
+use self::life::{TIMES, Times};
+use self::tls::{Certificate, Contents, read_again};
 use super::{Web, router};
+use crate::budget::Budget;
+
+pub use self::admission::Network;
+pub use self::connection::Arrival;
 
 /// How often the certificate's files are looked at, and after how many of these the record's summaries are written.
 const LOOKS: Duration = Duration::from_secs(5);
 const SUMMARY: u32 = 12;
-/// How long requests may go on once the server was asked to stop.
-const ENDS: Duration = Duration::from_secs(10);
-/// How long a client may take for the head of a request.
-const HEAD: Duration = Duration::from_secs(10);
-/// The most bytes of a request's head, and the most headers.
-const HEAD_BYTES: usize = 32 * 1024;
-const HEADERS: usize = 64;
+/// How long requests may go on once the server was asked to stop, and how long their connections may take to close then.
+const ENDS: Duration = Duration::from_millis(1000);
+const CLOSES: Duration = Duration::from_millis(200);
+/// How long the last summary may take to be written.
+const SUMMARY_TAKES: Duration = Duration::from_millis(300);
+/// Connections that wait in the kernel to be taken; what is more is asked to come again after a second.
+const BACKLOG: i32 = 4096;
 
 /// Why the server does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +95,9 @@ pub enum Error {
 pub struct Listener {
     listener: TcpListener,
     url: String,
-    tls: Option<(Tls, Contents, RustlsConfig)>,
+    tls: Option<(Tls, Contents, Certificate)>,
+    limits: Limits,
+    times: Times,
 }
 
 impl Listener {
@@ -88,8 +106,8 @@ impl Listener {
         let tls = match &server.tls {
             Some(files) => {
                 let contents = Contents::read(files)?;
-                let config = RustlsConfig::from_config(contents.config(files)?);
-                Some((files.clone(), contents, config))
+                let certificate = Certificate::new(contents.config(files)?);
+                Some((files.clone(), contents, certificate))
             }
             None => None,
         };
@@ -99,10 +117,18 @@ impl Listener {
             _ => Error::Listen { address, source },
         };
         let listener = TcpListener::bind(address).map_err(failed)?;
+        socket2::SockRef::from(&listener).listen(BACKLOG).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let here = format!("{scheme}://{}", listener.local_addr().map_err(failed)?);
-        Ok(Self { listener, url: server.url.clone().unwrap_or(here), tls })
+        let descriptors = Budget::of_this_process(0).map_or(64, |budget| budget.web);
+        let url = server.url.clone().unwrap_or(here);
+        Ok(Self { listener, url, tls, limits: Limits::of(descriptors), times: TIMES })
+    }
+
+    /// Within so many file descriptors.
+    pub fn within(self, descriptors: usize) -> Self {
+        Self { limits: Limits::of(descriptors), ..self }
     }
 
     /// What people type to come here.
@@ -110,41 +136,22 @@ impl Listener {
         &self.url
     }
 
-    /// Answers until `stop`; then ends what has begun, within ten seconds.
+    /// Answers until `stop`; then ends what has begun, within two seconds.
     pub async fn serve(self, web: Arc<Web>, stop: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let handle = Handle::new();
-        let service = router(Arc::clone(&web)).into_make_service_with_connect_info::<SocketAddr>();
-        let mut server = axum_server::from_tcp(self.listener).map_err(Error::Stopped)?.handle(handle.clone());
-        let builder = server.http_builder();
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            .max_buf_size(HEAD_BYTES)
-            .max_headers(HEADERS);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_header_list_size(HEAD_BYTES as u32)
-            .max_concurrent_streams(64);
-        let answering = async {
-            match &self.tls {
-                Some((.., config)) => {
-                    server
-                        .acceptor(RustlsAcceptor::new(config.clone()).handshake_timeout(HEAD))
-                        .serve(service)
-                        .await
-                }
-                None => server.serve(service).await,
-            }
-        };
+        let house = Admission::new(self.limits);
+        let (stopping, told) = watch::channel(Stopping::No);
+        let certificate = self.tls.as_ref().map(|(.., certificate)| certificate.clone());
+        let serving = Serving::new(router(Arc::clone(&web)), certificate, self.times, told);
+        let mut door = Door::open(self.listener, Arc::clone(&house), Arc::clone(&web), serving)
+            .map_err(Error::Stopped)?;
         let housekeeping = async {
             let (mut tls, mut told) = (self.tls.clone(), None);
             loop {
                 for _ in 0..SUMMARY {
                     let asked = tokio::time::timeout(LOOKS, web.reload.notified()).await.is_ok();
-                    let Some((files, contents, config)) = &mut tls else { continue };
-                    let read = read_again(files, contents, config);
+                    tell_of(&house);
+                    let Some((files, contents, certificate)) = &mut tls else { continue };
+                    let read = read_again(files, contents, certificate);
                     if asked && matches!(read, Ok(false)) {
                         tracing::info!(certificate = files.certificate, "certificate unchanged");
                     }
@@ -158,68 +165,46 @@ impl Listener {
                 web.keep_house(false).await;
             }
         };
-        let stopping = async {
-            stop.await;
-            handle.graceful_shutdown(Some(ENDS));
-            std::future::pending::<()>().await;
-        };
         let ended = tokio::select! {
-            ended = answering => ended,
+            () = stop => Ok(()),
             () = housekeeping => Ok(()),
-            () = stopping => Ok(()),
+            error = door.broke() => Err(Error::Stopped(error)),
         };
-        web.keep_house(true).await;
-        ended.map_err(Error::Stopped)
+        door.close().await;
+        stopping.send_replace(Stopping::Gently);
+        if !is_empty(&house, ENDS).await {
+            stopping.send_replace(Stopping::Now);
+            is_empty(&house, CLOSES).await;
+        }
+        if tokio::time::timeout(SUMMARY_TAKES, web.keep_house(true)).await.is_err() {
+            tracing::warn!("the last summary of refused sign-ins could not be written in time");
+        }
+        ended
     }
 }
 
-/// What the two files have in them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Contents {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
-}
-
-impl Contents {
-    fn read(files: &Tls) -> Result<Self, Error> {
-        let read = |file: &String| {
-            std::fs::read(file).map_err(|source| Error::Unreadable { file: file.clone(), source })
-        };
-        Ok(Self { certificate: read(&files.certificate)?, key: read(&files.key)? })
-    }
-
-    fn config(&self, files: &Tls) -> Result<Arc<ServerConfig>, Error> {
-        let not_pem = |file: &String, what| Error::NotPem { file: file.clone(), what };
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&self.certificate)
-            .collect::<Result<_, _>>()
-            .ok()
-            .filter(|chain: &Vec<_>| !chain.is_empty())
-            .ok_or_else(|| not_pem(&files.certificate, "certificate"))?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| not_pem(&files.key, "private key"))?;
-        let pair =
-            |source| Error::Pair { certificate: files.certificate.clone(), key: files.key.clone(), source };
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(pair)?
-                .with_no_client_auth()
-                .with_single_cert(chain, key)
-                .map_err(pair)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+/// Logs that the limits of connections were reached, if they were.
+fn tell_of(house: &Admission) {
+    let (turned_away, gave_way) = house.taken();
+    if turned_away + gave_way > 0 {
+        let open = house.open();
+        tracing::warn!(
+            open,
+            gave_way,
+            turned_away,
+            "the limit of connections was reached; idle ones gave way"
+        );
     }
 }
 
-/// Takes a renewed certificate, and says whether it was one; while what is there cannot be used, the one in use stays.
-fn read_again(files: &Tls, contents: &mut Contents, config: &RustlsConfig) -> Result<bool, Error> {
-    let new = Contents::read(files)?;
-    let is_new = new != *contents;
-    if is_new {
-        config.reload_from_config(new.config(files)?);
-        *contents = new;
-        tracing::info!(certificate = files.certificate, "took the new certificate");
-    }
-    Ok(is_new)
+/// Whether every connection has ended, within that time.
+async fn is_empty(house: &Admission, limit: Duration) -> bool {
+    let empty = async {
+        while house.open() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(limit, empty).await.is_ok()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod connect;
 mod crash;
 mod desk;
 mod faulty;
+mod flood;
 mod grants;
 mod hung;
 mod inside;
@@ -52,6 +53,7 @@ mod sign_ins;
 #[path = "../../../doorward-tunnel/tests/real/sshd.rs"]
 #[allow(dead_code, reason = "the transports' own suite uses all of it")]
 mod sshd;
+mod stopping;
 mod stores;
 mod tls;
 
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
     trials.extend(command_line::trials());
     trials.extend(connect::trials());
     trials.extend(crash::trials());
+    trials.extend(flood::trials());
     trials.extend(grants::trials());
     trials.extend(hung::trials());
     trials.extend(inventory::trials());
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
     trials.extend(relay::trials());
     trials.extend(service::trials());
     trials.extend(sign_ins::trials());
+    trials.extend(stopping::trials());
     trials.extend(stores::trials());
     trials.extend(tls::trials());
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -50,6 +50,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
             tls: None,
             proxies: Vec::new(),
             insecure: false,
+            proxy_protocol: false,
             store: String::new(),
             url_v4: None,
             url_v6: None,

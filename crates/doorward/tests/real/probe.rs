@@ -22,6 +22,9 @@ pub fn run() -> bool {
         ["wait", address, milliseconds] => wait(address, milliseconds),
         ["relay", port] => crate::relay::alone(port.parse().expect("a port")),
         ["hammer", address] => hammer(address),
+        [crate::flood::VERB] => crate::flood::inside(),
+        ["attack", kind, address, count, addresses] => crate::flood::attack(kind, address, count, addresses),
+        ["fill", relay, upstream] => crate::flood::fill(relay, upstream),
         _ => say(&format!("no verb {verb:?}")),
     }
     true

@@ -323,7 +323,7 @@ fn limits() {
     runtime().block_on(async {
         let (port, _) = echo().await;
         let policy = doors(&["127.0.0.0/8"]);
-        let few = Limits { connections: 3, per_address: 2, ..Limits::default() };
+        let few = Limits { connections: 3, per_network: 2, ..Limits::default() };
         let relay = bind("127.0.0.1:0", port, few, wall_clock());
         relay.replace(ruleset(&policy, &[]));
         let from = async |source: [u8; 4]| {

@@ -54,6 +54,7 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
             tls: None,
             proxies: Vec::new(),
             insecure: false,
+            proxy_protocol: false,
             store: String::new(),
             url_v4: None,
             url_v6: None,

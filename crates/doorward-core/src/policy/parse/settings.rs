@@ -116,13 +116,25 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
         tls: None,
         proxies: Vec::new(),
         insecure: false,
+        proxy_protocol: false,
         store: "doorward.db".into(),
         url_v4: None,
         url_v6: None,
         sessions: Sessions::default(),
     };
     let Some(value) = root.get("server") else { return server };
-    let keys = ["listen", "url", "tls", "proxies", "insecure", "store", "url-v4", "url-v6", "sessions"];
+    let keys = [
+        "listen",
+        "url",
+        "tls",
+        "proxies",
+        "proxy-protocol",
+        "insecure",
+        "store",
+        "url-v4",
+        "url-v6",
+        "sessions",
+    ];
     let Some(section) = walk.section("`[server]`", root.key_at("server"), value, &keys) else {
         return server;
     };
@@ -136,6 +148,12 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
     server.insecure = section.flag(walk, "insecure").unwrap_or(false);
     server.sessions = sessions(walk, &section);
     server.proxies = proxies::read(walk, &section);
+    server.proxy_protocol = section.flag(walk, "proxy-protocol").unwrap_or(false);
+    if server.proxy_protocol && server.proxies.is_empty() {
+        let what = "`proxy-protocol` needs to know whose headers are to be believed";
+        let hint = "name the load balancer's own addresses, or its subnets: `proxies = [\"10.0.0.0/24\"]`";
+        walk.error(&section.key_at("proxy-protocol"), what, Some(hint.into()));
+    }
     if let Some(store) = section.plain(walk, "store", "store = \"doorward.db\"") {
         match store.split_once("://") {
             Some((scheme, _)) if !matches!(scheme, "postgres" | "postgresql") => walk.error(

@@ -353,6 +353,12 @@ fn values_that_cannot_be() {
         &["p:5:12: `insecure` should be true or false, and is a text"],
     );
     check_below(
+        "[server]\nproxies = []\nproxy-protocol = true\n",
+        &[
+            "p:6:1: `proxy-protocol` needs to know whose headers are to be believed\n  hint: name the load balancer's own addresses, or its subnets: `proxies = [\"10.0.0.0/24\"]`",
+        ],
+    );
+    check_below(
         "[ssm]\njump-host = \"rds:orders\"\n[target.\"a b\"]\n[firewall.\"\"]\n",
         &[
             "p:5:13: `rds:orders` is no machine that a session can be opened to\n  hint: write `jump-host = \"tag:Name=jump\"`",

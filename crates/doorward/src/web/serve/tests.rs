@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use doorward_core::policy::{Server, Tls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use super::life::Times;
 use super::{Error, Listener, read_again};
 use crate::web::testing::{House, policy};
 
@@ -47,7 +50,7 @@ async fn a_renewed_certificate_is_taken_and_a_broken_one_is_not() {
     let (files, first) = write_pair(house.folder());
     let listener = Listener::bind(&server(Some(files.clone()))).await.expect("a listener");
     assert!(listener.url().starts_with("https://127.0.0.1:"), "{}", listener.url());
-    let (_, mut contents, config) = listener.tls.clone().expect("a certificate");
+    let (_, mut contents, certificate) = listener.tls.clone().expect("a certificate");
     let url = listener.url().replace("127.0.0.1", "localhost") + "/api/v1/healthz";
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(listener.serve(house.web(), async {
@@ -56,11 +59,11 @@ async fn a_renewed_certificate_is_taken_and_a_broken_one_is_not() {
     assert_eq!(health(url.clone(), first.clone()).await.expect("an answer").0, 200);
 
     fs::write(&files.certificate, "nonsense").expect("a file");
-    read_again(&files, &mut contents, &config).expect_err("nonsense");
+    read_again(&files, &mut contents, &certificate).expect_err("nonsense");
     assert_eq!(health(url.clone(), first.clone()).await.expect("an answer").0, 200);
 
     let (_, second) = write_pair(house.folder());
-    read_again(&files, &mut contents, &config).expect("a new one");
+    read_again(&files, &mut contents, &certificate).expect("a new one");
     assert_eq!(health(url.clone(), second).await.expect("an answer").0, 200);
     assert!(health(url, first).await.is_err(), "the old one is gone");
     stop.send(()).expect("a server");
@@ -122,4 +125,236 @@ async fn a_head_without_end_is_refused() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     }
     serving.abort();
+}
+
+/// A server with short times, which ends with the test.
+struct Short {
+    house: House,
+    address: std::net::SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+const HEAD: Duration = Duration::from_millis(400);
+const BODY: Duration = Duration::from_millis(400);
+const WHOLE: Duration = Duration::from_millis(1200);
+const IDLE: Duration = Duration::from_millis(800);
+
+impl Short {
+    async fn start(more: &str, tls: bool) -> Self {
+        let house = House::new(more).await;
+        let tls = tls.then(|| write_pair(house.folder()).0);
+        let listener = Listener::bind(&server(tls)).await.expect("a listener");
+        let listener =
+            Listener { times: Times { head: HEAD, body: BODY, whole: WHOLE, idle: IDLE }, ..listener };
+        let address = listener.url().split_once("://").expect("a URL").1.parse().expect("an address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let web = house.web();
+        tokio::spawn(listener.serve(web, async {
+            let _ = stopped.await;
+        }));
+        Self { house, address, _stop: stop }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("a connection")
+    }
+}
+
+/// Sends pieces with a pause before each, and reads until the server ends it: what came, and after how long.
+async fn until_it_ends(
+    mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    pieces: &[&[u8]],
+) -> (Vec<u8>, Duration) {
+    let (begun, mut read, mut pieces) = (Instant::now(), Vec::new(), pieces.iter());
+    loop {
+        let piece = pieces.next().copied().unwrap_or_default();
+        // It may have hung up.
+        let _ = stream.write_all(piece).await;
+        let mut bytes = [0; 4096];
+        match tokio::time::timeout(Duration::from_millis(50), stream.read(&mut bytes)).await {
+            Ok(Ok(0) | Err(_)) => return (read, begun.elapsed()),
+            Ok(Ok(count)) => read.extend(&bytes[..count]),
+            Err(_) => assert!(begun.elapsed() < Duration::from_secs(20), "it is never ended"),
+        }
+    }
+}
+
+fn is_about(took: Duration, limit: Duration) {
+    assert!(
+        took >= limit.mul_f32(0.8) && took < limit * 8 + Duration::from_secs(2),
+        "{took:?}, and not {limit:?}"
+    );
+}
+
+/// What a client of HTTP/2 begins with: the preface, and settings that say nothing (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_does_not_come_to_a_request_is_ended() {
+    let short = Short::start("", false).await;
+    let slowly: Vec<&[u8]> =
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx: 0123456789012345678901234567890123456789"
+            .chunks(1)
+            .collect();
+    let pieces: [&[&[u8]]; 5] = [&[], &[b"P"], &[b"GET / HTTP/1.1\r\n"], &slowly, &[PREFACE]];
+    for pieces in pieces {
+        let (read, took) = until_it_ends(short.connect().await, pieces).await;
+        assert!(!read.starts_with(b"HTTP/1.1 200"), "{read:?}");
+        is_about(took, HEAD);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_in_the_handshake_of_tls_and_after_it_is_one() {
+    let short = Short::start("", true).await;
+    for pieces in [&[][..], &[&b"\x16"[..]], &[&b"\x16\x03\x01\x02\x00\x01"[..]]] {
+        is_about(until_it_ends(short.connect().await, pieces).await.1, HEAD);
+    }
+    let pem = fs::read(short.house.folder().join("server.pem")).expect("a certificate");
+    for (protocol, said) in [("http/1.1", &b""[..]), ("http/1.1", b"G"), ("h2", b""), ("h2", PREFACE)] {
+        let mut roots = rustls::RootCertStore::empty();
+        roots
+            .add(rustls::pki_types::pem::PemObject::from_pem_slice(&pem).expect("a certificate"))
+            .expect("a root");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let mut config = config.expect("versions").with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let name = "localhost".try_into().expect("a name");
+        let begun = Instant::now();
+        let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, short.connect().await);
+        let stream = stream.await.expect("a handshake");
+        until_it_ends(stream, &[said]).await;
+        is_about(begun.elapsed(), HEAD);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_bodies_slow_readers_and_idle_clients_are_ended() {
+    let short = Short::start("", false).await;
+    // A body that does not come: the request is answered as one that is not whole, and the connection ends.
+    let post = b"POST /api/v1/sessions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{";
+    let slowly: Vec<&[u8]> = std::iter::once(&post[..]).chain(std::iter::repeat_n(&b" "[..], 400)).collect();
+    for pieces in [&[&post[..]][..], &slowly] {
+        let (read, took) = until_it_ends(short.connect().await, pieces).await;
+        let answer = String::from_utf8_lossy(&read).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+        assert!(took < BODY * 10 + Duration::from_secs(2), "{took:?}");
+    }
+    // Idle after an answer.
+    let get = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let (read, took) = until_it_ends(short.connect().await, &[get]).await;
+    assert!(read.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&read));
+    assert!(took < IDLE * 10, "{took:?}");
+    // Answers that are asked for and not read, more than the buffers hold.
+    let mut deaf = short.connect().await;
+    let begun = Instant::now();
+    while deaf.write_all(&b"GET /sign-in HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(50)).await.is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is never ended");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_stops_while_clients_hold_on() {
+    let house = House::new("").await;
+    let listener = Listener::bind(&server(None)).await.expect("a listener");
+    let address = listener.url().trim_start_matches("http://").to_owned();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(listener.serve(house.web(), async {
+        let _ = stopped.await;
+    }));
+    let mut held = Vec::new();
+    for said in [
+        &b""[..],
+        b"G",
+        PREFACE,
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        stream.write_all(said).await.expect("it is heard");
+        held.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stop.send(()).expect("a server");
+    let ended = tokio::time::timeout(Duration::from_secs(3), serving).await;
+    assert!(ended.expect("it ends").expect("a task").is_ok());
+    std::net::TcpListener::bind(&address).expect("its address is free");
+    for mut stream in held {
+        let mut rest = Vec::new();
+        // An end or a reset: either way it is over.
+        let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest))
+            .await
+            .expect("it is closed");
+    }
+}
+
+/// What `/address` sees of a connection that begins with these bytes, from one of this machine's addresses; none where the
+/// connection is ended instead.
+async fn seen(short: &Short, from: [u8; 4], begins: &[u8]) -> Option<String> {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind((from, 0).into()).expect("an address of the loopback");
+    let stream = socket.connect(short.address).await.expect("a connection");
+    let get = format!(
+        "GET /address?nonce={} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        "n".repeat(43)
+    );
+    let (read, _) = until_it_ends(stream, &[begins, get.as_bytes()]).await;
+    let text = String::from_utf8_lossy(&read).into_owned();
+    let seen = text.split_once("\"address\":\"").and_then(|(_, rest)| rest.split_once('"'));
+    match (seen, text.starts_with("HTTP/1.1 404")) {
+        (Some((address, _)), _) => Some(address.to_owned()),
+        (None, true) => Some("nobody".into()),
+        (None, false) => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_proxy_protocol_is_believed_from_named_proxies_and_needed_from_them() {
+    let short = Short::start("proxies = [\"127.0.0.9\"]\nproxy-protocol = true", false).await;
+    let proxy = [127, 0, 0, 9];
+    let line = b"PROXY TCP4 203.0.113.99 10.0.0.1 4711 443\r\n";
+    let second = |command: u8, family: u8, rest: &[u8]| {
+        let length = u16::try_from(rest.len()).expect("it fits").to_be_bytes();
+        [&b"\r\n\r\n\0\r\nQUIT\n"[..], &[command, family], &length, rest].concat()
+    };
+    let four = [203, 0, 113, 98, 10, 0, 0, 1, 0x12, 0x67, 1, 0xbb, 4, 0, 1, 0];
+    for (begins, expected) in [
+        (line.to_vec(), Some("203.0.113.99")),
+        (b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 443\r\n".to_vec(), Some("2001:db8::7")),
+        (second(0x21, 0x11, &four), Some("203.0.113.98")),
+        // The proxy itself, or somebody whom it cannot name: nobody's address.
+        (second(0x20, 0x00, &[]), Some("nobody")),
+        (b"PROXY UNKNOWN\r\n".to_vec(), Some("nobody")),
+        (Vec::new(), None),
+        (b"PROXY TCP4 203.0.113.99\r\n".to_vec(), None),
+        ([&b"PROXY UNKNOWN "[..], &[b'x'; 200]].concat(), None),
+        (second(0x21, 0x11, &four[..8]), None),
+    ] {
+        assert_eq!(
+            seen(&short, proxy, &begins).await.as_deref(),
+            expected,
+            "{:?}",
+            String::from_utf8_lossy(&begins)
+        );
+    }
+    // Whoever is not named is nobody's proxy: its own address, or a request that cannot be read.
+    assert_eq!(seen(&short, [127, 0, 0, 8], b"").await.as_deref(), Some("127.0.0.8"));
+    assert_eq!(seen(&short, [127, 0, 0, 8], line).await, None);
+    // In pieces, and never to its end.
+    let pieces: Vec<&[u8]> = line.chunks(9).collect();
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind((proxy, 0).into()).expect("an address of the loopback");
+    let stream = socket.connect(short.address).await.expect("a connection");
+    let (read, took) = until_it_ends(stream, &pieces[..2]).await;
+    assert!(read.is_empty());
+    is_about(took, HEAD);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_setting_no_header_is_believed() {
+    let short = Short::start("proxies = [\"127.0.0.9\"]", false).await;
+    assert_eq!(seen(&short, [127, 0, 0, 9], b"PROXY TCP4 203.0.113.99 10.0.0.1 4711 443\r\n").await, None);
+    assert_eq!(seen(&short, [127, 0, 0, 9], b"").await.as_deref(), Some("nobody"));
 }

@@ -1,0 +1,270 @@
+//! One connection: whose it is, its TLS, its requests, and its end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, Response};
+use doorward_core::proxy_protocol::{self, Header, Named};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use super::admission::{Network, Ticket};
+use super::body::{Received, Sent};
+use super::life::{Life, Times, Verdict};
+use super::tls::Certificate;
+use crate::web::Web;
+
+/// The most bytes of a request's head, and the most headers.
+const HEAD_BYTES: usize = 32 * 1024;
+const HEADERS: usize = 64;
+/// Requests at once in one connection of HTTP/2, and what may lie in memory of their bodies and answers, in bytes.
+const STREAMS: u32 = 64;
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+const SEND_BUFFER: usize = 64 * 1024;
+/// How often a silent client of HTTP/2 is asked whether it is there, and how long it may take to say so.
+const PINGS: Duration = Duration::from_secs(10);
+const PONGS: Duration = Duration::from_secs(5);
+/// How long an idle client may take to close once it was told.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a connection is over its limit, at the latest.
+const LOOKS: Duration = Duration::from_secs(5);
+
+/// How a connection came, for whoever answers its requests; beside it stands [`ConnectInfo`], the client's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Whether its bytes came to this program by TLS.
+    pub tls: bool,
+    /// The proxy that named the client by the PROXY protocol; none where nobody did.
+    pub named_by: Option<IpAddr>,
+}
+
+/// Whether the server is about to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopping {
+    No,
+    /// What has begun comes to its end.
+    Gently,
+    /// It is cut.
+    Now,
+}
+
+/// What all connections share.
+#[derive(Clone)]
+pub(super) struct Serving {
+    router: Router,
+    certificate: Option<Certificate>,
+    http: Arc<Builder<TokioExecutor>>,
+    times: Times,
+    stopping: watch::Receiver<Stopping>,
+}
+
+impl Serving {
+    pub(super) fn new(
+        router: Router,
+        certificate: Option<Certificate>,
+        times: Times,
+        stopping: watch::Receiver<Stopping>,
+    ) -> Self {
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(times.head)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(HEADERS);
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PINGS)
+            .keep_alive_timeout(PONGS)
+            .max_header_list_size(HEAD_BYTES as u32)
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buf_size(SEND_BUFFER);
+        Self { router, certificate, http: Arc::new(http), times, stopping }
+    }
+}
+
+/// A connection that has a seat.
+pub(super) struct Arrived {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) begun: Instant,
+    pub(super) ticket: Ticket,
+}
+
+/// Bytes both ways, by TLS or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A connection whose bytes are HTTP from now on, and whose it is.
+struct Opened {
+    stream: Box<dyn Stream>,
+    client: SocketAddr,
+    arrival: Arrival,
+}
+
+impl Arrived {
+    /// Serves it to its end.
+    pub(super) async fn serve(self, mut serving: Serving, web: &Web) {
+        let Self { stream, peer, begun, mut ticket } = self;
+        let opened = match open(stream, peer, begun, &mut ticket, &mut serving, web).await {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return,
+            Err(error) => return tracing::debug!(%peer, %error, "a connection came to nothing"),
+        };
+        let life = Life::new(ticket.seat(), begun, serving.times);
+        let http = Arc::clone(&serving.http);
+        let stopping = serving.stopping.clone();
+        if let Err(error) = requests(opened, &http, serving.router, life, &ticket, stopping).await {
+            tracing::debug!(%peer, %error, "a connection broke");
+        }
+        // The socket is closed by now: the seat is free.
+        drop(ticket);
+    }
+}
+
+/// Brings a connection to its first byte of HTTP, if it may live for so long.
+async fn open(
+    stream: TcpStream,
+    peer: SocketAddr,
+    begun: Instant,
+    ticket: &mut Ticket,
+    serving: &mut Serving,
+    web: &Web,
+) -> io::Result<Option<Opened>> {
+    let mut stream = tokio::net::TcpStream::from_std(stream)?;
+    let until = begun + serving.times.head;
+    // Nothing is made for a client that says nothing: a seat, a socket and this are all that it has.
+    tokio::select! {
+        () = ticket.gives_way() => return Ok(None),
+        _ = serving.stopping.changed() => return Ok(None),
+        readable = timeout_at(until, stream.readable()) => match readable {
+            Ok(readable) => readable?,
+            Err(_) => return Ok(None),
+        },
+    }
+    let mut arrival = Arrival { tls: serving.certificate.is_some(), named_by: None };
+    let mut client = peer;
+    if speaks_for_others(web, peer.ip()) {
+        let named = tokio::select! {
+            () = ticket.gives_way() => return Ok(None),
+            named = timeout_at(until, header(&mut stream)) => match named {
+                Ok(named) => named?,
+                Err(_) => return Ok(None),
+            },
+        };
+        if let Named::Client(address) = named {
+            client = address;
+            arrival.named_by = Some(peer.ip());
+            if !ticket.belongs_to(Network::of(address.ip())) {
+                return Ok(None);
+            }
+        }
+    }
+    stream.set_nodelay(true)?;
+    let Some(certificate) = &serving.certificate else {
+        return Ok(Some(Opened { stream: Box::new(stream), client, arrival }));
+    };
+    let handshake = TlsAcceptor::from(certificate.current()).accept(stream);
+    tokio::select! {
+        () = ticket.gives_way() => Ok(None),
+        _ = serving.stopping.changed() => Ok(None),
+        stream = timeout_at(until, handshake) => match stream {
+            Ok(stream) => Ok(Some(Opened { stream: Box::new(stream?), client, arrival })),
+            Err(_) => Ok(None),
+        },
+    }
+}
+
+/// Whether this peer is a proxy that has to begin with a header of the PROXY protocol.
+fn speaks_for_others(web: &Web, peer: IpAddr) -> bool {
+    let loaded = web.requests().loaded();
+    let server = &loaded.policy.server;
+    server.proxy_protocol && server.proxies.iter().any(|proxy| proxy.contains(peer.to_canonical()))
+}
+
+/// Reads a header of the PROXY protocol and not a byte more.
+async fn header(stream: &mut tokio::net::TcpStream) -> io::Result<Named> {
+    let mut read = Vec::new();
+    loop {
+        let mut ahead = [0; proxy_protocol::LONGEST];
+        let count = stream.peek(&mut ahead).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let before = read.len();
+        read.extend(ahead.iter().take(count));
+        // Of a part of a header every byte belongs to it; of a whole one, those up to its end.
+        let (take, named) = match proxy_protocol::read(&read).map_err(io::Error::other)? {
+            Header::Partial => (count, None),
+            Header::Whole { named, length } => (length.saturating_sub(before), Some(named)),
+        };
+        let taken = ahead.get_mut(..take).unwrap_or_default();
+        stream.read_exact(taken).await?;
+        if let Some(named) = named {
+            return Ok(named);
+        }
+    }
+}
+
+/// Answers requests until one side ends the connection, it gives way, or its time is over.
+async fn requests(
+    opened: Opened,
+    http: &Builder<TokioExecutor>,
+    router: Router,
+    life: Arc<Life>,
+    ticket: &Ticket,
+    mut stopping: watch::Receiver<Stopping>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let Opened { stream, client, arrival } = opened;
+    let router = TowerToHyperService::new(router);
+    let connection = Arc::clone(&life);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let turn = connection.begin(!request.body().is_end_stream());
+        let mut request = request.map(|body| Received::new(body, &turn));
+        request.extensions_mut().insert(ConnectInfo(client));
+        request.extensions_mut().insert(arrival);
+        let answer = router.call(request);
+        async move { Ok::<Response<Sent>, Infallible>(answer.await?.map(|body| Sent::new(body, turn))) }
+    });
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut goodbye: Option<Instant> = None;
+    loop {
+        let now = Instant::now();
+        let limit = match (goodbye, life.verdict(now)) {
+            (_, Verdict::Over) => return Ok(()),
+            (Some(goodbye), _) if now >= goodbye => return Ok(()),
+            (None, Verdict::Idle) => {
+                connection.as_mut().graceful_shutdown();
+                *goodbye.insert(now + GOODBYE)
+            }
+            (Some(goodbye), _) => goodbye,
+            (None, Verdict::LiveUntil(limit)) => limit,
+        };
+        tokio::select! {
+            biased;
+            () = ticket.gives_way() => return Ok(()),
+            ended = connection.as_mut() => return ended,
+            changed = stopping.changed() => {
+                if changed.is_err() || *stopping.borrow() == Stopping::Now {
+                    return Ok(());
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+            () = sleep_until(limit.min(now + LOOKS)) => {}
+        }
+    }
+}
