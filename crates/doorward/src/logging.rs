@@ -42,7 +42,7 @@ pub struct Log {
     pub events: bool,
 }
 
-/// Reads a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or directives like `doorward=debug,hyper=info`.
+/// Reads a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or directives like `doorward=debug,doorward::web=trace`.
 pub fn level(text: &str) -> Result<String, String> {
     let text = text.trim();
     let levels = ["error", "warn", "info", "debug", "trace", "off"];
@@ -51,7 +51,7 @@ pub fn level(text: &str) -> Result<String, String> {
         levels.contains(&level.as_str())
     };
     if text.is_empty() || !text.split(',').all(known) || EnvFilter::try_new(text).is_err() {
-        return Err("write `error`, `warn`, `info`, `debug`, `trace` or `off`, or directives like `doorward=debug,hyper=info`".into());
+        return Err("write `error`, `warn`, `info`, `debug`, `trace` or `off`, or directives like `doorward=debug,doorward::web=trace`".into());
     }
     Ok(text.to_owned())
 }

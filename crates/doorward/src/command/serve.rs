@@ -32,7 +32,7 @@ pub struct Serve {
     /// How the log is written, on the standard error
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     log: Form,
-    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, or directives like `doorward=debug,hyper=info`
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, or directives like `doorward=debug,doorward::web=trace`
     #[arg(long, env = "DOORWARD_LOG", hide_env_values = true, value_name = "LEVEL", value_parser = logging::level)]
     log_level: Option<String>,
 }
