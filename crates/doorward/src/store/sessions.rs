@@ -108,18 +108,35 @@ fn digits(id: &str) -> Option<&str> {
     id.strip_prefix(PREFIX).filter(good)
 }
 
+/// The purpose of the MAC of a session's row.
+pub(super) const SEALED: &str = "session";
+
+/// What of a session's row is sealed: whose it is, what it opens, and its end. What ties it to a password changes with that,
+/// and tells nothing without the token.
+fn sealed(digest: &str, session: &Session) -> [String; 6] {
+    [
+        digest.to_owned(),
+        session.person.to_string(),
+        session.kind.as_str().to_owned(),
+        session.made.as_millisecond().to_string(),
+        session.ends.as_millisecond().to_string(),
+        session.origin.clone(),
+    ]
+}
+
 impl Store {
     /// Keeps a session under its token, and forgets those that are over.
     pub async fn keep_session(&self, token: &str, session: &Session) -> Result<(), Error> {
         let mut writing = Writing::begin(&self.pool, &self.queue).await?;
-        let done = keep(&mut writing, token, session).await;
+        let seal = self.seal(SEALED, &sealed(&digest(token), session).each_ref().map(String::as_str));
+        let done = keep(&mut writing, token, session, &seal).await;
         writing.end(done).await
     }
 
-    /// The session of a token, unless it is over.
+    /// The session of a token, unless it is over. One that somebody without the key has put into the store is none.
     pub async fn session(&self, token: &str, now: Timestamp) -> Result<Option<Session>, Error> {
         let row = sqlx::query(
-            "SELECT person, kind, made, ends, origin, used, bound FROM sessions WHERE token = $1 AND ends > $2",
+            "SELECT person, kind, made, ends, origin, used, bound, seal FROM sessions WHERE token = $1 AND ends > $2",
         )
         .bind(digest(token))
         .bind(now.as_millisecond())
@@ -128,7 +145,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let person: String = row.try_get(0)?;
         let kind: String = row.try_get(1)?;
-        Ok(Some(Session {
+        let session = Session {
             person: person.parse().map_err(|error| Error::damaged("session", error))?,
             kind: SessionKind::read(&kind),
             made: instant(row.try_get(2)?),
@@ -136,7 +153,13 @@ impl Store {
             origin: row.try_get(4)?,
             used: instant(row.try_get(5)?),
             bound: row.try_get(6)?,
-        }))
+        };
+        let seal: String = row.try_get(7)?;
+        if !self.is_seal(&seal, SEALED, &sealed(&digest(token), &session).each_ref().map(String::as_str)) {
+            tracing::error!(person = %session.person, "a session in the store was not made by Doorward: nobody is signed in by it");
+            return Ok(None);
+        }
+        Ok(Some(session))
     }
 
     /// Notes that a session is used.
@@ -233,10 +256,15 @@ fn listed(row: &AnyRow) -> Result<Listed, Error> {
     })
 }
 
-async fn keep(connection: &mut AnyConnection, token: &str, session: &Session) -> Result<(), Error> {
+async fn keep(
+    connection: &mut AnyConnection,
+    token: &str,
+    session: &Session,
+    seal: &str,
+) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO sessions (token, person, kind, made, ends, origin, bound, used, used_from) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO sessions (token, person, kind, made, ends, origin, bound, used, used_from, seal) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(digest(token))
     .bind(session.person.as_str())
@@ -247,6 +275,7 @@ async fn keep(connection: &mut AnyConnection, token: &str, session: &Session) ->
     .bind(&session.bound)
     .bind(session.used.as_millisecond())
     .bind(&session.origin)
+    .bind(seal)
     .execute(&mut *connection)
     .await?;
     sqlx::query("DELETE FROM sessions WHERE ends <= $1")
@@ -263,4 +292,43 @@ async fn keep(connection: &mut AnyConnection, token: &str, session: &Session) ->
     .execute(&mut *connection)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_session_that_somebody_wrote_into_the_store_signs_nobody_in() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("doorward.db").display().to_string();
+        let store = Store::open(&path, [1; 4]).await.expect("a store");
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
+        let session = Session {
+            person: "jon".parse().expect("a name"),
+            kind: SessionKind::Browser,
+            made: now,
+            ends: now + SignedDuration::from_hours(12),
+            origin: "203.0.113.7".into(),
+            used: now,
+            bound: "x".into(),
+        };
+        store.keep_session("token", &session).await.expect("kept");
+        assert_eq!(store.session("token", now).await.expect("read"), Some(session));
+        for (edit, back) in [
+            ("UPDATE sessions SET person = 'maria'", "UPDATE sessions SET person = 'jon'"),
+            ("UPDATE sessions SET kind = 'api'", "UPDATE sessions SET kind = 'browser'"),
+            ("UPDATE sessions SET ends = ends + 1", "UPDATE sessions SET ends = ends - 1"),
+        ] {
+            sqlx::query(edit).execute(&store.pool).await.expect("an edit");
+            assert_eq!(store.session("token", now).await.expect("read"), None, "{edit}");
+            sqlx::query(back).execute(&store.pool).await.expect("an edit");
+            assert!(store.session("token", now).await.expect("read").is_some(), "{back}");
+        }
+        // Another token, with the seal of one's own.
+        let copy = "INSERT INTO sessions (token, person, kind, made, ends, origin, bound, used, used_from, seal) \
+            SELECT $1, 'maria', kind, made, ends, origin, bound, used, used_from, seal FROM sessions";
+        sqlx::query(copy).bind(digest("other")).execute(&store.pool).await.expect("a row");
+        assert_eq!(store.session("other", now).await.expect("read"), None);
+    }
 }

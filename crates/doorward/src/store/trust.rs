@@ -323,7 +323,7 @@ impl Store {
                 }
             }
             if ledger.len() > 20_000 {
-                self.forget_settled(&mut ledger).await?;
+                forget_settled(&mut connection, &mut ledger).await?;
             }
         }
         let digest = whole.digest();
@@ -346,14 +346,6 @@ impl Store {
         }
         let (broken, sealed) = (whole.broken().cloned(), whole.sealed().to_vec());
         Ok(Read { ledger, early, end, digest, broken, sealed, macs, ends })
-    }
-
-    async fn forget_settled(&self, ledger: &mut Ledger) -> Result<(), Error> {
-        let rows = sqlx::query("SELECT id FROM grants WHERE settled = 0").fetch_all(&self.pool).await?;
-        let unsettled: std::collections::BTreeSet<String> =
-            rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        ledger.forget(|id| !unsettled.contains(id.as_str()));
-        Ok(())
     }
 
     /// Reads the record for the first time, or anew after it was accepted, and measures it by what is noted outside.
@@ -553,4 +545,12 @@ async fn kept_after(connection: &mut AnyConnection, after: i64) -> Result<Vec<Ke
         Ok(Kept { seq, at, grant: row.try_get(2)?, line: row.try_get(3)? })
     };
     rows.iter().map(kept).collect::<Result<_, sqlx::Error>>().map_err(Error::from)
+}
+
+async fn forget_settled(connection: &mut AnyConnection, ledger: &mut Ledger) -> Result<(), Error> {
+    let rows = sqlx::query("SELECT id FROM grants WHERE settled = 0").fetch_all(&mut *connection).await?;
+    let unsettled: std::collections::BTreeSet<String> =
+        rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    ledger.forget(|id| !unsettled.contains(id.as_str()));
+    Ok(())
 }

@@ -121,6 +121,7 @@ impl Store {
         let rows = self.compare_rows(&telling, &mut grants).await?;
         found.extend(rows);
         found.extend(self.forged_rules().await?);
+        found.extend(self.forged_sessions().await?);
         let mut connection = self.pool.acquire().await?;
         let steady = super::record::head_of(&mut connection).await?.is_ok_and(|head| head == read.end);
         Ok((Verified { head: read.end, found, sealed: read.sealed, grants }, steady))
@@ -182,6 +183,26 @@ impl Store {
             let (noted, seal): (i64, String) = (row.try_get(2)?, row.try_get(3)?);
             if !self.is_seal(&seal, super::rules::SEALED, &[&id, &group, &noted.to_string()]) {
                 found.push(format!("the rule {id:?} in the store was noted by somebody without the key"));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn forged_sessions(&self) -> Result<Vec<String>, Error> {
+        let rows = sqlx::query("SELECT token, person, kind, made, ends, origin, seal FROM sessions")
+            .fetch_all(&self.pool)
+            .await?;
+        let mut found = Vec::new();
+        for row in &rows {
+            let (token, person, kind): (String, String, String) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let (made, ends): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
+            let (origin, seal): (String, String) = (row.try_get(5)?, row.try_get(6)?);
+            let fields = [&token, &person, &kind, &made.to_string(), &ends.to_string(), &origin];
+            if !self.is_seal(&seal, super::sessions::SEALED, &fields.map(String::as_str)) {
+                found.push(format!(
+                    "a session of {person:?} in the store was altered by somebody without the key"
+                ));
             }
         }
         Ok(found)
@@ -346,5 +367,33 @@ mod tests {
         )
         .expect("a file");
         assert_eq!(opened(folder.path()).await.distrusted(), None);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_was_deleted_is_not_taken_for_a_new_one_until_an_operator_accepts_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        store.commit(&[], vec![event(), event()]).await.expect("recorded");
+        let installation = store.installation().clone();
+        store.close().await;
+        for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if !path.to_string_lossy().contains("audit") {
+                std::fs::remove_file(path).expect("a file");
+            }
+        }
+        let again = Store::open(&folder.path().join("doorward.db").display().to_string(), [2; 4]).await;
+        let again = again.expect("a store");
+        assert!(again.distrusted().is_some());
+        assert_eq!(*again.installation(), installation, "its rules in AWS are ours still");
+        let verified = again.verify_all(&[]).await.expect("read");
+        assert!(!verified.found.is_empty());
+        let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+        again.accept(verified.head, event, verified.found).await.expect("accepted");
+        assert_eq!(again.distrusted(), None);
+        again.close().await;
+        let third = opened(folder.path()).await;
+        assert_eq!(third.distrusted(), None);
+        assert!(third.verify().await.expect("read").is_ok());
     }
 }
