@@ -138,13 +138,36 @@ impl<T: DeserializeOwned> FromRequest<Arc<Web>> for Body<T> {
             };
             Failure::new(status, why)
         })?;
-        let body = serde_json::from_slice(&bytes).map_err(|error| {
-            let status =
-                if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
-            Failure::new(status, format!("the body is not what this call takes: {error}"))
-        })?;
+        let body =
+            serde_json::from_slice(&bytes).or_else(|error| whole(&bytes).ok_or(error)).map_err(|error| {
+                let status =
+                    if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
+                Failure::new(status, format!("the body is not what this call takes: {error}"))
+            })?;
         Ok(Self(body))
     }
+}
+
+/// A body in which integers are written with a fraction of nothing: `5.0` is an integer in JSON Schema.
+fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    fn rewrite(value: &mut Value) {
+        // Up to here each integer has a double of its own.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match value {
+            Value::Number(number) if number.is_f64() => {
+                let exact = |number: &f64| number.fract() == 0.0 && number.abs() <= EXACT;
+                if let Some(integer) = number.as_f64().filter(exact) {
+                    *value = Value::from(integer as i64);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(rewrite),
+            Value::Object(fields) => fields.values_mut().for_each(rewrite),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_slice(bytes).ok()?;
+    rewrite(&mut value);
+    serde_json::from_value(value).ok()
 }
 
 #[cfg(test)]

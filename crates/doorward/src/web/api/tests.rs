@@ -407,3 +407,25 @@ async fn a_proxy_that_does_not_say_for_whom_opens_nothing() {
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.text().contains("X-Forwarded-For"), "{}", refused.text());
 }
+
+#[test]
+fn an_integer_may_be_written_with_a_fraction_of_nothing() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Counts {
+        of: Vec<u32>,
+    }
+    let read = |text: &str| super::whole::<Counts>(text.as_bytes()).map(|counts| counts.of);
+    assert_eq!(
+        read(r#"{ "of": [5.0, 7, 4294967295.0, 1e3, -0.0] }"#),
+        Some(vec![5, 7, 4_294_967_295, 1000, 0])
+    );
+    for text in [
+        r#"{ "of": [5.5] }"#,
+        r#"{ "of": [-1.0] }"#,
+        r#"{ "of": [1e300] }"#,
+        r#"{ "of": [4294967296.0] }"#,
+        "{",
+    ] {
+        assert_eq!(read(text), None, "{text}");
+    }
+}
