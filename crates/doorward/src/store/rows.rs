@@ -74,6 +74,7 @@ impl Kept {
     }
 
     /// The grant, where the row is what the record says of it.
+    #[expect(clippy::result_large_err, reason = "a row that is not believed is rare, and read at once")]
     pub fn believed(self, ledger: &Earlier<'_>) -> Result<Grant, Mistrusted> {
         let not = |row, why: String, known| Mistrusted { id: self.id.clone(), row, why, known };
         let grant: Grant = serde_json::from_str(&self.body)
