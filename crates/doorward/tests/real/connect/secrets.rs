@@ -17,6 +17,9 @@ pub fn trials() -> Vec<Trial> {
     vec![trial("secrets: none is in a log that has everything else", &all, everything)]
 }
 
+/// Of Doorward and of every library: a level alone is that of Doorward.
+const EVERYTHING: &str = "trace,doorward=trace";
+
 /// What was said where nothing secret may be said, and what is secret.
 #[derive(Default)]
 struct Run {
@@ -32,7 +35,7 @@ impl Run {
 
     /// Runs a command with everything logged. What it prints is for the person alone, and no log.
     fn logs(&mut self, name: &str, mut command: Command) -> String {
-        let done = said(command.env("DOORWARD_LOG", "trace").output().expect("doorward runs"));
+        let done = said(command.env("DOORWARD_LOG", EVERYTHING).output().expect("doorward runs"));
         assert_eq!(done.code, 0, "{name}: {done:#?}");
         self.said.push((name.to_owned(), done.err));
         done.out
@@ -60,7 +63,7 @@ fn everything() -> Result<(), Failed> {
         + &target("secret-ssh", "127.0.0.1", &port, "\"ssh\"");
     let role = "role = \"arn:aws:iam::123456789012:role/doorward-sessions\"\n\n[ssh]";
     let text = policy("secrets", &targets).replacen("\n[ssh]", role, 1);
-    let house = world.house(&text).with("DOORWARD_LOG", "trace");
+    let house = world.house(&text).with("DOORWARD_LOG", EVERYTHING);
     let mut all = Run::default();
     let (key, secret) = world.keys();
     all.keep("the server's own secret", &secret);
@@ -70,7 +73,7 @@ fn everything() -> Result<(), Failed> {
     let desk = Desk::new(&house, "jon");
     let mut login = desk.command(&["login", &server.url, "--stdin"]);
     let mut child = login
-        .env("DOORWARD_LOG", "trace")
+        .env("DOORWARD_LOG", EVERYTHING)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
