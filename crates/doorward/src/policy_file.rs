@@ -224,7 +224,8 @@ fn named_in(reading: &policy::Reading, people: &People, passwords: bool) -> poli
 fn written_by_others(path: &Path, files: &PeoplePaths, policy: Option<&Policy>, name: &str) -> Vec<Mistake> {
     let tls = policy.and_then(|policy| policy.server.tls.as_ref());
     let tls = tls.into_iter().flat_map(|tls| [Path::new(&tls.certificate), Path::new(&tls.key)]);
-    let all = [path, &files.passwords, &files.groups].into_iter().chain(tls);
+    let key = policy.and_then(|policy| policy.audit.key.as_deref()).map(Path::new);
+    let all = [path, &files.passwords, &files.groups].into_iter().chain(tls).chain(key);
     let reader = Reader::of_process();
     let told = all.filter_map(|file| {
         let who = writers::others(file, reader)?;

@@ -328,7 +328,7 @@ fn signs() -> Result<(), Failed> {
                 ("SecurityGroupRule.1.SecurityGroupRule.IpProtocol", "tcp"),
                 ("SecurityGroupRule.1.SecurityGroupRule.FromPort", "5432"),
                 ("SecurityGroupRule.1.SecurityGroupRule.ToPort", "5432"),
-                ("SecurityGroupRule.1.SecurityGroupRule.CidrIpv4", "127.0.0.1/32"),
+                ("SecurityGroupRule.1.SecurityGroupRule.CidrIpv4", "203.0.113.9/32"),
                 ("SecurityGroupRule.1.SecurityGroupRule.Description", "do not delete"),
             ],
         );
