@@ -367,17 +367,25 @@ fn in_state(folders: &OsStr, store: &str) -> String {
 pub struct PolicyFile {
     path: PathBuf,
     state: Mutex<State>,
+    /// Held while the files are read, which may take long on a network; the state is held only to look at it or to
+    /// change it.
+    files: Mutex<Files>,
+}
+
+/// The files as they were last read.
+#[derive(Debug)]
+struct Files {
+    /// The last policy without a mistake, and the bytes of its people's files when they could last be read.
+    last: Last,
+    stamps: Stamps,
 }
 
 #[derive(Debug)]
 struct State {
     /// What is in force.
     good: Arc<Loaded>,
-    /// The last policy without a mistake, and the bytes of its people's files when they could last be read.
-    last: Last,
     /// What makes the files as they are now useless; empty while `good` is what they say.
     broken: Vec<Mistake>,
-    stamps: Stamps,
 }
 
 /// The last that was good, of each file.
@@ -408,8 +416,8 @@ impl PolicyFile {
             return Err(LoadError::Mistakes { path: path.into(), mistakes: examined.mistakes });
         };
         let last = Last { policy: bytes, whole: Arc::clone(&good.policy), files, passwords, groups };
-        let state = State { good: Arc::new(good), last, broken: Vec::new(), stamps };
-        Ok(Self { path: path.into(), state: Mutex::new(state) })
+        let state = Mutex::new(State { good: Arc::new(good), broken: Vec::new() });
+        Ok(Self { path: path.into(), state, files: Mutex::new(Files { last, stamps }) })
     }
 
     /// Where the policy is.
@@ -429,13 +437,13 @@ impl PolicyFile {
 
     /// Looks whether a file changed, and reads all three if so.
     pub fn refresh(&self) -> Refreshed {
-        let mut state = self.state();
-        let stamps = Stamps::of(&self.path, state.stamps.people.clone());
-        if stamps == state.stamps && state.stamps.settled {
+        let mut files = self.files();
+        let stamps = Stamps::of(&self.path, files.stamps.people.clone());
+        if stamps == files.stamps && files.stamps.settled {
             return Refreshed::Unchanged;
         }
         // The stamps are older than what is read below: what changes in between is read at the next refresh.
-        state.stamps = stamps;
+        files.stamps = stamps;
         let (examined, bytes) = match read(&self.path) {
             Ok(bytes) => (examine_bytes(&self.path, &bytes), bytes),
             Err(error) => {
@@ -444,19 +452,20 @@ impl PolicyFile {
                 (Examined { mistakes: vec![mistake], ..Examined::default() }, Vec::new())
             }
         };
-        state.last.note(&examined, bytes.clone());
+        files.last.note(&examined, bytes.clone());
         let (loaded, broken) = match examined.loaded {
             Some(loaded) => (loaded, Vec::new()),
-            None => state.last.without(&examined, &bytes),
+            None => files.last.without(&examined, &bytes),
         };
-        let people: Vec<PeoplePaths> = match (&examined.files, &state.last.files) {
+        let people: Vec<PeoplePaths> = match (&examined.files, &files.last.files) {
             (Some(newest), last) if newest != last => vec![last.clone(), newest.clone()],
             (_, last) => vec![last.clone()],
         };
-        if people != state.stamps.people {
+        if people != files.stamps.people {
             // Other files from now on, which have no stamp yet, so that the next refresh reads them again.
-            state.stamps = Stamps { people, settled: false, ..Stamps::default() };
+            files.stamps = Stamps { people, settled: false, ..Stamps::default() };
         }
+        let mut state = self.state();
         let mended = broken.is_empty() && !state.broken.is_empty();
         let told = broken == state.broken;
         state.broken.clone_from(&broken);
@@ -469,8 +478,12 @@ impl PolicyFile {
 
     /// Reads all three again although none looks changed: what a SIGHUP asks for.
     pub fn reread(&self) -> Refreshed {
-        self.state().stamps.settled = false;
+        self.files().stamps.settled = false;
         self.refresh()
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,6 +1,7 @@
 //! The doors of this machine itself: its nftables, and the relay.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::firewall::nftables::{Difference, Table};
@@ -17,7 +18,7 @@ use crate::reconciler::Outcome;
 /// What this machine enforces by itself.
 #[derive(Debug, Default)]
 pub struct Local {
-    nftables: Option<Nftables>,
+    nftables: Option<Arc<Nftables>>,
     relays: BTreeMap<FirewallName, Relay>,
     limits: Limits,
     carriers: Option<Handle>,
@@ -41,13 +42,11 @@ impl Local {
         Self { limits, carriers: Some(carriers), ..Self::default() }
     }
 
-    /// Brings every door of this machine to its ruleset.
-    pub async fn bring(
+    /// Brings every relay of this machine to its ruleset. It waits for nobody.
+    pub fn relays(
         &mut self,
         policy: &Policy,
         wanted: &BTreeMap<FirewallName, Ruleset>,
-        by: &InstallationId,
-        now: Timestamp,
     ) -> BTreeMap<FirewallName, Outcome> {
         let mut outcomes = BTreeMap::new();
         let relays = |name: &FirewallName| {
@@ -60,50 +59,39 @@ impl Local {
         self.relays.retain(|name, _| relays(name));
         let firewalls =
             || policy.firewalls.iter().filter_map(|(name, firewall)| Some((firewall, wanted.get(name)?)));
-        // Relays first: they wait for nobody, and a table waits for `nft`.
         for (firewall, ruleset) in firewalls() {
             if let Enforcement::Relay { listen } = &firewall.kind {
                 outcomes.insert(firewall.name.clone(), self.relay(policy, firewall, *listen, ruleset));
             }
         }
-        for (firewall, ruleset) in firewalls() {
-            if let Enforcement::Nftables { .. } = &firewall.kind {
-                let outcome = self.table(policy, firewall, ruleset, by, now).await;
-                outcomes.insert(firewall.name.clone(), outcome);
-            }
-        }
         outcomes
     }
 
-    async fn table(
+    /// What it takes to bring every table of nftables to its ruleset: work for a task, since `nft` may not answer.
+    pub fn tables(
         &mut self,
         policy: &Policy,
-        firewall: &Firewall,
-        ruleset: &Ruleset,
+        wanted: &BTreeMap<FirewallName, Ruleset>,
         by: &InstallationId,
-        now: Timestamp,
-    ) -> Outcome {
-        let failed = |why: String| Outcome { failed: Some(why), ..Outcome::default() };
-        let table = match Table::new(firewall, policy.targets.values(), by) {
-            Ok(table) => table,
-            Err(error) => return failed(error.to_string()),
-        };
-        let nftables = match &mut self.nftables {
-            Some(nftables) => nftables,
-            // Looked for again at each pass: it may be installed while the server runs.
-            none => match Nftables::find() {
-                Ok(found) => none.insert(found),
-                Err(error) => return failed(told(&error)),
-            },
-        };
-        match nftables.replace(&table, ruleset, now).await {
-            Ok(replaced) => {
-                let words =
-                    |differences: &[Difference]| differences.iter().map(ToString::to_string).collect();
-                Outcome { drift: words(&replaced.drift), ..changes(&replaced.differed) }
-            }
-            Err(error) => failed(told(&error)),
+    ) -> Tables {
+        let is_table = |firewall: &&Firewall| matches!(firewall.kind, Enforcement::Nftables { .. });
+        let mut tables = BTreeMap::new();
+        for firewall in policy.firewalls.values().filter(is_table) {
+            let Some(ruleset) = wanted.get(&firewall.name) else { continue };
+            let table = Table::new(firewall, policy.targets.values(), by).map_err(|error| error.to_string());
+            let table = table.and_then(|table| Ok((table, self.nftables()?)));
+            tables.insert(firewall.name.clone(), table.map(|(table, nft)| (table, ruleset.clone(), nft)));
         }
+        Tables(tables)
+    }
+
+    fn nftables(&mut self) -> Result<Arc<Nftables>, String> {
+        if let Some(nftables) = &self.nftables {
+            return Ok(Arc::clone(nftables));
+        }
+        // Looked for again at each pass: it may be installed while the server runs.
+        let found = Nftables::find().map_err(|error| told(&error))?;
+        Ok(Arc::clone(self.nftables.insert(Arc::new(found))))
     }
 
     fn relay(
@@ -173,6 +161,45 @@ impl Local {
             stopping.spawn(relay.relay.stop(GRACE));
         }
         stopping.join_all().await;
+    }
+}
+
+/// Tables of this machine, and what each shall admit.
+#[derive(Debug)]
+pub struct Tables(BTreeMap<FirewallName, Result<(Table, Ruleset, Arc<Nftables>), String>>);
+
+impl Tables {
+    /// Whether a firewall is one of them.
+    pub fn has(&self, firewall: &FirewallName) -> bool {
+        self.0.contains_key(firewall)
+    }
+
+    /// Whether there is nothing to be done.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Brings each to its ruleset.
+    pub async fn bring(self, now: Timestamp) -> BTreeMap<FirewallName, Outcome> {
+        let mut outcomes = BTreeMap::new();
+        for (firewall, table) in self.0 {
+            let replaced = match table {
+                Ok((table, ruleset, nft)) => {
+                    nft.replace(&table, &ruleset, now).await.map_err(|error| told(&error))
+                }
+                Err(why) => Err(why),
+            };
+            let outcome = match replaced {
+                Ok(replaced) => {
+                    let words =
+                        |differences: &[Difference]| differences.iter().map(ToString::to_string).collect();
+                    Outcome { drift: words(&replaced.drift), ..changes(&replaced.differed) }
+                }
+                Err(why) => Outcome { failed: Some(why), ..Outcome::default() },
+            };
+            outcomes.insert(firewall, outcome);
+        }
+        outcomes
     }
 }
 
@@ -251,11 +278,11 @@ firewall   = "relay"
         std::fs::write(&slow, "#!/bin/sh\nexec sleep 5\n").expect("a program");
         std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o700)).expect("a program");
         let policy = doorward_core::policy::parse(POLICY, "doorward.toml").expect("a policy");
-        let mut local = Local { nftables: Some(Nftables::by(slow)), ..Local::default() };
+        let mut local = Local { nftables: Some(Arc::new(Nftables::by(slow))), ..Local::default() };
         let wanted = doorward_core::firewall::rulesets(&policy, []);
         let by = InstallationId::from_random([1; 4]);
-        let bring = local.bring(&policy, &wanted, &by, Timestamp::UNIX_EPOCH);
-        assert!(tokio::time::timeout(Duration::from_millis(300), bring).await.is_err(), "nft is slow");
-        assert_eq!(local.relays.len(), 1);
+        let tables = local.tables(&policy, &wanted, &by).bring(Timestamp::UNIX_EPOCH);
+        assert!(tokio::time::timeout(Duration::from_millis(300), tables).await.is_err(), "nft is slow");
+        assert_eq!(local.relays(&policy, &wanted).len(), 1);
     }
 }

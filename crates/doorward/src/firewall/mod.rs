@@ -3,4 +3,4 @@
 mod local;
 pub mod nftables;
 
-pub use local::Local;
+pub use local::{Local, Tables};

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use doorward_aws::{Error, Made, Performed};
 use doorward_core::firewall::{InstallationId, Ruleset};
+use doorward_core::grant::GrantId;
 use doorward_core::inventory::{
     Direction, Gap, Inventory, Owned, Place, RuleIdentity, SecurityGroup, SecurityGroupId,
     SecurityGroupRuleId, Seen, StandingRule, VpcId,
 };
 use doorward_core::plan::{self, Step};
+use doorward_core::policy::FirewallName;
 use tokio::task::JoinSet;
 
 use super::credentials::Denied;
@@ -99,6 +101,13 @@ pub(super) enum Done {
     Brought { place: Place, covers: u64, known: Known, doors: Vec<(Door, Outcome)> },
     /// Rules that are over were taken from a group whose place is still being brought.
     Closed { place: Place, door: Box<Door>, outcome: Outcome, gone: Vec<RuleIdentity> },
+    /// The tables of this machine's nftables were brought to what is wanted, as far as that went.
+    Tables {
+        covers: u64,
+        outcomes: BTreeMap<FirewallName, Outcome>,
+        /// Ended grants that are settled once their table is as wanted.
+        settles: Vec<(FirewallName, GrantId)>,
+    },
     /// Sessions were looked for that have outlived their grant.
     Looked(Box<Looked>),
     /// A role was told which credentials to deny.

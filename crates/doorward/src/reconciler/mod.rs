@@ -24,7 +24,7 @@ use doorward_core::grant::Grant;
 use doorward_core::inventory::Place;
 use doorward_core::policy::FirewallName;
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use groups::Outcome;
 pub use overdue::{Overdue, unconfirmed};
@@ -51,6 +51,9 @@ const LISTENS_EVERY: Duration = Duration::from_secs(1);
 /// How often the log says again what stands past its end.
 const TELLS_OVERDUE_EVERY: Duration = Duration::from_secs(60);
 
+/// How long the policy's files may take to be read before the rest goes on without them.
+const READS: Duration = Duration::from_secs(1);
+
 /// Brings the firewalls to what the grants and the policy want.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -72,6 +75,11 @@ struct Memory {
     /// Places that a task is bringing now, and those among them that have to be brought once more after it.
     busy: BTreeSet<Place>,
     again: BTreeSet<Place>,
+    /// A task is bringing this machine's tables now, and has to do it once more after that.
+    tables_busy: bool,
+    tables_again: bool,
+    /// The reading of the policy's files, while it takes long: what is on a network may not answer.
+    reading: Option<JoinHandle<Refreshed>>,
     failing: BTreeMap<FirewallName, String>,
     deadlines: Deadlines,
     sessions: Sessions,
@@ -121,7 +129,8 @@ impl Reconciler {
                     () = self.nudged.wait(limit.min(LISTENS_EVERY)) => {}
                 }
                 let behind = self.memory.again.iter().any(|place| !self.memory.busy.contains(place))
-                    || self.memory.sessions.is_behind();
+                    || self.memory.sessions.is_behind()
+                    || (self.memory.tables_again && !self.memory.tables_busy);
                 if behind || self.nudged.count() > covers || self.changed_elsewhere().await {
                     break;
                 }
@@ -175,13 +184,37 @@ impl Reconciler {
     }
 
     /// Whether the policy's files changed, or a grant did, also by another process.
-    async fn changed_elsewhere(&self) -> bool {
-        if !matches!(self.requests.policy_file().refresh(), Refreshed::Unchanged) {
+    async fn changed_elsewhere(&mut self) -> bool {
+        if !matches!(self.read_policy().await, Refreshed::Unchanged) {
             return true;
         }
         match in_time(self.requests.reserved().last_change()).await {
             Ok(change) => change != self.memory.head,
             Err(_) => false,
+        }
+    }
+
+    /// Has the policy's files looked at, and does not wait long for it: what ends meanwhile is closed by the last policy
+    /// that could be read.
+    async fn read_policy(&mut self) -> Refreshed {
+        let file = self.requests.policy_shared();
+        let late = self.memory.reading.is_some();
+        let reading = self.memory.reading.take();
+        let mut reading = reading.unwrap_or_else(|| tokio::task::spawn_blocking(move || file.refresh()));
+        let limit = if late { Duration::ZERO } else { READS };
+        match tokio::time::timeout(limit, &mut reading).await {
+            // What it found is kept by the file itself.
+            Ok(refreshed) => refreshed.unwrap_or(Refreshed::Unchanged),
+            Err(_) => {
+                if !late {
+                    tracing::error!(
+                        "the policy's files could not be read in {} s; the last good ones stay in force",
+                        READS.as_secs()
+                    );
+                }
+                self.memory.reading = Some(reading);
+                Refreshed::Unchanged
+            }
         }
     }
 }

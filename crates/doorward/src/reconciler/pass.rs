@@ -20,6 +20,7 @@ use super::overdue::{Looking, Overdue};
 use super::sessions::{is_carried, look};
 use super::since::Read;
 use super::{Reconciler, Standing, TELLS_OVERDUE_EVERY};
+use crate::firewall::Tables;
 use crate::policy_file::Loaded;
 use crate::store::in_time;
 use crate::vending::vended_until;
@@ -32,7 +33,7 @@ impl Reconciler {
         let clock = self.requests.clock().clone();
         let (now, uptime) = (clock.now(), clock.uptime());
         let mut events = Vec::new();
-        let loaded = self.refresh(now, &mut events);
+        let loaded = self.refresh(now, &mut events).await;
 
         // Before the grants are read: what is written after that is a change to be looked at.
         let deadlines = &self.memory.deadlines;
@@ -73,9 +74,15 @@ impl Reconciler {
         self.deny_credentials(&loaded.policy, answered, now, uptime).await;
         let carried_settles = self.look_for_sessions(&loaded.policy, now, uptime);
 
-        // This machine's own doors do not wait for a cloud that answers slowly.
-        let by = self.requests.reserved().installation();
-        let outcomes = self.local.bring(&loaded.policy, &wanted, by, now).await;
+        // This machine's own doors do not wait for a cloud that answers slowly, nor does anything for its `nft`.
+        let by = self.requests.reserved().installation().clone();
+        let tables = self.local.tables(&loaded.policy, &wanted, &by);
+        let (of_tables, local_settles): (Vec<_>, Vec<_>) = local_settles
+            .into_iter()
+            .partition(|(firewall, _)| firewall.as_ref().is_some_and(|name| tables.has(name)));
+        let of_tables = of_tables.into_iter().filter_map(|(firewall, grant)| Some((firewall?, grant)));
+        self.bring_tables(tables, of_tables.collect(), covers);
+        let outcomes = self.local.relays(&loaded.policy, &wanted);
         let well = |(firewall, _): &&(Option<FirewallName>, GrantId)| {
             firewall
                 .as_ref()
@@ -128,6 +135,20 @@ impl Reconciler {
         if self.nudged.last().overdue != overdue {
             self.nudged.change(|status| status.overdue = overdue);
         }
+    }
+
+    /// A task for this machine's tables; while one is at work, another is sent out after it.
+    fn bring_tables(&mut self, tables: Tables, settles: Vec<(FirewallName, GrantId)>, covers: u64) {
+        self.memory.tables_again = self.memory.tables_busy && !tables.is_empty();
+        if self.memory.tables_busy || tables.is_empty() {
+            return;
+        }
+        self.memory.tables_busy = true;
+        let clock = self.requests.clock().clone();
+        self.work.spawn(async move {
+            let outcomes = tables.bring(clock.now()).await;
+            Done::Tables { covers, outcomes, settles }
+        });
     }
 
     /// A task for each place in which a grant that is over may have sessions; those that need none any more.
@@ -295,6 +316,15 @@ impl Reconciler {
                     self.record(vec![Event::new(now, Who::Doorward, removed)]).await;
                 }
             }
+            Ok(Done::Tables { covers, outcomes, settles }) => {
+                self.memory.tables_busy = false;
+                let well = |(firewall, _): &(FirewallName, GrantId)| {
+                    outcomes.get(firewall).is_some_and(|outcome| outcome.failed.is_none())
+                };
+                let settled = settles.into_iter().filter(well).map(|(_, grant)| grant).collect();
+                self.settle(settled).await;
+                self.tell(outcomes, covers, now, Vec::new()).await;
+            }
             Ok(Done::Looked(looked)) => {
                 let uptime = self.requests.clock().uptime();
                 let told = self.memory.sessions.take(*looked, uptime);
@@ -315,6 +345,7 @@ impl Reconciler {
             Err(error) => {
                 tracing::error!(%error, "a place could not be brought to what is wanted; it is tried again");
                 self.memory.again.append(&mut self.memory.busy);
+                self.memory.tables_again |= std::mem::take(&mut self.memory.tables_busy);
                 self.memory.sessions.free();
                 self.memory.credentials.free();
             }
@@ -322,11 +353,11 @@ impl Reconciler {
     }
 
     /// The policy in force: the newest that could be read.
-    fn refresh(&mut self, now: Timestamp, events: &mut Vec<Event>) -> Arc<Loaded> {
+    async fn refresh(&mut self, now: Timestamp, events: &mut Vec<Event>) -> Arc<Loaded> {
+        // What it found is asked below: somebody else may have been told first.
+        self.read_policy().await;
         let mut note = |what| events.push(Event::new(now, Who::Doorward, what));
         let file = self.requests.policy_file();
-        // What it found is asked below: somebody else may have been told first.
-        file.refresh();
         let mistakes: Vec<String> = file.mistakes().iter().map(ToString::to_string).collect();
         if mistakes != self.memory.mistakes && !mistakes.is_empty() {
             note(What::PolicyUnreadable { mistakes: mistakes.len() });

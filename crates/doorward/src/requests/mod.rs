@@ -22,7 +22,8 @@ use doorward_core::audit::{Event, Login, What, Who};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::inventory::SecurityGroupId;
 use doorward_core::policy::{
-    Act, Closing, Decision, Person, Reason, Refusal, TargetName, Transport, approve, authorise, in_words,
+    Act, Closing, Decision, FirewallName, Person, Reason, Refusal, TargetName, Transport, approve, authorise,
+    in_words,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -209,8 +210,9 @@ pub struct Requests {
     people: Turns<(Person, TargetName)>,
     // One decision at a time about a security group: two must not both find that there is room for one rule more.
     groups: Turns<SecurityGroupId>,
-    // Requests that wait for a firewall, by person.
-    waits: Waits<Person>,
+    // Requests that wait, by person and by the firewall that they wait for: one that does not answer takes no place from
+    // another.
+    waits: Waits<(Person, Option<FirewallName>)>,
     // What somebody closed while the store could not be told. It is over, and is written at the next pass that can.
     unwritten: Mutex<BTreeMap<GrantId, Ending>>,
     endpoints: Endpoints,
@@ -247,6 +249,11 @@ impl Requests {
     /// The policy file.
     pub fn policy_file(&self) -> &PolicyFile {
         &self.policy
+    }
+
+    /// The policy file, to be read by a thread of its own.
+    pub fn policy_shared(&self) -> Arc<PolicyFile> {
+        Arc::clone(&self.policy)
     }
 
     /// The store.

@@ -34,7 +34,7 @@ impl Requests {
             return;
         }
         // It may be there by now.
-        if let Some(_wait) = self.waits.begin(by, WAITING) {
+        if let Some(_wait) = self.waits.begin(&(by.clone(), Some(firewall.name.clone())), WAITING) {
             self.nudge().settled(Some(&firewall.name), WAITS).await;
         }
     }
@@ -95,7 +95,7 @@ impl Requests {
     /// How it stands once a grant has ended: what carried it is looked for by a pass that has begun by then.
     pub(super) async fn standing_at_end(&self, grant: &Grant) -> Standing {
         if grant.transport() != Transport::Direct
-            && let Some(_wait) = self.waits.begin(grant.person(), WAITING)
+            && let Some(_wait) = self.waits.begin(&(grant.person().clone(), None), WAITING)
         {
             self.nudge().settled(None, WAITS).await;
         }
@@ -107,7 +107,8 @@ impl Requests {
             return Standing::AsWanted;
         }
         let firewall = self.firewall_name(grant);
-        let Some(_wait) = self.waits.begin(grant.person(), WAITING) else {
+        let key = (grant.person().clone(), firewall.clone());
+        let Some(_wait) = self.waits.begin(&key, WAITING) else {
             // A person whose requests wait by the dozen is told that this one is on its way.
             self.nudge().wake();
             return Standing::Unknown;
@@ -131,7 +132,7 @@ impl Requests {
     }
 }
 
-/// How many requests of one person wait for firewalls at once; each holds a connection and a task.
+/// How many requests of one person wait for one firewall at once; each holds a connection and a task.
 const WAITING: usize = 16;
 
 /// The security group behind which a target is, and its firewall.

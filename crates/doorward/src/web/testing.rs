@@ -40,7 +40,7 @@ operators = ["ops"]
 
 [grants]
 ipv6-prefix      = 64
-special-networks = ["203.0.113.0/24"]
+special-networks = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"]
 
 [firewall.door]
 about = "in front of the orders"

@@ -11,7 +11,7 @@ use crate::moto::Moto;
 use crate::need::{Need, trial};
 use crate::server::{House, Server};
 
-const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 
 pub fn trials() -> Vec<Trial> {
     let moto = |name, test: fn() -> Result<(), Failed>| trial(name, &[Need::Moto], test);

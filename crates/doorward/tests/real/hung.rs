@@ -1,19 +1,23 @@
 //! One Region of three that accepts and never answers: it holds up those who ask for it, and nobody else.
 
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use serde_json::json;
 
 use crate::faulty::{Fault, Faulty};
-use crate::grants::{HOURS, new_groups, policy};
+use crate::grants::{HOURS, REGION, descriptions, eventually, new_groups, policy};
 use crate::moto::Moto;
 use crate::need::{Need, trial};
 use crate::server::{House, Server, free_address};
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("hung: a Region that never answers delays only those who ask for it", &[Need::Moto], hung)]
+    vec![
+        trial("hung: a Region that never answers delays only those who ask for it", &[Need::Moto], hung),
+        trial("hung: an `nft` that never answers holds up no end elsewhere", &[Need::Moto], silent_nft),
+    ]
 }
 
 /// Three groups behind a profile each, of which the first never answers, and a relay.
@@ -78,5 +82,37 @@ fn hung() -> Result<(), Failed> {
             assert_eq!(status, 409, "what was not seen cannot be opened");
         }
     });
+    Ok(())
+}
+
+fn silent_nft() -> Result<(), Failed> {
+    let moto = Moto::shared();
+    let groups = new_groups(&moto, 1, "nft");
+    let mut policy = policy(&groups, HOURS);
+    policy.push_str(
+        "[firewall.gate]\nabout = \"gate\"\nnftables = \"inet doorward\"\n\n[target.jump]\nabout = \"jump\"\n\
+         address = \"10.0.0.7\"\nports = [\"tcp/22\"]\ngroups = [\"dbs\"]\ntransports = [\"direct\"]\nfirewall = \"gate\"\n",
+    );
+    let programs = tempfile::tempdir()?;
+    let nft = programs.path().join("nft");
+    // It ends when it is killed at its time limit.
+    std::fs::write(&nft, "#!/bin/sh\nexec sleep 60\n")?;
+    std::fs::set_permissions(&nft, std::fs::Permissions::from_mode(0o700))?;
+    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH")?);
+    let house = House::new(&[("dbs", &["jon"])], &policy).with_aws(&moto.url()).with_variable("PATH", path);
+    let server = house.serve();
+    let jon = server.sign_in("jon");
+    let stands = || descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains(" to db-0 "));
+    for _ in 0..2 {
+        let body = Some(json!({ "target": "db-0", "lasts": 2 }));
+        let (status, answer) = server.call(Some(&jon), "POST", "/api/v1/grants", body)?;
+        assert!(status < 300 && answer["standing"]["state"] == "as-wanted", "{status}: {answer}");
+        assert!(stands());
+        let until: jiff::Timestamp = answer["grant"]["until"].as_str().expect("an end").parse()?;
+        eventually("the rule is gone", || !stands());
+        let late = jiff::Timestamp::now().duration_since(until);
+        // `nft` is given up after ten seconds.
+        assert!(late.as_secs() < 5, "{late:?} late");
+    }
     Ok(())
 }

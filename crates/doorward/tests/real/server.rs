@@ -87,6 +87,12 @@ impl House {
         self.behind_nat()
     }
 
+    /// With a variable in the environment of every command.
+    pub fn with_variable(mut self, name: &str, value: String) -> Self {
+        self.environment.push((name.into(), value));
+        self
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
