@@ -166,7 +166,10 @@ impl Local {
 
 /// Tables of this machine, and what each shall admit.
 #[derive(Debug)]
-pub struct Tables(BTreeMap<FirewallName, Result<(Table, Ruleset, Arc<Nftables>), String>>);
+pub struct Tables(BTreeMap<FirewallName, Result<Wanted, String>>);
+
+/// A table, the ruleset that it shall hold, and the driver that holds it.
+type Wanted = (Table, Ruleset, Arc<Nftables>);
 
 impl Tables {
     /// Whether a firewall is one of them.
