@@ -156,7 +156,7 @@ async fn what_cannot_be_looked_up_is_said_and_opens_all_the_same() {
     fs::write(folder.path().join("doorward.toml"), policy).expect("a policy");
     let view = open(folder.path(), None).await;
     let why = view.beside_unknown.expect("a reason");
-    assert!(why.starts_with("cannot read ") && why.ends_with("elsewhere"), "{why}");
+    assert!(why.starts_with("cannot read `") && why.ends_with("elsewhere`"), "{why}");
     assert!(view.grant.until.is_some());
 }
 
