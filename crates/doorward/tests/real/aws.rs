@@ -211,7 +211,8 @@ fn what_is_wanted_stands() -> Result<(), Failed> {
         // By what stands on them they are nobody's; by their ids, which a store has noted, they are ours.
         assert_eq!(corner.make(&group, statics(&["198.51.100.0/24", "2001:db8::/64"])).await, 0);
         let mut noted = corner.observe(&group).await;
-        noted.noted = rules(&seen, &group).into_values().filter_map(|rule| rule.id).collect();
+        let ours = rules(&seen, &group).into_values().filter(|rule| rule.made_by(&us()));
+        noted.noted = ours.filter_map(|rule| rule.id).collect();
         let set = BTreeMap::from([(group.clone(), statics(&["198.51.100.0/24", "2001:db8::/64"]))]);
         let plan = difference(&noted, &wanted(&noted, &set, &us()), &us());
         assert_eq!(plan.steps().len(), 1);
