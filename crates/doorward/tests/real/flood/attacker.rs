@@ -76,7 +76,17 @@ pub fn fill(relay: &str, upstream: &str) {
                 held.push(stream);
             }
         });
+        // Its first ruleset may still be on its way; until then it admits nobody.
         let (mut held, mut refused) = (Vec::new(), 0);
+        while held.is_empty() {
+            let stream = connect(Ipv4Addr::new(9, 2, 0, 1), relay).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if let Ok(stream) = stream
+                && stays(&stream).await
+            {
+                held.push(stream);
+            }
+        }
         while refused < 20 {
             let mut batch = Vec::new();
             for number in 1..=50 {
