@@ -303,7 +303,7 @@ async fn seen(short: &Short, from: [u8; 4], begins: &[u8]) -> Option<String> {
     let (read, _) = until_it_ends(stream, &[begins, get.as_bytes()]).await;
     let text = String::from_utf8_lossy(&read).into_owned();
     let seen = text.split_once("\"address\":\"").and_then(|(_, rest)| rest.split_once('"'));
-    match (seen, text.starts_with("HTTP/1.1 404")) {
+    match (seen, text.starts_with("HTTP/1.1 422") && text.contains("address is not known")) {
         (Some((address, _)), _) => Some(address.to_owned()),
         (None, true) => Some("nobody".into()),
         (None, false) => None,
