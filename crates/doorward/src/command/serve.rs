@@ -86,6 +86,9 @@ pub async fn serve(
         // Rules must go at their ends also while nothing can be written; requests are told why they fail.
         tracing::error!(%error, "the start could not be recorded");
     }
+    for warning in &requests.loaded().warnings {
+        tracing::warn!("{warning}");
+    }
     if requests.loaded().policy.server.insecure {
         tracing::warn!("`insecure = true`: passwords and sessions may cross the network without TLS");
     }

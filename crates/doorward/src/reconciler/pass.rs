@@ -372,7 +372,8 @@ impl Reconciler {
         let loaded = self.requests.loaded();
         if self.memory.digest.as_ref() != Some(&loaded.digest) {
             note(What::PolicyRead { digest: loaded.digest.clone() });
-            for mistake in &loaded.warnings {
+            // Those of the first are the server's to log: a command of one moment is not asked about the policy.
+            for mistake in loaded.warnings.iter().filter(|_| self.memory.digest.is_some()) {
                 tracing::warn!("{mistake}");
             }
             self.memory.digest = Some(loaded.digest.clone());

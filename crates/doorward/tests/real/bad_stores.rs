@@ -235,7 +235,7 @@ fn port_taken() -> Result<(), Failed> {
     let text = fs::read_to_string(house.policy())?;
     fs::write(
         house.policy(),
-        text.replace(&format!("listen = \"{}\"", house.listen), "listen = \"192.0.2.1:80\""),
+        text.replace(&format!("listen = \"{}\"", house.listen), "listen = \"192.0.2.1:80\"\ninsecure = true"),
     )?;
     let (code, _, err) = house.run(&["serve"]);
     assert!(code == 69 && err.contains("error: cannot listen on 192.0.2.1:80\ncaused by: "), "{code}: {err}");
