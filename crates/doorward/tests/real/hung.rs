@@ -79,7 +79,7 @@ fn hung() -> Result<(), Failed> {
         }
         for one in asked {
             let status = one.join().expect("an answer").expect("an answer");
-            assert_eq!(status, 409, "what was not seen cannot be opened");
+            assert_eq!(status, 503, "what was not seen cannot be opened");
         }
     });
     Ok(())
