@@ -15,6 +15,8 @@ use doorward_aws::Simulated;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::nat::Nat;
+
 /// Everybody's password.
 pub const PASSWORD: &str = "open-sesame";
 /// Its hash at bcrypt's least cost, so that tests do not wait.
@@ -93,8 +95,10 @@ const GROUPS: &str = "dbs: jon richard\nleads: richard\nops: maria\nfuse: maria\
 /// A server within the test; it ends with it.
 pub struct Inside {
     folder: tempfile::TempDir,
-    /// Where it answers.
+    /// What people type to come to it.
     pub url: String,
+    // People come from outside: a security group admits no loopback address.
+    _nats: Vec<Nat>,
     stop: Vec<oneshot::Sender<()>>,
     running: Option<(Runtime, Running)>,
 }
@@ -105,7 +109,8 @@ impl Inside {
         Self::with(&["127.0.0.1"], |_| String::new())
     }
 
-    /// Serves on a free port of each address; `server` says what stands in `[server]` for those ports.
+    /// Serves on a free port of each address, behind a proxy; `server` says what stands in `[server]` for where people
+    /// come to, which are the proxies' ports.
     pub fn with(hosts: &[&str], server: impl FnOnce(&[SocketAddr]) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // All are held until each is chosen, so that none is chosen twice.
@@ -114,8 +119,10 @@ impl Inside {
         let chosen = held.iter().map(|listener| listener.local_addr().expect("an address"));
         let mut addresses: Vec<SocketAddr> = chosen.collect();
         let doors = addresses.split_off(hosts.len());
+        let nats: Vec<Nat> = addresses.iter().map(|address| Nat::before(*address)).collect();
         drop(held);
-        write(folder.path(), &server(&addresses), &doors);
+        let reached: Vec<SocketAddr> = nats.iter().map(Nat::address).collect();
+        write(folder.path(), &server(&reached), &doors);
         let runtime = Runtime::new().expect("a runtime");
         let policy = PolicyFile::open(&folder.path().join("doorward.toml")).expect("a good policy");
         let account = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/account");
@@ -125,12 +132,12 @@ impl Inside {
         let requests = running.requests();
         let web = Web::new(Arc::clone(requests)).expect("random bytes");
         let mut stop = Vec::new();
-        let mut url = String::new();
+        let named = requests.loaded().policy.server.url.clone();
+        let url = named.or_else(|| nats.last().map(Nat::url)).unwrap_or_default();
         for address in &addresses {
             let mut server = requests.loaded().policy.server.clone();
             server.listen = *address;
             let listener = runtime.block_on(Listener::bind(&server)).expect("a listener");
-            url = listener.url().to_owned();
             let (sender, stopped) = oneshot::channel::<()>();
             stop.push(sender);
             let web = Arc::clone(&web);
@@ -138,7 +145,7 @@ impl Inside {
                 let _ = stopped.await;
             }));
         }
-        Self { folder, url, stop, running: Some((runtime, running)) }
+        Self { folder, url, _nats: nats, stop, running: Some((runtime, running)) }
     }
 
     /// The folder of the policy.
@@ -165,7 +172,10 @@ fn write(folder: &Path, server: &str, doors: &[SocketAddr]) {
     let passwords: String = ["jon", "richard", "maria"].map(|name| format!("{name}:{HASH}\n")).concat();
     fs::write(folder.join("people.htpasswd"), passwords).expect("passwords");
     fs::write(folder.join("people.groups"), GROUPS).expect("groups");
-    let mut policy = format!("[server]\nstore = \"doorward.db\"\n{server}\n{POLICY}");
+    let mut policy = format!(
+        "[server]\nstore = \"doorward.db\"\nproxies = [\"127.0.0.1\", \"::1\"]\n{server}\n\
+         [grants]\nspecial-networks = [\"203.0.113.0/24\", \"2001:db8::/32\"]\n{POLICY}"
+    );
     for (door, at) in DOORS.iter().zip(doors) {
         policy = policy.replace(door, &at.port().to_string());
     }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The address that clients come from when they do not say another. A security group admits no loopback address.
 pub const OUTSIDE: &str = "203.0.113.9";
+/// The same of those who come by IPv6.
+pub const OUTSIDE_V6: &str = "2001:db8::9";
 
 /// A proxy that says where its clients come from; it ends with the test.
 pub struct Nat {
@@ -15,9 +17,10 @@ pub struct Nat {
 }
 
 impl Nat {
-    /// Listens on a free port, before a server.
+    /// Listens on a free port of the server's own address, before it.
     pub fn before(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let outside = if server.is_ipv6() { OUTSIDE_V6 } else { OUTSIDE };
+        let listener = TcpListener::bind((server.ip(), 0)).expect("a port");
         let (at, over) = (listener.local_addr().expect("an address"), Arc::<AtomicBool>::default());
         let ends = Arc::clone(&over);
         std::thread::spawn(move || {
@@ -26,13 +29,18 @@ impl Nat {
                     break;
                 }
                 // A server that is gone breaks the connection off, as it would without this.
-                std::thread::spawn(move || pass(&client, server).ok());
+                std::thread::spawn(move || pass(&client, server, outside).ok());
             }
         });
         Self { at, over }
     }
 
-    /// Its address.
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// What people type to come to it.
     pub fn url(&self) -> String {
         format!("http://{}", self.at)
     }
@@ -47,7 +55,7 @@ impl Drop for Nat {
 }
 
 /// Passes one request on, and its answer back.
-fn pass(mut client: &TcpStream, server: SocketAddr) -> std::io::Result<()> {
+fn pass(mut client: &TcpStream, server: SocketAddr, outside: &str) -> std::io::Result<()> {
     let mut reader = BufReader::new(client);
     let (mut head, mut length, mut named) = (String::new(), 0, false);
     loop {
@@ -70,7 +78,7 @@ fn pass(mut client: &TcpStream, server: SocketAddr) -> std::io::Result<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     if !named {
-        head.push_str(&format!("X-Forwarded-For: {OUTSIDE}\r\n"));
+        head.push_str(&format!("X-Forwarded-For: {outside}\r\n"));
     }
     let mut upstream = TcpStream::connect(server)?;
     upstream.write_all(head.as_bytes())?;

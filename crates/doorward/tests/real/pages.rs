@@ -7,6 +7,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::browser::{Browser, DESK, ENTER, PHONE, Setup, TAB};
 use crate::inside::{Inside, PASSWORD};
+use crate::nat::{OUTSIDE, OUTSIDE_V6};
 use crate::need::{Need, trial};
 
 const WITHOUT_SCRIPTS: Setup = Setup { scripts: false, ..DESK };
@@ -60,13 +61,13 @@ fn story(setup: Setup, name: &str) {
     sign_in(&browser, &server.url, "jon", PASSWORD);
 
     browser.says("Nothing of yours is open.");
-    browser.says("127.0.0.1");
+    browser.says(OUTSIDE);
     browser.says("Your IPv6 address is not known here.");
     browser.says("new connections are refused; one that is already open may live on");
     assert_eq!(browser.count("a[href='/operators']"), 0);
     browser.find("#reason-orders-db").type_in("ticket 4711");
     browser.find("#target-orders-db button.main").click();
-    browser.says("orders-db is open for 127.0.0.1 until");
+    browser.says(&format!("orders-db is open for {OUTSIDE} until"));
     browser.says("In force");
     browser.says("psql --host=orders.db.internal --port=5432");
     browser.says(if setup.scripts { "1 h 59 min" } else { "1 h 59 min left" });
@@ -89,7 +90,7 @@ fn story(setup: Setup, name: &str) {
     browser.find("#reason-reports-db").type_in("quarterly numbers");
     browser.find("#lasts-reports-db option[value='28800']").click();
     browser.find("#target-reports-db button.main").click();
-    browser.says("It opens for 127.0.0.1 once somebody agrees.");
+    browser.says(&format!("It opens for {OUTSIDE} once somebody agrees."));
     browser.says("Waiting for leads");
 
     let lead = signed_in(setup, &server.url, "richard");
@@ -115,7 +116,7 @@ fn story(setup: Setup, name: &str) {
 
     browser.go(&server.url);
     browser.find(".grant button.danger").click();
-    browser.says("orders-db is closed for 127.0.0.1.");
+    browser.says(&format!("orders-db is closed for {OUTSIDE}."));
     browser.says("New connections are refused. One that was already open lives on");
     browser.says("Nothing of yours is open.");
     browser.screenshot(&format!("{name}-6-closed"));
@@ -187,7 +188,7 @@ fn by_keyboard() {
     tab_to(&browser, "Extend wiki");
     browser.press(&ENTER.to_string());
     browser.says("wiki stays open");
-    tab_to(&browser, "Close wiki for 127.0.0.1");
+    tab_to(&browser, &format!("Close wiki for {OUTSIDE}"));
     browser.press(" ");
     browser.says("wiki is closed");
     tab_to(&browser, "Sign out");
@@ -306,18 +307,18 @@ fn both_addresses() {
     let browser = Browser::with(DESK, &[format!("--host-resolver-rules={rules}")]);
     sign_in(&browser, &server.url, "jon", PASSWORD);
     browser.find("#target-orders-db .admit:not([hidden])");
-    browser.says("::1");
+    browser.says(OUTSIDE_V6);
     browser.screenshot("both-addresses");
     browser.find("#target-orders-db button.main").click();
-    browser.says("orders-db is open for 127.0.0.1");
-    browser.says("orders-db is open for ::1");
+    browser.says(&format!("orders-db is open for {OUTSIDE}"));
+    browser.says(&format!("orders-db is open for {OUTSIDE_V6}"));
     assert_eq!(browser.count(".grant"), 2);
     browser.screenshot("both-open");
     // One of the two alone.
     browser.find("#target-wiki .admit:not([hidden]) input[value=own]").click();
     browser.find("#target-wiki button.main").click();
-    browser.says("wiki is open for ::1");
-    assert!(!browser.text().contains("wiki is open for 127.0.0.1"));
+    browser.says(&format!("wiki is open for {OUTSIDE_V6}"));
+    assert!(!browser.text().contains(&format!("wiki is open for {OUTSIDE}")));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
