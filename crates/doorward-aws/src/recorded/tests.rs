@@ -151,7 +151,7 @@ fn what_is_no_account_is_refused() {
     );
     check(
         &[("a.json", "{")],
-        "a.json is not an answer as the AWS CLI writes it: EOF while parsing an object at line 1 column 1",
+        "a.json` is not an answer as the AWS CLI writes it: EOF while parsing an object at line 1 column 1",
     );
     check(&[("a.json", "{\n\"Vpcs\": [{]}")], "key must be a string at line 2 column 11");
     check(&[("a.json", &VPCS[..40])], "EOF while parsing");
@@ -308,7 +308,7 @@ fn a_file_that_is_too_large_is_not_read() {
     file.set_len(MOST + 1).expect("a hole");
     let error = recorded(folder.path()).expect_err("too large");
     assert!(
-        error.to_string().ends_with("vpcs.json has 513 MiB; a recorded answer has 512 at most"),
+        error.to_string().ends_with("vpcs.json` has 513 MiB; a recorded answer has 512 at most"),
         "{error}"
     );
 }

@@ -178,8 +178,8 @@ pub fn decide(
     if reason.is_some_and(unreadable) {
         refusals.push(Refusal::UnreadableReason);
     }
-    // Where no transport is permitted that is the reason, and whatever is asked for would be admitted directly.
-    let way = transport.unwrap_or(Transport::Direct);
+    // Where no transport is permitted that is the reason, and of the address only what the one asked for would need.
+    let way = transport.or(wanted).unwrap_or(Transport::Direct);
     let source = source(&policy.grants, way, firewall(policy, target), request.from)
         .map_err(|refusal| refusals.push(refusal))
         .ok();
