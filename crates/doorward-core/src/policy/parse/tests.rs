@@ -781,7 +781,7 @@ fn groups_are_looked_for() {
         told,
         [
             "p:5:14: there is no group `db`, so it lets nobody operate Doorward\n  hint: did you mean `dbs`?",
-            "p:81:24: nobody is in the group `leads`, so it lets nobody agree to `[target.inside]`\n  hint: `doorward group add leads PERSON` puts somebody in",
+            "p:85:24: nobody is in the group `leads`, so it lets nobody agree to `[target.inside]`\n  hint: `doorward group add leads PERSON` puts somebody in",
             "p:45:24: nobody is in the group `leads`, so it lets nobody agree to `[target.orders-db]`\n  hint: `doorward group add leads PERSON` puts somebody in",
             "p:50:15: there is no group `db`, so it lets nobody open `[target.shell]`\n  hint: did you mean `dbs`?",
         ]
