@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use doorward_aws::Simulated;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Code, Failure};
 use crate::cloud::Cloud;
@@ -75,6 +75,13 @@ dbs: maria
 ops: maria
 ";
 
+/// Where the demo's proxy connects from: of this machine too, but nobody's browser comes from it.
+const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
+
+/// Where the demo's proxy says that its clients come from: an address of nobody's, for documentation (RFC 5737). Whoever
+/// comes from this machine itself has none that a security group could admit.
+const AWAY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
+
 impl Demo {
     /// Runs until Ctrl-C.
     pub fn run(self) -> Result<(), Failure> {
@@ -94,6 +101,7 @@ impl Demo {
         let (door, _held) = free_port().await?;
         drop(_held);
         let service = private_service().await?;
+        let away = proxy(web).await?;
         let policy = folder.join("doorward.toml");
         let account = folder.join("account");
         std::fs::create_dir(&account).map_err(Failure::with(Code::CannotCreate))?;
@@ -108,13 +116,15 @@ impl Demo {
         }
         let file = Arc::new(super::open_policy(&policy)?);
         let cloud = Cloud::Simulated(Simulated::from_folder(&account).map_err(Failure::with(Code::Data))?);
-        super::serve::serve(file, cloud, |url| tell(url, door)).await
+        super::serve::serve(file, cloud, |url| tell(url, door, away)).await
     }
 
     async fn port(&self) -> Result<u16, Failure> {
         let wanted = self.port.unwrap_or(8080);
         match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).await {
-            Ok(_) => Ok(wanted),
+            Ok(listener) => {
+                listener.local_addr().map(|address| address.port()).map_err(Failure::with(Code::Unavailable))
+            }
             Err(_) if self.port.is_none() => free_port().await.map(|(port, _)| port),
             Err(error) => Err(Failure::of(Code::Unavailable, &error)
                 .context(format!("port {wanted} of 127.0.0.1 cannot be used"))
@@ -143,12 +153,19 @@ operators = ["ops"]
 [server]
 listen = "127.0.0.1:{web}"
 store  = "doorward.db"
+# The demo's own proxy, through which somebody seems to come from the internet.
+proxies = ["{PROXY}"]
+proxy-protocol = true
 
 [aws]
 region = "eu-west-1"
 
 [inventory]
 folder = "account"
+
+[grants]
+# Where the demo's proxy says that its clients come from: for documentation, and nobody's.
+special-networks = ["203.0.113.0/24"]
 
 [firewall.wiki-door]
 about = "in front of the wiki: the built-in relay"
@@ -181,7 +198,7 @@ reason     = "required"
     )
 }
 
-fn tell(url: &str, door: u16) {
+fn tell(url: &str, door: u16, away: SocketAddr) {
     let text = format!(
         "
   Doorward demo: {url}
@@ -189,11 +206,13 @@ fn tell(url: &str, door: u16) {
   sign in as   jon     password open-sesame   may open the wiki
           or   maria   password open-sesame   may open the orders database too, and sees everybody's
 
-  Try:
+  Five things to try:
     1. curl http://127.0.0.1:{door}/     refused: nobody is let in
     2. sign in as jon, open `wiki`, and curl again: a page
     3. close it, and curl again: refused, and what was open is cut
-    4. sign in as maria, open `orders-db`: what else that lets in is said; then read the record
+    4. http://{away} has the same pages, through a proxy that says that you come from {AWAY}: a security
+       group never admits this machine's own 127.0.0.1. There, as maria, open `orders-db` of the simulated account:
+       what else that lets in is said; then read the record
     5. as maria, look at {url}/reach: who can reach what in the account, drawn
 
   Ctrl-C ends it; nothing is left behind.
@@ -202,6 +221,31 @@ fn tell(url: &str, door: u16) {
     );
     // Nobody reads it when standard output is gone, and the demo goes on.
     let _ = super::print(&text);
+}
+
+/// A proxy in front of the pages, which says by the PROXY protocol that whoever comes through it comes from [`AWAY`].
+async fn proxy(web: u16) -> Result<SocketAddr, Failure> {
+    let (_, listener) = free_port().await?;
+    let address = listener.local_addr().map_err(Failure::with(Code::Unavailable))?;
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                // However it ends, the browser is told by the end of its connection.
+                let _ = hand_on(client, web).await;
+            });
+        }
+    });
+    Ok(address)
+}
+
+async fn hand_on(mut client: TcpStream, web: u16) -> std::io::Result<()> {
+    let from = client.peer_addr()?.port();
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((PROXY, 0).into())?;
+    let mut server = socket.connect((Ipv4Addr::LOCALHOST, web).into()).await?;
+    let header = format!("PROXY TCP4 {AWAY} {} {from} {web}\r\n", Ipv4Addr::LOCALHOST);
+    server.write_all(header.as_bytes()).await?;
+    copy_bidirectional(&mut client, &mut server).await.map(drop)
 }
 
 /// A service that stands for anything private: it answers each connection with one page.

@@ -20,6 +20,7 @@ mod browser;
 mod command_line;
 mod connect;
 mod crash;
+mod demo;
 mod desk;
 mod faulty;
 mod flood;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
     trials.extend(command_line::trials());
     trials.extend(connect::trials());
     trials.extend(crash::trials());
+    trials.extend(demo::trials());
     trials.extend(flood::trials());
     trials.extend(grants::trials());
     trials.extend(hung::trials());
