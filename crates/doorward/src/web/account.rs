@@ -118,10 +118,10 @@ fn row(signed: &Signed, session: &Listed) -> Markup {
                 @if own { " " span.badge.good { "This one" } }
             }
             td role="cell" data-title="Signed in" {
-                (words::time(session.made)) " " span.quiet { "from " } code { (session.origin) }
+                div { (words::time(session.made)) " " span.quiet { "from " } code { (session.origin) } }
             }
             td role="cell" data-title="Last used" {
-                (words::time(session.used)) " " span.quiet { "from " } code { (session.used_from) }
+                div { (words::time(session.used)) " " span.quiet { "from " } code { (session.used_from) } }
             }
             td role="cell" data-title="Ends" { (words::time(session.ends)) }
             td role="cell" {
