@@ -107,7 +107,8 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView) -> Markup {
                     (token(signed))
                     input type="hidden" name="back" value="/operators";
                     button.danger type="submit" {
-                        "Close" span.unseen { " " (grant.target) " for " (grant.person) }
+                        @if waits { "Withdraw" } @else { "Close" }
+                        span.unseen { " " (grant.target) " for " (grant.person) }
                     }
                 }
             }
