@@ -211,8 +211,8 @@ fn tell(url: &str, door: u16, away: SocketAddr) {
     2. sign in as jon, open `wiki`, and curl again: a page
     3. close it, and curl again: refused, and what was open is cut
     4. http://{away} has the same pages, through a proxy that says that you come from {AWAY}: a security
-       group never admits this machine's own 127.0.0.1. There, as maria, open `orders-db` of the simulated account:
-       what else that lets in is said; then read the record
+       group never admits this machine's own 127.0.0.1. There, as maria, open `orders-db` of the simulated account,
+       then read the record
     5. as maria, look at {url}/reach: who can reach what in the account, drawn
 
   Ctrl-C ends it; nothing is left behind.

@@ -194,8 +194,8 @@ impl Cli {
                 };
                 Some(logging::level(&text).map_err(wrong)?)
             }
-            // What it prints is the story; of the log only what goes wrong belongs beside it.
-            _ if matches!(self.verb, Verb::Demo(_)) => Some("warn".into()),
+            // What it prints is the story; of the log only a fault belongs beside it.
+            _ if matches!(self.verb, Verb::Demo(_)) => Some("error".into()),
             _ => None,
         };
         Ok(Log { level, ..Log::default() })
