@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use doorward_core::policy::people::shell_word;
 use doorward_core::policy::{Group, Person};
 use serde::Serialize;
 
-use super::user::{read_groups, read_passwords};
-use super::{Failure, json, note, print};
-use crate::people::edit;
-use crate::policy_file::{PeoplePaths, people_paths};
+use super::user::{people_files, read_groups, read_passwords, refuse_hidden};
+use super::{Code, Failure, json, note, print};
+use crate::people::edit::{self, FileError};
+use crate::policy_file::PeoplePaths;
 
 /// Put people into groups, and take them out
 ///
@@ -71,7 +72,7 @@ Examples:
 impl GroupCommand {
     /// Edits the file, or lists it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        let files = people_paths(policy)?;
+        let files = people_files(policy, false)?;
         match self.verb {
             Verb::Add { group, people, new } => add(&files, &group, &people, new)?,
             Verb::Remove { group, people } => remove(&files, &group, &people)?,
@@ -84,7 +85,15 @@ impl GroupCommand {
 fn add(files: &PeoplePaths, group: &Group, people: &[Person], new: bool) -> Result<(), Failure> {
     let known = read_passwords(files)?.named;
     if let Some(stranger) = people.iter().find(|person| !known.contains_key(*person)) {
-        return Err(edit::no_person(&files.passwords, stranger, known.keys()).into());
+        let error = edit::no_person(&files.passwords, stranger, known.keys());
+        return Err(match &error {
+            FileError::NoPerson { meant: None, .. } => Failure::of(Code::Data, &error)
+                .hint(format!("`doorward user add {}` adds them", shell_word(stranger.as_str()))),
+            _ => error.into(),
+        });
+    }
+    if new {
+        refuse_hidden(group.as_str())?;
     }
     let joined = edit::join(&files.groups, group, people, new)?;
     if new {

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use doorward_core::policy::people::{groups, passwords};
+use doorward_core::policy::people::{groups, passwords, shell_word};
 use doorward_core::policy::{Group, Person};
+use doorward_core::text;
 use serde::Serialize;
 
 use super::{Code, Failure, POLICY, json, note, print, terminal};
@@ -111,19 +112,7 @@ Examples:
 impl User {
     /// Edits the file, or lists it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        let files = match (people_paths(policy), &self.verb) {
-            // Who begins has no policy yet. One that somebody named has to be there.
-            (Err(LoadError::Unreadable { source, .. }), Verb::Add { .. })
-                if source.kind() == ErrorKind::NotFound && policy == Path::new(POLICY) =>
-            {
-                let files = usual_people_paths(policy);
-                note(&format!(
-                    "note: there is no `{POLICY}` here yet; the people are kept beside where it will be"
-                ));
-                files
-            }
-            (files, _) => files?,
-        };
+        let files = people_files(policy, matches!(self.verb, Verb::Add { .. }))?;
         match self.verb {
             Verb::Add { name, groups, stdin } => add(&files, &name, &groups, stdin)?,
             Verb::Remove { name } => remove(&files, &name)?,
@@ -136,8 +125,38 @@ impl User {
     }
 }
 
+/// The people's files of a policy. Who begins has no policy yet: then those beside where it will be, where they are there
+/// or are made now. A policy that somebody named has to be there.
+pub(super) fn people_files(policy: &Path, makes: bool) -> Result<PeoplePaths, Failure> {
+    match people_paths(policy) {
+        Err(LoadError::Unreadable { path, source })
+            if source.kind() == ErrorKind::NotFound && policy == Path::new(POLICY) =>
+        {
+            let files = usual_people_paths(policy);
+            if !makes && !files.passwords.exists() && !files.groups.exists() {
+                return Err(LoadError::Unreadable { path, source }.into());
+            }
+            note(&format!(
+                "note: there is no `{POLICY}` here yet; the people are kept beside where it will be"
+            ));
+            Ok(files)
+        }
+        files => Ok(files?),
+    }
+}
+
+/// A new name has to show whole: else two that look the same are two people, or two groups.
+pub(super) fn refuse_hidden(name: &str) -> Result<(), Failure> {
+    if !name.contains(text::is_hidden) {
+        return Ok(());
+    }
+    let what = format!("`{}` has characters that nobody sees", text::shown(name));
+    Err(Failure::new(Code::Data, what).hint("type the name rather than paste it"))
+}
+
 fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Result<(), Failure> {
     // All that can be refused is refused before a password is asked for, and before a file is touched.
+    refuse_hidden(name.as_str())?;
     if files.passwords.exists() {
         let read = read_passwords(files)?;
         if read.named.contains_key(name) {
@@ -147,10 +166,22 @@ fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Res
     let mut member_of: Vec<Group> = Vec::new();
     // Where there is no file of groups, they are made with their first member.
     let made_groups = !files.groups.exists();
-    if !made_groups {
+    if made_groups {
+        wanted.iter().try_for_each(|group| refuse_hidden(group.as_str()))?;
+    } else {
         let read = read_groups(files)?;
         if let Some(missing) = wanted.iter().find(|group| !read.members.contains_key(*group)) {
-            return Err(edit::no_group(&files.groups, missing, read.members.keys()).into());
+            let error = edit::no_group(&files.groups, missing, read.members.keys());
+            let failure = match &error {
+                FileError::NoGroup { meant: None, .. } => {
+                    let (name, group) = (shell_word(name.as_str()), shell_word(missing.as_str()));
+                    Failure::of(Code::Data, &error).hint(format!(
+                        "`doorward user add {name}`, and then `doorward group add --new {group} {name}`"
+                    ))
+                }
+                _ => error.into(),
+            };
+            return Err(failure);
         }
         let of = read.members.iter().filter(|(_, members)| members.contains(name));
         member_of.extend(of.map(|(group, _)| group.clone()));
@@ -233,7 +264,8 @@ struct Row<'r> {
 
 fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
     let passwords = read_passwords(files)?;
-    let groups = read_groups(files)?;
+    // Who has added people and no group yet has no file of groups.
+    let groups = if files.groups.exists() { read_groups(files)? } else { groups::Groups::default() };
     let rows: Vec<Row<'_>> = passwords
         .named
         .keys()

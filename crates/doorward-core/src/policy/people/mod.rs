@@ -80,7 +80,7 @@ pub fn read(
 }
 
 /// A name as it is typed into a shell.
-fn shell_word(name: &str) -> String {
+pub fn shell_word(name: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_.@+%/=".contains(letter);
     if !name.is_empty() && name.chars().all(plain) {
         name.to_owned()
