@@ -375,6 +375,7 @@ fn watched() -> Result<(), Failed> {
             until: grant.until().expect("open"),
             reason: None,
             because: String::new(),
+            person: None,
         };
         let record = [Event::new(now, Who::Person(grant.person().clone()), opened)];
         let window = Window {

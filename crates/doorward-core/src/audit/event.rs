@@ -160,6 +160,9 @@ pub enum What {
         reason: Option<String>,
         /// What allowed it.
         because: String,
+        /// Whose it is, where somebody else approved it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<Person>,
     },
     /// A grant got a later end.
     Extended {
@@ -399,6 +402,15 @@ impl What {
         }
     }
 
+    /// Whose grant it is about, where the event says it: of what one person did about the grant of another.
+    pub fn holder(&self) -> Option<&Person> {
+        match self {
+            Self::Opened { person, .. } => person.as_ref(),
+            Self::Moved { person, .. } => Some(person),
+            _ => None,
+        }
+    }
+
     /// The session that it is about, by the name that AWS gave it.
     pub fn session(&self) -> Option<&str> {
         match self {
@@ -441,8 +453,11 @@ impl fmt::Display for What {
             Self::PasswordChanged { sessions } => {
                 write!(f, "changed their own password, which ended {sessions} other sessions")
             }
-            Self::Opened { grant, target, transport, source, until, reason, because: _ } => {
+            Self::Opened { grant, target, transport, source, until, reason, because: _, person } => {
                 let until = whole_seconds(until);
+                if let Some(person) = person {
+                    write!(f, "approved {grant} of {person}: ")?;
+                }
                 write!(f, "opened {target} for {source} by {transport} until {until} as {grant}")?;
                 reasoned(f, reason)
             }
@@ -512,5 +527,31 @@ impl fmt::Display for What {
                 if found.is_empty() { Ok(()) } else { write!(f, ", although: {}", found.join("; ")) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(more: &str) -> What {
+        let text = format!(
+            r#"{{"what":"opened","grant":"g-k3v9t2m4x7q8","target":"wiki","transport":"direct","source":"203.0.113.7/32",
+                "until":"2026-11-22T12:00:00Z","because":"maria agreed"{more}}}"#
+        );
+        serde_json::from_str(&text).expect("an event")
+    }
+
+    #[test]
+    fn what_was_approved_says_of_whom_it_is() {
+        let own = opened("");
+        assert_eq!(own.holder(), None);
+        assert!(own.to_string().starts_with("opened wiki for "), "{own}");
+        let approved = opened(r#","person":"jon""#);
+        assert_eq!(approved.holder().map(Person::as_str), Some("jon"));
+        assert!(
+            approved.to_string().starts_with("approved g-k3v9t2m4x7q8 of jon: opened wiki for "),
+            "{approved}"
+        );
     }
 }

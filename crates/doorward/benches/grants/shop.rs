@@ -127,6 +127,7 @@ pub async fn fill(requests: &Requests, before: usize, wanted: usize) {
                 until: grant.until().expect("an end"),
                 reason: None,
                 because: "a bench".to_owned(),
+                person: None,
             };
             Event::new(now, Who::Person(grant.person().clone()), what)
         });

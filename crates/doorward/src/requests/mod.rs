@@ -363,7 +363,10 @@ impl Requests {
             if let Err(refusal) = self.room(&loaded, &unfinished, &after, now) {
                 return Err(Error::Refused(vec![refusal]));
             }
-            let what = opened(&after, after.until().unwrap_or(now), &reasons);
+            let mut what = opened(&after, after.until().unwrap_or(now), &reasons);
+            if let What::Opened { person, .. } = &mut what {
+                *person = Some(after.person().clone());
+            }
             let change = Change { before: Some(grant), after: after.clone() };
             self.store.commit(&[change], vec![self.event(caller, what)]).await?;
             Ok((after, reasons))
@@ -432,6 +435,7 @@ fn opened(grant: &Grant, until: Timestamp, reasons: &[Reason]) -> What {
         until,
         reason: grant.reason().map(str::to_owned),
         because: because.join("; "),
+        person: None,
     }
 }
 

@@ -119,7 +119,8 @@ fn what(what: &What) -> Markup {
             What::SignedOut => { "signed out" }
             What::SessionRevoked { session } => { "ended the sign-in session " code { (session) } }
             What::PasswordChanged { .. } => { "changed their own password" }
-            What::Opened { target, source, until, .. } => {
+            What::Opened { grant, target, source, until, person, .. } => {
+                @if let Some(person) = person { "approved " code { (grant) } " of " b { (person) } ": " }
                 "opened " b { (target) } " for " code { (words::source(*source)) } " until " (words::time(*until))
             }
             What::Extended { grant, until, .. } => { "extended " code { (grant) } " until " (words::time(*until)) }

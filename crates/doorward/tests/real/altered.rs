@@ -227,6 +227,7 @@ fn opened(grant: &Grant) -> What {
         until: grant.until().expect("an end"),
         reason: grant.reason().map(str::to_owned),
         because: "a test".into(),
+        person: None,
     }
 }
 

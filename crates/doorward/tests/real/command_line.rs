@@ -214,6 +214,9 @@ fn approval() -> Result<(), Failed> {
     let approved = richard.run(&["approve", &id]);
     approved.is(0, &[&format!("{id} of jon to wiki is open until 20"), " UTC\n"], &[]);
     assert!(wiki.lets_in());
+    // Who asks for what jon did is told who approved it, and of whom it is.
+    let (_, out, _) = house.run(&["audit", "list", "--person", "jon"]);
+    assert!(out.contains(&format!("approved {id} of jon: opened wiki for 127.0.0.1/32")), "{out}");
     richard.run(&["approve", &id]).is(1, &[], &[&format!("{id} does not wait for an answer")]);
     richard.run(&["reject", &id]).is(1, &[], &[&format!("{id} does not wait for an answer")]);
     assert!(wiki.lets_in());

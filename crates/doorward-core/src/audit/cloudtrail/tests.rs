@@ -28,6 +28,7 @@ fn opened(minute: i64, number: u8, who: &str, transport: Transport) -> Event {
         until: at(minute + 60),
         reason: None,
         because: "you are in `dbs`".into(),
+        person: None,
     };
     Event::new(at(minute), Who::Person(person(who)), what)
 }

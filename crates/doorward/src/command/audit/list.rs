@@ -20,7 +20,7 @@ use crate::store::Store;
   doorward audit list --person jon --limit 20
   doorward audit list --grant g-k3v9t2m4x7q8 --json")]
 pub(super) struct List {
-    /// Only what this person did
+    /// Only what this person did, and the approvals of what they asked for
     #[arg(long)]
     person: Option<Person>,
     /// Only what concerns this grant
@@ -72,7 +72,9 @@ impl List {
     }
 
     fn wants(&self, line: &Line) -> bool {
-        let by = |person: &Person| line.event.who.person() == Some(person);
+        let by = |person: &Person| {
+            line.event.who.person() == Some(person) || line.event.what.holder() == Some(person)
+        };
         self.since.is_none_or(|since| line.event.at >= since)
             && self.person.as_ref().is_none_or(by)
             && self.grant.as_ref().is_none_or(|grant| line.event.what.grant() == Some(grant))
