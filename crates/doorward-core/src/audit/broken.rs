@@ -59,7 +59,7 @@ pub enum Broken {
     },
     /// A head that was noted earlier is not in it.
     #[error(
-        "entry {seq} is not the one that was noted as the head at that time: the record was replaced from there or earlier"
+        "entry {seq} is not the one that was noted as the head at that time: the head was mistyped or is of another record, or the record was replaced from there or earlier"
     )]
     NotContained {
         /// The number that the head names.

@@ -18,6 +18,8 @@ pub struct Verified {
     pub head: Head,
     /// What is wrong, in words, the record first. Nothing: it is whole and authentic, and every row agrees with it.
     pub found: Vec<String>,
+    /// The heads that were given and that the record does not contain, in words.
+    pub not_contained: Vec<String>,
     /// The entries that sealed the record as it stood then.
     pub sealed: Vec<Sealed>,
     /// How many grants were compared.
@@ -110,9 +112,20 @@ impl Store {
             })
             .await?;
         found.extend(read.broken.iter().map(ToString::to_string));
-        for one in &contained {
-            let missed = one.check(read.end).err().map(|broken| broken.to_string());
-            found.extend(missed.filter(|missed| !found.contains(missed)).into_iter().collect::<Vec<_>>());
+        let mut not_contained = Vec::new();
+        for (number, one) in contained.iter().enumerate() {
+            let Err(broken) = one.check(read.end) else { continue };
+            match heads.get(number) {
+                Some(head) => {
+                    not_contained.push(format!("the head {head} is not contained in the record: {broken}"))
+                }
+                None => {
+                    let missed = broken.to_string();
+                    if !found.contains(&missed) {
+                        found.push(missed);
+                    }
+                }
+            }
         }
         if let Some(why) = self.trust.broken().filter(|why| !found.contains(why) && found.is_empty()) {
             found.push(why);
@@ -124,7 +137,7 @@ impl Store {
         found.extend(self.forged_sessions().await?);
         let mut connection = self.pool.acquire().await?;
         let steady = super::record::head_of(&mut connection).await?.is_ok_and(|head| head == read.end);
-        Ok((Verified { head: read.end, found, sealed: read.sealed, grants }, steady))
+        Ok((Verified { head: read.end, found, not_contained, sealed: read.sealed, grants }, steady))
     }
 
     async fn compare_rows(&self, telling: &Telling, count: &mut u64) -> Result<Vec<String>, Error> {

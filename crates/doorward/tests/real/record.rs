@@ -261,6 +261,10 @@ fn export() -> Result<(), Failed> {
     assert!(code == 1 && err.contains(not), "{code}: {err}");
     let (code, _, err) = house.run(&["audit", "verify", "--head", &format!("999:{}", "0".repeat(64))]);
     assert!(code == 1 && err.contains("but its head says 999"), "{code}: {err}");
+    // A head that is not of this record says nothing against the record, and is no reason to accept anything.
+    assert!(err.contains("error: the head 999:0000"), "{err}");
+    assert!(err.contains(" is not contained in the record: "), "{err}");
+    assert!(err.contains("hint: the record itself is whole") && !err.contains("audit accept"), "{err}");
 
     // Who wrote it is known by the key alone.
     let key = house.folder().join("doorward.db.audit-key");

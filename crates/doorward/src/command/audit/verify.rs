@@ -77,8 +77,13 @@ impl Verify {
             }
         }
         let missed = contained.iter().find_map(|one| one.check(whole.end()).err());
-        if let Some(broken) = whole.broken().cloned().or(missed) {
-            return Err(Failure::of(Code::No, &broken));
+        if let Some(broken) = whole.broken() {
+            return Err(Failure::of(Code::No, broken));
+        }
+        if let Some(missed) = missed {
+            return Err(Failure::of(Code::No, &missed).hint(
+                "the lines that are there follow each other: see that the head is one of this record",
+            ));
         }
         told_sealed(whole.sealed());
         note(match key {
@@ -93,6 +98,13 @@ impl Verify {
         let verified = store.verify_all(&self.head).await.map_err(Failure::with(Code::Io))?;
         told_sealed(&verified.sealed);
         let Some((first, others)) = verified.found.split_first() else {
+            if let Some((first, others)) = verified.not_contained.split_first() {
+                let failure = Failure::new(Code::No, first);
+                let failure = failure.details(others.iter().map(|other| format!("also: {other}")));
+                return Err(failure.hint(
+                    "the record itself is whole: compare the head with where it was noted; if it was noted of this record, the record was replaced",
+                ));
+            }
             let grants = usize::try_from(verified.grants).unwrap_or(usize::MAX);
             note(&format!(
                 "Every entry was written by the holder of the key, and {} with it.",
@@ -101,7 +113,7 @@ impl Verify {
             return is_whole(verified.head);
         };
         let mut failure = Failure::new(Code::No, first);
-        for other in others {
+        for other in others.iter().chain(&verified.not_contained) {
             failure = failure.details([format!("also: {other}")]);
         }
         let accept = format!("`doorward audit accept --head {}`", verified.head);
