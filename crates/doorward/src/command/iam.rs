@@ -107,6 +107,13 @@ impl Iam {
             print(&json(&iam::auditor())?)?;
             return Ok(ExitCode::SUCCESS);
         }
+        if let Whom::Group(group) = &self.whom
+            && !loaded.people.groups.contains_key(group)
+        {
+            let there: Vec<&str> = loaded.people.groups.keys().map(Group::as_str).collect();
+            let failure = Failure::new(Code::Usage, format!("there is no group `{group}`"));
+            return Err(failure.hint(format!("the groups are {}", there.join(", "))));
+        }
         let accounts = self.accounts(&loaded.policy)?;
         let only = self.profile.clone().map(Some);
         let sees = if self.inventory { iam::Sees::Everything } else { iam::Sees::Groups };
