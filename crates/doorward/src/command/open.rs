@@ -200,7 +200,7 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
         return waits + &told + &beside(answer);
     }
     let until = grant.until.unwrap_or(now);
-    let how = if answer.extended { "is extended" } else { "is open" };
+    let how = if answer.extended { "stays open" } else { "is open" };
     let left = super::left(until, now);
     let mut text =
         format!("{} {how} for {} until {} ({left})\n", grant.target, grant.source, super::instant(until));

@@ -3,6 +3,7 @@
 use doorward_core::audit::What;
 use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::{Decision, Past, Policy, Reason, Request, TargetName, Transport, decide, window};
+use doorward_core::text;
 use jiff::Timestamp;
 
 use super::{Ask, Caller, Error, Opened, Requests, TRIES, opened, retried};
@@ -80,11 +81,15 @@ impl Requests {
                 (grant, extended, reasons)
             }
         };
+        // Asked for less than is left, it stays as it is, and there is nothing to write.
+        if extended && held.is_some_and(|held| *held == grant) {
+            return Ok(Decided::Granted { grant, extended, reasons });
+        }
         if let Err(refusal) = self.room(&loaded, &unfinished, &grant, now) {
             return Err(self.refuse(caller, ask, vec![refusal]).await);
         }
         let until = grant.until().unwrap_or(now);
-        let reason = ask.reason.clone().filter(|reason| !reason.trim().is_empty());
+        let reason = ask.reason.clone().filter(|reason| !text::is_blank(reason));
         let what = if extended {
             What::Extended { grant: grant.id().clone(), until, reason }
         } else {

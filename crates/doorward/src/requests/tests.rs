@@ -37,6 +37,23 @@ async fn asking_again_extends_what_was_agreed_to() {
     }
 }
 
+#[tokio::test]
+async fn asking_for_less_than_is_left_changes_and_records_nothing() {
+    let house = House::new("").await;
+    let (requests, jon) = (house.requests(), caller("jon"));
+    let first = requests.open(&jon, ask(Some(2))).await.expect("open");
+    let Opened::Granted { grant, .. } = first else { panic!("{first:?}") };
+    let before = requests.store().verify().await.expect("read").expect("whole");
+    let again = requests.open(&jon, ask(Some(1))).await.expect("open");
+    let Opened::Granted { grant: again, extended, .. } = again else { panic!("{again:?}") };
+    assert_eq!((&again, extended), (&grant, true));
+    assert_eq!(requests.store().verify().await.expect("read"), Ok(before));
+    let longer = requests.open(&jon, ask(Some(3))).await.expect("open");
+    let Opened::Granted { grant: longer, .. } = longer else { panic!("{longer:?}") };
+    assert!(longer.until() > grant.until());
+    assert_ne!(requests.store().verify().await.expect("read"), Ok(before));
+}
+
 #[test]
 fn a_neighbour_on_the_same_port_is_not_still_open() {
     const POLICY: &str = r#"

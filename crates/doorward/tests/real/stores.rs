@@ -73,7 +73,7 @@ fn one() -> Result<(), Failed> {
     jon.signs_in(&server);
     jon.run(&["open", "wiki", "--reason", "ticket 4711"]).is(0, &["wiki is open"], &[]);
     let id = jon.run(&["list", "--json"]).json()["grants"][0]["id"].as_str().ok_or("no id")?.to_owned();
-    jon.run(&["open", "wiki", "--for", "40m"]).is(0, &["wiki is extended", &id], &[]);
+    jon.run(&["open", "wiki", "--for", "40m"]).is(0, &["wiki stays open", &id], &[]);
     assert!(wiki.lets_in());
     server.kill();
     assert!(!wiki.lets_in(), "the relay died with the server");
