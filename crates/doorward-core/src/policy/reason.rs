@@ -75,7 +75,7 @@ pub(super) const LONGEST_REASON: usize = 500;
 #[serde(tag = "refusal", rename_all = "kebab-case")]
 pub enum Refusal {
     /// Nobody of that name.
-    #[error("`{person}` is not in the password file")]
+    #[error("`{person}` is not in the password file, or is locked there")]
     NoSuchPerson {
         /// Who asked.
         person: Person,

@@ -208,7 +208,12 @@ fn every_reason_against_it_is_told() {
             "`secrets-db` may be open for at most 8h in one go, and this would be 9h",
         ],
     );
-    check_refused(&request("nobody", "orders-db"), None, noon(), &["`nobody` is not in the password file"]);
+    check_refused(
+        &request("nobody", "orders-db"),
+        None,
+        noon(),
+        &["`nobody` is not in the password file, or is locked there"],
+    );
     let not = "there is no target `orders-db` that `maria` may open";
     check_refused(&request("maria", "orders-db"), None, noon(), &[not]);
     let not = "there is no target `nothing` that `jon` may open";
