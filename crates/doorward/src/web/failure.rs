@@ -1,7 +1,5 @@
 //! Why a request was not fulfilled, for pages and API alike: the status, every reason, and what would help.
 
-use std::error::Error as _;
-
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
@@ -101,7 +99,7 @@ impl Failure {
     }
 }
 
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut chain = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -126,7 +124,7 @@ impl From<requests::Error> for Failure {
             requests::Error::NoSuchGrant(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             requests::Error::Store(error) => Self::of_store(&error),
             requests::Error::Unwritten { .. } => {
-                tracing::error!(source = ?error.source(), "{error}");
+                tracing::error!("{}", chain(&error));
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }
             requests::Error::Changed(ref grant) => {
@@ -138,7 +136,7 @@ impl From<requests::Error> for Failure {
                 Self::new(StatusCode::CONFLICT, error.to_string()).hint(hint)
             }
             requests::Error::Random(_) => {
-                tracing::error!(source = ?error.source(), "{error}");
+                tracing::error!("{}", chain(&error));
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             }
         }

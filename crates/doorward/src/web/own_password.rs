@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use doorward_core::audit::What;
 
 use super::Web;
-use super::failure::Failure;
+use super::failure::{Failure, chain};
 use super::origin::Origin;
 use super::proving::prove_again;
 use super::session::{self, Signed, Token};
@@ -104,7 +104,7 @@ fn unwritten(error: &FileError, person: &doorward_core::policy::Person) -> Failu
             Failure::new(StatusCode::CONFLICT, error.to_string()).hint("sign in again, then try again")
         }
         error => {
-            tracing::error!(why = %error, source = ?std::error::Error::source(error), "a password could not be written");
+            tracing::error!(why = %chain(error), "a password could not be written");
             let why = "the server cannot write the password file, so the password is as it was";
             Failure::new(StatusCode::CONFLICT, why).hint(by_hand)
         }
