@@ -368,8 +368,15 @@ impl Reconciler {
                 "the policy has mistakes; the last good one stays in force, without what was taken out of it"
             );
         }
+        let mended = mistakes.is_empty() && !self.memory.mistakes.is_empty();
         self.memory.mistakes = mistakes;
         let loaded = self.requests.loaded();
+        if mended && self.memory.digest.as_ref() == Some(&loaded.digest) {
+            // The files are again what was in force all the time, so the record has nothing to tell; the last word of
+            // the log is not the mistake.
+            let digest = loaded.digest.as_str();
+            tracing::info!(digest, "policy read");
+        }
         if self.memory.digest.as_ref() != Some(&loaded.digest) {
             note(What::PolicyRead { digest: loaded.digest.clone() });
             // Those of the first are the server's to log: a command of one moment is not asked about the policy.

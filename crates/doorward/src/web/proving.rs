@@ -138,7 +138,11 @@ pub async fn prove(
         return Ok(Proved { person, hash });
     }
     web.guard().failed(asked.fingerprint);
-    refused(web, name, origin, "the name or the password was wrong").await?;
+    let why = match pass.answered() {
+        Some(_) => "too many tries, and the name or the password was wrong",
+        None => "the name or the password was wrong",
+    };
+    refused(web, name, origin, why).await?;
     hold(begun, takes).await;
     Err(match pass.answered() {
         Some(too_many) => Failure::too_many(too_many),
