@@ -71,6 +71,8 @@ pub struct Reconciler {
 #[derive(Debug, Default)]
 struct Memory {
     grants: Vec<Grant>,
+    /// Groups that may have rules of ours, as far as this process knows.
+    doors: BTreeSet<doors::Remembered>,
     known: BTreeMap<Place, Known>,
     /// Places that a task is bringing now, and those among them that have to be brought once more after it.
     busy: BTreeSet<Place>,

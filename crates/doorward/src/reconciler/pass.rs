@@ -22,7 +22,7 @@ use super::since::Read;
 use super::{Reconciler, Standing, TELLS_OVERDUE_EVERY};
 use crate::firewall::Tables;
 use crate::policy_file::Loaded;
-use crate::store::in_time;
+use crate::store::{forged_door, in_time};
 use crate::vending::vended_until;
 
 impl Reconciler {
@@ -55,6 +55,8 @@ impl Reconciler {
             }
         }
         self.memory.deadlines.note(&self.memory.grants, now, uptime);
+        // A store that has just not answered is not waited for twice.
+        let remembered = if answered { self.remembered(&loaded.policy).await } else { Vec::new() };
         let (grants, deadlines) = (&self.memory.grants, &self.memory.deadlines);
         let live = grants.iter().filter(|grant| !deadlines.passed(grant, uptime));
         let wanted = rulesets(&loaded.policy, live.filter_map(|grant| grant.live(now)));
@@ -63,8 +65,6 @@ impl Reconciler {
             .filter(|grant| grant.live(now).is_none() && grant.since().is_some() && !is_carried(grant))
             .collect();
 
-        // A store that has just not answered is not waited for twice.
-        let remembered = if answered { self.remembered(&loaded.policy).await } else { Vec::new() };
         let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
         let local_settles = of_no_group(&loaded.policy, &ended);
         if answered && !doors.is_empty() {
@@ -389,20 +389,28 @@ impl Reconciler {
     }
 
     /// Groups that had rules of ours and that the policy no longer names; those that it names are remembered.
-    async fn remembered(&self, policy: &Policy) -> Vec<Remembered> {
-        let store = self.requests.reserved();
+    ///
+    /// They are remembered here, too: who deletes a row meanwhile has no group forgotten that was not seen empty.
+    async fn remembered(&mut self, policy: &Policy) -> Vec<Remembered> {
+        let store = self.requests.reserved().clone();
         let known = match in_time(store.doors()).await {
-            Ok(known) => known,
+            Ok(kept) => {
+                self.doubt(&kept.forged).await;
+                let read = |places: &[String]| -> BTreeSet<Remembered> {
+                    places.iter().filter_map(|place| serde_json::from_str(place).ok()).collect()
+                };
+                // Looking where somebody else says takes away nothing but our own rules.
+                self.memory.doors.extend(read(&kept.forged));
+                Some(read(&kept.places))
+            }
             Err(error) => {
                 tracing::error!(%error, "groups that the policy no longer names could not be read");
-                return Vec::new();
+                None
             }
         };
-        let known: BTreeSet<Remembered> =
-            known.iter().filter_map(|(place, _)| serde_json::from_str(place).ok()).collect();
         let mut current = BTreeSet::new();
         for (firewall, place) in Remembered::all(policy) {
-            if !known.contains(&place) {
+            if known.as_ref().is_some_and(|known| !known.contains(&place)) {
                 let text = serde_json::to_string(&place).unwrap_or_default();
                 if let Err(error) = in_time(store.keep_door(&text, firewall.as_str())).await {
                     tracing::error!(%error, %firewall, "a firewall could not be remembered");
@@ -410,10 +418,29 @@ impl Reconciler {
             }
             current.insert(place);
         }
-        known.into_iter().filter(|place| !current.contains(place)).collect()
+        self.memory.doors.extend(known.into_iter().flatten());
+        self.memory.doors.extend(current.iter().cloned());
+        self.memory.doors.difference(&current).cloned().collect()
     }
 
-    async fn forget(&self, place: &Remembered) {
+    /// Raises an alarm about places that somebody without the key has noted, and forgets what they wrote.
+    async fn doubt(&mut self, forged: &[String]) {
+        if forged.is_empty() {
+            return;
+        }
+        let found: Vec<String> = forged.iter().map(|place| forged_door(place)).collect();
+        let alarm = Event::new(self.requests.clock().now(), Who::Doorward, What::LogAlarm { found });
+        self.record(vec![alarm]).await;
+        for place in forged {
+            tracing::error!(%place, "a place of rules in the store was noted by somebody without the key");
+            if let Err(error) = in_time(self.requests.reserved().forget_door(place)).await {
+                tracing::error!(%error, "what was noted by somebody else could not be forgotten");
+            }
+        }
+    }
+
+    async fn forget(&mut self, place: &Remembered) {
+        self.memory.doors.remove(place);
         let text = serde_json::to_string(place).unwrap_or_default();
         if let Err(error) = in_time(self.requests.reserved().forget_door(&text)).await {
             tracing::error!(%error, "a group that is empty could not be forgotten");

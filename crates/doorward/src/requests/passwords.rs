@@ -15,7 +15,9 @@ use crate::store::{self, Binding, Change, Seen, Store};
 /// Whose password is another than the one that was seen.
 #[derive(Debug, Default)]
 pub(super) struct Replaced {
-    people: BTreeSet<Person>,
+    people: BTreeMap<Person, String>,
+    /// Those among them of whom the store says what we did not note.
+    forged: Vec<Person>,
     /// Whose password is to be noted once nothing of the old one is left.
     noted: Vec<(Person, Binding)>,
 }
@@ -31,10 +33,11 @@ impl Replaced {
             let Some(hash) = loaded.people.passwords.get(person) else { continue };
             let now = Binding::of(hash);
             let seen = seen.get(person);
-            if seen.is_some_and(|seen| !seen.accepts(&now)) {
-                replaced.people.insert(person.clone());
+            if let Some(seen) = seen.filter(|seen| !seen.accepts(&now)) {
+                replaced.people.insert(person.clone(), why(person, seen));
+                replaced.forged.extend((!seen.authentic).then(|| person.clone()));
             }
-            if seen.is_none_or(|seen| seen.seen != now) {
+            if seen.is_none_or(|seen| !seen.is_of(&now)) {
                 replaced.noted.push((person.clone(), now));
             }
         }
@@ -43,19 +46,38 @@ impl Replaced {
 
     /// How a grant ends that was opened under the old password.
     pub(super) fn ends(&self, grant: &Grant) -> Option<Ending> {
-        let person = self.people.get(grant.person())?;
-        Some(Ending::NoLongerAllowed { why: why(person) })
+        let why = self.people.get(grant.person())?.clone();
+        Some(Ending::NoLongerAllowed { why })
     }
 }
 
-fn why(person: &Person) -> String {
-    format!("the password of `{person}` was replaced by an operator")
+fn why(person: &Person, seen: &Seen) -> String {
+    if seen.authentic {
+        format!("the password of `{person}` was replaced by an operator")
+    } else {
+        format!("what the store says of the password of `{person}` was altered by somebody without the key")
+    }
 }
 
 impl Requests {
     /// Whose password was replaced, of those who hold these grants.
     pub(super) async fn replaced(&self, loaded: &Loaded, grants: &[Grant]) -> Result<Replaced, store::Error> {
-        let seen = self.store().seen_passwords().await?;
+        let mut seen = self.store().seen_passwords().await?;
+        // No row of it is ever deleted by us: what was noted stays noted.
+        let before = self.seen().clone();
+        for (person, before) in before {
+            if seen.contains_key(&person) {
+                continue;
+            }
+            tracing::error!(%person, "what was noted of a password was deleted from the store by somebody else: it is noted again");
+            if before.authentic {
+                self.store().see_password(&person, &before.seen).await?;
+                if let Some(own) = &before.own {
+                    self.store().change_own_password(&person, &before.seen, own).await?;
+                }
+            }
+            seen.insert(person, before);
+        }
         let replaced = Replaced::of(loaded, &seen, grants);
         *self.seen() = seen;
         Ok(replaced)
@@ -68,6 +90,10 @@ impl Requests {
 
     /// Notes the passwords that people have now; called once all that was opened under others has ended.
     pub(super) async fn note_passwords(&self, replaced: &Replaced) -> Result<(), store::Error> {
+        for person in &replaced.forged {
+            let ended = self.store().end_sessions_of(person, None).await?;
+            tracing::error!(%person, ended, "what the store says of a password was altered by somebody without the key: grants and sessions end");
+        }
         for (person, now) in &replaced.noted {
             self.store().see_password(person, now).await?;
         }
@@ -78,22 +104,26 @@ impl Requests {
     pub async fn password_proved(&self, person: &Person, hash: &PasswordHash) -> Result<(), Error> {
         let now = Binding::of(hash);
         let seen = self.store().seen_passwords().await?.remove(person);
-        if seen.as_ref().is_some_and(|seen| !seen.accepts(&now)) {
-            self.end_all_of(person).await?;
+        if let Some(seen) = seen.as_ref().filter(|seen| !seen.accepts(&now)) {
+            self.end_all_of(person, &why(person, seen)).await?;
+            if !seen.authentic {
+                let ended = self.store().end_sessions_of(person, None).await?;
+                tracing::error!(%person, ended, "what the store says of a password was altered by somebody without the key: grants and sessions end");
+            }
         }
-        if seen.is_none_or(|seen| seen.seen != now) {
+        if seen.is_none_or(|seen| !seen.is_of(&now)) {
             self.store().see_password(person, &now).await?;
         }
         Ok(())
     }
 
-    async fn end_all_of(&self, person: &Person) -> Result<(), Error> {
+    async fn end_all_of(&self, person: &Person, why: &str) -> Result<(), Error> {
         let mut tries = 1;
         loop {
             let (now, mut changes, mut events) = (self.clock().now(), Vec::new(), Vec::new());
             for grant in self.store().unfinished_of(person).await?.into_iter().filter(|grant| !grant.ended())
             {
-                let how = Ending::NoLongerAllowed { why: why(person) };
+                let how = Ending::NoLongerAllowed { why: why.into() };
                 let what = What::Ended { grant: grant.id().clone(), how: how.clone() };
                 events.push(Event::new(now, Who::Doorward, what));
                 let after = grant.end(how, now);

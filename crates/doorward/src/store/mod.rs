@@ -2,6 +2,8 @@
 //!
 //! Every change of grants is written in one transaction with the lines of the record that tell of it.
 
+mod doors;
+mod forged;
 mod grants;
 mod key;
 mod known;
@@ -31,6 +33,8 @@ use trust::Trust;
 
 use writing::Queue;
 
+pub use doors::KeptDoors;
+pub use forged::forged_door;
 pub use grants::Change;
 pub use key::{Key, KeyError};
 pub use known::{Mark, REMEMBERED};
@@ -182,7 +186,12 @@ impl Store {
             migration(2, "sign-ins", include_str!("../../migrations/0002_sign_ins.sql")),
             migration(3, "seals", include_str!("../../migrations/0003_seals.sql")),
             migration(5, "rules", include_str!("../../migrations/0005_rules.sql")),
+            migration(SEALS_OF_ALL, "seals of all", include_str!("../../migrations/0006_seals_of_all.sql")),
         ];
+        // There are no migrations in a new store, nor any rows.
+        let sealed =
+            sqlx::query("SELECT version FROM _sqlx_migrations WHERE version = $1").bind(SEALS_OF_ALL);
+        let sealed = sealed.fetch_optional(&pool).await.map_or(true, |row| row.is_some());
         let form = |source| Error::Form { store: shown.clone(), source };
         Migrator::with_migrations(migrations).run(&pool).await.map_err(form)?;
 
@@ -214,6 +223,9 @@ impl Store {
         }
         let (queue, trust) = (Queue::new(), Arc::new(trust));
         let store = Self { pool, reserved, queue, installation, trust };
+        if !sealed {
+            store.seal_what_was_there().await?;
+        }
         store.begin_to_trust_all().await?;
         Ok(store)
     }
@@ -256,31 +268,10 @@ impl Store {
         self.pool.close().await;
         self.reserved.close().await;
     }
-
-    /// The places of enforcement that ever had a rule of ours and were not yet seen empty since the policy
-    /// forgot them, each with the name of its firewall.
-    pub async fn doors(&self) -> Result<Vec<(String, String)>, Error> {
-        let rows =
-            sqlx::query("SELECT place, firewall FROM doors ORDER BY place").fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-    }
-
-    /// Remembers a place of enforcement.
-    pub async fn keep_door(&self, place: &str, firewall: &str) -> Result<(), Error> {
-        sqlx::query("INSERT INTO doors (place, firewall) VALUES ($1, $2) ON CONFLICT (place) DO NOTHING")
-            .bind(place)
-            .bind(firewall)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// Forgets a place of enforcement that was seen empty.
-    pub async fn forget_door(&self, place: &str) -> Result<(), Error> {
-        sqlx::query("DELETE FROM doors WHERE place = $1").bind(place).execute(&self.pool).await?;
-        Ok(())
-    }
 }
+
+/// The migration by which every row of `passwords` and `doors` came to bear a seal.
+const SEALS_OF_ALL: i64 = 6;
 
 /// Reads the key, or makes it for a record that has none yet.
 fn key(files: &AuditFiles) -> Result<Key, Error> {

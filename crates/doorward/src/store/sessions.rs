@@ -111,9 +111,8 @@ fn digits(id: &str) -> Option<&str> {
 /// The purpose of the MAC of a session's row.
 pub(super) const SEALED: &str = "session";
 
-/// What of a session's row is sealed: whose it is, what it opens, and its end. What ties it to a password changes with that,
-/// and tells nothing without the token.
-fn sealed(digest: &str, session: &Session) -> [String; 6] {
+/// What of a session's row is sealed: all of it.
+fn sealed(digest: &str, session: &Session, used: Timestamp, from: &str) -> [String; 9] {
     [
         digest.to_owned(),
         session.person.to_string(),
@@ -121,6 +120,9 @@ fn sealed(digest: &str, session: &Session) -> [String; 6] {
         session.made.as_millisecond().to_string(),
         session.ends.as_millisecond().to_string(),
         session.origin.clone(),
+        session.bound.clone(),
+        used.as_millisecond().to_string(),
+        from.to_owned(),
     ]
 }
 
@@ -128,7 +130,7 @@ impl Store {
     /// Keeps a session under its token, and forgets those that are over.
     pub async fn keep_session(&self, token: &str, session: &Session) -> Result<(), Error> {
         let mut writing = Writing::begin(&self.pool, &self.queue).await?;
-        let seal = self.seal(SEALED, &sealed(&digest(token), session).each_ref().map(String::as_str));
+        let seal = self.session_seal(token, session, session.used, &session.origin);
         let done = keep(&mut writing, token, session, &seal).await;
         writing.end(done).await
     }
@@ -136,7 +138,7 @@ impl Store {
     /// The session of a token, unless it is over. One that somebody without the key has put into the store is none.
     pub async fn session(&self, token: &str, now: Timestamp) -> Result<Option<Session>, Error> {
         let row = sqlx::query(
-            "SELECT person, kind, made, ends, origin, used, bound, seal FROM sessions WHERE token = $1 AND ends > $2",
+            "SELECT person, kind, made, ends, origin, used, bound, used_from, seal FROM sessions WHERE token = $1 AND ends > $2",
         )
         .bind(digest(token))
         .bind(now.as_millisecond())
@@ -154,19 +156,31 @@ impl Store {
             used: instant(row.try_get(5)?),
             bound: row.try_get(6)?,
         };
-        let seal: String = row.try_get(7)?;
-        if !self.is_seal(&seal, SEALED, &sealed(&digest(token), &session).each_ref().map(String::as_str)) {
+        let (from, seal): (String, String) = (row.try_get(7)?, row.try_get(8)?);
+        let fields = sealed(&digest(token), &session, session.used, &from);
+        if !self.is_seal(&seal, SEALED, &fields.each_ref().map(String::as_str)) {
             tracing::error!(person = %session.person, "a session in the store was not made by Doorward: nobody is signed in by it");
             return Ok(None);
         }
         Ok(Some(session))
     }
 
+    fn session_seal(&self, token: &str, session: &Session, used: Timestamp, from: &str) -> String {
+        self.seal(SEALED, &sealed(&digest(token), session, used, from).each_ref().map(String::as_str))
+    }
+
     /// Notes that a session is used.
-    pub async fn use_session(&self, token: &str, from: &str, now: Timestamp) -> Result<(), Error> {
-        sqlx::query("UPDATE sessions SET used = $1, used_from = $2 WHERE token = $3")
+    pub async fn use_session(
+        &self,
+        token: &str,
+        session: &Session,
+        from: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        sqlx::query("UPDATE sessions SET used = $1, used_from = $2, seal = $3 WHERE token = $4")
             .bind(now.as_millisecond())
             .bind(from)
+            .bind(self.session_seal(token, session, now, from))
             .bind(digest(token))
             .execute(&self.pool)
             .await?;
@@ -222,16 +236,6 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(done.rows_affected())
-    }
-
-    /// Ties a session to another password.
-    pub async fn bind_session(&self, token: &str, bound: &str) -> Result<(), Error> {
-        sqlx::query("UPDATE sessions SET bound = $1 WHERE token = $2")
-            .bind(bound)
-            .bind(digest(token))
-            .execute(&self.pool)
-            .await?;
-        Ok(())
     }
 
     /// Whoever has a session.
@@ -314,21 +318,32 @@ mod tests {
             bound: "x".into(),
         };
         store.keep_session("token", &session).await.expect("kept");
-        assert_eq!(store.session("token", now).await.expect("read"), Some(session));
+        assert_eq!(store.session("token", now).await.expect("read"), Some(session.clone()));
         for (edit, back) in [
             ("UPDATE sessions SET person = 'maria'", "UPDATE sessions SET person = 'jon'"),
             ("UPDATE sessions SET kind = 'api'", "UPDATE sessions SET kind = 'browser'"),
             ("UPDATE sessions SET ends = ends + 1", "UPDATE sessions SET ends = ends - 1"),
+            ("UPDATE sessions SET bound = 'y'", "UPDATE sessions SET bound = 'x'"),
+            ("UPDATE sessions SET used = used + 1", "UPDATE sessions SET used = used - 1"),
+            ("UPDATE sessions SET used_from = 'y'", "UPDATE sessions SET used_from = origin"),
         ] {
             sqlx::query(edit).execute(&store.pool).await.expect("an edit");
             assert_eq!(store.session("token", now).await.expect("read"), None, "{edit}");
             sqlx::query(back).execute(&store.pool).await.expect("an edit");
             assert!(store.session("token", now).await.expect("read").is_some(), "{back}");
         }
+        // Its use is sealed anew.
+        let later = now + SignedDuration::from_mins(2);
+        store.use_session("token", &session, "198.51.100.9", later).await.expect("noted");
+        let used = store.session("token", later).await.expect("read");
+        assert_eq!(used, Some(Session { used: later, ..session }));
+        assert!(store.verify().await.expect("read").is_ok());
         // Another token, with the seal of one's own.
         let copy = "INSERT INTO sessions (token, person, kind, made, ends, origin, bound, used, used_from, seal) \
             SELECT $1, 'maria', kind, made, ends, origin, bound, used, used_from, seal FROM sessions";
         sqlx::query(copy).bind(digest("other")).execute(&store.pool).await.expect("a row");
         assert_eq!(store.session("other", now).await.expect("read"), None);
+        let found = store.verify().await.expect("read").expect_err("a fault");
+        assert_eq!(found, "a session of \"maria\" in the store was altered by somebody without the key");
     }
 }

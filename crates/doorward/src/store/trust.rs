@@ -465,7 +465,7 @@ impl Store {
                 .bind(&self.trust.installation)
                 .execute(&mut *writing)
                 .await?;
-            Ok(())
+            self.drop_forged(&mut writing).await
         }
         .await;
         writing.end(done).await?;

@@ -133,8 +133,7 @@ impl Store {
         let mut grants = 0;
         let rows = self.compare_rows(&telling, &mut grants).await?;
         found.extend(rows);
-        found.extend(self.forged_rules().await?);
-        found.extend(self.forged_sessions().await?);
+        found.extend(self.forged_rows().await?);
         let mut connection = self.pool.acquire().await?;
         let steady = super::record::head_of(&mut connection).await?.is_ok_and(|head| head == read.end);
         Ok((Verified { head: read.end, found, not_contained, sealed: read.sealed, grants }, steady))
@@ -184,39 +183,6 @@ impl Store {
         found.truncate(TOLD);
         if more > 0 {
             found.push(format!("{more} grants more"));
-        }
-        Ok(found)
-    }
-
-    async fn forged_rules(&self) -> Result<Vec<String>, Error> {
-        let rows = sqlx::query("SELECT id, group_id, noted, seal FROM rules").fetch_all(&self.pool).await?;
-        let mut found = Vec::new();
-        for row in &rows {
-            let (id, group): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let (noted, seal): (i64, String) = (row.try_get(2)?, row.try_get(3)?);
-            if !self.is_seal(&seal, super::rules::SEALED, &[&id, &group, &noted.to_string()]) {
-                found.push(format!("the rule {id:?} in the store was noted by somebody without the key"));
-            }
-        }
-        Ok(found)
-    }
-
-    async fn forged_sessions(&self) -> Result<Vec<String>, Error> {
-        let rows = sqlx::query("SELECT token, person, kind, made, ends, origin, seal FROM sessions")
-            .fetch_all(&self.pool)
-            .await?;
-        let mut found = Vec::new();
-        for row in &rows {
-            let (token, person, kind): (String, String, String) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            let (made, ends): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
-            let (origin, seal): (String, String) = (row.try_get(5)?, row.try_get(6)?);
-            let fields = [&token, &person, &kind, &made.to_string(), &ends.to_string(), &origin];
-            if !self.is_seal(&seal, super::sessions::SEALED, &fields.map(String::as_str)) {
-                found.push(format!(
-                    "a session of {person:?} in the store was altered by somebody without the key"
-                ));
-            }
         }
         Ok(found)
     }

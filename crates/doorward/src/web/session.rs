@@ -192,10 +192,10 @@ fn note_use(
     if !store::is_due(session, idle, now) {
         return;
     }
-    let (store, token) = (web.requests().store().clone(), token.clone());
+    let (store, token, session) = (web.requests().store().clone(), token.clone(), session.clone());
     let from = origin.counted().to_string();
     tokio::spawn(async move {
-        if let Err(error) = store::in_time(store.use_session(token.as_str(), &from, now)).await {
+        if let Err(error) = store::in_time(store.use_session(token.as_str(), &session, &from, now)).await {
             tracing::debug!(%error, "the use of a session could not be noted");
         }
     });

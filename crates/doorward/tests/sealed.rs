@@ -1,0 +1,200 @@
+//! What somebody writes into the store beside the grants lets nobody in, and holds nobody's rules.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod assembled;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use assembled::{HASH, assembled};
+use doorward::clock::Clock;
+use doorward::reconciler::Reconciler;
+use doorward::requests::{Ask, Caller, Opened, Requests};
+use doorward::store::{Session, SessionKind};
+use doorward_aws::Simulated;
+use doorward_core::grant::{Ending, Life};
+use doorward_core::inventory::{Inventory, Place, SecurityGroup, SecurityGroupId};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{AnyConnection, Connection as _};
+
+const POLICY: &str = r#"
+[people]
+passwords = "people.htpasswd"
+groups    = "people.groups"
+
+[server]
+store = "doorward.db"
+
+[aws]
+region = "eu-west-1"
+
+[firewall.clients]
+about          = "clients"
+security-group = "sg-00000000000000001"
+
+[target.orders]
+address    = "rds:orders"
+ports      = ["tcp/5432"]
+groups     = ["dbs"]
+transports = ["direct"]
+firewall   = "clients"
+"#;
+
+const FIRST: &str = "sg-00000000000000001";
+const SECOND: &str = "sg-00000000000000002";
+/// Of another password.
+const OTHER: &str = "$2y$04$abcdefghijklmnopqrstuuLceGeskU4GolGQywMqjrYT0Gfi4ExSa";
+
+struct House {
+    folder: tempfile::TempDir,
+    account: Simulated,
+    requests: Arc<Requests>,
+    reconciler: Reconciler,
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millisecond(1_800_000_000_000).expect("an instant")
+}
+
+fn id(text: &str) -> SecurityGroupId {
+    text.parse().expect("an id")
+}
+
+fn group(text: &str) -> (SecurityGroupId, SecurityGroup) {
+    let group = SecurityGroup {
+        id: id(text),
+        place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
+        owner: None,
+        vpc: None,
+        name: text.into(),
+        about: String::new(),
+        rules: BTreeMap::new(),
+    };
+    (id(text), group)
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).expect("a file");
+}
+
+impl House {
+    /// With a grant of jon that is open.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), "people.htpasswd", &format!("jon:{HASH}\n"));
+        write(folder.path(), "people.groups", "dbs: jon\n");
+        write(folder.path(), "doorward.toml", POLICY);
+        let groups = BTreeMap::from([group(FIRST), group(SECOND)]);
+        let account = Simulated::new(Inventory { groups, ..Inventory::default() });
+        let clock = Clock::by_hand(now, || Duration::ZERO);
+        let policy = folder.path().join("doorward.toml");
+        let (requests, mut reconciler) = assembled(&policy, &account, clock).await;
+        reconciler.pass().await;
+        let ask = Ask {
+            target: "orders".parse().expect("a target"),
+            address: [8, 8, 8, 8].into(),
+            transport: None,
+            lasts: None,
+            reason: None,
+        };
+        let passes = tokio::spawn(async move {
+            reconciler.pass_when_nudged().await;
+            reconciler
+        });
+        let jon = Caller::known("jon".parse().expect("a name"), None);
+        let opened = requests.open(&jon, ask).await.expect("open");
+        assert!(matches!(opened, Opened::Granted { .. }), "{opened:?}");
+        let mut reconciler = passes.await.expect("a pass");
+        reconciler.pass().await;
+        let house = Self { folder, account, requests, reconciler };
+        assert_eq!((house.rules(FIRST), house.rules(SECOND)), (1, 0));
+        house
+    }
+
+    fn rules(&self, group: &str) -> usize {
+        self.account.inventory().groups[&id(group)].rules.len()
+    }
+
+    async fn edit(&self, statement: &'static str) {
+        let url = format!("sqlite://{}", self.folder.path().join("doorward.db").display());
+        let mut connection = AnyConnection::connect(&url).await.expect("a connection");
+        let done = sqlx::query(statement).execute(&mut connection).await.expect("an edit");
+        assert_eq!(done.rows_affected(), 1, "{statement}");
+    }
+
+    async fn ended(&self) -> Option<Ending> {
+        let history = self.requests.store().history(None, 10).await.expect("grants");
+        let ended = history.into_iter().next()?;
+        match ended.life() {
+            Life::Ended { how, .. } => Some(how.clone()),
+            _ => None,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_the_policy_forgets_is_emptied_although_its_row_was_deleted_or_edited() {
+    for (statement, alarms) in [
+        ("DELETE FROM doors", 0),
+        ("UPDATE doors SET place = replace(place, 'sg-00000000000000001', 'sg-00000000000000003')", 1),
+        ("UPDATE doors SET seal = ''", 1),
+        ("UPDATE doors SET place = 'x'", 1),
+    ] {
+        let mut house = House::new().await;
+        house.edit(statement).await;
+        write(house.folder.path(), "doorward.toml", &POLICY.replace(FIRST, SECOND));
+        house.reconciler.pass().await;
+        house.reconciler.pass().await;
+        assert_eq!((house.rules(FIRST), house.rules(SECOND)), (0, 1), "{statement}");
+        let told = house.requests.store().alarms();
+        assert_eq!(told.len(), alarms, "{statement}: {told:?}");
+        assert!(told.iter().all(|told| told.contains("noted by somebody without the key")), "{told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_writes_of_a_password_keeps_no_grant_open_and_no_session() {
+    for statement in ["UPDATE passwords SET seen = 'x'", "UPDATE passwords SET own = 'x'"] {
+        let mut house = House::new().await;
+        let store = house.requests.store().clone();
+        let session = Session {
+            person: "jon".parse().expect("a name"),
+            kind: SessionKind::Api,
+            made: now(),
+            ends: now() + SignedDuration::from_hours(1),
+            origin: "8.8.8.8".into(),
+            used: now(),
+            bound: "x".into(),
+        };
+        store.keep_session("token", &session).await.expect("kept");
+        house.edit(statement).await;
+        house.reconciler.pass().await;
+        assert_eq!(house.rules(FIRST), 0, "{statement}");
+        let ended = format!("{:?}", house.ended().await);
+        assert!(ended.contains("altered by somebody without the key"), "{statement}: {ended}");
+        assert_eq!(store.session("token", now()).await.expect("read"), None, "{statement}");
+        assert!(store.verify().await.expect("read").is_ok(), "it is noted anew");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_replaced_ends_what_is_open_although_its_row_was_deleted() {
+    let mut house = House::new().await;
+    house.edit("DELETE FROM passwords").await;
+    house.reconciler.pass().await;
+    assert_eq!(house.rules(FIRST), 1, "nothing has changed yet");
+    house.edit("DELETE FROM passwords").await;
+    write(house.folder.path(), "people.htpasswd", &format!("jon:{OTHER}\n"));
+    house.reconciler.pass().await;
+    assert_eq!(house.rules(FIRST), 0);
+    assert!(format!("{:?}", house.ended().await).contains("replaced by an operator"));
+}
