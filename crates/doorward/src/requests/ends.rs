@@ -26,11 +26,12 @@ impl Requests {
         now: Timestamp,
         outlived: impl Fn(&Grant) -> bool,
     ) -> Result<Vec<Grant>, Error> {
-        let mut tries = 0;
+        let (mut tries, mut forged) = (0, BTreeMap::new());
         self.end_sessions_of_the_gone(loaded);
         while tries < TRIES {
             let unfinished = self.believed(now).await?;
             let replaced = self.replaced(loaded, &unfinished).await?;
+            forged.extend(replaced.forged.clone());
             let mut changes = Vec::new();
             let mut events = Vec::new();
             for grant in unfinished.iter().filter(|grant| !grant.ended()) {
@@ -53,7 +54,7 @@ impl Requests {
             if changes.is_empty() {
                 self.unwritten()
                     .retain(|id, _| unfinished.iter().any(|grant| grant.id() == id && !grant.ended()));
-                self.note_passwords(&replaced).await?;
+                self.note_passwords(&replaced, &forged).await?;
                 return Ok(unfinished);
             }
             let first = changes.get(..AT_ONCE).unwrap_or(&changes);

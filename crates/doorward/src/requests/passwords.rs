@@ -16,8 +16,8 @@ use crate::store::{self, Binding, Change, Seen, Store};
 #[derive(Debug, Default)]
 pub(super) struct Replaced {
     people: BTreeMap<Person, String>,
-    /// Those among them of whom the store says what we did not note.
-    forged: Vec<Person>,
+    /// Those among them of whom the store says what we did not note, and the password that they have.
+    pub(super) forged: BTreeMap<Person, Binding>,
     /// Whose password is to be noted once nothing of the old one is left.
     noted: Vec<(Person, Binding)>,
 }
@@ -35,7 +35,9 @@ impl Replaced {
             let seen = seen.get(person);
             if let Some(seen) = seen.filter(|seen| !seen.accepts(&now)) {
                 replaced.people.insert(person.clone(), why(person, seen));
-                replaced.forged.extend((!seen.authentic).then(|| person.clone()));
+                if !seen.authentic {
+                    replaced.forged.insert(person.clone(), now.clone());
+                }
             }
             if seen.is_none_or(|seen| !seen.is_of(&now)) {
                 replaced.noted.push((person.clone(), now));
@@ -89,10 +91,16 @@ impl Requests {
     }
 
     /// Notes the passwords that people have now; called once all that was opened under others has ended.
-    pub(super) async fn note_passwords(&self, replaced: &Replaced) -> Result<(), store::Error> {
-        for person in &replaced.forged {
+    /// `forged` are those who had something open and of whom the store says what we did not note.
+    pub(super) async fn note_passwords(
+        &self,
+        replaced: &Replaced,
+        forged: &BTreeMap<Person, Binding>,
+    ) -> Result<(), store::Error> {
+        for (person, now) in forged {
             let ended = self.store().end_sessions_of(person, None).await?;
             tracing::error!(%person, ended, "what the store says of a password was altered by somebody without the key: grants and sessions end");
+            self.store().see_password(person, now).await?;
         }
         for (person, now) in &replaced.noted {
             self.store().see_password(person, now).await?;

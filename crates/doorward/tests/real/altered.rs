@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use doorward::policy_file::{Loaded, PolicyFile};
-use doorward::store::{AuditFiles, Change, Store};
+use doorward::store::{AuditFiles, Binding, Change, Mark, Session, SessionKind, Store};
 use doorward_core::audit::{Event, Hash, What, Who};
 use doorward_core::grant::{Ending, Grant, GrantId};
 use doorward_core::policy::{Decision, Past, Person, Request, approve, decide};
@@ -536,6 +536,77 @@ async fn alter(story: &Story) {
     store.close().await;
 }
 
+/// The columns of the tables beside the grants, and what tells one row of each from others.
+const BESIDE: [(&str, &str, &[&str], &[&str]); 4] = [
+    ("doors", "place", &["place", "firewall", "seal"], &[]),
+    ("passwords", "person", &["person", "seen", "own", "seal"], &[]),
+    ("known", "mark", &["mark", "person", "kind", "seal"], &["at"]),
+    (
+        "sessions",
+        "token",
+        &["token", "person", "kind", "origin", "bound", "used_from", "seal"],
+        &["made", "ends", "used"],
+    ),
+];
+
+/// Edits each column of what is kept beside the grants, and adds rows: each is found by name of what it is about.
+async fn alter_beside(house: &House, story: &Story) {
+    let store = Store::open_with(&story.store, &story.files, [9; 4]).await.expect("a store");
+    let (jon, now): (Person, _) = ("jon".parse().expect("a name"), Timestamp::now());
+    let password = Binding::of(&loaded(house).people.passwords[&jon]);
+    store.keep_door("group 1", "door").await.expect("kept");
+    store.see_password(&jon, &password).await.expect("noted");
+    let (network, device) = (Mark::network(&jon, "x"), Mark::device(&jon, "x"));
+    store.remember(&jon, network, device, now).await.expect("remembered");
+    let session = Session {
+        person: jon.clone(),
+        kind: SessionKind::Api,
+        made: now,
+        ends: now + SignedDuration::from_hours(1),
+        origin: "203.0.113.1".into(),
+        used: now,
+        bound: "x".into(),
+    };
+    store.keep_session("token", &session).await.expect("kept");
+    let found = async || store.verify_all(&[]).await.expect("a store").found;
+    assert_eq!(found().await, Vec::<String>::new());
+    let mut connection = AnyConnection::connect(&url(&story.store)).await.expect("a connection");
+    let mut run = async |statement: String| {
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement.clone())).execute(&mut connection).await;
+        assert!(done.expect("a statement").rows_affected() > 0, "{statement}");
+    };
+    for (table, key, texts, numbers) in BESIDE {
+        let edited = |column: &str, edit: &str| format!("UPDATE {table} SET {column} = {edit}");
+        let one = if table == "known" { " WHERE kind = 'network'" } else { "" };
+        let other = if table == "known" { " WHERE kind <> 'device'" } else { "" };
+        for column in texts {
+            run(edited(column, &format!("{column} || '!'")) + one).await;
+            let told = found().await;
+            assert_eq!(told.len(), 1, "{table}.{column}: {told:?}");
+            run(edited(column, &format!("replace({column}, '!', '')")) + other).await;
+        }
+        for column in numbers {
+            run(edited(column, &format!("{column} + 1")) + one).await;
+            let told = found().await;
+            assert_eq!(told.len(), 1, "{table}.{column}: {told:?}");
+            run(edited(column, &format!("{column} - 1")) + other).await;
+        }
+        assert_eq!(found().await, Vec::<String>::new(), "{table}");
+        let columns: Vec<&str> = texts.iter().chain(numbers).copied().collect();
+        let copied: Vec<String> = columns
+            .iter()
+            .map(|column| if *column == key { format!("{key} || '2'") } else { (*column).to_owned() })
+            .collect();
+        let (columns, copied) = (columns.join(", "), copied.join(", "));
+        run(format!("INSERT INTO {table} ({columns}) SELECT {copied} FROM {table}{one}")).await;
+        let told = found().await;
+        assert_eq!(told.len(), 1, "{table}: {told:?}");
+        run(format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} || '2' FROM {table})")).await;
+        assert_eq!(found().await, Vec::<String>::new(), "{table}");
+    }
+    store.close().await;
+}
+
 /// Whether it was only taken back that the rules of ended grants were seen gone: they are looked for once more.
 fn is_unsettled(whole: &Tables, tables: &Tables) -> bool {
     let mut again = tables.clone();
@@ -559,6 +630,7 @@ fn sqlite() -> Result<(), Failed> {
     runtime().block_on(async {
         let story = story(&house, &store).await;
         alter(&story).await;
+        alter_beside(&house, &story).await;
     });
     Ok(())
 }
@@ -569,6 +641,7 @@ fn postgres() -> Result<(), Failed> {
     runtime().block_on(async {
         let story = story(&house, &store).await;
         alter(&story).await;
+        alter_beside(&house, &story).await;
     });
     Ok(())
 }
