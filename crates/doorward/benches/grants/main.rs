@@ -23,6 +23,7 @@ mod table;
 #[allow(dead_code, reason = "tests do more with it")]
 mod moto;
 #[path = "../../tests/real/nat.rs"]
+#[allow(dead_code, reason = "tests do more with it")]
 mod nat;
 #[path = "../../tests/real/need.rs"]
 #[allow(dead_code, reason = "tests need more than a bench does")]
