@@ -49,6 +49,7 @@ pub struct Running {
     stop: oneshot::Sender<()>,
     reconciler: oneshot::Receiver<Local>,
     looking_up: JoinHandle<()>,
+    relaying: Relaying,
 }
 
 impl Running {
@@ -73,10 +74,11 @@ impl Running {
             Cloud::Simulated(_) => cloud.clone(),
         };
         let looking_up = tokio::spawn(look_up(Arc::clone(&requests), beside));
-        let local = Local::new(budget.relays(), Handle::current());
+        let relaying = Relaying::start()?;
+        let local = Local::new(budget.relays(), relaying.handle());
         let reconciler = Reconciler::new(Arc::clone(&requests), cloud, local, nudged);
         let reconciler = apart(reconciler, stopped).map_err(Error::Thread)?;
-        Ok(Self { requests, stop, reconciler, looking_up })
+        Ok(Self { requests, stop, reconciler, looking_up, relaying })
     }
 
     /// Where everything is asked.
@@ -97,7 +99,8 @@ impl Running {
     }
 
     async fn stop_within(self, step: Duration, relays: Duration) {
-        let Self { requests, stop, reconciler, looking_up } = self;
+        // Relays are carried until this ends.
+        let Self { requests, stop, reconciler, looking_up, relaying: _relaying } = self;
         looking_up.abort();
         // It may have ended by itself.
         let _ = stop.send(());
@@ -140,6 +143,34 @@ fn apart(
         runtime.shutdown_background();
     })?;
     Ok(reconciled)
+}
+
+/// The threads that relays are carried on: whatever the pages have to do, a connection whose grant ended is cut in time.
+#[derive(Debug)]
+struct Relaying(Option<Box<tokio::runtime::Runtime>>);
+
+impl Relaying {
+    fn start() -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("relays")
+            .build()
+            .map_err(Error::Thread)?;
+        Ok(Self(Some(Box::new(runtime))))
+    }
+
+    fn handle(&self) -> Handle {
+        self.0.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for Relaying {
+    fn drop(&mut self) {
+        // It is dropped on another runtime's thread, which must not wait for it.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Requests over the store that a policy names, without anybody who reconciles.

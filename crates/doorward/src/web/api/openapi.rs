@@ -1,9 +1,11 @@
 //! The description of the API: `openapi.json`, with what is so of every call and with the path under which this server answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use crate::web::{Web, arrival};
@@ -15,9 +17,25 @@ pub const TEXT: &str = include_str!("openapi.json");
 const BEFORE: [(&str, &str); 2] = [("400", "NoHost"), ("421", "Misdirected")];
 
 /// `GET /openapi.json`
-pub async fn document(State(web): State<Arc<Web>>) -> Json<Value> {
-    let mut document: Value = serde_json::from_str(TEXT).unwrap_or_default();
+pub async fn document(State(web): State<Arc<Web>>) -> ([(HeaderName, &'static str); 1], Bytes) {
     let prefix = web.requests().loaded().policy.server.prefix().to_owned();
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = match &*made {
+        Some((of, text)) if *of == prefix => text.clone(),
+        _ => {
+            let text = Bytes::from(under(&prefix).to_string());
+            *made = Some((prefix, text.clone()));
+            text
+        }
+    };
+    ([(CONTENT_TYPE, "application/json")], text)
+}
+
+/// The document for the last path that was asked under: anybody may ask for it, so it is not made for each.
+static MADE: Mutex<Option<(String, Bytes)>> = Mutex::new(None);
+
+fn under(prefix: &str) -> Value {
+    let mut document: Value = serde_json::from_str(TEXT).unwrap_or_default();
     if let Some(url) = document.pointer_mut("/servers/0/url") {
         *url = format!("{prefix}/api/v1").into();
     }
@@ -35,5 +53,5 @@ pub async fn document(State(web): State<Arc<Web>>) -> Json<Value> {
             }
         }
     }
-    Json(document)
+    document
 }

@@ -175,6 +175,8 @@ async fn open(
         }
     }
     stream.set_nodelay(true)?;
+    // As much is answered ahead of a client that asks without reading.
+    socket2::SockRef::from(&stream).set_send_buffer_size(AHEAD)?;
     let Some(certificate) = &serving.certificate else {
         return Ok(Some(Opened { stream: Box::new(stream), client, arrival }));
     };
@@ -188,6 +190,10 @@ async fn open(
         },
     }
 }
+
+/// Bytes of answers that wait in the kernel for a client to read them. By itself it would hold megabytes for each, and all
+/// that is a client's to ask for without ever reading.
+const AHEAD: usize = 128 * 1024;
 
 /// Whether this peer is a proxy that has to begin with a header of the PROXY protocol.
 fn speaks_for_others(web: &Web, peer: IpAddr) -> bool {
