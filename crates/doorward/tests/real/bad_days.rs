@@ -98,7 +98,7 @@ fn gone() -> Result<(), Failed> {
     // One is deleted under an open grant.
     let answer = moto.ec2(REGION, "DeleteSecurityGroup", &[("GroupId", &groups[0])]);
     assert!(answer.contains("DeleteSecurityGroupResponse"), "{answer}");
-    jon.run(&["open", "db-1"]).is(0, &["db-1 is extended"], &[]);
+    jon.run(&["open", "db-1"]).is(0, &["db-1 stays open"], &[]);
     jon.run(&["list"]).is(0, &[&format!("not let in: {}", why(&groups[0]))], &[]);
     jon.run(&["open", "db-0"]).is(1, &[], &[&why(&groups[0])]);
     let closed = jon.run(&["close", "db-1", "db-0"]);

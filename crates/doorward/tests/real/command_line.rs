@@ -106,7 +106,7 @@ fn open_and_close() -> Result<(), Failed> {
     jon.run(&["list"]).is(0, &[id, "5m more", "ticket 4711"], &[]);
 
     // Asking again extends: the same grant.
-    jon.run(&["open", "wiki", "--for", "30m"]).is(0, &["wiki is extended", "(30m)", id], &[]);
+    jon.run(&["open", "wiki", "--for", "30m"]).is(0, &["wiki stays open", "(30m)", id], &[]);
     let again = jon.run(&["open", "wiki", "--json", "--for", "40m"]).json();
     assert_eq!((&again["extended"], &again["grant"]["id"]), (&true.into(), &id.into()));
     assert_eq!(again["connect"][0]["host"], "127.0.0.1");
