@@ -280,7 +280,7 @@ fn no_window() {
     let mut refused = world.far.probe(&["hammer", DOOR_FAR]);
     assert_eq!((admitted.line(), refused.line()), ("began".into(), "began".into()));
     for round in 0..200 {
-        let third = world.grant(if round % 2 == 0 { "192.0.2.1" } else { "192.0.2.2" });
+        let third = world.grant(if round % 2 == 0 { "51.15.7.1" } else { "51.15.7.2" });
         assert!(world.replace(&[&jon, &third]).wrote);
     }
     let count = |line: String, only: &str| -> u32 {
