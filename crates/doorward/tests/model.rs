@@ -18,16 +18,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use assembled::{HASH, assembled};
+use assembled::{HASH, account, assembled};
 use doorward::clock::Clock;
 use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Relocated, Requests};
 use doorward_aws::Simulated;
 use doorward_core::firewall::Mark;
 use doorward_core::grant::{GrantId, Life};
-use doorward_core::inventory::{
-    Inventory, Place, RuleIdentity, SecurityGroup, SecurityGroupId, SecurityGroupRuleId, StandingRule,
-};
+use doorward_core::inventory::{RuleIdentity, SecurityGroupId, SecurityGroupRuleId, StandingRule};
 use doorward_core::net::{Flow, Ports};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -209,18 +207,6 @@ struct World {
     out: BTreeSet<usize>,
 }
 
-fn group(id: &str) -> SecurityGroup {
-    SecurityGroup {
-        id: id.parse().expect("an id"),
-        place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
-        owner: None,
-        vpc: None,
-        name: id.into(),
-        about: String::new(),
-        rules: BTreeMap::new(),
-    }
-}
-
 fn write_people(folder: &Path, out: &BTreeSet<usize>) {
     let members: Vec<&str> = PEOPLE
         .iter()
@@ -248,8 +234,7 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("doorward.toml"), POLICY).expect("a policy");
         write_people(folder.path(), &BTreeSet::new());
-        let groups = GROUPS.iter().map(|id| (id.parse().expect("an id"), group(id))).collect();
-        let account = Simulated::new(Inventory { groups, ..Inventory::default() });
+        let account = account(&GROUPS);
         let hands = Arc::new(Hands::default());
         hands.wall.store(1_800_000_000_000, Ordering::SeqCst);
         let (requests, reconciler) = assemble(folder.path().join("doorward.toml"), &account, &hands).await;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use assembled::{HASH, assembled};
+use assembled::{HASH, account, assembled};
 use doorward::clock::Clock;
 use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
@@ -23,7 +23,6 @@ use doorward_aws::Simulated;
 use doorward_core::audit::cloudtrail::reason;
 use doorward_core::audit::{Verifier, What};
 use doorward_core::grant::GrantId;
-use doorward_core::inventory::{Inventory, Place, SecurityGroup};
 use doorward_core::policy::Transport;
 use doorward_core::session::OpenSession;
 use jiff::{SignedDuration, Timestamp};
@@ -100,17 +99,7 @@ impl World {
         std::fs::write(folder.path().join("people.htpasswd"), format!("jon:{HASH}\nmaria:{HASH}\n"))
             .expect("passwords");
         std::fs::write(folder.path().join("people.groups"), "dbs: jon\nops: maria\n").expect("groups");
-        let group = SecurityGroup {
-            id: "sg-00000000000000001".parse().expect("an id"),
-            place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
-            owner: None,
-            vpc: None,
-            name: "clients".into(),
-            about: String::new(),
-            rules: std::collections::BTreeMap::new(),
-        };
-        let groups = [(group.id.clone(), group)].into();
-        let account = Simulated::new(Inventory { groups, ..Inventory::default() });
+        let account = account(&["sg-00000000000000001"]);
         let seconds = Arc::new(AtomicU64::new(0));
         let (requests, reconciler) = assemble(folder.path(), &account, &seconds).await;
         Self { folder, account, seconds, requests, reconciler }

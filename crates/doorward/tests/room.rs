@@ -4,15 +4,13 @@
 
 mod assembled;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assembled::{HASH, assembled};
+use assembled::{HASH, account, assembled};
 use doorward::clock::Clock;
 use doorward::requests::{Ask, Caller, Error, Opened};
-use doorward_aws::Simulated;
-use doorward_core::inventory::{Inventory, Place, SecurityGroup, SecurityGroupId};
+use doorward_core::inventory::SecurityGroupId;
 use doorward_core::policy::Refusal;
 use jiff::Timestamp;
 
@@ -59,17 +57,7 @@ async fn the_last_places_of_a_group_are_given_away_once() {
         .expect("groups");
     std::fs::write(folder.path().join("doorward.toml"), POLICY).expect("a policy");
     let id: SecurityGroupId = "sg-00000000000000001".parse().expect("an id");
-    let group = SecurityGroup {
-        id: id.clone(),
-        place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
-        owner: None,
-        vpc: None,
-        name: "clients".into(),
-        about: String::new(),
-        rules: BTreeMap::new(),
-    };
-    let account =
-        Simulated::new(Inventory { groups: BTreeMap::from([(id.clone(), group)]), ..Inventory::default() });
+    let account = account(&[id.as_str()]);
     account.set_quota(ROOM);
     let clock = Clock::by_hand(
         || Timestamp::from_millisecond(1_800_000_000_000).expect("an instant"),

@@ -10,19 +10,18 @@
 
 mod assembled;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assembled::{HASH, assembled};
+use assembled::{HASH, account, assembled};
 use doorward::clock::Clock;
 use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
 use doorward::store::{Session, SessionKind};
 use doorward_aws::Simulated;
 use doorward_core::grant::{Ending, Life};
-use doorward_core::inventory::{Inventory, Place, SecurityGroup, SecurityGroupId};
+use doorward_core::inventory::SecurityGroupId;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AnyConnection, Connection as _};
 
@@ -69,19 +68,6 @@ fn id(text: &str) -> SecurityGroupId {
     text.parse().expect("an id")
 }
 
-fn group(text: &str) -> (SecurityGroupId, SecurityGroup) {
-    let group = SecurityGroup {
-        id: id(text),
-        place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
-        owner: None,
-        vpc: None,
-        name: text.into(),
-        about: String::new(),
-        rules: BTreeMap::new(),
-    };
-    (id(text), group)
-}
-
 fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).expect("a file");
 }
@@ -93,8 +79,7 @@ impl House {
         write(folder.path(), "people.htpasswd", &format!("jon:{HASH}\n"));
         write(folder.path(), "people.groups", "dbs: jon\n");
         write(folder.path(), "doorward.toml", POLICY);
-        let groups = BTreeMap::from([group(FIRST), group(SECOND)]);
-        let account = Simulated::new(Inventory { groups, ..Inventory::default() });
+        let account = account(&[FIRST, SECOND]);
         let clock = Clock::by_hand(now, || Duration::ZERO);
         let policy = folder.path().join("doorward.toml");
         let (requests, mut reconciler) = assembled(&policy, &account, clock).await;

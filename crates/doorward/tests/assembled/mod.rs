@@ -1,5 +1,6 @@
 //! The program without its edges: requests and a reconciler over one policy, an account in memory, and a clock by hand.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,9 +12,27 @@ use doorward::reconciler::{Nudge, Reconciler};
 use doorward::requests::Requests;
 use doorward::store::Store;
 use doorward_aws::Simulated;
+use doorward_core::inventory::{Inventory, Place, SecurityGroup};
 
 /// The hash of everybody's password, at bcrypt's least cost.
 pub const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
+
+/// An account in memory with security groups of these ids, and no rules.
+pub fn account(groups: &[&str]) -> Simulated {
+    let group = |id: &&str| {
+        let group = SecurityGroup {
+            id: id.parse().expect("an id"),
+            place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
+            owner: None,
+            vpc: None,
+            name: (*id).into(),
+            about: String::new(),
+            rules: BTreeMap::new(),
+        };
+        (group.id.clone(), group)
+    };
+    Simulated::new(Inventory { groups: groups.iter().map(group).collect(), ..Inventory::default() })
+}
 
 /// Puts it together, as at each start.
 pub async fn assembled(policy: &Path, account: &Simulated, clock: Clock) -> (Arc<Requests>, Reconciler) {
