@@ -83,25 +83,35 @@ impl Close {
         if self.all {
             return Ok(mine.iter().map(|grant| grant.id.clone()).collect());
         }
-        let mut chosen: Vec<GrantId> = Vec::new();
-        for what in &self.what {
-            if let Ok(id) = what.parse::<GrantId>() {
-                chosen.push(id);
-                continue;
-            }
-            let target: TargetName = what.parse().map_err(Failure::with(Code::Usage))?;
-            let before = chosen.len();
-            chosen.extend(mine.iter().filter(|grant| grant.target == target).map(|grant| grant.id.clone()));
-            if chosen.len() == before {
-                let failure = Failure::new(Code::No, format!("you have nothing open to `{target}`"));
-                return Err(failure.hint("`doorward list` shows what you have open"));
-            }
-        }
-        // Named twice is closed once.
-        let mut seen = BTreeSet::new();
-        chosen.retain(|id| seen.insert(id.clone()));
-        Ok(chosen)
+        named(&self.what, |target| {
+            let to = mine.iter().filter(|grant| grant.target == *target).map(|grant| grant.id.clone());
+            Some(to.collect::<Vec<_>>()).filter(|to| !to.is_empty())
+        })
     }
+}
+
+/// The grants that words name: each the id of one, or a target, whose grants `to` lists where anything is open to it. A grant
+/// that is named twice is one.
+pub(super) fn named(
+    words: &[String],
+    to: impl Fn(&TargetName) -> Option<Vec<GrantId>>,
+) -> Result<Vec<GrantId>, Failure> {
+    let mut named: Vec<GrantId> = Vec::new();
+    for word in words {
+        if let Ok(id) = word.parse::<GrantId>() {
+            named.push(id);
+            continue;
+        }
+        let target: TargetName = word.parse().map_err(Failure::with(Code::Usage))?;
+        let Some(grants) = to(&target) else {
+            let failure = Failure::new(Code::No, format!("you have nothing open to `{target}`"));
+            return Err(failure.hint("`doorward list` shows what you have open"));
+        };
+        named.extend(grants);
+    }
+    let mut seen = BTreeSet::new();
+    named.retain(|id| seen.insert(id.clone()));
+    Ok(named)
 }
 
 /// What closing did, in lines.

@@ -9,7 +9,7 @@ use doorward_core::net::Cidr;
 use doorward_core::policy::{TargetName, Transport};
 
 use super::ways::{self, Found, Way};
-use super::{Code, Failure};
+use super::{Code, Failure, close};
 use crate::client::Client;
 use crate::reconciler::Standing;
 use crate::requests::{Caller, GrantView, OpenedView, Requests, State};
@@ -127,24 +127,10 @@ impl Relocate {
         if self.what.is_empty() {
             return Ok(named(None));
         }
-        let mut chosen: Vec<GrantId> = Vec::new();
-        for what in &self.what {
-            if let Ok(id) = what.parse::<GrantId>() {
-                chosen.push(id);
-                continue;
-            }
-            let target: TargetName = what.parse().map_err(Failure::with(Code::Usage))?;
-            let open = |grant: &&GrantView| grant.target == target && grant.state == State::Open;
-            if !mine.iter().any(|grant| open(&grant)) {
-                let failure = Failure::new(Code::No, format!("you have nothing open to `{target}`"));
-                return Err(failure.hint("`doorward list` shows what you have open"));
-            }
-            chosen.extend(named(Some(&target)));
-        }
-        // Named twice is moved once.
-        let mut seen = std::collections::BTreeSet::new();
-        chosen.retain(|id| seen.insert(id.clone()));
-        Ok(chosen)
+        close::named(&self.what, |target| {
+            let open = |grant: &GrantView| grant.target == *target && grant.state == State::Open;
+            mine.iter().any(open).then(|| named(Some(target)))
+        })
     }
 }
 
