@@ -182,3 +182,70 @@ pub async fn requests(policy: Arc<PolicyFile>, clock: Clock) -> Result<(Arc<Requ
     let (nudge, nudged) = Nudge::pair();
     Ok((Arc::new(Requests::new(store, policy, clock, nudge)), nudged))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+
+    use doorward_aws::Simulated;
+    use doorward_core::inventory::Inventory;
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::requests::{Ask, Caller, Opened};
+
+    const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
+
+    /// The one thread of this runtime is that of the pages, and busy from the moment that the grant is open: nothing is
+    /// awaited until its connection was cut.
+    #[tokio::test]
+    async fn a_relay_carries_and_cuts_although_the_pages_have_no_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let service = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let door = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+        let behind = service.local_addr().expect("an address").port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = service.accept().expect("a connection");
+            let mut echoed = stream.try_clone().expect("a socket");
+            // It ends by a reset when the relay cuts it.
+            let _ = std::io::copy(&mut stream, &mut echoed);
+        });
+        let policy = format!(
+            "[people]\npasswords = \"p\"\ngroups = \"g\"\n\n[server]\nstore = \"doorward.db\"\n\n\
+             [firewall.wiki]\nrelay = \"{door}\"\n\n\
+             [target.wiki]\naddress = \"127.0.0.1\"\nports = [\"tcp/{behind}\"]\ngroups = [\"dbs\"]\n\
+             transports = [\"direct\"]\nfirewall = \"wiki\"\n"
+        );
+        for (name, text) in
+            [("p", format!("jon:{HASH}\n")), ("g", "dbs: jon\n".into()), ("doorward.toml", policy)]
+        {
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        }
+        let file = Arc::new(PolicyFile::open(&folder.path().join("doorward.toml")).expect("a policy"));
+        let cloud = Cloud::Simulated(Simulated::new(Inventory::default()));
+        let running = Running::start(file, cloud, Clock::system()).await.expect("a store");
+        let ask = Ask {
+            target: "wiki".parse().expect("a name"),
+            address: [127, 0, 0, 1].into(),
+            transport: None,
+            lasts: Some(SignedDuration::from_secs(3)),
+            reason: None,
+        };
+        let jon = Caller::known("jon".parse().expect("a name"), None);
+        let opened = running.requests().open(&jon, ask).await.expect("open");
+        assert!(matches!(opened, Opened::Granted { .. }), "{opened:?}");
+
+        let mut client = TcpStream::connect(door).expect("a connection");
+        client.set_read_timeout(Some(Duration::from_secs(30))).expect("a limit");
+        client.write_all(b"carried").expect("written");
+        let mut read = [0; 7];
+        client.read_exact(&mut read).expect("carried");
+        assert_eq!(&read, b"carried");
+        match client.read(&mut read) {
+            Ok(read) => assert_eq!(read, 0),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        }
+        running.stop().await;
+    }
+}
