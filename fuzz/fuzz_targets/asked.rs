@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use doorward_aws::recorded_files;
 use doorward_core::inventory::Inventory;
 use doorward_core::net::{Cidr, Flow, NetError};
-use doorward_core::reach::{Endpoint, NotFound};
+use doorward_core::reach::{Selector, NotFound};
 use libfuzzer_sys::fuzz_target;
 
 /// A little of everything, with two of one name.
@@ -47,18 +47,18 @@ fn cidr(text: &str) {
 }
 
 fn endpoint(text: &str) {
-    let find = |text: &str| Endpoint::find(text, &ACCOUNT);
+    let find = |text: &str| Selector::find(text, &ACCOUNT);
     match find(text) {
-        Ok(Endpoint::Address(address)) => {
-            assert_eq!(find(&address.to_string()), Ok(Endpoint::Address(address)));
+        Ok(Selector::Address(address)) => {
+            assert_eq!(find(&address.to_string()), Ok(Selector::Address(address)));
         }
-        Ok(Endpoint::Cidr(cidr)) => assert_eq!(text.parse(), Ok(cidr)),
-        Ok(Endpoint::Internet) => assert_eq!(text, "internet"),
-        Ok(Endpoint::Resource(resource)) => assert!(!resource.id.is_empty()),
+        Ok(Selector::Cidr(cidr)) => assert_eq!(text.parse(), Ok(cidr)),
+        Ok(Selector::Internet) => assert_eq!(text, "internet"),
+        Ok(Selector::Resource(resource)) => assert!(!resource.id.is_empty()),
         Err(NotFound::Several { found, .. }) => {
             assert!(found.len() > 1);
             for typed in found {
-                assert!(matches!(find(&typed), Ok(Endpoint::Resource(_))), "`{typed}` cannot be typed");
+                assert!(matches!(find(&typed), Ok(Selector::Resource(_))), "`{typed}` cannot be typed");
             }
         }
         Err(NotFound::Nothing { meant: Some(meant), .. }) => {

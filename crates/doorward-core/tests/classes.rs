@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 
 use account::{GONE, Shape, account};
 use doorward_core::inventory::{Destination, Direction, Inventory, Peer, RouteTarget, SecurityGroupId};
-use doorward_core::reach::{Reachability, Scope};
+use doorward_core::reach::{PathQuery, Reachability};
 
 fn shapes() -> [Shape; 4] {
     [Shape::of(100), Shape::of(1_000), Shape::of(10_000), Shape::alike(2_000)]
@@ -166,7 +166,7 @@ fn roles_and_ways_do_not_grow_with_interfaces() {
     let count = |interfaces| {
         let reachability = Reachability::of(account(Shape::alike(interfaces)));
         let mut ways = 0;
-        reachability.ways(&Scope::default(), &mut |_| {
+        reachability.paths(&PathQuery::default(), &mut |_| {
             ways += 1;
             ControlFlow::Continue(())
         });

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use doorward_aws::NotRecorded;
-use doorward_core::reach::{Reachability, Scope};
+use doorward_core::reach::{PathQuery, Reachability};
 use tokio::sync::Mutex;
 
 use crate::picture::{self, Drawing};
@@ -39,7 +39,7 @@ pub struct Seen {
 impl Seen {
     /// The picture of all of it. The first look takes as long as finding every way does.
     pub fn drawing(&self) -> &Drawing {
-        self.drawing.get_or_init(|| picture::drawing(&self.reachability, &Scope::default()))
+        self.drawing.get_or_init(|| picture::drawing(&self.reachability, &PathQuery::default()))
     }
 }
 

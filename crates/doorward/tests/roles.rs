@@ -8,7 +8,9 @@ use std::process::{Command, Stdio};
 
 use doorward_core::inventory::{Inventory, SecurityGroupId};
 use doorward_core::net::Flow;
-use doorward_core::reach::{Answer, Change, Code, End, Endpoint, Flows, Reachability, Scope, Verdict, after};
+use doorward_core::reach::{
+    Answer, Change, Code, End, Flows, PathQuery, Reachability, Selector, Verdict, after,
+};
 
 const POSTGRES: &str = "tcp/5432";
 
@@ -21,7 +23,7 @@ fn account() -> Inventory {
 }
 
 fn ask(account: &Inventory, from: &str, to: &str, flow: &str) -> Answer {
-    let end = |text: &str| Endpoint::find(text, account).expect(text);
+    let end = |text: &str| Selector::find(text, account).expect(text);
     let flows = Flows::from(flow.parse::<Flow>().expect("a flow"));
     Reachability::of(account.clone()).ask(&end(from), &end(to), Some(&flows))
 }
@@ -131,7 +133,7 @@ fn the_difference_is_the_ways_of_the_self_reference_and_nothing_else() {
     let account = account();
     let (before, after) =
         (Reachability::of(account.clone()), Reachability::of(without_self_reference(&account)));
-    let difference = before.difference(&after);
+    let difference = before.compare(&after);
     assert_eq!(difference.opened, Vec::new());
     let postgres = Flows::from(POSTGRES.parse::<Flow>().expect("a flow"));
     let mut closed = BTreeSet::new();
@@ -157,10 +159,10 @@ fn the_difference_is_the_ways_of_the_self_reference_and_nothing_else() {
 #[test]
 fn what_reaches_the_database_is_told_in_one_list() {
     let account = account();
-    let to = Some(Endpoint::find("orders-prod", &account).expect("the database"));
+    let to = Some(Selector::find("orders-prod", &account).expect("the database"));
     let reachability = Reachability::of(account);
     let mut senders = BTreeSet::new();
-    reachability.ways(&Scope { to, ..Scope::default() }, &mut |way| {
+    reachability.paths(&PathQuery { to, ..PathQuery::default() }, &mut |way| {
         senders.insert(match way.from {
             End::Role(id) => reachability.roles()[id.0 as usize].name.clone(),
             End::Internet => {

@@ -9,7 +9,7 @@ use crate::inventory::{
     AttachmentTarget, Call, Direction, Gap, Interface, Inventory, Peer, Place, SecurityGroup,
     SecurityGroupId, SubnetId, Tags, VpcId,
 };
-use crate::reach::{End, Endpoint, Flows, Hop, Reachability, Role, RoleId, Scope};
+use crate::reach::{End, Flows, Hop, PathQuery, Reachability, Role, RoleId, Selector};
 
 /// An inventory with what is looked up in it again and again.
 pub(super) struct Facts<'a> {
@@ -87,7 +87,7 @@ impl<'a> Facts<'a> {
             .collect();
         let (reach, roles) = (self.reach, self.roles.clone());
         let mut inward = Vec::new();
-        reach.ways(&Scope::default(), &mut |way| {
+        reach.paths(&PathQuery::default(), &mut |way| {
             match (&way.from, &way.to) {
                 (End::Internet, End::Role(_)) => inward.push(way),
                 (End::Role(from), End::Role(to)) => {
@@ -171,9 +171,9 @@ impl<'a> Facts<'a> {
 
     /// The way from the internet to one of some interfaces, as sentences, with what could not be seen.
     pub(super) fn hops_from_internet(&self, to: &[&str], flows: &Flows) -> (Vec<String>, Vec<Gap>) {
-        let found = to.iter().find_map(|to| Endpoint::find(to, self.inventory).ok());
+        let found = to.iter().find_map(|to| Selector::find(to, self.inventory).ok());
         let Some(to) = found else { return (Vec::new(), Vec::new()) };
-        let answer = self.reach.ask(&Endpoint::Internet, &to, Some(flows));
+        let answer = self.reach.ask(&Selector::Internet, &to, Some(flows));
         (answer.hops.iter().map(hop).collect(), answer.gaps)
     }
 

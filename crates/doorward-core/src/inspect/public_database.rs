@@ -5,7 +5,7 @@ use super::facts::{Facts, hop};
 use super::{Finding, Rule, Severity, Subject, fix};
 use crate::inventory::Database;
 use crate::net::{Cidr, Family, Flow, Ports};
-use crate::reach::{Endpoint, Flows, Verdict};
+use crate::reach::{Flows, Selector, Verdict};
 
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
     let databases = facts.inventory.databases.values().filter(|database| database.public);
@@ -19,9 +19,9 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
     };
     let name = &database.name;
     // The ARN first: a name may be that of several.
-    let by_arn = database.arn.as_deref().and_then(|arn| Endpoint::find(arn, facts.inventory).ok());
-    let found = by_arn.or_else(|| Endpoint::find(&format!("rds:{name}"), facts.inventory).ok());
-    let answer = found.as_ref().map(|to| facts.reach.ask(&Endpoint::Internet, to, Some(&port)));
+    let by_arn = database.arn.as_deref().and_then(|arn| Selector::find(arn, facts.inventory).ok());
+    let found = by_arn.or_else(|| Selector::find(&format!("rds:{name}"), facts.inventory).ok());
+    let answer = found.as_ref().map(|to| facts.reach.ask(&Selector::Internet, to, Some(&port)));
     let mut evidence = vec!["PubliclyAccessible is set".to_owned()];
     let mut gaps = Vec::new();
     let (severity, about) = match answer {
@@ -62,8 +62,8 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
 }
 
 /// Whether everyone gets in on a port, or so many that it makes no difference.
-fn is_open(facts: &Facts<'_>, to: &Endpoint, port: &Flows) -> bool {
-    let admitted = facts.reach.admitted(to).into_iter().filter(|one| one.flows.meets(port));
+fn is_open(facts: &Facts<'_>, to: &Selector, port: &Flows) -> bool {
+    let admitted = facts.reach.exposure(to).into_iter().filter(|one| one.flows.meets(port));
     let cidrs: Vec<Cidr> = admitted.flat_map(|one| one.addresses).collect();
     [Family::V4, Family::V6].into_iter().any(|family| Addresses::of(family, cidrs.iter().copied()).is_wide())
 }

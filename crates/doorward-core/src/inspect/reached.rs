@@ -6,7 +6,7 @@ use super::addresses::Addresses;
 use super::split::by_flow;
 use crate::inventory::{Interface, Inventory};
 use crate::net::{Cidr, Family};
-use crate::reach::{Admitted, End, Endpoint, Flows, Reachability, Role, RoleId, Way};
+use crate::reach::{AllowedPath, End, Exposure, Flows, Reachability, Role, RoleId, Selector};
 
 /// What the internet reaches of a role.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,7 @@ pub(super) struct Reached {
 pub(super) fn reached(
     reach: &Reachability,
     roles: &BTreeMap<RoleId, &Role>,
-    ways: &[Way],
+    ways: &[AllowedPath],
 ) -> BTreeMap<RoleId, Reached> {
     let mut all: BTreeMap<RoleId, Reached> = BTreeMap::new();
     for way in ways {
@@ -44,8 +44,8 @@ pub(super) fn reached(
 
 /// A way says what passes from some address; its hosts are asked which.
 fn exact(reach: &Reachability, role: &Role, reached: &mut Reached) {
-    let admitted: Vec<Admitted> =
-        samples(reach.inventory(), role).iter().flat_map(|to| reach.admitted(to)).collect();
+    let admitted: Vec<Exposure> =
+        samples(reach.inventory(), role).iter().flat_map(|to| reach.exposure(to)).collect();
     let named: Vec<(Flows, Vec<Cidr>)> = admitted
         .into_iter()
         .filter(|one| !one.flows.is_empty())
@@ -71,7 +71,7 @@ fn exact(reach: &Reachability, role: &Role, reached: &mut Reached) {
 }
 
 /// Members that stand for all: one for each kind of address that the internet can ask for.
-fn samples(inventory: &Inventory, role: &Role) -> Vec<Endpoint> {
+fn samples(inventory: &Inventory, role: &Role) -> Vec<Selector> {
     let mut kinds: BTreeSet<(bool, bool)> = BTreeSet::new();
     let mut samples: Vec<&str> = Vec::new();
     for member in &role.members {
@@ -85,7 +85,7 @@ fn samples(inventory: &Inventory, role: &Role) -> Vec<Endpoint> {
             None => samples.push(member),
         }
     }
-    samples.iter().filter_map(|member| Endpoint::find(member, inventory).ok()).collect()
+    samples.iter().filter_map(|member| Selector::find(member, inventory).ok()).collect()
 }
 
 fn kind(interface: &Interface) -> (bool, bool) {

@@ -1,58 +1,36 @@
 //! Who can reach what, and why: decided exactly from an inventory, with every hop and every blocker.
+//!
+//! `network` prepares an inventory once. `selector` finds the ends of a question, `trace` follows one packet and its
+//! reply between two ends, `question` answers one question, `matrix` lists all pairs, `compare` tells what a change
+//! opens and closes. The rules that all of them follow are in `SEMANTICS.md`.
 
-mod admitted;
-mod after;
-mod answer;
-mod ask;
-mod balancer;
-mod beside;
-mod blocked;
-mod cases;
-mod change;
-mod class;
 mod code;
-mod difference;
-mod endpoint;
-mod ends;
-mod entry;
-mod explain;
+mod compare;
+mod context;
 mod flows;
-mod gateways;
-mod gathered;
-mod group_sets;
-mod halves;
-mod host;
-mod intern;
-mod layout;
-mod line;
-mod loci;
 mod matrix;
 mod network;
-mod onward;
-mod passage;
-mod replies;
-mod roles;
-mod space;
-mod span;
-mod stage;
-mod table;
-mod transit;
-mod walk;
-mod ways;
+mod question;
+mod result;
+mod selector;
+mod trace;
 
-pub use admitted::Admitted;
-pub use after::{Change, Edit, Impossible, after, of_grant};
-pub use answer::{Answer, Back, Blocker, Difference, End, Hop, Pair, Part, Role, RoleId, Verdict, Way};
-pub use beside::{Beside, beside, with_grant};
 pub use code::Code;
-pub use endpoint::{Endpoint, NotFound, Resource};
+pub use compare::collateral::{Collateral, collateral, with_grant};
+pub use compare::edits::{Change, Edit, Impossible, after, of_grant};
 pub use flows::Flows;
+pub use matrix::exposure::Exposure;
+pub use result::{
+    AllowedPath, Answer, Back, Blocker, Comparison, End, Hop, Pair, Part, Role, RoleId, Verdict,
+};
+pub use selector::{NotFound, Resource, Selector};
 
 use std::ops::ControlFlow;
 
+use self::context::Context;
+use self::matrix::{exposure, listing};
 use self::network::Network;
-use self::table::{HostIx, Index as _};
-use self::walk::Walk;
+use self::network::table::{Index as _, InterfaceIx};
 use crate::inventory::Inventory;
 use crate::net::{Cidr, Family};
 
@@ -65,13 +43,13 @@ pub struct Reachability {
     role_of: Vec<RoleId>,
 }
 
-/// Which ways are asked for: none means any.
+/// Which paths are asked for: none means any.
 #[derive(Debug, Clone, Default)]
-pub struct Scope {
+pub struct PathQuery {
     /// From here only.
-    pub from: Option<Endpoint>,
+    pub from: Option<Selector>,
     /// To here only.
-    pub to: Option<Endpoint>,
+    pub to: Option<Selector>,
     /// Only these flows.
     pub flows: Option<Flows>,
 }
@@ -80,31 +58,32 @@ impl Reachability {
     /// Prepares an inventory for questions.
     pub fn of(inventory: Inventory) -> Self {
         let network = Network::of(&inventory);
-        let (roles, role_of) = roles::of(&network);
+        let (roles, role_of) = network::roles::of(&network);
         Self { inventory, network, roles, role_of }
     }
 
-    fn walk(&self) -> Walk<'_> {
-        Walk { network: &self.network, inventory: &self.inventory }
+    fn context(&self) -> Context<'_> {
+        Context { network: &self.network, inventory: &self.inventory }
     }
 
-    fn role(&self, host: HostIx) -> RoleId {
-        self.role_of.get(host.number()).copied().unwrap_or(RoleId(u32::MAX))
+    fn role(&self, interface: InterfaceIx) -> RoleId {
+        self.role_of.get(interface.number()).copied().unwrap_or(RoleId(u32::MAX))
     }
 
-    /// What it was made from.
+    /// The inventory that it was made from.
     pub fn inventory(&self) -> &Inventory {
         &self.inventory
     }
 
-    /// Whether something passes, and why. No flows asked means: what passes?
-    pub fn ask(&self, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> Answer {
-        self.walk().ask(from, to, asked)
+    /// Whether flows are allowed between two ends, and why. No flows asked means: which are allowed?
+    pub fn ask(&self, from: &Selector, to: &Selector, asked: Option<&Flows>) -> Answer {
+        question::ask(self.context(), from, to, asked)
     }
 
-    /// Whom on the internet each host of a resource is open to; a host has an entry for each set of flows that differs.
-    pub fn admitted(&self, to: &Endpoint) -> Vec<Admitted> {
-        self.walk().admitted(to)
+    /// From which addresses of the internet each interface of a resource can be reached; an interface has an entry for
+    /// each set of flows that differs.
+    pub fn exposure(&self, to: &Selector) -> Vec<Exposure> {
+        exposure::exposure(self.context(), to)
     }
 
     /// All addresses of the internet that are not in a VPC of the inventory, in the fewest prefixes.
@@ -117,19 +96,19 @@ impl Reachability {
         &self.roles
     }
 
-    /// Every way between roles, the internet and what is behind VPNs, one receiver after the other.
-    pub fn ways(&self, scope: &Scope, visit: &mut dyn FnMut(Way) -> ControlFlow<()>) {
-        self.walk().ways(&self.role_of, scope, visit);
+    /// Every path between roles, the internet and the networks behind VPNs, one receiver after the other.
+    pub fn paths(&self, query: &PathQuery, visit: &mut dyn FnMut(AllowedPath) -> ControlFlow<()>) {
+        listing::paths(self.context(), &self.role_of, query, visit);
     }
 
-    /// Every pair of interfaces between which something passes.
-    pub fn pairs(&self, scope: &Scope, visit: &mut dyn FnMut(Pair<'_>) -> ControlFlow<()>) {
-        self.walk().pairs(scope, visit);
+    /// Every pair of interfaces between which flows are allowed.
+    pub fn pairs(&self, query: &PathQuery, visit: &mut dyn FnMut(Pair<'_>) -> ControlFlow<()>) {
+        listing::pairs(self.context(), query, visit);
     }
 
-    /// What passes in `after` and not here, and the other way round. Roles are those of the side that a way is on: of
-    /// `after` for what opens, of this one for what closes.
-    pub fn difference(&self, after: &Self) -> Difference {
-        difference::between(self, after)
+    /// The flows that are allowed in `after` and not here, and the other way round. Roles are those of the side that a
+    /// path is on: of `after` for what opens, of this one for what closes.
+    pub fn compare(&self, after: &Self) -> Comparison {
+        compare::between(self, after)
     }
 }

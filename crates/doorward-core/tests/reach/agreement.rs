@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use doorward_core::inventory::Inventory;
 use doorward_core::net::{Flow, Ports};
-use doorward_core::reach::{Endpoint, Flows, Reachability, Scope, Verdict};
+use doorward_core::reach::{Flows, PathQuery, Reachability, Selector, Verdict};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -49,8 +49,8 @@ impl Asked {
         self.real.inventory()
     }
 
-    fn end(&self, text: &str) -> Endpoint {
-        Endpoint::find(text, self.inventory()).unwrap_or_else(|error| panic!("{text}: {error}"))
+    fn end(&self, text: &str) -> Selector {
+        Selector::find(text, self.inventory()).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     /// What passes, of every packet.
@@ -238,7 +238,7 @@ proptest! {
         let asked = Asked::of(&account);
         let mut listed: BTreeMap<(String, String), Flows> = BTreeMap::new();
         let mut twice = None;
-        asked.real.pairs(&Scope::default(), &mut |pair| {
+        asked.real.pairs(&PathQuery::default(), &mut |pair| {
             let ends = (pair.from.to_owned(), pair.to.to_owned());
             if listed.insert(ends.clone(), pair.flows.clone()).is_some() {
                 twice = Some(ends);

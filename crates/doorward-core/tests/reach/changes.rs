@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use doorward_core::inventory::{Inventory, RuleIdentity, SecurityGroupId};
 use doorward_core::net::Cidr;
-use doorward_core::reach::{Change, Edit, End, Flows, Reachability, Scope, after};
+use doorward_core::reach::{Change, Edit, End, Flows, PathQuery, Reachability, after};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -56,7 +56,7 @@ fn meant(inventory: &Inventory, drawn: &[(Index, bool, Index, Index, Index)]) ->
 
 fn pairs(reach: &Reachability) -> BTreeMap<(String, String), Flows> {
     let mut pairs = BTreeMap::new();
-    reach.pairs(&Scope::default(), &mut |pair| {
+    reach.pairs(&PathQuery::default(), &mut |pair| {
         pairs.insert((pair.from.to_owned(), pair.to.to_owned()), pair.flows.clone());
         ControlFlow::Continue(())
     });
@@ -65,7 +65,7 @@ fn pairs(reach: &Reachability) -> BTreeMap<(String, String), Flows> {
 
 fn ways(reach: &Reachability) -> Vec<(End, End, Flows, Vec<Cidr>)> {
     let mut ways = Vec::new();
-    reach.ways(&Scope::default(), &mut |way| {
+    reach.paths(&PathQuery::default(), &mut |way| {
         ways.push((way.from, way.to, way.flows, way.addresses));
         ControlFlow::Continue(())
     });
@@ -88,7 +88,7 @@ proptest! {
         let Ok(changed) = after(&inventory, &changes) else { return Ok(()) };
         let before = Reachability::of(inventory.clone());
         let anew = Reachability::of(changed.clone());
-        let expected = before.difference(&anew);
+        let expected = before.compare(&anew);
         let mut in_place = Reachability::of(inventory);
         let told = in_place.change(&changes).expect("possible");
         prop_assert_eq!(told, expected, "{:?}", changes.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -105,14 +105,14 @@ proptest! {
         let changes = meant(&inventory, &drawn);
         let Ok(changed) = after(&inventory, &changes) else { return Ok(()) };
         let (before, anew) = (Reachability::of(inventory), Reachability::of(changed));
-        let difference = before.difference(&anew);
+        let difference = before.compare(&anew);
         let (old, new) = (pairs(&before), pairs(&anew));
         let gained = |one: &BTreeMap<(String, String), Flows>, other: &BTreeMap<(String, String), Flows>| {
             one.iter().fold(Flows::NONE, |sum, (ends, flows)| {
                 sum.union(&flows.minus(other.get(ends).unwrap_or(&Flows::NONE)))
             })
         };
-        let told = |ways: &[doorward_core::reach::Way]| {
+        let told = |ways: &[doorward_core::reach::AllowedPath]| {
             let inside = ways.iter().filter(|way| {
                 matches!((&way.from, &way.to), (End::Role(_), End::Role(_)))
             });
@@ -120,6 +120,6 @@ proptest! {
         };
         prop_assert_eq!(told(&difference.opened), gained(&new, &old));
         prop_assert_eq!(told(&difference.closed), gained(&old, &new));
-        prop_assert_eq!(anew.difference(&anew), doorward_core::reach::Difference::default());
+        prop_assert_eq!(anew.compare(&anew), doorward_core::reach::Comparison::default());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
-use doorward_core::reach::{End, Flows, Reachability, RoleId, Scope};
+use doorward_core::reach::{End, Flows, PathQuery, Reachability, RoleId};
 
 use crate::account::Chance;
 use crate::asking::{find, servers};
@@ -28,7 +28,7 @@ pub fn check(reachability: &Reachability, wrong: &mut Vec<String>) -> usize {
     let mut some: Vec<(String, String, Flows)> = Vec::new();
     let mut sets: HashSet<Flows> = HashSet::new();
     let mut seen = 0;
-    reachability.pairs(&Scope::default(), &mut |pair| {
+    reachability.pairs(&PathQuery::default(), &mut |pair| {
         seen += 1;
         if !sets.contains(pair.flows) {
             sets.insert(pair.flows.clone());
@@ -79,7 +79,7 @@ pub fn check(reachability: &Reachability, wrong: &mut Vec<String>) -> usize {
 /// What passes between two roles, and whether all of it does between any two of their members.
 fn ways(reachability: &Reachability) -> HashMap<(RoleId, RoleId), (Flows, bool)> {
     let mut ways = HashMap::new();
-    reachability.ways(&Scope::default(), &mut |way| {
+    reachability.paths(&PathQuery::default(), &mut |way| {
         if let (End::Role(from), End::Role(to)) = (way.from, way.to) {
             let (flows, whole) = ways.entry((from, to)).or_insert((Flows::NONE, true));
             // A role that is told of in parts is whole in none of them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doorward_core::inventory::{Inventory, SecurityGroupId};
 use doorward_core::net::{Flow, Ports};
-use doorward_core::reach::{Endpoint, Flows, Reachability};
+use doorward_core::reach::{Flows, Reachability, Selector};
 
 use crate::account::{Chance, SERVICES};
 use crate::limit::timed;
@@ -44,18 +44,18 @@ pub fn ask(reachability: &Reachability) -> Answered {
     let mut chance = Chance::new(0xa5);
     let servers = servers(inventory);
     let groups: Vec<&SecurityGroupId> = inventory.groups.keys().collect();
-    let ends: Vec<(Endpoint, Endpoint, Flows)> = (0..QUESTIONS)
+    let ends: Vec<(Selector, Selector, Flows)> = (0..QUESTIONS)
         .map(|_| {
             let [one, other] = [0; 2].map(|_| find(chance.pick::<&str>(&servers), inventory));
             let (from, to) = match chance.below(10) {
-                0 | 1 => (Endpoint::Internet, other),
-                2 => (one, Endpoint::Internet),
+                0 | 1 => (Selector::Internet, other),
+                2 => (one, Selector::Internet),
                 _ => (one, other),
             };
             (from, to, service(&mut chance))
         })
         .collect();
-    let group_ends: Vec<(Endpoint, Endpoint, Flows)> = (0..QUESTIONS)
+    let group_ends: Vec<(Selector, Selector, Flows)> = (0..QUESTIONS)
         .map(|_| {
             let [one, other] = [0; 2].map(|_| find(chance.pick(&groups).as_str(), inventory));
             (one, other, service(&mut chance))
@@ -88,8 +88,8 @@ pub fn servers(inventory: &Inventory) -> Vec<&str> {
 }
 
 /// What an id or a name means.
-pub fn find(text: &str, inventory: &Inventory) -> Endpoint {
-    Endpoint::find(text, inventory).expect("it is there")
+pub fn find(text: &str, inventory: &Inventory) -> Selector {
+    Selector::find(text, inventory).expect("it is there")
 }
 
 fn service(chance: &mut Chance) -> Flows {

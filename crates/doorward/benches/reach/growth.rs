@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use doorward_core::reach::{Reachability, Scope};
+use doorward_core::reach::{PathQuery, Reachability};
 
 use crate::account::{Shape, account};
 use crate::limit::{repeated, time, timed};
@@ -69,7 +69,7 @@ fn nanoseconds(time: Duration, pairs: usize) -> f64 {
 /// All ways, and how many there are.
 pub fn count_ways(reachability: &Reachability) -> usize {
     let mut ways = 0;
-    reachability.ways(&Scope::default(), &mut |_| {
+    reachability.paths(&PathQuery::default(), &mut |_| {
         ways += 1;
         ControlFlow::Continue(())
     });
@@ -79,7 +79,7 @@ pub fn count_ways(reachability: &Reachability) -> usize {
 /// All pairs, and how many there are.
 pub fn count_pairs(reachability: &Reachability) -> usize {
     let mut pairs = 0;
-    reachability.pairs(&Scope::default(), &mut |_| {
+    reachability.pairs(&PathQuery::default(), &mut |_| {
         pairs += 1;
         ControlFlow::Continue(())
     });

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use doorward_core::reach::{Flows, Reachability, Scope};
+use doorward_core::reach::{Flows, PathQuery, Reachability};
 
 use crate::account::{Shape, account};
 use crate::growth::count_pairs;
@@ -20,7 +20,7 @@ pub fn measure(wrong: &mut Vec<String>) {
         timed(|| count_pairs(&Reachability::of(copy))).1
     });
     let mut told: HashMap<(String, String), Flows> = HashMap::new();
-    Reachability::of(inventory.clone()).pairs(&Scope::default(), &mut |pair| {
+    Reachability::of(inventory.clone()).pairs(&PathQuery::default(), &mut |pair| {
         told.insert((pair.from.to_owned(), pair.to.to_owned()), pair.flows.clone());
         ControlFlow::Continue(())
     });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use doorward_core::inventory::{Destination, Inventory, RouteTarget, Subnet, SubnetId, Tags};
-use doorward_core::reach::{self, End, Endpoint, Flows, Reachability, Scope};
+use doorward_core::reach::{self, End, Flows, PathQuery, Reachability, Selector};
 
 use super::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
 
@@ -18,11 +18,11 @@ const GAPS: usize = 2;
 const WAYS: usize = 200_000;
 
 /// The picture of what can be reached.
-pub fn drawing(reachability: &Reachability, scope: &Scope) -> Drawing {
+pub fn drawing(reachability: &Reachability, scope: &PathQuery) -> Drawing {
     let inventory = reachability.inventory();
-    let mut found: Vec<reach::Way> = Vec::new();
+    let mut found: Vec<reach::AllowedPath> = Vec::new();
     let mut more = false;
-    reachability.ways(scope, &mut |way| {
+    reachability.paths(scope, &mut |way| {
         more = found.len() >= WAYS;
         if more {
             return ControlFlow::Break(());
@@ -66,12 +66,12 @@ pub fn drawing(reachability: &Reachability, scope: &Scope) -> Drawing {
 }
 
 /// What a picture is of.
-fn title(inventory: &Inventory, scope: &Scope) -> String {
-    let called = |end: &Endpoint| match end {
-        Endpoint::Internet => "the internet".to_owned(),
-        Endpoint::Address(address) => address.to_string(),
-        Endpoint::Cidr(cidr) => cidr.to_string(),
-        Endpoint::Resource(resource) => resource.name.clone().unwrap_or_else(|| resource.id.clone()),
+fn title(inventory: &Inventory, scope: &PathQuery) -> String {
+    let called = |end: &Selector| match end {
+        Selector::Internet => "the internet".to_owned(),
+        Selector::Address(address) => address.to_string(),
+        Selector::Cidr(cidr) => cidr.to_string(),
+        Selector::Resource(resource) => resource.name.clone().unwrap_or_else(|| resource.id.clone()),
     };
     let what = match (&scope.from, &scope.to) {
         (None, None) => "Who can reach what".to_owned(),
@@ -135,7 +135,7 @@ struct Places {
 }
 
 impl Places {
-    fn of(ways: &[reach::Way]) -> Self {
+    fn of(ways: &[reach::AllowedPath]) -> Self {
         let mut places =
             Self { internet: false, remotes: BTreeSet::new(), addresses: Vec::new(), others: false };
         let mut sets: BTreeMap<String, usize> = BTreeMap::new();
@@ -181,7 +181,7 @@ impl Places {
         list
     }
 
-    fn spot(&self, end: &End, way: &reach::Way) -> Spot {
+    fn spot(&self, end: &End, way: &reach::AllowedPath) -> Spot {
         let internet = usize::from(self.internet);
         let addresses = internet + self.remotes.len();
         match end {
@@ -201,7 +201,7 @@ impl Places {
 }
 
 /// Addresses in a few words.
-fn named(way: &reach::Way) -> String {
+fn named(way: &reach::AllowedPath) -> String {
     let mut words: Vec<String> = way.addresses.iter().take(PREFIXES).map(ToString::to_string).collect();
     if way.addresses.len() > PREFIXES {
         words.push(format!("and {} more", way.addresses.len() - PREFIXES));

@@ -48,8 +48,11 @@ fn beside(folder: &Path, policy: &Policy, grant: &Grant) -> Result<Vec<Beside>, 
     let compared = with_grant(account, policy, grant).map_err(|error| error.to_string())?;
     let Some((without, with)) = compared else { return Ok(Vec::new()) };
     let (without, with) = (Reachability::of(without), Reachability::of(with));
-    let found = reach::beside(&without.difference(&with), &with, &target.address).into_iter();
-    let view =
-        |one: reach::Beside| Beside { what: one.what, flows: one.flows.list(), perhaps: one.perhaps.list() };
+    let found = reach::collateral(&without.compare(&with), &with, &target.address).into_iter();
+    let view = |one: reach::Collateral| Beside {
+        what: one.what,
+        flows: one.flows.list(),
+        perhaps: one.perhaps.list(),
+    };
     Ok(found.map(view).collect())
 }

@@ -1,4 +1,4 @@
-//! Network ACLs: items 10 and 11.
+//! Network ACLs: rules 10 and 11 of `SEMANTICS.md`.
 
 use super::{NO, OPEN, PARTLY, TWO_SUBNETS, YES, check};
 

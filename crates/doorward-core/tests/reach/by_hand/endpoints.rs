@@ -1,4 +1,4 @@
-//! Endpoints: item 19.
+//! Endpoints: rule 19 of `SEMANTICS.md`.
 
 use super::{NO, OPEN, PARTLY, TWO_SUBNETS, YES, check};
 

@@ -1,4 +1,4 @@
-//! Egress-only gateways, NAT gateways and NAT instances: items 15 and 16.
+//! Egress-only gateways, NAT gateways and NAT instances: rules 15 and 16 of `SEMANTICS.md`.
 
 use super::{NO, OPEN, PARTLY, TWO_SUBNETS, YES, check};
 

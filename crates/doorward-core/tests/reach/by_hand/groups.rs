@@ -1,4 +1,4 @@
-//! Security groups: items 1 to 8.
+//! Security groups: rules 1 to 8 of `SEMANTICS.md`.
 
 use super::{NO, OPEN, TWO_SUBNETS, YES, check};
 

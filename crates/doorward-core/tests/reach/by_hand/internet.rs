@@ -1,4 +1,4 @@
-//! Internet gateways and Block Public Access: item 14, and 13's gateway tables.
+//! Internet gateways and Block Public Access: rule 14 of `SEMANTICS.md`, and the gateway tables of 13.
 
 use super::{NO, OPEN, PARTLY, TWO_SUBNETS, YES, check};
 

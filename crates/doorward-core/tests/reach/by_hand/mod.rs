@@ -1,7 +1,7 @@
-//! Small accounts whose answer is known, item by item of what AWS documents.
+//! Small accounts whose answer is known, rule by rule of what AWS documents.
 //!
-//! The expected answers are written by hand from the documentation; both engines have to give them. Numbers in
-//! brackets are the items of the semantics that the project works from.
+//! The expected answers are written by hand from the documentation; both engines have to give them. A number in
+//! brackets is the rule in `src/reach/SEMANTICS.md` that a test shows.
 
 mod acls;
 mod endpoints;
@@ -15,7 +15,7 @@ mod transit;
 
 use doorward_core::inventory::Inventory;
 use doorward_core::net::{Flow, Icmp};
-use doorward_core::reach::{Endpoint, Reachability, Verdict};
+use doorward_core::reach::{Reachability, Selector, Verdict};
 
 use crate::naive::{Packet, Passage, Point, is_internet, packet};
 use crate::questions::{behind, clients, hosts, outside, points_outside};
@@ -51,7 +51,7 @@ fn check(lines: &[&str], questions: &[(&str, &str, &str, Verdict)]) {
     for &(from, to, flow, expected) in questions {
         let asked = format!("{from} -> {to} {flow}");
         assert_eq!(naive(&inventory, from, to, flow), expected, "{asked}, to the naive engine");
-        let end = |text| Endpoint::find(text, &inventory).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let end = |text| Selector::find(text, &inventory).unwrap_or_else(|error| panic!("{text}: {error}"));
         let flow: Flow = flow.parse().expect("a flow");
         let answer = real.ask(&end(from), &end(to), Some(&flow.into()));
         let told = format!("{asked}\nhops: {:#?}\nblockers: {:#?}", answer.hops, answer.blockers);

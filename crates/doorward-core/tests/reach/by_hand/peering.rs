@@ -1,4 +1,4 @@
-//! Peerings and VPN gateways: items 17 and 20.
+//! Peerings and VPN gateways: rules 17 and 20 of `SEMANTICS.md`.
 
 use super::{NO, OPEN, PARTLY, TWO_SUBNETS, YES, check};
 

@@ -1,4 +1,4 @@
-//! Routes within a VPC and the order of routes: items 12, 13 and the appliances of 16.
+//! Routes within a VPC and the order of routes: rules 12 and 13 of `SEMANTICS.md`, and the appliances of 16.
 
 use super::{NO, OPEN, TWO_SUBNETS, YES, check};
 

@@ -1,4 +1,4 @@
-//! Transit gateways: item 18, and 5's references.
+//! Transit gateways: rule 18 of `SEMANTICS.md`, and the references of 5.
 
 use super::{NO, OPEN, PARTLY, TWO_SUBNETS, YES, check};
 

@@ -1,4 +1,4 @@
-//! A second, naive engine: one packet forward and its reply back, written from the semantics alone.
+//! A second, naive engine: one packet forward and its reply back, written from `src/reach/SEMANTICS.md` alone.
 //!
 //! It shares nothing with the engine but the types of an inventory. Each packet is carried from hop to hop, as
 //! routes choose by destination only; whatever it has to get past on the way is noted, and asked of the packet.

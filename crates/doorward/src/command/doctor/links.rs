@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use doorward_aws::{Account, Located, Ping};
 use doorward_core::policy::{Address, Over, Transport};
-use doorward_core::reach::{Endpoint, Flows, Reachability, Verdict};
+use doorward_core::reach::{Flows, Reachability, Selector, Verdict};
 use doorward_tunnel::dial::{Destination, Dial as _, Host};
 use doorward_tunnel::news::{in_words, nobody};
 use jiff::Timestamp;
@@ -310,7 +310,7 @@ impl Walker<'_> {
         let address = access.through.address.as_deref().unwrap_or(&located.host);
         let (from, to) = (name(jump_host), name(address));
         let ends =
-            Endpoint::find(&from, inventory).and_then(|from| Ok((from, Endpoint::find(&to, inventory)?)));
+            Selector::find(&from, inventory).and_then(|from| Ok((from, Selector::find(&to, inventory)?)));
         let (from, to) = match ends {
             Ok(ends) => ends,
             Err(error) => {

@@ -8,7 +8,7 @@ use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::Inventory;
 use doorward_core::policy::{Decision, Past, Person, Request, TargetName, decide, did_you_mean};
 use doorward_core::reach::{
-    Change, Difference, End, Flows, Impossible, Reachability, Role, RoleId, Way, after, with_grant,
+    AllowedPath, Change, Comparison, End, Flows, Impossible, Reachability, Role, RoleId, after, with_grant,
 };
 use jiff::Timestamp;
 
@@ -39,7 +39,7 @@ pub(super) fn run(
     as_json: bool,
 ) -> Result<u8, Failure> {
     let compared = compared(policy, inventory, change, asker)?;
-    let mut difference = compared.before.difference(&compared.after);
+    let mut difference = compared.before.compare(&compared.after);
     if let Some(flows) = flows {
         only(&mut difference.opened, flows);
         only(&mut difference.closed, flows);
@@ -54,7 +54,7 @@ pub(super) fn run(
     Ok(0)
 }
 
-fn only(ways: &mut Vec<Way>, flows: &Flows) {
+fn only(ways: &mut Vec<AllowedPath>, flows: &Flows) {
     for way in ways.iter_mut() {
         way.flows = way.flows.and(flows);
         way.at_most = way.at_most.and(flows);
@@ -207,15 +207,15 @@ fn impossible(error: Impossible) -> Failure {
 }
 
 /// The ways of one receiver together.
-fn by_receiver(ways: &[Way]) -> BTreeMap<&End, Vec<Way>> {
-    let mut receivers: BTreeMap<&End, Vec<Way>> = BTreeMap::new();
+fn by_receiver(ways: &[AllowedPath]) -> BTreeMap<&End, Vec<AllowedPath>> {
+    let mut receivers: BTreeMap<&End, Vec<AllowedPath>> = BTreeMap::new();
     for way in ways {
         receivers.entry(&way.to).or_default().push(way.clone());
     }
     receivers
 }
 
-fn as_text(difference: &Difference, compared: &Compared) -> String {
+fn as_text(difference: &Comparison, compared: &Compared) -> String {
     let sides =
         [("opens", &difference.opened, &compared.after), ("closes", &difference.closed, &compared.before)];
     let mut text = String::new();
@@ -232,9 +232,9 @@ fn as_text(difference: &Difference, compared: &Compared) -> String {
     if text.is_empty() { "nothing changes\n".into() } else { text }
 }
 
-fn as_json_of<'a>(difference: &'a Difference, compared: &'a Compared) -> json::Difference<'a> {
+fn as_json_of<'a>(difference: &'a Comparison, compared: &'a Compared) -> json::Comparison<'a> {
     let (before, after) = (Names::of(compared.before.roles()), Names::of(compared.after.roles()));
-    let roles = |ways: &[Way], names: &Names<'a>| -> Vec<json::RoleView<'a>> {
+    let roles = |ways: &[AllowedPath], names: &Names<'a>| -> Vec<json::RoleView<'a>> {
         let ends = ways.iter().flat_map(|way| [&way.from, &way.to]);
         let named: BTreeMap<RoleId, &'a Role> = ends
             .filter_map(|end| match end {
@@ -244,7 +244,7 @@ fn as_json_of<'a>(difference: &'a Difference, compared: &'a Compared) -> json::D
             .collect();
         named.into_values().map(json::role).collect()
     };
-    json::Difference {
+    json::Comparison {
         opened: difference.opened.iter().map(|way| json::way(way, &after)).collect(),
         closed: difference.closed.iter().map(|way| json::way(way, &before)).collect(),
         roles_of_opened: roles(&difference.opened, &after),

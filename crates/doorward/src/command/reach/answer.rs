@@ -1,6 +1,6 @@
 //! One question answered: printed, and as an exit code.
 
-use doorward_core::reach::{Endpoint, Flows, Reachability, Verdict};
+use doorward_core::reach::{Flows, Reachability, Selector, Verdict};
 
 use super::{Expected, json, text};
 use crate::command::{self, Code, Failure};
@@ -17,8 +17,8 @@ fn exit(verdict: Verdict) -> u8 {
 
 pub(super) fn run(
     reachability: &Reachability,
-    from: &Endpoint,
-    to: &Endpoint,
+    from: &Selector,
+    to: &Selector,
     asked: Option<&Flows>,
     as_json: bool,
     expected: Option<Expected>,

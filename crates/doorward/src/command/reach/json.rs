@@ -3,7 +3,7 @@
 use doorward_core::inventory::Gap;
 use doorward_core::net::Flow;
 use doorward_core::reach::{
-    Answer, Back, Blocker, Code, End, Endpoint, Flows, Hop, Pair, Part, Role, Verdict, Way,
+    AllowedPath, Answer, Back, Blocker, Code, End, Flows, Hop, Pair, Part, Role, Selector, Verdict,
 };
 use serde::Serialize;
 
@@ -30,8 +30,8 @@ pub(super) struct Question<'a> {
 
 pub(super) fn question<'a>(
     answer: &'a Answer,
-    from: &'a Endpoint,
-    to: &'a Endpoint,
+    from: &'a Selector,
+    to: &'a Selector,
     asked: Option<&Flows>,
 ) -> Question<'a> {
     Question {
@@ -120,14 +120,14 @@ struct EndpointView<'a> {
     name: Option<&'a str>,
 }
 
-fn endpoint(endpoint: &Endpoint) -> EndpointView<'_> {
+fn endpoint(endpoint: &Selector) -> EndpointView<'_> {
     match endpoint {
-        Endpoint::Internet => EndpointView { kind: "internet", id: None, name: None },
-        Endpoint::Address(address) => {
+        Selector::Internet => EndpointView { kind: "internet", id: None, name: None },
+        Selector::Address(address) => {
             EndpointView { kind: "address", id: Some(address.to_string()), name: None }
         }
-        Endpoint::Cidr(cidr) => EndpointView { kind: "cidr", id: Some(cidr.to_string()), name: None },
-        Endpoint::Resource(resource) => EndpointView {
+        Selector::Cidr(cidr) => EndpointView { kind: "cidr", id: Some(cidr.to_string()), name: None },
+        Selector::Resource(resource) => EndpointView {
             kind: resource.kind,
             id: Some(resource.id.clone()),
             name: resource.name.as_deref(),
@@ -165,7 +165,7 @@ pub(super) struct WayView<'a> {
     addresses: &'a [doorward_core::net::Cidr],
 }
 
-pub(super) fn way<'a>(way: &'a Way, names: &Names<'a>) -> WayView<'a> {
+pub(super) fn way<'a>(way: &'a AllowedPath, names: &Names<'a>) -> WayView<'a> {
     WayView {
         from: end(&way.from, names),
         to: end(&way.to, names),
@@ -218,7 +218,7 @@ pub(super) fn pair<'a>(pair: &Pair<'a>) -> Line<'a> {
 
 /// What a change opens and closes.
 #[derive(Serialize)]
-pub(super) struct Difference<'a> {
+pub(super) struct Comparison<'a> {
     pub opened: Vec<WayView<'a>>,
     pub closed: Vec<WayView<'a>>,
     /// Numbers of roles are of the account afterwards.

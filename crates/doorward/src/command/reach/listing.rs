@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use doorward_core::inventory::{Gap, Inventory};
-use doorward_core::reach::{End, Flows, Reachability, Role, RoleId, Scope, Way};
+use doorward_core::reach::{AllowedPath, End, Flows, PathQuery, Reachability, Role, RoleId};
 
 use super::{json, text};
 use crate::command::{Code, Failure, count, note, printer};
@@ -48,7 +48,7 @@ impl<'a> Names<'a> {
     }
 
     /// Whether the addresses that are told say all: a single flow, to or from a single interface.
-    fn one_flow_of_one(&self, way: &Way) -> bool {
+    fn one_flow_of_one(&self, way: &AllowedPath) -> bool {
         let one = |end: &End| match end {
             End::Role(id) => self.role(*id).is_some_and(|role| role.members.len() == 1),
             End::Internet | End::Remote(_) => true,
@@ -111,7 +111,7 @@ impl Lines {
 
 pub(super) fn run(
     reachability: &Reachability,
-    scope: &Scope,
+    scope: &PathQuery,
     pairs: bool,
     as_json: bool,
 ) -> Result<u8, Failure> {
@@ -156,7 +156,7 @@ pub(super) fn run(
     Ok(0)
 }
 
-fn nothing(scope: &Scope) -> String {
+fn nothing(scope: &PathQuery) -> String {
     let what = match &scope.flows {
         Some(flows) => format!(" by {}", text::folded(flows)),
         None => String::new(),
@@ -169,7 +169,7 @@ fn nothing(scope: &Scope) -> String {
     }
 }
 
-fn json_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u64 {
+fn json_ways(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) -> u64 {
     let names = Names::of(reachability.roles());
     let mut told = std::collections::BTreeSet::new();
     let mut found = 0;
@@ -182,7 +182,7 @@ fn json_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u
             }
         }
     }
-    reachability.ways(scope, &mut |way| {
+    reachability.paths(scope, &mut |way| {
         found += 1;
         for end in [&way.from, &way.to] {
             if let End::Role(id) = end
@@ -196,12 +196,12 @@ fn json_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u
     found
 }
 
-fn text_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u64 {
+fn text_ways(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) -> u64 {
     let names = Names::of(reachability.roles());
     let mut found = 0;
     // Ways come receiver by receiver, so that only those of one are held.
-    let mut held: Vec<Way> = Vec::new();
-    reachability.ways(scope, &mut |way| {
+    let mut held: Vec<AllowedPath> = Vec::new();
+    reachability.paths(scope, &mut |way| {
         found += 1;
         if held.first().is_some_and(|first| first.to != way.to) {
             let ways = std::mem::take(&mut held);
@@ -220,7 +220,7 @@ fn text_ways(reachability: &Reachability, scope: &Scope, lines: &mut Lines) -> u
 }
 
 /// A receiver, and below it a line for all senders who may do the same.
-fn receiver(ways: &[Way], names: &Names<'_>, inventory: &Inventory, first: bool) -> String {
+fn receiver(ways: &[AllowedPath], names: &Names<'_>, inventory: &Inventory, first: bool) -> String {
     let mut text = if first { String::new() } else { "\n".to_owned() };
     let Some(way) = ways.first() else { return text };
     text.push_str(&heading(&way.to, names, inventory));
@@ -229,7 +229,7 @@ fn receiver(ways: &[Way], names: &Names<'_>, inventory: &Inventory, first: bool)
 }
 
 /// What is let through, and by it who, a line each.
-pub(super) fn grouped(ways: &[Way], names: &Names<'_>) -> String {
+pub(super) fn grouped(ways: &[AllowedPath], names: &Names<'_>) -> String {
     let mut alike: BTreeMap<(Flows, Flows, bool), Vec<String>> = BTreeMap::new();
     for way in ways {
         let perhaps = way.at_most.minus(&way.flows);

@@ -130,7 +130,7 @@ impl Reach {
             Question::List { from, to, flows, pairs } => {
                 let find = |text: Option<&str>| text.map(|text| question::endpoint(text, &inventory));
                 let (from, to) = (find(from.as_deref()).transpose()?, find(to.as_deref()).transpose()?);
-                let scope = doorward_core::reach::Scope { from, to, flows };
+                let scope = doorward_core::reach::PathQuery { from, to, flows };
                 let reachability = Reachability::of(inventory);
                 match &self.svg {
                     Some(file) => picture::run(&reachability, &scope, file),

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use doorward_core::reach::{Reachability, Scope};
+use doorward_core::reach::{PathQuery, Reachability};
 
 use crate::command::{self, Code, Failure, note};
 use crate::picture::{self, Setting};
 
-pub(super) fn run(reachability: &Reachability, scope: &Scope, file: &Path) -> Result<u8, Failure> {
+pub(super) fn run(reachability: &Reachability, scope: &PathQuery, file: &Path) -> Result<u8, Failure> {
     let drawing = picture::drawing(reachability, scope);
     let svg = picture::draw(&drawing, &Setting::File);
     if file == Path::new("-") {

@@ -3,7 +3,7 @@
 use doorward_core::inventory::Inventory;
 use doorward_core::net::{Flow, NetError};
 use doorward_core::policy::did_you_mean;
-use doorward_core::reach::{Endpoint, Flows, NotFound};
+use doorward_core::reach::{Flows, NotFound, Selector};
 
 use super::Reach;
 use crate::command::{Code, Failure};
@@ -101,8 +101,8 @@ fn meant(word: &str) -> Option<Flow> {
 }
 
 /// What a word names in the inventory.
-pub(super) fn endpoint(word: &str, inventory: &Inventory) -> Result<Endpoint, Failure> {
-    Endpoint::find(word, inventory).map_err(|error| {
+pub(super) fn endpoint(word: &str, inventory: &Inventory) -> Result<Selector, Failure> {
+    Selector::find(word, inventory).map_err(|error| {
         let failure = Failure::of(Code::Usage, &error);
         match &error {
             NotFound::Nothing { meant, gaps, .. } => {

@@ -1,6 +1,6 @@
 //! An answer as people read it: the verdict in a line, the way hop by hop, and all that is in the way.
 
-use doorward_core::reach::{Answer, Back, Blocker, Endpoint, Flows, Hop, Part, Verdict};
+use doorward_core::reach::{Answer, Back, Blocker, Flows, Hop, Part, Selector, Verdict};
 
 use crate::command::count;
 
@@ -10,7 +10,7 @@ const FLOWS: usize = 8;
 /// How many pairs that fare otherwise are told before the rest is counted.
 const PARTS: usize = 20;
 
-pub(super) fn question(answer: &Answer, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> String {
+pub(super) fn question(answer: &Answer, from: &Selector, to: &Selector, asked: Option<&Flows>) -> String {
     let mut text = format!("{}: {}\n", answer.verdict, verdict(answer, from, to, asked));
     if answer.flows.list().len() > FLOWS {
         section(&mut text, "what passes", wrapped(&answer.flows));
@@ -50,7 +50,7 @@ fn section(text: &mut String, title: &str, lines: Vec<String>) {
 }
 
 /// The verdict in a sentence.
-pub(crate) fn verdict(answer: &Answer, from: &Endpoint, to: &Endpoint, asked: Option<&Flows>) -> String {
+pub(crate) fn verdict(answer: &Answer, from: &Selector, to: &Selector, asked: Option<&Flows>) -> String {
     let between = format!("from {} to {}", end(from), end(to));
     let passes = || sentence(&answer.flows, "passes", "pass");
     match answer.verdict {
@@ -133,12 +133,12 @@ fn wrapped(flows: &Flows) -> Vec<String> {
 }
 
 /// What people call an end of a question.
-pub(super) fn end(endpoint: &Endpoint) -> String {
+pub(super) fn end(endpoint: &Selector) -> String {
     match endpoint {
-        Endpoint::Internet => "the internet".into(),
-        Endpoint::Address(address) => address.to_string(),
-        Endpoint::Cidr(cidr) => cidr.to_string(),
-        Endpoint::Resource(resource) => {
+        Selector::Internet => "the internet".into(),
+        Selector::Address(address) => address.to_string(),
+        Selector::Cidr(cidr) => cidr.to_string(),
+        Selector::Resource(resource) => {
             format!("{} {}", resource.kind, named(&resource.id, resource.name.as_deref()))
         }
     }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use doorward_core::net::{Flow, NetError};
 use doorward_core::reach::{
-    Answer, Back, Blocker, Endpoint, Flows, Hop, NotFound, Part, Reachability, Verdict,
+    Answer, Back, Blocker, Flows, Hop, NotFound, Part, Reachability, Selector, Verdict,
 };
 use maud::{Markup, html};
 
@@ -55,7 +55,7 @@ fn question(reachability: &Reachability, asked: &Asked) -> Result<Markup, Proble
         if text.is_empty() {
             return Err(Problem::new(format!("say {which}, too"), None));
         }
-        Endpoint::find(text, reachability.inventory()).map_err(|error| not_found(&error))
+        Selector::find(text, reachability.inventory()).map_err(|error| not_found(&error))
     };
     let (from, to) = (end(&asked.from, "from where")?, end(&asked.to, "to where")?);
     let flows = flows(&asked.flow)?;

@@ -2,7 +2,7 @@
 
 use doorward_core::inventory::Place;
 use doorward_core::net::Flow;
-use doorward_core::reach::Endpoint;
+use doorward_core::reach::Selector;
 
 use super::*;
 
@@ -23,9 +23,9 @@ fn role(id: u32, name: &str, members: usize) -> Role {
     }
 }
 
-fn way(from: End, flow: &str, perhaps: &str, whole: bool) -> Way {
+fn way(from: End, flow: &str, perhaps: &str, whole: bool) -> AllowedPath {
     let surely = flows(flow);
-    Way {
+    AllowedPath {
         from,
         to: End::Role(RoleId(1)),
         at_most: surely.union(&flows(perhaps)),
@@ -53,7 +53,7 @@ fn inventory() -> Inventory {
 fn senders_who_may_the_same_share_a_line() {
     let roles = [role(1, "orders", 2), role(2, "web", 1), role(3, "web", 1), role(4, "api", 1)];
     let names = Names::of(&roles);
-    let outside = Way {
+    let outside = AllowedPath {
         addresses: vec!["203.0.113.0/24".parse().expect("a prefix")],
         ..way(End::Internet, "tcp/443", "", false)
     };
@@ -80,7 +80,8 @@ orders  [2 interfaces in vpc-0a, db, sg-0gone, public]
 fn many_senders_are_folded() {
     let roles: Vec<Role> = (1..=500).map(|id| role(id, &format!("role-{id}"), 1)).collect();
     let names = Names::of(&roles);
-    let ways: Vec<Way> = (2..=500).map(|id| way(End::Role(RoleId(id)), "tcp/5432", "", true)).collect();
+    let ways: Vec<AllowedPath> =
+        (2..=500).map(|id| way(End::Role(RoleId(id)), "tcp/5432", "", true)).collect();
     let text = receiver(&ways, &names, &inventory(), false);
     assert_eq!(text.lines().count(), 3, "{text}");
     assert!(text.ends_with("role-8, role-9 and 491 more\n"), "{text}");
@@ -106,11 +107,11 @@ fn a_line_of_json_is_one_line() {
 
 #[test]
 fn an_empty_list_says_what_is_not() {
-    let to = Scope { to: Some(Endpoint::Internet), ..Scope::default() };
+    let to = PathQuery { to: Some(Selector::Internet), ..PathQuery::default() };
     assert_eq!(nothing(&to), "nothing reaches the internet");
-    let from = Scope { flows: Some(flows("tcp/22")), from: Some(Endpoint::Internet), to: None };
+    let from = PathQuery { flows: Some(flows("tcp/22")), from: Some(Selector::Internet), to: None };
     assert_eq!(nothing(&from), "the internet reaches nothing by tcp/22");
-    assert_eq!(nothing(&Scope::default()), "nothing reaches anything");
+    assert_eq!(nothing(&PathQuery::default()), "nothing reaches anything");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use doorward_core::inventory::{Gap, Place};
 use doorward_core::net::Ports;
-use doorward_core::reach::{Answer, Back, Blocker, Code, Endpoint, Flows, Hop, Part, Resource, Verdict};
+use doorward_core::reach::{Answer, Back, Blocker, Code, Flows, Hop, Part, Resource, Selector, Verdict};
 
 use super::*;
 
@@ -14,12 +14,12 @@ fn hop(kind: &'static str, resource: &str, name: Option<&str>, because: &str) ->
     Hop { resource: resource.into(), name: name.map(Into::into), kind, because: because.into() }
 }
 
-fn web() -> Endpoint {
-    Endpoint::Resource(Resource { kind: "instance", id: "i-0a".into(), name: Some("web".into()) })
+fn web() -> Selector {
+    Selector::Resource(Resource { kind: "instance", id: "i-0a".into(), name: Some("web".into()) })
 }
 
-fn database() -> Endpoint {
-    Endpoint::Resource(Resource { kind: "database", id: "orders".into(), name: Some("orders".into()) })
+fn database() -> Selector {
+    Selector::Resource(Resource { kind: "database", id: "orders".into(), name: Some("orders".into()) })
 }
 
 fn yes() -> Answer {
@@ -124,7 +124,7 @@ in the way
 ",
     );
     let answer = Answer { blockers: vec![blocker()], ..nothing(Verdict::No) };
-    let text = question(&answer, &Endpoint::Internet, &database(), None);
+    let text = question(&answer, &Selector::Internet, &database(), None);
     assert!(text.starts_with("no: nothing passes from the internet to database orders\n"), "{text}");
 }
 
@@ -234,7 +234,7 @@ fn json_has_the_keys_that_are_promised() {
     let answer = Answer { blockers: vec![blocker()], gaps: vec![gap()], ..yes() };
     let asked = flows("tcp/5432 tcp/1000-2000 icmp/8/0");
     let web = web();
-    let view = super::super::json::question(&answer, &web, &Endpoint::Internet, Some(&asked));
+    let view = super::super::json::question(&answer, &web, &Selector::Internet, Some(&asked));
     let json = serde_json::to_string_pretty(&view).expect("JSON");
     let expected = r#"{
   "verdict": "yes",

@@ -1,0 +1,190 @@
+//! Network interfaces, and one that stands for each service whose interface was not recorded.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::inventory::{Interface, InterfaceId, Inventory};
+use crate::reach::network::Network;
+use crate::reach::network::services::{assumed, owners, services};
+use crate::reach::network::table::{ClassIx, Index as _, InterfaceIx, SetIx, SubnetIx, VpcIx};
+use crate::text::shown;
+
+/// Something with addresses in a subnet.
+#[derive(Debug)]
+pub(crate) struct InterfaceNode {
+    /// The id of its interface; what it belongs to when that was not seen.
+    pub(crate) label: String,
+    pub(crate) id: Option<InterfaceId>,
+    /// What it belongs to.
+    pub(crate) owner: Option<Owner>,
+    pub(crate) name: Option<String>,
+    pub(crate) vpc: VpcIx,
+    pub(crate) subnet: SubnetIx,
+    pub(crate) set: SetIx,
+    pub(crate) addresses: Vec<NodeAddress>,
+    pub(crate) kind: InterfaceKind,
+    pub(crate) source_dest_check: bool,
+    /// The load balancer that it is a node of, by its key in the inventory.
+    pub(crate) balancer: Option<String>,
+    /// The class that it is of.
+    pub(crate) class: ClassIx,
+}
+
+impl InterfaceNode {
+    /// How people know it: what it belongs to, with its name.
+    pub(crate) fn title(&self) -> String {
+        match &self.owner {
+            Some(owner) if owner.id == self.label => owner.to_string(),
+            Some(owner) => format!("{} of {owner}", self.label),
+            None => match &self.name {
+                Some(name) => format!("{} ({})", self.label, shown(name)),
+                None => self.label.clone(),
+            },
+        }
+    }
+}
+
+/// A resource that has hosts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Owner {
+    pub(crate) kind: &'static str,
+    /// Its id, or its name.
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} {} ({})", self.kind, self.id, shown(name)),
+            None => write!(f, "{} {}", self.kind, self.id),
+        }
+    }
+}
+
+/// One address of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NodeAddress {
+    pub(crate) address: IpAddr,
+    /// Whether an internet gateway translates it, for IPv4.
+    pub(crate) public: bool,
+    pub(crate) public_address: Option<Ipv4Addr>,
+}
+
+/// How the network treats a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum InterfaceKind {
+    /// By its groups.
+    Ordinary,
+    /// It has no groups, and takes in nothing unasked.
+    NatGateway,
+    /// It answers, and starts nothing.
+    InterfaceEndpoint,
+    /// A network or Gateway Load Balancer without groups: it admits everything.
+    Open,
+}
+
+/// Makes the hosts of a network, and says which belong to what.
+pub(crate) fn settle(network: &mut Network, inventory: &Inventory) {
+    let owners = owners(inventory);
+    for interface in inventory.interfaces.values().filter(|interface| interface.attached) {
+        let owner = owners.get(&interface.id).cloned();
+        seen(network, inventory, interface, owner);
+    }
+    let mut unseen = Vec::new();
+    for (owner, placement) in services(inventory) {
+        let hosts: Vec<InterfaceIx> = network
+            .interfaces
+            .enumerate()
+            .filter(|(_, host)| placement.is_of(network, host, inventory))
+            .map(|(index, _)| index)
+            .collect();
+        for &index in &hosts {
+            let host = network.interfaces.at_mut(index);
+            if host.owner.is_none() {
+                host.owner = Some(owner.clone());
+            }
+            host.balancer = placement.balancer.map(str::to_owned).or(host.balancer.take());
+            network.members.entry((owner.kind, owner.id.clone())).or_default().push(index);
+        }
+        if hosts.is_empty() {
+            unseen.push((owner, placement));
+        }
+    }
+    for (owner, placement) in unseen {
+        assumed(network, inventory, &owner, &placement);
+    }
+    for (index, host) in network.interfaces.enumerate() {
+        if let (Some(owner), Some(_)) = (&host.owner, &host.id) {
+            let members = network.members.entry((owner.kind, owner.id.clone())).or_default();
+            if !members.contains(&index) {
+                members.push(index);
+            }
+        }
+    }
+}
+
+fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, owner: Option<Owner>) {
+    let Some(&subnet) = network.subnet_of.get(&interface.subnet) else { return };
+    let vpc = network.subnets.at(subnet).vpc;
+    let set = network.set(&interface.groups, inventory);
+    let kind = match interface.kind.as_str() {
+        "nat_gateway" | "natGateway" => InterfaceKind::NatGateway,
+        "vpc_endpoint" => InterfaceKind::InterfaceEndpoint,
+        "network_load_balancer" | "gateway_load_balancer" if interface.groups.is_empty() => {
+            InterfaceKind::Open
+        }
+        _ => InterfaceKind::Ordinary,
+    };
+    let addresses = interface.addresses.iter().map(|own| NodeAddress {
+        address: own.address,
+        public: own.public.is_some(),
+        public_address: own.public,
+    });
+    let host = InterfaceNode {
+        label: interface.id.to_string(),
+        id: Some(interface.id.clone()),
+        owner,
+        name: interface.tags.get("Name").cloned(),
+        vpc,
+        subnet,
+        set,
+        addresses: addresses.collect(),
+        kind,
+        source_dest_check: interface.source_dest_check,
+        balancer: None,
+        class: ClassIx::new(0),
+    };
+    let index = settled(network, host);
+    for prefix in &interface.prefixes {
+        network.vpcs.at_mut(vpc).delegated.push((*prefix, index));
+    }
+}
+
+pub(crate) fn settled(network: &mut Network, host: InterfaceNode) -> InterfaceIx {
+    let (vpc, set) = (host.vpc, host.set);
+    let addresses: Vec<IpAddr> = host.addresses.iter().map(|own| own.address).collect();
+    let interface = host.id.clone();
+    let index = network.interfaces.push(host);
+    network.interface_of.extend(interface.map(|interface| (interface, index)));
+    for address in addresses {
+        network.vpcs.at_mut(vpc).interfaces.insert(address, index);
+    }
+    for group in network.sets.at(set).groups.clone() {
+        network.groups.at_mut(group).carriers.push(index);
+    }
+    index
+}
+
+/// One end of a packet: an interface, by one of its addresses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PacketEnd {
+    pub(crate) interface: InterfaceIx,
+    pub(crate) own: NodeAddress,
+}
+
+/// An address of a host in the family of another.
+pub(crate) fn own_address(host: &InterfaceNode, like: IpAddr) -> Option<IpAddr> {
+    let public = host.addresses.iter().find(|own| own.public && own.address.is_ipv4() == like.is_ipv4());
+    let any = || host.addresses.iter().find(|own| own.address.is_ipv4() == like.is_ipv4());
+    public.or_else(any).map(|own| own.address)
+}

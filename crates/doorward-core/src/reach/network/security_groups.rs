@@ -1,0 +1,186 @@
+//! Security groups: what the rules of each set of attached groups allow.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::inventory::{Call, Direction, Inventory, Peer, Place, RuleIdentity, SecurityGroupId};
+use crate::net::Cidr;
+use crate::reach::flows::Flows;
+use crate::reach::flows::bounds::Bounds;
+use crate::reach::network::Network;
+use crate::reach::network::address_map::AddressMap;
+use crate::reach::network::table::{GapIx, GroupIx, InterfaceIx, SetIx};
+
+#[derive(Debug)]
+pub(crate) struct GroupNode {
+    pub(crate) id: SecurityGroupId,
+    pub(crate) name: String,
+    pub(crate) rules: Vec<RuleIdentity>,
+    /// What could not be seen of it.
+    pub(crate) gap: Option<GapIx>,
+    pub(crate) carriers: Vec<InterfaceIx>,
+}
+
+/// The groups of an interface, and what their rules by address let through.
+#[derive(Debug)]
+pub(crate) struct GroupSet {
+    pub(crate) groups: Vec<GroupIx>,
+    pub(crate) inward: AddressMap<Bounds>,
+    pub(crate) outward: AddressMap<Bounds>,
+    /// Rules that name a group: which one, and what they let through.
+    pub(crate) in_from: Vec<(GroupIx, Flows)>,
+    pub(crate) out_to: Vec<(GroupIx, Flows)>,
+    pub(crate) gaps: Vec<GapIx>,
+    /// Every prefix in its rules.
+    pub(crate) cidrs: Vec<Cidr>,
+}
+
+impl Network {
+    pub(crate) fn groups(&mut self, inventory: &Inventory) {
+        let carried = inventory.interfaces.values().flat_map(|interface| {
+            let place = inventory.vpcs.get(&interface.vpc).map(|vpc| vpc.place.clone()).unwrap_or_default();
+            interface.groups.iter().map(move |group| (group, place.clone()))
+        });
+        let mut places: BTreeMap<&SecurityGroupId, Place> = carried.collect();
+        places.extend(inventory.groups.values().map(|group| (&group.id, group.place.clone())));
+        for (id, place) in places {
+            let gap = match inventory.groups.get(id) {
+                None => Some(self.gap(Call::SecurityGroups, &place, &format!("it tells nothing of {id}"))),
+                Some(_) if inventory.incomplete_groups.contains(id) => Some(self.gap(
+                    Call::SecurityGroupRules,
+                    &place,
+                    &format!("a rule of {id} cannot be read"),
+                )),
+                Some(_) => None,
+            };
+            let group = inventory.groups.get(id);
+            let index = self.groups.push(GroupNode {
+                id: id.clone(),
+                name: group.map(|group| group.name.clone()).unwrap_or_default(),
+                rules: group.map(|group| group.rules.keys().cloned().collect()).unwrap_or_default(),
+                gap,
+                carriers: Vec::new(),
+            });
+            self.group_of.insert(id.clone(), index);
+        }
+    }
+
+    /// The index of a set of groups that an interface carries.
+    pub(crate) fn set(&mut self, ids: &BTreeSet<SecurityGroupId>, inventory: &Inventory) -> SetIx {
+        let mut groups = Vec::with_capacity(ids.len());
+        for id in ids {
+            let known = self.group_of.get(id).copied();
+            groups.push(known.unwrap_or_else(|| self.missing(id)));
+        }
+        if let Some(set) = self.set_of.get(&groups) {
+            return *set;
+        }
+        let built = self.built(&groups, inventory);
+        let index = self.sets.push(built);
+        self.set_of.insert(groups, index);
+        index
+    }
+
+    /// Takes in the rules of some groups anew. Says how the sets were that they are in.
+    pub(crate) fn rules_changed(
+        &mut self,
+        groups: &BTreeSet<SecurityGroupId>,
+        inventory: &Inventory,
+    ) -> HashMap<SetIx, GroupSet> {
+        let mut sets: BTreeSet<SetIx> = BTreeSet::new();
+        for id in groups {
+            let Some(&index) = self.group_of.get(id) else { continue };
+            let rules = inventory.groups.get(id).map(|group| group.rules.keys().cloned().collect());
+            let node = self.groups.at_mut(index);
+            node.rules = rules.unwrap_or_default();
+            let carriers = node.carriers.clone();
+            sets.extend(carriers.into_iter().map(|interface| self.interfaces.at(interface).set));
+        }
+        let renewed = sets.into_iter().map(|set| {
+            let groups = self.sets.at(set).groups.clone();
+            let built = self.built(&groups, inventory);
+            (set, std::mem::replace(self.sets.at_mut(set), built))
+        });
+        renewed.collect()
+    }
+
+    /// A group that only a service tells of.
+    fn missing(&mut self, id: &SecurityGroupId) -> GroupIx {
+        let gap = self.gap(Call::SecurityGroups, &Place::default(), &format!("it tells nothing of {id}"));
+        let index = self.groups.push(GroupNode {
+            id: id.clone(),
+            name: String::new(),
+            rules: Vec::new(),
+            gap: Some(gap),
+            carriers: Vec::new(),
+        });
+        self.group_of.insert(id.clone(), index);
+        index
+    }
+
+    fn built(&mut self, groups: &[GroupIx], inventory: &Inventory) -> GroupSet {
+        let mut by_address: [Vec<(Cidr, Flows)>; 2] = [Vec::new(), Vec::new()];
+        let mut by_group: [Vec<(GroupIx, Flows)>; 2] = [Vec::new(), Vec::new()];
+        let mut gaps = Vec::new();
+        let mut vague = [false, false];
+        for group in groups {
+            let node = self.groups.at(*group);
+            if let Some(gap) = node.gap {
+                gaps.push(gap);
+                vague = [true, true];
+            }
+            for rule in node.rules.clone() {
+                let flows = Flows::from(rule.flow);
+                let ([inward, outward], [in_from, out_to], [in_vague, out_vague]) =
+                    (&mut by_address, &mut by_group, &mut vague);
+                let (addresses, references, vague) = match rule.direction {
+                    Direction::In => (inward, in_from, in_vague),
+                    Direction::Out => (outward, out_to, out_vague),
+                };
+                match &rule.peer {
+                    Peer::Cidr(cidr) => addresses.push((*cidr, flows)),
+                    // A group that is nowhere carries nobody: the reference is stale and matches nothing.
+                    Peer::Group(id) => references.extend(self.group_of.get(id).map(|group| (*group, flows))),
+                    Peer::PrefixList(list) => {
+                        match inventory.prefix_lists.get(list).and_then(|list| list.entries.as_ref()) {
+                            Some(entries) => {
+                                addresses.extend(entries.iter().map(|cidr| (*cidr, flows.clone())));
+                            }
+                            None => {
+                                *vague = true;
+                                let place = Self::place_of(inventory, &self.groups.at(*group).id);
+                                let why = format!("nothing was recorded of the entries of {list}");
+                                gaps.push(self.gap(Call::PrefixListEntries, &place, &why));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let line = |rules: &[(Cidr, Flows)], vague: bool| {
+            let cidrs: Vec<Cidr> = rules.iter().map(|(cidr, _)| *cidr).collect();
+            AddressMap::new(&cidrs, |address| {
+                let matching = rules.iter().filter(|(cidr, _)| cidr.contains(address));
+                let must = matching.fold(Flows::NONE, |sum, (_, flows)| sum.union(flows));
+                if vague { Bounds { must, may: Flows::all() } } else { Bounds::exact(must) }
+            })
+        };
+        let [in_rules, out_rules] = &by_address;
+        let [in_vague, out_vague] = vague;
+        let (inward, outward) = (line(in_rules, in_vague), line(out_rules, out_vague));
+        let [in_from, out_to] = by_group;
+        let cidrs: BTreeSet<Cidr> = by_address.iter().flatten().map(|(cidr, _)| *cidr).collect();
+        GroupSet {
+            groups: groups.to_vec(),
+            inward,
+            outward,
+            in_from,
+            out_to,
+            gaps,
+            cidrs: cidrs.into_iter().collect(),
+        }
+    }
+
+    pub(crate) fn place_of(inventory: &Inventory, group: &SecurityGroupId) -> Place {
+        inventory.groups.get(group).map(|group| group.place.clone()).unwrap_or_default()
+    }
+}

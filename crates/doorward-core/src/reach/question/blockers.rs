@@ -1,0 +1,309 @@
+//! Collects the blockers of a question, each cause once however many pairs it blocks, and puts it into words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::inventory::{Direction, Peer, RuleIdentity};
+use crate::net::Cidr;
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::flows::Flows;
+use crate::reach::network::security_groups::GroupNode;
+use crate::reach::network::table::{AclIx, GroupIx, InterfaceIx, SetIx, SubnetIx};
+use crate::reach::result::Blocker;
+use crate::reach::trace::path_text;
+use crate::reach::trace::steps::{GroupCheck, Step, StepKind, StepText};
+
+/// What stops packets, whoever they are from and for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Cause<'s> {
+    Text {
+        replies: bool,
+        code: Code,
+        resource: &'s str,
+        why: &'s str,
+    },
+    /// With the number of the entry that denies, where one does.
+    Acl {
+        replies: bool,
+        acl: Option<AclIx>,
+        subnet: SubnetIx,
+        direction: Direction,
+        entry: Option<u32>,
+    },
+    /// A interface that carries no group stops by itself.
+    Groups {
+        set: SetIx,
+        alone: Option<InterfaceIx>,
+        direction: Direction,
+        unheard: Option<&'s RuleIdentity>,
+        references: bool,
+    },
+}
+
+/// Whom a cause stops.
+#[derive(Debug)]
+struct Stopped<'s> {
+    step: &'s Step,
+    flows: Flows,
+    /// Who is at the other end.
+    others: BTreeSet<(IpAddr, Option<InterfaceIx>)>,
+}
+
+/// What stops packets, as it is found.
+#[derive(Debug)]
+pub(crate) struct Blockers<'s> {
+    cx: Context<'s>,
+    causes: BTreeMap<Cause<'s>, Stopped<'s>>,
+}
+
+impl<'s> Blockers<'s> {
+    pub(crate) fn new(cx: Context<'s>) -> Self {
+        Self { cx, causes: BTreeMap::new() }
+    }
+
+    /// Notes that a step stops some flows.
+    pub(crate) fn add(&mut self, step: &'s Step, flows: Flows) {
+        let cause = self.cause(step, &flows);
+        let stopped = self.causes.entry(cause);
+        let stopped =
+            stopped.or_insert_with(|| Stopped { step, flows: Flows::NONE, others: BTreeSet::new() });
+        stopped.flows = stopped.flows.union(&flows);
+        match &step.note {
+            StepKind::Text(_) => {}
+            StepKind::NetworkAcl { other, .. } => {
+                stopped.others.insert((*other, None));
+            }
+            StepKind::SecurityGroups(asked) => {
+                stopped.others.insert((asked.other, asked.peer));
+            }
+        }
+    }
+
+    fn cause(&self, step: &'s Step, flows: &Flows) -> Cause<'s> {
+        match &step.note {
+            StepKind::Text(StepText { code, resource, why, .. }) => {
+                Cause::Text { replies: step.replies, code: *code, resource, why }
+            }
+            StepKind::NetworkAcl { acl, subnet, direction, other } => Cause::Acl {
+                replies: step.replies,
+                acl: *acl,
+                subnet: *subnet,
+                direction: *direction,
+                entry: denying(self.cx, step, *acl, *direction, *other, flows).map(|(number, _)| number),
+            },
+            StepKind::SecurityGroups(asked) => {
+                let GroupCheck { interface, direction, references, .. } = *asked;
+                let set = self.cx.network.interfaces.at(interface).set;
+                let alone = self.cx.network.sets.at(set).groups.is_empty().then_some(interface);
+                let unheard = unheard(self.cx, *asked, flows);
+                Cause::Groups { set, alone, direction, unheard, references }
+            }
+        }
+    }
+
+    /// All of it, in words.
+    pub(crate) fn into_blockers(self) -> Vec<Blocker> {
+        let cx = self.cx;
+        let words = self.causes.into_iter().map(|(cause, stopped)| blocked_by(cx, &cause, stopped));
+        let mut blockers: Vec<Blocker> = words.collect();
+        blockers.sort_by(|a, b| {
+            let key = |blocker: &Blocker| (blocker.replies, blocker.code);
+            key(a).cmp(&key(b)).then_with(|| (&a.resource, &a.why).cmp(&(&b.resource, &b.why)))
+        });
+        blockers
+    }
+}
+
+/// A step as a blocker of some flows.
+pub(crate) fn blocker<'a>(cx: Context<'a>, step: &'a Step, flows: Flows) -> Option<Blocker> {
+    let mut blocked = Blockers::new(cx);
+    blocked.add(step, flows);
+    blocked.into_blockers().pop()
+}
+
+fn blocked_by(cx: Context<'_>, cause: &Cause<'_>, stopped: Stopped<'_>) -> Blocker {
+    match &stopped.step.note {
+        StepKind::Text(plain) => Blocker {
+            code: plain.code,
+            resource: plain.resource.clone(),
+            name: plain.name.clone(),
+            kind: plain.kind,
+            why: plain.why.clone(),
+            lift: plain.lift.clone(),
+            flows: stopped.flows,
+            replies: stopped.step.replies,
+        },
+        StepKind::NetworkAcl { acl, subnet, direction, .. } => {
+            acl_blocker(cx, *acl, *subnet, *direction, stopped)
+        }
+        StepKind::SecurityGroups(asked) => {
+            let unheard = match cause {
+                Cause::Groups { unheard, .. } => *unheard,
+                Cause::Text { .. } | Cause::Acl { .. } => None,
+            };
+            group_blocker(cx, *asked, unheard, stopped)
+        }
+    }
+}
+
+/// The first of them, and how many more.
+fn shortened(cx: Context<'_>, others: &BTreeSet<(IpAddr, Option<InterfaceIx>)>) -> String {
+    let Some((address, peer)) = others.first() else { return "nobody".into() };
+    let first = match peer {
+        Some(peer) => format!("{address} ({})", cx.network.interfaces.at(*peer).title()),
+        None => address.to_string(),
+    };
+    match others.len() - 1 {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+/// The entry of an ACL that denies what a step does not let through.
+fn denying(
+    cx: Context<'_>,
+    step: &Step,
+    acl: Option<AclIx>,
+    direction: Direction,
+    other: IpAddr,
+    flows: &Flows,
+) -> Option<(u32, String)> {
+    let flow = if step.replies { None } else { flows.first() };
+    let (number, words, allows) = path_text::deciding(cx, acl?, direction, other, &flow?)?;
+    (!allows).then_some((number, words))
+}
+
+fn acl_blocker(
+    cx: Context<'_>,
+    acl: Option<AclIx>,
+    subnet: SubnetIx,
+    direction: Direction,
+    stopped: Stopped<'_>,
+) -> Blocker {
+    let Stopped { step, flows, others } = stopped;
+    let replies = step.replies;
+    let (resource, name) = path_text::acl_name(cx, acl, subnet);
+    let node = cx.network.subnets.at(subnet);
+    let ports = if replies { "the client's port (1024-65535)".to_owned() } else { flows.to_string() };
+    let whom = shortened(cx, &others);
+    let (way, whom) = match direction {
+        Direction::In => ("into", format!("from {whom}")),
+        Direction::Out => ("out of", format!("to {whom}")),
+    };
+    let what = if replies { format!("replies to {ports}") } else { ports };
+    let first = others.first().map(|(address, _)| *address);
+    let denied = first.and_then(|other| denying(cx, step, acl, direction, other, &flows));
+    let entry = match (acl, denied) {
+        (None, _) => "it was not seen".into(),
+        (Some(_), Some((number, words))) => format!("entry {number} denies {words}"),
+        (Some(_), None) => "no entry allows it".into(),
+    };
+    let direction = if direction == Direction::In { "inbound" } else { "outbound" };
+    Blocker {
+        code: Code::Acl,
+        why: format!("it does not let {what} {way} {} {whom}: {entry}", node.id),
+        lift: format!(
+            "add an {direction} entry to {resource} that allows {what} {whom}, before the one that denies it"
+        ),
+        resource,
+        name,
+        kind: "network ACL",
+        flows,
+        replies,
+    }
+}
+
+/// A rule that would admit if it were known who carries its group.
+fn unheard<'a>(cx: Context<'a>, asked: GroupCheck, flows: &Flows) -> Option<&'a RuleIdentity> {
+    if asked.references {
+        return None;
+    }
+    let set = cx.network.sets.at(cx.network.interfaces.at(asked.interface).set);
+    let mut rules = set.groups.iter().flat_map(|group| &cx.network.groups.at(*group).rules);
+    rules.find(|rule| {
+        matches!(rule.peer, Peer::Group(_))
+            && path_text::matches(cx, rule, asked, true)
+            && Flows::from(rule.flow).meets(flows)
+    })
+}
+
+fn group_blocker(
+    cx: Context<'_>,
+    GroupCheck { interface, direction, references, .. }: GroupCheck,
+    unheard: Option<&RuleIdentity>,
+    stopped: Stopped<'_>,
+) -> Blocker {
+    let Stopped { flows, others, .. } = stopped;
+    let interface = cx.network.interfaces.at(interface);
+    let set = cx.network.sets.at(interface.set);
+    let groups: Vec<&GroupNode> = set.groups.iter().map(|group| cx.network.groups.at(*group)).collect();
+    let (word, preposition) = match direction {
+        Direction::In => ("inbound", "from"),
+        Direction::Out => ("outbound", "to"),
+    };
+    let named: Vec<String> = groups
+        .iter()
+        .map(|group| match group.name.as_str() {
+            "" => group.id.to_string(),
+            name => format!("{} ({name})", group.id),
+        })
+        .collect();
+    let (code, why) = match unheard {
+        Some(rule) => (
+            Code::ReferencesLost,
+            format!(
+                "its rule {} does not count here: who carries a group is not known behind this way",
+                path_text::rule_words(cx, rule)
+            ),
+        ),
+        None if groups.is_empty() => {
+            (Code::SecurityGroupEmpty, format!("{} carries no security group", interface.title()))
+        }
+        None if !groups.iter().any(|group| group.rules.iter().any(|rule| rule.direction == direction)) => {
+            (Code::SecurityGroupEmpty, format!("{} has no {word} rule", named.join(", ")))
+        }
+        None => {
+            let whom = shortened(cx, &others);
+            let named = named.join(", ");
+            let why = format!("no {word} rule of {named} admits {flows} {preposition} {whom}");
+            (Code::SecurityGroup, why)
+        }
+    };
+    // A reference lives longer than an address.
+    let shared = if references { shared(cx, &others) } else { None };
+    let by = match (shared, others.first()) {
+        (Some(group), _) => cx.network.groups.at(group).id.to_string(),
+        (None, Some((address, _))) if others.len() == 1 => Cidr::host(*address).to_string(),
+        (None, _) => format!("each of {}", shortened(cx, &others)),
+    };
+    let first = groups.first();
+    let name = first.map(|group| group.name.clone()).filter(|name| !name.is_empty());
+    let lift = match first {
+        Some(group) => format!("add an {word} rule to {}: {flows} {preposition} {by}", group.id),
+        None => format!("give {} a security group", interface.label),
+    };
+    Blocker {
+        code,
+        kind: if first.is_some() { "security group" } else { "interface" },
+        resource: first.map_or_else(|| interface.label.clone(), |group| group.id.to_string()),
+        name,
+        why,
+        lift,
+        flows,
+        replies: false,
+    }
+}
+
+/// A group that all of them carry.
+fn shared(cx: Context<'_>, others: &BTreeSet<(IpAddr, Option<InterfaceIx>)>) -> Option<GroupIx> {
+    let mut shared: Option<BTreeSet<GroupIx>> = None;
+    for (_, peer) in others {
+        let carried = &cx.network.sets.at(cx.network.interfaces.at((*peer)?).set).groups;
+        shared = Some(match shared {
+            None => carried.iter().copied().collect(),
+            Some(shared) => shared.into_iter().filter(|group| carried.contains(group)).collect(),
+        });
+    }
+    shared?.first().copied()
+}

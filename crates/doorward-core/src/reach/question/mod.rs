@@ -1,0 +1,321 @@
+//! Answers one question: every sender with every receiver, as few of them as stand for all.
+
+mod blockers;
+mod pairs;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use crate::inventory::{Call, Gap};
+use crate::net::{Family, Ports};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::flows::Flows;
+use crate::reach::flows::bounds::Bounds;
+use crate::reach::network::table::GapIx;
+use crate::reach::question::blockers::Blockers;
+use crate::reach::question::pairs::PairGroup;
+use crate::reach::result::{Answer, Back, Blocker, Hop, Part, Verdict};
+use crate::reach::selector::{Selector, resolve};
+use crate::reach::trace::path_text;
+use crate::reach::trace::round_trip::RoundTrip;
+use crate::reach::trace::steps::{Detail, Step, StepKind};
+
+/// The verdict over all cases.
+fn together(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    let all: BTreeSet<Verdict> = verdicts.collect();
+    let mut each = all.iter();
+    match (each.next(), each.next()) {
+        (None, _) => Verdict::No,
+        (Some(only), None) => *only,
+        _ if all.contains(&Verdict::Unknown) => Verdict::Unknown,
+        _ => Verdict::Partly,
+    }
+}
+
+pub(crate) fn ask(cx: Context<'_>, from: &Selector, to: &Selector, asked: Option<&Flows>) -> Answer {
+    let (mut senders, mut receivers) = (resolve::resolve(cx, from), resolve::resolve(cx, to));
+    let mut notes = std::mem::take(&mut senders.notes);
+    notes.append(&mut receivers.notes);
+    let mut cases = Vec::new();
+    pairs::between_interfaces(cx, &senders, &receivers, asked, &mut cases);
+    pairs::from_outside(cx, &senders, &receivers, &mut cases);
+    pairs::to_outside(cx, &senders, &receivers, &mut cases);
+    if cases.is_empty() {
+        return nobody(cx, from, to, notes);
+    }
+    answer(cx, &cases, asked, notes)
+}
+
+fn nobody(cx: Context<'_>, from: &Selector, to: &Selector, notes: Vec<String>) -> Answer {
+    let calls = [Call::Interfaces, Call::Instances].map(Call::action);
+    let gaps: Vec<Gap> =
+        cx.inventory.gaps.iter().filter(|gap| calls.contains(&gap.call.as_str())).cloned().collect();
+    let empty = |endpoint: &Selector| {
+        let ends = resolve::resolve(cx, endpoint);
+        ends.interfaces.is_empty() && ends.outside.is_empty() && ends.targets.is_empty()
+    };
+    let (which, role) = if empty(from) { (from, "sends") } else { (to, "receives") };
+    let why = if empty(from) || empty(to) {
+        format!("nothing that is in use {role} there")
+    } else {
+        "there are not two to ask about, or they share no family of addresses".to_owned()
+    };
+    Answer {
+        verdict: if gaps.is_empty() { Verdict::No } else { Verdict::Unknown },
+        flows: Flows::NONE,
+        at_most: if gaps.is_empty() { Flows::NONE } else { Flows::all() },
+        hops: Vec::new(),
+        blockers: vec![Blocker {
+            code: Code::NoDestination,
+            resource: which.to_string(),
+            name: None,
+            kind: which.kind(),
+            why,
+            lift: "name an interface that is in use, or what carries one".into(),
+            flows: Flows::NONE,
+            replies: false,
+        }],
+        back: Back { verdict: Verdict::No, ports: Vec::new(), hops: Vec::new() },
+        gaps,
+        parts: Vec::new(),
+        notes,
+    }
+}
+
+fn answer(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>, mut notes: Vec<String>) -> Answer {
+    let verdicts: Vec<Verdict> = cases.iter().map(|case| case.verdict(asked)).collect();
+    let verdict = together(verdicts.iter().copied());
+    let everything = Flows::all();
+    let within = asked.unwrap_or(&everything);
+    let bounds = cases.iter().fold(Bounds::none(), |sum, case| sum.union(&case.bounds)).within(within);
+    let shown = cases.iter().zip(&verdicts).max_by_key(|(_, verdict)| rank(**verdict));
+    let (hops, back) = shown.map_or((Vec::new(), no_back()), |(case, _)| shown_path(cx, case, asked));
+    let mut gaps = gaps(cx, cases, asked);
+    if verdict == Verdict::Yes || verdict == Verdict::Partly {
+        soft(cx, cases, &mut gaps, &mut notes);
+    }
+    notes.sort();
+    notes.dedup();
+    Answer {
+        verdict,
+        flows: bounds.must,
+        at_most: bounds.may,
+        hops,
+        blockers: blockers(cx, cases, asked),
+        back,
+        gaps,
+        parts: parts(cases, &verdicts, within),
+        notes,
+    }
+}
+
+/// The way that shows the verdict, and that of its replies.
+fn shown_path(cx: Context<'_>, case: &PairGroup<'_>, asked: Option<&Flows>) -> (Vec<Hop>, Back) {
+    let round_trips = in_full(cx, case);
+    let wanted = asked.map_or_else(|| case.universe.clone(), |asked| asked.and(&case.universe));
+    let best = round_trips.iter().max_by_key(|(_, round_trip)| {
+        let must = !round_trip.bounds.must.and(&wanted).is_empty();
+        let may = round_trip.bounds.may.meets(&wanted);
+        // What a load balancer hands on gets nowhere with what it does not listen to.
+        (must, may, if round_trip.handed_on && !may { 0 } else { depth(round_trip, &wanted) })
+    });
+    let Some((_, round_trip)) = best else { return (Vec::new(), no_back()) };
+    let passing = round_trip.bounds.must.and(&wanted);
+    let passing = if passing.is_empty() { round_trip.bounds.may.and(&wanted) } else { passing };
+    let flow = passing.first().or_else(|| wanted.first()).unwrap_or_default();
+    let mut hops = vec![pairs::end_hop(cx, &case.tips.0)];
+    let mut stopped = false;
+    for step in round_trip.steps.iter().filter(|step| !step.replies) {
+        if !step.allow.may.meets(&flow) {
+            stopped = true;
+            break;
+        }
+        hops.push(path_text::hop(cx, step, &flow));
+    }
+    if !stopped {
+        hops.push(pairs::end_hop(cx, &case.tips.1));
+    }
+    let must = round_trip.bounds.must.and(&wanted);
+    let verdict = if must.is_empty() {
+        let forward =
+            round_trip.steps.iter().filter(|step| !step.replies).all(|step| step.allow.may.meets(&flow));
+        if forward && !round_trip.bounds.may.is_empty() { Verdict::Unknown } else { Verdict::No }
+    } else if round_trip.whole.covers(&must) {
+        Verdict::Yes
+    } else {
+        Verdict::Partly
+    };
+    let back = round_trip.back.must.clone();
+    let udp = flow.meets(&Flows::from(crate::net::Flow::Udp(Ports::ALL)));
+    let ported = udp || flow.meets(&Flows::from(crate::net::Flow::Tcp(Ports::ALL)));
+    let ports = if ported && verdict != Verdict::No { back.client_ports(udp) } else { Vec::new() };
+    let mut way_back = Vec::new();
+    for step in round_trip.steps.iter().filter(|step| step.replies) {
+        if step.allow.may.is_empty() {
+            break;
+        }
+        way_back.push(path_text::hop(cx, step, &replies_to(&flow)));
+    }
+    (hops, Back { verdict, ports, hops: way_back })
+}
+
+/// The round_trips of a case with every step.
+fn in_full<'c>(cx: Context<'_>, case: &'c PairGroup<'_>) -> Cow<'c, [(Family, RoundTrip)]> {
+    match case.pair {
+        Some((source, sink)) => Cow::Owned(pairs::round_trips(cx, source, sink, &[Detail::All, Detail::All])),
+        None => Cow::Borrowed(&case.round_trips),
+    }
+}
+
+fn blockers(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>) -> Vec<Blocker> {
+    let mut blocked = Blockers::new(cx);
+    let mut blockers = Vec::new();
+    for case in cases {
+        let wanting = case.wanting(asked);
+        if wanting.is_empty() {
+            continue;
+        }
+        if case.round_trips.is_empty() {
+            blockers.push(apart(cx, case, &wanting));
+        }
+        for (family, round_trip) in case.round_trips.iter().filter(|(_, round_trip)| !round_trip.handed_on) {
+            let wanting = wanting.and(&Flows::of_family(*family));
+            for step in &round_trip.steps {
+                let let_through = if step.replies {
+                    let (_, every) = step.allow.may.requests();
+                    every
+                } else {
+                    step.allow.may.clone()
+                };
+                let stopped = wanting.minus(&let_through);
+                if !stopped.is_empty() {
+                    blocked.add(step, stopped);
+                }
+            }
+        }
+    }
+    blockers.extend(blocked.into_blockers());
+    blockers
+}
+
+fn apart(cx: Context<'_>, case: &PairGroup<'_>, wanting: &Flows) -> Blocker {
+    let Hop { resource, name, kind, .. } = pairs::end_hop(cx, &case.tips.1);
+    Blocker {
+        code: Code::NoDestination,
+        resource,
+        name,
+        kind,
+        why: format!("{} and {} have no addresses of one family", case.from, case.to),
+        lift: "give both an address of one family".into(),
+        flows: wanting.clone(),
+        replies: false,
+    }
+}
+
+/// What was not seen and could change the answer.
+fn gaps(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>) -> Vec<Gap> {
+    let mut known: BTreeSet<GapIx> = BTreeSet::new();
+    let mut gaps: Vec<Gap> = Vec::new();
+    for case in cases {
+        let bounds = &case.bounds;
+        let open = match asked {
+            Some(asked) => bounds.may.and(asked).minus(&case.whole),
+            None => bounds.may.minus(&bounds.must),
+        };
+        if open.is_empty() {
+            continue;
+        }
+        for step in case.round_trips.iter().flat_map(|(_, round_trip)| &round_trip.steps) {
+            if step.allow.is_exact() {
+                continue;
+            }
+            match step.gap {
+                Some(gap) => {
+                    known.insert(gap);
+                }
+                None => {
+                    let Some(blocker) = blockers::blocker(cx, step, open.clone()) else { continue };
+                    let gap = Gap {
+                        call: "what AWS does not tell".into(),
+                        place: crate::inventory::Place::default(),
+                        groups: Vec::new(),
+                        why: format!("{}: {}", blocker.resource, blocker.why),
+                    };
+                    if !gaps.contains(&gap) {
+                        gaps.push(gap);
+                    }
+                }
+            }
+        }
+    }
+    let known = known.into_iter().map(|gap| cx.network.gaps.at(gap).clone());
+    known.chain(gaps).collect()
+}
+
+/// Block Public Access is off unless somebody switched it on: what was not seen of it is told, and no more.
+fn soft(cx: Context<'_>, cases: &[PairGroup<'_>], gaps: &mut Vec<Gap>, notes: &mut Vec<String>) {
+    let action = Call::BlockPublicAccess.action();
+    let unseen: Vec<&Gap> = cx.inventory.gaps.iter().filter(|gap| gap.call == action).collect();
+    let is_public = |step: &Step| match &step.note {
+        StepKind::Text(plain) => plain.kind == "internet gateway",
+        StepKind::NetworkAcl { .. } | StepKind::SecurityGroups(_) => false,
+    };
+    let mut round_trips = cases.iter().map(|case| in_full(cx, case));
+    let mut public =
+        || round_trips.any(|all| all.iter().any(|(_, round_trip)| round_trip.steps.iter().any(is_public)));
+    if unseen.is_empty() || !public() {
+        return;
+    }
+    notes.push("VPC Block Public Access was not seen, and is taken to be off, as it is by default".into());
+    gaps.extend(unseen.into_iter().cloned());
+}
+
+fn no_back() -> Back {
+    Back { verdict: Verdict::No, ports: Vec::new(), hops: Vec::new() }
+}
+
+/// Which case shows the verdict best: one that passes, before one that does in part.
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Yes => 3,
+        Verdict::Partly => 2,
+        Verdict::Unknown => 1,
+        Verdict::No => 0,
+    }
+}
+
+/// How far a packet gets.
+fn depth(round_trip: &RoundTrip, wanted: &Flows) -> usize {
+    let forward = round_trip.steps.iter().filter(|step| !step.replies);
+    forward.take_while(|step| step.allow.may.meets(wanted)).count()
+}
+
+/// Some reply to a request, to find the entry that lets it back.
+fn replies_to(flow: &Flows) -> Flows {
+    let all = |flow: crate::net::Flow| Flows::from(flow);
+    let (tcp, udp) = (all(crate::net::Flow::Tcp(Ports::ALL)), all(crate::net::Flow::Udp(Ports::ALL)));
+    let clients = Ports::range(1024, u16::MAX).unwrap_or(Ports::ALL);
+    if flow.meets(&tcp) {
+        all(crate::net::Flow::Tcp(clients))
+    } else if flow.meets(&udp) {
+        all(crate::net::Flow::Udp(clients))
+    } else {
+        flow.clone()
+    }
+}
+
+fn parts(cases: &[PairGroup<'_>], verdicts: &[Verdict], within: &Flows) -> Vec<Part> {
+    let fared = cases.iter().zip(verdicts).map(|(case, verdict)| (case.bounds.must.and(within), *verdict));
+    let fared: Vec<(Flows, Verdict)> = fared.collect();
+    if fared.iter().all(|one| fared.first() == Some(one)) {
+        return Vec::new();
+    }
+    let parts = cases.iter().zip(fared).map(|(case, (flows, verdict))| Part {
+        from: case.from.to_string(),
+        to: case.to.to_string(),
+        flows,
+        verdict,
+    });
+    parts.collect()
+}

@@ -1,0 +1,90 @@
+//! Appliances: instances and interfaces that forward packets for others.
+
+use crate::inventory::{Call, Direction, RouteTarget};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::network::table::InterfaceIx;
+use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::{Delivery, Next, Origin, Packet, References, filters};
+
+pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by: &RouteTarget) -> Next {
+    let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
+    let plain = |code: Code, why: String, lift: String| StepText {
+        resource: by.to_string(),
+        name: None,
+        kind: "interface",
+        because: "it forwards what is not its own".into(),
+        code,
+        why,
+        lift,
+    };
+    let Some(index) = forwarder(cx, by) else {
+        return match cx.gap(Call::Interfaces, vpc) {
+            Some(gap) => {
+                trace.doubt(Some(gap), || {
+                    plain(Code::UnknownDestination, "it was not seen".into(), "let it be seen".into())
+                });
+                Next::Landed(Delivery::Unknown)
+            }
+            None => {
+                trace.stop(|| {
+                    plain(
+                        Code::BadState,
+                        "it is not there, or not in use".into(),
+                        "lead the route to what is there".into(),
+                    )
+                });
+                Next::Landed(Delivery::Dropped)
+            }
+        };
+    };
+    if packet.taken.translated.is_some() {
+        trace.stop(|| {
+            let why = "what a NAT gateway sends goes out by a gateway, or stays inside".to_owned();
+            plain(Code::CannotRoute, why, "take the route out of the NAT gateway's subnet".into())
+        });
+        return Next::Landed(Delivery::Dropped);
+    }
+    let interface = cx.network.interfaces.at(index);
+    if interface.addresses.iter().any(|own| own.address == to) {
+        return Next::Landed(Delivery::Inside { vpc: interface.vpc, from: Origin::Subnet(packet.subnet) });
+    }
+    if interface.source_dest_check {
+        trace.stop(|| {
+            plain(
+                Code::SourceDestCheck,
+                format!("{by} takes only what is for its own addresses"),
+                format!("switch the source/destination check of {by} off, if it is to forward"),
+            )
+        });
+        return Next::Landed(Delivery::Dropped);
+    }
+    if interface.subnet != packet.subnet {
+        filters::network_acl(cx, trace, interface.subnet, Direction::In, packet.taken.seen);
+    }
+    if !trace.replies {
+        let kept = packet.taken.references == References::Kept && packet.taken.appliances.is_empty();
+        filters::security_groups(cx, trace, index, Direction::In, packet.taken.seen, packet.interface, kept);
+        filters::security_groups(cx, trace, index, Direction::Out, to, None, false);
+    }
+    trace.pass(|| plain(Code::SourceDestCheck, String::new(), String::new()));
+    packet.taken.appliances.push(index);
+    packet.taken.references = References::Lost;
+    packet.forwarded = Some(index);
+    packet.public = interface.addresses.iter().any(|own| own.public);
+    packet.subnet = interface.subnet;
+    packet.interface = None;
+    Next::On
+}
+
+/// Who takes what a route leads to an interface, or to an instance and so to its interface.
+pub(crate) fn forwarder(cx: Context<'_>, target: &RouteTarget) -> Option<InterfaceIx> {
+    match target {
+        RouteTarget::Interface(id) => cx.network.interface_of.get(id).copied(),
+        RouteTarget::Instance(id) => {
+            let known = cx.network.members.get(&("instance", id.to_string()));
+            known.and_then(|interfaces| interfaces.first()).copied()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,41 @@
+//! Egress-only internet gateways.
+
+use crate::inventory::{Call, EgressOnlyGatewayId};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::network::address_space;
+use crate::reach::trace::hop::{self, block_public_access};
+use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::{Delivery, Next, Packet};
+
+pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &EgressOnlyGatewayId) -> Next {
+    let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
+    let attached = cx.inventory.egress_only_gateways.get(id).map(|gateway| gateway.vpc.as_ref());
+    let there = attached.map(|attached| attached == Some(&cx.network.vpcs.at(vpc).id));
+    let kind = "egress-only internet gateway";
+    if !hop::attached(cx, trace, vpc, Call::EgressOnlyGateways, kind, id.as_str(), there) {
+        return Next::Landed(Delivery::Dropped);
+    }
+    let plain = |code: Code, why: String| StepText {
+        resource: id.to_string(),
+        name: None,
+        kind,
+        because: String::new(),
+        code,
+        why,
+        lift: "route it by an internet gateway".into(),
+    };
+    if to.is_ipv4() || trace.replies {
+        trace.stop(|| plain(Code::Protocol, "it carries IPv6, outward".into()));
+        return Next::Landed(Delivery::Dropped);
+    }
+    if let Some(code) = address_space::not_internet(cx.network, to) {
+        trace.stop(|| plain(code, format!("{to} is not an address of the internet")));
+        return Next::Landed(Delivery::Dropped);
+    }
+    if block_public_access::forbids(cx, packet.subnet, false, true) {
+        trace.stop(|| plain(Code::BlockPublicAccess, "VPC Block Public Access forbids it".into()));
+        return Next::Landed(Delivery::Dropped);
+    }
+    Next::Landed(Delivery::Internet(id.to_string()))
+}

@@ -1,0 +1,120 @@
+//! Gateway route tables: a gateway's own routes into its VPC (ingress routing).
+
+use std::net::IpAddr;
+
+use crate::inventory::{Direction, RouteTarget};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::network::table::{InterfaceIx, VpcIx};
+use crate::reach::trace::hop::{appliance, vpc_endpoint};
+use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::{self, Delivery, Origin, RouteTaken, Sender, filters};
+
+/// The gateway's own route table, where it has one, for a packet or a reply. Says where it comes from then, and
+/// by which appliances.
+pub(crate) fn ingress(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    vpc: VpcIx,
+    gateway: &str,
+    from: IpAddr,
+    to: IpAddr,
+) -> Option<(Origin, Vec<InterfaceIx>)> {
+    let node = cx.network.vpcs.at(vpc);
+    let Some(table) = node.edges.get(gateway).map(|table| cx.network.tables.at(*table)) else {
+        return Some((Origin::Gateway, Vec::new()));
+    };
+    let plain = |code: Code, why: String| StepText {
+        resource: table.id.to_string(),
+        name: table.name.clone(),
+        kind: "route table",
+        because: "it leads into the VPC".into(),
+        code,
+        why,
+        lift: format!("take the route to {to} out of {}", table.id),
+    };
+    let row = table.lookup(to);
+    match row.filter(|row| !row.blackhole).map(|row| &row.target) {
+        Some(RouteTarget::Local) => {
+            trace.pass(|| plain(Code::Redirected, String::new()));
+            Some((Origin::Gateway, Vec::new()))
+        }
+        Some(target @ (RouteTarget::Interface(_) | RouteTarget::Instance(_))) => {
+            let Some(index) = appliance::forwarder(cx, target) else {
+                trace.stop(|| plain(Code::Redirected, format!("it leads to {target}, which is not there")));
+                return None;
+            };
+            let appliance = cx.network.interfaces.at(index);
+            if appliance.addresses.iter().any(|own| own.address == to) {
+                return Some((Origin::Gateway, Vec::new()));
+            }
+            if appliance.source_dest_check {
+                trace.stop(|| {
+                    plain(
+                        Code::SourceDestCheck,
+                        format!("it leads to {target}, which takes only what is its own"),
+                    )
+                });
+                return None;
+            }
+            filters::network_acl(cx, trace, appliance.subnet, Direction::In, from);
+            if !trace.replies {
+                filters::security_groups(cx, trace, index, Direction::In, from, None, false);
+                filters::security_groups(cx, trace, index, Direction::Out, to, None, false);
+            }
+            let sender = Sender { subnet: appliance.subnet, address: from, public: false, interface: None };
+            let taken = trace::send(cx, trace, sender, to);
+            let by = std::iter::once(index).chain(taken.appliances).collect();
+            match taken.delivery {
+                Delivery::Inside { vpc: landed, from: origin } if landed == vpc => Some((origin, by)),
+                Delivery::Unknown => Some((Origin::Gateway, by)),
+                _ => {
+                    trace.stop(|| plain(Code::Redirected, format!("{target} does not lead to {to}")));
+                    None
+                }
+            }
+        }
+        Some(RouteTarget::Endpoint(id)) if vpc_endpoint::hides_appliances(cx, id) => {
+            trace.doubt(None, || {
+                plain(
+                    Code::UnknownDestination,
+                    format!("what the appliances behind {id} let through is not known"),
+                )
+            });
+            Some((Origin::Gateway, Vec::new()))
+        }
+        _ => {
+            trace.stop(|| plain(Code::Redirected, format!("it does not lead to {to}")));
+            None
+        }
+    }
+}
+
+/// The gateway's own route table must not lead replies elsewhere than by who forwarded the request. Says where
+/// they come from then.
+pub(crate) fn reply(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    vpc: VpcIx,
+    gateway: &str,
+    source: IpAddr,
+    to: IpAddr,
+    taken: &RouteTaken,
+) -> Option<Origin> {
+    let (origin, by) = ingress(cx, trace, vpc, gateway, source, to)?;
+    if let Some(other) = by.iter().find(|appliance| !taken.appliances.contains(appliance)) {
+        let other = cx.network.interfaces.at(*other);
+        trace.stop(|| StepText {
+            resource: other.label.clone(),
+            name: other.name.clone(),
+            kind: "interface",
+            because: "it forwards what is not its own".into(),
+            code: Code::Redirected,
+            why: format!(
+                "the replies that {gateway} takes in come to it, and it did not forward the request"
+            ),
+            lift: format!("route the request by it, or take the route to {to} out of the table of {gateway}"),
+        });
+    }
+    Some(origin)
+}

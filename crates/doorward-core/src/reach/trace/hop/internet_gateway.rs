@@ -1,0 +1,139 @@
+//! Internet gateways.
+
+use std::net::IpAddr;
+
+use crate::inventory::{Call, InternetGatewayId};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::network::address_space;
+use crate::reach::network::interfaces::{self, PacketEnd};
+use crate::reach::network::table::InterfaceIx;
+use crate::reach::trace::hop::{self, block_public_access, gateway_route_table};
+use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::{Delivery, Next, Origin, Packet, References, Translation};
+
+pub(crate) fn egress(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    packet: &mut Packet,
+    id: &InternetGatewayId,
+) -> Next {
+    let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
+    let attached = cx.inventory.internet_gateways.get(id).map(|gateway| gateway.vpc.as_ref());
+    let there = attached.map(|attached| attached == Some(&cx.network.vpcs.at(vpc).id));
+    let kind = "internet gateway";
+    let mut carried = hop::attached(cx, trace, vpc, Call::InternetGateways, kind, id.as_str(), there);
+    let replies = trace.replies;
+    let mut stop = |code: Code, why: String, lift: String| {
+        carried = false;
+        trace.stop(|| StepText {
+            resource: id.to_string(),
+            name: None,
+            kind,
+            because: String::new(),
+            code,
+            why,
+            lift,
+        });
+    };
+    if let Some(code) = address_space::not_internet(cx.network, to) {
+        stop(
+            code,
+            format!("{to} is not an address of the internet"),
+            "route it to where that address is".into(),
+        );
+    }
+    if to.is_ipv4() && !packet.public && !replies {
+        stop(
+            Code::NoPublicAddressOut,
+            format!("{} has no public address", packet.taken.seen),
+            "give it an elastic address, or route it by a NAT gateway".into(),
+        );
+    }
+    let translated = packet.taken.translated.is_some();
+    // A reply to what came in is sent outward, and what came in was asked before.
+    if !replies && block_public_access::forbids(cx, packet.subnet, false, translated) {
+        stop(
+            Code::BlockPublicAccess,
+            "VPC Block Public Access forbids it".into(),
+            "except the subnet from it".into(),
+        );
+    }
+    if let (Some(interface), false) = (packet.forwarded, replies) {
+        let node = cx.network.interfaces.at(interface);
+        packet.taken.translated = packet.taken.translated.or(Some(Translation {
+            subnet: node.subnet,
+            address: interfaces::own_address(node, to).unwrap_or(packet.taken.seen),
+        }));
+        packet.taken.references = References::Lost;
+    }
+    Next::Landed(if carried { Delivery::Internet(id.to_string()) } else { Delivery::Dropped })
+}
+
+/// In by the internet gateway of the receiver's VPC.
+pub(crate) fn ingress(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    from: IpAddr,
+    to: PacketEnd,
+) -> Option<(String, Origin, Vec<InterfaceIx>)> {
+    let interface = cx.network.interfaces.at(to.interface);
+    let vpc = cx.network.vpcs.at(interface.vpc);
+    let mut gateways = cx.inventory.internet_gateways.values();
+    let gateway = gateways.find(|gateway| gateway.vpc.as_ref() == Some(&vpc.id));
+    let nobody = |code: Code, why: String, lift: String| StepText {
+        resource: interface.label.clone(),
+        name: interface.name.clone(),
+        kind: "interface",
+        because: "it has a public address".into(),
+        code,
+        why,
+        lift,
+    };
+    let public = to.own.public || to.own.address.is_ipv6();
+    if public {
+        trace.pass(|| nobody(Code::NoPublicAddressIn, String::new(), String::new()));
+    } else {
+        trace.stop(|| {
+            nobody(
+                Code::NoPublicAddressIn,
+                format!("{} has no public address", to.own.address),
+                "give it an elastic address, or put a load balancer before it".into(),
+            )
+        });
+    }
+    let plain = |resource: String, code: Code, why: &str, lift: &str| StepText {
+        resource,
+        name: None,
+        kind: "internet gateway",
+        because: format!("attached to {}", vpc.id),
+        code,
+        why: why.to_owned(),
+        lift: lift.to_owned(),
+    };
+    let Some(gateway) = gateway else {
+        let (code, why) = (Code::BadStateAttachment, "no internet gateway is attached to the VPC");
+        match cx.gap(Call::InternetGateways, interface.vpc) {
+            Some(gap) => trace.doubt(Some(gap), || {
+                plain(vpc.id.to_string(), code, "its internet gateway was not seen", "let it be seen")
+            }),
+            None => trace.stop(|| plain(vpc.id.to_string(), code, why, "attach an internet gateway to it")),
+        }
+        return None;
+    };
+    if block_public_access::forbids(cx, interface.subnet, true, false) {
+        trace.stop(|| {
+            plain(
+                gateway.id.to_string(),
+                Code::BlockPublicAccess,
+                "VPC Block Public Access forbids it",
+                "except the subnet from it",
+            )
+        });
+    } else {
+        trace.pass(|| plain(gateway.id.to_string(), Code::BlockPublicAccess, "", ""));
+    }
+    let (origin, by) =
+        gateway_route_table::ingress(cx, trace, interface.vpc, gateway.id.as_str(), from, to.own.address)?;
+    public.then(|| (gateway.id.to_string(), origin, by))
+}

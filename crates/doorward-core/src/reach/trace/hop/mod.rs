@@ -1,0 +1,71 @@
+//! The constructs of AWS that a packet passes through, a file for each.
+//!
+//! To add a hop:
+//!
+//! 1. Add its resource to the inventory (`inventory/`), its calls to `inventory::Call`, and a `RouteTarget` where routes
+//!    can name it.
+//! 2. Add a file here. `egress` takes a packet that a route hands to it, `ingress` one that comes in by it from outside,
+//!    `reply` the answer to what went out by it; each has what it needs of the three. Each records a step for whatever
+//!    it decides: `trace.pass`, `trace.stop` with the explanation code and the fix, or `trace.doubt` with the gap.
+//!    The file has the texts of its steps.
+//! 3. Call `egress` in the match of `Tracer::follow` (`trace/mod.rs`), `ingress` and `reply` in `trace/round_trip.rs`.
+//! 4. Write its rules and the page of AWS's that states them into `SEMANTICS.md`, teach them to the naive engine
+//!    (`tests/reach/naive`), and add cases written by hand (`tests/reach/by_hand`).
+
+pub(crate) mod appliance;
+pub(crate) mod block_public_access;
+pub(crate) mod egress_only_gateway;
+pub(crate) mod gateway_route_table;
+pub(crate) mod internet_gateway;
+pub(crate) mod load_balancer;
+pub(crate) mod nat_gateway;
+pub(crate) mod transit_gateway;
+pub(crate) mod vpc_endpoint;
+pub(crate) mod vpc_peering;
+pub(crate) mod vpn_gateway;
+
+use crate::inventory::Call;
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::network::table::VpcIx;
+use crate::reach::trace::steps::{StepText, Trace};
+
+/// Meets a gateway that has to be attached to the VPC. `there` is none where it was not described.
+pub(crate) fn attached(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    vpc: VpcIx,
+    call: Call,
+    kind: &'static str,
+    id: &str,
+    there: Option<bool>,
+) -> bool {
+    let node = cx.network.vpcs.at(vpc);
+    let plain = |why: &str, lift: String| StepText {
+        resource: id.to_owned(),
+        name: None,
+        kind,
+        because: format!("attached to {}", node.id),
+        code: Code::BadStateAttachment,
+        why: why.to_owned(),
+        lift,
+    };
+    match (there, cx.gap(call, vpc)) {
+        (Some(true), _) => {
+            trace.pass(|| plain("", String::new()));
+            true
+        }
+        (Some(false), _) => {
+            trace.stop(|| plain("it is not attached to the VPC", format!("attach {id} to {}", node.id)));
+            false
+        }
+        (None, Some(gap)) => {
+            trace.doubt(Some(gap), || plain("it was not seen", format!("let {} be seen", call.action())));
+            true
+        }
+        (None, None) => {
+            trace.stop(|| plain("it is not there", "lead the route to a gateway that is there".into()));
+            false
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Route tables of transit gateways, from one to the next where gateways are peered.
+
+use std::net::IpAddr;
+
+use crate::inventory::{Attachment, AttachmentTarget, Call, TransitRoute, TransitTable};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::network::table::SubnetIx;
+use crate::reach::trace::Leg;
+use crate::reach::trace::hop::transit_gateway::{self, plain};
+use crate::reach::trace::steps::{StepText, Trace};
+
+/// More gateways in a row than this is a loop.
+const MOST_GATEWAYS: usize = 4;
+
+/// Where the tables of transit gateways lead.
+pub(super) enum Reached<'a> {
+    Attachment(&'a Attachment),
+    Lost,
+    Unclear,
+}
+
+/// Follows the tables of transit gateways, from one to the next where they are peered.
+pub(super) fn follow<'a>(
+    cx: Context<'a>,
+    trace: &mut Trace,
+    came_by: &Attachment,
+    to: IpAddr,
+    legs: &mut Vec<Leg>,
+    entry: Option<SubnetIx>,
+) -> Reached<'a> {
+    let (mut gateway, mut table, mut at) =
+        (came_by.gateway.clone(), came_by.table.clone(), came_by.id.clone());
+    let vpc = entry.map(|entry| cx.network.subnets.at(entry).vpc);
+    let gap = |call: Call| vpc.and_then(|vpc| cx.gap(call, vpc));
+    for _ in 0..MOST_GATEWAYS {
+        let Some(id) = table else {
+            trace.stop(|| {
+                plain(
+                    at.as_str(),
+                    "transit gateway attachment",
+                    Code::TransitNoTable,
+                    "it is associated with no route table".into(),
+                    "associate it with a route table".into(),
+                )
+            });
+            return Reached::Lost;
+        };
+        let kind = "transit gateway route table";
+        let known = cx.inventory.transit_tables.get(&id);
+        let Some(routes) = known.and_then(|table| table.routes.as_ref()) else {
+            let gap = gap(Call::TransitRoutes).or_else(|| gap(Call::TransitTables));
+            trace.doubt(gap, || {
+                plain(
+                    id.as_str(),
+                    kind,
+                    Code::TransitRoutesUnknown,
+                    "its routes were not seen".into(),
+                    format!("let {} be seen", Call::TransitRoutes.action()),
+                )
+            });
+            return Reached::Unclear;
+        };
+        let Some(route) = best(routes, to) else {
+            trace.stop(|| {
+                plain(
+                    id.as_str(),
+                    kind,
+                    Code::TransitNoRoute,
+                    format!("it has no route to {to}"),
+                    format!("add a route to {to} to {id}, or propagate it"),
+                )
+            });
+            return Reached::Lost;
+        };
+        let next = route.attachments.first();
+        let (Some(next), false) = (next, route.blackhole) else {
+            trace.stop(|| {
+                plain(
+                    id.as_str(),
+                    kind,
+                    Code::TransitBadRoute,
+                    format!("its route {} is a black hole", route.cidr),
+                    "take the route away, or lead it to an attachment".into(),
+                )
+            });
+            return Reached::Lost;
+        };
+        trace.pass(|| StepText {
+            because: format!(
+                "{} to {next}{}",
+                route.cidr,
+                if route.propagated { ", propagated" } else { "" }
+            ),
+            ..plain(id.as_str(), kind, Code::TransitNoRoute, String::new(), String::new())
+        });
+        let attachment = cx.inventory.attachments.get(&(gateway.clone(), next.clone()));
+        let Some(attachment) = attachment else {
+            let gap = gap(Call::TransitAttachments);
+            trace.doubt(gap, || {
+                plain(
+                    next.as_str(),
+                    "transit gateway attachment",
+                    Code::UnknownDestination,
+                    "it was not seen".into(),
+                    String::new(),
+                )
+            });
+            return Reached::Unclear;
+        };
+        let AttachmentTarget::Peer(peer) = &attachment.to else { return Reached::Attachment(attachment) };
+        if !transit_gateway::is_available(trace, attachment) {
+            return Reached::Lost;
+        }
+        let Some(far) = cx.inventory.attachments.get(&(peer.clone(), attachment.id.clone())) else {
+            trace.doubt(None, || {
+                plain(
+                    peer.as_str(),
+                    "transit gateway",
+                    Code::UnknownDestination,
+                    "the peer was not seen".into(),
+                    "record the account and Region that it is in as well".into(),
+                )
+            });
+            return Reached::Unclear;
+        };
+        legs.push(Leg::Transit(peer.clone()));
+        (gateway, table, at) = (peer.clone(), far.table.clone(), far.id.clone());
+    }
+    trace.stop(|| {
+        plain(
+            gateway.as_str(),
+            "transit gateway",
+            Code::Loop,
+            format!("more than {MOST_GATEWAYS} transit gateways do not get to {to}"),
+            "route it to where it belongs".into(),
+        )
+    });
+    Reached::Lost
+}
+
+/// The longest prefix; at equal length what is static before what was propagated.
+fn best(routes: &[TransitRoute], to: IpAddr) -> Option<&TransitRoute> {
+    let matching = routes.iter().filter(|route| route.cidr.contains(to));
+    matching.min_by_key(|route| (std::cmp::Reverse(route.cidr.bits()), route.propagated))
+}
+
+/// The prefixes that lead to an attachment.
+pub(crate) fn prefixes_to<'t>(
+    tables: impl Iterator<Item = &'t TransitTable>,
+    attachment: &crate::inventory::AttachmentId,
+) -> Vec<crate::net::Cidr> {
+    let routes = tables.filter_map(|table| table.routes.as_ref()).flatten();
+    let leading = routes.filter(|route| !route.blackhole && route.attachments.contains(attachment));
+    leading.map(|route| route.cidr).collect()
+}

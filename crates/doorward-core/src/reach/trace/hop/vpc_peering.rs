@@ -1,0 +1,78 @@
+//! VPC peering connections.
+
+use crate::inventory::{Call, PeeringId};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::{Delivery, Leg, Next, Origin, Packet, References, hop};
+
+pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id: &PeeringId) -> Next {
+    let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
+    let plain = |code: Code, why: String, lift: String| StepText {
+        resource: id.to_string(),
+        name: cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned()),
+        kind: "VPC peering connection",
+        because: "it is active".into(),
+        code,
+        why,
+        lift,
+    };
+    let Some(peering) = cx.inventory.peerings.get(id) else {
+        let there =
+            hop::attached(cx, trace, vpc, Call::Peerings, "VPC peering connection", id.as_str(), None);
+        return Next::Landed(if there { Delivery::Unknown } else { Delivery::Dropped });
+    };
+    let node = cx.network.vpcs.at(vpc);
+    if peering.state != "active" {
+        trace.stop(|| {
+            plain(
+                Code::BadState,
+                format!("its state is {}", peering.state),
+                "accept it, or make it anew".into(),
+            )
+        });
+        return Next::Landed(Delivery::Dropped);
+    }
+    let Some(side) = peering.other(&node.id) else {
+        trace.stop(|| {
+            plain(
+                Code::BadStateAttachment,
+                format!("it does not join {}", node.id),
+                "route by a peering of this VPC".into(),
+            )
+        });
+        return Next::Landed(Delivery::Dropped);
+    };
+    let other = cx.network.vpc_of.get(&side.vpc).copied();
+    let contains = match other {
+        Some(other) => cx.network.vpcs.at(other).contains(to),
+        None => side.cidrs.iter().any(|cidr| cidr.contains(to)),
+    };
+    // What comes from elsewhere than this VPC is in transit, which a peering does not carry.
+    if !contains || !node.contains(packet.taken.seen) {
+        trace.stop(|| {
+            plain(
+                Code::PeeringAddress,
+                format!("{to} is not in {}", side.vpc),
+                format!("route {to} by what leads to it; a peering carries nothing further"),
+            )
+        });
+        return Next::Landed(Delivery::Dropped);
+    }
+    packet.taken.legs.push(Leg::Peering(id.clone()));
+    let Some(other) = other else {
+        trace.doubt(None, || {
+            plain(
+                Code::PeeredGroupsUnknown,
+                format!("{} was not seen", side.vpc),
+                "record the account that owns it as well".into(),
+            )
+        });
+        return Next::Landed(Delivery::Unknown);
+    };
+    trace.pass(|| plain(Code::PeeringAddress, String::new(), String::new()));
+    if !peering.one_region() {
+        packet.taken.references = References::Lost;
+    }
+    Next::Landed(Delivery::Inside { vpc: other, from: Origin::Gateway })
+}

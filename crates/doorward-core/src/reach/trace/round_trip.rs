@@ -1,0 +1,374 @@
+//! A request and its reply between two ends: the path, the security groups, the path back.
+
+use std::net::IpAddr;
+
+use crate::inventory::Direction;
+use crate::net::{Family, ranges};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::flows::Flows;
+use crate::reach::flows::bounds::Bounds;
+use crate::reach::network::address_space::Outside;
+use crate::reach::network::interfaces::{InterfaceKind, PacketEnd};
+use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
+use crate::reach::trace::hop::{
+    gateway_route_table, internet_gateway, load_balancer, nat_gateway, transit_gateway, vpc_endpoint,
+    vpn_gateway,
+};
+use crate::reach::trace::steps::{Detail, Step, StepText, Trace};
+use crate::reach::trace::{self, Delivery, Origin, References, RouteTaken, Sender, filters};
+
+/// What passes between two addresses.
+#[derive(Debug, Clone)]
+pub(crate) struct RoundTrip {
+    /// What passes, replies included.
+    pub(crate) bounds: Bounds,
+    /// What of it gets every reply.
+    pub(crate) whole: Flows,
+    /// The packets that are let back.
+    pub(crate) back: Bounds,
+    pub(crate) steps: Vec<Step>,
+    /// Whether a load balancer hands it on: then its steps are about two connections, each with flows of its own.
+    pub(crate) handed_on: bool,
+}
+
+/// What may become of a packet that is sent outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim<'a> {
+    /// It has to get to the internet.
+    Internet,
+    /// It has to get out, whichever way.
+    Anywhere,
+    /// It has to get behind this VPN gateway or attachment.
+    Behind(&'a str),
+}
+
+impl<'a> Aim<'a> {
+    /// To get there and nowhere else.
+    pub(crate) fn of(outside: &'a Outside) -> Self {
+        match outside {
+            Outside::Internet => Self::Internet,
+            Outside::Vpn(id) => Self::Behind(id.as_str()),
+            Outside::Transit(_, id) => Self::Behind(id.as_str()),
+        }
+    }
+}
+
+/// What the way between two addresses of subnets comes to, apart from who sends and receives.
+pub(crate) struct PathOutcome {
+    pub(crate) seen: IpAddr,
+    pub(crate) references: References,
+    /// Whether the way met the groups of an appliance, which ask who sends.
+    pub(crate) appliances: bool,
+}
+
+/// Between an interface, by all its addresses of the family, and an address outside.
+pub(crate) fn across(
+    cx: Context<'_>,
+    outside: &Outside,
+    other: IpAddr,
+    interface: InterfaceIx,
+    direction: Direction,
+) -> Bounds {
+    let family = ranges::family(other);
+    let addresses = cx.network.interfaces.at(interface).addresses.iter();
+    addresses.filter(|own| ranges::family(own.address) == family).fold(Bounds::none(), |sum, own| {
+        let packet_end = PacketEnd { interface, own: *own };
+        let round_trip = match direction {
+            Direction::In => inward(cx, outside, other, packet_end, Detail::Sum),
+            Direction::Out => outward(cx, packet_end, other, Aim::of(outside), Detail::Sum),
+        };
+        sum.union(&round_trip.bounds)
+    })
+}
+
+pub(crate) fn sender(cx: Context<'_>, packet_end: PacketEnd) -> Sender {
+    let interface = cx.network.interfaces.at(packet_end.interface);
+    Sender {
+        subnet: interface.subnet,
+        address: packet_end.own.address,
+        public: packet_end.own.public,
+        interface: Some(packet_end.interface),
+    }
+}
+
+/// Between two interfaces, by the private address of the receiver, or its address of IPv6.
+pub(crate) fn between(cx: Context<'_>, from: PacketEnd, to: PacketEnd, detail: Detail) -> RoundTrip {
+    let mut trace = Trace::new(detail);
+    let way = path(cx, &mut trace, sender(cx, from), to.interface, to.own.address);
+    let rest = trace.steps.split_off(0);
+    trace.replies = false;
+    vpc_endpoint::initiate(cx, &mut trace, from.interface);
+    let kept = way.references == References::Kept;
+    filters::security_groups(
+        cx,
+        &mut trace,
+        from.interface,
+        Direction::Out,
+        to.own.address,
+        Some(to.interface),
+        kept,
+    );
+    load_balancer::dispatch(cx, &mut trace, from.interface, to.interface, to.own.address);
+    let back_begins = rest.iter().position(|step| step.replies).unwrap_or(rest.len());
+    let mut rest = rest;
+    let replies = rest.split_off(back_begins);
+    trace.steps.extend(rest);
+    let kept = way.references >= References::Inbound;
+    receive(cx, &mut trace, to.interface, way.seen, Some(from.interface), kept);
+    trace.steps.extend(replies);
+    finished(trace, ranges::family(to.own.address))
+}
+
+/// The way between two addresses and back, without the groups of either end.
+pub(crate) fn path(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    from: Sender,
+    to: InterfaceIx,
+    address: IpAddr,
+) -> PathOutcome {
+    let receiver = cx.network.interfaces.at(to);
+    let taken = trace::send(cx, trace, from, address);
+    let way = PathOutcome {
+        seen: taken.seen,
+        references: taken.references,
+        appliances: !taken.appliances.is_empty(),
+    };
+    match &taken.delivery {
+        Delivery::Inside { vpc, from: origin } if *vpc == receiver.vpc => {
+            filters::arrive(cx, trace, *vpc, address, taken.seen, *origin);
+            if !trace.is_over() {
+                reply(cx, trace, from, &taken, receiver.subnet, address, Some(to));
+            }
+            way
+        }
+        Delivery::Unknown => way,
+        Delivery::Dropped => PathOutcome { references: would_be(cx, from, receiver.vpc), ..way },
+        elsewhere => {
+            let elsewhere = whereabouts(cx, elsewhere);
+            trace.stop(|| StepText {
+                resource: receiver.label.clone(),
+                name: receiver.name.clone(),
+                kind: "interface",
+                because: String::new(),
+                code: Code::NoDestination,
+                why: format!("packets for {address} end {elsewhere}"),
+                lift: "lead the route to where the receiver is".into(),
+            });
+            PathOutcome { references: would_be(cx, from, receiver.vpc), ..way }
+        }
+    }
+}
+
+/// Whether groups would be known if there were a way: of a way that fails only what is in its way counts.
+fn would_be(cx: Context<'_>, from: Sender, vpc: VpcIx) -> References {
+    let same = cx.network.subnets.at(from.subnet).vpc == vpc;
+    if same { References::Kept } else { References::Lost }
+}
+
+pub(crate) fn whereabouts(cx: Context<'_>, delivery: &Delivery) -> String {
+    match delivery {
+        Delivery::Inside { vpc, .. } => format!("in {}", cx.network.vpcs.at(*vpc).id),
+        Delivery::Internet(gateway) => format!("on the internet, by {gateway}"),
+        Delivery::Service(endpoint) => format!("at the service behind {endpoint}"),
+        Delivery::Remote(gateway) => format!("behind {gateway}"),
+        Delivery::Dropped | Delivery::Unknown => "nowhere".into(),
+    }
+}
+
+/// From an interface to an address outside.
+pub(crate) fn outward(
+    cx: Context<'_>,
+    from: PacketEnd,
+    to: IpAddr,
+    aim: Aim<'_>,
+    detail: Detail,
+) -> RoundTrip {
+    let mut trace = Trace::new(detail);
+    vpc_endpoint::initiate(cx, &mut trace, from.interface);
+    filters::security_groups(cx, &mut trace, from.interface, Direction::Out, to, None, false);
+    let sender = sender(cx, from);
+    let taken = trace::send(cx, &mut trace, sender, to);
+    let arrived = match &taken.delivery {
+        Delivery::Internet(_) => !matches!(aim, Aim::Behind(_)),
+        Delivery::Service(_) => !matches!(aim, Aim::Behind(_)) && cx.network.is_internet(to),
+        Delivery::Remote(id) => aim == Aim::Anywhere || aim == Aim::Behind(id),
+        Delivery::Inside { .. } | Delivery::Dropped | Delivery::Unknown => false,
+    };
+    if arrived && !trace.is_over() {
+        trace.replies = true;
+        reply_from_outside(cx, &mut trace, sender, &taken, to);
+    } else if !arrived && !matches!(taken.delivery, Delivery::Dropped | Delivery::Unknown) {
+        let elsewhere = whereabouts(cx, &taken.delivery);
+        trace.stop(|| StepText {
+            resource: to.to_string(),
+            name: None,
+            kind: "address",
+            because: String::new(),
+            code: Code::NoDestination,
+            why: format!("packets for {to} end {elsewhere}"),
+            lift: "route it by an internet gateway or a NAT gateway".into(),
+        });
+    }
+    finished(trace, ranges::family(to))
+}
+
+/// From an address outside to an interface.
+pub(crate) fn inward(
+    cx: Context<'_>,
+    outside: &Outside,
+    from: IpAddr,
+    to: PacketEnd,
+    detail: Detail,
+) -> RoundTrip {
+    let mut trace = Trace::new(detail);
+    let interface = cx.network.interfaces.at(to.interface);
+    let entered = match outside {
+        Outside::Internet => internet_gateway::ingress(cx, &mut trace, from, to),
+        Outside::Vpn(id) => vpn_gateway::ingress(cx, &mut trace, id, from, to),
+        Outside::Transit(gateway, id) => transit_gateway::ingress(cx, &mut trace, gateway, id, to),
+    };
+    if let Some((_, origin, _)) = &entered {
+        filters::arrive(cx, &mut trace, interface.vpc, to.own.address, from, *origin);
+    }
+    receive(cx, &mut trace, to.interface, from, None, false);
+    if let Some((gateway, _, by)) = entered
+        && !trace.is_over()
+    {
+        trace.replies = true;
+        let sender = Sender {
+            subnet: interface.subnet,
+            address: to.own.address,
+            public: true,
+            interface: Some(to.interface),
+        };
+        let taken = trace::send(cx, &mut trace, sender, from);
+        let home = match &taken.delivery {
+            Delivery::Internet(way) | Delivery::Remote(way) => {
+                *way == gateway && taken.appliances.iter().all(|appliance| by.contains(appliance))
+            }
+            Delivery::Unknown => true,
+            _ => taken.delivery == Delivery::Dropped,
+        };
+        if !home {
+            lost_reply(cx, &mut trace, &taken.delivery, &gateway);
+        }
+    }
+    finished(trace, ranges::family(from))
+}
+
+/// What an interface takes in: by its groups and, of a load balancer, by its listeners.
+pub(crate) fn receive(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    index: InterfaceIx,
+    from: IpAddr,
+    peer: Option<InterfaceIx>,
+    references: bool,
+) {
+    let interface = cx.network.interfaces.at(index);
+    trace.replies = false;
+    if interface.kind == InterfaceKind::NatGateway {
+        trace.stop(|| StepText {
+            resource: interface.label.clone(),
+            name: interface.name.clone(),
+            kind: "NAT gateway",
+            because: String::new(),
+            code: Code::NatInward,
+            why: "a NAT gateway takes in nothing unasked".into(),
+            lift: "ask for what is behind it by another way".into(),
+        });
+    }
+    filters::security_groups(cx, trace, index, Direction::In, from, peer, references);
+    load_balancer::listen(cx, trace, index);
+}
+
+fn finished(trace: Trace, family: Family) -> RoundTrip {
+    let (bounds, whole) = trace.passes();
+    let bounds = bounds.within(&Flows::of_family(family));
+    let whole = whole.and(&bounds.must);
+    RoundTrip { bounds, whole, back: trace.reply, steps: trace.steps, handed_on: false }
+}
+
+pub(crate) fn lost_reply(cx: Context<'_>, trace: &mut Trace, delivery: &Delivery, gateway: &str) {
+    let elsewhere = whereabouts(cx, delivery);
+    trace.stop(|| StepText {
+        resource: gateway.to_owned(),
+        name: None,
+        kind: "gateway",
+        because: String::new(),
+        code: Code::Reply,
+        why: format!("the replies end {elsewhere}, and not where the request came from"),
+        lift: format!("route the replies by {gateway}"),
+    });
+}
+
+/// The way back from inside to whoever sent.
+pub(crate) fn reply(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    from: Sender,
+    taken: &RouteTaken,
+    subnet: SubnetIx,
+    address: IpAddr,
+    interface: Option<InterfaceIx>,
+) {
+    let direct = taken.delivery
+        == Delivery::Inside { vpc: cx.network.subnets.at(subnet).vpc, from: Origin::Subnet(subnet) };
+    if direct && from.subnet == subnet && taken.appliances.is_empty() && taken.translated.is_none() {
+        return;
+    }
+    trace.replies = true;
+    let near = taken.translated.map_or((from.subnet, from.address), |by| (by.subnet, by.address));
+    let sender = Sender { subnet, address, public: false, interface };
+    let back = trace::send(cx, trace, sender, near.1);
+    let home = cx.network.subnets.at(near.0).vpc;
+    match &back.delivery {
+        Delivery::Inside { vpc, from: origin } if *vpc == home && same_way(taken, &back) => {
+            filters::arrive(cx, trace, home, near.1, address, *origin);
+            if let Some(by) = taken.translated {
+                nat_gateway::reply(cx, trace, by, from, address);
+            }
+        }
+        Delivery::Unknown | Delivery::Dropped => {}
+        elsewhere => {
+            let gateway = cx.network.subnets.at(near.0).id.to_string();
+            lost_reply(cx, trace, elsewhere, &gateway);
+        }
+    }
+}
+
+pub(crate) fn reply_from_outside(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    to: Sender,
+    taken: &RouteTaken,
+    source: IpAddr,
+) {
+    let near = taken.translated.map_or((to.subnet, to.address), |by| (by.subnet, by.address));
+    let vpc = cx.network.subnets.at(near.0).vpc;
+    match &taken.delivery {
+        Delivery::Remote(id) if !id.starts_with("vgw-") => {
+            transit_gateway::reply(cx, trace, id, vpc, near.1, source);
+        }
+        Delivery::Internet(id) | Delivery::Remote(id) => {
+            let origin = gateway_route_table::reply(cx, trace, vpc, id, source, near.1, taken);
+            if origin != Some(Origin::Subnet(near.0)) {
+                filters::network_acl(cx, trace, near.0, Direction::In, source);
+            }
+        }
+        _ => filters::network_acl(cx, trace, near.0, Direction::In, source),
+    }
+    if let Some(by) = taken.translated {
+        nat_gateway::reply(cx, trace, by, to, source);
+    }
+}
+
+/// Whether replies are handed to what the request came out of, and meet no appliance that did not see the request.
+///
+/// Transit gateways keep no state, so replies may take another way behind the first.
+fn same_way(taken: &RouteTaken, back: &RouteTaken) -> bool {
+    taken.legs.last() == back.legs.first()
+        && back.appliances.iter().all(|appliance| taken.appliances.contains(appliance))
+}

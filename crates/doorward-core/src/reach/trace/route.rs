@@ -1,0 +1,112 @@
+//! The look-up in the route table of a subnet.
+
+use std::net::IpAddr;
+
+use crate::inventory::RouteTarget;
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::network::route_tables::{RouteRow, words};
+use crate::reach::network::table::{SubnetIx, VpcIx};
+use crate::reach::trace::steps::{StepText, Trace};
+
+/// The route that decides in a subnet; met as a step.
+pub(crate) fn look_up(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    subnet: SubnetIx,
+    to: IpAddr,
+) -> Option<(RouteTarget, Option<RouteRow>)> {
+    let node = cx.network.subnets.at(subnet);
+    let table = match node.table {
+        Ok(table) => cx.network.tables.at(table),
+        Err(gap) => {
+            let target = likely(cx, node.vpc, to);
+            trace.doubt(Some(gap), || StepText {
+                resource: node.id.to_string(),
+                name: node.name.clone(),
+                kind: "subnet",
+                because: "its route table was not seen".into(),
+                code: Code::UnknownDestination,
+                why: "its route table was not seen".into(),
+                lift: "let ec2:DescribeRouteTables be seen".into(),
+            });
+            return target.map(|target| (target, None));
+        }
+    };
+    let row = table.lookup(to);
+    let plain = |because: String, code: Code, why: String, lift: String| StepText {
+        resource: table.id.to_string(),
+        name: table.name.clone(),
+        kind: "route table",
+        because,
+        code,
+        why,
+        lift,
+    };
+    // The local routes are in every table, and only a longer prefix beats them.
+    let settled = row.is_some_and(|row| row.target == RouteTarget::Local) && table.unknown.is_none();
+    if let (Some(gap), false) = (table.unknown, settled) {
+        trace.doubt(Some(gap), || {
+            plain(
+                String::new(),
+                Code::UnknownDestination,
+                "not all of its routes were seen".into(),
+                "let all routes be seen".into(),
+            )
+        });
+    }
+    match row {
+        None => {
+            trace.stop(|| {
+                plain(
+                    String::new(),
+                    Code::NoRoute,
+                    format!("{} has no route to {to}", table.id),
+                    format!("add a route to {to} to {}", table.id),
+                )
+            });
+            None
+        }
+        Some(row) if row.blackhole => {
+            trace.stop(|| {
+                plain(
+                    String::new(),
+                    Code::BadStateRoute,
+                    format!("its route {} is a black hole: {} is gone", words(row), row.target),
+                    format!("take the route {} away, or lead it to what is there", words(row)),
+                )
+            });
+            None
+        }
+        Some(row) => {
+            trace.pass(|| plain(words(row), Code::CannotRoute, String::new(), String::new()));
+            Some((row.target.clone(), Some(row.clone())))
+        }
+    }
+}
+
+/// Where a packet would go in all likelihood, where no route table was seen.
+fn likely(cx: Context<'_>, vpc: VpcIx, to: IpAddr) -> Option<RouteTarget> {
+    let node = cx.network.vpcs.at(vpc);
+    if node.contains(to) {
+        return Some(RouteTarget::Local);
+    }
+    let holds = |side: &crate::inventory::PeeringSide| {
+        let index = cx.network.vpc_of.get(&side.vpc);
+        index.is_some_and(|index| cx.network.vpcs.at(*index).contains(to))
+    };
+    let mut peerings = cx.inventory.peerings.values();
+    let peering =
+        peerings.find(|peering| peering.state == "active" && peering.other(&node.id).is_some_and(holds));
+    if let Some(peering) = peering {
+        return Some(RouteTarget::Peering(peering.id.clone()));
+    }
+    let mut gateways = cx.inventory.internet_gateways.values();
+    let gateway = gateways.find(|gateway| gateway.vpc.as_ref() == Some(&node.id));
+    if cx.network.is_internet(to) {
+        return gateway.map(|gateway| RouteTarget::InternetGateway(gateway.id.clone()));
+    }
+    let mut gateways = cx.inventory.vpn_gateways.values();
+    let gateway = gateways.find(|gateway| gateway.vpc.as_ref() == Some(&node.id));
+    gateway.map(|gateway| RouteTarget::VpnGateway(gateway.id.clone()))
+}

@@ -1,0 +1,129 @@
+//! The steps of a packet and of its reply, and what each of them allows.
+
+use std::net::IpAddr;
+
+use crate::inventory::Direction;
+use crate::reach::code::Code;
+use crate::reach::flows::Flows;
+use crate::reach::flows::bounds::Bounds;
+use crate::reach::network::table::{AclIx, GapIx, InterfaceIx, SubnetIx};
+
+/// Something that a packet meets.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) note: StepKind,
+    pub(crate) allow: Bounds,
+    /// What could not be seen of it.
+    pub(crate) gap: Option<GapIx>,
+    /// Whether it is met by the replies.
+    pub(crate) replies: bool,
+}
+
+/// What it is; in words only once somebody wants to read them.
+#[derive(Debug, Clone)]
+pub(crate) enum StepKind {
+    NetworkAcl { acl: Option<AclIx>, subnet: SubnetIx, direction: Direction, other: IpAddr },
+    SecurityGroups(GroupCheck),
+    Text(StepText),
+}
+
+/// The groups of an interface, asked for packets to or from an address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupCheck {
+    pub(crate) interface: InterfaceIx,
+    pub(crate) direction: Direction,
+    pub(crate) other: IpAddr,
+    pub(crate) peer: Option<InterfaceIx>,
+    pub(crate) references: bool,
+}
+
+/// Something whose words do not depend on the flow.
+#[derive(Debug, Clone)]
+pub(crate) struct StepText {
+    pub(crate) resource: String,
+    pub(crate) name: Option<String>,
+    pub(crate) kind: &'static str,
+    /// Why it lets through.
+    pub(crate) because: String,
+    /// Why it does not.
+    pub(crate) code: Code,
+    pub(crate) why: String,
+    pub(crate) lift: String,
+}
+
+/// How much is wanted of what a packet meets.
+#[derive(Debug, Clone)]
+pub(crate) enum Detail {
+    /// Only what it comes to.
+    Sum,
+    /// What stops some of these flows or replies to them, or may: nobody wants to read about the rest.
+    Stops(Flows),
+    /// Everything.
+    All,
+}
+
+/// What a packet and its reply have met so far.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    pub(crate) forward: Bounds,
+    pub(crate) reply: Bounds,
+    pub(crate) steps: Vec<Step>,
+    /// Which steps are wanted.
+    detail: Detail,
+    /// Whether what is met now is met by the replies.
+    pub(crate) replies: bool,
+}
+
+impl Trace {
+    pub(crate) fn new(detail: Detail) -> Self {
+        Self { forward: Bounds::all(), reply: Bounds::all(), steps: Vec::new(), detail, replies: false }
+    }
+
+    pub(crate) fn meet(&mut self, allow: Bounds, gap: Option<GapIx>, note: impl FnOnce() -> StepKind) {
+        let met = if self.replies { &mut self.reply } else { &mut self.forward };
+        *met = met.and(&allow);
+        if self.is_wanted(&allow) {
+            self.steps.push(Step { note: note(), allow, gap, replies: self.replies });
+        }
+    }
+
+    fn is_wanted(&self, allow: &Bounds) -> bool {
+        match &self.detail {
+            Detail::Sum => false,
+            Detail::Stops(flows) if self.replies => !allow.is_exact() || !allow.must.answers(flows),
+            Detail::Stops(flows) => !allow.is_exact() || !allow.must.covers(flows),
+            Detail::All => true,
+        }
+    }
+
+    /// Meets something that lets all through.
+    pub(crate) fn pass(&mut self, note: impl FnOnce() -> StepText) {
+        if matches!(self.detail, Detail::All) {
+            self.meet(Bounds::all(), None, || StepKind::Text(note()));
+        }
+    }
+
+    /// Meets something that lets nothing through.
+    pub(crate) fn stop(&mut self, note: impl FnOnce() -> StepText) {
+        self.meet(Bounds::none(), None, || StepKind::Text(note()));
+    }
+
+    /// Meets something of which it is not known what it lets through.
+    pub(crate) fn doubt(&mut self, gap: Option<GapIx>, note: impl FnOnce() -> StepText) {
+        self.meet(Bounds::unknown(), gap, || StepKind::Text(note()));
+    }
+
+    /// Whether nothing is left to find out, and nobody to tell how it came.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.detail, Detail::Sum) && (self.forward.may.is_empty() || self.reply.may.is_empty())
+    }
+
+    /// What passes, replies included, and what of it gets every reply.
+    pub(crate) fn passes(&self) -> (Bounds, Flows) {
+        let (some, every) = self.reply.must.requests();
+        let some_may = if self.reply.is_exact() { some.clone() } else { self.reply.may.requests().0 };
+        let bounds = self.forward.and(&Bounds { must: some, may: some_may });
+        let whole = bounds.must.and(&every);
+        (bounds, whole)
+    }
+}
