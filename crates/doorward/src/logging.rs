@@ -4,6 +4,7 @@
 //! Values may come from strangers: what does not show is escaped, and no value begins a line of its own.
 //! No level prints a secret, since no library is asked for more than warnings.
 
+mod faults;
 mod own;
 
 use std::fmt;
@@ -57,9 +58,10 @@ pub fn level(text: &str) -> Result<String, String> {
 }
 
 impl Log {
-    /// Begins to log.
+    /// Begins to log, panics as well.
     pub fn start(&self) {
         self.to(std::io::stderr).init();
+        faults::log_all();
     }
 
     fn to<W>(&self, writer: W) -> impl Subscriber + Send + Sync + use<W>

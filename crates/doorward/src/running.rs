@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::budget::{Budget, TooFew};
@@ -48,6 +48,7 @@ pub struct Running {
     requests: Arc<Requests>,
     stop: oneshot::Sender<()>,
     reconciler: oneshot::Receiver<Local>,
+    reconciles: watch::Receiver<()>,
     looking_up: JoinHandle<()>,
     relaying: Relaying,
 }
@@ -77,13 +78,25 @@ impl Running {
         let relaying = Relaying::start()?;
         let local = Local::new(budget.relays(), relaying.handle());
         let reconciler = Reconciler::new(Arc::clone(&requests), cloud, local, nudged);
-        let reconciler = apart(reconciler, stopped).map_err(Error::Thread)?;
-        Ok(Self { requests, stop, reconciler, looking_up, relaying })
+        let (reconciler, reconciles) = apart(move || {
+            reconciler.run(async {
+                // A sender that is gone stops it as well.
+                let _ = stopped.await;
+            })
+        })
+        .map_err(Error::Thread)?;
+        Ok(Self { requests, stop, reconciler, reconciles, looking_up, relaying })
     }
 
     /// Where everything is asked.
     pub fn requests(&self) -> &Arc<Requests> {
         &self.requests
+    }
+
+    /// Ready when the reconciler has ended, which it does unasked only where it broke off: then nothing is revoked any more.
+    pub fn broke(&self) -> impl Future<Output = ()> + use<> {
+        let mut reconciles = self.reconciles.clone();
+        async move { while reconciles.changed().await.is_ok() {} }
     }
 
     /// Stops: the relay's connections end, the store is closed. Rules stay to their ends.
@@ -100,7 +113,7 @@ impl Running {
 
     async fn stop_within(self, step: Duration, relays: Duration) {
         // Relays are carried until this ends.
-        let Self { requests, stop, reconciler, looking_up, relaying: _relaying } = self;
+        let Self { requests, stop, reconciler, looking_up, relaying: _relaying, .. } = self;
         looking_up.abort();
         // It may have ended by itself.
         let _ = stop.send(());
@@ -122,27 +135,29 @@ impl Running {
 }
 
 /// The reconciler on a thread and a runtime of its own: requests that keep every other thread busy, or that wait in
-/// every blocking one, hold up none of its steps. What it leaves to stop comes back when it was stopped.
-fn apart(
-    reconciler: Reconciler,
-    stopped: oneshot::Receiver<()>,
-) -> Result<oneshot::Receiver<Local>, std::io::Error> {
+/// every blocking one, hold up none of its steps. What it leaves to stop comes back when it was stopped; the second of what
+/// is returned closes when it has ended, however that came.
+fn apart<F>(
+    run: impl FnOnce() -> F + Send + 'static,
+) -> Result<(oneshot::Receiver<Local>, watch::Receiver<()>), std::io::Error>
+where
+    F: Future<Output = Local>,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(16)
         .thread_name("reconciler")
         .build()?;
     let (done, reconciled) = oneshot::channel();
+    let (lives, reconciles) = watch::channel(());
     std::thread::Builder::new().name("reconciler".into()).spawn(move || {
-        let local = runtime.block_on(reconciler.run(async {
-            // A sender that is gone stops it as well.
-            let _ = stopped.await;
-        }));
+        let _lives = lives;
+        let local = runtime.block_on(run());
         // Who asked may have given up.
         let _ = done.send(local);
         runtime.shutdown_background();
     })?;
-    Ok(reconciled)
+    Ok((reconciled, reconciles))
 }
 
 /// The threads that relays are carried on: whatever the pages have to do, a connection whose grant ended is cut in time.
@@ -194,6 +209,15 @@ mod tests {
 
     use super::*;
     use crate::requests::{Ask, Caller, Opened};
+
+    #[tokio::test]
+    async fn a_reconciler_that_broke_off_is_noticed() {
+        let (reconciled, mut reconciles) =
+            apart(|| async { panic!("a fault of the reconciler") }).expect("a thread");
+        let noticed = tokio::time::timeout(Duration::from_secs(10), reconciles.changed()).await;
+        assert!(noticed.expect("in time").is_err());
+        assert!(reconciled.await.is_err());
+    }
 
     const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS";
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Args;
@@ -76,8 +77,15 @@ pub async fn serve(
         Running::within(budget, file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
     let stop = super::stopping::begin().map_err(Failure::with(Code::Internal))?;
     let (stopped, mut stopped_at) = tokio::sync::watch::channel(None);
+    let (broke, broken) = (running.broke(), AtomicBool::new(false));
     let stop = async {
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            () = broke => {
+                tracing::error!("the reconciler broke off; the server ends, since nothing would be revoked");
+                broken.store(true, Ordering::Relaxed);
+            }
+        }
         stopped.send_replace(Some(Instant::now()));
     };
     let requests = Arc::clone(running.requests());
@@ -105,8 +113,17 @@ pub async fn serve(
     };
     let began = stopped_at.borrow_and_update().unwrap_or_else(Instant::now);
     running.stop_by(began + ENDS - LAST_STEPS).await;
+    if broken.load(Ordering::Relaxed) {
+        return Err(Failure::of(Code::Internal, &ReconcilerBroke)
+            .hint("start it again: what it left is done then; the log says where it broke off"));
+    }
     served
 }
+
+/// Without a reconciler no grant would ever end, so that the server does not go on.
+#[derive(Debug, thiserror::Error)]
+#[error("the reconciler broke off")]
+struct ReconcilerBroke;
 
 /// Reads the policy, the people and the certificate again at each SIGHUP, and logs what came of it.
 async fn reload_at_hangup(mut hangups: Signal, requests: Arc<Requests>, web: Arc<Web>) {

@@ -17,14 +17,23 @@ pub(super) fn may_be_logged(metadata: &Metadata<'_>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
     use super::super::Log;
 
+    /// What was logged.
     #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    pub(in crate::logging) struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        /// As text.
+        pub(in crate::logging) fn text(&self) -> String {
+            let bytes = self.0.lock().expect("nobody panicked").clone();
+            String::from_utf8(bytes).expect("text")
+        }
+    }
 
     impl io::Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -42,8 +51,7 @@ mod tests {
         let writer = written.clone();
         let log = Log { level: level.map(str::to_owned), ..Log::default() };
         tracing::subscriber::with_default(log.to(move || writer.clone()), everybody_speaks);
-        let bytes = written.0.lock().expect("nobody panicked").clone();
-        String::from_utf8(bytes).expect("text")
+        written.text()
     }
 
     fn everybody_speaks() {

@@ -32,8 +32,9 @@ pub enum Wrong {
     /// Two that read `Host` could understand two different things.
     #[error("the request has several `Host` headers")]
     Several,
-    /// In HTTP/2 both are the same, if both are there (RFC 9113, section 8.3.1).
-    #[error("`:authority` and `Host` of the request differ")]
+    /// Both are the same, if both are there (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1). HTTP/1.1 would have a server
+    /// ignore `Host` then; a proxy in front that went by it took the request for another's.
+    #[error("the target and `Host` of the request name different hosts")]
     Differ,
     /// What stands there is no host.
     #[error("the request names something that is no host")]
@@ -62,9 +63,7 @@ impl Authority {
             None => None,
         };
         match (target, header) {
-            (Some(target), Some(header)) if version >= Version::HTTP_2 && target != header => {
-                Err(Wrong::Differ)
-            }
+            (Some(target), Some(header)) if target != header => Err(Wrong::Differ),
             (Some(_), None) if version == Version::HTTP_11 => Err(Wrong::Missing),
             (Some(authority), _) | (None, Some(authority)) => Ok(authority),
             (None, None) => Err(Wrong::Missing),
@@ -191,7 +190,8 @@ mod tests {
         assert_eq!(of(one, "/x", &["door.example:8080"]), good("door.example 8080"));
         assert_eq!(of(one, "/x", &["[0:0::1]:80"]), good("::1 80"));
         assert_eq!(of(one, "/x", &["[::ffff:10.0.0.5]"]), good("10.0.0.5"));
-        assert_eq!(of(one, "http://door.example/x", &["evil.test"]), good("door.example"));
+        assert_eq!(of(one, "http://door.example/x", &["DOOR.example"]), good("door.example"));
+        assert_eq!(of(one, "http://door.example/x", &["evil.test"]), Err(Wrong::Differ));
         assert_eq!(of(one, "http://door.example/x", &[]), Err(Wrong::Missing));
         assert_eq!(of(one, "/x", &[]), Err(Wrong::Missing));
         assert_eq!(of(Version::HTTP_10, "/x", &["door.example"]), good("door.example"));

@@ -17,6 +17,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use doorward_core::policy::{Server, Tls};
 use tokio::sync::watch;
 
@@ -138,10 +139,19 @@ impl Listener {
 
     /// Answers until `stop`; then ends what has begun, within two seconds.
     pub async fn serve(self, web: Arc<Web>, stop: impl Future<Output = ()> + Send) -> Result<(), Error> {
+        self.answer(router(Arc::clone(&web)), web, stop).await
+    }
+
+    async fn answer(
+        self,
+        router: Router,
+        web: Arc<Web>,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<(), Error> {
         let house = Admission::new(self.limits);
         let (stopping, told) = watch::channel(Stopping::No);
         let certificate = self.tls.as_ref().map(|(.., certificate)| certificate.clone());
-        let serving = Serving::new(router(Arc::clone(&web)), certificate, self.times, told);
+        let serving = Serving::new(router, certificate, self.times, told);
         let mut door = Door::open(self.listener, Arc::clone(&house), Arc::clone(&web), serving)
             .map_err(Error::Stopped)?;
         let housekeeping = async {

@@ -71,7 +71,7 @@ pub fn new_groups(moto: &Moto, count: usize, name: &str) -> Vec<String> {
 }
 
 /// Asks until it is so, for at most thirty seconds.
-pub fn eventually(what: &str, so: impl Fn() -> bool) {
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
         assert!(begun.elapsed() < Duration::from_secs(30), "not within thirty seconds: {what}");

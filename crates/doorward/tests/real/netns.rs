@@ -84,7 +84,8 @@ impl Netns {
         self.sysctl("ipv6/conf/all/forwarding", "1");
     }
 
-    fn sysctl(&self, file: &str, value: &str) {
+    /// Sets a file of `/proc/sys/net` inside.
+    pub fn sysctl(&self, file: &str, value: &str) {
         let script = format!("echo {value} > /proc/sys/net/{file}");
         run("ip", &["netns", "exec", self.name(), "/bin/sh", "-c", &script], "");
     }
@@ -96,12 +97,7 @@ impl Netns {
 
     /// Likewise, with more in its environment.
     pub fn probe_with(&self, verb: &[&str], environment: &[(&str, &str)]) -> Probe {
-        let ip = find("ip").expect("ip");
-        let this = std::env::current_exe().expect("this program");
-        let mut command = Command::new(ip);
-        command.args(["netns", "exec", self.name()]).arg(this).env(probe::VERB, verb.join(" "));
-        command.envs(environment.iter().copied());
-        Probe::start(command)
+        probe_in(self.name(), verb, environment)
     }
 
     /// Whether a connection can be made: `open`, `refused`, `timeout`, or another error in words.
@@ -121,6 +117,16 @@ impl Drop for Netns {
             let _ = Command::new(ip).args(["netns", "del", &self.name]).status();
         }
     }
+}
+
+/// Starts one of the probe's verbs inside a namespace that somebody else keeps.
+pub fn probe_in(netns: &str, verb: &[&str], environment: &[(&str, &str)]) -> Probe {
+    let ip = find("ip").expect("ip");
+    let this = std::env::current_exe().expect("this program");
+    let mut command = Command::new(ip);
+    command.args(["netns", "exec", netns]).arg(this).env(probe::VERB, verb.join(" "));
+    command.envs(environment.iter().copied());
+    Probe::start(command)
 }
 
 /// A probe that runs; killed when dropped.
@@ -150,6 +156,13 @@ impl Probe {
     #[allow(dead_code, reason = "the range's own suite uses it")]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Tells it a line.
+    #[allow(dead_code, reason = "the range's own suite has no use for it")]
+    pub fn tell(&mut self, line: &str) {
+        let pipe = self.child.stdin.as_mut().expect("a pipe");
+        writeln!(pipe, "{line}").expect("it reads");
     }
 
     /// The next line that it says, within ten seconds.

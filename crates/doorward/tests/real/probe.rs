@@ -22,9 +22,10 @@ pub fn run() -> bool {
         ["wait", address, milliseconds] => wait(address, milliseconds),
         ["relay", port] => crate::relay::alone(port.parse().expect("a port")),
         ["hammer", address] => hammer(address),
-        [crate::flood::VERB] => crate::flood::inside(),
-        ["attack", kind, address, count, addresses] => crate::flood::attack(kind, address, count, addresses),
+        [crate::flood::VERB, person, ref attackers @ ..] => crate::flood::inside(person, attackers),
+        ["attack", kind, address, count, at_once] => crate::flood::attack(kind, address, count, at_once),
         ["fill", relay, upstream] => crate::flood::fill(relay, upstream),
+        ["visit", address] => crate::flood::visit(address),
         _ => say(&format!("no verb {verb:?}")),
     }
     true

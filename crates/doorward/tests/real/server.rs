@@ -1,7 +1,7 @@
 //! A folder with a policy, and the built program serving it.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -32,6 +32,16 @@ impl House {
         house.write_people(groups);
         house.write_policy(policy);
         house
+    }
+
+    /// Listens at another address of this machine, on the same port.
+    pub fn at(mut self, address: IpAddr) -> Self {
+        let text = fs::read_to_string(self.policy()).expect("a policy");
+        let listens = |at: SocketAddr| format!("listen = \"{at}\"");
+        let to = SocketAddr::new(address, self.listen.port());
+        fs::write(self.policy(), text.replace(&listens(self.listen), &listens(to))).expect("a policy");
+        self.listen = to;
+        self
     }
 
     /// AWS is at that address, and takes any credentials.

@@ -161,6 +161,7 @@ async fn open(
     if speaks_for_others(web, peer.ip()) {
         let named = tokio::select! {
             () = ticket.gives_way() => return Ok(None),
+            _ = serving.stopping.changed() => return Ok(None),
             named = timeout_at(until, header(&mut stream)) => match named {
                 Ok(named) => named?,
                 Err(_) => return Ok(None),

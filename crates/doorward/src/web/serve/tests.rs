@@ -1,11 +1,16 @@
 //! Listening for real: on loopback, plain and with certificates made for the moment.
 
+mod faults;
+mod http2;
+mod proxied;
+
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use doorward_core::policy::{Server, Tls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -134,6 +139,7 @@ struct Short {
     _stop: oneshot::Sender<()>,
 }
 
+const FILES: usize = 200;
 const HEAD: Duration = Duration::from_millis(400);
 const BODY: Duration = Duration::from_millis(400);
 const WHOLE: Duration = Duration::from_millis(1200);
@@ -141,23 +147,53 @@ const IDLE: Duration = Duration::from_millis(800);
 
 impl Short {
     async fn start(more: &str, tls: bool) -> Self {
+        Self::answering(more, tls, |router| router).await
+    }
+
+    /// With other pages.
+    async fn answering(more: &str, tls: bool, with: impl FnOnce(Router) -> Router) -> Self {
         let house = House::new(more).await;
         let tls = tls.then(|| write_pair(house.folder()).0);
         let listener = Listener::bind(&server(tls)).await.expect("a listener");
-        let listener =
-            Listener { times: Times { head: HEAD, body: BODY, whole: WHOLE, idle: IDLE }, ..listener };
+        let listener = Listener {
+            times: Times { head: HEAD, body: BODY, whole: WHOLE, idle: IDLE },
+            ..listener.within(FILES)
+        };
         let address = listener.url().split_once("://").expect("a URL").1.parse().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
         let web = house.web();
-        tokio::spawn(listener.serve(web, async {
+        let router = with(super::router(Arc::clone(&web)));
+        tokio::spawn(listener.answer(router, web, async {
             let _ = stopped.await;
         }));
         Self { house, address, _stop: stop }
     }
 
+    fn certificate(&self) -> Vec<u8> {
+        fs::read(self.house.folder().join("server.pem")).expect("a certificate")
+    }
+
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("a connection")
     }
+}
+
+/// The handshake of a client that trusts a certificate and speaks one protocol.
+async fn handshake(
+    pem: &[u8],
+    protocol: &str,
+    stream: TcpStream,
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(rustls::pki_types::pem::PemObject::from_pem_slice(pem).expect("a certificate"))
+        .expect("a root");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut config = config.expect("versions").with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let name = "localhost".try_into().expect("a name");
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 /// Sends pieces with a pause before each, and reads until the server ends it: what came, and after how long.
@@ -210,21 +246,10 @@ async fn time_in_the_handshake_of_tls_and_after_it_is_one() {
     for pieces in [&[][..], &[&b"\x16"[..]], &[&b"\x16\x03\x01\x02\x00\x01"[..]]] {
         is_about(until_it_ends(short.connect().await, pieces).await.1, HEAD);
     }
-    let pem = fs::read(short.house.folder().join("server.pem")).expect("a certificate");
+    let pem = short.certificate();
     for (protocol, said) in [("http/1.1", &b""[..]), ("http/1.1", b"G"), ("h2", b""), ("h2", PREFACE)] {
-        let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(rustls::pki_types::pem::PemObject::from_pem_slice(&pem).expect("a certificate"))
-            .expect("a root");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config =
-            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let mut config = config.expect("versions").with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        let name = "localhost".try_into().expect("a name");
         let begun = Instant::now();
-        let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, short.connect().await);
-        let stream = stream.await.expect("a handshake");
+        let stream = handshake(&pem, protocol, short.connect().await).await.expect("a handshake");
         until_it_ends(stream, &[said]).await;
         is_about(begun.elapsed(), HEAD);
     }
@@ -288,73 +313,4 @@ async fn the_server_stops_while_clients_hold_on() {
             .await
             .expect("it is closed");
     }
-}
-
-/// What `/address` sees of a connection that begins with these bytes, from one of this machine's addresses; none where the
-/// connection is ended instead.
-async fn seen(short: &Short, from: [u8; 4], begins: &[u8]) -> Option<String> {
-    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket.bind((from, 0).into()).expect("an address of the loopback");
-    let stream = socket.connect(short.address).await.expect("a connection");
-    let get = format!(
-        "GET /address?nonce={} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
-        "n".repeat(43)
-    );
-    let (read, _) = until_it_ends(stream, &[begins, get.as_bytes()]).await;
-    let text = String::from_utf8_lossy(&read).into_owned();
-    let seen = text.split_once("\"address\":\"").and_then(|(_, rest)| rest.split_once('"'));
-    match (seen, text.starts_with("HTTP/1.1 422") && text.contains("address is not known")) {
-        (Some((address, _)), _) => Some(address.to_owned()),
-        (None, true) => Some("nobody".into()),
-        (None, false) => None,
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_proxy_protocol_is_believed_from_named_proxies_and_needed_from_them() {
-    let short = Short::start("proxies = [\"127.0.0.9\"]\nproxy-protocol = true", false).await;
-    let proxy = [127, 0, 0, 9];
-    let line = b"PROXY TCP4 203.0.113.99 10.0.0.1 4711 443\r\n";
-    let second = |command: u8, family: u8, rest: &[u8]| {
-        let length = u16::try_from(rest.len()).expect("it fits").to_be_bytes();
-        [&b"\r\n\r\n\0\r\nQUIT\n"[..], &[command, family], &length, rest].concat()
-    };
-    let four = [203, 0, 113, 98, 10, 0, 0, 1, 0x12, 0x67, 1, 0xbb, 4, 0, 1, 0];
-    for (begins, expected) in [
-        (line.to_vec(), Some("203.0.113.99")),
-        (b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 443\r\n".to_vec(), Some("2001:db8::7")),
-        (second(0x21, 0x11, &four), Some("203.0.113.98")),
-        // The proxy itself, or somebody whom it cannot name: nobody's address.
-        (second(0x20, 0x00, &[]), Some("nobody")),
-        (b"PROXY UNKNOWN\r\n".to_vec(), Some("nobody")),
-        (Vec::new(), None),
-        (b"PROXY TCP4 203.0.113.99\r\n".to_vec(), None),
-        ([&b"PROXY UNKNOWN "[..], &[b'x'; 200]].concat(), None),
-        (second(0x21, 0x11, &four[..8]), None),
-    ] {
-        assert_eq!(
-            seen(&short, proxy, &begins).await.as_deref(),
-            expected,
-            "{:?}",
-            String::from_utf8_lossy(&begins)
-        );
-    }
-    // Whoever is not named is nobody's proxy: its own address, or a request that cannot be read.
-    assert_eq!(seen(&short, [127, 0, 0, 8], b"").await.as_deref(), Some("127.0.0.8"));
-    assert_eq!(seen(&short, [127, 0, 0, 8], line).await, None);
-    // In pieces, and never to its end.
-    let pieces: Vec<&[u8]> = line.chunks(9).collect();
-    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket.bind((proxy, 0).into()).expect("an address of the loopback");
-    let stream = socket.connect(short.address).await.expect("a connection");
-    let (read, took) = until_it_ends(stream, &pieces[..2]).await;
-    assert!(read.is_empty());
-    is_about(took, HEAD);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_setting_no_header_is_believed() {
-    let short = Short::start("proxies = [\"127.0.0.9\"]", false).await;
-    assert_eq!(seen(&short, [127, 0, 0, 9], b"PROXY TCP4 203.0.113.99 10.0.0.1 4711 443\r\n").await, None);
-    assert_eq!(seen(&short, [127, 0, 0, 9], b"").await.as_deref(), Some("nobody"));
 }

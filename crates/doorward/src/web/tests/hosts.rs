@@ -57,16 +57,19 @@ async fn a_request_that_names_no_host_or_two_is_refused() {
     let empty = Request::get("/sign-in").header("host", "");
     let differ =
         Request::get("https://door.example/sign-in").version(Version::HTTP_2).header("host", "evil.test");
-    for request in [several, odd, empty, differ] {
+    let absolute = |uri: &str, host: &str| Request::get(uri).header("host", host);
+    let evil = absolute("https://evil.test/sign-in", "door.example");
+    let ours = absolute("https://door.example/sign-in", "evil.test");
+    for request in [several, odd, empty, differ, evil, ours] {
         let refused = house.send(request.body(Body::empty()).expect("a request")).await;
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text());
     }
-    // The target's own host counts in absolute form.
-    let absolute = |uri: &str, host: &str| Request::get(uri).header("host", host).body(Body::empty());
-    let good = house.send(absolute("https://door.example/sign-in", "evil.test").expect("a request")).await;
-    assert_eq!(good.status, StatusCode::OK);
-    let evil = house.send(absolute("https://evil.test/sign-in", "door.example").expect("a request")).await;
-    assert_eq!(evil.status, StatusCode::MISDIRECTED_REQUEST);
+    // In absolute form, which proxies use (RFC 9112, section 3.2.2).
+    for (host, expected) in [("door.example", StatusCode::OK), ("evil.test", StatusCode::MISDIRECTED_REQUEST)]
+    {
+        let request = absolute(&format!("https://{host}/sign-in"), host).body(Body::empty());
+        assert_eq!(house.send(request.expect("a request")).await.status, expected, "{host}");
+    }
 }
 
 /// As a browser sends it that says `Origin` and no `Sec-Fetch-Site`.

@@ -4,19 +4,20 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
-/// The environment variable that names the server's certificate.
-pub const PEM: &str = "DOORWARD_PROBE_PEM";
-/// How long the first wave may take.
-const WAVE: Duration = Duration::from_secs(20);
-/// How many connections are being made at once.
-const AT_ONCE: usize = 512;
+use super::field::ATTACKERS;
+use super::person::{certificate_of_server, trusting};
+
+/// Bytes both ways.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// How long an attacker that was put out waits before it comes again.
 const COMES_AGAIN: Duration = Duration::from_secs(15);
 
@@ -24,44 +25,45 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const POST: &[u8] =
     b"POST /api/v1/sessions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{";
 
-/// Opens `count` connections from so many addresses, each of that kind, and keeps at it until its input ends.
-pub fn attack(kind: &str, address: &str, count: &str, addresses: &str) {
+/// Opens `count` connections of a kind, so many of them at once, and keeps at it until its input ends. When each has been
+/// tried once it says how many that were, and how many of them were refused or came to nothing.
+pub fn attack(kind: &str, address: &str, count: &str, at_once: &str) {
     let (address, count): (SocketAddr, u32) =
         (address.parse().expect("an address"), count.parse().expect("a count"));
-    let addresses: u32 = addresses.parse().expect("a count");
     let tls = (kind == "tls").then(connector);
     let kind: Arc<str> = kind.into();
     runtime().block_on(async {
-        let window = Arc::new(Semaphore::new(AT_ONCE));
-        let made = Arc::new(AtomicU32::new(0));
-        let begun = Instant::now();
-        for number in 0..count {
-            let source = Ipv4Addr::new(9, 1, 0, u8::try_from(number % addresses + 1).expect("an address"));
-            let (kind, tls, window, made) =
-                (Arc::clone(&kind), tls.clone(), Arc::clone(&window), Arc::clone(&made));
+        let window = Arc::new(Semaphore::new(at_once.parse().expect("a count")));
+        let (tried, unanswered) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        if let Some(tls) = &tls {
+            // The session of this handshake is what the others resume.
+            let _ = speaks(connect(None, address).await, Some(tls)).await;
+        }
+        for _ in 0..count {
+            let (kind, tls, window) = (Arc::clone(&kind), tls.clone(), Arc::clone(&window));
+            let (tried, unanswered) = (Arc::clone(&tried), Arc::clone(&unanswered));
             tokio::spawn(async move {
                 loop {
                     let turn = window.acquire().await.expect("a turn");
-                    let stream = connect(source, address).await;
-                    made.fetch_add(1, Ordering::Relaxed);
-                    if let Ok(stream) = stream {
-                        // A handshake may be cut short: that is the server's good right.
-                        let _ = hold(&kind, tls.as_ref(), stream, turn).await;
+                    let stream = speaks(connect(None, address).await, tls.as_ref()).await;
+                    drop(turn);
+                    tried.fetch_add(1, Ordering::Relaxed);
+                    match stream {
+                        // However it is put out, it comes again.
+                        Ok(stream) => drop(hold(&kind, stream).await),
+                        Err(_) => {
+                            unanswered.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
                     tokio::time::sleep(COMES_AGAIN).await;
                 }
             });
         }
-        while made.load(Ordering::Relaxed) < count && begun.elapsed() < WAVE {
+        while tried.load(Ordering::Relaxed) < count {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        println!("{} connections tried in {:?}", made.load(Ordering::Relaxed), begun.elapsed());
-        let _ = io::stdout().flush();
-        tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()))
-            .await
-            .expect("a thread")
-            .ok();
-        std::process::exit(0);
+        println!("{count} {}", unanswered.load(Ordering::Relaxed));
+        until_told().await;
     });
 }
 
@@ -78,63 +80,60 @@ pub fn fill(relay: &str, upstream: &str) {
         });
         // Its first ruleset may still be on its way; until then it admits nobody.
         let (mut held, mut refused) = (Vec::new(), 0);
-        while held.is_empty() {
-            let stream = connect(Ipv4Addr::new(9, 2, 0, 1), relay).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            if let Ok(stream) = stream
-                && stays(&stream).await
-            {
-                held.push(stream);
-            }
-        }
-        while refused < 20 {
+        while held.is_empty() || refused < 20 {
+            let each = if held.is_empty() { 1 } else { 4 };
             let mut batch = Vec::new();
-            for number in 1..=50 {
-                match connect(Ipv4Addr::new(9, 2, 0, number), relay).await {
-                    Ok(stream) => batch.push(stream),
-                    Err(_) => refused += 1,
-                }
+            for number in (1..=ATTACKERS).cycle().take(each * usize::from(ATTACKERS)) {
+                let source = Ipv4Addr::new(9, 2, 0, number);
+                batch.push(tokio::spawn(async move { stays(connect(Some(source), relay).await?).await }));
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            for stream in batch {
-                match stays(&stream).await {
-                    true => held.push(stream),
-                    false => refused += 1,
+            for stays in batch {
+                match stays.await.expect("a task") {
+                    Ok(stream) => held.push(stream),
+                    Err(_) if held.is_empty() => {}
+                    Err(_) => refused += 1,
                 }
             }
         }
         println!("full with {}", held.len());
-        let _ = io::stdout().flush();
-        tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()))
-            .await
-            .expect("a thread")
-            .ok();
-        std::process::exit(0);
+        until_told().await;
     });
 }
 
-/// Whether a connection is not reset at once.
-async fn stays(stream: &TcpStream) -> bool {
-    let mut byte = [0; 1];
-    tokio::time::timeout(Duration::from_millis(3), stream.peek(&mut byte)).await.is_err()
+/// A connection that is not ended soon.
+async fn stays(stream: TcpStream) -> io::Result<TcpStream> {
+    let ends = tokio::time::timeout(Duration::from_millis(150), stream.readable()).await;
+    if ends.is_ok() { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(stream) }
 }
 
-async fn connect(source: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> {
+/// Goes on until its input ends, and then no longer.
+async fn until_told() {
+    let _ = io::stdout().flush();
+    let told = tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
+    let _ = told.await;
+    std::process::exit(0);
+}
+
+async fn connect(source: Option<Ipv4Addr>, address: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind((source, 0).into())?;
+    if let Some(source) = source {
+        socket.bind((source, 0).into())?;
+    }
     tokio::time::timeout(Duration::from_secs(3), socket.connect(address)).await?
 }
 
-async fn hold<T>(kind: &str, tls: Option<&TlsConnector>, stream: TcpStream, turn: T) -> io::Result<()> {
-    if let Some(tls) = tls {
-        let name = "localhost".try_into().expect("a name");
-        let stream = tokio::time::timeout(Duration::from_secs(10), tls.connect(name, stream)).await??;
-        drop(turn);
-        return wait(stream, &[]).await;
-    }
-    drop(turn);
+/// A connection after the handshake of TLS, where there is TLS.
+async fn speaks(stream: io::Result<TcpStream>, tls: Option<&TlsConnector>) -> io::Result<Box<dyn Stream>> {
+    let stream = stream?;
+    let Some(tls) = tls else { return Ok(Box::new(stream)) };
+    let name = "localhost".try_into().expect("a name");
+    let stream = tokio::time::timeout(Duration::from_secs(10), tls.connect(name, stream)).await??;
+    Ok(Box::new(stream))
+}
+
+async fn hold(kind: &str, stream: Box<dyn Stream>) -> io::Result<()> {
     match kind {
-        "silent" => wait(stream, &[]).await,
+        "silent" | "tls" => wait(stream, &[]).await,
         "byte" => wait(stream, b"P").await,
         "h2" => wait(stream, PREFACE).await,
         "body" => wait(stream, POST).await,
@@ -143,7 +142,7 @@ async fn hold<T>(kind: &str, tls: Option<&TlsConnector>, stream: TcpStream, turn
 }
 
 /// Says something, goes on with a byte every second where that was the beginning of a body, and waits to be put out.
-async fn wait(mut stream: impl AsyncRead + AsyncWrite + Unpin, says: &[u8]) -> io::Result<()> {
+async fn wait(mut stream: Box<dyn Stream>, says: &[u8]) -> io::Result<()> {
     stream.write_all(says).await?;
     let mut bytes = [0; 1024];
     loop {
@@ -155,9 +154,11 @@ async fn wait(mut stream: impl AsyncRead + AsyncWrite + Unpin, says: &[u8]) -> i
     }
 }
 
+/// Of TLS 1.2, whose sessions are resumed without a signature: a flood is to be done with handshakes, and this machine's
+/// processors are the server's as well.
 fn connector() -> TlsConnector {
-    let pem = std::fs::read(std::env::var_os(PEM).expect("a path")).expect("a certificate");
-    TlsConnector::from(super::person::trusting(&pem))
+    let pem = certificate_of_server().expect("a certificate");
+    TlsConnector::from(trusting(&pem, &[&rustls::version::TLS12]))
 }
 
 fn runtime() -> tokio::runtime::Runtime {

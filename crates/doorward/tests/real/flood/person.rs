@@ -1,31 +1,64 @@
-//! Somebody elsewhere, who comes from an address of her own.
+//! Somebody elsewhere, who comes from an address of her own: a program that makes the calls that it is told of.
 
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{self, BufRead as _, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use serde_json::Value;
-use socket2::{Domain, Socket, Type};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use serde_json::{Value, json};
 
+use crate::netns::Probe;
 use crate::server::House;
 
-/// Where she is.
-pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(9, 9, 9, 9);
+/// The environment variable that names the server's certificate; where that file is not, there is no TLS.
+pub const PEM: &str = "DOORWARD_PROBE_PEM";
 /// How long she waits for a connection, and for each part of an answer.
 const WAITS: Duration = Duration::from_secs(5);
 
-/// A client of the API that makes a connection for each call.
-pub struct Visitor {
-    server: SocketAddr,
-    tls: Option<Arc<ClientConfig>>,
+/// The person, as whoever tells her what to call sees her.
+pub struct Person(Probe);
+
+impl Person {
+    /// By her program, that of the verb `visit`.
+    pub fn new(program: Probe) -> Self {
+        Self(program)
+    }
+
+    /// One call, by a connection of its own: the status and the JSON, or no status and the error.
+    pub fn call(&mut self, method: &str, path: &str, token: Option<&str>, body: &Value) -> (u16, Value) {
+        self.0.tell(&json!([method, path, token, body]).to_string());
+        let said = self.0.within(4 * WAITS).expect("an answer");
+        serde_json::from_str(&said).expect("a status and a value")
+    }
 }
 
-/// Gives a house a certificate: its text.
-pub fn certificate(house: &House) -> Vec<u8> {
+/// The person's program: makes each call that a line of its input names, and says what came.
+pub fn visit(server: &str) {
+    let server = server.parse().expect("an address");
+    let tls = certificate_of_server().map(|pem| trusting(&pem, rustls::ALL_VERSIONS));
+    for line in io::stdin().lock().lines() {
+        let line = line.expect("a line");
+        let (method, path, token, body): (String, String, Option<String>, Value) =
+            serde_json::from_str(&line).expect("a call");
+        let visitor = Visitor { server, tls: tls.clone() };
+        let said = match visitor.call(&method, &path, token.as_deref(), &body) {
+            Ok((status, value)) => json!([status, value]),
+            Err(error) => json!([0, error.to_string()]),
+        };
+        println!("{said}");
+    }
+}
+
+/// The certificate that [`PEM`] names, if there is one.
+pub fn certificate_of_server() -> Option<Vec<u8>> {
+    std::fs::read(std::env::var_os(PEM)?).ok()
+}
+
+/// Gives a house a certificate.
+pub fn certificate(house: &House) {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let write = |name: &str, text: String| std::fs::write(house.folder().join(name), text).expect("a file");
     write("server.pem", pair.cert.pem());
@@ -33,38 +66,28 @@ pub fn certificate(house: &House) -> Vec<u8> {
     let policy = std::fs::read_to_string(house.policy()).expect("a policy");
     let tls = "tls = { certificate = \"server.pem\", key = \"server.key\" }\nstore = ";
     std::fs::write(house.policy(), policy.replace("store = ", tls)).expect("a policy");
-    pair.cert.pem().into_bytes()
 }
 
-/// A client that trusts one certificate.
-pub fn trusting(pem: &[u8]) -> Arc<ClientConfig> {
+/// A client that trusts one certificate, by one of these versions of TLS.
+pub fn trusting(pem: &[u8], versions: &[&'static SupportedProtocolVersion]) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(pem).expect("a certificate")).expect("a root");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions);
     Arc::new(config.expect("versions").with_root_certificates(roots).with_no_client_auth())
 }
 
-impl Visitor {
-    pub fn new(server: SocketAddr, pem: Option<&[u8]>) -> Self {
-        Self { server, tls: pem.map(trusting) }
-    }
+struct Visitor {
+    server: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+}
 
-    /// One call: the status and the JSON.
-    pub fn call(
-        &self,
-        method: &str,
-        path: &str,
-        token: Option<&str>,
-        body: Option<&Value>,
-    ) -> io::Result<(u16, Value)> {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((ADDRESS, 0)).into())?;
-        socket.connect_timeout(&self.server.into(), WAITS)?;
-        let stream = std::net::TcpStream::from(socket);
+impl Visitor {
+    fn call(&self, method: &str, path: &str, token: Option<&str>, body: &Value) -> io::Result<(u16, Value)> {
+        let stream = TcpStream::connect_timeout(&self.server, WAITS)?;
         stream.set_read_timeout(Some(WAITS))?;
         stream.set_write_timeout(Some(WAITS))?;
-        let body = body.map(Value::to_string).unwrap_or_default();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{token}\
