@@ -50,6 +50,7 @@ pub struct Running {
     reconciler: oneshot::Receiver<Local>,
     reconciles: watch::Receiver<()>,
     looking_up: JoinHandle<()>,
+    verifying: JoinHandle<()>,
     relaying: Relaying,
 }
 
@@ -75,6 +76,7 @@ impl Running {
             Cloud::Simulated(_) => cloud.clone(),
         };
         let looking_up = tokio::spawn(look_up(Arc::clone(&requests), beside));
+        let verifying = tokio::spawn(keep_verifying(Arc::clone(&requests)));
         let relaying = Relaying::start()?;
         let local = Local::new(budget.relays(), relaying.handle());
         let reconciler = Reconciler::new(Arc::clone(&requests), cloud, local, nudged);
@@ -85,7 +87,7 @@ impl Running {
             })
         })
         .map_err(Error::Thread)?;
-        Ok(Self { requests, stop, reconciler, reconciles, looking_up, relaying })
+        Ok(Self { requests, stop, reconciler, reconciles, looking_up, verifying, relaying })
     }
 
     /// Where everything is asked.
@@ -113,8 +115,9 @@ impl Running {
 
     async fn stop_within(self, step: Duration, relays: Duration) {
         // Relays are carried until this ends.
-        let Self { requests, stop, reconciler, looking_up, relaying: _relaying, .. } = self;
+        let Self { requests, stop, reconciler, looking_up, verifying, relaying: _relaying, .. } = self;
         looking_up.abort();
+        verifying.abort();
         // It may have ended by itself.
         let _ = stop.send(());
         match tokio::time::timeout(step, reconciler).await {
@@ -132,6 +135,12 @@ impl Running {
             tracing::warn!("the store was not closed in time; nothing that was written is lost");
         }
     }
+}
+
+/// Checks the store again and again beside all else.
+async fn keep_verifying(requests: Arc<Requests>) {
+    let clock = requests.clock();
+    requests.store().keep_verifying(|| clock.now()).await;
 }
 
 /// The reconciler on a thread and a runtime of its own: requests that keep every other thread busy, or that wait in

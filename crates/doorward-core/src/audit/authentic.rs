@@ -55,7 +55,7 @@ impl<'k> Whole<'k> {
 
     /// Takes the next line, and returns it where it can be read, with whether it is authentic by itself.
     pub fn line(&mut self, text: &str) -> Option<(Entry, bool)> {
-        let digest = self.digest();
+        let before = self.lines.clone();
         self.lines.update(text.as_bytes());
         self.lines.update(b"\n");
         let followed = self.verifier.entry(text);
@@ -79,7 +79,9 @@ impl<'k> Whole<'k> {
             return Some((entry, false));
         }
         match &entry.line.event.what {
-            What::LogSealed { digest: sealed, found, .. } if *sealed == digest => {
+            What::LogSealed { digest: sealed, found, .. }
+                if *sealed == Hash::from_bytes(before.finalize().into()) =>
+            {
                 self.broken = None;
                 self.sealed.push(Sealed { by: entry.head.seq, found: found.clone() });
             }

@@ -1,9 +1,17 @@
 //! What the record says is open, kept beside it as it grows: the measure of every row of the store.
 
+mod rows;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Entry, Hash, Head, What};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Hash, Head, Table, What};
 use crate::grant::GrantId;
+use rows::{Before, Rows};
+
+pub use rows::UntoldRow;
 
 /// Why a row is not believed, said of the grant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +39,7 @@ pub enum Untold {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Told {
     seq: u64,
     /// Of the row; none where an early version did not say.
@@ -46,14 +54,21 @@ const RECENT: usize = 4096;
 const ALARMS: usize = 20;
 
 /// The grants that are open or wait by the record, each with the state that its last entry left; and those that have
-/// ended, until their rules are known to be gone.
-#[derive(Debug, Clone)]
+/// ended, until their rules are known to be gone. Beside them the other rows of the store.
+///
+/// It can be saved, and goes on from where it was without the entries before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ledger {
     head: Head,
     grants: BTreeMap<GrantId, Told>,
+    #[serde(skip)]
     recent: VecDeque<(u64, GrantId, Option<Told>)>,
-    /// The first entry of which a change in `recent` may be missing.
+    rows: Rows,
+    /// The first entry of which a recent change may be missing.
+    #[serde(skip)]
     from: u64,
+    /// The last entry that sealed what came before it.
+    sealed: u64,
     alarms: Vec<String>,
 }
 
@@ -63,7 +78,9 @@ impl Default for Ledger {
             head: Head::EMPTY,
             grants: BTreeMap::new(),
             recent: VecDeque::new(),
+            rows: Rows::default(),
             from: 0,
+            sealed: 0,
             alarms: Vec::new(),
         }
     }
@@ -74,6 +91,7 @@ impl Default for Ledger {
 pub struct Earlier<'a> {
     ledger: &'a Ledger,
     otherwise: BTreeMap<&'a GrantId, Option<Told>>,
+    rows: Before<'a>,
 }
 
 impl Ledger {
@@ -87,6 +105,32 @@ impl Ledger {
         &self.alarms
     }
 
+    /// As text, for [`Self::restored`].
+    pub fn saved(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// As it was saved. How it was before that is not known.
+    pub fn restored(text: &str) -> Result<Self, serde_json::Error> {
+        let ledger: Self = serde_json::from_str(text)?;
+        Ok(Self { from: ledger.head.seq, ..ledger })
+    }
+
+    /// The last entry that sealed what came before it; 0 where there is none.
+    pub fn sealed(&self) -> u64 {
+        self.sealed
+    }
+
+    /// Whether any entry told of the rows beside the grants: those of a version before did not.
+    pub fn tells_of_rows(&self) -> bool {
+        self.rows.tracked
+    }
+
+    /// How many rows beside the grants there are.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Takes in the next entry, which is authentic and follows the last.
     pub fn take(&mut self, entry: &Entry) {
         self.note(entry);
@@ -96,8 +140,12 @@ impl Ledger {
     /// Takes in what an entry says although it does not follow the last: the record is broken between the two.
     pub fn note(&mut self, entry: &Entry) {
         let seq = entry.head.seq;
+        if let Some(oldest) = self.rows.take(entry) {
+            self.from = self.from.max(oldest);
+        }
         match &entry.line.event.what {
             What::LogSealed { grants, .. } => {
+                self.sealed = seq;
                 self.alarms.clear();
                 let before: Vec<GrantId> = self.grants.keys().cloned().collect();
                 for id in before {
@@ -133,7 +181,7 @@ impl Ledger {
         if self.recent.len() > RECENT
             && let Some((oldest, ..)) = self.recent.pop_front()
         {
-            self.from = oldest;
+            self.from = self.from.max(oldest);
         }
     }
 
@@ -161,7 +209,7 @@ impl Ledger {
         for (_, id, before) in self.recent.iter().rev().take_while(|(at, ..)| *at > seq) {
             otherwise.insert(id, *before);
         }
-        Some(Earlier { ledger: self, otherwise })
+        Some(Earlier { ledger: self, otherwise, rows: self.rows.since(seq) })
     }
 }
 
@@ -212,6 +260,28 @@ impl<'a> Earlier<'a> {
         missing.map(|(id, told)| (id.clone(), Untold::Gone { seq: told.seq })).collect()
     }
 
+    /// Whether a row beside the grants is what the record says of it.
+    pub fn check_row(&self, table: Table, key: &str, state: Hash) -> Result<(), UntoldRow> {
+        self.ledger.rows.check(&self.rows, table, key, state)
+    }
+
+    /// The entry that tells of such a row, where there should be one.
+    pub fn row(&self, table: Table, key: &str) -> Option<u64> {
+        self.ledger.rows.told(&self.rows, table, key).map(|told| told.seq)
+    }
+
+    /// Rows of a table that should be there now and are not among these, each with the entry that tells of it; of keys
+    /// behind the first bound and up to the second.
+    pub fn missing_rows(
+        &self,
+        table: Table,
+        within: (Option<&str>, Option<&str>),
+        now: Timestamp,
+        held: impl Fn(&str) -> bool,
+    ) -> Vec<(String, u64)> {
+        self.ledger.rows.missing(&self.rows, table, within, now.as_millisecond(), held)
+    }
+
     /// The states of the grants that are open or wait, for an entry that seals the record.
     pub fn open(&self) -> BTreeMap<GrantId, Hash> {
         let open = self.ledger.grants.iter().filter(|(_, told)| !told.over);
@@ -220,109 +290,4 @@ impl<'a> Earlier<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::audit::{Authenticator, Event, Who, append_authentic};
-    use crate::grant::Ending;
-
-    struct Key;
-
-    impl Authenticator for Key {
-        fn mac(&self, text: &[u8]) -> Hash {
-            Hash::of(&[b"secret", text].concat())
-        }
-
-        fn is_mac(&self, text: &[u8], mac: &Hash) -> bool {
-            self.mac(text) == *mac
-        }
-    }
-
-    fn id(letter: u8) -> GrantId {
-        GrantId::from_random([letter; 8])
-    }
-
-    fn entry(head: Head, what: What, row: &str) -> Entry {
-        let event = Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
-        append_authentic(head, event, Some(Hash::of(row.as_bytes())), &Key).expect("an entry").1
-    }
-
-    fn extended(letter: u8) -> What {
-        What::Extended { grant: id(letter), until: Timestamp::UNIX_EPOCH, reason: None }
-    }
-
-    fn ended(letter: u8) -> What {
-        What::Ended { grant: id(letter), how: Ending::TimeUp }
-    }
-
-    fn ledger(entries: &[(What, &str)]) -> Ledger {
-        let mut ledger = Ledger::default();
-        for (what, row) in entries {
-            ledger.take(&entry(ledger.head(), what.clone(), row));
-        }
-        ledger
-    }
-
-    #[test]
-    fn a_row_is_measured_by_the_last_entry_of_its_grant() {
-        let ledger =
-            ledger(&[(extended(1), "one"), (extended(2), "two"), (extended(1), "later"), (ended(2), "over")]);
-        let now = ledger.at(4).expect("now");
-        assert_eq!(now.check(&id(1), "later", false), Ok(()));
-        assert_eq!(now.check(&id(1), "one", false), Err(Untold::Otherwise { seq: 3 }), "an earlier row");
-        assert_eq!(now.check(&id(1), "later", true), Err(Untold::Otherwise { seq: 3 }), "ended by nobody");
-        assert_eq!(now.check(&id(2), "two", false), Err(Untold::Over { seq: 4 }), "an ended one is back");
-        assert_eq!(now.check(&id(2), "over", true), Ok(()));
-        assert_eq!(now.check(&id(2), "altered", true), Err(Untold::Otherwise { seq: 4 }));
-        assert_eq!(now.check(&id(3), "three", false), Err(Untold::Unknown));
-        assert_eq!(now.gone(|_| false), [(id(1), Untold::Gone { seq: 3 })]);
-        assert_eq!(now.gone(|held| *held == id(1)), []);
-    }
-
-    #[test]
-    fn rows_that_were_read_a_moment_ago_are_measured_by_that_moment() {
-        let ledger =
-            ledger(&[(extended(1), "one"), (extended(1), "later"), (ended(1), "over"), (extended(2), "two")]);
-        for (seq, row, over) in [(1, "one", false), (2, "later", false), (3, "over", true), (4, "over", true)]
-        {
-            let then = ledger.at(seq).expect("a moment");
-            assert_eq!(then.check(&id(1), row, over), Ok(()), "{seq}");
-        }
-        let then = ledger.at(3).expect("a moment");
-        assert_eq!(then.check(&id(2), "two", false), Err(Untold::Unknown), "it came later");
-        assert_eq!(ledger.at(2).expect("a moment").gone(|_| false), [(id(1), Untold::Gone { seq: 2 })]);
-        assert_eq!(ledger.at(3).expect("a moment").gone(|_| false), []);
-    }
-
-    #[test]
-    fn what_is_too_long_ago_is_not_known() {
-        let mut ledger = Ledger::default();
-        for number in 0..RECENT as u64 + 10 {
-            ledger.take(&entry(ledger.head(), extended((number % 7) as u8), "row"));
-        }
-        assert!(ledger.at(5).is_none());
-        assert!(ledger.at(RECENT as u64).is_some());
-    }
-
-    #[test]
-    fn an_alarm_stands_until_the_record_is_sealed() {
-        let alarm = What::LogAlarm { found: vec!["a row".into()] };
-        let mut ledger =
-            ledger(&[(extended(1), "one"), (extended(2), "two"), (alarm.clone(), ""), (alarm, "")]);
-        assert_eq!(ledger.alarms(), ["a row"]);
-        let seal = What::LogSealed {
-            sealed: ledger.head().to_string(),
-            digest: Hash::ZERO,
-            rows: Hash::ZERO,
-            found: vec!["a row".into()],
-            grants: [(id(2), Hash::of(b"two"))].into(),
-        };
-        ledger.take(&entry(ledger.head(), seal, ""));
-        assert!(ledger.alarms().is_empty());
-        let now = ledger.at(5).expect("now");
-        assert_eq!(now.check(&id(1), "one", false), Err(Untold::Unknown), "it was not taken over");
-        assert_eq!(now.check(&id(2), "two", false), Ok(()));
-        assert_eq!(ledger.at(4).expect("before").check(&id(1), "one", false), Ok(()));
-    }
-}
+mod tests;

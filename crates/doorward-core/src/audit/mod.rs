@@ -7,17 +7,22 @@ mod early;
 mod event;
 mod hash;
 mod ledger;
+mod row;
 mod verifier;
+mod what;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
 pub use authentic::{Authenticator, Sealed, Whole};
 pub use broken::Broken;
 pub use early::Early;
-pub use event::{Event, Login, What, Who};
+pub use event::{Event, Login, Who};
 pub use hash::{Hash, Head, NotAHash, NotAHead};
-pub use ledger::{Earlier, Ledger, Untold};
+pub use ledger::{Earlier, Ledger, Untold, UntoldRow};
+pub use row::{Left, RowLeft, Table};
 pub use verifier::{Contained, Entry, Verifier};
+pub use what::What;
 
 use crate::text::shown_json;
 
@@ -35,6 +40,10 @@ pub struct Line {
     /// all of it (person, target, transport, source, end, approval). An entry of an early version has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Hash>,
+    /// How the event left the other rows of the store, so that which rows there are is known from the record. An entry of
+    /// an early version says nothing of them.
+    #[serde(default, rename = "kept", skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<RowLeft>,
 }
 
 /// A line as it is kept and exported: one JSON object, its own hash last, and behind it the MAC.
@@ -43,19 +52,21 @@ pub struct Line {
 /// never depends on how a later version would write it. Characters that do not show are escaped: a name that a stranger
 /// typed is shown as it is by whatever prints the line.
 pub fn append(head: Head, event: Event) -> Result<(String, Head), serde_json::Error> {
-    let line = Line { seq: head.seq.saturating_add(1), prev: head.hash, event, state: None };
+    let line =
+        Line { seq: head.seq.saturating_add(1), prev: head.hash, event, state: None, rows: Vec::new() };
     let (open, head) = hashed(&line)?;
     Ok((format!("{open}\"}}"), head))
 }
 
-/// The same with the state of the grant that it tells of, and with the MAC of the key's holder.
+/// The same with what the event left in the store, and with the MAC of the key's holder.
 pub fn append_authentic(
     head: Head,
     event: Event,
-    state: Option<Hash>,
+    left: Left,
     key: &dyn Authenticator,
 ) -> Result<(String, Entry), serde_json::Error> {
-    let line = Line { seq: head.seq.saturating_add(1), prev: head.hash, event, state };
+    let Left { grant: state, rows } = left;
+    let line = Line { seq: head.seq.saturating_add(1), prev: head.hash, event, state, rows };
     let (open, head) = hashed(&line)?;
     let mac = key.mac(&authentic::covered(head.hash));
     Ok((format!("{open}\",\"mac\":\"{mac}\"}}"), Entry { line, head, mac: Some(mac) }))

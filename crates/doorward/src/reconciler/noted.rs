@@ -36,8 +36,8 @@ impl Noted {
 
     /// Reads what the store has: another Doorward of the same store may have made rules. What is known stays known
     /// where the store does not answer.
-    pub async fn read(&self) {
-        match in_time(self.store.rules()).await {
+    pub async fn read(&self, now: Timestamp) {
+        match in_time(self.store.rules(now)).await {
             Ok(rules) => {
                 let mut state = self.state();
                 let unwritten: Vec<NotedRule> =
@@ -93,12 +93,11 @@ impl Noted {
                 !seen.incomplete_groups.contains(&rule.group)
                     && seen.groups.get(&rule.group).is_some_and(|group| !stands(group, &rule.id))
             };
-            let gone: Vec<SecurityGroupRuleId> =
-                state.rules.values().filter(old).filter(whole).map(|rule| rule.id.clone()).collect();
+            let gone: Vec<NotedRule> = state.rules.values().filter(old).filter(whole).cloned().collect();
             (new, gone)
         };
         if !new.is_empty() {
-            match in_time(self.store.note_rules(&new)).await {
+            match in_time(self.store.note_rules(&new, now)).await {
                 Ok(()) => {
                     let mut state = self.state();
                     for rule in &new {
@@ -110,10 +109,10 @@ impl Noted {
                 }
             }
         }
-        if !gone.is_empty() && in_time(self.store.forget_rules(&gone)).await.is_ok() {
+        if !gone.is_empty() && in_time(self.store.forget_rules(&gone, now)).await.is_ok() {
             let mut state = self.state();
-            for id in &gone {
-                state.rules.remove(id);
+            for rule in &gone {
+                state.rules.remove(&rule.id);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_core::audit::{Event, What, Who};
+use doorward_core::audit::{Event, Table, What, Who};
 use doorward_core::export::iam::revoked_name;
 use doorward_core::firewall::rulesets;
 use doorward_core::grant::{Ending, Grant, GrantId};
@@ -22,7 +22,7 @@ use super::since::Read;
 use super::{Reconciler, Standing, TELLS_OVERDUE_EVERY};
 use crate::firewall::Tables;
 use crate::policy_file::Loaded;
-use crate::store::{forged_door, in_time};
+use crate::store::in_time;
 use crate::vending::vended_until;
 
 impl Reconciler {
@@ -68,7 +68,7 @@ impl Reconciler {
         let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
         let local_settles = of_no_group(&loaded.policy, &ended);
         if answered && !doors.is_empty() {
-            self.noted.read().await;
+            self.noted.read(now).await;
         }
         self.send_out(doors, covers);
         self.deny_credentials(&loaded.policy, answered, now, uptime).await;
@@ -393,14 +393,19 @@ impl Reconciler {
     /// They are remembered here, too: who deletes a row meanwhile has no group forgotten that was not seen empty.
     async fn remembered(&mut self, policy: &Policy) -> Vec<Remembered> {
         let store = self.requests.reserved().clone();
-        let known = match in_time(store.doors()).await {
+        let now = self.requests.clock().now();
+        let known = match in_time(store.doors(now)).await {
             Ok(kept) => {
-                self.doubt(&kept.forged).await;
                 let read = |places: &[String]| -> BTreeSet<Remembered> {
                     places.iter().filter_map(|place| serde_json::from_str(place).ok()).collect()
                 };
                 // Looking where somebody else says takes away nothing but our own rules.
-                self.memory.doors.extend(read(&kept.forged));
+                self.memory.doors.extend(read(&kept.forged).into_iter().chain(read(&kept.missing)));
+                if !(kept.forged.is_empty() && kept.missing.is_empty())
+                    && let Err(error) = in_time(store.mend(Table::Doors, now)).await
+                {
+                    tracing::error!(%error, "places of rules in the store could not be put right");
+                }
                 Some(read(&kept.places))
             }
             Err(error) => {
@@ -412,7 +417,7 @@ impl Reconciler {
         for (firewall, place) in Remembered::all(policy) {
             if known.as_ref().is_some_and(|known| !known.contains(&place)) {
                 let text = serde_json::to_string(&place).unwrap_or_default();
-                if let Err(error) = in_time(store.keep_door(&text, firewall.as_str())).await {
+                if let Err(error) = in_time(store.keep_door(&text, firewall.as_str(), now)).await {
                     tracing::error!(%error, %firewall, "a firewall could not be remembered");
                 }
             }
@@ -423,26 +428,10 @@ impl Reconciler {
         self.memory.doors.difference(&current).cloned().collect()
     }
 
-    /// Raises an alarm about places that somebody without the key has noted, and forgets what they wrote.
-    async fn doubt(&mut self, forged: &[String]) {
-        if forged.is_empty() {
-            return;
-        }
-        let found: Vec<String> = forged.iter().map(|place| forged_door(place)).collect();
-        let alarm = Event::new(self.requests.clock().now(), Who::Doorward, What::LogAlarm { found });
-        self.record(vec![alarm]).await;
-        for place in forged {
-            tracing::error!(%place, "a place of rules in the store was noted by somebody without the key");
-            if let Err(error) = in_time(self.requests.reserved().forget_door(place)).await {
-                tracing::error!(%error, "what was noted by somebody else could not be forgotten");
-            }
-        }
-    }
-
     async fn forget(&mut self, place: &Remembered) {
         self.memory.doors.remove(place);
-        let text = serde_json::to_string(place).unwrap_or_default();
-        if let Err(error) = in_time(self.requests.reserved().forget_door(&text)).await {
+        let (text, now) = (serde_json::to_string(place).unwrap_or_default(), self.requests.clock().now());
+        if let Err(error) = in_time(self.requests.reserved().forget_door(&text, now)).await {
             tracing::error!(%error, "a group that is empty could not be forgotten");
         }
     }

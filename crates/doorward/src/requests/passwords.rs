@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use doorward_core::audit::{Event, What, Who};
+use doorward_core::audit::{Event, Table, What, Who};
 use doorward_core::grant::{Ending, Grant};
 use doorward_core::policy::{PasswordHash, People, Person};
+use jiff::Timestamp;
 
 use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
@@ -64,21 +65,10 @@ fn why(person: &Person, seen: &Seen) -> String {
 impl Requests {
     /// Whose password was replaced, of those who hold these grants.
     pub(super) async fn replaced(&self, loaded: &Loaded, grants: &[Grant]) -> Result<Replaced, store::Error> {
-        let mut seen = self.store().seen_passwords().await?;
-        // No row of it is ever deleted by us: what was noted stays noted.
-        let before = self.seen().clone();
-        for (person, before) in before {
-            if seen.contains_key(&person) {
-                continue;
-            }
-            tracing::error!(%person, "what was noted of a password was deleted from the store by somebody else: it is noted again");
-            if before.authentic {
-                self.store().see_password(&person, &before.seen).await?;
-                if let Some(own) = &before.own {
-                    self.store().change_own_password(&person, &before.seen, own).await?;
-                }
-            }
-            seen.insert(person, before);
+        let now = self.clock().now();
+        let seen = self.store().seen_passwords(now).await?;
+        if seen.values().any(|seen| !seen.authentic) {
+            self.store().mend(Table::Passwords, now).await?;
         }
         let replaced = Replaced::of(loaded, &seen, grants);
         *self.seen() = seen;
@@ -97,30 +87,32 @@ impl Requests {
         replaced: &Replaced,
         forged: &BTreeMap<Person, Binding>,
     ) -> Result<(), store::Error> {
+        let at = self.clock().now();
         for (person, now) in forged {
-            let ended = self.store().end_sessions_of(person, None).await?;
+            let ended = self.store().end_sessions_of(person, None, Vec::new(), at).await?;
             tracing::error!(%person, ended, "what the store says of a password was altered by somebody without the key: grants and sessions end");
-            self.store().see_password(person, now).await?;
+            self.store().see_password(person, now, at).await?;
         }
         for (person, now) in &replaced.noted {
-            self.store().see_password(person, now).await?;
+            self.store().see_password(person, now, at).await?;
         }
         Ok(())
     }
 
     /// A person proved a password: what they opened under another ends now, if it was not they who changed it.
     pub async fn password_proved(&self, person: &Person, hash: &PasswordHash) -> Result<(), Error> {
-        let now = Binding::of(hash);
-        let seen = self.store().seen_passwords().await?.remove(person);
+        let (at, now) = (self.clock().now(), Binding::of(hash));
+        let seen = self.store().seen_passwords(at).await?.remove(person);
         if let Some(seen) = seen.as_ref().filter(|seen| !seen.accepts(&now)) {
             self.end_all_of(person, &why(person, seen)).await?;
             if !seen.authentic {
-                let ended = self.store().end_sessions_of(person, None).await?;
+                self.store().mend(Table::Passwords, at).await?;
+                let ended = self.store().end_sessions_of(person, None, Vec::new(), at).await?;
                 tracing::error!(%person, ended, "what the store says of a password was altered by somebody without the key: grants and sessions end");
             }
         }
         if seen.is_none_or(|seen| !seen.is_of(&now)) {
-            self.store().see_password(person, &now).await?;
+            self.store().see_password(person, &now, at).await?;
         }
         Ok(())
     }
@@ -161,8 +153,9 @@ impl Requests {
         // Beside the pass: a closing does not wait for it.
         let (store, people, swept) =
             (self.store().clone(), Arc::clone(&loaded.people), Arc::clone(&self.swept));
+        let now = self.clock().now();
         tokio::spawn(async move {
-            if let Err(error) = sweep(&store, &people).await {
+            if let Err(error) = sweep(&store, &people, now).await {
                 tracing::warn!(%error, "sessions of people who are gone could not be ended; it is tried again");
                 *lock(&swept) = None;
             }
@@ -170,10 +163,10 @@ impl Requests {
     }
 }
 
-async fn sweep(store: &Store, people: &People) -> Result<(), store::Error> {
+async fn sweep(store: &Store, people: &People, now: Timestamp) -> Result<(), store::Error> {
     for person in store.signed_in().await? {
         if !people.passwords.contains_key(&person) {
-            let ended = store.end_sessions_of(&person, None).await?;
+            let ended = store.end_sessions_of(&person, None, Vec::new(), now).await?;
             tracing::info!(%person, ended, "sessions of a person without a password ended");
         }
     }

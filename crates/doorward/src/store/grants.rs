@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use doorward_core::audit::{Entry, Event, Hash, Head, What, Who, append_authentic};
+use doorward_core::audit::{Entry, Event, Hash, Head, Left, What, Who, append_authentic};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use jiff::Timestamp;
 use sqlx::{AnyConnection, Row};
 
 use super::rows::{Mistrusted, SETTLED, columns};
+use super::told::Turn;
 use super::writing::Writing;
 use super::{Error, Store};
 
@@ -26,14 +27,14 @@ impl Store {
     ///
     /// While the record is not believed, only what ends a grant is written.
     pub async fn commit(&self, changes: &[Change], events: Vec<Event>) -> Result<Head, Error> {
-        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
-        let done = self.write_all(&mut writing, changes, events.clone()).await;
-        let head = self.appended(writing.end(done).await?);
+        let mut turn = self.turn().await?;
+        let done = self.write_all(&mut turn, changes, events.clone()).await;
+        let head = self.appended(turn.writing.end(done).await?);
         crate::events::log(&events, changes);
         Ok(head)
     }
 
-    fn appended(&self, (head, entries): (Head, Vec<Entry>)) -> Head {
+    pub(super) fn appended(&self, (head, entries): (Head, Vec<Entry>)) -> Head {
         self.trust.take(&entries);
         self.trust.note_soon();
         head
@@ -41,13 +42,10 @@ impl Store {
 
     async fn write_all(
         &self,
-        connection: &mut AnyConnection,
+        turn: &mut Turn,
         changes: &[Change],
         events: Vec<Event>,
     ) -> Result<(Head, Vec<Entry>), Error> {
-        // The first statement writes the head's row, so two writers queue here on either engine.
-        let head = super::record::lock_head(connection).await?;
-        self.catch_up(connection, head).await?;
         if let Some(why) = self.trust.broken()
             && changes.iter().any(|change| !change.after.ended())
         {
@@ -63,23 +61,25 @@ impl Store {
             // What never was open has no rules to be seen gone.
             let settled = change.after.ended() && change.after.since().is_none();
             let seal = if settled { self.settled_seal(change.after.id().as_str()) } else { String::new() };
-            write(connection, change, body, seal).await?;
+            write(turn, change, body, seal).await?;
         }
         let state = |number| states.iter().find(|(told, _)| *told == number).map(|(_, state)| *state);
-        let events = events.into_iter().enumerate().map(|(number, event)| (event, state(number)));
-        self.append(connection, head, events.collect()).await
+        let left = |number| Left { grant: state(number), rows: Vec::new() };
+        let events = events.into_iter().enumerate().map(|(number, event)| (event, left(number)));
+        let events = events.collect();
+        self.append(&mut turn.writing, turn.head, events).await
     }
 
-    /// Appends events, each with the state of the grant that it leaves.
+    /// Appends events, each with what it leaves in the store.
     pub(super) async fn append(
         &self,
         connection: &mut AnyConnection,
         head: Head,
-        events: Vec<(Event, Option<Hash>)>,
+        events: Vec<(Event, Left)>,
     ) -> Result<(Head, Vec<Entry>), Error> {
         let (mut head, mut entries) = (head, Vec::with_capacity(events.len()));
-        for (event, state) in events {
-            let (line, entry) = append_authentic(head, event, state, &self.trust.key)
+        for (event, left) in events {
+            let (line, entry) = append_authentic(head, event, left, &self.trust.key)
                 .map_err(|error| Error::damaged("event", error))?;
             head = entry.head;
             super::record::insert(connection, &entry, &line).await?;
@@ -97,9 +97,9 @@ impl Store {
         now: Timestamp,
         alarm: bool,
     ) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
-        let done = self.end_rows(&mut writing, mistrusted, now, alarm).await;
-        let (head, entries) = writing.end(done).await?;
+        let mut turn = self.turn().await?;
+        let done = self.end_rows(&mut turn, mistrusted, now, alarm).await;
+        let (head, entries) = turn.writing.end(done).await?;
         let events: Vec<Event> = entries.iter().map(|entry| entry.line.event.clone()).collect();
         self.appended((head, entries));
         crate::events::log(&events, &[]);
@@ -108,17 +108,16 @@ impl Store {
 
     async fn end_rows(
         &self,
-        connection: &mut AnyConnection,
+        turn: &mut Turn,
         mistrusted: &[Mistrusted],
         now: Timestamp,
         alarm: bool,
     ) -> Result<(Head, Vec<Entry>), Error> {
-        let head = super::record::lock_head(connection).await?;
-        self.catch_up(connection, head).await?;
+        let (head, connection): (Head, &mut AnyConnection) = (turn.head, &mut *turn);
         let mut events = Vec::new();
         if alarm {
             let found = mistrusted.iter().map(Mistrusted::told).take(100).collect();
-            events.push((Event::new(now, Who::Doorward, What::LogAlarm { found }), None));
+            events.push((Event::new(now, Who::Doorward, What::LogAlarm { found }), Left::default()));
         }
         for one in mistrusted {
             let how = Ending::NoLongerAllowed { why: one.why.clone() };
@@ -159,7 +158,7 @@ impl Store {
             }
             if let Ok(grant) = one.id.parse::<GrantId>() {
                 let ended = What::Ended { grant, how };
-                events.push((Event::new(now, Who::Doorward, ended), state));
+                events.push((Event::new(now, Who::Doorward, ended), Left { grant: state, rows: Vec::new() }));
             }
         }
         self.append(connection, head, events).await

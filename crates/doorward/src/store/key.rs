@@ -103,16 +103,17 @@ impl Key {
 
     /// The MAC of some fields for one purpose. Fields are told apart by their lengths.
     pub fn seal(&self, purpose: &str, fields: &[&str]) -> String {
-        self.mac(&sealed(purpose, fields)).to_string()
+        self.mac(&framed(purpose, fields)).to_string()
     }
 
     /// Whether a text is that MAC.
     pub fn is_seal(&self, seal: &str, purpose: &str, fields: &[&str]) -> bool {
-        seal.parse::<Hash>().is_ok_and(|seal| self.is_mac(&sealed(purpose, fields), &seal))
+        seal.parse::<Hash>().is_ok_and(|seal| self.is_mac(&framed(purpose, fields), &seal))
     }
 }
 
-fn sealed(purpose: &str, fields: &[&str]) -> Vec<u8> {
+/// Fields of one purpose as bytes that no others give.
+pub(super) fn framed(purpose: &str, fields: &[&str]) -> Vec<u8> {
     let mut text = b"doorward ".to_vec();
     for field in [purpose].iter().chain(fields) {
         text.extend_from_slice(&(field.len() as u64).to_be_bytes());

@@ -1,22 +1,21 @@
 //! Who signed in before, from where and with which device: it outlives a restart, so that a restart locks nobody out.
 
+use doorward_core::audit::{RowLeft, Table};
 use doorward_core::policy::Person;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use sqlx::{AnyConnection, Row};
+use sqlx::Row as _;
 
-use super::writing::Writing;
+use super::tables::KNOWN;
+use super::told::{Bind, Turn};
 use super::{Error, Store};
 
 /// How long a sign-in is remembered.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Networks of one person, and devices; the oldest go.
-const OF_ONE: i64 = 32;
+const OF_ONE: usize = 32;
 /// The most that are read.
 const READ: i64 = 100_000;
-
-/// The purpose of the MAC of a row.
-pub(super) const SEALED: &str = "known sign-in";
 
 /// What is known of somebody who signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,92 +40,66 @@ impl Mark {
 }
 
 impl Store {
-    /// All that is remembered. Of a row that somebody without the key has put there nobody is known, and it is deleted.
+    /// All that is remembered. Of a row that somebody without the key has put there, or back there, nobody is known.
     pub async fn known(&self, now: Timestamp) -> Result<Vec<Mark>, Error> {
         let since = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::UNIX_EPOCH);
-        let rows = sqlx::query(
-            "SELECT mark, person, kind, at, seal FROM known WHERE at > $1 ORDER BY at DESC LIMIT $2",
-        )
-        .bind(since.as_millisecond())
-        .bind(READ)
-        .fetch_all(&self.pool)
-        .await?;
-        let mut marks = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let (mark, person, kind): (String, String, String) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            let (at, seal): (i64, String) = (row.try_get(3)?, row.try_get(4)?);
-            if self.is_seal(&seal, SEALED, &[&mark, &person, &kind, &at.to_string()]) {
-                marks.extend(u128::from_str_radix(&mark, 16).ok().map(Mark));
-                continue;
-            }
-            tracing::error!(%person, "that somebody signed in before was put into the store by somebody without the key: they are not known");
-            sqlx::query("DELETE FROM known WHERE mark = $1 AND seal = $2")
-                .bind(mark)
-                .bind(seal)
-                .execute(&self.pool)
-                .await?;
-        }
-        Ok(marks)
+        let binds = [Bind::Number(since.as_millisecond()), Bind::Number(READ)];
+        let latest = ("t.at > $1", "t.at DESC LIMIT $2");
+        let measured = self.rows_where(None, &KNOWN, latest, &binds, now).await?;
+        Ok(measured
+            .believed()
+            .filter_map(|row| u128::from_str_radix(row.text(0), 16).ok().map(Mark))
+            .collect())
     }
 
     /// Remembers that a person signed in from a network and with a device.
-    pub async fn remember(
+    pub(super) async fn remember(
         &self,
+        turn: &mut Turn,
         person: &Person,
         network: Mark,
         device: Mark,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
-        let done = async {
-            self.remember_one(&mut writing, person, "network", network, now).await?;
-            self.remember_one(&mut writing, person, "device", device, now).await
+    ) -> Result<Vec<RowLeft>, Error> {
+        let mut rows = Vec::new();
+        for (kind, mark) in [("network", network), ("device", device)] {
+            let mark = format!("{:032x}", mark.0);
+            let fields = [mark, person.to_string(), kind.to_owned(), now.as_millisecond().to_string()];
+            rows.push(self.put_row(turn, &KNOWN, &fields).await?);
+            let all = "SELECT mark FROM known WHERE person = $1 AND kind = $2 ORDER BY at DESC, mark";
+            let all = sqlx::query(all).bind(person.as_str()).bind(kind).fetch_all(&mut **turn).await?;
+            for old in all.iter().skip(OF_ONE) {
+                let mark: String = old.try_get(0)?;
+                sqlx::query("DELETE FROM known WHERE mark = $1").bind(&mark).execute(&mut **turn).await?;
+                rows.push(RowLeft::gone(Table::Known, mark));
+            }
         }
-        .await;
-        writing.end(done).await
-    }
-
-    async fn remember_one(
-        &self,
-        connection: &mut AnyConnection,
-        person: &Person,
-        kind: &str,
-        mark: Mark,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let (mark, at) = (format!("{:032x}", mark.0), now.as_millisecond());
-        let seal = self.seal(SEALED, &[&mark, person.as_str(), kind, &at.to_string()]);
-        sqlx::query(
-            "INSERT INTO known (mark, person, kind, at, seal) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (mark) DO UPDATE SET \
-         person = excluded.person, kind = excluded.kind, at = excluded.at, seal = excluded.seal",
-        )
-        .bind(mark)
-        .bind(person.as_str())
-        .bind(kind)
-        .bind(at)
-        .bind(seal)
-        .execute(&mut *connection)
-        .await?;
-        sqlx::query(
-            "DELETE FROM known WHERE person = $1 AND kind = $2 AND mark NOT IN \
-         (SELECT mark FROM known WHERE person = $3 AND kind = $4 ORDER BY at DESC, mark LIMIT $5)",
-        )
-        .bind(person.as_str())
-        .bind(kind)
-        .bind(person.as_str())
-        .bind(kind)
-        .bind(OF_ONE)
-        .execute(&mut *connection)
-        .await?;
-        Ok(())
+        Ok(rows)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use doorward_core::audit::{Event, What, Who};
+
+    use super::super::{Session, SessionKind};
     use super::*;
+
+    /// Somebody signs in from a network with a device.
+    async fn sign_in(store: &Store, person: &Person, marks: [Mark; 2], now: Timestamp) {
+        let session = Session {
+            person: person.clone(),
+            kind: SessionKind::Browser,
+            made: now,
+            ends: now + SignedDuration::from_hours(12),
+            origin: "203.0.113.7".into(),
+            used: now,
+            bound: "x".into(),
+        };
+        let event = Event::new(now, Who::Person(person.clone()), What::SignedIn);
+        let token = format!("{marks:?} {now}");
+        store.keep_session(&token, &session, Some(marks), event).await.expect("kept");
+    }
 
     #[tokio::test]
     async fn what_is_known_outlives_the_program_and_is_bounded() {
@@ -136,10 +109,10 @@ mod tests {
         let now: Timestamp = "2026-11-29T10:00:00Z".parse().expect("an instant");
         let store = Store::open(&path, [1; 4]).await.expect("a store");
         let (home, laptop) = (Mark::network(&jon, "203.0.113.7/32"), Mark::device(&jon, "secret"));
-        store.remember(&jon, home, laptop, now).await.expect("remembered");
+        sign_in(&store, &jon, [home, laptop], now).await;
         for number in 0..100 {
             let (network, device) = (Mark::network(&lee, number), Mark::device(&lee, &number.to_string()));
-            store.remember(&lee, network, device, now).await.expect("remembered");
+            sign_in(&store, &lee, [network, device], now).await;
         }
         store.close().await;
         let store = Store::open(&path, [1; 4]).await.expect("a store");
@@ -149,6 +122,7 @@ mod tests {
         assert_ne!(home, Mark::network(&lee, "203.0.113.7/32"));
         assert_eq!(store.known(now + REMEMBERED).await.expect("read"), []);
     }
+
     #[tokio::test]
     async fn by_a_row_that_somebody_wrote_into_the_store_nobody_is_known() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -158,24 +132,36 @@ mod tests {
         let store = Store::open(&path, [1; 4]).await.expect("a store");
         let (home, laptop) = (Mark::network(&jon, "203.0.113.7/32"), Mark::device(&jon, "secret"));
         let theirs = format!("{:032x}", Mark::network(&jon, "198.51.100.66/32").0);
-        for edit in [
+        for (number, edit) in [
             format!("UPDATE known SET mark = '{theirs}' WHERE kind = 'network'"),
             "UPDATE known SET at = at + 1 WHERE kind = 'network'".into(),
             "UPDATE known SET person = 'lee' WHERE kind = 'network'".into(),
             "UPDATE known SET seal = '' WHERE kind = 'network'".into(),
-        ] {
-            store.remember(&jon, home, laptop, now).await.expect("remembered");
+            "UPDATE known SET at = (SELECT at FROM copy), seal = (SELECT seal FROM copy) WHERE kind = 'network'".into(),
+            "DELETE FROM known WHERE kind = 'network'".into(),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let now = now + SignedDuration::from_secs(number as i64);
+            sign_in(&store, &jon, [home, laptop], now).await;
+            if number == 0 {
+                let copy = "CREATE TABLE copy AS SELECT * FROM known WHERE kind = 'network'";
+                sqlx::query(copy).execute(&store.pool).await.expect("a copy");
+            }
             assert_eq!(
                 store.known(now - SignedDuration::from_secs(1)).await.expect("read").len(),
                 2,
                 "{edit}"
             );
-            assert!(store.verify().await.expect("read").is_ok());
+            assert_eq!(store.wrong_rows(now).await.expect("read"), [""; 0]);
             sqlx::query(sqlx::AssertSqlSafe(edit.clone())).execute(&store.pool).await.expect("an edit");
-            let found = store.verify().await.expect("read").expect_err("a fault");
-            assert!(found.contains("signed in before"), "{found}");
-            assert_eq!(store.known(now).await.expect("read"), [laptop], "{edit}");
-            assert!(store.verify().await.expect("read").is_ok(), "it was deleted");
+            let found = store.wrong_rows(now).await.expect("read");
+            assert!(!found.is_empty(), "{edit}");
+            assert_eq!(store.known(now - SignedDuration::from_secs(9)).await.expect("read"), [laptop], "{edit}");
+            store.mend(Table::Known, now).await.expect("mended");
+            assert_eq!(store.wrong_rows(now).await.expect("read"), [""; 0], "{edit}");
+            assert!(!store.alarms().is_empty());
         }
     }
 }

@@ -2,19 +2,26 @@
 //!
 //! Every change of grants is written in one transaction with the lines of the record that tell of it.
 
+mod accept;
+mod beginning;
+mod checkpoint;
 mod doors;
-mod forged;
+mod earlier_versions;
 mod grants;
 mod key;
 mod known;
 mod outside;
 mod passwords;
+mod reading;
 mod record;
 mod rows;
 mod rules;
 mod sessions;
+mod tables;
+mod told;
 mod trust;
 mod verify;
+mod walk;
 mod writing;
 
 use std::borrow::Cow;
@@ -34,7 +41,6 @@ use trust::Trust;
 use writing::Queue;
 
 pub use doors::KeptDoors;
-pub use forged::forged_door;
 pub use grants::Change;
 pub use key::{Key, KeyError};
 pub use known::{Mark, REMEMBERED};
@@ -187,11 +193,9 @@ impl Store {
             migration(3, "seals", include_str!("../../migrations/0003_seals.sql")),
             migration(5, "rules", include_str!("../../migrations/0005_rules.sql")),
             migration(SEALS_OF_ALL, "seals of all", include_str!("../../migrations/0006_seals_of_all.sql")),
+            migration(ROWS_TOLD, "rows told", include_str!("../../migrations/0007_rows_told.sql")),
         ];
-        // There are no migrations in a new store, nor any rows.
-        let sealed =
-            sqlx::query("SELECT version FROM _sqlx_migrations WHERE version = $1").bind(SEALS_OF_ALL);
-        let sealed = sealed.fetch_optional(&pool).await.map_or(true, |row| row.is_some());
+        let (sealed, told) = (has(&pool, SEALS_OF_ALL).await, has(&pool, ROWS_TOLD).await);
         let form = |source| Error::Form { store: shown.clone(), source };
         Migrator::with_migrations(migrations).run(&pool).await.map_err(form)?;
 
@@ -227,6 +231,9 @@ impl Store {
             store.seal_what_was_there().await?;
         }
         store.begin_to_trust_all().await?;
+        if !told {
+            store.tell_of_rows_before().await?;
+        }
         Ok(store)
     }
 
@@ -238,16 +245,6 @@ impl Store {
         }
         self.trust.note_soon();
         Ok(())
-    }
-
-    /// A MAC over some fields of a row, by the key that is not in the store; `purpose` says which kind of row.
-    pub fn seal(&self, purpose: &str, fields: &[&str]) -> String {
-        self.trust.key.seal(purpose, fields)
-    }
-
-    /// Whether a row bears that MAC.
-    pub fn is_seal(&self, seal: &str, purpose: &str, fields: &[&str]) -> bool {
-        self.trust.key.is_seal(seal, purpose, fields)
     }
 
     /// The same store by the connections, and with the turn at writing, that are set apart for who ends grants.
@@ -264,7 +261,7 @@ impl Store {
     pub async fn close(&self) {
         let trust = Arc::clone(&self.trust);
         // It says itself when it cannot.
-        let _ = tokio::task::spawn_blocking(move || trust.note()).await;
+        let _ = tokio::task::spawn_blocking(move || trust.note(1)).await;
         self.pool.close().await;
         self.reserved.close().await;
     }
@@ -272,6 +269,14 @@ impl Store {
 
 /// The migration by which every row of `passwords` and `doors` came to bear a seal.
 const SEALS_OF_ALL: i64 = 6;
+/// The one by which the record came to tell of every row.
+const ROWS_TOLD: i64 = 7;
+
+/// Whether a store was brought to a form before; a new one, in which there are no migrations and no rows, is as if it was.
+async fn has(pool: &AnyPool, version: i64) -> bool {
+    let query = sqlx::query("SELECT version FROM _sqlx_migrations WHERE version = $1").bind(version);
+    query.fetch_optional(pool).await.map_or(true, |row| row.is_some())
+}
 
 /// Reads the key, or makes it for a record that has none yet.
 fn key(files: &AuditFiles) -> Result<Key, Error> {

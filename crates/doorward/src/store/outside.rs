@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{Key, sync_folder};
 
-/// Where the key and the head of a store's record are.
+/// Where the key and the head of a store's record are. A checkpoint is beside the head, which has a folder that is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditFiles {
     /// The key, in 64 hexadecimal digits.
@@ -93,20 +93,26 @@ impl Noted {
         Ok(Some((noted, head)))
     }
 
-    /// Puts it in the place of what was noted before, as a whole: also after a power cut it is the one or the other.
+    /// Puts it in the place of what was noted before.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".audit-head-").tempfile_in(folder)?;
-        file.write_all(format!("{}\n", serde_json::to_string(self)?).as_bytes())?;
-        file.as_file().sync_data()?;
-        if let Ok(before) = std::fs::metadata(path) {
-            // An operator who is root must not take it away from the server, which could not read it again. Nobody else
-            // can give it away.
-            let _ = chown(file.path(), Some(before.uid()), Some(before.gid()));
-        }
-        file.persist(path)?;
-        sync_folder(path)
+        replace(path, path, format!("{}\n", serde_json::to_string(self)?).as_bytes())
     }
+}
+
+/// Puts a file in the place of the one before, as a whole: also after a power cut it is the one or the other. It belongs to
+/// whom the file `like` belongs to.
+pub(super) fn replace(path: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".audit-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_data()?;
+    if let Ok(like) = std::fs::metadata(like) {
+        // An operator who is root must not take it away from the server, which could not read it again. Nobody else
+        // can give it away.
+        let _ = chown(file.path(), Some(like.uid()), Some(like.gid()));
+    }
+    file.persist(path)?;
+    sync_folder(path)
 }
 
 #[cfg(test)]

@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use doorward_core::audit::Table;
 use doorward_core::policy::{PasswordHash, Person};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 
+use super::tables::{Kept, PASSWORDS};
+use super::told::{Bind, Turn};
 use super::{Error, Store};
 
 /// What was last seen of a person's password.
@@ -21,9 +24,6 @@ pub struct Seen {
     /// Whether we noted it, and nobody without the key.
     pub authentic: bool,
 }
-
-/// The purpose of the MAC of a row.
-pub(super) const SEALED: &str = "password seen";
 
 impl Seen {
     /// Whether the password is the one that was seen, or the person's own new one. Where that was altered nobody can say
@@ -40,7 +40,7 @@ impl Seen {
 
 /// A digest of a hashed password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding(String);
+pub struct Binding(pub(super) String);
 
 impl Binding {
     /// Of a hash.
@@ -53,32 +53,44 @@ impl Binding {
 
 impl Store {
     /// What was last seen of everybody's password.
-    pub async fn seen_passwords(&self) -> Result<BTreeMap<Person, Seen>, Error> {
-        let rows = sqlx::query("SELECT person, seen, own, seal FROM passwords").fetch_all(&self.pool).await?;
+    pub async fn seen_passwords(&self, now: Timestamp) -> Result<BTreeMap<Person, Seen>, Error> {
+        let measured = self.all_rows(None, &PASSWORDS, now).await?;
         let mut seen = BTreeMap::new();
-        for row in &rows {
-            let (name, binding): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let (own, seal): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+        for (row, wrong) in &measured.rows {
+            let Ok(person) = row.text(0).parse() else { continue };
+            let own = row.text(2);
+            let own = (!own.is_empty()).then(|| Binding(own.to_owned()));
+            seen.insert(
+                person,
+                Seen { seen: Binding(row.text(1).to_owned()), own, authentic: wrong.is_none() },
+            );
+        }
+        // What was seen and is there no more tells of no password.
+        for (name, _) in &measured.missing {
             let Ok(person) = name.parse() else { continue };
-            let authentic = self.is_seal(&seal, SEALED, &[&name, &binding, &own]);
-            let own = (!own.is_empty()).then_some(Binding(own));
-            seen.insert(person, Seen { seen: Binding(binding), own, authentic });
+            seen.insert(person, Seen { seen: Binding(String::new()), own: None, authentic: false });
         }
         Ok(seen)
     }
 
     /// Notes which password a person has, once all that was opened under another has ended.
-    pub async fn see_password(&self, person: &Person, now: &Binding) -> Result<(), Error> {
-        sqlx::query(
-            "INSERT INTO passwords (person, seen, own, seal) VALUES ($1, $2, '', $3) \
-             ON CONFLICT (person) DO UPDATE SET seen = excluded.seen, own = excluded.own, seal = excluded.seal",
-        )
-        .bind(person.as_str())
-        .bind(&now.0)
-        .bind(self.seal(SEALED, &[person.as_str(), &now.0, ""]))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+    pub async fn see_password(
+        &self,
+        person: &Person,
+        binding: &Binding,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let fields = [person.to_string(), binding.0.clone(), String::new()];
+        let mut turn = self.turn().await?;
+        let done = async {
+            // Another server may have noted it meanwhile.
+            if self.password_row(&mut turn, person, now).await?.is_some_and(|row| row.fields == fields) {
+                return Ok(((), Vec::new()));
+            }
+            Ok(((), vec![self.put_row(&mut turn, &PASSWORDS, &fields).await?]))
+        }
+        .await;
+        self.finish(turn, done, Vec::new(), (now, format!("which password {person} has"))).await
     }
 
     /// Notes that a person is about to change their password themselves, from one to another.
@@ -87,54 +99,38 @@ impl Store {
         person: &Person,
         from: &Binding,
         to: &Binding,
+        now: Timestamp,
     ) -> Result<(), Error> {
-        for _ in 0..TRIES {
-            let row = sqlx::query("SELECT seen, seal, own FROM passwords WHERE person = $1")
-                .bind(person.as_str())
-                .fetch_optional(&self.pool)
-                .await?;
-            let done = match row {
-                None => {
-                    sqlx::query(
-                        "INSERT INTO passwords (person, seen, own, seal) VALUES ($1, $2, $3, $4) \
-                         ON CONFLICT (person) DO NOTHING",
-                    )
-                    .bind(person.as_str())
-                    .bind(&from.0)
-                    .bind(&to.0)
-                    .bind(self.seal(SEALED, &[person.as_str(), &from.0, &to.0]))
-                    .execute(&self.pool)
-                    .await?
-                }
-                Some(row) => {
-                    let (seen, old): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-                    let own: String = row.try_get(2)?;
-                    // What somebody without the key wrote stays what it is until all that was opened has ended.
-                    let authentic = self.is_seal(&old, SEALED, &[person.as_str(), &seen, &own]);
-                    let seal = authentic.then(|| self.seal(SEALED, &[person.as_str(), &seen, &to.0]));
-                    sqlx::query(
-                        "UPDATE passwords SET own = $1, seal = $2 WHERE person = $3 AND seen = $4 AND seal = $5",
-                    )
-                    .bind(&to.0)
-                    .bind(seal.unwrap_or_default())
-                    .bind(person.as_str())
-                    .bind(seen)
-                    .bind(old)
-                    .execute(&self.pool)
-                    .await?
-                }
+        let mut turn = self.turn().await?;
+        let done = async {
+            let row = self.password_row(&mut turn, person, now).await?;
+            let told =
+                self.trust.at(u64::MAX, |ledger| ledger.row(Table::Passwords, person.as_str()).is_some());
+            let seen = match row {
+                Some(row) => row.text(1).to_owned(),
+                // What somebody without the key wrote or deleted stays so until all that was opened has ended.
+                None if told != Some(false) => return Ok(((), Vec::new())),
+                None => from.0.clone(),
             };
-            // Somebody else noted another one in this moment.
-            if done.rows_affected() > 0 {
-                return Ok(());
-            }
+            let fields = [person.to_string(), seen, to.0.clone()];
+            Ok(((), vec![self.put_row(&mut turn, &PASSWORDS, &fields).await?]))
         }
-        Err(Error::Conflict)
+        .await;
+        self.finish(turn, done, Vec::new(), (now, format!("that {person} changes their password"))).await
+    }
+
+    /// The row of a person, if it is believed.
+    async fn password_row(
+        &self,
+        turn: &mut Turn,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<Option<Kept>, Error> {
+        let binds = [Bind::Text(person.to_string())];
+        let measured = self.rows_where(Some(turn), &PASSWORDS, ("t.person = $1", "2"), &binds, now).await?;
+        Ok(measured.believed().next())
     }
 }
-
-/// How often a row is read anew because it was written meanwhile.
-const TRIES: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -147,22 +143,28 @@ mod tests {
         let jon: Person = "jon".parse().expect("a name");
         let store = Store::open(&path, [1; 4]).await.expect("a store");
         let (old, new, third) = (Binding("a".into()), Binding("b".into()), Binding("c".into()));
+        let now = Timestamp::now();
+        store.see_password(&jon, &third, now).await.expect("noted");
+        let copy = "CREATE TABLE copy AS SELECT * FROM passwords";
+        sqlx::query(copy).execute(&store.pool).await.expect("a copy");
         for edit in [
             "UPDATE passwords SET seen = 'c'",
             "UPDATE passwords SET own = 'c'",
             "UPDATE passwords SET seal = ''",
+            "DELETE FROM passwords",
+            "REPLACE INTO passwords SELECT * FROM copy",
         ] {
-            store.see_password(&jon, &old).await.expect("noted");
-            store.change_own_password(&jon, &old, &new).await.expect("noted");
-            let seen = store.seen_passwords().await.expect("read").remove(&jon).expect("a row");
+            store.see_password(&jon, &old, now).await.expect("noted");
+            store.change_own_password(&jon, &old, &new, now).await.expect("noted");
+            let seen = store.seen_passwords(now).await.expect("read").remove(&jon).expect("a row");
             assert!(seen.accepts(&old) && seen.accepts(&new) && !seen.accepts(&third));
-            assert!(store.verify().await.expect("read").is_ok());
+            assert_eq!(store.wrong_rows(now).await.expect("read"), [""; 0]);
             sqlx::query(edit).execute(&store.pool).await.expect("an edit");
             let found = store.verify().await.expect("read").expect_err("a fault");
-            assert!(found.contains("the password of \"jon\""), "{found}");
+            assert!(found.contains("password"), "{found}");
             // One's own change does not make it right.
-            store.change_own_password(&jon, &old, &new).await.expect("noted");
-            let seen = store.seen_passwords().await.expect("read").remove(&jon).expect("a row");
+            store.change_own_password(&jon, &old, &new, now).await.expect("noted");
+            let seen = store.seen_passwords(now).await.expect("read").remove(&jon).expect("a row");
             for now in [&old, &new, &third] {
                 assert!(!seen.accepts(now), "{edit}");
             }

@@ -155,7 +155,7 @@ fn believed(kept: Vec<Kept>, ledger: &Earlier<'_>) -> Vec<Grant> {
 
 impl Store {
     /// The entry after which rows were read, none later than what is believed by now.
-    async fn moment(&self, floor: u64, seq: Option<i64>) -> Result<u64, Error> {
+    pub(super) async fn moment(&self, floor: u64, seq: Option<i64>) -> Result<u64, Error> {
         let seq = seq.and_then(|seq| u64::try_from(seq).ok());
         let Some(seq) = seq.filter(|seq| *seq >= floor) else {
             self.trust.distrust(doorward_core::audit::Broken::Head { seq: seq.unwrap_or(0), head: floor });

@@ -1,11 +1,12 @@
 //! Rules of security groups that are ours by their ids: a description and a tag can be edited, an id cannot.
 
+use doorward_core::audit::{RowLeft, Table};
 use doorward_core::inventory::{SecurityGroupId, SecurityGroupRuleId};
 use jiff::Timestamp;
-use sqlx::{AnyConnection, Row};
 
 use super::grants::instant;
-use super::writing::Writing;
+use super::tables::{Kept, RULES};
+use super::told::Bind;
 use super::{Error, Store};
 
 /// A rule that was made by this installation, or was seen with its tag and its mark.
@@ -19,71 +20,62 @@ pub struct NotedRule {
     pub noted: Timestamp,
 }
 
-/// The purpose of the MAC of a rule's row.
-pub(super) const SEALED: &str = "rule";
-
 impl Store {
-    /// Every rule that is noted. One that somebody without the key has put there is nobody's, and forgotten.
-    pub async fn rules(&self) -> Result<Vec<NotedRule>, Error> {
-        let rows = sqlx::query("SELECT id, group_id, noted, seal FROM rules ORDER BY id")
-            .fetch_all(&self.pool)
-            .await?;
-        let (mut rules, mut forged) = (Vec::with_capacity(rows.len()), Vec::new());
-        for row in &rows {
-            let (id, group): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let (noted, seal): (i64, String) = (row.try_get(2)?, row.try_get(3)?);
-            if !self.is_seal(&seal, SEALED, &[&id, &group, &noted.to_string()]) {
-                tracing::error!(rule = %id, "a rule in the store was not noted by Doorward: it is taken to be nobody's");
-                forged.push(id);
-                continue;
-            }
-            rules.push(NotedRule {
-                id: id.parse().map_err(|error| Error::damaged("rules", error))?,
-                group: group.parse().map_err(|error| Error::damaged("rules", error))?,
-                noted: instant(noted),
-            });
+    /// Every rule that is noted. One that somebody without the key has put there is nobody's, and one whose row somebody
+    /// deleted or edited is noted again.
+    pub async fn rules(&self, now: Timestamp) -> Result<Vec<NotedRule>, Error> {
+        let mut measured = self.all_rows(None, &RULES, now).await?;
+        if !measured.found(&RULES).is_empty() && !self.mend(Table::Rules, now).await?.is_empty() {
+            measured = self.all_rows(None, &RULES, now).await?;
         }
-        for id in forged {
-            sqlx::query("DELETE FROM rules WHERE id = $1").bind(id).execute(&self.pool).await?;
-        }
-        Ok(rules)
+        let read = |row: Kept| {
+            Ok(NotedRule {
+                id: row.text(0).parse().map_err(|error| Error::damaged("rules", error))?,
+                group: row.text(1).parse().map_err(|error| Error::damaged("rules", error))?,
+                noted: instant(row.number(2)),
+            })
+        };
+        measured.believed().map(read).collect()
     }
 
     /// Notes rules; one that is noted stays as it is.
-    pub async fn note_rules(&self, rules: &[NotedRule]) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
-        let done = self.note(&mut writing, rules).await;
-        writing.end(done).await
-    }
-
-    async fn note(&self, connection: &mut AnyConnection, rules: &[NotedRule]) -> Result<(), Error> {
-        for rule in rules {
-            let noted = rule.noted.as_millisecond();
-            let seal = self.seal(SEALED, &[rule.id.as_str(), rule.group.as_str(), &noted.to_string()]);
-            sqlx::query(
-                "INSERT INTO rules (id, group_id, noted, seal) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING",
-            )
-            .bind(rule.id.as_str())
-            .bind(rule.group.as_str())
-            .bind(noted)
-            .bind(seal)
-            .execute(&mut *connection)
-            .await?;
+    pub async fn note_rules(&self, rules: &[NotedRule], now: Timestamp) -> Result<(), Error> {
+        let mut turn = self.turn().await?;
+        let done = async {
+            let mut rows = Vec::new();
+            for rule in rules {
+                let binds = [Bind::Text(rule.id.to_string())];
+                let measured =
+                    self.rows_where(Some(&mut turn), &RULES, ("t.id = $1", "2"), &binds, now).await?;
+                if measured.believed().next().is_none() {
+                    let noted = rule.noted.as_millisecond().to_string();
+                    let fields = [rule.id.to_string(), rule.group.to_string(), noted];
+                    rows.push(self.put_row(&mut turn, &RULES, &fields).await?);
+                }
+            }
+            Ok(((), rows))
         }
-        Ok(())
+        .await;
+        self.finish(turn, done, Vec::new(), (now, format!("the ids of rules of ours: {}", rules.len()))).await
     }
 
     /// Forgets rules that are gone.
-    pub async fn forget_rules(&self, ids: &[SecurityGroupRuleId]) -> Result<(), Error> {
-        let mut writing = Writing::begin(&self.pool, &self.queue).await?;
-        let done = forget(&mut writing, ids).await;
-        writing.end(done).await
+    pub async fn forget_rules(&self, rules: &[NotedRule], now: Timestamp) -> Result<(), Error> {
+        let mut turn = self.turn().await?;
+        let done = async {
+            let mut rows = Vec::new();
+            for rule in rules {
+                sqlx::query("DELETE FROM rules WHERE id = $1")
+                    .bind(rule.id.as_str())
+                    .execute(&mut *turn)
+                    .await?;
+                let key = RULES.key(&[rule.id.to_string(), rule.group.to_string()]);
+                rows.push(RowLeft::gone(Table::Rules, key));
+            }
+            Ok(((), rows))
+        }
+        .await;
+        self.finish(turn, done, Vec::new(), (now, format!("that rules of ours are gone: {}", rules.len())))
+            .await
     }
-}
-
-async fn forget(connection: &mut AnyConnection, ids: &[SecurityGroupRuleId]) -> Result<(), Error> {
-    for id in ids {
-        sqlx::query("DELETE FROM rules WHERE id = $1").bind(id.as_str()).execute(&mut *connection).await?;
-    }
-    Ok(())
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::audit::{Contained, Entry, Hash, Head, Sealed, What};
 use doorward_core::grant::Grant;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
+use super::reading::PAGE;
 use super::rows::{SETTLED, columns};
-use super::trust::PAGE;
 use super::{Error, Store};
 
 /// What a check of a store came to.
@@ -73,6 +74,9 @@ struct Row {
     body: String,
 }
 
+/// Before what was found earlier and put right since.
+const STANDING: &str = "nobody has accepted yet what was found before: ";
+
 /// How many faults of rows are told one by one.
 const TOLD: usize = 100;
 
@@ -133,7 +137,11 @@ impl Store {
         let mut grants = 0;
         let rows = self.compare_rows(&telling, &mut grants).await?;
         found.extend(rows);
-        found.extend(self.forged_rows().await?);
+        found.extend(self.wrong_rows(Timestamp::now()).await?);
+        // What was found before, and put right since, is over once an operator has looked.
+        let alarms = read.ledger.alarms().iter().filter(|alarm| !found.contains(alarm));
+        let alarms: Vec<String> = alarms.map(|alarm| format!("{STANDING}{alarm}")).collect();
+        found.extend(alarms);
         let mut connection = self.pool.acquire().await?;
         let steady = super::record::head_of(&mut connection).await?.is_ok_and(|head| head == read.end);
         Ok((Verified { head: read.end, found, not_contained, sealed: read.sealed, grants }, steady))
@@ -275,6 +283,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::super::{AuditFiles, Store};
+    use super::STANDING;
 
     fn event() -> Event {
         Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, What::RecordRead)
@@ -340,12 +349,134 @@ mod tests {
         let found = again.distrusted().expect("an alarm");
         assert_eq!(found, "the record ends at entry 2, but its head says 4: its end was cut off or replaced");
         again.close().await;
-        // Nobody but the head outside can know it.
+        // Nobody but the head outside can know it, so that one that is missing is no head that fits.
         std::fs::remove_file(
             AuditFiles::beside(&folder.path().join("doorward.db").display().to_string()).head,
         )
         .expect("a file");
+        let without = opened(folder.path()).await;
+        let found = without.distrusted().expect("an alarm");
+        assert!(found.contains("was noted outside of the store") && found.contains("is missing"), "{found}");
+        let verified = without.verify_all(&[]).await.expect("read");
+        assert_eq!(verified.found, [found]);
+        let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+        without.accept(verified.head, event, verified.found).await.expect("accepted");
+        assert_eq!(without.distrusted(), None);
+        without.close().await;
         assert_eq!(opened(folder.path()).await.distrusted(), None);
+    }
+
+    #[tokio::test]
+    async fn the_head_is_noted_before_there_is_an_entry() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        assert!(AuditFiles::beside(&folder.path().join("doorward.db").display().to_string()).head.exists());
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn an_alarm_stands_in_the_check_until_an_operator_accepts_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        let alarm = What::LogAlarm { found: vec!["a grant that was forged".into()] };
+        let alarm = Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, alarm);
+        store.commit(&[], vec![alarm, event()]).await.expect("recorded");
+        let verified = store.verify_all(&[]).await.expect("read");
+        assert_eq!(verified.found, [format!("{STANDING}a grant that was forged")]);
+        let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+        store.accept(verified.head, event, verified.found).await.expect("accepted");
+        assert!(store.verify().await.expect("read").is_ok());
+    }
+
+    fn checkpoint(folder: &std::path::Path) -> std::path::PathBuf {
+        folder.join("doorward.db.audit-head.checkpoint")
+    }
+
+    #[tokio::test]
+    async fn a_start_reads_only_what_came_behind_the_checkpoint() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        for _ in 0..5 {
+            store.commit(&[], vec![event(); 1000]).await.expect("recorded");
+        }
+        store.close().await;
+        let read = async || {
+            let store = opened(folder.path()).await;
+            assert_eq!(store.distrusted(), None);
+            (store.lines_read(), store)
+        };
+        let (lines, store) = read().await;
+        assert_eq!(lines, 1, "the entry at which it ends");
+        store.commit(&[], vec![event(); 7]).await.expect("recorded");
+        // As after a crash, which leaves the checkpoint as it was.
+        let crashed = std::fs::read(checkpoint(folder.path())).expect("a checkpoint");
+        store.close().await;
+        std::fs::write(checkpoint(folder.path()), crashed).expect("a file");
+        let (lines, store) = read().await;
+        assert_eq!(lines, 1 + 7);
+        assert!(store.verify().await.expect("read").is_ok());
+        store.close().await;
+        // None, and one of another version: all of it.
+        std::fs::remove_file(checkpoint(folder.path())).expect("a file");
+        let (lines, store) = read().await;
+        assert_eq!(lines, 5007);
+        store.close().await;
+        std::fs::write(checkpoint(folder.path()), "doorward-checkpoint-2 and so on").expect("a file");
+        let (lines, store) = read().await;
+        assert_eq!(lines, 5007);
+        store.close().await;
+        assert_eq!(read().await.0, 1, "a new one was written");
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_that_is_not_ours_is_an_alarm_and_an_altered_store_is_found_behind_one() {
+        for (what, found) in [
+            ("a letter", "was not written with the key of the record"),
+            ("the end", "its end was cut off or replaced"),
+            ("the entry", "does not follow the line before it"),
+            ("behind", "was changed"),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let store = opened(folder.path()).await;
+            store.commit(&[], vec![event(); 5]).await.expect("recorded");
+            store.close().await;
+            let kept = std::fs::read_to_string(checkpoint(folder.path())).expect("a checkpoint");
+            let store = opened(folder.path()).await;
+            store.commit(&[], vec![event(); 5]).await.expect("recorded");
+            let run = async |statement: &'static str| {
+                sqlx::query(statement).execute(&store.pool).await.expect("a statement");
+            };
+            let mut wrong = kept.clone();
+            match what {
+                "a letter" => wrong = kept.replacen("\"seq\":5", "\"seq\":6", 1),
+                "the end" => {
+                    run("DELETE FROM record WHERE seq > 4").await;
+                    run("UPDATE head SET seq = 4").await;
+                }
+                "the entry" => {
+                    run("UPDATE record SET line = (SELECT line FROM record WHERE seq = 4) WHERE seq = 5")
+                        .await;
+                    run("UPDATE record SET line = replace(line, '\"seq\":4', '\"seq\":5') WHERE seq = 5")
+                        .await;
+                }
+                _ => {
+                    run("UPDATE record SET line = replace(line, 'record-read', 'signed-in') WHERE seq = 8")
+                        .await
+                }
+            }
+            store.close().await;
+            std::fs::write(checkpoint(folder.path()), wrong).expect("a file");
+            let store = opened(folder.path()).await;
+            let why = store.distrusted().unwrap_or_default();
+            assert!(why.contains(found) || what == "the entry" && !why.is_empty(), "{what}: {why}");
+            let verified = store.verify_all(&[]).await.expect("read");
+            let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+            store.accept(verified.head, event, verified.found).await.expect("accepted");
+            store.close().await;
+            let store = opened(folder.path()).await;
+            assert_eq!(store.distrusted(), None, "{what}");
+            assert_eq!(store.lines_read(), 1, "{what}");
+        }
     }
 
     #[tokio::test]

@@ -169,13 +169,13 @@ pub async fn end(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response
 
 /// Ends one of the person's sessions.
 pub async fn end_one(web: &Web, signed: &Signed, id: &str) -> Result<(), Failure> {
-    let ended = web.requests().store().end_session_of(&signed.caller.person, id).await;
+    let what = if id == signed.id() { What::SignedOut } else { What::SessionRevoked { session: id.into() } };
+    let event = web.requests().event(&signed.caller, what);
+    let ended = web.requests().store().end_session_of(&signed.caller.person, id, event).await;
     if !ended.map_err(|error| Failure::of_store(&error))? {
         let why = format!("you have no session `{id}`, or no longer");
         return Err(Failure::new(StatusCode::NOT_FOUND, why));
     }
-    let what = if id == signed.id() { What::SignedOut } else { What::SessionRevoked { session: id.into() } };
-    web.requests().record(vec![web.requests().event(&signed.caller, what)]).await?;
     Ok(())
 }
 
@@ -190,12 +190,11 @@ pub async fn end_all_but_this(web: &Web, signed: &Signed) -> Result<u64, Failure
     let store = web.requests().store();
     let others: Vec<Listed> =
         list(web, signed).await?.into_iter().filter(|one| one.id != signed.id()).collect();
-    let ended = store.end_sessions_of(&signed.caller.person, Some(signed.token.as_str())).await;
-    let ended = ended.map_err(|error| Failure::of_store(&error))?;
     let revoked = others.into_iter().map(|one| What::SessionRevoked { session: one.id });
     let events = revoked.map(|what| web.requests().event(&signed.caller, what)).collect();
-    web.requests().record(events).await?;
-    Ok(ended)
+    let (but, now) = (Some(signed.token.as_str()), web.requests().clock().now());
+    let ended = store.end_sessions_of(&signed.caller.person, but, events, now).await;
+    ended.map_err(|error| Failure::of_store(&error))
 }
 
 /// `POST /account/password`

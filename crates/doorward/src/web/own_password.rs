@@ -73,8 +73,8 @@ pub async fn change(
 
     // Noted first: a pass that sees the new password must find that it is the person's own.
     let (from, to) = (Binding::of(&proved), Binding::of(&hash));
-    let store = web.requests().store();
-    let noted = store.change_own_password(&person, &from, &to).await;
+    let (store, now) = (web.requests().store(), || web.requests().clock().now());
+    let noted = store.change_own_password(&person, &from, &to, now()).await;
     noted.map_err(|error| Failure::of_store(&error))?;
     let written = {
         let (path, person) = (file(web), person.clone());
@@ -82,19 +82,17 @@ pub async fn change(
         writing.await.map_err(|error| Failure::broken(&error))?
     };
     if let Err(error) = written {
-        if let Err(error) = store.see_password(&person, &from).await {
+        if let Err(error) = store.see_password(&person, &from, now()).await {
             tracing::warn!(%error, %person, "that a password was not changed could not be noted");
         }
         return Err(unwritten(&error, &person));
     }
     web.requests().policy_file().refresh();
-    let ended = store.end_sessions_of(&person, Some(signed.token.as_str())).await;
-    let ended = ended.map_err(|error| Failure::of_store(&error))?;
-    session::end(web, &signed.token).await?;
-    let event = web.requests().event(&signed.caller, What::PasswordChanged { sessions: ended });
-    web.requests().record(vec![event]).await?;
-    let (token, ends) = session::begin(web, &person, &hash, kind, origin).await?;
-    Ok(Changed { token, ends })
+    let (token, session) = session::begin(web, &person, &hash, kind, origin)?;
+    let event = |sessions| web.requests().event(&signed.caller, What::PasswordChanged { sessions });
+    let replaced = store.replace_sessions(signed.token.as_str(), token.as_str(), &session, event).await;
+    replaced.map_err(|error| Failure::of_store(&error))?;
+    Ok(Changed { token, ends: session.ends })
 }
 
 fn unwritten(error: &FileError, person: &doorward_core::policy::Person) -> Failure {

@@ -166,6 +166,7 @@ fn what(what: &What) -> Markup {
                 "could not deny revoked credentials in " (role) ", which are good until " (words::at(*until)) ": " (why)
             }
             What::RecordRead => { "read the record" }
+            What::RowsNoted { noted } => { "noted " (noted) }
             What::LogAlarm { found } => { "found " (counted(found.len(), "difference")) " between the store and the record" }
             What::LogSealed { found, .. } => {
                 "sealed the record as it stood"

@@ -13,6 +13,7 @@ use axum::http::{Extensions, HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use doorward_core::audit::Event;
 use doorward_core::policy::{PasswordHash, Person, Policy};
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
@@ -106,15 +107,15 @@ impl Signed {
     }
 }
 
-/// Starts a session, always with a new token. It holds as long as the person's password is the one that was
+/// A session that is to be kept, always with a new token. It holds as long as the person's password is the one that was
 /// proved: one that was changed since must not be what the session is tied to.
-pub async fn begin(
+pub fn begin(
     web: &Web,
     person: &Person,
     proved: &PasswordHash,
     kind: SessionKind,
     origin: Origin,
-) -> Result<(Token, Timestamp), Failure> {
+) -> Result<(Token, Session), Failure> {
     let token = Token::new().map_err(|error| Failure::broken(&error))?;
     let made = web.requests().clock().now();
     let ends = made + web.requests().loaded().policy.server.sessions.at_most;
@@ -127,9 +128,7 @@ pub async fn begin(
         used: made,
         bound: token.bound(proved),
     };
-    let kept = web.requests().store().keep_session(token.as_str(), &session).await;
-    kept.map_err(|error| Failure::of_store(&error))?;
-    Ok((token, ends))
+    Ok((token, session))
 }
 
 /// Whether a request is a person's doing, or that of a page that looks by itself what is new.
@@ -168,7 +167,7 @@ async fn find(
     let idle = now.duration_since(session.used) >= lengths.idle;
     let old = now.duration_since(session.made) >= lengths.at_most;
     if !same || !begun || idle || old {
-        end(web, &token).await?;
+        end(web, &token, None).await?;
         return Ok(None);
     }
     if by == Use::Person {
@@ -201,10 +200,10 @@ fn note_use(
     });
 }
 
-/// Ends a session.
-pub async fn end(web: &Web, token: &Token) -> Result<(), Failure> {
+/// Ends a session, with the event that tells of it if there is one.
+pub async fn end(web: &Web, token: &Token, event: Option<Event>) -> Result<(), Failure> {
     let now = web.requests().clock().now();
-    let ended = web.requests().store().end_session(token.as_str(), now).await;
+    let ended = web.requests().store().end_session(token.as_str(), now, event).await;
     ended.map_err(|error| Failure::of_store(&error))
 }
 

@@ -51,31 +51,18 @@ pub async fn sign_in(
     web.requests().password_proved(&person, &hash).await?;
     let caller = Caller::known(person.clone(), origin.client);
     let event = web.requests().event(&caller, What::SignedIn);
-    web.requests().record(vec![event]).await?;
-    let (token, ends) = session::begin(web, &person, &hash, kind, origin).await?;
-    let device = remember(web, &person, origin, device).await?;
-    Ok(Begun { person, token, ends, device })
-}
-
-/// Remembers where somebody signed in and with which device; its secret, which is a new one unless it had one.
-async fn remember(
-    web: &Web,
-    person: &Person,
-    origin: Origin,
-    device: Option<&str>,
-) -> Result<String, Failure> {
-    let had = device.filter(|secret| web.known().has(Mark::device(person, secret)));
-    let secret = match had {
+    let (token, session) = session::begin(web, &person, &hash, kind, origin)?;
+    // Where they signed in and with which device is remembered; its secret is a new one unless it had one.
+    let had = device.filter(|secret| web.known().has(Mark::device(&person, secret)));
+    let device = match had {
         Some(secret) => secret.to_owned(),
         None => Token::new().map_err(|error| Failure::broken(&error))?.as_str().to_owned(),
     };
-    let marks = [Mark::network(person, network(origin.counted())), Mark::device(person, &secret)];
-    let [network, device] = marks;
-    let store = web.requests().store();
-    let remembered = store.remember(person, network, device, web.requests().clock().now()).await;
-    remembered.map_err(|error| Failure::of_store(&error))?;
+    let marks = [Mark::network(&person, network(origin.counted())), Mark::device(&person, &device)];
+    let kept = web.requests().store().keep_session(token.as_str(), &session, Some(marks), event).await;
+    kept.map_err(|error| Failure::of_store(&error))?;
     web.known().add(marks);
-    Ok(secret)
+    Ok(Begun { person, token, ends: session.ends, device })
 }
 
 /// Why the page is shown, and where to go from it.
@@ -183,7 +170,7 @@ pub async fn submit(
     };
     // Whoever was signed in here before no longer is.
     if let Some(old) = session::of_cookie(&web, &headers, origin, Use::Page).await? {
-        session::end(&web, &old.token).await?;
+        session::end(&web, &old.token, None).await?;
     }
     let mut response = to(next.and_then(own_page).unwrap_or("/"));
     set_cookie(&mut response, session::set(&loaded.policy, origin, &begun.token))?;
@@ -193,9 +180,8 @@ pub async fn submit(
 
 /// `POST /sign-out`
 pub async fn sign_out(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
-    session::end(&web, &posted.signed.token).await?;
     let event = web.requests().event(&posted.signed.caller, What::SignedOut);
-    web.requests().record(vec![event]).await?;
+    session::end(&web, &posted.signed.token, Some(event)).await?;
     let mut response = to("/sign-in?out=1");
     set_cookie(&mut response, session::unset(&web.requests().loaded().policy, posted.origin))?;
     Ok(response)

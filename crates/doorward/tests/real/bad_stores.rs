@@ -44,7 +44,7 @@ struct Disk(PathBuf);
 impl Disk {
     fn mount(at: &Path) -> Self {
         fs::create_dir_all(at).expect("a folder");
-        run("mount", &["-t", "tmpfs", "-o", "size=768k", "doorward-test", at.to_str().expect("a path")], "");
+        run("mount", &["-t", "tmpfs", "-o", "size=1m", "doorward-test", at.to_str().expect("a path")], "");
         Self(at.to_owned())
     }
 

@@ -1,13 +1,16 @@
 //! `doorward audit accept`: an operator has looked at what was found altered, and goes on.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
 use doorward_core::audit::{Event, Head};
+use doorward_core::grant::Grant;
+use doorward_core::policy::Person;
 use jiff::Timestamp;
 
 use crate::command::{Code, Failure, count, print};
-use crate::store::{self, Store};
+use crate::store::{self, Mistrusted, Store};
 
 /// Go on with a store that was altered, as it stands
 #[derive(Debug, Args)]
@@ -17,7 +20,8 @@ use crate::store::{self, Store};
 
 First find out who writes to the store, and keep a copy of it. `verify` prints the head.
 What was found goes into the record, with who accepted it; the alarm ends, and grants can be opened again. Where the
-record itself was altered, nobody can say what is open: every grant ends, and is asked for anew. Several servers of one
+record itself was altered, nobody can say what is open: every grant ends, and is asked for anew. Everybody signs in again.
+Several servers of one
 store each keep a head of their own: run this on every one of them.")]
 pub(super) struct Accept {
     /// The last entry, as `verify` printed it: NUMBER:HASH
@@ -30,7 +34,11 @@ impl Accept {
     pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
         let found = store.verify_all(&[]).await.map_err(Failure::with(Code::Io))?;
         let mut words = found.found;
-        let new = store.alarms().into_iter().filter(|alarm| !words.contains(alarm)).collect::<Vec<_>>();
+        let new = store
+            .alarms()
+            .into_iter()
+            .filter(|alarm| !words.iter().any(|word| word.ends_with(alarm)))
+            .collect::<Vec<_>>();
         words.extend(new);
         if words.is_empty() {
             print("Nothing was found altered, so there is nothing to accept.\n")?;
@@ -42,23 +50,39 @@ impl Accept {
         }
         let now = Timestamp::now();
         let who = super::reader();
+        // Nobody can say under which password they opened what they have.
+        let seen = store.seen_passwords(now).await.map_err(Failure::with(Code::Io))?;
+        let doubted: BTreeSet<Person> =
+            seen.into_iter().filter(|(_, seen)| !seen.authentic).map(|(person, _)| person).collect();
         let accepted = store.accept(found.head, |what| Event::new(now, who, what), words).await;
-        let head = accepted.map_err(|error| match error {
+        accepted.map_err(|error| match error {
             store::Error::Conflict => Failure::of(Code::No, &error)
                 .context("the record grew meanwhile")
                 .hint("look again with `doorward audit verify`"),
             error => Failure::of(Code::Io, &error),
         })?;
         let standing = store.standing().await.map_err(Failure::with(Code::Io))?;
-        let ended = standing.mistrusted.len();
+        let (doubted, others): (Vec<Grant>, Vec<Grant>) = standing
+            .grants
+            .into_iter()
+            .filter(|grant| !grant.ended())
+            .partition(|grant| doubted.contains(grant.person()));
+        let mut mistrusted = standing.mistrusted;
+        mistrusted.extend(doubted.into_iter().map(|grant| Mistrusted {
+            id: grant.id().to_string(),
+            row: Some(grant),
+            why:
+                "what the store said of the person's password was altered by somebody without the key".into(),
+            known: true,
+        }));
+        let ended = mistrusted.len();
         if ended > 0 {
-            store.end_mistrusted(&standing.mistrusted, now, false).await.map_err(Failure::with(Code::Io))?;
+            store.end_mistrusted(&mistrusted, now, false).await.map_err(Failure::with(Code::Io))?;
         }
-        let _ = head;
         print(&format!(
             "The store is accepted as it stands; {} ended, and {} on.\n",
             count(ended, "grant", "grants"),
-            count(standing.grants.len(), "goes", "go"),
+            count(others.len(), "goes", "go"),
         ))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -113,9 +113,8 @@ pub async fn end_one(
 
 /// `DELETE /sessions/current`
 pub async fn end(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Result<StatusCode, Refused> {
-    session::end(&web, &signed.token).await?;
     let event = web.requests().event(&signed.caller, What::SignedOut);
-    web.requests().record(vec![event]).await?;
+    session::end(&web, &signed.token, Some(event)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,0 +1,144 @@
+//! Events in words, as people read them.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::What;
+use crate::grant::GrantId;
+use crate::policy::in_words;
+
+/// An instant as it is read, without parts of a second.
+fn whole_seconds(instant: &Timestamp) -> impl fmt::Display {
+    instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasoned = |f: &mut fmt::Formatter<'_>, reason: &Option<String>| match reason {
+            Some(reason) => write!(f, " ({reason:?})"),
+            None => Ok(()),
+        };
+        let named = |f: &mut fmt::Formatter<'_>, session: &Option<String>| match session {
+            Some(session) => write!(f, " ({session})"),
+            None => Ok(()),
+        };
+        match self {
+            Self::Started { version } => write!(f, "started, version {version}"),
+            Self::PolicyRead { digest } => {
+                write!(f, "read the policy {}", digest.get(..12).unwrap_or(digest))
+            }
+            Self::PolicyUnreadable { mistakes } => {
+                write!(f, "kept the last good policy: the new one has {mistakes} mistakes")
+            }
+            Self::SignedIn => f.write_str("signed in"),
+            Self::SignInRefused { why } => write!(f, "was not signed in: {why}"),
+            Self::SignedOut => f.write_str("signed out"),
+            Self::SessionRevoked { session } => write!(f, "ended the sign-in session {session}"),
+            Self::PasswordChanged { sessions } => {
+                write!(f, "changed their own password, which ended {sessions} other sessions")
+            }
+            Self::Opened { grant, target, transport, source, until, reason, because: _, person } => {
+                let until = whole_seconds(until);
+                if let Some(person) = person {
+                    write!(f, "approved {grant} of {person}: ")?;
+                }
+                write!(f, "opened {target} for {source} by {transport} until {until} as {grant}")?;
+                reasoned(f, reason)
+            }
+            Self::Extended { grant, until, reason } => {
+                write!(f, "extended {grant} until {}", whole_seconds(until))?;
+                reasoned(f, reason)
+            }
+            Self::Asked { grant, target, seconds, reason } => {
+                let lasts = in_words(SignedDuration::from_secs(*seconds));
+                write!(f, "asked for {target} for {lasts} as {grant}")?;
+                reasoned(f, reason)
+            }
+            Self::RequestChanged { grant, target, source, seconds, reason, revision: _ } => {
+                write!(f, "changed the request {grant} to {target} for {seconds} s from {source}")?;
+                reasoned(f, reason)
+            }
+            Self::Moved { grant, before, target, was, source, until, .. } => {
+                write!(f, "moved {target} from {was} to {source} until {until}: {before} is now {grant}")
+            }
+            Self::Refused { asked, why } => write!(f, "was refused: {asked}: {}", why.join("; ")),
+            Self::Ended { grant, how } => write!(f, "ended {grant}: {how}"),
+            Self::RulesAdded { firewall, rules } => write!(f, "added to {firewall}: {}", rules.join(", ")),
+            Self::RulesRemoved { firewall, rules, cut } => {
+                write!(f, "took from {firewall}: {}", rules.join(", "))?;
+                if *cut > 0 { write!(f, "; cut {cut} open connections") } else { Ok(()) }
+            }
+            Self::DriftRighted { firewall, found } => write!(f, "put {firewall} right: {}", found.join(", ")),
+            Self::FirewallFailed { firewall, why } => {
+                write!(f, "could not bring {firewall} to what is wanted: {why}")
+            }
+            Self::FirewallRecovered { firewall } => write!(f, "brought {firewall} to what is wanted again"),
+            Self::TransportOpened { grant, transport, session } => {
+                write!(f, "connected {grant} by {transport}")?;
+                named(f, session)
+            }
+            Self::TransportReconnected { grant, transport, session, why } => {
+                write!(f, "connected {grant} by {transport} again")?;
+                named(f, session)?;
+                write!(f, ": {why}")
+            }
+            Self::TransportClosed { grant, transport, session, up, down, why } => {
+                write!(f, "disconnected {grant} by {transport}")?;
+                named(f, session)?;
+                write!(f, " after {up} bytes up and {down} down: {why}")
+            }
+            Self::SessionEnded { grant, transport, session, target } => {
+                write!(f, "ended the session {session} to {target}: {grant} by {transport} is over")
+            }
+            Self::SessionsFailed { place, why } => {
+                write!(f, "could not end what outlived its grant in {place}: {why}")
+            }
+            Self::SessionsRecovered { place } => write!(f, "ends what outlives its grant in {place} again"),
+            Self::CredentialsVended { grant, until } => {
+                write!(f, "vended credentials for {grant} until {until}")
+            }
+            Self::CredentialsDenied { role, grants } => {
+                let grants: Vec<&str> = grants.iter().map(GrantId::as_str).collect();
+                write!(f, "denied the credentials of {} in {role}", grants.join(", "))
+            }
+            Self::CredentialsNotDenied { role, why, until } => {
+                write!(f, "could not deny revoked credentials in {role}, which are good until {until}: {why}")
+            }
+            Self::RecordRead => f.write_str("read the record"),
+            Self::RowsNoted { noted } => write!(f, "noted {noted}"),
+            Self::LogAlarm { found } => write!(f, "found the store altered: {}", found.join("; ")),
+            Self::LogSealed { sealed, found, .. } => {
+                write!(f, "sealed the record as it stood at {}", sealed.get(..16).unwrap_or(sealed))?;
+                if found.is_empty() { Ok(()) } else { write!(f, ", although: {}", found.join("; ")) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Person;
+
+    fn opened(more: &str) -> What {
+        let text = format!(
+            r#"{{"what":"opened","grant":"g-k3v9t2m4x7q8","target":"wiki","transport":"direct","source":"203.0.113.7/32",
+                "until":"2026-11-22T12:00:00Z","because":"maria agreed"{more}}}"#
+        );
+        serde_json::from_str(&text).expect("an event")
+    }
+
+    #[test]
+    fn what_was_approved_says_of_whom_it_is() {
+        let own = opened("");
+        assert_eq!(own.holder(), None);
+        assert!(own.to_string().starts_with("opened wiki for "), "{own}");
+        let approved = opened(r#","person":"jon""#);
+        assert_eq!(approved.holder().map(Person::as_str), Some("jon"));
+        assert!(
+            approved.to_string().starts_with("approved g-k3v9t2m4x7q8 of jon: opened wiki for "),
+            "{approved}"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! What the record said when it was last read to its end, kept outside of the store, so that a start reads only what came
+//! after.
+//!
+//! It lies beside the head and not in the store: in the store somebody could put an earlier one back, and would need to be
+//! caught by the head all the same. It bears a MAC over all of it, the installation and the entry at which it ends, and it is
+//! only used where the store still has that very entry. Without it, or with one of another version, the whole record is read.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use doorward_core::audit::{Head, Ledger};
+
+use super::key::Key;
+use super::outside::{Unnoted, replace};
+
+/// A ledger, and the entry at which it stood.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    /// The name of the store's installation.
+    pub installation: String,
+    pub head: Head,
+    /// As [`Ledger::saved`].
+    pub ledger: String,
+}
+
+/// The purpose of its MAC, which says the version of its form, too.
+const PURPOSE: &str = "audit checkpoint 1";
+/// What a file begins with; behind it the installation, the head and the MAC, and on the next line the ledger.
+const FORM: &str = "doorward-checkpoint-1";
+
+impl Checkpoint {
+    fn path(head: &Path) -> PathBuf {
+        let mut path = head.as_os_str().to_owned();
+        path.push(".checkpoint");
+        path.into()
+    }
+
+    /// Reads the one beside a head; none where there is none of this version, or none that may be read.
+    pub fn read(head: &Path, key: &Key) -> Result<Option<(Head, Ledger, String)>, Unnoted> {
+        let path = Self::path(head);
+        let bytes = match crate::policy_file::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::warn!(%error, file = %path.display(), "the checkpoint of the record could not be read, so the whole record is");
+                }
+                return Ok(None);
+            }
+        };
+        if !bytes.starts_with(FORM.as_bytes()) && bytes.starts_with(b"doorward-checkpoint-") {
+            return Ok(None);
+        }
+        let forged = || Unnoted::Forged(path.clone());
+        let text = String::from_utf8(bytes).map_err(|_| forged())?;
+        let (first, ledger) = text.split_once('\n').ok_or_else(forged)?;
+        let words: Vec<&str> = first.split(' ').collect();
+        let [FORM, installation, end, mac] = words.as_slice() else { return Err(forged()) };
+        if !key.is_seal(mac, PURPOSE, &[installation, end, ledger]) {
+            return Err(forged());
+        }
+        let (Ok(end), Ok(ledger)) = (end.parse(), Ledger::restored(ledger)) else { return Err(forged()) };
+        Ok(Some((end, ledger, (*installation).to_owned())))
+    }
+
+    /// Puts it beside a head.
+    pub fn write(&self, head: &Path, key: &Key) -> io::Result<()> {
+        let end = self.head.to_string();
+        let mac = key.seal(PURPOSE, &[&self.installation, &end, &self.ledger]);
+        let text = format!("{FORM} {} {end} {mac}\n{}", self.installation, self.ledger);
+        replace(&Self::path(head), head, text.as_bytes())
+    }
+}
