@@ -14,6 +14,7 @@ mod cost;
 mod front;
 mod idle;
 mod load;
+mod opening;
 mod pages;
 mod passes;
 mod shop;
@@ -73,5 +74,6 @@ async fn measure() -> Vec<String> {
     requests.store().close().await;
     drop(requests);
     idle::full(&shop);
+    opening::measure().await;
     missed
 }
