@@ -2,7 +2,8 @@
 //!
 //! Everything here is bounded, since it is done for strangers: how many connections there are, in all and of one network
 //! ([`admission`]), and how long each may take from its first packet to its first request, for a body, for an answer and
-//! between two requests ([`connection`], [`life`]). They are taken by a thread of their own ([`accept`]), so that the queue
+//! between two requests ([`connection`], [`life`]). Where the processors are not enough for all, networks take turns
+//! ([`turns`]). They are taken by a thread of their own ([`accept`]), so that the queue
 //! of the kernel never fills up with those that are to be turned away.
 
 mod accept;
@@ -11,6 +12,7 @@ mod body;
 mod connection;
 mod life;
 mod tls;
+mod turns;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -12,7 +12,7 @@ use axum::http::{Request, Response};
 use doorward_core::proxy_protocol::{self, Header, Named};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
@@ -24,13 +24,14 @@ use super::admission::{Network, Ticket};
 use super::body::{Received, Sent};
 use super::life::{Life, Times, Verdict};
 use super::tls::Certificate;
+use super::turns::{InTurn, Tasks, Turns};
 use crate::web::Web;
 
 /// The most bytes of a request's head, and the most headers.
 const HEAD_BYTES: usize = 32 * 1024;
 const HEADERS: usize = 64;
 /// Requests at once in one connection of HTTP/2, and what may lie in memory of their bodies and answers, in bytes.
-const STREAMS: u32 = 64;
+const STREAMS: u32 = 16;
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 const SEND_BUFFER: usize = 64 * 1024;
@@ -66,7 +67,7 @@ pub(super) enum Stopping {
 pub(super) struct Serving {
     router: Router,
     certificate: Option<Certificate>,
-    http: Arc<Builder<TokioExecutor>>,
+    turns: Arc<Turns>,
     times: Times,
     stopping: watch::Receiver<Stopping>,
 }
@@ -78,10 +79,16 @@ impl Serving {
         times: Times,
         stopping: watch::Receiver<Stopping>,
     ) -> Self {
-        let mut http = Builder::new(TokioExecutor::new());
+        // Two for each, so that no processor waits for whoever was called to come.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { router, certificate, turns: Turns::new(2 * processors), times, stopping }
+    }
+
+    fn http(&self, network: Network) -> Builder<Tasks> {
+        let mut http = Builder::new(Tasks { turns: Arc::clone(&self.turns), network });
         http.http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(times.head)
+            .header_read_timeout(self.times.head)
             .max_buf_size(HEAD_BYTES)
             .max_headers(HEADERS);
         http.http2()
@@ -93,7 +100,7 @@ impl Serving {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER);
-        Self { router, certificate, http: Arc::new(http), times, stopping }
+        http
     }
 }
 
@@ -126,9 +133,7 @@ impl Arrived {
             Err(error) => return tracing::debug!(%peer, %error, "a connection came to nothing"),
         };
         let life = Life::new(ticket.seat(), begun, serving.times);
-        let http = Arc::clone(&serving.http);
-        let stopping = serving.stopping.clone();
-        if let Err(error) = requests(opened, &http, serving.router, life, &ticket, stopping).await {
+        if let Err(error) = requests(opened, serving, life, &ticket).await {
             tracing::debug!(%peer, %error, "a connection broke");
         }
         // The socket is closed by now: the seat is free.
@@ -182,6 +187,7 @@ async fn open(
         return Ok(Some(Opened { stream: Box::new(stream), client, arrival }));
     };
     let handshake = TlsAcceptor::from(certificate.current()).accept(stream);
+    let handshake = InTurn::new(&serving.turns, Network::of(client.ip()), handshake);
     tokio::select! {
         () = ticket.gives_way() => Ok(None),
         _ = serving.stopping.changed() => Ok(None),
@@ -230,14 +236,15 @@ async fn header(stream: &mut tokio::net::TcpStream) -> io::Result<Named> {
 /// Answers requests until one side ends the connection, it gives way, or its time is over.
 async fn requests(
     opened: Opened,
-    http: &Builder<TokioExecutor>,
-    router: Router,
+    serving: Serving,
     life: Arc<Life>,
     ticket: &Ticket,
-    mut stopping: watch::Receiver<Stopping>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let Opened { stream, client, arrival } = opened;
-    let router = TowerToHyperService::new(router);
+    let network = Network::of(client.ip());
+    let (http, turns) = (serving.http(network), serving.turns);
+    let mut stopping = serving.stopping;
+    let router = TowerToHyperService::new(serving.router);
     let connection = Arc::clone(&life);
     let service = service_fn(move |request: Request<Incoming>| {
         let turn = connection.begin(!request.body().is_end_stream());
@@ -245,7 +252,11 @@ async fn requests(
         request.extensions_mut().insert(ConnectInfo(client));
         request.extensions_mut().insert(arrival);
         let answer = router.call(request);
-        async move { Ok::<Response<Sent>, Infallible>(answer.await?.map(|body| Sent::new(body, turn))) }
+        async move {
+            // One step for each request, however many a client sends ahead of their answers.
+            tokio::task::yield_now().await;
+            Ok::<Response<Sent>, Infallible>(answer.await?.map(|body| Sent::new(body, turn)))
+        }
     });
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     let mut goodbye: Option<Instant> = None;
@@ -264,7 +275,7 @@ async fn requests(
         tokio::select! {
             biased;
             () = ticket.gives_way() => return Ok(()),
-            ended = connection.as_mut() => return ended,
+            ended = InTurn::new(&turns, network, connection.as_mut()) => return ended,
             changed = stopping.changed() => {
                 if changed.is_err() || *stopping.borrow() == Stopping::Now {
                     return Ok(());

@@ -3,6 +3,7 @@
 mod faults;
 mod http2;
 mod proxied;
+mod smuggled;
 
 use std::fs;
 use std::net::Ipv4Addr;

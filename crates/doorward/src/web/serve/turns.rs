@@ -1,0 +1,267 @@
+//! Turns at the processors, by network: whoever keeps them busy with handshakes and requests waits behind everybody else.
+//!
+//! What a connection does is done in steps, between which it waits for bytes. Everybody who wants to take one lines up, and
+//! is called when one that was called before is over: one of each network in turn. So a person waits for one step of each
+//! network that floods, and not for one of each of its connections. Nobody takes a step uncalled, for then the line would be
+//! that of the runtime, which knows no networks.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use super::admission::Network;
+
+/// Who takes a step, and who waits to.
+#[derive(Debug)]
+pub(super) struct Turns(Mutex<Line>);
+
+#[derive(Debug)]
+struct Line {
+    /// How many more may be called.
+    free: usize,
+    serial: u64,
+    /// The networks of those who wait, in turn.
+    networks: VecDeque<Network>,
+    waiting: HashMap<Network, BTreeMap<u64, Waker>>,
+    /// Who was called, and has not taken the step yet.
+    called: HashSet<u64>,
+}
+
+impl Turns {
+    /// For so many steps at once.
+    pub(super) fn new(at_once: usize) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Line {
+            free: at_once,
+            serial: 0,
+            networks: VecDeque::new(),
+            waiting: HashMap::new(),
+            called: HashSet::new(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn over(&self) {
+        let mut line = self.lock();
+        line.free += 1;
+        let next = line.calls();
+        drop(line);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+
+    /// Whether the turn of one that waits, or begins to, has come.
+    fn comes(&self, network: Network, waits: &mut Option<u64>, waker: &Waker) -> Poll<()> {
+        let mut line = self.lock();
+        let Some(id) = *waits else {
+            *waits = Some(line.enters(network, waker));
+            let next = line.calls();
+            drop(line);
+            if let Some(next) = next {
+                next.wake();
+            }
+            return Poll::Pending;
+        };
+        if line.called.remove(&id) {
+            *waits = None;
+            return Poll::Ready(());
+        }
+        if let Some(known) = line.waiting.get_mut(&network).and_then(|of| of.get_mut(&id)) {
+            known.clone_from(waker);
+        }
+        Poll::Pending
+    }
+}
+
+impl Line {
+    fn enters(&mut self, network: Network, waker: &Waker) -> u64 {
+        self.serial += 1;
+        let of = self.waiting.entry(network).or_default();
+        if of.is_empty() {
+            self.networks.push_back(network);
+        }
+        of.insert(self.serial, waker.clone());
+        self.serial
+    }
+
+    /// Calls the next, if there may be one more step.
+    fn calls(&mut self) -> Option<Waker> {
+        if self.free == 0 {
+            return None;
+        }
+        let network = self.networks.pop_front()?;
+        let of = self.waiting.get_mut(&network)?;
+        let (id, waker) = of.pop_first()?;
+        if of.is_empty() {
+            self.waiting.remove(&network);
+        } else {
+            self.networks.push_back(network);
+        }
+        self.free -= 1;
+        self.called.insert(id);
+        Some(waker)
+    }
+
+    /// Whether one that waited no longer does, and its turn had come.
+    fn leaves(&mut self, network: Network, id: u64) -> bool {
+        if self.called.remove(&id) {
+            return true;
+        }
+        if let Some(of) = self.waiting.get_mut(&network) {
+            of.remove(&id);
+            if of.is_empty() {
+                self.waiting.remove(&network);
+                self.networks.retain(|waits| *waits != network);
+            }
+        }
+        false
+    }
+}
+
+/// A future whose steps are taken in turn.
+#[derive(Debug)]
+pub(super) struct InTurn<F> {
+    turns: Arc<Turns>,
+    network: Network,
+    waits: Option<u64>,
+    future: F,
+}
+
+impl<F> InTurn<F> {
+    pub(super) fn new(turns: &Arc<Turns>, network: Network, future: F) -> Self {
+        Self { turns: Arc::clone(turns), network, waits: None, future }
+    }
+}
+
+/// A step, until this is dropped.
+struct Step<'t>(&'t Turns);
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        self.0.over();
+    }
+}
+
+impl<F: Future + Unpin> Future for InTurn<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        ready!(this.turns.comes(this.network, &mut this.waits, context.waker()));
+        let _step = Step(&this.turns);
+        Pin::new(&mut this.future).poll(context)
+    }
+}
+
+impl<F> Drop for InTurn<F> {
+    fn drop(&mut self) {
+        let Some(id) = self.waits else { return };
+        let called = self.turns.lock().leaves(self.network, id);
+        if called {
+            self.turns.over();
+        }
+    }
+}
+
+/// Where the requests of a connection of HTTP/2 are answered: each in a task, in the turn of the connection's network.
+#[derive(Debug, Clone)]
+pub(super) struct Tasks {
+    pub(super) turns: Arc<Turns>,
+    pub(super) network: Network,
+}
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::spawn(InTurn::new(&self.turns, self.network, Box::pin(future)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tokio::task::{JoinSet, yield_now};
+
+    use super::*;
+
+    fn network(number: u32) -> Network {
+        Network::of(Ipv4Addr::from_bits(number).into())
+    }
+
+    fn is_at_rest(turns: &Turns, at_once: usize) {
+        let line = turns.lock();
+        assert_eq!(line.free, at_once);
+        assert!(line.networks.is_empty() && line.waiting.is_empty() && line.called.is_empty(), "{line:?}");
+    }
+
+    #[tokio::test]
+    async fn a_person_waits_for_one_step_of_each_network() {
+        let turns = Turns::new(2);
+        let steps = Arc::<AtomicUsize>::default();
+        let mut flood = JoinSet::new();
+        for number in 0..1000 {
+            let steps = Arc::clone(&steps);
+            let busy = async move {
+                loop {
+                    steps.fetch_add(1, Ordering::Relaxed);
+                    yield_now().await;
+                }
+            };
+            flood.spawn(InTurn::new(&turns, network(number % 10), Box::pin(busy)));
+        }
+        while steps.load(Ordering::Relaxed) < 5000 {
+            yield_now().await;
+        }
+        let before = steps.load(Ordering::Relaxed);
+        let person = InTurn::new(
+            &turns,
+            network(4711),
+            Box::pin(async {
+                for _ in 0..5 {
+                    yield_now().await;
+                }
+            }),
+        );
+        tokio::spawn(person).await.expect("a person");
+        // Six steps: behind each connection they would be 6,000.
+        let waited = steps.load(Ordering::Relaxed) - before;
+        assert!(waited < 600, "{waited}");
+        flood.shutdown().await;
+        is_at_rest(&turns, 2);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn everybody_gets_through_whoever_leaves_or_panics() {
+        let turns = Turns::new(3);
+        let mut tasks = JoinSet::new();
+        for number in 0..2000_u32 {
+            let steps = async move {
+                for step in 0..number % 7 {
+                    yield_now().await;
+                    assert!(number % 11 != 0 || step < 3, "a fault");
+                }
+            };
+            let within = Duration::from_micros(if number % 3 == 0 { number.into() } else { 60_000_000 });
+            let task = InTurn::new(&turns, network(number % 5), Box::pin(steps));
+            tasks.spawn(async move { tokio::time::timeout(within, task).await.is_ok() });
+        }
+        let mut whole = 0;
+        while let Some(done) =
+            tokio::time::timeout(Duration::from_secs(60), tasks.join_next()).await.expect("in time")
+        {
+            whole += usize::from(done.unwrap_or(false));
+        }
+        assert!(whole >= 1100, "{whole}");
+        is_at_rest(&turns, 3);
+    }
+}
