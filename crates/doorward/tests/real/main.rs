@@ -21,6 +21,7 @@ mod command_line;
 mod connect;
 mod crash;
 mod demo;
+mod descriptors;
 mod desk;
 mod faulty;
 mod flood;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
     trials.extend(connect::trials());
     trials.extend(crash::trials());
     trials.extend(demo::trials());
+    trials.extend(descriptors::trials());
     trials.extend(flood::trials());
     trials.extend(grants::trials());
     trials.extend(hung::trials());

@@ -30,6 +30,8 @@ const POST: &[u8] =
 pub fn attack(kind: &str, address: &str, count: &str, at_once: &str) {
     let (address, count): (SocketAddr, u32) =
         (address.parse().expect("an address"), count.parse().expect("a count"));
+    // Attackers are elsewhere: the processors that they need are not the server's.
+    let _ = rustix::process::nice(10);
     let tls = (kind == "tls").then(connector);
     let kind: Arc<str> = kind.into();
     runtime().block_on(async {
