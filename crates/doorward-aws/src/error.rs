@@ -92,6 +92,11 @@ impl Error {
                 "`doorward iam --for server` prints the IAM policy with which a server denies the credentials of a \
                  grant that has ended",
             ),
+            Self::Refused { call, code, .. }
+                if is_denial(code) && call == "ec2:RevokeSecurityGroupIngress" =>
+            {
+                Some("`doorward iam` prints the IAM policy with which rules are made and taken away")
+            }
             Self::Refused { code, .. } if code == "TargetNotConnected" => Some(
                 "the instance's Session Manager agent does not answer: look whether the instance runs, has \
                  AmazonSSMManagedInstanceCore and reaches ssmmessages",

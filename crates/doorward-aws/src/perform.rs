@@ -10,8 +10,8 @@ use doorward_core::plan::{Remark, Step};
 use crate::account::Account;
 use crate::error::{Error, Failure};
 use crate::operation::{
-    AuthorizeEgress, AuthorizeIngress, CreateTags, ModifySecurityGroupRules, Operation, Permission,
-    RevokeEgress, RevokeIngress, action,
+    AuthorizeEgress, AuthorizeIngress, CreateTags, MayRevokeIngress, ModifySecurityGroupRules, Operation,
+    Permission, RevokeEgress, RevokeIngress, action,
 };
 use crate::reading::rule;
 
@@ -98,6 +98,17 @@ impl Account {
             .await?;
         }
         Ok(performed)
+    }
+
+    /// Whether AWS would take rules of a group away for these credentials; nothing is changed. An error only where they
+    /// lack the permission: whatever else is wrong is found when the group is looked at.
+    pub async fn may_revoke(&self, group: &SecurityGroupId) -> Result<(), Error> {
+        match self.0.connection.call(&MayRevokeIngress(group.clone())).await {
+            Err(failure) if failure.is_denial() && !failure.is(&[MayRevokeIngress::WOULD]) => {
+                Err(failure.at(&action::<MayRevokeIngress>(), self.place(), Some(group)))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn describe(&self, group: &SecurityGroupId, rules: &[Remark]) -> Result<Performed, Error> {

@@ -195,6 +195,15 @@ impl Simulated {
         Ok(())
     }
 
+    /// Whether rules of a group may be taken away.
+    pub fn may_revoke(&self, place: &Place) -> Result<(), Error> {
+        let state = self.state();
+        if state.denied.changing {
+            return Err(denied("ec2:RevokeSecurityGroupIngress", place, "UnauthorizedOperation"));
+        }
+        Ok(())
+    }
+
     /// Puts a policy into a role.
     pub fn put_role_policy(
         &self,

@@ -48,7 +48,7 @@ pub fn vended_name(grant: &GrantId, person: &Person) -> String {
 
 /// The name of the role session that an owner is: the last part of `arn:aws:sts::ACCOUNT:assumed-role/ROLE/NAME` (IAM
 /// user guide, "IAM identifiers"). None of a user, who has long-lived credentials.
-fn role_session(owner: &str) -> Option<&str> {
+pub(crate) fn role_session(owner: &str) -> Option<&str> {
     let resource = owner.strip_prefix("arn:")?.splitn(5, ':').nth(4)?;
     resource.strip_prefix("assumed-role/")?.rsplit_once('/').map(|(_, name)| name)
 }

@@ -163,6 +163,14 @@ impl Cloud {
         }
     }
 
+    /// Whether rules of a group may be taken away: an error only where the permission lacks, and nothing is changed.
+    pub async fn may_revoke(&self, place: &Place, group: &SecurityGroupId) -> Result<(), Error> {
+        match self {
+            Self::Live(live) => live.account(place).await?.may_revoke(group).await,
+            Self::Simulated(account) => account.may_revoke(place),
+        }
+    }
+
     /// The sessions that are open in a place, whoever started them.
     pub async fn open_sessions(&self, place: &Place) -> Result<Vec<OpenSession>, Error> {
         match self {

@@ -58,15 +58,25 @@ impl Running {
     /// Opens the store of a policy and begins to reconcile, within the files that this process may open.
     pub async fn start(policy: Arc<PolicyFile>, cloud: Cloud, clock: Clock) -> Result<Self, Error> {
         let budget = Budget::of_this_process(groups(policy.current().policy.firewalls.values()).len())?;
-        Self::within(budget, policy, cloud, clock).await
+        Self::begin(budget, policy, cloud, clock, |reconciler| reconciler).await
     }
 
-    /// Likewise, within a budget.
-    pub async fn within(
+    /// Likewise for a server, within a budget: before its first grant it tries whether all could be revoked.
+    pub async fn serving(
         budget: Budget,
         policy: Arc<PolicyFile>,
         cloud: Cloud,
         clock: Clock,
+    ) -> Result<Self, Error> {
+        Self::begin(budget, policy, cloud, clock, Reconciler::trying_permissions).await
+    }
+
+    async fn begin(
+        budget: Budget,
+        policy: Arc<PolicyFile>,
+        cloud: Cloud,
+        clock: Clock,
+        with: impl FnOnce(Reconciler) -> Reconciler,
     ) -> Result<Self, Error> {
         let (requests, nudged) = requests(policy, clock).await?;
         let (stop, stopped) = oneshot::channel();
@@ -79,7 +89,7 @@ impl Running {
         let verifying = tokio::spawn(keep_verifying(Arc::clone(&requests)));
         let relaying = Relaying::start()?;
         let local = Local::new(budget.relays(), relaying.handle());
-        let reconciler = Reconciler::new(Arc::clone(&requests), cloud, local, nudged);
+        let reconciler = with(Reconciler::new(Arc::clone(&requests), cloud, local, nudged));
         let (reconciler, reconciles) = apart(move || {
             reconciler.run(async {
                 // A sender that is gone stops it as well.

@@ -119,7 +119,7 @@ pub(crate) use lookup_events::LookupEvents;
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
 pub(crate) use permission::{Permission, PermissionShape, RangeShape};
 pub(crate) use put_role_policy::PutRolePolicy;
-pub(crate) use revoke_security_group::{RevokeEgress, RevokeIngress};
+pub(crate) use revoke_security_group::{MayRevokeIngress, RevokeEgress, RevokeIngress};
 pub(crate) use search_transit_gateway_routes::{SearchTransitGatewayRoutes, TransitRouteShape};
 
 use crate::wire::{Form, Wrapped};

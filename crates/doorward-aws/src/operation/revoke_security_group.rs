@@ -35,6 +35,29 @@ impl Operation for RevokeIngress {
     }
 }
 
+/// Asks whether inbound rules of a group may be taken away, and takes none: a dry run, of a rule that nobody has.
+#[derive(Debug, Clone)]
+pub(crate) struct MayRevokeIngress(pub(crate) SecurityGroupId);
+
+impl MayRevokeIngress {
+    /// What a dry run answers where it would have been done (EC2 API reference, "Error codes").
+    pub(crate) const WOULD: &'static str = "DryRunOperation";
+}
+
+impl Operation for MayRevokeIngress {
+    const NAME: &'static str = RevokeIngress::NAME;
+    const SERVICE: Service = Service::Ec2;
+    type Answer = Done;
+
+    fn body(&self) -> Body {
+        let mut form = Form::default();
+        form.put("DryRun", "true");
+        form.put("GroupId", self.0.as_str());
+        form.put("SecurityGroupRuleId.1", "sgr-00000000000000000");
+        Body::Form(form)
+    }
+}
+
 impl Operation for RevokeEgress {
     const NAME: &'static str = "RevokeSecurityGroupEgress";
     const SERVICE: Service = Service::Ec2;

@@ -125,6 +125,10 @@ impl Link {
         Ok(Arc::new(Self { handle, watched, runtime, opening: AtomicUsize::new(0) }))
     }
 
+    pub(super) fn handle(&self) -> &client::Handle<Watcher> {
+        &self.handle
+    }
+
     pub(super) fn held(&self) -> &Held {
         &self.watched.held
     }

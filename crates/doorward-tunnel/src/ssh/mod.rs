@@ -5,6 +5,7 @@
 
 mod carrier;
 pub mod console;
+mod extra;
 pub mod host_keys;
 pub mod known_hosts;
 mod link;
@@ -19,6 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::extra::Extra;
 use self::host_keys::{Host, HostKeyError, HostKeys};
 use self::login::{Login, LoginError};
 use self::pool::Pool;

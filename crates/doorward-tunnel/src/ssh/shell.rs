@@ -115,7 +115,7 @@ impl Ssh {
 }
 
 /// Waits until the far side says that it does what was asked for.
-async fn agreed(ends: &Ends, what: &str) -> Result<(), SshError> {
+pub(super) async fn agreed(ends: &Ends, what: &str) -> Result<(), SshError> {
     loop {
         match ends.next().await {
             Some(ChannelMsg::Success) => return Ok(()),

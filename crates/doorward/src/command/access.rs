@@ -17,7 +17,7 @@ use super::desk::{Desk, Wish};
 use super::ways::{self, Way};
 use super::{Code, Failure};
 use crate::connect::{self, Accounts, Carrier, Granted, Place, Places, Within};
-use crate::requests::{Carried, Offer, OpenedView, State, Through};
+use crate::requests::{Carried, ClosedView, Offer, OpenedView, State, Through};
 
 /// How long somebody may think about the reason.
 const THINKS: Duration = Duration::from_secs(300);
@@ -184,8 +184,14 @@ impl Access {
 
     /// Says goodbye to the far side, has the end recorded, and closes the grant if it is this command's own.
     ///
-    /// `over` is a grant that has ended by itself.
-    pub async fn close(self, desk: &Desk, (up, down): (u64, u64), why: &str, over: bool) {
+    /// `over` is a grant that has ended by itself. What came of closing the grant, where it was closed.
+    pub async fn close(
+        self,
+        desk: &Desk,
+        (up, down): (u64, u64),
+        why: &str,
+        over: bool,
+    ) -> Option<ClosedView> {
         let session = self.carrier.session();
         // Who does not hear the farewell learns of it by the silence.
         let _ = tokio::time::timeout(FAREWELL, self.carrier.close()).await;
@@ -193,12 +199,13 @@ impl Access {
         if let Err(failure) = desk.carried(&self.grant, closed).await {
             failure.context(format!("the end of `{}` was not recorded", self.target)).tell();
         }
-        if self.closes
-            && !over
-            && let Err(failure) = desk.close(&self.grant).await
-        {
-            failure.context(format!("{} could not be closed", self.grant)).hint("it ends by itself").tell();
+        if !self.closes || over {
+            return None;
         }
+        let closed = desk.close(&self.grant).await.map_err(|failure| {
+            failure.context(format!("{} could not be closed", self.grant)).hint("it ends by itself").tell();
+        });
+        closed.ok()
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use doorward_core::export::by_ssh;
-use doorward_core::policy::{Mistake, Policy};
+use doorward_core::policy::{Mistake, Policy, RoleArn};
 use serde::Serialize;
 
 use super::{Code, Failure, count, json, print};
@@ -63,15 +63,29 @@ impl Check {
 
 /// What a policy means and does not say. None of it is a mistake.
 fn notes(policy: &Policy) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(role) = policy.ssm.as_ref().and_then(|ssm| ssm.role.as_ref()) {
+        notes.push(revoking(role));
+    }
     let Some(ssh) = policy.ssh.as_ref().filter(|_| by_ssh(policy).next().is_some()) else {
-        return Vec::new();
+        return notes;
     };
     let login = format!(
         "a grant by `ssh` is a login as `{}` on `{}`: `doorward ssh-server-config` prints what confines it to the \
          targets, and `doorward doctor` tells whether it is in force",
         ssh.user, ssh.jump_host
     );
-    vec![login]
+    notes.push(login);
+    notes
+}
+
+/// What the server needs beside what it vends.
+pub(super) fn revoking(role: &RoleArn) -> String {
+    format!(
+        "credentials of `{role}` outlive a grant that is closed before its time, for 15 minutes at most, unless the \
+         server may deny them: it needs `iam:PutRolePolicy` on that role (`doorward iam --for server`), which `doorward \
+         serve` tries when it starts and `doorward doctor` when it closes its grant"
+    )
 }
 
 fn report(policy: &Path, examined: &Examined, notes: &[String], errors: usize, warnings: usize) -> String {

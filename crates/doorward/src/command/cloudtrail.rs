@@ -21,7 +21,7 @@ use crate::store::Store;
   doorward audit cloudtrail --since 2026-11-20T00:00:00Z --json
   doorward audit cloudtrail events.json     what `aws cloudtrail lookup-events` answered, or a trail's own file
 
-Every session bears its grant in its reason. The API is asked half a second for each page, as AWS allows. \
+Every session bears its grant in its reason, and vended credentials in their name. The API is asked half a second for each page, as AWS allows. \
 Exit code 0: every session has its grant. 1: some have none, or do not fit theirs.")]
 pub struct CloudTrail {
     /// Recorded files; the API is asked otherwise

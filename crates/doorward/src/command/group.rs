@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use doorward_core::policy::people::shell_word;
+use doorward_core::policy::people::{groups, shell_word};
 use doorward_core::policy::{Group, Person};
 use serde::Serialize;
 
@@ -72,7 +72,7 @@ Examples:
 impl GroupCommand {
     /// Edits the file, or lists it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        let files = people_files(policy, false)?;
+        let files = people_files(policy, matches!(self.verb, Verb::List { .. }))?;
         match self.verb {
             Verb::Add { group, people, new } => add(&files, &group, &people, new)?,
             Verb::Remove { group, people } => remove(&files, &group, &people)?,
@@ -145,7 +145,8 @@ struct Row<'r> {
 }
 
 fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
-    let groups = read_groups(files)?;
+    // Where no group was made yet there is no file.
+    let groups = if files.groups.exists() { read_groups(files)? } else { groups::Groups::default() };
     let rows: Vec<Row<'_>> = groups
         .members
         .iter()

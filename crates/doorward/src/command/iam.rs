@@ -140,6 +140,11 @@ impl Iam {
                 ssh.user, ssh.jump_host
             ));
         }
+        if let Some(role) = policy.ssm.as_ref().and_then(|ssm| ssm.role.as_ref())
+            && matches!(self.whom, Whom::Doorward | Whom::Role | Whom::Server)
+        {
+            note(&format!("note: {}", super::check::revoking(role)));
+        }
         let count = iam.documents.len();
         if count == 0 {
             note(match self.whom {

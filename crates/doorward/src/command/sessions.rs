@@ -16,10 +16,10 @@ use crate::clock::Clock;
 The list is of the server that you are signed in to. A session that is not used ends by itself.")]
 pub struct Sessions {
     /// End one session
-    #[arg(long, value_name = "SESSION", conflicts_with_all = ["end_others", "json"])]
+    #[arg(long, value_name = "SESSION", conflicts_with = "end_others")]
     end: Option<String>,
     /// End all sessions but this one
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long)]
     end_others: bool,
     /// Write JSON
     #[arg(long)]
@@ -44,14 +44,12 @@ impl Sessions {
                     failure.hint("`doorward sessions` lists them")
                 }
             })?;
-            return print(&format!("The session {id} has ended.\n"));
+            return self.tell(1, &format!("The session {id} has ended.\n"));
         }
         if self.end_others {
             let ended = client.end_other_sessions().map_err(super::server_failure)?;
-            return print(&format!(
-                "{} ended; this one goes on.\n",
-                super::count(ended, "session", "sessions")
-            ));
+            let told = format!("{} ended; this one goes on.\n", super::count(ended, "session", "sessions"));
+            return self.tell(ended, &told);
         }
         let sessions = client.sessions().map_err(super::server_failure)?;
         if self.json {
@@ -69,6 +67,12 @@ impl Sessions {
             ]
         });
         print(&table(&["SESSION", "KIND", "SIGNED IN", "FROM", "LAST USED", "FROM", ""], rows.collect()))
+    }
+}
+
+impl Sessions {
+    fn tell(&self, ended: usize, told: &str) -> Result<(), Failure> {
+        print(&if self.json { json(&serde_json::json!({ "ended": ended }))? } else { told.to_owned() })
     }
 }
 

@@ -112,7 +112,7 @@ Examples:
 impl User {
     /// Edits the file, or lists it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        let files = people_files(policy, matches!(self.verb, Verb::Add { .. }))?;
+        let files = people_files(policy, matches!(self.verb, Verb::Add { .. } | Verb::List { .. }))?;
         match self.verb {
             Verb::Add { name, groups, stdin } => add(&files, &name, &groups, stdin)?,
             Verb::Remove { name } => remove(&files, &name)?,
@@ -125,15 +125,15 @@ impl User {
     }
 }
 
-/// The people's files of a policy. Who begins has no policy yet: then those beside where it will be, where they are there
-/// or are made now. A policy that somebody named has to be there.
-pub(super) fn people_files(policy: &Path, makes: bool) -> Result<PeoplePaths, Failure> {
+/// The people's files of a policy. Who begins has no policy yet: then those beside where it will be, where they are there,
+/// or `begins` says that they need not be. A policy that somebody named has to be there.
+pub(super) fn people_files(policy: &Path, begins: bool) -> Result<PeoplePaths, Failure> {
     match people_paths(policy) {
         Err(LoadError::Unreadable { path, source })
             if source.kind() == ErrorKind::NotFound && policy == Path::new(POLICY) =>
         {
             let files = usual_people_paths(policy);
-            if !makes && !files.passwords.exists() && !files.groups.exists() {
+            if !begins && !files.passwords.exists() && !files.groups.exists() {
                 return Err(LoadError::Unreadable { path, source }.into());
             }
             note(&format!(
@@ -263,7 +263,11 @@ struct Row<'r> {
 }
 
 fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
-    let passwords = read_passwords(files)?;
+    // Where nobody was added yet there is no file.
+    let passwords = match files.passwords.exists() {
+        true => read_passwords(files)?,
+        false => passwords::Passwords::default(),
+    };
     // Who has added people and no group yet has no file of groups.
     let groups = if files.groups.exists() { read_groups(files)? } else { groups::Groups::default() };
     let rows: Vec<Row<'_>> = passwords

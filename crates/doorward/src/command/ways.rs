@@ -40,6 +40,14 @@ pub enum Found {
 impl Way {
     /// A server, when somebody is signed in to one; else the policy file.
     pub fn find(&self, policy: &Path) -> Result<Found, Failure> {
+        if let (false, Some(person)) = (self.local, &self.person)
+            && let Some(login) = client::Login::kept(Clock::system().now()).map_err(super::server_failure)?
+        {
+            let what = format!("`--as` is for a local policy, and you are signed in to {}", login.url);
+            return Err(Failure::new(Code::Usage, what).hint(format!(
+                "leave it out, or add `--local` to work on the policy file as {person}; `doorward logout` signs out"
+            )));
+        }
         if !self.local && self.person.is_none() {
             if let Some(path) = client::Login::shut().map_err(super::server_failure)? {
                 let path = path.display();

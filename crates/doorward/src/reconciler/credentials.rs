@@ -16,6 +16,7 @@ use doorward_core::inventory::Place;
 use doorward_core::policy::{Policy, RoleArn};
 use jiff::{SignedDuration, Timestamp};
 
+use super::permissions::Irrevocable;
 use super::status::Leftover;
 use crate::cloud::Cloud;
 
@@ -35,6 +36,36 @@ pub(super) struct Credentials {
     /// Grants that their role denies.
     denied: BTreeSet<GrantId>,
     at: BTreeMap<Role, At>,
+    slowest: Slowest,
+    /// Whether the policy of a role is written before anything is to be denied, to know that it can be.
+    tries: bool,
+}
+
+/// The wall clock as it was before it was set forward, for as long as credentials of before then are good: those end by
+/// AWS's clock, which nobody sets here.
+#[derive(Debug, Default)]
+struct Slowest {
+    /// How far the wall clock was from the uptime, and at which uptime it was so last.
+    known: Option<(Timestamp, Duration)>,
+}
+
+/// How long the earlier wall clock counts: no credentials are good for longer.
+const COUNTS: Duration = Duration::from_secs(20 * 60);
+
+impl Slowest {
+    fn note(&mut self, now: Timestamp, uptime: Duration) {
+        let counts = self.known.is_some_and(|(_, at)| uptime.saturating_sub(at) < COUNTS);
+        if !counts || now <= self.now(now, uptime) {
+            self.known = Some((now, uptime));
+        }
+    }
+
+    /// What time it is by the slowest of the clocks of late.
+    fn now(&self, now: Timestamp, uptime: Duration) -> Timestamp {
+        let Some((then, at)) = self.known else { return now };
+        let passed = SignedDuration::try_from(uptime.saturating_sub(at)).unwrap_or(SignedDuration::MAX);
+        then.checked_add(passed).map_or(now, |slow| slow.min(now))
+    }
 }
 
 /// A role whose policy is written.
@@ -42,7 +73,11 @@ pub(super) struct Credentials {
 struct At {
     /// A task is writing.
     busy: bool,
-    failing: Option<String>,
+    /// It was written since this process began.
+    written: bool,
+    failing: Option<Irrevocable>,
+    /// What the audit log says of the failure.
+    recorded: Option<String>,
     tries: u32,
     /// When it is tried again, by the clock that cannot be set back.
     next: Duration,
@@ -69,9 +104,22 @@ fn role(policy: &Policy) -> Option<Role> {
 }
 
 impl Credentials {
+    /// Has the policy of a role written before the first grant is revoked, and so tries whether it can be.
+    pub(super) fn try_first(&mut self) {
+        self.tries = true;
+    }
+
     /// Takes in which carried grants there are: `live`, and those that are over and not settled. The revoked ones among
     /// them whose credentials are not known yet.
-    pub(super) fn note(&mut self, policy: &Policy, live: &[Grant], over: &[Grant]) -> Vec<GrantId> {
+    pub(super) fn note(
+        &mut self,
+        policy: &Policy,
+        live: &[Grant],
+        over: &[Grant],
+        now: Timestamp,
+        uptime: Duration,
+    ) -> Vec<GrantId> {
+        self.slowest.note(now, uptime);
         let mut before = std::mem::take(&mut self.roles);
         for grant in live.iter().chain(over) {
             if let Some(role) = before.remove(grant.id()).or_else(|| role(policy)) {
@@ -96,57 +144,76 @@ impl Credentials {
     }
 
     /// What is to be written now; it is taken to be done. `over` are all carried grants that are over and not settled.
-    pub(super) fn due(&mut self, over: &[Grant], now: Timestamp, uptime: Duration) -> Vec<Denial> {
-        let mut wanted: BTreeMap<&Role, BTreeMap<GrantId, Timestamp>> = BTreeMap::new();
+    pub(super) fn due(
+        &mut self,
+        policy: &Policy,
+        over: &[Grant],
+        now: Timestamp,
+        uptime: Duration,
+    ) -> Vec<Denial> {
+        let mut wanted: BTreeMap<Role, BTreeMap<GrantId, Timestamp>> = BTreeMap::new();
         for grant in over {
-            let (Some(role), Some(until)) = (self.roles.get(grant.id()), self.good_until(grant.id(), now))
+            let (Some(role), Some(until)) =
+                (self.roles.get(grant.id()), self.good_until(grant.id(), now, uptime))
             else {
                 continue;
             };
-            wanted.entry(role).or_default().insert(grant.id().clone(), until);
+            wanted.entry(role.clone()).or_default().insert(grant.id().clone(), until);
+        }
+        // Where it is not known yet which credentials are good, a policy without them would let those in again.
+        let all_known =
+            over.iter().all(|grant| !self.is_vended(grant) || self.vended.contains_key(grant.id()));
+        if let Some(role) = role(policy).filter(|_| self.tries && all_known) {
+            wanted.entry(role).or_default();
         }
         self.at.retain(|role, at| at.busy || wanted.contains_key(role));
         let mut due = Vec::new();
         for (role, grants) in wanted {
             let at = self.at.entry(role.clone()).or_default();
-            let is_new = grants.keys().any(|grant| !self.denied.contains(grant));
+            let is_new = grants.keys().any(|grant| !self.denied.contains(grant)) || !at.written;
             if is_new && !at.busy && uptime >= at.next {
                 at.busy = true;
-                due.push(Denial { role: role.clone(), grants });
+                due.push(Denial { role, grants });
             }
         }
         due
     }
 
     /// Until when the credentials of a revoked grant are good; none of one that has none any more.
-    fn good_until(&self, grant: &GrantId, now: Timestamp) -> Option<Timestamp> {
+    fn good_until(&self, grant: &GrantId, now: Timestamp, uptime: Duration) -> Option<Timestamp> {
         let until = (*self.vended.get(grant)?)?;
+        let now = self.slowest.now(now, uptime);
         (now.duration_since(until) < APART).then_some(until)
     }
 
     /// Whether a grant that is over has to be kept: its credentials are still good, or nobody knows.
-    pub(super) fn keeps(&self, grant: &Grant, now: Timestamp) -> bool {
+    pub(super) fn keeps(&self, grant: &Grant, now: Timestamp, uptime: Duration) -> bool {
         self.is_vended(grant)
-            && (!self.vended.contains_key(grant.id()) || self.good_until(grant.id(), now).is_some())
+            && (!self.vended.contains_key(grant.id()) || self.good_until(grant.id(), now, uptime).is_some())
     }
 
     /// Whether sessions may still be started with the credentials of a grant that is over.
-    pub(super) fn can_start(&self, grant: &Grant, now: Timestamp) -> bool {
-        self.keeps(grant, now) && !self.denied.contains(grant.id())
+    pub(super) fn can_start(&self, grant: &Grant, now: Timestamp, uptime: Duration) -> bool {
+        self.keeps(grant, now, uptime) && !self.denied.contains(grant.id())
     }
 
     /// What is left of each grant that was revoked.
-    pub(super) fn leftovers(&self, over: &[Grant], now: Timestamp) -> BTreeMap<GrantId, Leftover> {
+    pub(super) fn leftovers(
+        &self,
+        over: &[Grant],
+        now: Timestamp,
+        uptime: Duration,
+    ) -> BTreeMap<GrantId, Leftover> {
         let left = |grant: &Grant| {
             let until = match self.vended.get(grant.id())? {
-                Some(until) if self.good_until(grant.id(), now).is_some() => *until,
+                Some(until) if self.good_until(grant.id(), now, uptime).is_some() => *until,
                 _ => return Some(Leftover::Nothing),
             };
             if self.denied.contains(grant.id()) {
                 return Some(Leftover::Nothing);
             }
             // Nothing is known while it is tried for the first time.
-            let why = self.at.get(self.roles.get(grant.id())?)?.failing.clone()?;
+            let why = self.at.get(self.roles.get(grant.id())?)?.failing.as_ref()?.why.clone();
             Some(Leftover::Credentials { until, why })
         };
         over.iter()
@@ -159,25 +226,33 @@ impl Credentials {
     pub(super) fn take(&mut self, done: Denied, uptime: Duration) -> Vec<What> {
         let Denied { denial: Denial { role, grants }, failed } = done;
         let arn = role.1.to_string();
+        let what = format!("credentials of {arn}");
         let at = self.at.entry(role).or_default();
         at.busy = false;
         let Some(error) = failed else {
-            (at.failing, at.tries, at.next) = (None, 0, Duration::ZERO);
+            *at = At { written: true, ..At::default() };
             let new: Vec<GrantId> =
                 grants.into_keys().filter(|grant| self.denied.insert(grant.clone())).collect();
-            return vec![What::CredentialsDenied { role: arn, grants: new }];
+            let told = (!new.is_empty()).then_some(What::CredentialsDenied { role: arn, grants: new });
+            return told.into_iter().collect();
         };
         let why = error.to_string();
         at.tries = at.tries.saturating_add(1);
         // IAM takes few changes a second, and what it does not allow now it will hardly allow in a second.
         at.next = uptime.saturating_add(Duration::from_secs(2 << at.tries.min(5)));
-        if at.failing.replace(why.clone()).as_ref() == Some(&why) {
+        at.failing = Some(Irrevocable::of(what, &error));
+        if grants.is_empty() || at.recorded.replace(why.clone()).as_ref() == Some(&why) {
             return Vec::new();
         }
         let hint = error.hint().unwrap_or("it is tried again until they are over by themselves");
         tracing::warn!(role = %arn, %why, hint, "credentials of revoked grants are not denied");
         let until = grants.into_values().max().unwrap_or_default();
         vec![What::CredentialsNotDenied { role: arn, why, until }]
+    }
+
+    /// The roles whose credentials cannot be denied.
+    pub(super) fn failing(&self) -> impl Iterator<Item = &Irrevocable> {
+        self.at.values().filter_map(|at| at.failing.as_ref())
     }
 
     /// A task broke off, and which is not known: all may begin anew.

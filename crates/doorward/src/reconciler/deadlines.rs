@@ -8,19 +8,64 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Ends, as time since the start of the program.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    open: BTreeMap<GrantId, (Timestamp, Duration)>,
+    open: BTreeMap<GrantId, Deadline>,
     /// Of grants that have ended. Where the store could not be told, it says of them that they are open.
-    ended: BTreeMap<GrantId, (Timestamp, Duration)>,
+    ended: BTreeMap<GrantId, Deadline>,
+}
+
+/// What is known of a grant by the clock that cannot be set back.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    /// The end that it was noted with.
+    until: Timestamp,
+    /// When that is.
+    end: Duration,
+    /// When it began; before the start of the program that is below zero.
+    begun: SignedDuration,
+}
+
+impl Deadline {
+    /// Of a grant that is seen for the first time. One that began in time to come was opened before the wall clock was
+    /// set back: it may live for as long as it was given, from now.
+    fn first(grant: &Grant, until: Timestamp, now: Timestamp, uptime: Duration) -> Self {
+        let since = grant.since().unwrap_or(now);
+        let left = until.duration_since(now.max(since));
+        let up = SignedDuration::try_from(uptime).unwrap_or(SignedDuration::MAX);
+        let begun = up.saturating_sub(now.duration_since(since.min(now)));
+        Self { until, end: uptime.saturating_add(Duration::try_from(left).unwrap_or(Duration::ZERO)), begun }
+    }
+
+    /// Of a grant that has another end now. All of it lasts `most` and no longer, whatever the wall clock says.
+    fn extended(
+        self,
+        until: Timestamp,
+        most: Option<SignedDuration>,
+        now: Timestamp,
+        uptime: Duration,
+    ) -> Self {
+        let left = Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO);
+        let last = most.map(|most| self.begun.saturating_add(most));
+        let last = last.map(|last| Duration::try_from(last).unwrap_or(Duration::ZERO));
+        let end = uptime.saturating_add(left);
+        Self { until, end: last.map_or(end, |last| end.min(last)), ..self }
+    }
 }
 
 impl Deadlines {
-    /// Notes the ends of open grants that are new or were extended, and forgets the others.
-    pub(super) fn note(&mut self, grants: &[Grant], now: Timestamp, uptime: Duration) {
+    /// Notes the ends of open grants that are new or were extended, and forgets the others. `most` is how long a grant may
+    /// last in all.
+    pub(super) fn note(
+        &mut self,
+        grants: &[Grant],
+        most: impl Fn(&Grant) -> Option<SignedDuration>,
+        now: Timestamp,
+        uptime: Duration,
+    ) {
         let before = std::mem::take(self);
         // A grant that took another's place has the end of that one, and not a moment more.
         let moved = |to: &GrantId| {
@@ -35,12 +80,12 @@ impl Deadlines {
             let known = known(grant.id()).or_else(from);
             match grant.until() {
                 Some(until) => {
-                    let fresh = || {
-                        let left = Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO);
-                        (until, uptime.saturating_add(left))
+                    let deadline = match known {
+                        Some(known) if known.until == until => known,
+                        Some(known) => known.extended(until, most(grant), now, uptime),
+                        None => Deadline::first(grant, until, now, uptime),
                     };
-                    let known = known.filter(|(noted, _)| *noted == until);
-                    self.open.insert(grant.id().clone(), known.unwrap_or_else(fresh));
+                    self.open.insert(grant.id().clone(), deadline);
                 }
                 None => self.ended.extend(known.map(|known| (grant.id().clone(), known))),
             }
@@ -50,12 +95,12 @@ impl Deadlines {
     /// Whether a grant has lived as long as it was given.
     pub(super) fn passed(&self, grant: &Grant, uptime: Duration) -> bool {
         let known = self.open.get(grant.id()).or_else(|| self.ended.get(grant.id()));
-        known.is_some_and(|(noted, end)| Some(*noted) == grant.until() && uptime >= *end)
+        known.is_some_and(|known| Some(known.until) == grant.until() && uptime >= known.end)
     }
 
     /// The first of them that is still to come.
     pub(super) fn next(&self, uptime: Duration) -> Option<Duration> {
-        self.open.values().map(|(_, end)| *end).filter(|end| *end > uptime).min()
+        self.open.values().map(|known| known.end).filter(|end| *end > uptime).min()
     }
 }
 
@@ -70,6 +115,42 @@ mod tests {
         serde_json::from_str(&text).expect("a grant")
     }
 
+    fn most(_: &Grant) -> Option<SignedDuration> {
+        Some(SignedDuration::from_hours(2))
+    }
+
+    #[test]
+    fn what_began_in_time_to_come_lasts_as_long_as_it_was_given() {
+        let open = grant(
+            r#""life":"open","since":"2026-11-22T10:00:00Z","until":"2026-11-22T11:00:00Z","approved_by":null"#,
+        );
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let hour = Duration::from_secs(3600);
+        // Opened while the wall clock was a day ahead; then it was set right, and the program started again.
+        let mut deadlines = Deadlines::default();
+        deadlines.note(std::slice::from_ref(&open), most, at("2026-11-21T10:00:00Z"), Duration::ZERO);
+        assert!(!deadlines.passed(&open, hour - Duration::from_secs(1)));
+        assert!(deadlines.passed(&open, hour));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_gives_no_extension_time_away() {
+        let until = |until: &str| {
+            let life = r#""life":"open","since":"2026-11-22T10:00:00Z","until":"UNTIL","approved_by":null"#;
+            grant(&life.replace("UNTIL", until))
+        };
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let mut deadlines = Deadlines::default();
+        let open = until("2026-11-22T11:00:00Z");
+        deadlines.note(std::slice::from_ref(&open), most, at("2026-11-22T10:00:00Z"), Duration::ZERO);
+        // After 50 minutes the clock is set back by half an hour, and the grant is extended by as much as is allowed.
+        let extended = until("2026-11-22T12:00:00Z");
+        deadlines.note(std::slice::from_ref(&extended), most, at("2026-11-22T10:20:00Z"), minutes(50));
+        assert!(!deadlines.passed(&extended, minutes(119)));
+        assert!(deadlines.passed(&extended, minutes(120)), "two hours in all");
+    }
+
     #[test]
     fn what_moves_lives_no_longer_for_that() {
         let open = grant(
@@ -78,16 +159,21 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
         let hour = Duration::from_secs(3600);
         let mut deadlines = Deadlines::default();
-        deadlines.note(std::slice::from_ref(&open), at("2026-11-22T10:00:00Z"), Duration::ZERO);
+        deadlines.note(std::slice::from_ref(&open), most, at("2026-11-22T10:00:00Z"), Duration::ZERO);
         // The wall clock was set back by half an hour, and then the grant moved.
         let now = at("2026-11-22T09:31:00Z");
         let to: GrantId = "g-bbbbbbbbbbbb".parse().expect("a grant");
         let text = serde_json::to_string(&open).expect("text").replace(open.id().as_str(), to.as_str());
         let there: Grant = serde_json::from_str(&text).expect("a grant");
-        deadlines.note(&[open.end(Ending::Moved { to }, now), there.clone()], now, Duration::from_secs(60));
+        deadlines.note(
+            &[open.end(Ending::Moved { to }, now), there.clone()],
+            most,
+            now,
+            Duration::from_secs(60),
+        );
         assert!(!deadlines.passed(&there, hour - Duration::from_secs(1)));
         assert!(deadlines.passed(&there, hour));
-        deadlines.note(std::slice::from_ref(&there), now, hour);
+        deadlines.note(std::slice::from_ref(&there), most, now, hour);
         assert!(deadlines.passed(&there, hour), "also once the old one is settled");
     }
 
@@ -99,13 +185,13 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
         let hour = Duration::from_secs(3600);
         let mut deadlines = Deadlines::default();
-        deadlines.note(std::slice::from_ref(&open), at("2026-11-22T10:00:00Z"), Duration::ZERO);
+        deadlines.note(std::slice::from_ref(&open), most, at("2026-11-22T10:00:00Z"), Duration::ZERO);
         // The wall clock was set back, the hour is over, and the store cannot be written.
         let now = at("2026-11-22T09:30:00Z");
         assert!(deadlines.passed(&open, hour));
-        deadlines.note(&[open.end(Ending::TimeUp, now)], now, hour);
+        deadlines.note(&[open.end(Ending::TimeUp, now)], most, now, hour);
         assert!(deadlines.passed(&open, hour), "it is read from the store again");
-        deadlines.note(std::slice::from_ref(&open), now, hour);
+        deadlines.note(std::slice::from_ref(&open), most, now, hour);
         assert!(deadlines.passed(&open, hour + hour));
     }
 }

@@ -18,6 +18,7 @@ use super::credentials::Denied;
 use super::doors::Door;
 use super::drift::drift;
 use super::noted::Noted;
+use super::permissions::Tried;
 use super::sessions::Looked;
 use super::since::Read;
 use crate::clock::Clock;
@@ -110,6 +111,8 @@ pub(super) enum Done {
     },
     /// Sessions were looked for that have outlived their grant.
     Looked(Box<Looked>),
+    /// What a revocation needs of AWS was tried.
+    Tried(Box<Tried>),
     /// A role was told which credentials to deny.
     Denied(Box<Denied>),
 }

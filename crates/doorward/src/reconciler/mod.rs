@@ -12,6 +12,7 @@ mod groups;
 mod noted;
 mod overdue;
 mod pass;
+mod permissions;
 mod sessions;
 mod since;
 mod status;
@@ -28,6 +29,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub use groups::Outcome;
 pub use overdue::{Overdue, unconfirmed};
+pub use permissions::Irrevocable;
 pub use status::{Leftover, Nudge, Nudged, Standing, Status};
 
 use crate::cloud::Cloud;
@@ -40,6 +42,7 @@ use deadlines::Deadlines;
 use groups::{Done, Known};
 use noted::Noted;
 use overdue::OverdueKey;
+use permissions::Permissions;
 use sessions::Sessions;
 
 /// How often the account is looked at when nothing happens: drift by hand is put right within this time.
@@ -86,6 +89,8 @@ struct Memory {
     deadlines: Deadlines,
     sessions: Sessions,
     credentials: Credentials,
+    /// Of a server, which tries before its first grant what a revocation needs.
+    permissions: Option<Permissions>,
     mistakes: Vec<String>,
     digest: Option<String>,
     tries: u32,
@@ -100,6 +105,13 @@ impl Reconciler {
     pub fn new(requests: Arc<Requests>, cloud: Cloud, local: Local, nudged: Nudged) -> Self {
         let noted = Noted::new(requests.reserved().clone());
         Self { requests, cloud, local, nudged, noted, memory: Memory::default(), work: JoinSet::new() }
+    }
+
+    /// Has it tried, before the first grant, what a revocation needs of AWS.
+    pub fn trying_permissions(mut self) -> Self {
+        self.memory.permissions = Some(Permissions::default());
+        self.memory.credentials.try_first();
+        self
     }
 
     /// Makes passes until `stop` is ready.
@@ -181,7 +193,12 @@ impl Reconciler {
             false => LOOKS_EVERY.min(Duration::from_secs(1 << self.memory.tries.min(5))),
         };
         let uptime = self.requests.clock().uptime();
-        let tries_in = [self.memory.sessions.tries_in(uptime), self.memory.credentials.tries_in(uptime)];
+        let permissions = self.memory.permissions.as_ref();
+        let tries_in = [
+            self.memory.sessions.tries_in(uptime),
+            self.memory.credentials.tries_in(uptime),
+            permissions.and_then(|permissions| permissions.tries_in(uptime)),
+        ];
         tries_in.into_iter().flatten().fold(looks_in, Duration::min)
     }
 

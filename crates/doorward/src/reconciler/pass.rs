@@ -17,6 +17,7 @@ use super::credentials::deny;
 use super::doors::{Door, Remembered, doors};
 use super::groups::{self, Done, Known, Newest, Outcome, Work};
 use super::overdue::{Looking, Overdue};
+use super::permissions::{Irrevocable, Permissions, try_all};
 use super::sessions::{is_carried, look};
 use super::since::Read;
 use super::{Reconciler, Standing, TELLS_OVERDUE_EVERY};
@@ -54,7 +55,9 @@ impl Reconciler {
                 self.memory.grants = self.requests.end_in_memory(&self.memory.grants, &loaded, now);
             }
         }
-        self.memory.deadlines.note(&self.memory.grants, now, uptime);
+        let targets = &loaded.policy.targets;
+        let most = |grant: &Grant| Some(targets.get(grant.target())?.lasts.at_most);
+        self.memory.deadlines.note(&self.memory.grants, most, now, uptime);
         // A store that has just not answered is not waited for twice.
         let remembered = if answered { self.remembered(&loaded.policy).await } else { Vec::new() };
         let (grants, deadlines) = (&self.memory.grants, &self.memory.deadlines);
@@ -72,6 +75,7 @@ impl Reconciler {
         }
         self.send_out(doors, covers);
         self.deny_credentials(&loaded.policy, answered, now, uptime).await;
+        self.try_permissions(&loaded.policy, uptime);
         let carried_settles = self.look_for_sessions(&loaded.policy, now, uptime);
 
         // This machine's own doors do not wait for a cloud that answers slowly, nor does anything for its `nft`.
@@ -154,19 +158,22 @@ impl Reconciler {
     /// A task for each place in which a grant that is over may have sessions; those that need none any more.
     fn look_for_sessions(&mut self, policy: &Policy, now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
         let (live, over) = self.carried(now, uptime);
-        for (place, grants) in self.memory.sessions.due(policy, &live, &over, uptime) {
-            let can_start = |grant: &&Grant| self.memory.credentials.can_start(grant, now);
-            let startable = grants.iter().filter(can_start).map(|grant| grant.id().clone()).collect();
-            let looked = look(self.cloud.clone(), place, grants, startable, now);
+        for (place, grants) in self.memory.sessions.due(policy, &live, &over, now, uptime) {
+            let can_start = |grant: &&Grant| self.memory.credentials.can_start(grant, now, uptime);
+            let startable: BTreeSet<GrantId> =
+                grants.iter().filter(can_start).map(|grant| grant.id().clone()).collect();
+            let lingered = self.memory.sessions.lingered(&grants, now, uptime);
+            let lingered = lingered.difference(&startable).cloned().collect();
+            let looked = look(self.cloud.clone(), place, grants, lingered, now);
             self.work.spawn(async move { Done::Looked(Box::new(looked.await)) });
         }
-        self.settled(&over, now)
+        self.settled(&over, now, uptime)
     }
 
     /// Those that need nothing more: no session bears them, and their credentials are over.
-    fn settled(&self, over: &[Grant], now: Timestamp) -> BTreeSet<GrantId> {
-        let mut settled = self.memory.sessions.settled(over, now);
-        let keeps = |grant: &&Grant| self.memory.credentials.keeps(grant, now);
+    fn settled(&self, over: &[Grant], now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
+        let mut settled = self.memory.sessions.settled(over, now, uptime);
+        let keeps = |grant: &&Grant| self.memory.credentials.keeps(grant, now, uptime);
         for grant in over.iter().filter(keeps) {
             settled.remove(grant.id());
         }
@@ -176,7 +183,7 @@ impl Reconciler {
     /// A task for each role that has to deny the credentials of a grant that was revoked. `answers` is a store that does.
     async fn deny_credentials(&mut self, policy: &Policy, answers: bool, now: Timestamp, uptime: Duration) {
         let (live, over) = self.carried(now, uptime);
-        let unknown = self.memory.credentials.note(policy, &live, &over);
+        let unknown = self.memory.credentials.note(policy, &live, &over, now, uptime);
         for grant in unknown.into_iter().filter(|_| answers) {
             match in_time(vended_until(self.requests.reserved(), &grant)).await {
                 Ok(until) => self.memory.credentials.learn(grant, until),
@@ -187,15 +194,42 @@ impl Reconciler {
             }
         }
         let name = revoked_name(self.requests.reserved().installation());
-        for denial in self.memory.credentials.due(&over, now, uptime) {
+        for denial in self.memory.credentials.due(policy, &over, now, uptime) {
             let denied = deny(self.cloud.clone(), name.clone(), denial, now);
             self.work.spawn(async move { Done::Denied(Box::new(denied.await)) });
         }
-        self.show_leftovers(&over, now);
+        self.show_leftovers(&over, now, uptime);
     }
 
-    fn show_leftovers(&self, over: &[Grant], now: Timestamp) {
-        let leftovers = self.memory.credentials.leftovers(over, now);
+    /// A task that tries what a revocation needs, where that is not known.
+    fn try_permissions(&mut self, policy: &Policy, uptime: Duration) {
+        let due = self.memory.permissions.as_mut().and_then(|permissions| permissions.due(policy, uptime));
+        if let Some(wanted) = due {
+            let cloud = self.cloud.clone();
+            self.work.spawn(async move { Done::Tried(Box::new(try_all(cloud, wanted).await)) });
+        }
+    }
+
+    /// Shows what could not be revoked if it had to be, and says in the log what is new of it.
+    fn show_irrevocable(&self) {
+        let lacking = self.memory.permissions.iter().flat_map(|permissions| permissions.lacking());
+        let mut all: Vec<Irrevocable> = lacking.chain(self.memory.credentials.failing()).cloned().collect();
+        all.sort();
+        let before = &self.nudged.last().irrevocable;
+        if *before == all {
+            return;
+        }
+        for Irrevocable { what, why, fix } in all.iter().filter(|one| !before.contains(one)) {
+            tracing::error!(what, why, fix, "a grant could be opened that cannot be revoked");
+        }
+        if all.is_empty() {
+            tracing::info!("what is opened can be revoked again");
+        }
+        self.nudged.change(|status| status.irrevocable = all);
+    }
+
+    fn show_leftovers(&self, over: &[Grant], now: Timestamp, uptime: Duration) {
+        let leftovers = self.memory.credentials.leftovers(over, now, uptime);
         if self.nudged.last().leftovers != leftovers {
             self.nudged.change(|status| status.leftovers = leftovers);
         }
@@ -331,7 +365,14 @@ impl Reconciler {
                 self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
                     .await;
                 let (_, over) = self.carried(now, uptime);
-                self.settle(self.settled(&over, now)).await;
+                self.settle(self.settled(&over, now, uptime)).await;
+            }
+            Ok(Done::Tried(tried)) => {
+                let uptime = self.requests.clock().uptime();
+                if let Some(permissions) = &mut self.memory.permissions {
+                    permissions.take(*tried, uptime);
+                }
+                self.show_irrevocable();
             }
             Ok(Done::Denied(denied)) => {
                 let uptime = self.requests.clock().uptime();
@@ -339,7 +380,8 @@ impl Reconciler {
                 self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
                     .await;
                 let (_, over) = self.carried(now, uptime);
-                self.show_leftovers(&over, now);
+                self.show_leftovers(&over, now, uptime);
+                self.show_irrevocable();
             }
             // A task that broke off leaves its place busy for ever, unless all are taken to be free.
             Err(error) => {
@@ -348,6 +390,7 @@ impl Reconciler {
                 self.memory.tables_again |= std::mem::take(&mut self.memory.tables_busy);
                 self.memory.sessions.free();
                 self.memory.credentials.free();
+                self.memory.permissions.iter_mut().for_each(Permissions::free);
             }
         }
     }

@@ -35,6 +35,8 @@ const AT_ONCE: usize = 4;
 pub(super) struct Sessions {
     /// Where they may be: as the policy said while the grant was open.
     places: BTreeMap<GrantId, BTreeSet<Place>>,
+    /// The end of each grant that is over, as the store has it, and for how long it had been over at which uptime.
+    ended: BTreeMap<GrantId, (Timestamp, SignedDuration, Duration)>,
     at: BTreeMap<Place, At>,
 }
 
@@ -73,8 +75,10 @@ impl Sessions {
         policy: &Policy,
         live: impl IntoIterator<Item = &'a Grant>,
         over: &[Grant],
+        now: Timestamp,
         uptime: Duration,
     ) -> Vec<(Place, Vec<Grant>)> {
+        self.note_ends(over, now, uptime);
         let mut before = std::mem::take(&mut self.places);
         for grant in live {
             let mut places = before.remove(grant.id()).unwrap_or_default();
@@ -116,13 +120,41 @@ impl Sessions {
         wanted.into_iter().collect()
     }
 
+    /// Notes for how long each grant has been over when it is first seen; from then on the clock counts that cannot be set.
+    fn note_ends(&mut self, over: &[Grant], now: Timestamp, uptime: Duration) {
+        let before = std::mem::take(&mut self.ended);
+        for grant in over {
+            let Life::Ended { at, .. } = grant.life() else { continue };
+            let known = before.get(grant.id()).filter(|(noted, ..)| noted == at).copied();
+            let known = known.unwrap_or_else(|| (*at, now.duration_since(*at), uptime));
+            self.ended.insert(grant.id().clone(), known);
+        }
+    }
+
+    /// How long a grant has been over; none where the store does not know of it yet. A wall clock that is set makes it
+    /// neither longer nor shorter.
+    fn since(&self, grant: &Grant, now: Timestamp, uptime: Duration) -> Option<SignedDuration> {
+        let Life::Ended { at, .. } = grant.life() else { return None };
+        let Some((_, had, then)) = self.ended.get(grant.id()).filter(|(noted, ..)| noted == at) else {
+            return Some(now.duration_since(*at));
+        };
+        let more = SignedDuration::try_from(uptime.saturating_sub(*then)).unwrap_or(SignedDuration::MAX);
+        Some(had.saturating_add(more))
+    }
+
+    /// Those among some grants after whose end so much time has passed that every session of theirs is listed.
+    pub(super) fn lingered(&self, grants: &[Grant], now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
+        let lingered = |grant: &&Grant| self.since(grant, now, uptime).is_some_and(|since| since >= LINGERS);
+        grants.iter().filter(lingered).map(|grant| grant.id().clone()).collect()
+    }
+
     /// Grants that are over and need nothing more: no session bears them, or it was tried for long enough.
-    pub(super) fn settled(&self, over: &[Grant], now: Timestamp) -> BTreeSet<GrantId> {
+    pub(super) fn settled(&self, over: &[Grant], now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
         let is_settled = |grant: &&Grant| {
             let Some(places) = self.places.get(grant.id()) else { return false };
             let is_clear = |at: &At| at.clear.contains(grant.id());
             let was_tried = |at: &At| !at.busy && at.looked_for.contains(grant.id());
-            let is_old = since(grant, now).is_some_and(|since| since >= GIVES_UP);
+            let is_old = self.since(grant, now, uptime).is_some_and(|since| since >= GIVES_UP);
             let enough = |at: &At| is_clear(at) || is_old && was_tried(at);
             places.iter().all(|place| self.at.get(place).is_some_and(enough))
         };
@@ -198,14 +230,6 @@ impl Sessions {
     }
 }
 
-/// How long a grant has been over; none where the store does not know of it yet.
-fn since(grant: &Grant, now: Timestamp) -> Option<SignedDuration> {
-    match grant.life() {
-        Life::Ended { at, .. } => Some(now.duration_since(*at)),
-        Life::Waiting { .. } | Life::Open { .. } => None,
-    }
-}
-
 /// What one look found and did.
 #[derive(Debug)]
 pub(super) struct Looked {
@@ -220,13 +244,13 @@ pub(super) struct Looked {
     failed: Option<Error>,
 }
 
-/// Looks for sessions of these grants, which are over, and ends them. `startable` are those among them whose credentials
-/// can still start new ones.
+/// Looks for sessions of these grants, which are over, and ends them. `lingered` are those among them of which every
+/// session is listed by now, and no new one can be started.
 pub(super) async fn look(
     cloud: Cloud,
     place: Place,
     grants: Vec<Grant>,
-    startable: BTreeSet<GrantId>,
+    lingered: BTreeSet<GrantId>,
     now: Timestamp,
 ) -> Looked {
     let open = match cloud.open_sessions(&place).await {
@@ -238,12 +262,7 @@ pub(super) async fn look(
     };
     let found = outlived(&open, &grants, now);
     let borne: BTreeSet<&GrantId> = found.iter().map(|(_, grant)| grant.id()).collect();
-    let is_clear = |grant: &&Grant| {
-        since(grant, now).is_some_and(|since| since >= LINGERS)
-            && !borne.contains(grant.id())
-            && !startable.contains(grant.id())
-    };
-    let clear = grants.iter().filter(is_clear).map(|grant| grant.id().clone()).collect();
+    let clear = lingered.into_iter().filter(|grant| !borne.contains(grant)).collect();
 
     let mut running = JoinSet::new();
     let mut results = Vec::new();

@@ -11,7 +11,7 @@ use doorward_core::policy::FirewallName;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
-use super::Overdue;
+use super::{Irrevocable, Overdue};
 
 /// Whether a firewall is as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -62,6 +62,8 @@ pub struct Status {
     pub mistakes: Vec<String>,
     /// What stands past its end, or may.
     pub overdue: Vec<Overdue>,
+    /// What could not be revoked if it had to be, for want of a permission.
+    pub irrevocable: Vec<Irrevocable>,
     /// What was found altered in the store, in words, until an operator accepts it.
     pub alarms: Vec<String>,
 }

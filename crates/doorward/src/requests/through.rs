@@ -38,6 +38,40 @@ pub struct Through {
 }
 
 impl Through {
+    /// What carries a grant of a target; none where the policy does not say how.
+    pub(super) fn of(policy: &Policy, target: &Target, transport: Transport) -> Option<Through> {
+        let (by, at) = match transport {
+            Transport::Direct => (By::Direct, Place::default()),
+            Transport::Ssm => {
+                let ssm = policy.ssm.as_ref()?;
+                (By::Ssm(sessions(ssm, target)), ssm.at.clone())
+            }
+            Transport::Ssh => {
+                let ssh = policy.ssh.as_ref()?;
+                (By::Ssh(machine(ssh)), ssh.at.clone())
+            }
+            Transport::Wireguard => return None,
+        };
+        let networks: Vec<Cidr> = match &target.address {
+            Address::Network(networks) => networks.iter().copied().collect(),
+            _ => Vec::new(),
+        };
+        Some(Through {
+            address: networks.is_empty().then(|| target.address.to_string()),
+            networks,
+            ports: target.ports.iter().copied().collect(),
+            names: target.names.as_ref().map(|names| Names {
+                below: names.below.iter().cloned().collect(),
+                resolver: names.resolver,
+            }),
+            vended: transport != Transport::Direct
+                && policy.ssm.as_ref().is_some_and(|ssm| ssm.role.is_some()),
+            profile: at.profile,
+            region: at.region,
+            by,
+        })
+    }
+
     /// What it gives besides the target, in words: by SSH a login, with which the machine's sshd alone decides what more
     /// is reached.
     pub fn login(&self) -> Option<String> {
@@ -202,7 +236,7 @@ impl Requests {
     pub fn through(&self, grant: &Grant) -> Option<Through> {
         let loaded = self.loaded();
         let target = loaded.policy.targets.get(grant.target())?;
-        through(&loaded.policy, target, grant.transport())
+        Through::of(&loaded.policy, target, grant.transport())
     }
 
     /// What carries a grant of the caller's own that is open.
@@ -228,38 +262,6 @@ impl Requests {
         let grant = self.own(caller, id).await?;
         self.record(vec![self.event(caller, carried.what(&grant))]).await
     }
-}
-
-fn through(policy: &Policy, target: &Target, transport: Transport) -> Option<Through> {
-    let (by, at) = match transport {
-        Transport::Direct => (By::Direct, Place::default()),
-        Transport::Ssm => {
-            let ssm = policy.ssm.as_ref()?;
-            (By::Ssm(sessions(ssm, target)), ssm.at.clone())
-        }
-        Transport::Ssh => {
-            let ssh = policy.ssh.as_ref()?;
-            (By::Ssh(machine(ssh)), ssh.at.clone())
-        }
-        Transport::Wireguard => return None,
-    };
-    let networks: Vec<Cidr> = match &target.address {
-        Address::Network(networks) => networks.iter().copied().collect(),
-        _ => Vec::new(),
-    };
-    Some(Through {
-        address: networks.is_empty().then(|| target.address.to_string()),
-        networks,
-        ports: target.ports.iter().copied().collect(),
-        names: target
-            .names
-            .as_ref()
-            .map(|names| Names { below: names.below.iter().cloned().collect(), resolver: names.resolver }),
-        vended: transport != Transport::Direct && policy.ssm.as_ref().is_some_and(|ssm| ssm.role.is_some()),
-        profile: at.profile,
-        region: at.region,
-        by,
-    })
 }
 
 fn sessions(ssm: &policy::Ssm, target: &Target) -> Sessions {

@@ -41,6 +41,9 @@ pub struct Offer {
     pub standing: Standing,
     /// Addresses that are always let in.
     pub always_from: Vec<Cidr>,
+    /// What a grant by SSH gives besides the target, in words; none where it is not opened by SSH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_ssh_also: Option<String>,
 }
 
 /// Where a grant is in its life, in a word.
@@ -101,6 +104,9 @@ pub struct GrantView {
     /// How often it was changed while it waits. Whoever approves it says which revision they saw.
     #[serde(default)]
     pub revision: u32,
+    /// What it gives besides the target, in words: by SSH a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub also: Option<String>,
     /// What of it still stands although it has ended, or may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue: Option<Overdue>,
@@ -247,6 +253,11 @@ impl Requests {
                 closing: firewall.map(|firewall| firewall.kind.closing()),
                 standing: firewall.map_or(Standing::Unknown, |firewall| status.of(&firewall.name)),
                 always_from: firewall.map(|firewall| firewall.statics.clone()).unwrap_or_default(),
+                by_ssh_also: target
+                    .transports
+                    .contains(&Transport::Ssh)
+                    .then(|| Through::of(policy, target, Transport::Ssh)?.login())
+                    .flatten(),
             }
         })
         .collect()
@@ -374,6 +385,7 @@ impl Requests {
             standing,
             closing: self.closing(grant),
             revision: grant.revision(),
+            also: self.through(grant).as_ref().and_then(Through::login),
             overdue: self.overdue(grant),
         }
     }

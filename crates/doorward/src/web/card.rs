@@ -118,6 +118,7 @@ pub fn mine(
                 @if !waits && !connect.is_empty() { dt { "Connect to" } dd { (ways(connect)) } }
                 @if let Some(reason) = &grant.reason { dt { "Reason" } dd { (reason) } }
                 @if let Some(by) = &grant.approved_by { dt { "Agreed by" } dd { (by) } }
+                @if let Some(also) = &grant.also { dt { "Also gives" } dd { (also) } }
             }
             @if let Some(seen) = elsewhere {
                 form.row method="post" action={ "/grants/" (grant.id) "/move" } {
@@ -205,8 +206,8 @@ pub fn lengths(offer: &Offer) -> Vec<i64> {
     lengths
 }
 
-/// Somebody else's request that waits for an answer.
-pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
+/// The two answers to somebody else's request; the browser then goes `back`.
+pub fn answers(signed: &Signed, grant: &GrantView, back: &str) -> Markup {
     let answer = |agree: &str, class: &str, text: &str| {
         html! {
             button class=(class) type="submit" name="agree" value=(agree) {
@@ -214,6 +215,19 @@ pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
             }
         }
     };
+    html! {
+        form.actions method="post" action={ "/grants/" (grant.id) "/answer" } {
+            (token(signed))
+            input type="hidden" name="back" value=(back);
+            input type="hidden" name="seen" value=(grant.revision);
+            (answer("yes", "main", "Agree"))
+            (answer("no", "", "Refuse"))
+        }
+    }
+}
+
+/// Somebody else's request that waits for an answer.
+pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
     html! {
         li.card.asked #(grant.id) data-key=(grant.id) data-version=(version(grant)) {
             div.head {
@@ -224,15 +238,11 @@ pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
                 dt { "Admits" } dd { code { (words::source(grant.source)) } }
                 dt { "Reason" }
                 dd { @if let Some(reason) = &grant.reason { (reason) } @else { span.quiet { "none given" } } }
+                @if let Some(also) = &grant.also { dt { "Also gives" } dd { (also) } }
                 @if grant.revision > 0 { dt { "Changed" } dd { "since it was first asked for" } }
                 @if let Some(asked) = grant.since { dt { "Asked" } dd { (words::time(asked)) } }
             }
-            form.actions method="post" action={ "/grants/" (grant.id) "/answer" } {
-                (token(signed))
-                input type="hidden" name="seen" value=(grant.revision);
-                (answer("yes", "main", "Agree"))
-                (answer("no", "", "Refuse"))
-            }
+            (answers(signed, grant, "/"))
         }
     }
 }

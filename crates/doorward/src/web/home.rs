@@ -248,6 +248,7 @@ pub fn target(
             dl.facts {
                 dt { "Where" }
                 dd { @for way in web.requests().ways(name, way_in) { code { (way) } " " } }
+                @if let Some(also) = &offer.by_ssh_also { dt { "By ssh also" } dd { (also) } }
             }
             @if always { p.quiet { "Your address is always let in here: it is on the static list." } }
             @if let Some(draft) = draft { (problem(&draft.failure)) }

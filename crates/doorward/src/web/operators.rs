@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use doorward_core::grant::GrantId;
 use doorward_core::policy::{PasswordHash, Person};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use super::origin::as_written;
 use super::session::Signed;
 use super::{Web, card, overdue, words};
 use crate::people::cost;
-use crate::reconciler::Standing;
+use crate::reconciler::{Irrevocable, Standing};
 use crate::requests::{self, GrantView};
 
 /// Which note to show.
@@ -30,7 +31,7 @@ pub async fn page(
     signed: Signed,
     Query(noted): Query<Noted>,
 ) -> Result<Response, Failure> {
-    let grants = web.requests().all(&signed.caller).await?;
+    let grants = Grants::of(&web, &signed).await?;
     let note = noted.note.and_then(|id| web.notes().take(&id, &signed.name()));
     let main = html! {
         h1 { "All that is open" }
@@ -42,11 +43,26 @@ pub async fn page(
 
 /// `GET /operators/live`: the part of the page that changes by itself.
 pub async fn live(State(web): State<Arc<Web>>, signed: Signed) -> Result<Response, Failure> {
-    let grants = web.requests().all(&signed.caller).await?;
+    let grants = Grants::of(&web, &signed).await?;
     Ok(layout::written(part(&web, &signed, &grants)).into_response())
 }
 
-fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
+/// Everybody's grants, and those among them that wait for this operator's own answer.
+struct Grants {
+    all: Vec<GrantView>,
+    to_answer: Vec<GrantId>,
+}
+
+impl Grants {
+    async fn of(web: &Web, signed: &Signed) -> Result<Self, Failure> {
+        let all = web.requests().all(&signed.caller).await?;
+        let to_answer = web.requests().to_answer(&signed.caller.person).await?;
+        Ok(Self { all, to_answer: to_answer.into_iter().map(|grant| grant.id).collect() })
+    }
+}
+
+fn part(web: &Web, signed: &Signed, grants: &Grants) -> Markup {
+    let Grants { all: grants, to_answer } = grants;
     html! {
         div #live data-live="/operators/live" {
             (overdue::section(&web.requests().nudge().status().overdue))
@@ -64,7 +80,9 @@ fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
                         }
                     }
                     tbody role="rowgroup" data-list data-key="rows" {
-                        @for grant in grants.iter().filter(|grant| grant.overdue.is_none()) { (row(web, signed, grant)) }
+                        @for grant in grants.iter().filter(|grant| grant.overdue.is_none()) {
+                            (row(web, signed, grant, to_answer.contains(&grant.id)))
+                        }
                         @if grants.iter().all(|grant| grant.overdue.is_some()) {
                             tr role="row" data-key="nothing" data-version="0" {
                                 td.nothing role="cell" colspan="7" { "Nothing is open." }
@@ -78,7 +96,7 @@ fn part(web: &Web, signed: &Signed, grants: &[GrantView]) -> Markup {
     }
 }
 
-fn row(web: &Web, signed: &Signed, grant: &GrantView) -> Markup {
+fn row(web: &Web, signed: &Signed, grant: &GrantView, is_to_answer: bool) -> Markup {
     let now = web.requests().clock().now();
     let waits = grant.state == requests::State::Waiting;
     html! {
@@ -88,6 +106,7 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView) -> Markup {
                 (grant.target) " "
                 @if let Some(state) = &grant.standing { (card::standing(state)) }
                 @if waits { span.badge.pending { "Waiting" } }
+                @if let Some(also) = &grant.also { " " span.quiet { "also gives " (also) } }
             }
             td role="cell" data-title="Admitted" { code { (words::source(grant.source)) } }
             td role="cell" data-title="Since" { @if let Some(since) = grant.since { (words::time(since)) } }
@@ -103,6 +122,7 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView) -> Markup {
                 @if let Some(by) = &grant.approved_by { " " span.quiet { "agreed by " (by) } }
             }
             td role="cell" {
+                @if is_to_answer { (card::answers(signed, grant, "/operators")) }
                 form method="post" action={ "/grants/" (grant.id) "/close" } {
                     (token(signed))
                     input type="hidden" name="back" value="/operators";
@@ -129,14 +149,26 @@ fn problems(web: &Web) -> Markup {
         cost::too_costly(hash, cost::USUAL).map(|takes| (person, cost::in_words(takes)))
     };
     let costly: Vec<(&Person, String)> = loaded.people.passwords.iter().filter_map(costly).collect();
-    let version = format!("{failing:?} {:?} {:?} {costly:?}", status.mistakes, status.alarms);
+    let irrevocable = &status.irrevocable;
+    let version = format!("{failing:?} {:?} {:?} {irrevocable:?} {costly:?}", status.mistakes, status.alarms);
+    let is_well = failing.is_empty()
+        && status.mistakes.is_empty()
+        && status.alarms.is_empty()
+        && irrevocable.is_empty()
+        && costly.is_empty();
     html! {
-        @if !failing.is_empty() || !status.mistakes.is_empty() || !status.alarms.is_empty() || !costly.is_empty() {
+        @if !is_well {
             section data-key="problems" data-version=(version) aria-labelledby="problems" {
                 h2 #problems { "What needs your hand" }
                 div.problem role="alert" {
                     @for (name, why) in &failing {
                         p { "The firewall " strong { (name) } " is not as it should be. " (layout::sentence(why)) }
+                    }
+                    @for Irrevocable { what, why, fix } in irrevocable {
+                        p {
+                            "What is opened cannot be revoked: AWS does not permit it for the " strong { (what) } ". "
+                            (layout::sentence(why)) " " (layout::sentence(fix))
+                        }
                     }
                     @for (person, takes) in &costly {
                         p {

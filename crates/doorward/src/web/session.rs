@@ -161,8 +161,8 @@ async fn find(
         let bound = token.bound(hash);
         bool::from(bound.as_bytes().ct_eq(session.bound.as_bytes()))
     });
-    // A clock set back does not lengthen what was promised.
-    let begun = session.made <= now + SignedDuration::from_mins(5);
+    // A clock set back does not lengthen what was promised: what was used in time to come is over.
+    let begun = session.made.max(session.used) <= now + SignedDuration::from_mins(5);
     let lengths = loaded.policy.server.sessions;
     let idle = now.duration_since(session.used) >= lengths.idle;
     let old = now.duration_since(session.made) >= lengths.at_most;

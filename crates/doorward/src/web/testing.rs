@@ -91,12 +91,14 @@ pub fn offer(usually: i64, at_most: i64) -> Offer {
         closing: Some(Closing::Severs),
         standing: Standing::AsWanted,
         always_from: Vec::new(),
+        by_ssh_also: None,
     }
 }
 
 /// A grant of jon's.
 pub fn grant_view(since: &str, until: &str) -> GrantView {
     GrantView {
+        also: None,
         overdue: None,
         id: "g-k3v9t2m4x7q8".parse().expect("a grant"),
         person: "jon".parse().expect("a name"),
@@ -216,6 +218,11 @@ impl House {
         *self.now.lock().expect("a clock") +=
             SignedDuration::from_secs(i64::try_from(seconds).expect("a time"));
         self.uptime.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock back.
+    pub fn set_back(&self, seconds: i64) {
+        *self.now.lock().expect("a clock") -= SignedDuration::from_secs(seconds);
     }
 
     /// Writes the password file anew, and has it read.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{APART, Alone, Asked, Call, Doubt, LATE, Matched, Row, Window, granted};
+use super::{APART, Alone, Asked, Call, Doubt, LATE, Matched, Row, Window};
 use crate::audit::{Event, What};
 use crate::grant::GrantId;
 use crate::policy::{Person, TargetName, Transport};
+use crate::session::vended_name;
 
 /// Puts the record beside what CloudTrail saw in a window of time, in the order of time.
 ///
@@ -60,10 +61,7 @@ pub fn join<'a>(
 }
 
 fn refused(call: &Call, code: &str) -> Row {
-    let grant = match &call.what {
-        Asked::Start { reason: Some(reason), .. } => granted(reason),
-        _ => None,
-    };
+    let grant = call.by.vended().or_else(|| call.what.grant());
     let (to, by) = (call.what.to(), call.by.who().to_owned());
     Row::Refused { at: call.at, to, by, code: code.to_owned(), grant }
 }
@@ -170,7 +168,7 @@ impl Known {
                     resumed: way.resumed,
                     ended: way.ended,
                     matched,
-                    doubts: doubts(call, granted),
+                    doubts: doubts(call, id, granted),
                 }
             }
             Err(why) => {
@@ -190,15 +188,14 @@ impl Known {
 
     fn grant_of(&self, way: &Way<'_>) -> Result<(&GrantId, &Granted, Matched), Alone> {
         let call = way.first;
-        let named = match &call.what {
-            Asked::Start { reason: Some(reason), .. } => granted(reason).map(|id| (id, Matched::Reason)),
-            _ => None,
-        };
+        // Whoever has vended credentials chooses the reason, but not the name that the credentials bear.
+        let owned = call.by.vended().map(|id| (id, Matched::Owner));
+        let named = || Some((call.what.grant()?, Matched::Reason));
         let ours = || {
             let id = self.sessions.get(call.what.session()?)?;
             Some((id.clone(), Matched::Session))
         };
-        let Some((id, matched)) = named.or_else(ours) else {
+        let Some((id, matched)) = owned.or_else(named).or_else(ours) else {
             return match call.what {
                 Asked::Key { .. } | Asked::Tunnel { .. } => self.persons(call).ok_or(Alone::NoGrant),
                 Asked::Resume { .. } | Asked::Terminate { .. } => Err(Alone::BeganBefore),
@@ -209,7 +206,8 @@ impl Known {
             return Err(Alone::UnknownGrant { grant: id });
         };
         // What is only resumed or ended may have been opened long before.
-        if matches!(call.what, Asked::Start { .. }) && !granted.open_at(call.at) {
+        let begins = !matches!(call.what, Asked::Resume { .. } | Asked::Terminate { .. });
+        if begins && !granted.open_at(call.at) {
             return Err(Alone::NotOpen { grant: id.clone(), since: granted.since, until: granted.until });
         }
         Ok((id, granted, matched))
@@ -250,13 +248,19 @@ impl Known {
     }
 }
 
-/// What does not fit. Credentials of the person's own may bear any name; a source identity is what somebody vouched for.
-fn doubts(call: &Call, granted: &Granted) -> Vec<Doubt> {
+/// What does not fit. Credentials of the person's own may bear any name; a source identity is what somebody vouched for,
+/// and the name of vended credentials is what the server gave them.
+fn doubts(call: &Call, id: &GrantId, granted: &Granted) -> Vec<Doubt> {
     let mut doubts = Vec::new();
-    if let Some(is) = &call.by.source_identity
-        && !call.by.is(&granted.person)
-    {
+    let other_name = call.by.vended().is_some()
+        && call.by.role_session() != Some(vended_name(id, &granted.person).as_str());
+    if let Some(is) = call.by.source_identity.as_ref().filter(|_| !call.by.is(&granted.person)) {
         doubts.push(Doubt::OtherPerson { is: is.clone() });
+    } else if other_name {
+        doubts.push(Doubt::OtherPerson { is: call.by.who().to_owned() });
+    }
+    if let Some(named) = call.what.grant().filter(|named| named != id) {
+        doubts.push(Doubt::OtherReason { named });
     }
     let carried = match call.what {
         Asked::Start { .. } => matches!(granted.transport, Transport::Ssm | Transport::Ssh),

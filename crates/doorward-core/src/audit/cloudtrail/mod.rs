@@ -13,6 +13,7 @@ pub use row::{Alone, Doubt, Matched, Row};
 
 use crate::grant::GrantId;
 use crate::policy::Person;
+use crate::session::role_session;
 
 /// How late CloudTrail tells of a call (its user guide: usually within 5 minutes, and rarely more than 15).
 pub const LATE: SignedDuration = SignedDuration::from_mins(15);
@@ -95,6 +96,14 @@ impl Asked {
         }
     }
 
+    /// The grant that the caller named in the reason.
+    pub(super) fn grant(&self) -> Option<GrantId> {
+        match self {
+            Self::Start { reason, .. } => granted(reason.as_deref()?),
+            Self::Resume { .. } | Self::Terminate { .. } | Self::Key { .. } | Self::Tunnel { .. } => None,
+        }
+    }
+
     /// What comes first of what CloudTrail has in the same second: it counts no less.
     pub(super) fn turn(&self) -> u8 {
         match self {
@@ -143,6 +152,16 @@ impl Caller {
     pub fn is(&self, person: &Person) -> bool {
         let name = self.source_identity.as_deref().or(self.name.as_deref());
         name.is_some_and(|name| name == person.as_str() || name == person.session_name())
+    }
+
+    /// The name of the role session, where the caller is one.
+    pub(super) fn role_session(&self) -> Option<&str> {
+        role_session(self.arn.as_deref()?)
+    }
+
+    /// The grant that the credentials were vended for, by the name of their role session.
+    pub(super) fn vended(&self) -> Option<GrantId> {
+        self.role_session()?.split_once('.')?.0.parse().ok()
     }
 
     /// Whoever is named most plainly.

@@ -100,6 +100,8 @@ impl Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matched {
+    /// The credentials bear the grant in their name: they were vended for it.
+    Owner,
     /// The grant stands in the session's reason.
     Reason,
     /// The session stands in our record.
@@ -117,6 +119,11 @@ pub enum Doubt {
         /// Whose.
         is: String,
     },
+    /// The session's reason names another grant than the credentials do that started it.
+    OtherReason {
+        /// Which.
+        named: GrantId,
+    },
     /// The grant allows another way.
     OtherTransport {
         /// Which.
@@ -128,9 +135,9 @@ pub enum Doubt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Alone {
-    /// Its reason names no grant.
+    /// Neither its reason nor its owner names a grant.
     NoGrant,
-    /// Its reason names a grant that is not in the record.
+    /// It names a grant that is not in the record.
     UnknownGrant {
         /// Which.
         grant: GrantId,
@@ -163,6 +170,7 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherPerson { is } => write!(f, "with the credentials of {is}"),
+            Self::OtherReason { named } => write!(f, "its reason names {named}"),
             Self::OtherTransport { granted } => write!(f, "the grant is for {granted}"),
         }
     }

@@ -218,6 +218,55 @@ fn credentials_of_another_are_no_secret() {
     assert!(rows[0].to_string().ends_with("; but the grant is for direct"), "{}", rows[0]);
 }
 
+/// With credentials that were vended for a grant: they bear it in their name, whatever the caller says.
+fn vended(number: u8, who: &str, call: Call) -> Call {
+    let name = format!("{}.{who}", id(number));
+    let arn = format!("arn:aws:sts::123456789012:assumed-role/doorward-sessions/{name}");
+    let by = Caller { arn: Some(arn), name: Some(name), source_identity: Some(who.into()) };
+    Call { by, ..call }
+}
+
+#[test]
+fn vended_credentials_name_their_grant_whatever_the_reason_is() {
+    let record = [opened(0, 1, "jon", Transport::Ssm), opened(0, 2, "jon", Transport::Ssh), ended(30, 1)];
+    let tell = |call: Call| {
+        let rows = join(&record, &[call], day());
+        let told = rows.iter().find_map(|row| match row {
+            Row::Granted { grant, matched, doubts, .. } => {
+                let doubts: Vec<String> = doubts.iter().map(ToString::to_string).collect();
+                Some(format!("{grant} {matched:?} {}", doubts.join("; ")).trim().to_owned())
+            }
+            Row::Alone { why, .. } => Some(why.to_string()),
+            Row::Refused { grant, .. } => Some(format!("refused {grant:?}")),
+            Row::Unused { .. } => None,
+        });
+        told.unwrap_or_default()
+    };
+    let (one, two, nine) = (id(1), id(2), id(9));
+    assert_eq!(tell(vended(1, "jon", start(1, "s", None))), format!("{one} Owner"));
+    assert_eq!(tell(vended(1, "jon", start(1, "s", Some("looking around")))), format!("{one} Owner"));
+    let other = vended(1, "jon", start(1, "s", Some(&reason(&two))));
+    assert_eq!(tell(other), format!("{one} Owner its reason names {two}"));
+    // A key and a tunnel have no reason, and are of this grant and not of the person's youngest.
+    let key = Asked::Key { instance: Some("i-0a".into()), user: Some("ec2-user".into()) };
+    assert_eq!(tell(vended(2, "jon", call(10, key.clone()))), format!("{two} Owner"));
+    // After the grant, with another's name, of no grant of ours, and refused.
+    let closed = format!("{one} was open from 2027-01-15T08:00:00Z to 2027-01-15T08:30:00Z");
+    assert_eq!(tell(vended(1, "jon", start(40, "s", Some(&reason(&two))))), closed);
+    assert_eq!(tell(vended(1, "jon", call(40, key))), closed);
+    assert_eq!(
+        tell(vended(1, "richard", start(1, "s", None))),
+        format!("{one} Owner with the credentials of richard")
+    );
+    assert_eq!(tell(vended(9, "jon", start(1, "s", None))), format!("{nine} is not in the record"));
+    let refused = Call { refused: Some("AccessDenied".into()), ..start(40, "s", None) };
+    assert_eq!(tell(vended(1, "jon", refused)), format!("refused {:?}", Some(one)));
+    // A user of that name has long-lived credentials, which nobody vended.
+    let mut user = vended(1, "jon", start(1, "s", None));
+    user.by.arn = Some(format!("arn:aws:iam::123456789012:user/{}.jon", id(1)));
+    assert_eq!(tell(user), "no grant");
+}
+
 #[test]
 fn a_grant_that_nobody_used_is_told_once_cloudtrail_had_its_time() {
     let record = [

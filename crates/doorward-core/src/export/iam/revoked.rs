@@ -25,7 +25,12 @@ pub fn revoked_name(installation: &InstallationId) -> String {
 ///
 /// Credentials end by themselves, and their grant is then left out: the list stays short. Where it would be too long for
 /// a role all the same, [`older`] denies all that were vended before.
+///
+/// Of no grant it is a policy that denies nobody: what tries whether the policy may be written.
 pub fn revoked(grants: &BTreeSet<GrantId>, now: Timestamp) -> Document {
+    if grants.is_empty() {
+        return older(Timestamp::UNIX_EPOCH);
+    }
     let deny = deny("RevokedGrants");
     let document =
         Document::of(deny.when("StringEquals", &format!("aws:PrincipalTag/{GRANT}"), texts(grants)));
@@ -87,9 +92,13 @@ mod tests {
             let read: Value = serde_json::to_value(document).expect("JSON");
             assert_eq!(read["Statement"][0]["Sid"], denies, "{count}");
         };
+        check(0, "RevokedOlderCredentials");
         check(1, "RevokedGrants");
         check(400, "RevokedGrants");
         check(600, "RevokedOlderCredentials");
+        let nobody = serde_json::to_value(revoked(&BTreeSet::new(), now())).expect("JSON");
+        let condition = json!({"DateLessThan": {"aws:TokenIssueTime": ["1970-01-01T00:00:00Z"]}});
+        assert_eq!(nobody["Statement"][0]["Condition"], condition);
         let read = serde_json::to_value(older(now())).expect("JSON");
         let condition = json!({"DateLessThan": {"aws:TokenIssueTime": ["2026-11-22T10:00:00Z"]}});
         assert_eq!(read["Statement"][0]["Condition"], condition);

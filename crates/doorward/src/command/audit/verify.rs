@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use doorward_core::audit::{Contained, Head, Sealed, Whole};
+use serde::Serialize;
 
-use crate::command::{Code, Failure, count, note, print};
+use crate::command::{Code, Failure, count, json, note, print};
 use crate::store::{Key, Store};
 
 /// Check that nothing was changed, added, removed or moved
@@ -16,6 +17,7 @@ use crate::store::{Key, Store};
 #[command(after_help = "Examples:
   doorward audit verify
   doorward audit verify --head 128:9f2c…
+  doorward audit verify --json | jq .whole
   doorward audit verify record.jsonl --head head-of-last-week --key audit.key
 
 Without a file the whole store is checked: every entry of the record up to its head, each with the key that is not in
@@ -32,6 +34,38 @@ pub(super) struct Verify {
     /// The key of an exported record; that of the store is the policy's
     #[arg(long, value_name = "FILE", requires = "file")]
     key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found, for programs.
+#[derive(Default, Serialize)]
+struct Report {
+    whole: bool,
+    /// The last line, as NUMBER:HASH.
+    head: Option<String>,
+    lines: u64,
+    /// Whether the key was there to say who wrote it.
+    authentic: bool,
+    /// Grants that agree with the record; none of a file.
+    grants: Option<u64>,
+    found: Vec<String>,
+    not_contained: Vec<String>,
+    sealed: Vec<String>,
+}
+
+impl Report {
+    fn of(head: Head, sealed: &[Sealed]) -> Self {
+        let sealed = sealed.iter().map(in_words).collect();
+        Self { head: Some(head.to_string()), lines: head.seq, sealed, ..Self::default() }
+    }
+
+    fn print(self) -> Result<ExitCode, Failure> {
+        let whole = self.found.is_empty() && self.not_contained.is_empty();
+        print(&json(&Self { whole, ..self })?)?;
+        Ok(if whole { ExitCode::SUCCESS } else { Code::No.into() })
+    }
 }
 
 /// A head, or a file that holds one: alone, behind the word `head`, or as it is noted beside the key.
@@ -76,6 +110,16 @@ impl Verify {
                 break;
             }
         }
+        if self.json {
+            let missed = contained.iter().filter_map(|one| one.check(whole.end()).err());
+            return Report {
+                authentic: key.is_some(),
+                found: whole.broken().map(ToString::to_string).into_iter().collect(),
+                not_contained: missed.map(|missed| missed.to_string()).collect(),
+                ..Report::of(whole.end(), whole.sealed())
+            }
+            .print();
+        }
         let missed = contained.iter().find_map(|one| one.check(whole.end()).err());
         if let Some(broken) = whole.broken() {
             return Err(Failure::of(Code::No, broken));
@@ -96,6 +140,16 @@ impl Verify {
     /// Checks a store.
     pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
         let verified = store.verify_all(&self.head).await.map_err(Failure::with(Code::Io))?;
+        if self.json {
+            return Report {
+                authentic: true,
+                grants: Some(verified.grants),
+                found: verified.found.iter().map(ToString::to_string).collect(),
+                not_contained: verified.not_contained.iter().map(ToString::to_string).collect(),
+                ..Report::of(verified.head, &verified.sealed)
+            }
+            .print();
+        }
         told_sealed(&verified.sealed);
         let Some((first, others)) = verified.found.split_first() else {
             if let Some((first, others)) = verified.not_contained.split_first() {
@@ -123,15 +177,18 @@ impl Verify {
 }
 
 fn told_sealed(sealed: &[Sealed]) {
-    for Sealed { by, found } in sealed {
-        match found.as_slice() {
-            [] => note(&format!(
-                "The entries before {by} were written before there was a key; entry {by} sealed them as they stood."
-            )),
-            found => note(&format!(
-                "Entry {by} accepted what was found in the entries before it: {}",
-                found.join("; ")
-            )),
+    for one in sealed {
+        note(&in_words(one));
+    }
+}
+
+fn in_words(Sealed { by, found }: &Sealed) -> String {
+    match found.as_slice() {
+        [] => format!(
+            "The entries before {by} were written before there was a key; entry {by} sealed them as they stood."
+        ),
+        found => {
+            format!("Entry {by} accepted what was found in the entries before it: {}", found.join("; "))
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use doorward_core::policy::Transport;
 use doorward_tunnel::dial::{Destination, DialError, Host};
-use doorward_tunnel::ssh::Ssh;
 use doorward_tunnel::ssh::shell::{Output, Said};
+use doorward_tunnel::ssh::{Extra, Ssh};
 
 use super::super::access::Access;
 use super::{Link, State};
@@ -21,7 +21,8 @@ const OUTPUT: &[u8] = b"doorward-was-here";
 /// The most that is read of what a program says.
 const MOST: usize = 64 << 10;
 
-/// Tries a command, a shell and a connection that was not granted; nothing where the grant goes by no SSH.
+/// Tries a command, a shell, a connection that was not granted and what else an sshd may give; nothing where the grant
+/// goes by no SSH.
 pub async fn tried(access: &Access) -> Vec<Link> {
     let (By::Ssh(machine), Some(ssh), Transport::Ssh) =
         (&access.through.by, access.carrier.ssh(), access.transport)
@@ -33,7 +34,35 @@ pub async fn tried(access: &Access) -> Vec<Link> {
             Some(hop) => (hop.user.to_string(), hop.port),
             None => (machine.user.clone(), machine.port),
         };
-    vec![shell(ssh, &user).await, forwarding(access, port).await]
+    let mut links = vec![shell(ssh, &user).await, forwarding(access, port).await];
+    for extra in Extra::ALL {
+        links.push(given(ssh, extra).await);
+    }
+    links
+}
+
+/// What else the words of an sshd's configuration give to who logs in.
+async fn given(ssh: &Ssh, extra: Extra) -> Link {
+    let (link, gives) = match extra {
+        Extra::Remote => ("listening", "lets ports of the jump host lead to their own machine"),
+        Extra::Sockets => ("sockets", "reaches Unix sockets of the jump host"),
+        Extra::Agent => ("agent keys", "may lend the jump host their SSH agent"),
+        Extra::X11 => ("X11", "may lend the jump host their screen"),
+        Extra::Terminal => ("terminal", "gets a terminal on the jump host"),
+    };
+    match ssh.gives(extra).await {
+        Ok(false) => {
+            Link { link, state: State::Whole, found: "not given by the jump host".into(), fix: None }
+        }
+        Ok(true) => {
+            let found = format!("whoever has the grant {gives}");
+            Link { link, state: State::Worn, found, fix: Some(fix()) }
+        }
+        Err(_) => {
+            let found = "the jump host did not say whether it gives that".to_owned();
+            Link { link, state: State::Unseen, found, fix: None }
+        }
+    }
 }
 
 async fn shell(ssh: &Ssh, user: &str) -> Link {

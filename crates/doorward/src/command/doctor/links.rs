@@ -13,11 +13,12 @@ use jiff::Timestamp;
 
 use super::super::Failure;
 use super::super::access::{self, Access};
+use super::super::close;
 use super::super::desk::Desk;
 use super::confined;
 use super::database::{self, Answer};
 use super::{Chain, Doctor, Link, State};
-use crate::requests::By;
+use crate::requests::{By, ClosedView, LivesOn};
 
 /// AWS refuses signatures that are further off than this, in seconds.
 const CLOCK_BREAKS: u64 = 300;
@@ -79,7 +80,10 @@ impl Walker<'_> {
         let opened = self.opened().await?;
         let Some(access) = opened else { return Err(Broken) };
         let walked = self.through(&access, policy).await;
-        access.close(self.desk, (0, 0), "the doctor left", false).await;
+        let closed = access.close(self.desk, (0, 0), "the doctor left", false).await;
+        if let Some(closed) = closed {
+            self.revoked(&closed);
+        }
         walked
     }
 
@@ -165,6 +169,24 @@ impl Walker<'_> {
             self.document(account, name).await?;
         }
         Ok(())
+    }
+
+    /// Whether closing the grant took back all that it had opened.
+    fn revoked(&mut self, closed: &ClosedView) {
+        let link = "revocation";
+        if let Some(LivesOn { until, why }) = &closed.credentials {
+            let until = super::super::instant(*until);
+            let found = format!("the grant's credentials open sessions until {until}: {why}");
+            let fix = "`doorward iam --for server` prints what the server needs to deny them";
+            self.add(link, State::Worn, found, Some(fix.into()));
+            return;
+        }
+        match close::failure(closed) {
+            None => self.whole(link, "the grant is closed, and nothing of it is left"),
+            Some(failure) => {
+                self.add(link, State::Worn, failure.words(), failure.what_next().map(str::to_owned))
+            }
+        }
     }
 
     fn clock(&mut self, ahead: Option<i64>) -> Walked<()> {

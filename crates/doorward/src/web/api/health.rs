@@ -57,6 +57,12 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
             "{stand} past the end and not revoked: `/operators` and the log say which and why"
         ));
     }
+    if !status.irrevocable.is_empty() {
+        reasons.push(
+            "AWS does not permit all that a revocation needs: `/operators` and the log say what is missing"
+                .to_owned(),
+        );
+    }
     if !status.alarms.is_empty() {
         reasons.push("the store was altered: `doorward audit verify` says how".to_owned());
     }

@@ -96,6 +96,20 @@ async fn a_session_that_is_not_used_ends() {
     assert_eq!(lived, 115, "at most two hours, however much it is used");
 }
 
+#[tokio::test]
+async fn a_clock_that_is_set_back_lengthens_no_session() {
+    let house = House::new("sessions = { idle = \"1h\", at-most = \"2h\" }").await;
+    let (young, old) = (house.sign_in("jon").await, house.sign_in("jon").await);
+    house.pass(3000);
+    assert_eq!(house.get("/", &old).await.status, StatusCode::OK);
+    noted(&house).await;
+    // By less than the session is old, so that its beginning still lies behind.
+    house.set_back(1800);
+    assert_eq!(house.get("/", &old).await.status, StatusCode::SEE_OTHER, "it was used half an hour from now");
+    house.set_back(86_400);
+    assert_eq!(house.get("/", &young).await.status, StatusCode::SEE_OTHER, "it begins tomorrow");
+}
+
 /// Until the use that is noted beside a request is noted.
 async fn noted(house: &House) {
     let (jon, now) = ("jon".parse().expect("a name"), house.requests().clock().now());

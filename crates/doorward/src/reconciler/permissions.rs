@@ -1,0 +1,131 @@
+//! Whether AWS permits what a revocation needs: tried by a server before its first grant, and again while it does not.
+//!
+//! A lacking permission would else be found when something has to be revoked. Nothing is simulated, so that whatever
+//! decides in AWS (the role's policies, boundaries, an organisation's) has decided: a rule that nobody has is revoked in a
+//! dry run, open sessions are listed, a session that nobody has is ended. The policy of a role whose credentials are
+//! vended is written by [`super::credentials`].
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use doorward_aws::Error;
+use doorward_core::inventory::{Place, SecurityGroupId};
+use doorward_core::policy::{Enforcement, Policy, Transport};
+use doorward_core::session::place;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::Cloud;
+
+/// How often what is not permitted is tried again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// A session that nobody has: sessions are named after who starts them, and nobody is called so.
+const NO_SESSION: &str = "doorward-may-end-sessions-00000000000000000";
+
+/// Something that could not be revoked if it had to be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Irrevocable {
+    /// What, in words: `sessions in eu-west-1`.
+    pub what: String,
+    /// What AWS says.
+    pub why: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+impl Irrevocable {
+    pub(super) fn of(what: String, error: &Error) -> Self {
+        let fix = error.hint().unwrap_or("`doorward iam` prints what is needed").to_owned();
+        Self { what, why: error.to_string(), fix }
+    }
+}
+
+/// What is tried: the groups of the policy, and the places of its sessions.
+type Wanted = (BTreeSet<(Place, SecurityGroupId)>, BTreeSet<Place>);
+
+/// What is known of the permissions.
+#[derive(Debug, Default)]
+pub(super) struct Permissions {
+    tried: Option<Wanted>,
+    busy: bool,
+    /// When it is tried again, by the clock that cannot be set back.
+    next: Duration,
+    lacking: Vec<Irrevocable>,
+}
+
+/// What a try found.
+#[derive(Debug)]
+pub(super) struct Tried {
+    wanted: Wanted,
+    lacking: Vec<Irrevocable>,
+}
+
+fn wanted(policy: &Policy) -> Wanted {
+    let groups = policy.firewalls.values().filter_map(|firewall| match &firewall.kind {
+        Enforcement::SecurityGroup { group, at, .. } => Some((at.clone(), group.clone())),
+        Enforcement::Nftables { .. } | Enforcement::Relay { .. } => None,
+    });
+    let transports: BTreeSet<Transport> =
+        policy.targets.values().flat_map(|target| target.transports.iter().copied()).collect();
+    let places = transports.into_iter().filter_map(|transport| place(policy, transport)).cloned();
+    (groups.collect(), places.collect())
+}
+
+impl Permissions {
+    /// What is to be tried now; it is taken to be done.
+    pub(super) fn due(&mut self, policy: &Policy, uptime: Duration) -> Option<Wanted> {
+        let wanted = wanted(policy);
+        let is_new = self.tried.as_ref() != Some(&wanted);
+        if self.busy || !(is_new || !self.lacking.is_empty() && uptime >= self.next) {
+            return None;
+        }
+        self.busy = true;
+        Some(wanted)
+    }
+
+    /// Takes in what a try found.
+    pub(super) fn take(&mut self, tried: Tried, uptime: Duration) {
+        self.busy = false;
+        self.next = uptime.saturating_add(AGAIN);
+        self.tried = Some(tried.wanted);
+        self.lacking = tried.lacking;
+    }
+
+    pub(super) fn lacking(&self) -> &[Irrevocable] {
+        &self.lacking
+    }
+
+    /// A task broke off: it may begin anew.
+    pub(super) fn free(&mut self) {
+        self.busy = false;
+    }
+
+    /// Time until what is not permitted is tried again.
+    pub(super) fn tries_in(&self, uptime: Duration) -> Option<Duration> {
+        (!self.lacking.is_empty() && !self.busy).then(|| self.next.saturating_sub(uptime))
+    }
+}
+
+/// Tries it. What fails for another reason than a permission is found, and told, by who needs it.
+pub(super) async fn try_all(cloud: Cloud, wanted: Wanted) -> Tried {
+    let mut lacking = Vec::new();
+    let mut note = |what: String, done: Result<(), Error>| {
+        if let Err(error) = done
+            && error.is_denial()
+        {
+            lacking.push(Irrevocable::of(what, &error));
+        }
+    };
+    for (place, group) in &wanted.0 {
+        note(format!("rules of {group} in {place}"), cloud.may_revoke(place, group).await);
+    }
+    for place in &wanted.1 {
+        let listed = cloud.open_sessions(place).await.map(drop);
+        let ended = match listed {
+            Ok(()) => cloud.end_session(place, NO_SESSION).await,
+            Err(error) => Err(error),
+        };
+        note(format!("sessions in {place}"), ended);
+    }
+    Tried { wanted, lacking }
+}
