@@ -194,6 +194,20 @@ pub fn special_prefix(prefix: Cidr) -> Option<Special> {
     (all && one_block).then_some(kind)
 }
 
+/// What a prefix is set apart for, or the first of the special-purpose networks that lie within it.
+pub fn special_within(prefix: Cidr) -> Option<(Cidr, Special)> {
+    if let Some(kind) = special_prefix(prefix) {
+        return Some((prefix, kind));
+    }
+    let v4 = V4.iter().map(|(net, bits, kind)| (IpAddr::V4(*net), *bits, *kind));
+    let v6 = V6.iter().map(|(net, bits, kind)| (IpAddr::V6(*net), *bits, *kind));
+    let blocks = v4.chain(v6).filter(|(_, bits, _)| *bits > 0);
+    let blocks = blocks.map(|(net, bits, kind)| (Cidr::around(net, bits), kind));
+    let mut within = blocks.filter(|(block, _)| prefix.covers(*block));
+    // Single addresses of no meaning to a rule, like 0.0.0.0, say less than the network that they begin.
+    within.find(|(_, kind)| !matches!(kind, Special::Unspecified | Special::Documentation))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

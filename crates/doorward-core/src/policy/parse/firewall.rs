@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::walk::{Section, Span, Walk, and};
 use super::{id, settings};
 use crate::inventory::{Place, SecurityGroupId, VpcId};
-use crate::net::Cidr;
+use crate::net::{Cidr, Special, special_within};
 use crate::policy::{Enforcement, Firewall, FirewallName};
 
 /// A firewall, and where its parts stand.
@@ -39,12 +39,15 @@ pub(super) fn read<'t>(
     name: &FirewallName,
     section: &Section<'t, '_>,
     aws: &Place,
+    special_networks: &[Cidr],
 ) -> Option<FirewallAt> {
     let about = section.plain(walk, "about", "about = \"…\"").unwrap_or_default().to_owned();
     let statics = statics(walk, section);
     let shared = section.flag(walk, "shared").unwrap_or(false);
     let kind = kind(walk, section, aws);
     let (kind, kind_at) = kind?;
+    set_apart(walk, &statics, &kind, special_networks);
+    let statics = statics.into_iter().map(|(cidr, _)| cidr).collect();
     let name_at = section.at.clone();
     let firewall = Firewall { name: name.clone(), about, kind, statics };
     Some(FirewallAt { firewall, name_at, kind_at, shared })
@@ -146,8 +149,35 @@ fn relay<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Enforceme
     Some(Enforcement::Relay { listen })
 }
 
+/// Warns of static addresses that nobody comes from, and in a security group of those that are machines of the VPC unless
+/// the policy lists them.
+fn set_apart(walk: &mut Walk<'_>, statics: &[(Cidr, Span)], kind: &Enforcement, listed: &[Cidr]) {
+    let in_group = matches!(kind, Enforcement::SecurityGroup { .. });
+    for (cidr, at) in statics.iter().filter(|(cidr, _)| !cidr.is_everyone()) {
+        let Some((network, special)) = special_within(*cidr) else { continue };
+        let hint = match special {
+            // Examples, which this program's own are full of.
+            Special::Documentation => continue,
+            Special::Private | Special::Shared if !in_group => continue,
+            Special::Private | Special::Shared if listed.iter().any(|listed| listed.covers(network)) => {
+                continue;
+            }
+            Special::Private | Special::Shared => {
+                format!("list `{network}` in `special-networks` of `[grants]` if people come from there")
+            }
+            Special::Loopback if !in_group => continue,
+            _ => "take it away: nobody comes from there".to_owned(),
+        };
+        let what = match network == *cidr {
+            true => format!("`{cidr}` is no network of the internet: {special}"),
+            false => format!("`{cidr}` contains `{network}`, which is no network of the internet: {special}"),
+        };
+        walk.warning(at, what, Some(hint));
+    }
+}
+
 /// The static list. Everybody is let in only by a policy that says so twice.
-fn statics<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<Cidr> {
+fn statics<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<(Cidr, Span)> {
     let anyone = section.flag(walk, "anyone").unwrap_or(false);
     let statics = section.list::<Cidr>(walk, "static", "static = [\"198.51.100.0/24\"]").unwrap_or_default();
     let hint = || Some("take it away, or say `anyone = true` in this firewall if you mean it".to_owned());
@@ -165,5 +195,5 @@ fn statics<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<Cidr> {
         let what = format!("together these are `{everyone}`, which lets everybody in");
         walk.error(&section.value_at("static"), what, hint());
     }
-    statics.into_iter().map(|(cidr, _)| cidr).collect()
+    statics
 }

@@ -156,7 +156,9 @@ fn document_of<'t>(
         let heading = format!("`[firewall.{key}]`");
         let section = walk.section(&heading, at.clone(), value, &firewall::keys());
         let Some(name) = name(walk, key, &at) else { continue };
-        firewalls.extend(section.and_then(|section| firewall::read(walk, &name, &section, &aws)));
+        firewalls.extend(
+            section.and_then(|section| firewall::read(walk, &name, &section, &aws, &grants.special_networks)),
+        );
         names.insert(name);
     }
     let mut targets = Vec::new();

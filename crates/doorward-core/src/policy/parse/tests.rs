@@ -875,6 +875,43 @@ fn a_path_of_the_url_stands_before_every_path() {
 }
 
 #[test]
+fn static_addresses_that_nobody_comes_from_are_told_of() {
+    fn check(kind: &str, statics: &str, listed: &str, expected: &[&str]) {
+        let text = format!(
+            "[people]\npasswords = \"p\"\ngroups = \"g\"\n[aws]\nregion = \"eu-west-1\"\n[grants]\nspecial-networks = [{listed}]\n[firewall.f]\n{kind}\nstatic = [{statics}]\n"
+        );
+        let told: Vec<String> = read(&text, "p")
+            .mistakes
+            .iter()
+            .map(|mistake| mistake.what.clone())
+            .filter(|what| what.contains("no network"))
+            .collect();
+        assert_eq!(told, expected, "{kind} {statics}");
+    }
+    let group = "security-group = \"sg-0a1b2c3d4e5f60718\"";
+    check(group, r#""198.51.100.0/24", "8.8.8.0/24", "2001:db8::/32", "2a00::/16""#, "", &[]);
+    check(
+        group,
+        r#""10.1.0.0/16", "169.254.0.0/16", "127.0.0.1", "192.0.0.0/8""#,
+        "",
+        &[
+            "`10.1.0.0/16` is no network of the internet: a private address",
+            "`169.254.0.0/16` is no network of the internet: a link-local address",
+            "`127.0.0.1/32` is no network of the internet: a loopback address",
+            "`192.0.0.0/8` contains `192.0.0.0/24`, which is no network of the internet: an address that is set apart for protocols",
+        ],
+    );
+    check(group, r#""10.1.0.0/16""#, r#""10.0.0.0/8""#, &[]);
+    check("relay = \"127.0.0.1:1\"", r#""10.1.0.0/16", "127.0.0.0/8""#, "", &[]);
+    check(
+        "nftables = \"inet doorward\"",
+        r#""224.0.0.0/4""#,
+        "",
+        &["`224.0.0.0/4` is no network of the internet: a multicast address"],
+    );
+}
+
+#[test]
 fn special_networks_are_each_of_one_kind_that_people_may_come_from() {
     check_below(
         "[grants]\nspecial-networks = [\"10.0.0.0/8\", \"fd00::/8\", \"100.64.0.0/10\", \"127.0.0.1\"]\n",
