@@ -1,6 +1,6 @@
 //! A policy that follows its files, and what it does with broken ones.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -49,6 +49,25 @@ fn broken(file: &PolicyFile) -> Vec<String> {
 fn unchanged(file: &PolicyFile) {
     let refreshed = file.refresh();
     assert!(matches!(refreshed, Refreshed::Unchanged), "{refreshed:?}");
+}
+
+#[test]
+fn a_change_is_taken_in_once() {
+    let folder = Folder::new();
+    let file = folder.open();
+    let before = file.taken_in();
+    let maria = "maria".parse().expect("a name");
+    folder.write("h", "jon:abl0JrMf6tlhw\n");
+    assert!(!changed(&file).people.passwords.contains_key(&maria));
+    // It was changed a moment ago, and a further change might bear the same time; but there is none.
+    for _ in 0..5 {
+        unchanged(&file);
+    }
+    assert_eq!(file.taken_in() - before, 1);
+    assert!(matches!(file.reread(), Refreshed::Unchanged));
+    assert_eq!(file.taken_in() - before, 2, "who asks for it has it read");
+    folder.write("h", "maria:abl0JrMf6tlhw\n");
+    assert!(changed(&file).people.passwords.contains_key(&maria), "of the same length, at the same time");
 }
 
 #[test]

@@ -53,6 +53,9 @@ impl People {
     }
 }
 
+/// How many names are compared in all with those that are missing, to find the ones that were meant.
+const COMPARED: usize = 20_000;
+
 /// Reads both files: the people of every line that has no mistake, and every error and warning.
 pub fn read(
     passwords: &[u8],
@@ -63,12 +66,17 @@ pub fn read(
     let passwords = passwords::read(passwords, passwords_file);
     let there_is = |name: &str| name.parse().is_ok_and(|name: Person| passwords.named.contains_key(&name));
     let mut groups = groups::read_beside(groups, groups_file, there_is);
+    let mut compared = 0;
     for (group, person, at) in &groups.named {
         if passwords.named.contains_key(person) {
             continue;
         }
         let what = format!("`{person}`, in the group `{group}`, is not in {passwords_file}");
-        let hint = match did_you_mean(person.as_str(), passwords.named.keys().map(Person::as_str)) {
+        // What would be a guess among many is left out: a removal waits for this.
+        let names = passwords.named.keys().map(Person::as_str);
+        compared += passwords.named.len();
+        let meant = (compared <= COMPARED).then(|| did_you_mean(person.as_str(), names)).flatten();
+        let hint = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("`doorward user add {}` gives them a password", shell_word(person.as_str())),
         };

@@ -328,3 +328,21 @@ proptest! {
         prop_assert!(!was || edited == text);
     }
 }
+
+/// The names that are suggested for two that are missing, in a file with so many people.
+fn suggested(people: usize) -> usize {
+    let passwords: String = (0..people).map(|number| format!("p{number}:abl0JrMf6tlhw\n")).collect();
+    let (_, mistakes) = read(passwords.as_bytes(), "h", b"dbs: p0x p1x\n", "g");
+    mistakes
+        .iter()
+        .filter(|mistake| mistake.hint.as_deref().is_some_and(|hint| hint.contains("mean")))
+        .count()
+}
+
+#[test]
+fn a_long_file_is_not_searched_for_what_may_have_been_meant() {
+    assert_eq!(suggested(10), 2);
+    // Each name that is missing is compared with each that is there; the second would be too much.
+    assert_eq!(suggested(15_000), 1);
+    assert_eq!(suggested(25_000), 0);
+}

@@ -1,0 +1,93 @@
+//! What is said of the files beside what stands in them: who may write them, what a password costs, what is not there.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use doorward_core::policy::people::{self, People};
+use doorward_core::policy::{FilesAt, FolderAt, HashKind, Mistake, PasswordHash, Person, Policy, Spot};
+
+use super::{PeoplePaths, beside};
+use crate::people::cost;
+use crate::writers::{self, Reader};
+
+/// A warning for each file that decides who is let in and that somebody else may write.
+pub(super) fn written_by_others(
+    path: &Path,
+    files: &PeoplePaths,
+    policy: Option<&Policy>,
+    name: &str,
+) -> Vec<Mistake> {
+    let tls = policy.and_then(|policy| policy.server.tls.as_ref());
+    let tls = tls.into_iter().flat_map(|tls| [Path::new(&tls.certificate), Path::new(&tls.key)]);
+    let key = policy.and_then(|policy| policy.audit.key.as_deref()).map(Path::new);
+    let all = [path, &files.passwords, &files.groups].into_iter().chain(tls).chain(key);
+    let reader = Reader::of_process();
+    let told = all.filter_map(|file| {
+        let who = writers::others(file, reader)?;
+        let what = format!("whoever may write `{}` decides who is let in: {who}", file.display());
+        let hint = "it and the folders above it should be writable by root and its user alone: `chmod go-w`";
+        Some(Mistake::warning(name, Spot::START, what, Some(hint.to_owned())))
+    });
+    told.collect()
+}
+
+/// People whose hash takes longer to compute than anybody waits. Nobody else is concerned, so the file is used.
+pub(super) fn too_costly(people: &People, passwords: &[u8], file: &Path) -> Vec<Mistake> {
+    let costly = |(person, hash)| Some((person, hash, cost::too_costly(hash, cost::USUAL)?));
+    let costly: Vec<(&Person, &PasswordHash, Duration)> =
+        people.passwords.iter().filter_map(costly).collect();
+    if costly.is_empty() {
+        return Vec::new();
+    }
+    // As a rule there are none, and where their lines are need not be known.
+    let file = file.display().to_string();
+    let named = people::passwords::read(passwords, &file).named;
+    let told = costly.into_iter().filter_map(|(person, hash, takes)| {
+        let at = Spot { line: *named.get(person)?, column: 1 };
+        let (takes, most) = (cost::in_words(takes), cost::LONGEST.as_secs());
+        let what = format!(
+            "the password of `{person}` would take {takes} to try on this machine ({}), so it is never tried and \
+             `{person}` cannot sign in; {most} seconds are the most",
+            written(hash)
+        );
+        Some(Mistake::error(&file, at, what, Some(format!("`doorward user passwd {person}` sets a new password"))))
+    });
+    let mut told: Vec<Mistake> = told.collect();
+    told.sort_by_key(|mistake| mistake.line);
+    told
+}
+
+/// The cost as it stands in the hash.
+fn written(hash: &PasswordHash) -> String {
+    match hash.kind() {
+        HashKind::Bcrypt => format!("bcrypt, cost {}", hash.cost()),
+        kind => format!("{kind}, {} rounds", hash.cost()),
+    }
+}
+
+pub(super) fn missing_hint(at: Spot, files: &FilesAt) -> String {
+    if at == files.passwords_at {
+        "`doorward user add NAME` makes it".into()
+    } else {
+        "`doorward group add --new GROUP NAME` makes it".into()
+    }
+}
+
+/// The page about who can reach what says that nothing can be read there; nobody is let in or out by that.
+pub(super) fn no_account(policy: &Path, named: &FolderAt, file: &str) -> Option<Mistake> {
+    let folder = beside(policy, &named.folder);
+    let why = match fs::metadata(&folder) {
+        Ok(kind) if kind.is_dir() => return None,
+        Ok(_) => "it is not a folder".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let folder = folder.display();
+    let what = format!("there is no recorded account in `{folder}`: {why}");
+    Some(Mistake::warning(
+        file,
+        named.at,
+        what,
+        Some(format!("`doorward inventory save {folder}` makes one")),
+    ))
+}
