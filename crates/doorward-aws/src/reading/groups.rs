@@ -7,7 +7,7 @@ use doorward_core::inventory::{
     Call, Direction, Inventory, Peer, Place, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule,
 };
 
-use super::{Member, Reader, Unreadable, cidr, id};
+use super::{Member, Reader, Unreadable, cidr, id, line};
 use crate::operation::{GroupShape, PermissionShape, RuleShape};
 use crate::wire::Protocol;
 
@@ -98,8 +98,8 @@ impl Told {
 pub(crate) fn group(shape: &GroupShape, place: &Place) -> Result<SecurityGroup, Unreadable> {
     Ok(SecurityGroup {
         vpc: id(shape.vpc.as_deref())?,
-        name: shape.name.clone().unwrap_or_default(),
-        about: shape.about.clone().unwrap_or_default(),
+        name: line(shape.name.as_ref()),
+        about: line(shape.about.as_ref()),
         owner: shape.owner.clone(),
         ..unnamed(shape.id.trim().parse()?, place)
     })

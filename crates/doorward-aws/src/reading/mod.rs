@@ -26,6 +26,7 @@ use std::str::FromStr;
 
 use doorward_core::inventory::{NotAnId, Tags};
 use doorward_core::net::{Cidr, NetError};
+use doorward_core::text::shown;
 
 use crate::wire::{List, NotAFlow, Tag};
 
@@ -68,9 +69,14 @@ fn needed_text(told: Option<&String>, field: &'static str) -> Result<String, Unr
     text(told).ok_or(Unreadable::Missing(field))
 }
 
-/// A text, where there is one.
+/// A text of somebody else's as one line, since it stands in lines of ours.
+fn line(text: Option<&String>) -> String {
+    text.map(|text| shown(text).into_owned()).unwrap_or_default()
+}
+
+/// A text, where there is one: as one line.
 fn text(text: Option<&String>) -> Option<String> {
-    text.map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
+    text.map(|text| text.trim()).filter(|text| !text.is_empty()).map(|text| shown(text).into_owned())
 }
 
 /// A prefix. Bits that are set behind it are dropped, as AWS drops them.
@@ -88,7 +94,7 @@ fn address<A: FromStr>(text: Option<&str>) -> Result<Option<A>, Unreadable> {
 }
 
 fn tags(shapes: &List<Tag>) -> Tags {
-    shapes.0.iter().map(|tag| (tag.key.clone(), tag.value.clone().unwrap_or_default())).collect()
+    shapes.0.iter().map(|tag| (line(Some(&tag.key)), line(tag.value.as_ref()))).collect()
 }
 
 #[cfg(test)]

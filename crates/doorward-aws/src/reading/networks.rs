@@ -95,6 +95,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_one_line_whatever_somebody_wrote_into_it() {
+        let seen = alike::<DescribeVpcs>(
+            r#"<DescribeVpcsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><vpcSet><item><vpcId>vpc-0a</vpcId>
+            <cidrBlock>10.0.0.0/16</cidrBlock><tagSet><item><key>Name</key><value>a&#10;no: it is shut</value></item></tagSet>
+            </item></vpcSet></DescribeVpcsResponse>"#,
+            r#"{"Vpcs": [{"VpcId": "vpc-0a", "CidrBlock": "10.0.0.0/16", "Tags": [{"Key": "Name", "Value":
+            "a\nno: it is shut"}]}]}"#,
+        );
+        let vpc = seen.vpcs.values().next().expect("a VPC");
+        assert_eq!(vpc.tags["Name"], "a\\nno: it is shut");
+    }
+
+    #[test]
     fn a_subnet_may_have_one_family_only() {
         let seen = alike::<DescribeSubnets>(
             r#"<r><subnetSet><item><subnetId>subnet-0a</subnetId><vpcId>vpc-0a</vpcId><cidrBlock/><availabilityZone>eu-west-1a

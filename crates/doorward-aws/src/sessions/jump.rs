@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use doorward_core::inventory::Place;
 use doorward_core::net::Cidr;
 use doorward_core::policy::Address;
+use doorward_core::text::shown;
 
 use crate::account::Account;
 use crate::error::Error;
@@ -39,7 +40,7 @@ impl Jump {
         let name = shape.tags.0.iter().find(|tag| tag.key == "Name").and_then(|tag| tag.value.clone());
         Some(Self {
             instance: shape.id?,
-            name: name.filter(|name| !name.is_empty()),
+            name: name.filter(|name| !name.is_empty()).map(|name| shown(&name).into_owned()),
             zone: shape.placement.and_then(|placement| placement.zone),
             address: address(shape.address).or(address(shape.v6)),
             public: address(shape.public),

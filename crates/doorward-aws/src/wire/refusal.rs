@@ -4,6 +4,7 @@ use std::fmt;
 
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use doorward_core::text::shown;
 use serde::Deserialize;
 
 /// A refusal, or a failure of the service that it could still put into words.
@@ -55,7 +56,7 @@ impl ProvideErrorMetadata for Refusal {
 /// What a person can read of a message: EC2 appends a kilobyte in which the reason is encoded.
 fn sentence(message: &str) -> String {
     let readable = message.split("Encoded authorization failure message").next().unwrap_or_default();
-    readable.trim().to_owned()
+    shown(readable.trim()).into_owned()
 }
 
 #[derive(Deserialize)]

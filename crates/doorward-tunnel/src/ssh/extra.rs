@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ring::rand::{SecureRandom as _, SystemRandom};
-
 use super::link::Link;
 use super::shell::agreed;
 use super::{Ssh, SshError};
@@ -20,7 +18,7 @@ const ANSWERS: Duration = Duration::from_secs(5);
 pub enum Extra {
     /// A port of the machine leads to the client: `PermitListen`.
     Remote,
-    /// Unix sockets, either way: `AllowStreamLocalForwarding`.
+    /// Unix sockets of the machine: `AllowStreamLocalForwarding`. No is only that none of the usual ones was reached.
     Sockets,
     /// The client's keys serve on the machine: `AllowAgentForwarding`.
     Agent,
@@ -92,21 +90,10 @@ impl Link {
         }
     }
 
-    /// Either way. A refusal does not say whether it is one or whether there is no such socket, so several are tried.
+    /// A refusal does not say whether it is one or whether there is no such socket, so several are tried. A socket that
+    /// leads back to the client is not: sshd would leave its file behind.
     async fn gives_sockets(&self) -> Result<bool, SshError> {
         let handle = self.handle();
-        let mut number = [0; 8];
-        // Of no secrecy: the name must only be nobody's.
-        let _ = SystemRandom::new().fill(&mut number);
-        let path = format!("/tmp/doorward-{:016x}.sock", u64::from_le_bytes(number));
-        match handle.streamlocal_forward(path.clone()).await {
-            Ok(()) => {
-                let _ = handle.cancel_streamlocal_forward(path).await;
-                return Ok(true);
-            }
-            Err(russh::Error::RequestDenied) => {}
-            Err(error) => return Err(SshError::Lost { why: super::watcher::words(&error) }),
-        }
         for path in SOCKETS {
             match handle.channel_open_direct_streamlocal(path).await {
                 Ok(channel) => {

@@ -153,7 +153,8 @@ fn relay<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Enforceme
 /// the policy lists them.
 fn set_apart(walk: &mut Walk<'_>, statics: &[(Cidr, Span)], kind: &Enforcement, listed: &[Cidr]) {
     let in_group = matches!(kind, Enforcement::SecurityGroup { .. });
-    for (cidr, at) in statics.iter().filter(|(cidr, _)| !cidr.is_everyone()) {
+    // A good part of the internet holds such networks, and is meant otherwise.
+    for (cidr, at) in statics.iter().filter(|(cidr, _)| cidr.net().prefix_len() >= 8) {
         let Some((network, special)) = special_within(*cidr) else { continue };
         let hint = match special {
             // Examples, which this program's own are full of.
