@@ -50,10 +50,13 @@ async fn given(ssh: &Ssh, extra: Extra) -> Link {
         Extra::X11 => ("X11", "may lend the jump host their screen"),
         Extra::Terminal => ("terminal", "gets a terminal on the jump host"),
     };
+    // A refusal does not say whether it is one.
+    let none = match extra {
+        Extra::Sockets => "none of the usual ones is reached",
+        _ => "not given by the jump host",
+    };
     match ssh.gives(extra).await {
-        Ok(false) => {
-            Link { link, state: State::Whole, found: "not given by the jump host".into(), fix: None }
-        }
+        Ok(false) => Link { link, state: State::Whole, found: none.into(), fix: None },
         Ok(true) => {
             let found = format!("whoever has the grant {gives}");
             Link { link, state: State::Worn, found, fix: Some(fix()) }

@@ -60,7 +60,8 @@ fn confined() -> Result<(), Failed> {
     let links = doctor.json();
     assert_eq!(link(&links, "shell"), ("whole".into(), "none on the jump host".into()));
     assert_eq!(link(&links, "forwarding"), ("whole".into(), "to nothing that was not granted".into()));
-    for extra in ["listening", "sockets", "agent keys", "X11", "terminal"] {
+    assert_eq!(link(&links, "sockets"), ("whole".into(), "none of the usual ones is reached".into()));
+    for extra in ["listening", "agent keys", "X11", "terminal"] {
         assert_eq!(link(&links, extra), ("whole".into(), "not given by the jump host".into()), "{extra}");
     }
     Ok(())
@@ -81,17 +82,12 @@ fn open() -> Result<(), Failed> {
     // Its sshd is behind the agent's port 22, where nothing listens on this machine; to try it is allowed all the same.
     let (state, found) = link(&links, "forwarding");
     assert_eq!(state, "worn", "{found}");
-    // X11 is off where nobody switches it on.
-    for extra in ["listening", "sockets", "agent keys", "terminal"] {
+    // X11 is off where nobody switches it on, and this machine need not have a socket that anybody may use.
+    for extra in ["listening", "agent keys", "terminal"] {
         let (state, found) = link(&links, extra);
         assert_eq!(state, "worn", "{extra}: {found}");
     }
     assert!(doctor.out.contains("doorward ssh-server-config"), "{doctor:?}");
-    let left = std::fs::read_dir("/tmp")?.flatten().any(|file| {
-        let name = file.file_name().to_string_lossy().into_owned();
-        name.starts_with("doorward-") && name.ends_with(".sock")
-    });
-    assert!(!left, "a socket that was tried is left");
     // It is said before anybody needs a doctor.
     let opened = run(&house, &["open", "open-db", "--as", "jon", "--address", "127.0.0.1", "--detach"]);
     let login = format!("a login as {} on tag:Name=unconfined", user());
