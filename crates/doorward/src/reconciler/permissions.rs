@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::Cloud;
 
 /// How often what is not permitted is tried again.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// A session that nobody has: sessions are named after who starts them, and nobody is called so.
 const NO_SESSION: &str = "doorward-may-end-sessions-00000000000000000";

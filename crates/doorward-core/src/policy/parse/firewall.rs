@@ -153,9 +153,12 @@ fn relay<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Enforceme
 /// the policy lists them.
 fn set_apart(walk: &mut Walk<'_>, statics: &[(Cidr, Span)], kind: &Enforcement, listed: &[Cidr]) {
     let in_group = matches!(kind, Enforcement::SecurityGroup { .. });
-    // A good part of the internet holds such networks, and is meant otherwise.
-    for (cidr, at) in statics.iter().filter(|(cidr, _)| cidr.net().prefix_len() >= 8) {
+    for (cidr, at) in statics.iter().filter(|(cidr, _)| !cidr.is_everyone()) {
         let Some((network, special)) = special_within(*cidr) else { continue };
+        // A good part of the internet holds such networks, and is meant otherwise.
+        if network != *cidr && cidr.net().prefix_len() < 8 {
+            continue;
+        }
         let hint = match special {
             // Examples, which this program's own are full of.
             Special::Documentation => continue,
