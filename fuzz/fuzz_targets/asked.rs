@@ -54,10 +54,11 @@ fn endpoint(text: &str) {
         }
         Ok(Selector::Cidr(cidr)) => assert_eq!(text.parse(), Ok(cidr)),
         Ok(Selector::Internet) => assert_eq!(text, "internet"),
-        Ok(Selector::Resource(resource)) => assert!(!resource.id.is_empty()),
+        Ok(Selector::Resource(resource)) => assert!(!resource.resource.id().is_empty()),
         Err(NotFound::Several { found, .. }) => {
             assert!(found.len() > 1);
-            for typed in found {
+            for one in found {
+                let typed = one.typed;
                 assert!(matches!(find(&typed), Ok(Selector::Resource(_))), "`{typed}` cannot be typed");
             }
         }

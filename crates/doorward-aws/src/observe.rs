@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_core::inventory::{Gap, Inventory, Peer, PrefixListId, SecurityGroup, SecurityGroupId};
+use doorward_core::inventory::{
+    Gap, GapSource, Inventory, Peer, PrefixListId, SecurityGroup, SecurityGroupId,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -183,7 +185,7 @@ impl<'a> Seen<'a> {
 
     fn gap<O: Operation>(&mut self, groups: &[SecurityGroupId], why: String) {
         self.inventory.gaps.push(Gap {
-            call: action::<O>(),
+            source: GapSource::read(&action::<O>()),
             place: self.account.place().clone(),
             groups: groups.to_vec(),
             why,

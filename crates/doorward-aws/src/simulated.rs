@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use doorward_core::inventory::{Gap, Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
+use doorward_core::inventory::{
+    Call, Gap, Inventory, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId,
+};
 use doorward_core::plan::{NotPerformed, Step, perform};
 use doorward_core::policy::RoleArn;
 use doorward_core::session::OpenSession;
@@ -99,8 +101,7 @@ impl Simulated {
         state.count("DescribeSecurityGroupRules");
         if state.denied.seeing {
             let why = "UnauthorizedOperation: You are not authorized to perform this operation.".to_owned();
-            let call = "ec2:DescribeSecurityGroups".to_owned();
-            let gap = Gap { call, place: place.clone(), groups: groups.to_vec(), why };
+            let gap = Gap { groups: groups.to_vec(), ..Gap::of(Call::SecurityGroups, place, why) };
             return Inventory { gaps: vec![gap], ..Inventory::default() };
         }
         let seen = groups.iter().filter_map(|id| {

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use doorward_aws::{Account, Error, LocateError, Located, Made, Performed, Progress, Simulated};
-use doorward_core::inventory::{Cause, Gap, Inventory, Place, RuleIdentity, SecurityGroupId};
+use doorward_core::inventory::{
+    Call, Cause, Gap, GapSource, Inventory, Place, RuleIdentity, SecurityGroupId,
+};
 use doorward_core::plan::Step;
 use doorward_core::policy::{Address, Enforcement, Firewall, RoleArn};
 use doorward_core::session::OpenSession;
@@ -225,20 +227,18 @@ impl Cloud {
 }
 
 fn unseen(place: &Place, groups: &[SecurityGroupId], error: &Error) -> Inventory {
-    let call = "ec2:DescribeSecurityGroups";
-    let (call, why) = match error.cause() {
-        Cause::Unconfigured => (Gap::CONFIGURATION, error.to_string()),
+    let call = GapSource::Call(Call::SecurityGroups);
+    let (source, why) = match error.cause() {
+        Cause::Unconfigured => (GapSource::Configuration, error.to_string()),
         Cause::NoCredentials => (call, format!("{}{error}", Gap::NO_CREDENTIALS)),
         _ => (call, error.to_string()),
     };
-    let call = call.to_owned();
-    let gap = Gap { call, place: place.clone(), groups: groups.to_vec(), why };
+    let gap = Gap { source, place: place.clone(), groups: groups.to_vec(), why };
     Inventory { gaps: vec![gap], ..Inventory::default() }
 }
 
 fn cut_short(place: &Place, groups: &[SecurityGroupId]) -> Inventory {
-    let (call, why) = ("ec2:DescribeSecurityGroups".into(), "it was cut short".into());
-    let gap = Gap { call, place: place.clone(), groups: groups.to_vec(), why };
+    let gap = Gap { groups: groups.to_vec(), ..Gap::of(Call::SecurityGroups, place, "it was cut short") };
     Inventory { gaps: vec![gap], ..Inventory::default() }
 }
 

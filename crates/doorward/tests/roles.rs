@@ -168,7 +168,7 @@ fn what_reaches_the_database_is_told_in_one_list() {
             End::Internet => {
                 format!("internet {:?}", way.addresses.iter().map(ToString::to_string).collect::<Vec<_>>())
             }
-            End::Remote(id) => id,
+            End::Remote(id) => id.to_string(),
         });
         std::ops::ControlFlow::Continue(())
     });

@@ -53,13 +53,7 @@ impl Reader {
 
     /// Notes that a call gave no answer, or no whole one.
     pub(crate) fn gap(&mut self, call: Call, why: impl Into<String>) {
-        let call = call.action().to_owned();
-        self.inventory.gaps.push(Gap {
-            call,
-            place: self.place.clone(),
-            groups: Vec::new(),
-            why: why.into(),
-        });
+        self.inventory.gaps.push(Gap::of(call, &self.place, why));
     }
 
     /// Notes that one thing of an answer cannot be read.

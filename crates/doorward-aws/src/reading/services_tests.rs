@@ -24,7 +24,7 @@ fn members<O: Paged>(text: &str) -> Vec<O::Item> {
 }
 
 fn whys(inventory: &Inventory) -> Vec<String> {
-    inventory.gaps.iter().map(|gap| format!("{} {}", gap.call, gap.why)).collect()
+    inventory.gaps.iter().map(|gap| format!("{} {}", gap.source, gap.why)).collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward_core::inventory::{AccountId, Call, Gap, Inventory, Place, SecurityGroupId};
+use doorward_core::inventory::{AccountId, Call, Gap, GapSource, Inventory, Place, SecurityGroupId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ impl Saved {
         for gap in serde_json::from_value::<Vec<SavedGap>>(value).unwrap_or_default() {
             let SavedGap { call, account, region, groups, why } = gap;
             let place = Place { profile: None, region, account };
-            self.gaps.push(Gap { call, place, groups, why });
+            self.gaps.push(Gap { source: GapSource::read(&call), place, groups, why });
         }
     }
 
@@ -64,9 +64,9 @@ impl Saved {
     pub(super) fn of_calls(&mut self) -> Vec<(Call, Gap)> {
         let mut of_calls = Vec::new();
         self.gaps.retain(|gap| {
-            let call = Call::ALL.iter().find(|call| call.action() == gap.call);
-            of_calls.extend(call.map(|call| (*call, gap.clone())));
-            call.is_none()
+            let GapSource::Call(call) = gap.source else { return true };
+            of_calls.push((call, gap.clone()));
+            false
         });
         of_calls
     }

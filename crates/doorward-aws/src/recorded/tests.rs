@@ -25,7 +25,7 @@ fn read(files: &[(&str, &str)]) -> Inventory {
 /// Gaps other than calls that were not recorded at all.
 fn gaps(inventory: &Inventory) -> Vec<String> {
     let gaps = inventory.gaps.iter().filter(|gap| gap.why != "it was not recorded");
-    gaps.map(|gap| format!("{} {}", gap.call, gap.why)).collect()
+    gaps.map(|gap| format!("{} {}", gap.source, gap.why)).collect()
 }
 
 const GROUPS: &str = r#"{"SecurityGroups": [{"GroupId": "sg-0a", "GroupName": "clients", "Description": "d",
@@ -234,7 +234,7 @@ fn refusals_are_gaps_of_the_call_that_the_file_is_named_for() {
             "ec2:DescribeRouteTables ec2-describe-route-tables.json is empty",
         ]
     );
-    let of = |call: Call| account.gaps.iter().filter(|gap| gap.call == call.action()).count();
+    let of = |call: Call| account.gaps.iter().filter(|gap| gap.is_of(call)).count();
     assert_eq!([of(Call::Vpcs), of(Call::Subnets), of(Call::RouteTables), of(Call::NetworkAcls)], [1; 4]);
 }
 

@@ -15,8 +15,7 @@ pub(super) fn note_what_is_missing(
 ) {
     let mut gaps = Vec::new();
     let mut gap = |call: Call, why: String| {
-        let call = call.action().to_owned();
-        gaps.push(Gap { call, place: place.clone(), groups: Vec::new(), why });
+        gaps.push(Gap::of(call, place, why));
     };
     for call in Call::ALL {
         match told.get(call) {

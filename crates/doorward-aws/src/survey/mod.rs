@@ -169,7 +169,9 @@ impl Survey {
         }
         let mut inventory = self.reader.finish();
         // Answers come in any order; what is told of them does not.
-        inventory.gaps.sort_by(|one, other| (&one.call, &one.why).cmp(&(&other.call, &other.why)));
+        inventory
+            .gaps
+            .sort_by(|one, other| (one.source.text(), &one.why).cmp(&(other.source.text(), &other.why)));
         inventory
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use doorward_core::inventory::{Call, Inventory, Place, Tags, VpcId};
+use doorward_core::inventory::{Call, GapSource, Inventory, Place, Tags, VpcId};
 use serde_json::{Map, Value, json};
 
 /// The answers, by the place that they are from.
@@ -104,7 +104,7 @@ pub(super) fn unnamed(place: &Place) -> Place {
 }
 
 fn gap_elsewhere(inventory: &Inventory, call: Call, place: &Place) -> bool {
-    inventory.gaps.iter().any(|gap| gap.call == call.action() && unnamed(&gap.place) == *place)
+    inventory.gaps.iter().any(|gap| gap.is_of(call) && unnamed(&gap.place) == *place)
 }
 
 /// `accounts/ID/REGION`, or as much of it as is known.
@@ -122,8 +122,7 @@ pub(super) fn folder(place: &Place) -> PathBuf {
 
 /// The places that were looked at: where something is, or where a call of an inventory failed.
 fn places(inventory: &Inventory) -> BTreeSet<Place> {
-    let calls: BTreeSet<&str> = Call::ALL.iter().map(|call| call.action()).collect();
-    let failed = inventory.gaps.iter().filter(|gap| calls.contains(gap.call.as_str()));
+    let failed = inventory.gaps.iter().filter(|gap| matches!(gap.source, GapSource::Call(_)));
     let services = inventory.databases.keys().chain(inventory.database_clusters.keys());
     let services = services.chain(inventory.database_subnet_groups.keys());
     let services = services.chain(inventory.database_proxies.keys()).chain(inventory.caches.keys());

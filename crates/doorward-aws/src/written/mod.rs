@@ -90,7 +90,7 @@ fn gaps(inventory: &Inventory) -> Value {
     let gap = |gap: &doorward_core::inventory::Gap| {
         let Place { region, account, .. } = unnamed(&gap.place);
         told(json!({
-            "Call": gap.call,
+            "Call": gap.source,
             "Account": account,
             "Region": region,
             "Groups": gap.groups,

@@ -7,7 +7,7 @@ mod ways_out;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 
-use doorward_core::inventory::{Call, Gap, LoadBalancer, LoadBalancerKind};
+use doorward_core::inventory::{Call, Gap, GapSource, LoadBalancer, LoadBalancerKind};
 
 use super::*;
 use crate::recorded::recorded;
@@ -18,7 +18,7 @@ fn sorted(mut inventory: Inventory) -> Inventory {
     for gap in &mut inventory.gaps {
         gap.place.profile = None;
     }
-    let key = |gap: &Gap| (gap.place.clone(), gap.call.clone(), gap.why.clone(), gap.groups.clone());
+    let key = |gap: &Gap| (gap.place.clone(), gap.source.clone(), gap.why.clone(), gap.groups.clone());
     inventory.gaps.sort_by_key(key);
     inventory
 }
@@ -50,7 +50,7 @@ fn same(found: &Inventory, expected: &Inventory) {
 
 fn gap(call: &str, place: Place, groups: &[&str]) -> Gap {
     let groups = groups.iter().map(|group| id(group)).collect();
-    Gap { call: call.into(), place, groups, why: "AccessDenied: \"no\"".into() }
+    Gap { source: GapSource::read(call), place, groups, why: "AccessDenied: \"no\"".into() }
 }
 
 #[test]

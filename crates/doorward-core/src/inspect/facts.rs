@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::Subject;
 use super::reached::{Reached, reached};
 use crate::inventory::{
-    AttachmentTarget, Call, Direction, Gap, Interface, Inventory, Peer, Place, SecurityGroup,
+    AttachmentTarget, Call, Direction, Gap, Interface, Inventory, Peer, Place, ResourceRef, SecurityGroup,
     SecurityGroupId, SubnetId, Tags, VpcId,
 };
 use crate::reach::{End, Flows, Hop, PathQuery, Reachability, Role, RoleId, Selector};
@@ -170,10 +170,9 @@ impl<'a> Facts<'a> {
     }
 
     /// The way from the internet to one of some interfaces, as sentences, with what could not be seen.
-    pub(super) fn hops_from_internet(&self, to: &[&str], flows: &Flows) -> (Vec<String>, Vec<Gap>) {
-        let found = to.iter().find_map(|to| Selector::find(to, self.inventory).ok());
-        let Some(to) = found else { return (Vec::new(), Vec::new()) };
-        let answer = self.reach.ask(&Selector::Internet, &to, Some(flows));
+    pub(super) fn hops_from_internet(&self, to: &[&ResourceRef], flows: &Flows) -> (Vec<String>, Vec<Gap>) {
+        let Some(to) = to.first() else { return (Vec::new(), Vec::new()) };
+        let answer = self.reach.ask(&Selector::Internet, &Selector::from((*to).clone()), Some(flows));
         (answer.hops.iter().map(hop).collect(), answer.gaps)
     }
 
@@ -326,7 +325,8 @@ pub(super) fn admits_itself(group: &SecurityGroup) -> Flows {
 /// A hop in a line.
 pub(super) fn hop(hop: &Hop) -> String {
     let name = hop.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
-    let kind = if hop.kind == hop.resource { String::new() } else { format!("{} ", hop.kind) };
+    let word = hop.resource.kind().word();
+    let kind = if word == hop.resource.id() { String::new() } else { format!("{word} ") };
     let because = if hop.because.is_empty() { String::new() } else { format!(": {}", hop.because) };
     format!("{kind}{}{name}{because}", hop.resource)
 }

@@ -6,7 +6,10 @@ use super::facts::{Facts, first, some};
 use super::reached::Reached;
 use super::serving::{Owner, owner};
 use super::{Finding, Rule, Severity, Subject, fix};
-use crate::inventory::{Direction, Interface, Peer, RuleIdentity, SecurityGroup, SecurityGroupId};
+use crate::inventory::{
+    Direction, Interface, NamedResource, Peer, ResourceKind, ResourceRef, RuleIdentity, SecurityGroup,
+    SecurityGroupId,
+};
 use crate::net::{Cidr, Flow, Icmp, Ports};
 use crate::reach::{Flows, Role};
 
@@ -49,7 +52,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 fn interfaces<'a>(facts: &Facts<'a>, role: &Role) -> Vec<&'a Interface> {
-    let ids = role.members.iter().filter_map(|member| member.parse().ok());
+    let ids = role.members.iter().filter_map(|member| member.id().parse().ok());
     ids.filter_map(|id| facts.inventory.interfaces.get(&id)).collect()
 }
 
@@ -112,12 +115,12 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
     let interfaces = interfaces(facts, role);
     let narrow = reached.wide.is_empty();
     let flows = if narrow { &reached.flows } else { &reached.wide };
-    let members: Vec<&str> = role.members.iter().map(String::as_str).collect();
+    let members: Vec<&ResourceRef> = role.members.iter().collect();
     let (hops, gaps) = facts.hops_from_internet(&with_public_address(&interfaces, &members), flows);
     let mut evidence: Vec<String> =
         reached.whom.iter().map(|(flows, whom)| format!("{flows} from {whom}")).collect();
     if !role.owners.is_empty() {
-        evidence.push(format!("who is reached: {}", some(&role.owners)));
+        evidence.push(format!("who is reached: {}", some(role.owners.iter().map(NamedResource::described))));
     }
     evidence.extend(hops);
     let whom = if narrow { "named addresses of the internet reach" } else { "the internet reaches" };
@@ -179,14 +182,15 @@ fn private(cidr: Cidr) -> bool {
 }
 
 /// Members with a public address or one of IPv6 first in question: they show the way.
-fn with_public_address<'m>(interfaces: &[&Interface], members: &[&'m str]) -> Vec<&'m str> {
-    let public = |member: &&str| {
+fn with_public_address<'m>(interfaces: &[&Interface], members: &[&'m ResourceRef]) -> Vec<&'m ResourceRef> {
+    let public = |member: &&ResourceRef| {
         interfaces.iter().any(|interface| {
-            interface.id.as_str() == *member
+            interface.id.as_str() == member.id()
                 && interface.addresses.iter().any(|own| own.public.is_some() || own.address.is_ipv6())
         })
     };
-    let (mut first, others): (Vec<&str>, Vec<&str>) = members.iter().copied().partition(public);
+    let (mut first, others): (Vec<&ResourceRef>, Vec<&ResourceRef>) =
+        members.iter().copied().partition(public);
     first.extend(others);
     first
 }
@@ -194,7 +198,7 @@ fn with_public_address<'m>(interfaces: &[&Interface], members: &[&'m str]) -> Ve
 /// What only passes if that which could not be seen lets it.
 fn unknown(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
     let flows = &reached.at_most;
-    let members: Vec<&str> = role.members.iter().map(String::as_str).collect();
+    let members: Vec<&ResourceRef> = role.members.iter().collect();
     let (hops, gaps) = facts.hops_from_internet(&members, flows);
     Finding {
         rule: Rule::InternetReachable,
@@ -222,9 +226,9 @@ fn subject(facts: &Facts<'_>, role: &Role) -> Subject {
 
 /// What tells roles of the same groups apart: their subnets, and what has no interface that was seen.
 fn which(role: &Role) -> String {
-    let unseen = role.members.iter().filter(|member| !member.starts_with("eni-"));
+    let unseen = role.members.iter().filter(|member| member.kind() != ResourceKind::Interface);
     let parts: Vec<&str> =
-        role.subnets.iter().map(|id| id.as_str()).chain(unseen.map(String::as_str)).collect();
+        role.subnets.iter().map(|id| id.as_str()).chain(unseen.map(ResourceRef::id)).collect();
     parts.join("+")
 }
 

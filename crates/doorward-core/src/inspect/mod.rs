@@ -140,8 +140,8 @@ fn distinct(gaps: Vec<Gap>) -> Vec<Gap> {
     let mut seen = BTreeSet::new();
     let mut gaps: Vec<Gap> = gaps
         .into_iter()
-        .filter(|gap| seen.insert((gap.call.clone(), gap.place.clone(), gap.why.clone())))
+        .filter(|gap| seen.insert((gap.source.clone(), gap.place.clone(), gap.why.clone())))
         .collect();
-    gaps.sort_by(|a, b| (&a.call, &a.place, &a.why).cmp(&(&b.call, &b.place, &b.why)));
+    gaps.sort_by(|a, b| (a.source.text(), &a.place, &a.why).cmp(&(b.source.text(), &b.place, &b.why)));
     gaps
 }

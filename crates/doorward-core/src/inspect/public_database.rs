@@ -18,31 +18,29 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
         None => Flow::Tcp(Ports::ALL).into(),
     };
     let name = &database.name;
-    // The ARN first: a name may be that of several.
-    let by_arn = database.arn.as_deref().and_then(|arn| Selector::find(arn, facts.inventory).ok());
-    let found = by_arn.or_else(|| Selector::find(&format!("rds:{name}"), facts.inventory).ok());
-    let answer = found.as_ref().map(|to| facts.reach.ask(&Selector::Internet, to, Some(&port)));
+    let to = Selector::from(database.resource());
+    let answer = facts.reach.ask(&Selector::Internet, &to, Some(&port));
     let mut evidence = vec!["PubliclyAccessible is set".to_owned()];
     let mut gaps = Vec::new();
     let (severity, about) = match answer {
-        Some(answer) if !answer.flows.is_empty() => {
+        answer if !answer.flows.is_empty() => {
             evidence.push(format!("the internet really reaches {}", answer.flows));
             evidence.extend(answer.hops.iter().map(hop));
             gaps.extend(answer.gaps);
-            let open = found.as_ref().is_some_and(|to| is_open(facts, to, &port));
+            let open = is_open(facts, &to, &port);
             let whom = if open { "the internet reaches" } else { "named addresses of the internet reach" };
             let severity = if open { Severity::High } else { Severity::Medium };
             (severity, format!("database {name} is public, and {whom} {}", answer.flows))
         }
-        Some(answer) if answer.verdict == Verdict::No => {
+        answer if answer.verdict == Verdict::No => {
             let blockers = answer.blockers.iter();
             evidence
                 .extend(blockers.map(|it| format!("in the way: {} ({}): {}", it.resource, it.code, it.why)));
             let about = format!("database {name} is called public, and the internet does not reach it");
             (Severity::Note, about)
         }
-        other => {
-            gaps.extend(other.into_iter().flat_map(|answer| answer.gaps));
+        answer => {
+            gaps.extend(answer.gaps);
             let about =
                 format!("database {name} is called public; whether the internet reaches it is not known");
             (Severity::Note, about)

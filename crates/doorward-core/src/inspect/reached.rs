@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::Addresses;
 use super::split::by_flow;
-use crate::inventory::{Interface, Inventory};
+use crate::inventory::{Interface, Inventory, ResourceRef};
 use crate::net::{Cidr, Family};
 use crate::reach::{AllowedPath, End, Exposure, Flows, Reachability, Role, RoleId, Selector};
 
@@ -73,9 +73,9 @@ fn exact(reach: &Reachability, role: &Role, reached: &mut Reached) {
 /// Members that stand for all: one for each kind of address that the internet can ask for.
 fn samples(inventory: &Inventory, role: &Role) -> Vec<Selector> {
     let mut kinds: BTreeSet<(bool, bool)> = BTreeSet::new();
-    let mut samples: Vec<&str> = Vec::new();
+    let mut samples: Vec<&ResourceRef> = Vec::new();
     for member in &role.members {
-        match member.parse().ok().and_then(|id| inventory.interfaces.get(&id)) {
+        match member.id().parse().ok().and_then(|id| inventory.interfaces.get(&id)) {
             Some(interface) => {
                 let kind = kind(interface);
                 if kind != (false, false) && kinds.insert(kind) {
@@ -85,7 +85,7 @@ fn samples(inventory: &Inventory, role: &Role) -> Vec<Selector> {
             None => samples.push(member),
         }
     }
-    samples.iter().filter_map(|member| Selector::find(member, inventory).ok()).collect()
+    samples.into_iter().cloned().map(Selector::from).collect()
 }
 
 fn kind(interface: &Interface) -> (bool, bool) {

@@ -79,8 +79,7 @@ impl Account {
     }
 
     pub(super) fn gap(self, call: Call) -> Self {
-        let gap =
-            Gap { call: call.action().into(), place: place(), groups: Vec::new(), why: "denied".into() };
+        let gap = Gap::of(call, &place(), "denied");
         self.change(|it| it.gaps.push(gap))
     }
 

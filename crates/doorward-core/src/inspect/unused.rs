@@ -87,6 +87,7 @@ fn counted(number: usize, what: &str) -> String {
 mod tests {
     use super::super::testing::{Account, check, found};
     use super::*;
+    use crate::inventory::GapSource;
 
     const RULE: Rule = Rule::UnusedGroup;
 
@@ -125,7 +126,7 @@ mod tests {
         let [finding] = found(&account, RULE).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Note);
         assert_eq!(finding.about, "whether anything uses sg-fn (fn) is not known");
-        assert_eq!(finding.gaps[0].call, "lambda:ListFunctions");
+        assert_eq!(finding.gaps[0].source, GapSource::Call(Call::Functions));
         assert!(finding.commands.is_empty());
     }
 

@@ -1,16 +1,18 @@
 //! What could not be seen, and by which call it would have been.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{Place, SecurityGroupId};
+use super::{Place, ResourceRef, SecurityGroupId};
 
 /// Something that could not be seen, and why. A gap can block an opening, never a closing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Gap {
-    /// The call that failed, like `ec2:DescribeSecurityGroupRules`.
-    pub call: String,
+    /// What would have told of it.
+    #[serde(rename = "call")]
+    pub source: GapSource,
     /// Where.
     pub place: Place,
     /// The groups that the answer would have told of.
@@ -19,30 +21,94 @@ pub struct Gap {
     pub why: String,
 }
 
+/// What would have told of something that is not known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GapSource {
+    /// A call that gave no answer, or no whole one.
+    Call(Call),
+    /// A call that a saved inventory names and this version does not know.
+    UnknownCall(String),
+    /// The configuration, which does not even say where to call.
+    Configuration,
+    /// Nothing: what is behind this resource is not modelled, or nobody's to describe.
+    NotModelled(ResourceRef),
+}
+
+impl GapSource {
+    const CONFIGURATION: &str = "the AWS configuration";
+
+    /// From the action of a call, as a saved inventory has it.
+    pub fn read(text: &str) -> Self {
+        if text == Self::CONFIGURATION {
+            return Self::Configuration;
+        }
+        let known = Call::ALL.iter().find(|call| call.action() == text);
+        known.map_or_else(|| Self::UnknownCall(text.to_owned()), |call| Self::Call(*call))
+    }
+
+    /// As a saved inventory has it.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Call(call) => call.action().into(),
+            Self::UnknownCall(action) => action.into(),
+            Self::Configuration => Self::CONFIGURATION.into(),
+            Self::NotModelled(resource) => format!("{} {resource}", resource.kind()).into(),
+        }
+    }
+}
+
+impl fmt::Display for GapSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text())
+    }
+}
+
+impl Serialize for GapSource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { call, place, why, .. } = self;
+        let Self { source, place, why, .. } = self;
+        if let GapSource::NotModelled(_) = source {
+            return write!(f, "{source}: {why}");
+        }
         match self.cause() {
             Cause::NoCredentials => {
                 let why = why.strip_prefix(Self::NO_CREDENTIALS).unwrap_or(why);
-                write!(f, "there are no credentials for {call} in {place}: {why}")
+                write!(f, "there are no credentials for {source} in {place}: {why}")
             }
-            cause => write!(f, "{call} in {place} {cause}: {why}"),
+            cause => write!(f, "{source} in {place} {cause}: {why}"),
         }
     }
 }
 
 impl Gap {
-    /// What stands for a call where the configuration does not even say where to call.
-    pub const CONFIGURATION: &str = "the AWS configuration";
-
     /// How a `why` begins where the call was not made, since there was nothing to sign it with.
     pub const NO_CREDENTIALS: &str = "NoCredentials: ";
+
+    /// A call that gave no answer in a place, or no whole one.
+    pub fn of(call: Call, place: &Place, why: impl Into<String>) -> Self {
+        Self { source: GapSource::Call(call), place: place.clone(), groups: Vec::new(), why: why.into() }
+    }
+
+    /// What is behind a resource, where that is not modelled.
+    pub fn behind(resource: ResourceRef, why: impl Into<String>) -> Self {
+        let place = resource.scope().map(|scope| scope.place.clone()).unwrap_or_default();
+        Self { source: GapSource::NotModelled(resource), place, groups: Vec::new(), why: why.into() }
+    }
+
+    /// Whether it is one of a call.
+    pub fn is_of(&self, call: Call) -> bool {
+        self.source == GapSource::Call(call)
+    }
 
     /// Why the call told nothing.
     pub fn cause(&self) -> Cause {
         // What AWS refused begins with AWS's code, also in what was recorded of an account.
-        if self.call == Self::CONFIGURATION {
+        if self.source == GapSource::Configuration {
             return Cause::Unconfigured;
         }
         if self.why.starts_with(Self::NO_CREDENTIALS) {
@@ -378,8 +444,7 @@ mod tests {
     use super::*;
 
     fn check(why: &str, cause: Cause, shown: &str) {
-        let call = "ec2:DescribeSecurityGroups".to_owned();
-        let gap = Gap { call, place: Place::default(), groups: Vec::new(), why: why.into() };
+        let gap = Gap::of(Call::SecurityGroups, &Place::default(), why);
         assert_eq!(gap.cause(), cause, "{why}");
         assert!(gap.to_string().ends_with(&format!(" {shown}: {why}")), "{gap}");
     }

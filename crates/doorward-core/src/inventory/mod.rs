@@ -9,6 +9,7 @@ mod id;
 mod interface;
 mod network;
 mod partition;
+mod resource;
 mod service;
 mod shared;
 
@@ -21,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::firewall::InstallationId;
 
-pub use gap::{Call, Cause, Gap};
+pub use gap::{Call, Cause, Gap, GapSource};
 pub use gateway::{
     Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway, NatGateway,
     Peering, PeeringSide, TransitGateway, TransitRoute, TransitTable, VpnConnection, VpnGateway,
@@ -39,6 +40,7 @@ pub use network::{
     Route, RouteTable, RouteTarget, Subnet, Vpc,
 };
 pub use partition::Partition;
+pub use resource::{NamedResource, ResourceKind, ResourceRef, Scope};
 pub use service::{
     Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, Function, Listener,
     LoadBalancer, LoadBalancerKind, SubnetGroup, Target, TargetGroup,
@@ -165,7 +167,7 @@ pub enum Seen<'a> {
 impl Inventory {
     /// The gap of a call in a place, if it gave no whole answer there.
     pub fn gap(&self, call: Call, place: &Place) -> Option<&Gap> {
-        self.gaps.iter().find(|gap| gap.place == *place && gap.call == call.action())
+        self.gaps.iter().find(|gap| gap.place == *place && gap.is_of(call))
     }
 
     /// What is known of a group that was asked for.
@@ -183,83 +185,160 @@ impl Inventory {
 
     /// Whether another is the same, apart from the rules of security groups.
     pub(crate) fn differs_only_in_rules(&self, other: &Self) -> bool {
-        let named = |inventory: &Self| -> Vec<SecurityGroupId> { inventory.groups.keys().cloned().collect() };
-        named(self) == named(other)
-            && self.prefix_list_weights == other.prefix_list_weights
-            && self.rules_per_group == other.rules_per_group
-            && self.incomplete_groups == other.incomplete_groups
-            && self.vpcs == other.vpcs
-            && self.subnets == other.subnets
-            && self.route_tables == other.route_tables
-            && self.network_acls == other.network_acls
-            && self.prefix_lists == other.prefix_lists
-            && self.block_public_access == other.block_public_access
-            && self.interfaces == other.interfaces
-            && self.instances == other.instances
-            && self.elastic_addresses == other.elastic_addresses
-            && self.internet_gateways == other.internet_gateways
-            && self.egress_only_gateways == other.egress_only_gateways
-            && self.nat_gateways == other.nat_gateways
-            && self.vpn_gateways == other.vpn_gateways
-            && self.vpn_connections == other.vpn_connections
-            && self.peerings == other.peerings
-            && self.transit_gateways == other.transit_gateways
-            && self.attachments == other.attachments
-            && self.transit_tables == other.transit_tables
-            && self.endpoints == other.endpoints
-            && self.load_balancers == other.load_balancers
-            && self.target_groups == other.target_groups
-            && self.databases == other.databases
-            && self.database_clusters == other.database_clusters
-            && self.database_subnet_groups == other.database_subnet_groups
-            && self.database_proxies == other.database_proxies
-            && self.caches == other.caches
-            && self.cache_subnet_groups == other.cache_subnet_groups
-            && self.functions == other.functions
-            && self.container_services == other.container_services
-            && self.container_tasks == other.container_tasks
-            && self.gaps == other.gaps
-            && self.noted == other.noted
+        // Every member is named, so that none that is added later is forgotten.
+        let Self {
+            groups,
+            prefix_list_weights,
+            rules_per_group,
+            incomplete_groups,
+            vpcs,
+            subnets,
+            route_tables,
+            network_acls,
+            prefix_lists,
+            block_public_access,
+            interfaces,
+            instances,
+            elastic_addresses,
+            internet_gateways,
+            egress_only_gateways,
+            nat_gateways,
+            vpn_gateways,
+            vpn_connections,
+            peerings,
+            transit_gateways,
+            attachments,
+            transit_tables,
+            endpoints,
+            load_balancers,
+            target_groups,
+            databases,
+            database_clusters,
+            database_subnet_groups,
+            database_proxies,
+            caches,
+            cache_subnet_groups,
+            functions,
+            container_services,
+            container_tasks,
+            gaps,
+            noted,
+        } = self;
+        groups.keys().eq(other.groups.keys())
+            && *prefix_list_weights == other.prefix_list_weights
+            && *rules_per_group == other.rules_per_group
+            && *incomplete_groups == other.incomplete_groups
+            && *vpcs == other.vpcs
+            && *subnets == other.subnets
+            && *route_tables == other.route_tables
+            && *network_acls == other.network_acls
+            && *prefix_lists == other.prefix_lists
+            && *block_public_access == other.block_public_access
+            && *interfaces == other.interfaces
+            && *instances == other.instances
+            && *elastic_addresses == other.elastic_addresses
+            && *internet_gateways == other.internet_gateways
+            && *egress_only_gateways == other.egress_only_gateways
+            && *nat_gateways == other.nat_gateways
+            && *vpn_gateways == other.vpn_gateways
+            && *vpn_connections == other.vpn_connections
+            && *peerings == other.peerings
+            && *transit_gateways == other.transit_gateways
+            && *attachments == other.attachments
+            && *transit_tables == other.transit_tables
+            && *endpoints == other.endpoints
+            && *load_balancers == other.load_balancers
+            && *target_groups == other.target_groups
+            && *databases == other.databases
+            && *database_clusters == other.database_clusters
+            && *database_subnet_groups == other.database_subnet_groups
+            && *database_proxies == other.database_proxies
+            && *caches == other.caches
+            && *cache_subnet_groups == other.cache_subnet_groups
+            && *functions == other.functions
+            && *container_services == other.container_services
+            && *container_tasks == other.container_tasks
+            && *gaps == other.gaps
+            && *noted == other.noted
     }
 
     /// Takes in what was seen in another place.
     pub fn merge(&mut self, other: Self) {
-        self.groups.extend(other.groups);
-        self.prefix_list_weights.extend(other.prefix_list_weights);
-        self.rules_per_group.extend(other.rules_per_group);
-        self.incomplete_groups.extend(other.incomplete_groups);
-        self.vpcs.extend(other.vpcs);
-        self.subnets.extend(other.subnets);
-        self.route_tables.extend(other.route_tables);
-        self.network_acls.extend(other.network_acls);
-        shared::take(&mut self.prefix_lists, other.prefix_lists);
-        self.block_public_access.extend(other.block_public_access);
-        self.interfaces.extend(other.interfaces);
-        self.instances.extend(other.instances);
-        self.elastic_addresses.extend(other.elastic_addresses);
-        self.internet_gateways.extend(other.internet_gateways);
-        self.egress_only_gateways.extend(other.egress_only_gateways);
-        self.nat_gateways.extend(other.nat_gateways);
-        self.vpn_gateways.extend(other.vpn_gateways);
-        self.vpn_connections.extend(other.vpn_connections);
-        self.peerings.extend(other.peerings);
-        self.transit_gateways.extend(other.transit_gateways);
-        shared::take(&mut self.attachments, other.attachments);
-        shared::take(&mut self.transit_tables, other.transit_tables);
-        self.endpoints.extend(other.endpoints);
-        self.load_balancers.extend(other.load_balancers);
-        self.target_groups.extend(other.target_groups);
-        self.databases.extend(other.databases);
-        self.database_clusters.extend(other.database_clusters);
-        self.database_subnet_groups.extend(other.database_subnet_groups);
-        self.database_proxies.extend(other.database_proxies);
-        self.caches.extend(other.caches);
-        self.cache_subnet_groups.extend(other.cache_subnet_groups);
-        self.functions.extend(other.functions);
-        self.container_services.extend(other.container_services);
-        self.container_tasks.extend(other.container_tasks);
-        self.gaps.extend(other.gaps);
-        self.noted.extend(other.noted);
+        // Every member is named, so that none that is added later is lost.
+        let Self {
+            groups,
+            prefix_list_weights,
+            rules_per_group,
+            incomplete_groups,
+            vpcs,
+            subnets,
+            route_tables,
+            network_acls,
+            prefix_lists,
+            block_public_access,
+            interfaces,
+            instances,
+            elastic_addresses,
+            internet_gateways,
+            egress_only_gateways,
+            nat_gateways,
+            vpn_gateways,
+            vpn_connections,
+            peerings,
+            transit_gateways,
+            attachments,
+            transit_tables,
+            endpoints,
+            load_balancers,
+            target_groups,
+            databases,
+            database_clusters,
+            database_subnet_groups,
+            database_proxies,
+            caches,
+            cache_subnet_groups,
+            functions,
+            container_services,
+            container_tasks,
+            gaps,
+            noted,
+        } = other;
+        self.groups.extend(groups);
+        self.prefix_list_weights.extend(prefix_list_weights);
+        self.rules_per_group.extend(rules_per_group);
+        self.incomplete_groups.extend(incomplete_groups);
+        self.vpcs.extend(vpcs);
+        self.subnets.extend(subnets);
+        self.route_tables.extend(route_tables);
+        self.network_acls.extend(network_acls);
+        shared::take(&mut self.prefix_lists, prefix_lists);
+        self.block_public_access.extend(block_public_access);
+        self.interfaces.extend(interfaces);
+        self.instances.extend(instances);
+        self.elastic_addresses.extend(elastic_addresses);
+        self.internet_gateways.extend(internet_gateways);
+        self.egress_only_gateways.extend(egress_only_gateways);
+        self.nat_gateways.extend(nat_gateways);
+        self.vpn_gateways.extend(vpn_gateways);
+        self.vpn_connections.extend(vpn_connections);
+        self.peerings.extend(peerings);
+        self.transit_gateways.extend(transit_gateways);
+        shared::take(&mut self.attachments, attachments);
+        shared::take(&mut self.transit_tables, transit_tables);
+        self.endpoints.extend(endpoints);
+        self.load_balancers.extend(load_balancers);
+        self.target_groups.extend(target_groups);
+        self.databases.extend(databases);
+        self.database_clusters.extend(database_clusters);
+        self.database_subnet_groups.extend(database_subnet_groups);
+        self.database_proxies.extend(database_proxies);
+        self.caches.extend(caches);
+        self.cache_subnet_groups.extend(cache_subnet_groups);
+        self.functions.extend(functions);
+        self.container_services.extend(container_services);
+        self.container_tasks.extend(container_tasks);
+        self.gaps.extend(gaps);
+        self.noted.extend(noted);
     }
 
     /// The right to touch a rule, if `by` made it: as its tag and its mark say together, or as its id does.

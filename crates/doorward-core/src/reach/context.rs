@@ -21,7 +21,7 @@ impl Context<'_> {
 
     pub(crate) fn gap(self, call: Call, vpc: VpcIx) -> Option<GapIx> {
         let place = &self.network.vpcs.at(vpc).place;
-        let known = |gap: &crate::inventory::Gap| gap.place == *place && gap.call == call.action();
+        let known = |gap: &crate::inventory::Gap| gap.place == *place && gap.is_of(call);
         self.network.gaps.enumerate().find(|(_, gap)| known(gap)).map(|(index, _)| index)
     }
 }

@@ -23,7 +23,7 @@ pub use matrix::exposure::Exposure;
 pub use result::{
     AllowedPath, Answer, Back, Blocker, Comparison, End, Hop, Pair, Part, Role, RoleId, Verdict,
 };
-pub use selector::{NotFound, Resource, Selector};
+pub use selector::{Candidate, NotFound, Selector};
 
 use std::ops::ControlFlow;
 

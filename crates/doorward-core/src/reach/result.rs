@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::inventory::{Gap, SecurityGroupId, SubnetId, VpcId};
+use crate::inventory::{Gap, NamedResource, ResourceRef, SecurityGroupId, SubnetId, VpcId};
 use crate::net::{Cidr, Ports};
 use crate::reach::code::Code;
 use crate::reach::flows::Flows;
@@ -61,12 +61,10 @@ pub struct Answer {
 /// A resource on the way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hop {
-    /// Its id, or its ARN or name where it has no id; `internet`, or a prefix, outside.
-    pub resource: String,
+    /// Which one; `internet`, or a prefix, outside.
+    pub resource: ResourceRef,
     /// The name that people gave it.
     pub name: Option<String>,
-    /// What it is, like `security group`.
-    pub kind: &'static str,
     /// Which of its rules, entries or routes lets the packet through.
     pub because: String,
 }
@@ -77,11 +75,9 @@ pub struct Blocker {
     /// Its explanation code.
     pub code: Code,
     /// The resource that stops the packet.
-    pub resource: String,
+    pub resource: ResourceRef,
     /// The name that people gave it.
     pub name: Option<String>,
-    /// What it is.
-    pub kind: &'static str,
     /// Why it stops it.
     pub why: String,
     /// The change that would lift it.
@@ -135,9 +131,9 @@ pub struct Role {
     /// Their groups.
     pub groups: BTreeSet<SecurityGroupId>,
     /// The ids of the interfaces; what has an interface that was not seen stands by its own name, like `rds:orders`.
-    pub members: Vec<String>,
+    pub members: Vec<ResourceRef>,
     /// What the members belong to, like `instance i-0a1b (web)`, each once.
-    pub owners: Vec<String>,
+    pub owners: Vec<NamedResource>,
     /// Whether any of them has a public address.
     pub public: bool,
 }
@@ -148,7 +144,7 @@ pub enum End {
     /// Public addresses outside.
     Internet,
     /// What is behind a VPN gateway or a VPN attachment, by its id.
-    Remote(String),
+    Remote(ResourceRef),
     /// Interfaces of a role.
     Role(RoleId),
 }
@@ -174,9 +170,9 @@ pub struct AllowedPath {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair<'a> {
     /// Who sends, as in [`Role::members`].
-    pub from: &'a str,
+    pub from: &'a ResourceRef,
     /// Who receives.
-    pub to: &'a str,
+    pub to: &'a ResourceRef,
     /// What passes, replies included.
     pub flows: &'a Flows,
 }

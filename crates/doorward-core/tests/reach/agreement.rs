@@ -239,7 +239,7 @@ proptest! {
         let mut listed: BTreeMap<(String, String), Flows> = BTreeMap::new();
         let mut twice = None;
         asked.real.pairs(&PathQuery::default(), &mut |pair| {
-            let ends = (pair.from.to_owned(), pair.to.to_owned());
+            let ends = (pair.from.to_string(), pair.to.to_string());
             if listed.insert(ends.clone(), pair.flows.clone()).is_some() {
                 twice = Some(ends);
             }

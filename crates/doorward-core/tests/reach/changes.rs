@@ -57,7 +57,7 @@ fn meant(inventory: &Inventory, drawn: &[(Index, bool, Index, Index, Index)]) ->
 fn pairs(reach: &Reachability) -> BTreeMap<(String, String), Flows> {
     let mut pairs = BTreeMap::new();
     reach.pairs(&PathQuery::default(), &mut |pair| {
-        pairs.insert((pair.from.to_owned(), pair.to.to_owned()), pair.flows.clone());
+        pairs.insert((pair.from.to_string(), pair.to.to_string()), pair.flows.clone());
         ControlFlow::Continue(())
     });
     pairs

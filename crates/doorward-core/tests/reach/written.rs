@@ -7,6 +7,8 @@
 //! sg-a in tcp/5432 sg-b
 //! eni eni-a subnet-a 10.0.1.10=203.0.113.10 2001:db8:1:1::10 sg-a kind=lambda forwards detached
 //! instance i-a eni-a
+//! rds orders eni-a
+//! service api staging eni-a
 //! list pl-a 198.51.100.0/24
 //! acl acl-a vpc-1 subnet-a              default
 //! acl-a in 100 allow tcp/22 0.0.0.0/0
@@ -151,6 +153,8 @@ impl Line<'_> {
             "group" => self.group(inventory),
             "eni" => self.interface(inventory),
             "instance" => self.instance(inventory),
+            "rds" => self.database(inventory),
+            "service" => self.service(inventory),
             "list" => {
                 let list = PrefixList {
                     id: self.id(),
@@ -294,6 +298,66 @@ impl Line<'_> {
             rules: Default::default(),
         };
         inventory.groups.insert(group.id.clone(), group);
+    }
+
+    /// The interface that a line names, and the Region that it is in.
+    fn home<'i>(&self, inventory: &'i mut Inventory) -> (&'i mut Interface, String) {
+        let id: InterfaceId = self.one().unwrap_or_else(|| panic!("on which interface? {}", self.line));
+        let Inventory { interfaces, vpcs, .. } = inventory;
+        let interface = interfaces.get_mut(&id).unwrap_or_else(|| panic!("no interface: {}", self.line));
+        let region = vpcs[&interface.vpc].place.region.clone().unwrap_or_default();
+        (interface, region)
+    }
+
+    /// An RDS instance with the interface that RDS made for it.
+    fn database(&self, inventory: &mut Inventory) {
+        let (interface, region) = self.home(inventory);
+        interface.requester = Some("amazon-rds".into());
+        let database = Database {
+            name: self.id.into(),
+            arn: Some(format!("arn:aws:rds:{region}:111111111111:db:{}", self.id)),
+            place: place(&region),
+            engine: "postgres".into(),
+            status: "available".into(),
+            vpc: Some(interface.vpc.clone()),
+            zone: None,
+            subnets: [interface.subnet.clone()].into(),
+            groups: interface.groups.clone(),
+            public: false,
+            host: Some(format!("{}.{region}.rds.amazonaws.com", self.id)),
+            port: Some(5432),
+            cluster: None,
+            tags: Tags::new(),
+        };
+        inventory.databases.insert((database.place.clone(), database.name.clone()), database);
+    }
+
+    /// A service of ECS with one task.
+    fn service(&self, inventory: &mut Inventory) {
+        let (interface, region) = self.home(inventory);
+        let (id, subnet, groups) = (interface.id.clone(), interface.subnet.clone(), interface.groups.clone());
+        let cluster = self.word(0);
+        let arn = |kind: &str, name: &str| format!("arn:aws:ecs:{region}:111111111111:{kind}/{name}");
+        let service = ContainerService {
+            arn: arn("service", &format!("{cluster}/{}", self.id)),
+            name: self.id.into(),
+            cluster: Some(arn("cluster", cluster)),
+            place: place(&region),
+            status: "ACTIVE".into(),
+            subnets: [subnet].into(),
+            groups,
+            public: false,
+        };
+        let task = ContainerTask {
+            arn: arn("task", &format!("{cluster}/{id}")),
+            place: service.place.clone(),
+            cluster: service.cluster.clone(),
+            group: Some(format!("service:{}", self.id)),
+            status: "RUNNING".into(),
+            interfaces: [id].into(),
+        };
+        inventory.container_services.insert(service.arn.clone(), service);
+        inventory.container_tasks.insert(task.arn.clone(), task);
     }
 
     fn rule(&self, group: &str, inventory: &mut Inventory) {

@@ -33,13 +33,13 @@ pub fn check(reachability: &Reachability, wrong: &mut Vec<String>) -> usize {
         if !sets.contains(pair.flows) {
             sets.insert(pair.flows.clone());
         }
-        if let Some(flows) = random.get_mut(pair.from).and_then(|to| to.get_mut(pair.to)) {
+        if let Some(flows) = random.get_mut(pair.from.id()).and_then(|to| to.get_mut(pair.to.id())) {
             *flows = flows.union(pair.flows);
         }
         // Each pair is as likely to stay as any other (Vitter's algorithm R).
         let place = if some.len() < EACH { some.len() } else { chance.below(seen) };
         if place < EACH {
-            let pair = (pair.from.to_owned(), pair.to.to_owned(), pair.flows.clone());
+            let pair = (pair.from.to_string(), pair.to.to_string(), pair.flows.clone());
             match some.get_mut(place) {
                 Some(kept) => *kept = pair,
                 None => some.push(pair),
@@ -93,5 +93,5 @@ fn ways(reachability: &Reachability) -> HashMap<(RoleId, RoleId), (Flows, bool)>
 
 fn roles(reachability: &Reachability) -> HashMap<&str, RoleId> {
     let roles = reachability.roles().iter();
-    roles.flat_map(|role| role.members.iter().map(|member| (member.as_str(), role.id))).collect()
+    roles.flat_map(|role| role.members.iter().map(|member| (member.id(), role.id))).collect()
 }

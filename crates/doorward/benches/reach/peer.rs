@@ -21,7 +21,7 @@ pub fn measure(wrong: &mut Vec<String>) {
     });
     let mut told: HashMap<(String, String), Flows> = HashMap::new();
     Reachability::of(inventory.clone()).pairs(&PathQuery::default(), &mut |pair| {
-        told.insert((pair.from.to_owned(), pair.to.to_owned()), pair.flows.clone());
+        told.insert((pair.from.to_string(), pair.to.to_string()), pair.flows.clone());
         ControlFlow::Continue(())
     });
     let hosts = hosts(&inventory);

@@ -71,7 +71,9 @@ fn title(inventory: &Inventory, scope: &PathQuery) -> String {
         Selector::Internet => "the internet".to_owned(),
         Selector::Address(address) => address.to_string(),
         Selector::Cidr(cidr) => cidr.to_string(),
-        Selector::Resource(resource) => resource.name.clone().unwrap_or_else(|| resource.id.clone()),
+        Selector::Resource(resource) => {
+            resource.name.clone().unwrap_or_else(|| resource.resource.to_string())
+        }
     };
     let what = match (&scope.from, &scope.to) {
         (None, None) => "Who can reach what".to_owned(),
@@ -108,7 +110,8 @@ fn endpoint(reachability: &Reachability, drawing: &Drawing, spot: Spot, member: 
         }
         Spot::Role(id) => {
             let role = reachability.roles().get(usize::try_from(id.0).ok()?)?;
-            role.members.get(member).cloned()
+            let member = role.members.get(member)?;
+            Some(Selector::text_of(member, reachability.inventory()))
         }
     }
 }
@@ -145,7 +148,7 @@ impl Places {
                     End::Internet if way.addresses.is_empty() => places.internet = true,
                     End::Internet => *sets.entry(named(way)).or_default() += 1,
                     End::Remote(id) => {
-                        places.remotes.insert(id.clone());
+                        places.remotes.insert(id.to_string());
                     }
                     End::Role(_) => {}
                 }
@@ -193,7 +196,7 @@ impl Places {
                 Spot::Outside(addresses + place.unwrap_or(self.addresses.len()))
             }
             End::Remote(id) => {
-                let place = self.remotes.iter().position(|remote| remote == id);
+                let place = self.remotes.iter().position(|remote| remote == id.id());
                 Spot::Outside(internet + place.unwrap_or(0))
             }
         }

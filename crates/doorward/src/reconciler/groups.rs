@@ -7,7 +7,7 @@ use doorward_aws::{Error, Made, Performed};
 use doorward_core::firewall::{InstallationId, Ruleset};
 use doorward_core::grant::GrantId;
 use doorward_core::inventory::{
-    Direction, Gap, Inventory, Owned, Place, RuleIdentity, SecurityGroup, SecurityGroupId,
+    Call, Direction, Gap, Inventory, Owned, Place, RuleIdentity, SecurityGroup, SecurityGroupId,
     SecurityGroupRuleId, Seen, StandingRule, VpcId,
 };
 use doorward_core::plan::{self, Step};
@@ -74,8 +74,7 @@ impl Newest {
 impl Known {
     /// A place that was asked and has not answered yet.
     pub fn unasked(place: &Place, groups: Vec<SecurityGroupId>) -> Inventory {
-        let (call, why) = ("ec2:DescribeSecurityGroups".to_owned(), "it has not answered yet".to_owned());
-        let gap = Gap { call, place: place.clone(), groups, why };
+        let gap = Gap { groups, ..Gap::of(Call::SecurityGroups, place, "it has not answered yet") };
         Inventory { gaps: vec![gap], ..Inventory::default() }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::firewall::{Because, Mark};
 use crate::grant::Grant;
-use crate::inventory::{Inventory, StandingRule};
+use crate::inventory::{Inventory, NamedResource, StandingRule};
 use crate::policy::{Address, Policy};
 use crate::reach::Reachability;
 use crate::reach::compare::edits::{Change, Impossible, after, of_grant};
@@ -55,25 +55,28 @@ pub fn with_grant(
 pub fn collateral(opened: &Comparison, with: &Reachability, target: &Address) -> Vec<Collateral> {
     let target = Selector::find(&target.to_string(), with.inventory()).ok();
     let target = target.and_then(|endpoint| match endpoint {
-        Selector::Resource(resource) => Some(format!("{} {resource}", resource.kind)),
+        Selector::Resource(resource) => Some(resource),
         Selector::Internet | Selector::Address(_) | Selector::Cidr(_) => None,
     });
-    let mut found: BTreeMap<String, (Flows, Flows)> = BTreeMap::new();
+    let mut found: BTreeMap<NamedResource, (Flows, Flows)> = BTreeMap::new();
     for way in &opened.opened {
         let End::Role(id) = &way.to else { continue };
         let Some(role) = with.roles().iter().find(|role| role.id == *id) else { continue };
-        let things = if role.owners.is_empty() { &role.members } else { &role.owners };
-        for thing in things.iter().filter(|thing| Some(*thing) != target.as_ref()) {
+        let is_target =
+            |owner: &&NamedResource| target.as_ref().is_some_and(|it| it.resource == owner.resource);
+        for thing in role.owners.iter().filter(|owner| !is_target(owner)) {
             let (flows, perhaps) = found.entry(thing.clone()).or_default();
             *flows = flows.union(&way.flows);
             *perhaps = perhaps.union(&way.at_most);
         }
     }
-    let told = found.into_iter().map(|(what, (flows, perhaps))| {
+    let told = found.into_iter().map(|(resource, (flows, perhaps))| {
         let perhaps = perhaps.minus(&flows);
-        Collateral { what, flows, perhaps }
+        Collateral { what: resource.described(), flows, perhaps }
     });
-    told.collect()
+    let mut told: Vec<Collateral> = told.collect();
+    told.sort_by(|a, b| a.what.cmp(&b.what));
+    told
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn of_target(policy: &Policy, target: &Target, source: Cidr) -> Vec<Change> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{Place, SecurityGroup};
+    use crate::inventory::{Call, GapSource, Place, SecurityGroup};
 
     fn inventory(rules: &[&str]) -> Inventory {
         let id: SecurityGroupId = "sg-0a".parse().expect("an id");
@@ -210,7 +210,7 @@ mod tests {
             "the rule `all from 10.0.0.0/8` does not stand in sg-0a, so it cannot be removed",
         );
         let gap = Gap {
-            call: "ec2:DescribeSecurityGroupRules".into(),
+            source: GapSource::Call(Call::SecurityGroupRules),
             place: Place::default(),
             groups: vec!["sg-0a".parse().expect("an id")],
             why: "AccessDenied".into(),

@@ -7,7 +7,7 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::inventory::{Direction, Inventory, SecurityGroupId};
+use crate::inventory::{Direction, Inventory, ResourceRef, SecurityGroupId, SubnetId};
 use crate::net::Family;
 use crate::net::ranges::{self, Ranges};
 use crate::reach::Reachability;
@@ -159,12 +159,12 @@ impl Affected {
 fn joints(sides: [&Reachability; 2], affected: &Affected) -> Vec<Joint> {
     let names = sides.map(|side| {
         let named = side.network.interfaces.enumerate().map(|(index, interface)| {
-            ((interface.label.as_str(), side.network.subnets.at(interface.subnet).id.as_str()), index)
+            ((&interface.resource, &side.network.subnets.at(interface.subnet).id), index)
         });
-        named.collect::<BTreeMap<(&str, &str), InterfaceIx>>()
+        named.collect::<BTreeMap<(&ResourceRef, &SubnetId), InterfaceIx>>()
     });
     let [before, after] = &names;
-    let all: BTreeSet<&(&str, &str)> = before.keys().chain(after.keys()).collect();
+    let all: BTreeSet<&(&ResourceRef, &SubnetId)> = before.keys().chain(after.keys()).collect();
     let mut joints: BTreeMap<[Option<ClassIx>; 2], Vec<[Option<InterfaceIx>; 2]>> = BTreeMap::new();
     for name in all {
         let interfaces = [before.get(name).copied(), after.get(name).copied()];

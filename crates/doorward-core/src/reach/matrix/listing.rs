@@ -74,7 +74,7 @@ pub(crate) fn pairs(cx: Context<'_>, scope: &PathQuery, visit: &mut dyn FnMut(Pa
             for sink in &sinks {
                 for source in meant(cx, sender, &from).filter(|source| source != sink) {
                     let (source, sink) = (cx.network.interfaces.at(source), cx.network.interfaces.at(*sink));
-                    let pair = Pair { from: &source.label, to: &sink.label, flows };
+                    let pair = Pair { from: &source.resource, to: &sink.resource, flows };
                     if visit(pair).is_break() {
                         return;
                     }

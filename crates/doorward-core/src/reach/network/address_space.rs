@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{AttachmentTarget, Destination, RouteTarget, VpnGatewayId};
+use crate::inventory::{AttachmentTarget, Destination, ResourceKind, ResourceRef, RouteTarget, VpnGatewayId};
 use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 use crate::reach::code::Code;
@@ -76,8 +76,16 @@ impl Outside {
     pub(crate) fn end(&self) -> End {
         match self {
             Self::Internet => End::Internet,
-            Self::Vpn(id) => End::Remote(id.to_string()),
-            Self::Transit(_, id) => End::Remote(id.to_string()),
+            Self::Vpn(_) | Self::Transit(..) => End::Remote(self.resource()),
+        }
+    }
+
+    /// The internet, or the gateway or attachment that leads there.
+    pub(crate) fn resource(&self) -> ResourceRef {
+        match self {
+            Self::Internet => ResourceRef::of(ResourceKind::Internet, "internet"),
+            Self::Vpn(id) => id.into(),
+            Self::Transit(_, id) => id.into(),
         }
     }
 }

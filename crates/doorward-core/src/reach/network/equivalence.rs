@@ -109,8 +109,8 @@ fn routed(network: &Network) -> AddressMap<u32> {
 fn is_named(interface: &InterfaceNode, named: &BTreeSet<String>) -> bool {
     !interface.source_dest_check
         || interface.balancer.is_some()
-        || named.contains(&interface.label)
-        || interface.owner.as_ref().is_some_and(|owner| named.contains(&owner.id))
+        || named.contains(interface.resource.id())
+        || interface.owner.as_ref().is_some_and(|owner| named.contains(owner.resource.id()))
         || interface.addresses.iter().any(|own| named.contains(&own.address.to_string()))
 }
 

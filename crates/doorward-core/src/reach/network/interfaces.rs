@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::inventory::{Interface, InterfaceId, Inventory};
+use crate::inventory::{Interface, InterfaceId, Inventory, NamedResource, ResourceRef};
 use crate::reach::network::Network;
 use crate::reach::network::services::{assumed, owners, services};
 use crate::reach::network::table::{ClassIx, Index as _, InterfaceIx, SetIx, SubnetIx, VpcIx};
@@ -12,10 +12,10 @@ use crate::text::shown;
 #[derive(Debug)]
 pub(crate) struct InterfaceNode {
     /// The id of its interface; what it belongs to when that was not seen.
-    pub(crate) label: String,
+    pub(crate) resource: ResourceRef,
     pub(crate) id: Option<InterfaceId>,
     /// What it belongs to.
-    pub(crate) owner: Option<Owner>,
+    pub(crate) owner: Option<NamedResource>,
     pub(crate) name: Option<String>,
     pub(crate) vpc: VpcIx,
     pub(crate) subnet: SubnetIx,
@@ -33,30 +33,12 @@ impl InterfaceNode {
     /// How people know it: what it belongs to, with its name.
     pub(crate) fn title(&self) -> String {
         match &self.owner {
-            Some(owner) if owner.id == self.label => owner.to_string(),
-            Some(owner) => format!("{} of {owner}", self.label),
+            Some(owner) if owner.resource == self.resource => owner.described(),
+            Some(owner) => format!("{} of {}", self.resource, owner.described()),
             None => match &self.name {
-                Some(name) => format!("{} ({})", self.label, shown(name)),
-                None => self.label.clone(),
+                Some(name) => format!("{} ({})", self.resource, shown(name)),
+                None => self.resource.to_string(),
             },
-        }
-    }
-}
-
-/// A resource that has hosts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Owner {
-    pub(crate) kind: &'static str,
-    /// Its id, or its name.
-    pub(crate) id: String,
-    pub(crate) name: Option<String>,
-}
-
-impl std::fmt::Display for Owner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{} {} ({})", self.kind, self.id, shown(name)),
-            None => write!(f, "{} {}", self.kind, self.id),
         }
     }
 }
@@ -104,7 +86,7 @@ pub(crate) fn settle(network: &mut Network, inventory: &Inventory) {
                 host.owner = Some(owner.clone());
             }
             host.balancer = placement.balancer.map(str::to_owned).or(host.balancer.take());
-            network.members.entry((owner.kind, owner.id.clone())).or_default().push(index);
+            network.members.entry(owner.resource.clone()).or_default().push(index);
         }
         if hosts.is_empty() {
             unseen.push((owner, placement));
@@ -115,7 +97,7 @@ pub(crate) fn settle(network: &mut Network, inventory: &Inventory) {
     }
     for (index, host) in network.interfaces.enumerate() {
         if let (Some(owner), Some(_)) = (&host.owner, &host.id) {
-            let members = network.members.entry((owner.kind, owner.id.clone())).or_default();
+            let members = network.members.entry(owner.resource.clone()).or_default();
             if !members.contains(&index) {
                 members.push(index);
             }
@@ -123,7 +105,7 @@ pub(crate) fn settle(network: &mut Network, inventory: &Inventory) {
     }
 }
 
-fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, owner: Option<Owner>) {
+fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, owner: Option<NamedResource>) {
     let Some(&subnet) = network.subnet_of.get(&interface.subnet) else { return };
     let vpc = network.subnets.at(subnet).vpc;
     let set = network.set(&interface.groups, inventory);
@@ -141,7 +123,7 @@ fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, own
         public_address: own.public,
     });
     let host = InterfaceNode {
-        label: interface.id.to_string(),
+        resource: (&interface.id).into(),
         id: Some(interface.id.clone()),
         owner,
         name: interface.tags.get("Name").cloned(),

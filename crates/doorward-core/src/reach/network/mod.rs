@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::inventory::{
-    Call, Gap, InterfaceId, Inventory, NetworkAclId, Place, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    Call, Gap, InterfaceId, Inventory, NetworkAclId, Place, ResourceRef, RouteTableId, SecurityGroupId,
+    SubnetId, VpcId,
 };
 use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
@@ -54,7 +55,7 @@ pub(crate) struct Network {
     /// Every prefix of every VPC: what is never outside.
     pub(crate) inside: Vec<Cidr>,
     /// The interfaces of each resource, by its kind and its id.
-    pub(crate) members: BTreeMap<(&'static str, String), Vec<InterfaceIx>>,
+    pub(crate) members: BTreeMap<ResourceRef, Vec<InterfaceIx>>,
     /// For each address, the smallest prefix that anything names and that contains it.
     pub(crate) atoms: Option<AddressMap<u32>>,
     /// The same of the prefixes of routes and network ACLs alone.
@@ -116,16 +117,11 @@ impl Network {
 
     /// The gap of a call in a place; made here when the answer was there and did not tell.
     pub(crate) fn gap(&mut self, call: Call, place: &Place, why: &str) -> GapIx {
-        let known = |gap: &Gap| gap.place == *place && gap.call == call.action();
+        let known = |gap: &Gap| gap.place == *place && gap.is_of(call);
         if let Some((index, _)) = self.gaps.enumerate().find(|(_, gap)| known(gap)) {
             return index;
         }
-        self.gaps.push(Gap {
-            call: call.action().to_owned(),
-            place: place.clone(),
-            groups: Vec::new(),
-            why: why.to_owned(),
-        })
+        self.gaps.push(Gap::of(call, place, why))
     }
 
     /// The public addresses of a family that are in no VPC.

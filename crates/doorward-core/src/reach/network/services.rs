@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inventory::{InterfaceId, Inventory, LoadBalancerKind, SecurityGroupId, SubnetId, Tags};
+use crate::inventory::{
+    InterfaceId, Inventory, LoadBalancerKind, NamedResource, SecurityGroupId, SubnetId, Tags,
+};
 use crate::net::{Cidr, Family, ranges};
 use crate::reach::network::Network;
-use crate::reach::network::interfaces::{InterfaceKind, InterfaceNode, NodeAddress, Owner, settled};
+use crate::reach::network::interfaces::{InterfaceKind, InterfaceNode, NodeAddress, settled};
 use crate::reach::network::table::{ClassIx, Index as _};
 
 /// Hosts for a service whose interfaces were not seen: one in each subnet that it may be in, at a free address.
 pub(crate) fn assumed(
     network: &mut Network,
     inventory: &Inventory,
-    owner: &Owner,
+    owner: &NamedResource,
     placement: &Placement<'_>,
 ) {
     let set = network.set(placement.groups, inventory);
@@ -31,7 +33,7 @@ pub(crate) fn assumed(
         let Some(address) = own else { continue };
         let kind = if placement.open { InterfaceKind::Open } else { InterfaceKind::Ordinary };
         let host = InterfaceNode {
-            label: owner.id.clone(),
+            resource: owner.resource.clone(),
             id: None,
             owner: Some(owner.clone()),
             name: owner.name.clone(),
@@ -45,7 +47,7 @@ pub(crate) fn assumed(
             class: ClassIx::new(0),
         };
         let index = settled(network, host);
-        network.members.entry((owner.kind, owner.id.clone())).or_default().push(index);
+        network.members.entry(owner.resource.clone()).or_default().push(index);
     }
 }
 
@@ -54,18 +56,18 @@ fn name(tags: &Tags) -> Option<String> {
 }
 
 /// What interfaces belong to by their ids.
-pub(crate) fn owners(inventory: &Inventory) -> BTreeMap<InterfaceId, Owner> {
+pub(crate) fn owners(inventory: &Inventory) -> BTreeMap<InterfaceId, NamedResource> {
     let mut owners = BTreeMap::new();
     let instances = inventory.instances.values().map(|instance| {
-        let owner = Owner { kind: "instance", id: instance.id.to_string(), name: name(&instance.tags) };
+        let owner = NamedResource { resource: (&instance.id).into(), name: name(&instance.tags) };
         (owner, instance.interfaces.iter().cloned().collect::<Vec<_>>())
     });
     let gateways = inventory.nat_gateways.values().map(|gateway| {
-        let owner = Owner { kind: "NAT gateway", id: gateway.id.to_string(), name: name(&gateway.tags) };
+        let owner = NamedResource { resource: (&gateway.id).into(), name: name(&gateway.tags) };
         (owner, gateway.interface.iter().cloned().collect())
     });
     let endpoints = inventory.endpoints.values().map(|endpoint| {
-        let owner = Owner { kind: "VPC endpoint", id: endpoint.id.to_string(), name: name(&endpoint.tags) };
+        let owner = NamedResource { resource: (&endpoint.id).into(), name: name(&endpoint.tags) };
         (owner, endpoint.interfaces.iter().cloned().collect())
     });
     let tasks = inventory.container_tasks.values().map(|task| {
@@ -75,8 +77,8 @@ pub(crate) fn owners(inventory: &Inventory) -> BTreeMap<InterfaceId, Owner> {
             services.find(|service| service.name == name && service.cluster == task.cluster)
         });
         let owner = match service {
-            Some(service) => Owner { kind: "ECS service", id: service.name.clone(), name: None },
-            None => Owner { kind: "ECS task", id: task.arn.clone(), name: task.group.clone() },
+            Some(service) => NamedResource { resource: service.resource(), name: None },
+            None => NamedResource { resource: task.resource(), name: task.group.clone() },
         };
         (owner, task.interfaces.iter().cloned().collect())
     });
@@ -86,7 +88,7 @@ pub(crate) fn owners(inventory: &Inventory) -> BTreeMap<InterfaceId, Owner> {
     let by_interface = inventory.interfaces.values().filter_map(|interface| {
         let id = interface.instance.as_ref()?;
         let named = inventory.instances.get(id).and_then(|instance| name(&instance.tags));
-        Some((interface.id.clone(), Owner { kind: "instance", id: id.to_string(), name: named }))
+        Some((interface.id.clone(), NamedResource { resource: id.into(), name: named }))
     });
     for (interface, owner) in by_interface {
         owners.entry(interface).or_insert(owner);
@@ -137,8 +139,8 @@ impl Placement<'_> {
 }
 
 /// Every service that has interfaces of its own.
-pub(crate) fn services(inventory: &Inventory) -> Vec<(Owner, Placement<'_>)> {
-    let mut services: Vec<(Owner, Placement<'_>)> = Vec::new();
+pub(crate) fn services(inventory: &Inventory) -> Vec<(NamedResource, Placement<'_>)> {
+    let mut services: Vec<(NamedResource, Placement<'_>)> = Vec::new();
     let group_subnets =
         |groups: &BTreeMap<(crate::inventory::Place, String), crate::inventory::SubnetGroup>,
          place: &crate::inventory::Place,
@@ -155,13 +157,13 @@ pub(crate) fn services(inventory: &Inventory) -> Vec<(Owner, Placement<'_>)> {
         if subnets.is_empty() {
             subnets = database.subnets.iter().cloned().collect();
         }
-        let owner = Owner { kind: "database", id: database.name.clone(), name: None };
+        let owner = NamedResource { resource: database.resource(), name: None };
         let evidence = Evidence::Made { by: "amazon-rds", but_not: Some("Proxy") };
         let (groups, public) = (&database.groups, database.public);
         services.push((owner, Placement { subnets, groups, public, open: false, evidence, balancer: None }));
     }
     for proxy in inventory.database_proxies.values() {
-        let owner = Owner { kind: "database proxy", id: proxy.name.clone(), name: None };
+        let owner = NamedResource { resource: proxy.resource(), name: None };
         let subnets = proxy.subnets.iter().cloned().collect();
         let evidence = Evidence::Begins("Network interface for DBProxy");
         services.push((
@@ -177,7 +179,7 @@ pub(crate) fn services(inventory: &Inventory) -> Vec<(Owner, Placement<'_>)> {
         ));
     }
     for cache in inventory.caches.values() {
-        let owner = Owner { kind: "cache", id: cache.name.clone(), name: None };
+        let owner = NamedResource { resource: cache.resource(), name: None };
         let subnets =
             group_subnets(&inventory.cache_subnet_groups, &cache.place, cache.subnet_group.as_ref());
         let evidence = Evidence::Exactly(format!("ElastiCache {}", cache.name));
@@ -194,7 +196,7 @@ pub(crate) fn services(inventory: &Inventory) -> Vec<(Owner, Placement<'_>)> {
         ));
     }
     for function in inventory.functions.values() {
-        let owner = Owner { kind: "function", id: function.name.clone(), name: None };
+        let owner = NamedResource { resource: function.resource(), name: None };
         let subnets = function.subnets.iter().cloned().collect();
         let evidence = Evidence::Begins("AWS Lambda VPC ENI");
         services.push((
@@ -219,7 +221,7 @@ pub(crate) fn services(inventory: &Inventory) -> Vec<(Owner, Placement<'_>)> {
         if tasked.contains(&(service.cluster.as_ref(), service.name.as_str())) {
             continue;
         }
-        let owner = Owner { kind: "ECS service", id: service.name.clone(), name: None };
+        let owner = NamedResource { resource: service.resource(), name: None };
         let subnets = service.subnets.iter().cloned().collect();
         let (groups, public) = (&service.groups, service.public);
         services.push((
@@ -228,7 +230,7 @@ pub(crate) fn services(inventory: &Inventory) -> Vec<(Owner, Placement<'_>)> {
         ));
     }
     for balancer in inventory.load_balancers.values() {
-        let owner = Owner { kind: "load balancer", id: balancer.name.clone(), name: None };
+        let owner = NamedResource { resource: balancer.resource(), name: None };
         let path = balancer.arn.split_once("loadbalancer/").map_or(balancer.name.as_str(), |(_, path)| path);
         let evidence = Evidence::Exactly(format!("ELB {path}"));
         let open = balancer.groups.is_empty()

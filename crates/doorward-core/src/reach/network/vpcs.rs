@@ -82,8 +82,7 @@ impl Network {
         }
         let subnets = inventory.subnets.values().filter(|subnet| subnet.vpc == *id);
         let cidrs: BTreeSet<Cidr> = subnets.flat_map(|subnet| subnet.cidrs.iter().copied()).collect();
-        let place =
-            inventory.gaps.iter().find(|gap| gap.call == Call::Vpcs.action()).map(|gap| gap.place.clone());
+        let place = inventory.gaps.iter().find(|gap| gap.is_of(Call::Vpcs)).map(|gap| gap.place.clone());
         let index = self.vpcs.push(VpcNode {
             id: id.clone(),
             place: place.unwrap_or_default(),

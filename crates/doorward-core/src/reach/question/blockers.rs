@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::inventory::{Direction, Peer, RuleIdentity};
+use crate::inventory::{Direction, Peer, ResourceRef, RuleIdentity};
 use crate::net::Cidr;
 use crate::reach::code::Code;
 use crate::reach::context::Context;
@@ -20,7 +20,7 @@ enum Cause<'s> {
     Text {
         replies: bool,
         code: Code,
-        resource: &'s str,
+        resource: &'s ResourceRef,
         why: &'s str,
     },
     /// With the number of the entry that denies, where one does.
@@ -128,7 +128,6 @@ fn blocked_by(cx: Context<'_>, cause: &Cause<'_>, stopped: Stopped<'_>) -> Block
             code: plain.code,
             resource: plain.resource.clone(),
             name: plain.name.clone(),
-            kind: plain.kind,
             why: plain.why.clone(),
             lift: plain.lift.clone(),
             flows: stopped.flows,
@@ -185,6 +184,7 @@ fn acl_blocker(
     let replies = step.replies;
     let (resource, name) = path_text::acl_name(cx, acl, subnet);
     let node = cx.network.subnets.at(subnet);
+    let whose = if acl.is_none() { "the network ACL of " } else { "" };
     let ports = if replies { "the client's port (1024-65535)".to_owned() } else { flows.to_string() };
     let whom = shortened(cx, &others);
     let (way, whom) = match direction {
@@ -195,7 +195,7 @@ fn acl_blocker(
     let first = others.first().map(|(address, _)| *address);
     let denied = first.and_then(|other| denying(cx, step, acl, direction, other, &flows));
     let entry = match (acl, denied) {
-        (None, _) => "it was not seen".into(),
+        (None, _) => "its network ACL was not seen".into(),
         (Some(_), Some((number, words))) => format!("entry {number} denies {words}"),
         (Some(_), None) => "no entry allows it".into(),
     };
@@ -204,11 +204,10 @@ fn acl_blocker(
         code: Code::Acl,
         why: format!("it does not let {what} {way} {} {whom}: {entry}", node.id),
         lift: format!(
-            "add an {direction} entry to {resource} that allows {what} {whom}, before the one that denies it"
+            "add an {direction} entry to {whose}{resource} that allows {what} {whom}, before the one that denies it"
         ),
         resource,
         name,
-        kind: "network ACL",
         flows,
         replies,
     }
@@ -281,12 +280,11 @@ fn group_blocker(
     let name = first.map(|group| group.name.clone()).filter(|name| !name.is_empty());
     let lift = match first {
         Some(group) => format!("add an {word} rule to {}: {flows} {preposition} {by}", group.id),
-        None => format!("give {} a security group", interface.label),
+        None => format!("give {} a security group", interface.resource),
     };
     Blocker {
         code,
-        kind: if first.is_some() { "security group" } else { "interface" },
-        resource: first.map_or_else(|| interface.label.clone(), |group| group.id.to_string()),
+        resource: first.map_or_else(|| interface.resource.clone(), |group| (&group.id).into()),
         name,
         why,
         lift,

@@ -6,7 +6,7 @@ mod pairs;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::inventory::{Call, Gap};
+use crate::inventory::{Call, Gap, ResourceKind};
 use crate::net::{Family, Ports};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
@@ -48,9 +48,9 @@ pub(crate) fn ask(cx: Context<'_>, from: &Selector, to: &Selector, asked: Option
 }
 
 fn nobody(cx: Context<'_>, from: &Selector, to: &Selector, notes: Vec<String>) -> Answer {
-    let calls = [Call::Interfaces, Call::Instances].map(Call::action);
+    let calls = [Call::Interfaces, Call::Instances];
     let gaps: Vec<Gap> =
-        cx.inventory.gaps.iter().filter(|gap| calls.contains(&gap.call.as_str())).cloned().collect();
+        cx.inventory.gaps.iter().filter(|gap| calls.iter().any(|call| gap.is_of(*call))).cloned().collect();
     let empty = |endpoint: &Selector| {
         let ends = resolve::resolve(cx, endpoint);
         ends.interfaces.is_empty() && ends.outside.is_empty() && ends.targets.is_empty()
@@ -68,9 +68,8 @@ fn nobody(cx: Context<'_>, from: &Selector, to: &Selector, notes: Vec<String>) -
         hops: Vec::new(),
         blockers: vec![Blocker {
             code: Code::NoDestination,
-            resource: which.to_string(),
+            resource: which.resource(),
             name: None,
-            kind: which.kind(),
             why,
             lift: "name an interface that is in use, or what carries one".into(),
             flows: Flows::NONE,
@@ -200,12 +199,11 @@ fn blockers(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>) -> 
 }
 
 fn apart(cx: Context<'_>, case: &PairGroup<'_>, wanting: &Flows) -> Blocker {
-    let Hop { resource, name, kind, .. } = pairs::end_hop(cx, &case.tips.1);
+    let Hop { resource, name, .. } = pairs::end_hop(cx, &case.tips.1);
     Blocker {
         code: Code::NoDestination,
         resource,
         name,
-        kind,
         why: format!("{} and {} have no addresses of one family", case.from, case.to),
         lift: "give both an address of one family".into(),
         flows: wanting.clone(),
@@ -236,12 +234,7 @@ fn gaps(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>) -> Vec<
                 }
                 None => {
                     let Some(blocker) = blockers::blocker(cx, step, open.clone()) else { continue };
-                    let gap = Gap {
-                        call: "what AWS does not tell".into(),
-                        place: crate::inventory::Place::default(),
-                        groups: Vec::new(),
-                        why: format!("{}: {}", blocker.resource, blocker.why),
-                    };
+                    let gap = Gap::behind(blocker.resource, blocker.why);
                     if !gaps.contains(&gap) {
                         gaps.push(gap);
                     }
@@ -255,10 +248,10 @@ fn gaps(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>) -> Vec<
 
 /// Block Public Access is off unless somebody switched it on: what was not seen of it is told, and no more.
 fn soft(cx: Context<'_>, cases: &[PairGroup<'_>], gaps: &mut Vec<Gap>, notes: &mut Vec<String>) {
-    let action = Call::BlockPublicAccess.action();
-    let unseen: Vec<&Gap> = cx.inventory.gaps.iter().filter(|gap| gap.call == action).collect();
+    let unseen: Vec<&Gap> =
+        cx.inventory.gaps.iter().filter(|gap| gap.is_of(Call::BlockPublicAccess)).collect();
     let is_public = |step: &Step| match &step.note {
-        StepKind::Text(plain) => plain.kind == "internet gateway",
+        StepKind::Text(plain) => plain.resource.kind() == ResourceKind::InternetGateway,
         StepKind::NetworkAcl { .. } | StepKind::SecurityGroups(_) => false,
     };
     let mut round_trips = cases.iter().map(|case| in_full(cx, case));

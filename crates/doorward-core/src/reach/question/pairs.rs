@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::inventory::NamedResource;
 use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 use crate::reach::context::Context;
@@ -176,10 +177,9 @@ pub(crate) fn end_hop(cx: Context<'_>, tip: &PathEnd) -> Hop {
         PathEnd::Outside(hop) => return hop.clone(),
     };
     Hop {
-        resource: interface.label.clone(),
+        resource: interface.resource.clone(),
         name: interface.name.clone(),
-        kind: "interface",
-        because: interface.owner.as_ref().map(ToString::to_string).unwrap_or_default(),
+        because: interface.owner.as_ref().map(NamedResource::described).unwrap_or_default(),
     }
 }
 
@@ -300,12 +300,7 @@ fn outside_name(outside: &Outside) -> String {
 }
 
 fn outside_hop(outside: &Outside) -> Hop {
-    let (resource, kind) = match outside {
-        Outside::Internet => ("internet".to_owned(), "internet"),
-        Outside::Vpn(id) => (id.to_string(), "VPN gateway"),
-        Outside::Transit(_, id) => (id.to_string(), "transit gateway attachment"),
-    };
-    Hop { resource, name: None, kind, because: String::new() }
+    Hop { resource: outside.resource(), name: None, because: String::new() }
 }
 
 type Piece = ((u128, u128), Vec<(Family, RoundTrip)>);

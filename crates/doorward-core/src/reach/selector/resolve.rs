@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::inventory::{AttachmentTarget, InterfaceId, SecurityGroupId};
+use crate::inventory::{
+    Attachment, AttachmentTarget, InterfaceId, NamedResource, ResourceKind, ResourceRef, SecurityGroupId,
+    SubnetId, VpcId,
+};
 use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
 use crate::reach::context::Context;
 use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::interfaces::{InterfaceNode, PacketEnd};
-use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
-use crate::reach::selector::{Resource, Selector};
+use crate::reach::network::table::InterfaceIx;
+use crate::reach::selector::Selector;
 
 /// Who is meant.
 #[derive(Debug, Default)]
@@ -23,7 +26,7 @@ pub(crate) struct Endpoints {
     /// Whether only what is really on the internet counts.
     pub(crate) internet_only: bool,
     /// The gateway or attachment that they are behind, where that was named.
-    pub(crate) behind: Option<String>,
+    pub(crate) behind: Option<Outside>,
     /// What a reader should know.
     pub(crate) notes: Vec<String>,
 }
@@ -97,11 +100,7 @@ fn range_ends(cx: Context<'_>, cidr: Cidr) -> Endpoints {
 }
 
 fn remote_ends(cx: Context<'_>, outside: Outside) -> Endpoints {
-    let behind = match &outside {
-        Outside::Internet => None,
-        Outside::Vpn(id) => Some(id.to_string()),
-        Outside::Transit(_, id) => Some(id.to_string()),
-    };
+    let behind = Some(outside.clone()).filter(|outside| *outside != Outside::Internet);
     let ranges =
         [Family::V4, Family::V6].map(|family| (outside.clone(), address_space::behind(cx, &outside, family)));
     let outside: Vec<_> = ranges.into_iter().filter(|(_, range)| !range.is_empty()).collect();
@@ -112,107 +111,123 @@ fn remote_ends(cx: Context<'_>, outside: Outside) -> Endpoints {
     ends
 }
 
-fn resource_ends(cx: Context<'_>, resource: &Resource) -> Endpoints {
-    let id = resource.id.as_str();
+fn resource_ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
     let network = cx.network;
+    let resource = &named.resource;
+    let id = resource.id();
     let of = |test: &dyn Fn(&InterfaceNode) -> bool| {
-        let interfaces =
-            network.interfaces.enumerate().filter(|(_, interface)| test(interface)).map(|(index, _)| index);
-        Endpoints { interfaces: with_addresses(cx, interfaces.collect::<Vec<_>>()), ..Endpoints::default() }
+        let found = network.interfaces.enumerate().filter(|(_, interface)| test(interface));
+        let found: Vec<InterfaceIx> = found.map(|(index, _)| index).collect();
+        Endpoints { interfaces: with_addresses(cx, found), ..Endpoints::default() }
     };
-    match resource.kind {
-        "interface" => {
+    let of_vpc = |vpc: Option<&VpcId>| {
+        let index = vpc.and_then(|vpc| network.vpc_of.get(vpc)).copied();
+        of(&|interface| Some(interface.vpc) == index)
+    };
+    match resource.kind() {
+        ResourceKind::Interface => {
             let index = id.parse().ok().and_then(|id: InterfaceId| network.interface_of.get(&id).copied());
-            Endpoints { interfaces: with_addresses(cx, index), ..Endpoints::default() }
-        }
-        "security group" => {
-            let index = id.parse().ok().and_then(|id: SecurityGroupId| network.group_of.get(&id));
-            let carriers = index.map(|index| network.groups.at(*index).carriers.clone());
-            Endpoints { interfaces: with_addresses(cx, carriers.unwrap_or_default()), ..Endpoints::default() }
-        }
-        "subnet" => {
-            let subnet = network.subnet_of.iter().find(|(subnet, _)| subnet.as_str() == id);
-            let index: Option<SubnetIx> = subnet.map(|(_, index)| *index);
-            of(&|interface| Some(interface.subnet) == index)
-        }
-        "VPC" => {
-            let index: Option<VpcIx> =
-                network.vpc_of.iter().find(|(vpc, _)| vpc.as_str() == id).map(|(_, index)| *index);
-            of(&|interface| Some(interface.vpc) == index)
-        }
-        "internet gateway" => internet_ends(cx),
-        "VPN gateway" => match id.parse() {
-            Ok(id) => remote_ends(cx, Outside::Vpn(id)),
-            Err(_) => Endpoints::default(),
-        },
-        "VPN connection" => {
-            let connection =
-                cx.inventory.vpn_connections.values().find(|connection| connection.id.as_str() == id);
-            let by_gateway = connection.and_then(|connection| connection.gateway.clone());
-            let by_transit = cx.inventory.attachments.values().find(
-                |attachment| matches!(&attachment.to, AttachmentTarget::Vpn(vpn) if vpn.as_str() == id),
-            );
-            match (by_gateway, by_transit) {
-                (Some(gateway), _) => remote_ends(cx, Outside::Vpn(gateway)),
-                (None, Some(attachment)) => {
-                    remote_ends(cx, Outside::Transit(attachment.gateway.clone(), attachment.id.clone()))
-                }
-                (None, None) => Endpoints::default(),
-            }
-        }
-        "transit gateway attachment" => {
-            let mut attachments = cx.inventory.attachments.values();
-            let attachment = attachments.find(|attachment| attachment.id.as_str() == id);
-            match attachment.map(|attachment| &attachment.to) {
-                Some(AttachmentTarget::Vpc(vpc)) => {
-                    let index = network.vpc_of.get(vpc).copied();
-                    of(&|interface| Some(interface.vpc) == index)
-                }
-                Some(_) => match attachment {
-                    Some(attachment) => {
-                        remote_ends(cx, Outside::Transit(attachment.gateway.clone(), attachment.id.clone()))
-                    }
-                    None => Endpoints::default(),
-                },
+            match index {
+                Some(index) => Endpoints { interfaces: with_addresses(cx, [index]), ..Endpoints::default() },
                 None => Endpoints::default(),
             }
         }
-        "database cluster" => {
-            let members: BTreeSet<&String> = cx
-                .inventory
-                .database_clusters
-                .values()
-                .filter(|cluster| cluster.name == id)
-                .flat_map(|cluster| &cluster.members)
-                .collect();
-            let interfaces = members.iter().flat_map(|member| members_of(cx, "database", member.as_str()));
-            Endpoints {
-                interfaces: with_addresses(cx, interfaces.collect::<BTreeSet<_>>()),
-                ..Endpoints::default()
+        ResourceKind::SecurityGroup => {
+            let index = id.parse().ok().and_then(|id: SecurityGroupId| network.group_of.get(&id));
+            let carriers = index.map(|index| network.groups.at(*index).carriers.clone());
+            let interfaces = with_addresses(cx, carriers.unwrap_or_default());
+            Endpoints { interfaces, ..Endpoints::default() }
+        }
+        ResourceKind::Subnet => {
+            let index = id.parse().ok().and_then(|id: SubnetId| network.subnet_of.get(&id).copied());
+            of(&|interface| Some(interface.subnet) == index)
+        }
+        ResourceKind::Vpc => of_vpc(id.parse().ok().as_ref()),
+        ResourceKind::InternetGateway | ResourceKind::Internet => internet_ends(cx),
+        ResourceKind::VpnGateway => match id.parse() {
+            Ok(id) => remote_ends(cx, Outside::Vpn(id)),
+            Err(_) => Endpoints::default(),
+        },
+        ResourceKind::VpnConnection => vpn_ends(cx, id),
+        ResourceKind::TransitAttachment => {
+            let mut attachments = cx.inventory.attachments.values();
+            match attachments.find(|attachment| attachment.id.as_str() == id) {
+                Some(Attachment { to: AttachmentTarget::Vpc(vpc), .. }) => of_vpc(Some(vpc)),
+                Some(attachment) => {
+                    remote_ends(cx, Outside::Transit(attachment.gateway.clone(), attachment.id.clone()))
+                }
+                None => Endpoints::default(),
             }
         }
-        kind => {
-            let ends = Endpoints {
-                interfaces: with_addresses(cx, members_of(cx, kind, id)),
-                ..Endpoints::default()
+        ResourceKind::DatabaseCluster => {
+            let mut clusters = cx.inventory.database_clusters.values();
+            let Some(cluster) = clusters.find(|cluster| cluster.resource() == *resource) else {
+                return Endpoints::default();
             };
-            with_notes(cx, ends, resource)
+            let members = cluster
+                .members
+                .iter()
+                .map(|member| ResourceRef::named(ResourceKind::Database, member, &cluster.place));
+            let found: BTreeSet<InterfaceIx> =
+                members.flat_map(|member| members_of(cx, &member).to_vec()).collect();
+            Endpoints { interfaces: with_addresses(cx, found), ..Endpoints::default() }
         }
+        ResourceKind::Instance
+        | ResourceKind::NatGateway
+        | ResourceKind::Endpoint
+        | ResourceKind::LoadBalancer
+        | ResourceKind::ClassicLoadBalancer
+        | ResourceKind::Database
+        | ResourceKind::DatabaseProxy
+        | ResourceKind::Cache
+        | ResourceKind::Function
+        | ResourceKind::ContainerService
+        | ResourceKind::ContainerTask => {
+            let interfaces = with_addresses(cx, members_of(cx, resource).iter().copied());
+            with_notes(cx, Endpoints { interfaces, ..Endpoints::default() }, named)
+        }
+        // Nothing of these kinds is an end of a question.
+        ResourceKind::Address
+        | ResourceKind::Prefix
+        | ResourceKind::NetworkAcl
+        | ResourceKind::RouteTable
+        | ResourceKind::PrefixList
+        | ResourceKind::EgressOnlyGateway
+        | ResourceKind::Peering
+        | ResourceKind::TransitGateway
+        | ResourceKind::TransitTable
+        | ResourceKind::OtherGateway => Endpoints::default(),
     }
 }
 
-fn members_of(cx: Context<'_>, kind: &'static str, id: &str) -> Vec<InterfaceIx> {
-    cx.network.members.get(&(kind, id.to_owned())).cloned().unwrap_or_default()
+/// The networks behind a VPN connection, by whichever gateway it has.
+fn vpn_ends(cx: Context<'_>, id: &str) -> Endpoints {
+    let connection = cx.inventory.vpn_connections.values().find(|connection| connection.id.as_str() == id);
+    if let Some(gateway) = connection.and_then(|connection| connection.gateway.clone()) {
+        return remote_ends(cx, Outside::Vpn(gateway));
+    }
+    let attachment = cx
+        .inventory
+        .attachments
+        .values()
+        .find(|attachment| matches!(&attachment.to, AttachmentTarget::Vpn(vpn) if vpn.as_str() == id));
+    attachment.map_or_else(Endpoints::default, |attachment| {
+        remote_ends(cx, Outside::Transit(attachment.gateway.clone(), attachment.id.clone()))
+    })
 }
 
-fn with_notes(cx: Context<'_>, mut ends: Endpoints, resource: &Resource) -> Endpoints {
+fn members_of<'a>(cx: Context<'a>, resource: &ResourceRef) -> &'a [InterfaceIx] {
+    cx.network.members.get(resource).map_or(&[], Vec::as_slice)
+}
+
+fn with_notes(cx: Context<'_>, mut ends: Endpoints, named: &NamedResource) -> Endpoints {
     for (index, _) in &ends.interfaces {
         let interface = cx.network.interfaces.at(*index);
         if let (None, Some(own)) = (&interface.id, interface.addresses.first()) {
             let subnet = &cx.network.subnets.at(interface.subnet).id;
             ends.notes.push(format!(
                 "no interface of {} was seen; one at {} in {subnet}, an address that nobody else has, stands for it",
-                resource.id, own.address
+                named.resource, own.address
             ));
         }
     }

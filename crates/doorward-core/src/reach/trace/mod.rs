@@ -9,9 +9,12 @@ pub(crate) mod steps;
 
 use std::net::IpAddr;
 
-use crate::inventory::{Direction, PeeringId, RouteTarget, TransitGatewayId};
+use crate::inventory::{
+    Direction, EndpointId, PeeringId, ResourceKind, ResourceRef, RouteTarget, TransitGatewayId,
+};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
+use crate::reach::network::address_space::Outside;
 use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
 use crate::reach::trace::hop::{
     appliance, egress_only_gateway, internet_gateway, nat_gateway, transit_gateway, vpc_endpoint,
@@ -46,16 +49,27 @@ pub(crate) struct Sender {
 pub(crate) enum Delivery {
     /// In a VPC, at whoever has the address.
     Inside { vpc: VpcIx, from: Origin },
-    /// On the internet, by way of this gateway.
-    Internet(String),
+    /// On the internet, by way of this internet gateway or egress-only gateway.
+    Internet(ResourceRef),
     /// At a service of AWS, by way of this gateway endpoint.
-    Service(String),
+    Service(EndpointId),
     /// Behind this VPN gateway or attachment.
-    Remote(String),
+    Remote(Outside),
     /// Nowhere.
     Dropped,
     /// Nobody knows.
     Unknown,
+}
+
+impl Delivery {
+    /// The gateway or attachment by which it left.
+    pub(crate) fn gateway(&self) -> Option<ResourceRef> {
+        match self {
+            Self::Internet(gateway) => Some(gateway.clone()),
+            Self::Remote(outside) => Some(outside.resource()),
+            Self::Inside { .. } | Self::Service(_) | Self::Dropped | Self::Unknown => None,
+        }
+    }
 }
 
 /// From where a packet comes to the subnet that it is for.
@@ -177,9 +191,8 @@ impl Tracer<'_> {
         }
         let Packet { to, subnet, .. } = self.packet;
         trace.stop(|| StepText {
-            resource: network.subnets.at(subnet).id.to_string(),
+            resource: (&network.subnets.at(subnet).id).into(),
             name: None,
-            kind: "subnet",
             because: String::new(),
             code: Code::Loop,
             why: format!("more than {MOST_HOPS} hops do not get to {to}"),
@@ -215,9 +228,8 @@ impl Tracer<'_> {
             }
             RouteTarget::Other(id) => {
                 trace.doubt(None, || StepText {
-                    resource: id.clone(),
+                    resource: ResourceRef::of(ResourceKind::OtherGateway, id),
                     name: None,
-                    kind: "gateway",
                     because: String::new(),
                     code: Code::UnknownDestination,
                     why: format!("what is behind {id} is not known"),

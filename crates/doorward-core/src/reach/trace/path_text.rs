@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{Direction, Peer, RuleIdentity};
+use crate::inventory::{Direction, Peer, ResourceRef, RuleIdentity};
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::network::security_groups::GroupNode;
@@ -13,41 +13,40 @@ use crate::reach::trace::steps::{GroupCheck, Step, StepKind};
 /// A step as a hop, for a flow that it lets through.
 pub(crate) fn hop(cx: Context<'_>, step: &Step, flow: &Flows) -> Hop {
     match &step.note {
-        StepKind::Text(plain) => Hop {
-            resource: plain.resource.clone(),
-            name: plain.name.clone(),
-            kind: plain.kind,
-            because: plain.because.clone(),
-        },
+        StepKind::Text(plain) => {
+            Hop { resource: plain.resource.clone(), name: plain.name.clone(), because: plain.because.clone() }
+        }
         StepKind::NetworkAcl { acl, subnet, direction, other } => {
             let (resource, name) = acl_name(cx, *acl, *subnet);
             let because = match acl {
                 Some(acl) => entry(cx, *acl, *direction, *other, flow),
-                None => "it was not seen".into(),
+                None => "its network ACL was not seen".into(),
             };
-            Hop { resource, name, kind: "network ACL", because }
+            Hop { resource, name, because }
         }
         StepKind::SecurityGroups(asked) => match admitting(cx, *asked, flow) {
             Some((group, rule)) => Hop {
-                resource: group.id.to_string(),
+                resource: (&group.id).into(),
                 name: Some(group.name.clone()).filter(|name| !name.is_empty()),
-                kind: "security group",
                 because: rule_words(cx, rule),
             },
             None => Hop {
-                resource: cx.network.interfaces.at(asked.interface).label.clone(),
+                resource: cx.network.interfaces.at(asked.interface).resource.clone(),
                 name: None,
-                kind: "security group",
                 because: "its groups were not all seen".into(),
             },
         },
     }
 }
 
-pub(crate) fn acl_name(cx: Context<'_>, acl: Option<AclIx>, subnet: SubnetIx) -> (String, Option<String>) {
+pub(crate) fn acl_name(
+    cx: Context<'_>,
+    acl: Option<AclIx>,
+    subnet: SubnetIx,
+) -> (ResourceRef, Option<String>) {
     match acl {
-        Some(acl) => (cx.network.acls.at(acl).id.to_string(), cx.network.acls.at(acl).name.clone()),
-        None => (format!("the network ACL of {}", cx.network.subnets.at(subnet).id), None),
+        Some(acl) => ((&cx.network.acls.at(acl).id).into(), cx.network.acls.at(acl).name.clone()),
+        None => ((&cx.network.subnets.at(subnet).id).into(), None),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::Direction;
+use crate::inventory::{Direction, ResourceKind, ResourceRef};
 use crate::net::{Family, ranges};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
@@ -40,7 +40,7 @@ pub(crate) enum Aim<'a> {
     /// It has to get out, whichever way.
     Anywhere,
     /// It has to get behind this VPN gateway or attachment.
-    Behind(&'a str),
+    Behind(&'a Outside),
 }
 
 impl<'a> Aim<'a> {
@@ -48,8 +48,7 @@ impl<'a> Aim<'a> {
     pub(crate) fn of(outside: &'a Outside) -> Self {
         match outside {
             Outside::Internet => Self::Internet,
-            Outside::Vpn(id) => Self::Behind(id.as_str()),
-            Outside::Transit(_, id) => Self::Behind(id.as_str()),
+            Outside::Vpn(_) | Outside::Transit(..) => Self::Behind(outside),
         }
     }
 }
@@ -148,9 +147,8 @@ pub(crate) fn path(
         elsewhere => {
             let elsewhere = whereabouts(cx, elsewhere);
             trace.stop(|| StepText {
-                resource: receiver.label.clone(),
+                resource: receiver.resource.clone(),
                 name: receiver.name.clone(),
-                kind: "interface",
                 because: String::new(),
                 code: Code::NoDestination,
                 why: format!("packets for {address} end {elsewhere}"),
@@ -172,7 +170,7 @@ pub(crate) fn whereabouts(cx: Context<'_>, delivery: &Delivery) -> String {
         Delivery::Inside { vpc, .. } => format!("in {}", cx.network.vpcs.at(*vpc).id),
         Delivery::Internet(gateway) => format!("on the internet, by {gateway}"),
         Delivery::Service(endpoint) => format!("at the service behind {endpoint}"),
-        Delivery::Remote(gateway) => format!("behind {gateway}"),
+        Delivery::Remote(outside) => format!("behind {}", outside.resource()),
         Delivery::Dropped | Delivery::Unknown => "nowhere".into(),
     }
 }
@@ -193,7 +191,7 @@ pub(crate) fn outward(
     let arrived = match &taken.delivery {
         Delivery::Internet(_) => !matches!(aim, Aim::Behind(_)),
         Delivery::Service(_) => !matches!(aim, Aim::Behind(_)) && cx.network.is_internet(to),
-        Delivery::Remote(id) => aim == Aim::Anywhere || aim == Aim::Behind(id),
+        Delivery::Remote(outside) => aim == Aim::Anywhere || aim == Aim::Behind(outside),
         Delivery::Inside { .. } | Delivery::Dropped | Delivery::Unknown => false,
     };
     if arrived && !trace.is_over() {
@@ -202,9 +200,8 @@ pub(crate) fn outward(
     } else if !arrived && !matches!(taken.delivery, Delivery::Dropped | Delivery::Unknown) {
         let elsewhere = whereabouts(cx, &taken.delivery);
         trace.stop(|| StepText {
-            resource: to.to_string(),
+            resource: ResourceRef::of(ResourceKind::Address, &to.to_string()),
             name: None,
-            kind: "address",
             because: String::new(),
             code: Code::NoDestination,
             why: format!("packets for {to} end {elsewhere}"),
@@ -245,8 +242,9 @@ pub(crate) fn inward(
         };
         let taken = trace::send(cx, &mut trace, sender, from);
         let home = match &taken.delivery {
-            Delivery::Internet(way) | Delivery::Remote(way) => {
-                *way == gateway && taken.appliances.iter().all(|appliance| by.contains(appliance))
+            Delivery::Internet(_) | Delivery::Remote(_) => {
+                taken.delivery.gateway().as_ref() == Some(&gateway)
+                    && taken.appliances.iter().all(|appliance| by.contains(appliance))
             }
             Delivery::Unknown => true,
             _ => taken.delivery == Delivery::Dropped,
@@ -271,9 +269,8 @@ pub(crate) fn receive(
     trace.replies = false;
     if interface.kind == InterfaceKind::NatGateway {
         trace.stop(|| StepText {
-            resource: interface.label.clone(),
+            resource: interface.resource.clone(),
             name: interface.name.clone(),
-            kind: "NAT gateway",
             because: String::new(),
             code: Code::NatInward,
             why: "a NAT gateway takes in nothing unasked".into(),
@@ -291,12 +288,11 @@ fn finished(trace: Trace, family: Family) -> RoundTrip {
     RoundTrip { bounds, whole, back: trace.reply, steps: trace.steps, handed_on: false }
 }
 
-pub(crate) fn lost_reply(cx: Context<'_>, trace: &mut Trace, delivery: &Delivery, gateway: &str) {
+pub(crate) fn lost_reply(cx: Context<'_>, trace: &mut Trace, delivery: &Delivery, gateway: &ResourceRef) {
     let elsewhere = whereabouts(cx, delivery);
     trace.stop(|| StepText {
-        resource: gateway.to_owned(),
+        resource: gateway.clone(),
         name: None,
-        kind: "gateway",
         because: String::new(),
         code: Code::Reply,
         why: format!("the replies end {elsewhere}, and not where the request came from"),
@@ -333,7 +329,7 @@ pub(crate) fn reply(
         }
         Delivery::Unknown | Delivery::Dropped => {}
         elsewhere => {
-            let gateway = cx.network.subnets.at(near.0).id.to_string();
+            let gateway = ResourceRef::from(&cx.network.subnets.at(near.0).id);
             lost_reply(cx, trace, elsewhere, &gateway);
         }
     }
@@ -349,11 +345,13 @@ pub(crate) fn reply_from_outside(
     let near = taken.translated.map_or((to.subnet, to.address), |by| (by.subnet, by.address));
     let vpc = cx.network.subnets.at(near.0).vpc;
     match &taken.delivery {
-        Delivery::Remote(id) if !id.starts_with("vgw-") => {
-            transit_gateway::reply(cx, trace, id, vpc, near.1, source);
+        Delivery::Remote(Outside::Transit(gateway, id)) => {
+            transit_gateway::reply(cx, trace, (gateway, id), vpc, near.1, source);
         }
-        Delivery::Internet(id) | Delivery::Remote(id) => {
-            let origin = gateway_route_table::reply(cx, trace, vpc, id, source, near.1, taken);
+        Delivery::Internet(_) | Delivery::Remote(_) => {
+            let origin = taken.delivery.gateway().and_then(|gateway| {
+                gateway_route_table::reply(cx, trace, vpc, gateway.id(), source, near.1, taken)
+            });
             if origin != Some(Origin::Subnet(near.0)) {
                 filters::network_acl(cx, trace, near.0, Direction::In, source);
             }

@@ -22,9 +22,8 @@ pub(crate) fn look_up(
         Err(gap) => {
             let target = likely(cx, node.vpc, to);
             trace.doubt(Some(gap), || StepText {
-                resource: node.id.to_string(),
+                resource: (&node.id).into(),
                 name: node.name.clone(),
-                kind: "subnet",
                 because: "its route table was not seen".into(),
                 code: Code::UnknownDestination,
                 why: "its route table was not seen".into(),
@@ -35,9 +34,8 @@ pub(crate) fn look_up(
     };
     let row = table.lookup(to);
     let plain = |because: String, code: Code, why: String, lift: String| StepText {
-        resource: table.id.to_string(),
+        resource: (&table.id).into(),
         name: table.name.clone(),
-        kind: "route table",
         because,
         code,
         why,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::Direction;
+use crate::inventory::{Direction, ResourceRef};
 use crate::reach::code::Code;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
@@ -40,9 +40,8 @@ pub(crate) struct GroupCheck {
 /// Something whose words do not depend on the flow.
 #[derive(Debug, Clone)]
 pub(crate) struct StepText {
-    pub(crate) resource: String,
+    pub(crate) resource: ResourceRef,
     pub(crate) name: Option<String>,
-    pub(crate) kind: &'static str,
     /// Why it lets through.
     pub(crate) because: String,
     /// Why it does not.

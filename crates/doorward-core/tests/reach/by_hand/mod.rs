@@ -9,6 +9,7 @@ mod found;
 mod gateways;
 mod groups;
 mod internet;
+mod names;
 mod peering;
 mod routing;
 mod transit;

@@ -209,7 +209,7 @@ fn location(subject: &Subject) -> LogicalLocation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use doorward_core::inventory::Place;
+    use doorward_core::inventory::{Call, Place};
     use serde_json::Value;
 
     fn finding(severity: Severity) -> Finding {
@@ -288,12 +288,7 @@ mod tests {
 
     #[test]
     fn nothing_found_is_a_run_without_results_and_gaps_are_its_notifications() {
-        let gap = Gap {
-            call: "ec2:DescribeVpcs".into(),
-            place: Place::default(),
-            groups: Vec::new(),
-            why: "denied".into(),
-        };
+        let gap = Gap::of(Call::Vpcs, &Place::default(), "denied");
         let log = serde_json::to_value(log(&[], &[gap])).expect("JSON");
         assert_eq!(log.pointer("/runs/0/results"), Some(&Value::Array(Vec::new())));
         let told = text(&log, "/runs/0/invocations/0/toolExecutionNotifications/0/message/text");

@@ -1,5 +1,6 @@
 //! Findings as people read them: by severity, the sentence first, then what shows it and what mends it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use doorward_core::inspect::{Finding, Rule, Severity};
@@ -79,9 +80,9 @@ fn gaps(gaps: &[Gap]) -> String {
 
 /// The calls that gave no answer: those that fared alike in a line.
 fn calls(gaps: &[Gap]) -> Vec<String> {
-    let mut alike: BTreeMap<(String, &str), Vec<&str>> = BTreeMap::new();
+    let mut alike: BTreeMap<(String, &str), Vec<Cow<'_, str>>> = BTreeMap::new();
     for gap in gaps {
-        alike.entry((gap.place.to_string(), &gap.why)).or_default().push(&gap.call);
+        alike.entry((gap.place.to_string(), &gap.why)).or_default().push(gap.source.text());
     }
     let lines =
         alike.into_iter().map(|((place, why), calls)| format!("{} in {place}: {why}", calls.join(", ")));
@@ -120,6 +121,8 @@ fn wrapped(first: &str, others: &str, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use doorward_core::inventory::GapSource;
+
     use super::*;
     use doorward_core::inspect::Subject;
     use doorward_core::inventory::Place;
@@ -129,7 +132,7 @@ mod tests {
     }
 
     fn gap(call: &str, why: &str) -> Gap {
-        Gap { call: call.into(), place: place(), groups: Vec::new(), why: why.into() }
+        Gap { source: GapSource::read(call), place: place(), groups: Vec::new(), why: why.into() }
     }
 
     fn finding(rule: Rule, severity: Severity) -> Finding {

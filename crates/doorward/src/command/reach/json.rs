@@ -1,6 +1,6 @@
 //! Answers as JSON: flows in FLOW's own syntax, merged and sorted.
 
-use doorward_core::inventory::Gap;
+use doorward_core::inventory::{Gap, NamedResource, ResourceKind, ResourceRef};
 use doorward_core::net::Flow;
 use doorward_core::reach::{
     AllowedPath, Answer, Back, Blocker, Code, End, Flows, Hop, Pair, Part, Role, Selector, Verdict,
@@ -53,7 +53,7 @@ pub(super) fn question<'a>(
 #[derive(Serialize)]
 struct HopView<'a> {
     resource: &'a str,
-    kind: &'a str,
+    kind: ResourceKind,
     because: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
@@ -64,8 +64,8 @@ fn hops(hops: &[Hop]) -> Vec<HopView<'_>> {
 }
 
 fn hop(hop: &Hop) -> HopView<'_> {
-    let Hop { resource, name, kind, because } = hop;
-    HopView { resource, kind, because, name: name.as_deref() }
+    let Hop { resource, name, because } = hop;
+    HopView { resource: resource.id(), kind: resource.kind(), because, name: name.as_deref() }
 }
 
 #[derive(Serialize)]
@@ -74,7 +74,7 @@ struct BlockerView<'a> {
     resource: &'a str,
     why: &'a str,
     lift: &'a str,
-    kind: &'a str,
+    kind: ResourceKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     flows: Vec<Flow>,
@@ -82,8 +82,9 @@ struct BlockerView<'a> {
 }
 
 fn blocker(blocker: &Blocker) -> BlockerView<'_> {
-    let Blocker { code, resource, name, kind, why, lift, flows, replies } = blocker;
+    let Blocker { code, resource, name, why, lift, flows, replies } = blocker;
     let (name, flows) = (name.as_deref(), flows.list());
+    let (kind, resource) = (resource.kind(), resource.id());
     BlockerView { code: *code, resource, why, lift, kind, name, flows, replies: *replies }
 }
 
@@ -128,8 +129,8 @@ fn endpoint(endpoint: &Selector) -> EndpointView<'_> {
         }
         Selector::Cidr(cidr) => EndpointView { kind: "cidr", id: Some(cidr.to_string()), name: None },
         Selector::Resource(resource) => EndpointView {
-            kind: resource.kind,
-            id: Some(resource.id.clone()),
+            kind: resource.resource.kind().word(),
+            id: Some(resource.resource.id().to_owned()),
             name: resource.name.as_deref(),
         },
     }
@@ -148,7 +149,7 @@ fn end<'a>(end: &'a End, names: &Names<'a>) -> EndView<'a> {
     match end {
         End::Role(role) => EndView::Role { id: role.0, name: names.name(*role) },
         End::Internet => EndView::Internet,
-        End::Remote(id) => EndView::Remote { id },
+        End::Remote(id) => EndView::Remote { id: id.id() },
     }
 }
 
@@ -184,8 +185,8 @@ pub(super) struct RoleView<'a> {
     vpc: &'a doorward_core::inventory::VpcId,
     subnets: Vec<&'a doorward_core::inventory::SubnetId>,
     groups: Vec<&'a doorward_core::inventory::SecurityGroupId>,
-    members: &'a [String],
-    owners: &'a [String],
+    members: &'a [ResourceRef],
+    owners: Vec<String>,
     public: bool,
 }
 
@@ -197,7 +198,7 @@ pub(super) fn role(role: &Role) -> RoleView<'_> {
         subnets: role.subnets.iter().collect(),
         groups: role.groups.iter().collect(),
         members: &role.members,
-        owners: &role.owners,
+        owners: role.owners.iter().map(NamedResource::described).collect(),
         public: role.public,
     }
 }
@@ -213,7 +214,7 @@ pub(super) enum Line<'a> {
 }
 
 pub(super) fn pair<'a>(pair: &Pair<'a>) -> Line<'a> {
-    Line::Pair { from: pair.from, to: pair.to, flows: pair.flows.list() }
+    Line::Pair { from: pair.from.id(), to: pair.to.id(), flows: pair.flows.list() }
 }
 
 /// What a change opens and closes.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 
-use doorward_core::inventory::{Gap, Inventory};
+use doorward_core::inventory::{Gap, Inventory, NamedResource};
 use doorward_core::reach::{AllowedPath, End, Flows, PathQuery, Reachability, Role, RoleId};
 
 use super::{json, text};
@@ -268,7 +268,8 @@ pub(super) fn heading(end: &End, names: &Names<'_>, inventory: &Inventory) -> St
     let mut told = vec![format!("{} in {}", count(role.members.len(), "interface", "interfaces"), role.vpc)];
     // A role of many things is called by its groups, and one of a single thing by that.
     if groups.join(" + ") == role.name {
-        told.push(format!("of {}", text::fold(&role.owners, NAMES / 2)));
+        let owners: Vec<String> = role.owners.iter().map(NamedResource::described).collect();
+        told.push(format!("of {}", text::fold(&owners, NAMES / 2)));
     } else if groups.is_empty() {
         told.push("no group".to_owned());
     } else {

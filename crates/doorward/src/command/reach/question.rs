@@ -116,7 +116,8 @@ pub(super) fn endpoint(word: &str, inventory: &Inventory) -> Result<Selector, Fa
                     None => failure.hint("it may be among what could not be seen"),
                 }
             }
-            NotFound::Several { .. } => failure.hint("name it by its id, or with its kind, like `rds:NAME`"),
+            NotFound::Several { .. } => failure
+                .hint("name one of them as it is listed: by its id, its ARN, or like `rds:REGION/NAME`"),
             NotFound::Address(_) => failure,
         }
     })

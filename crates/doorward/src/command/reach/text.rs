@@ -1,5 +1,6 @@
 //! An answer as people read it: the verdict in a line, the way hop by hop, and all that is in the way.
 
+use doorward_core::inventory::ResourceRef;
 use doorward_core::reach::{Answer, Back, Blocker, Flows, Hop, Part, Selector, Verdict};
 
 use crate::command::count;
@@ -139,12 +140,13 @@ pub(super) fn end(endpoint: &Selector) -> String {
         Selector::Address(address) => address.to_string(),
         Selector::Cidr(cidr) => cidr.to_string(),
         Selector::Resource(resource) => {
-            format!("{} {}", resource.kind, named(&resource.id, resource.name.as_deref()))
+            format!("{} {}", resource.resource.kind(), named(&resource.resource, resource.name.as_deref()))
         }
     }
 }
 
-fn named(id: &str, name: Option<&str>) -> String {
+fn named(resource: &ResourceRef, name: Option<&str>) -> String {
+    let id = resource.id();
     match name.filter(|name| !name.is_empty() && *name != id) {
         Some(name) => format!("{id} ({name})"),
         None => id.to_owned(),
@@ -153,8 +155,10 @@ fn named(id: &str, name: Option<&str>) -> String {
 
 /// Each hop in a line: what it is, which, and why it lets it through.
 fn hops(hops: &[Hop]) -> Vec<String> {
-    let rows: Vec<[String; 2]> =
-        hops.iter().map(|hop| [hop.kind.to_owned(), named(&hop.resource, hop.name.as_deref())]).collect();
+    let rows: Vec<[String; 2]> = hops
+        .iter()
+        .map(|hop| [hop.resource.kind().to_string(), named(&hop.resource, hop.name.as_deref())])
+        .collect();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
@@ -170,7 +174,7 @@ fn replies(text: &mut String, back: &Back) {
     let ports: Vec<String> = back.ports.iter().map(ToString::to_string).collect();
     match back.verdict {
         Verdict::Yes => {
-            let way: Vec<&str> = back.hops.iter().map(|hop| hop.resource.as_str()).collect();
+            let way: Vec<&str> = back.hops.iter().map(|hop| hop.resource.id()).collect();
             let by = if way.is_empty() { String::new() } else { format!(", by {}", way.join(", ")) };
             text.push_str(&format!("\nreplies come back{by}\n"));
         }
@@ -219,7 +223,8 @@ fn parts(answer: &Answer) -> Vec<String> {
 
 /// The code, the resource, why, and what would lift it.
 fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
-    let Blocker { code, resource, name, kind, why, lift, flows, replies } = blocker;
+    let Blocker { code, resource, name, why, lift, flows, replies } = blocker;
+    let kind = resource.kind();
     let mut lines = vec![format!("{code}  {kind} {}", named(resource, name.as_deref()))];
     let what = if *replies { "the replies of " } else { "" };
     let all = asked.is_none_or(|asked| flows.covers(asked));

@@ -71,9 +71,10 @@ fn not_found(error: &NotFound) -> Problem {
             let unseen = gaps.iter().map(|gap| format!("Not seen: {gap}")).collect();
             Problem { why, hint, unseen }
         }
-        NotFound::Several { .. } => {
-            Problem::new(why, Some("name it by its id, or with its kind, like `rds:NAME`".into()))
-        }
+        NotFound::Several { .. } => Problem::new(
+            why,
+            Some("name one of them as it is listed: by its id, its ARN, or like `rds:REGION/NAME`".into()),
+        ),
         NotFound::Address(_) => Problem::new(why, None),
     }
 }
@@ -146,7 +147,7 @@ fn hops(hops: &[Hop]) -> Markup {
         ol.hops {
             @for hop in hops {
                 li {
-                    span.kind { (hop.kind) } " " (resource(&hop.resource, hop.name.as_deref()))
+                    span.kind { (hop.resource.kind()) } " " (resource(hop.resource.id(), hop.name.as_deref()))
                     @if !hop.because.is_empty() { span.because { (hop.because) } }
                 }
             }
@@ -176,10 +177,10 @@ fn back(back: &Back) -> Markup {
 }
 
 fn blocker(blocker: &Blocker) -> Markup {
-    let Blocker { code, resource: id, name, kind, why, lift, flows, replies } = blocker;
+    let Blocker { code, resource: id, name, why, lift, flows, replies } = blocker;
     html! {
         li {
-            p { code.code title=(code.meaning()) { (code) } " " span.kind { (kind) } " " (resource(id, name.as_deref())) }
+            p { code.code title=(code.meaning()) { (code) } " " span.kind { (id.kind()) } " " (resource(id.id(), name.as_deref())) }
             p { (sentence(why)) }
             @if *replies { p.quiet { "Stops the replies of " (flows) "." } }
             @else if !flows.is_empty() && !flows.is_all() { p.quiet { "Stops " (flows) "." } }

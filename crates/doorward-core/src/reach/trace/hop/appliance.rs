@@ -1,6 +1,6 @@
 //! Appliances: instances and interfaces that forward packets for others.
 
-use crate::inventory::{Call, Direction, RouteTarget};
+use crate::inventory::{Call, Direction, ResourceKind, ResourceRef, RouteTarget};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::InterfaceIx;
@@ -10,9 +10,8 @@ use crate::reach::trace::{Delivery, Next, Origin, Packet, References, filters};
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by: &RouteTarget) -> Next {
     let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
     let plain = |code: Code, why: String, lift: String| StepText {
-        resource: by.to_string(),
+        resource: by.resource().unwrap_or_else(|| ResourceRef::of(ResourceKind::Interface, "local")),
         name: None,
-        kind: "interface",
         because: "it forwards what is not its own".into(),
         code,
         why,
@@ -82,7 +81,7 @@ pub(crate) fn forwarder(cx: Context<'_>, target: &RouteTarget) -> Option<Interfa
     match target {
         RouteTarget::Interface(id) => cx.network.interface_of.get(id).copied(),
         RouteTarget::Instance(id) => {
-            let known = cx.network.members.get(&("instance", id.to_string()));
+            let known = cx.network.members.get(&ResourceRef::from(id));
             known.and_then(|interfaces| interfaces.first()).copied()
         }
         _ => None,

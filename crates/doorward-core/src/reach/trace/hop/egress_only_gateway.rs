@@ -1,6 +1,6 @@
 //! Egress-only internet gateways.
 
-use crate::inventory::{Call, EgressOnlyGatewayId};
+use crate::inventory::{Call, EgressOnlyGatewayId, ResourceRef};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space;
@@ -12,14 +12,13 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &E
     let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
     let attached = cx.inventory.egress_only_gateways.get(id).map(|gateway| gateway.vpc.as_ref());
     let there = attached.map(|attached| attached == Some(&cx.network.vpcs.at(vpc).id));
-    let kind = "egress-only internet gateway";
-    if !hop::attached(cx, trace, vpc, Call::EgressOnlyGateways, kind, id.as_str(), there) {
+    let gateway = ResourceRef::from(id);
+    if !hop::attached(cx, trace, vpc, Call::EgressOnlyGateways, &gateway, there) {
         return Next::Landed(Delivery::Dropped);
     }
     let plain = |code: Code, why: String| StepText {
-        resource: id.to_string(),
+        resource: gateway.clone(),
         name: None,
-        kind,
         because: String::new(),
         code,
         why,
@@ -37,5 +36,5 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &E
         trace.stop(|| plain(Code::BlockPublicAccess, "VPC Block Public Access forbids it".into()));
         return Next::Landed(Delivery::Dropped);
     }
-    Next::Landed(Delivery::Internet(id.to_string()))
+    Next::Landed(Delivery::Internet(gateway))
 }

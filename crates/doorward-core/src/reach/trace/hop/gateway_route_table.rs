@@ -25,9 +25,8 @@ pub(crate) fn ingress(
         return Some((Origin::Gateway, Vec::new()));
     };
     let plain = |code: Code, why: String| StepText {
-        resource: table.id.to_string(),
+        resource: (&table.id).into(),
         name: table.name.clone(),
-        kind: "route table",
         because: "it leads into the VPC".into(),
         code,
         why,
@@ -105,9 +104,8 @@ pub(crate) fn reply(
     if let Some(other) = by.iter().find(|appliance| !taken.appliances.contains(appliance)) {
         let other = cx.network.interfaces.at(*other);
         trace.stop(|| StepText {
-            resource: other.label.clone(),
+            resource: other.resource.clone(),
             name: other.name.clone(),
-            kind: "interface",
             because: "it forwards what is not its own".into(),
             code: Code::Redirected,
             why: format!(

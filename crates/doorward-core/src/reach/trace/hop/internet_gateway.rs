@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{Call, InternetGatewayId};
+use crate::inventory::{Call, InternetGatewayId, ResourceRef};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space;
@@ -21,15 +21,14 @@ pub(crate) fn egress(
     let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
     let attached = cx.inventory.internet_gateways.get(id).map(|gateway| gateway.vpc.as_ref());
     let there = attached.map(|attached| attached == Some(&cx.network.vpcs.at(vpc).id));
-    let kind = "internet gateway";
-    let mut carried = hop::attached(cx, trace, vpc, Call::InternetGateways, kind, id.as_str(), there);
+    let gateway = ResourceRef::from(id);
+    let mut carried = hop::attached(cx, trace, vpc, Call::InternetGateways, &gateway, there);
     let replies = trace.replies;
     let mut stop = |code: Code, why: String, lift: String| {
         carried = false;
         trace.stop(|| StepText {
-            resource: id.to_string(),
+            resource: gateway.clone(),
             name: None,
-            kind,
             because: String::new(),
             code,
             why,
@@ -67,7 +66,7 @@ pub(crate) fn egress(
         }));
         packet.taken.references = References::Lost;
     }
-    Next::Landed(if carried { Delivery::Internet(id.to_string()) } else { Delivery::Dropped })
+    Next::Landed(if carried { Delivery::Internet(gateway) } else { Delivery::Dropped })
 }
 
 /// In by the internet gateway of the receiver's VPC.
@@ -76,15 +75,14 @@ pub(crate) fn ingress(
     trace: &mut Trace,
     from: IpAddr,
     to: PacketEnd,
-) -> Option<(String, Origin, Vec<InterfaceIx>)> {
+) -> Option<(ResourceRef, Origin, Vec<InterfaceIx>)> {
     let interface = cx.network.interfaces.at(to.interface);
     let vpc = cx.network.vpcs.at(interface.vpc);
     let mut gateways = cx.inventory.internet_gateways.values();
     let gateway = gateways.find(|gateway| gateway.vpc.as_ref() == Some(&vpc.id));
     let nobody = |code: Code, why: String, lift: String| StepText {
-        resource: interface.label.clone(),
+        resource: interface.resource.clone(),
         name: interface.name.clone(),
-        kind: "interface",
         because: "it has a public address".into(),
         code,
         why,
@@ -102,10 +100,9 @@ pub(crate) fn ingress(
             )
         });
     }
-    let plain = |resource: String, code: Code, why: &str, lift: &str| StepText {
+    let plain = |resource: ResourceRef, code: Code, why: &str, lift: &str| StepText {
         resource,
         name: None,
-        kind: "internet gateway",
         because: format!("attached to {}", vpc.id),
         code,
         why: why.to_owned(),
@@ -115,25 +112,25 @@ pub(crate) fn ingress(
         let (code, why) = (Code::BadStateAttachment, "no internet gateway is attached to the VPC");
         match cx.gap(Call::InternetGateways, interface.vpc) {
             Some(gap) => trace.doubt(Some(gap), || {
-                plain(vpc.id.to_string(), code, "its internet gateway was not seen", "let it be seen")
+                plain((&vpc.id).into(), code, "its internet gateway was not seen", "let it be seen")
             }),
-            None => trace.stop(|| plain(vpc.id.to_string(), code, why, "attach an internet gateway to it")),
+            None => trace.stop(|| plain((&vpc.id).into(), code, why, "attach an internet gateway to it")),
         }
         return None;
     };
     if block_public_access::forbids(cx, interface.subnet, true, false) {
         trace.stop(|| {
             plain(
-                gateway.id.to_string(),
+                (&gateway.id).into(),
                 Code::BlockPublicAccess,
                 "VPC Block Public Access forbids it",
                 "except the subnet from it",
             )
         });
     } else {
-        trace.pass(|| plain(gateway.id.to_string(), Code::BlockPublicAccess, "", ""));
+        trace.pass(|| plain((&gateway.id).into(), Code::BlockPublicAccess, "", ""));
     }
     let (origin, by) =
         gateway_route_table::ingress(cx, trace, interface.vpc, gateway.id.as_str(), from, to.own.address)?;
-    public.then(|| (gateway.id.to_string(), origin, by))
+    public.then(|| (ResourceRef::from(&gateway.id), origin, by))
 }

@@ -37,9 +37,8 @@ pub(crate) fn listen(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
     let code =
         if balancer.kind == LoadBalancerKind::Classic { Code::ClassicListener } else { Code::Listener };
     let plain = |because: String, why: String, lift: String| StepText {
-        resource: balancer.name.clone(),
+        resource: balancer.resource(),
         name: None,
-        kind: "load balancer",
         because,
         code,
         why,
@@ -69,9 +68,8 @@ pub(crate) fn dispatch(
 ) {
     let Some(balancer) = of(cx, from) else { return };
     let plain = |code: Code, because: String, why: String| StepText {
-        resource: balancer.name.clone(),
+        resource: balancer.resource(),
         name: None,
-        kind: "load balancer",
         because,
         code,
         why,
@@ -129,7 +127,7 @@ pub(crate) fn sent<'a>(cx: Context<'a>, balancer: &'a LoadBalancer) -> Option<Ve
 
 pub(crate) fn is_target(cx: Context<'_>, target: &Target, interface: InterfaceIx, address: IpAddr) -> bool {
     let interface = cx.network.interfaces.at(interface);
-    let owned = interface.owner.as_ref().is_some_and(|owner| owner.id == target.id);
+    let owned = interface.owner.as_ref().is_some_and(|owner| owner.resource.id() == target.id);
     owned || target.id.parse() == Ok(address) || interface.balancer.as_deref() == Some(target.id.as_str())
 }
 
@@ -207,9 +205,8 @@ fn by_node(
     let mut steps = in_words(cx, &first.steps, &heard);
     steps.push(Step {
         note: StepKind::Text(StepText {
-            resource: balancer.name.clone(),
+            resource: balancer.resource(),
             name: None,
-            kind: "load balancer",
             because: format!("its listener {heard} sends {} to {}", sent.flows, sent.group.name),
             code: Code::Listener,
             why: String::new(),
@@ -255,7 +252,6 @@ fn in_words(cx: Context<'_>, steps: &[Step], flows: &Flows) -> Vec<Step> {
                 note: StepKind::Text(StepText {
                     resource: hop.resource,
                     name: hop.name,
-                    kind: hop.kind,
                     because: hop.because,
                     code: Code::Listener,
                     why: String::new(),

@@ -24,7 +24,7 @@ pub(crate) mod vpc_endpoint;
 pub(crate) mod vpc_peering;
 pub(crate) mod vpn_gateway;
 
-use crate::inventory::Call;
+use crate::inventory::{Call, ResourceRef};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::VpcIx;
@@ -36,15 +36,13 @@ pub(crate) fn attached(
     trace: &mut Trace,
     vpc: VpcIx,
     call: Call,
-    kind: &'static str,
-    id: &str,
+    gateway: &ResourceRef,
     there: Option<bool>,
 ) -> bool {
     let node = cx.network.vpcs.at(vpc);
     let plain = |why: &str, lift: String| StepText {
-        resource: id.to_owned(),
+        resource: gateway.clone(),
         name: None,
-        kind,
         because: format!("attached to {}", node.id),
         code: Code::BadStateAttachment,
         why: why.to_owned(),
@@ -56,7 +54,7 @@ pub(crate) fn attached(
             true
         }
         (Some(false), _) => {
-            trace.stop(|| plain("it is not attached to the VPC", format!("attach {id} to {}", node.id)));
+            trace.stop(|| plain("it is not attached to the VPC", format!("attach {gateway} to {}", node.id)));
             false
         }
         (None, Some(gap)) => {

@@ -14,13 +14,12 @@ use crate::reach::trace::{Delivery, Next, Packet, References, Sender, Translatio
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id: &NatGatewayId) -> Next {
     let vpc = cx.network.subnets.at(packet.subnet).vpc;
     let Some(nat) = cx.inventory.nat_gateways.get(id) else {
-        let there = hop::attached(cx, trace, vpc, Call::NatGateways, "NAT gateway", id.as_str(), None);
+        let there = hop::attached(cx, trace, vpc, Call::NatGateways, &id.into(), None);
         return Next::Landed(if there { Delivery::Unknown } else { Delivery::Dropped });
     };
     let plain = |code: Code, why: &str, lift: &str| StepText {
-        resource: id.to_string(),
+        resource: id.into(),
         name: nat.tags.get("Name").cloned(),
-        kind: "NAT gateway",
         because: "it sends from its own address".into(),
         code,
         why: why.to_owned(),

@@ -20,9 +20,8 @@ pub(crate) fn egress(
 ) -> Next {
     let vpc = cx.network.subnets.at(packet.subnet).vpc;
     let plain = |code: Code, because: String, why: String| StepText {
-        resource: id.to_string(),
+        resource: id.into(),
         name: None,
-        kind: "VPC endpoint",
         because,
         code,
         why,
@@ -37,7 +36,7 @@ pub(crate) fn egress(
             return Next::Landed(Delivery::Dropped);
         }
         trace.doubt(gap, || plain(Code::UnknownDestination, String::new(), "it was not seen".into()));
-        return Next::Landed(if listed { Delivery::Service(id.to_string()) } else { Delivery::Unknown });
+        return Next::Landed(if listed { Delivery::Service(id.clone()) } else { Delivery::Unknown });
     };
     match endpoint.kind {
         // Choice: the VPC user guide names as ways of a NAT gateway the internet gateway, transit gateways and VPN
@@ -61,7 +60,7 @@ pub(crate) fn egress(
                     "it carries only TCP and ICMP echo".into(),
                 ))
             });
-            Next::Landed(Delivery::Service(id.to_string()))
+            Next::Landed(Delivery::Service(id.clone()))
         }
         EndpointKind::GatewayLoadBalancer => {
             trace.doubt(None, || {
@@ -91,9 +90,8 @@ pub(crate) fn initiate(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
     let interface = cx.network.interfaces.at(index);
     if interface.kind == InterfaceKind::InterfaceEndpoint {
         trace.stop(|| StepText {
-            resource: interface.label.clone(),
+            resource: interface.resource.clone(),
             name: interface.name.clone(),
-            kind: "VPC endpoint",
             because: String::new(),
             code: Code::EndpointInitiates,
             why: "an interface endpoint answers and starts nothing".into(),

@@ -9,17 +9,15 @@ use crate::reach::trace::{Delivery, Leg, Next, Origin, Packet, References, hop};
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id: &PeeringId) -> Next {
     let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
     let plain = |code: Code, why: String, lift: String| StepText {
-        resource: id.to_string(),
+        resource: id.into(),
         name: cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned()),
-        kind: "VPC peering connection",
         because: "it is active".into(),
         code,
         why,
         lift,
     };
     let Some(peering) = cx.inventory.peerings.get(id) else {
-        let there =
-            hop::attached(cx, trace, vpc, Call::Peerings, "VPC peering connection", id.as_str(), None);
+        let there = hop::attached(cx, trace, vpc, Call::Peerings, &id.into(), None);
         return Next::Landed(if there { Delivery::Unknown } else { Delivery::Dropped });
     };
     let node = cx.network.vpcs.at(vpc);

@@ -1,6 +1,6 @@
 //! Lists as they are printed.
 
-use doorward_core::inventory::Place;
+use doorward_core::inventory::{NamedResource, Place, ResourceKind, ResourceRef};
 use doorward_core::net::Flow;
 use doorward_core::reach::Selector;
 
@@ -10,6 +10,10 @@ fn flows(text: &str) -> Flows {
     text.split_whitespace().map(|flow| flow.parse::<Flow>().expect("a flow")).collect()
 }
 
+fn owner(kind: ResourceKind, name: &str) -> NamedResource {
+    NamedResource { resource: ResourceRef::of(kind, name), name: None }
+}
+
 fn role(id: u32, name: &str, members: usize) -> Role {
     Role {
         id: RoleId(id),
@@ -17,8 +21,10 @@ fn role(id: u32, name: &str, members: usize) -> Role {
         vpc: "vpc-0a".parse().expect("a VPC"),
         subnets: ["subnet-0a".parse().expect("a subnet")].into(),
         groups: ["sg-0db".parse().expect("a group"), "sg-0gone".parse().expect("a group")].into(),
-        members: (0..members).map(|number| format!("eni-{id}{number}")).collect(),
-        owners: vec![format!("instance {name}")],
+        members: (0..members)
+            .map(|number| ResourceRef::of(ResourceKind::Interface, &format!("eni-{id}{number}")))
+            .collect(),
+        owners: vec![owner(ResourceKind::Instance, name)],
         public: id == 1,
     }
 }
@@ -61,7 +67,7 @@ fn senders_who_may_the_same_share_a_line() {
         way(End::Role(RoleId(2)), "tcp/5432", "", true),
         way(End::Role(RoleId(3)), "tcp/5432", "", true),
         way(End::Role(RoleId(4)), "tcp/5432 icmp", "udp/53", true),
-        way(End::Remote("vgw-0a".into()), "", "tcp/22", true),
+        way(End::Remote(ResourceRef::of(ResourceKind::VpnGateway, "vgw-0a")), "", "tcp/22", true),
         outside,
     ];
     assert_eq!(
@@ -120,7 +126,7 @@ fn a_heading_says_what_the_name_does_not() {
         let (id, roles) = (role.id, [role]);
         assert_eq!(heading(&End::Role(id), &Names::of(&roles), &inventory()), expected);
     };
-    let owners = ["function a", "function b", "function c", "function d", "function e"].map(str::to_owned);
+    let owners = ["a", "b", "c", "d", "e"].map(|name| owner(ResourceKind::Function, name));
     check(
         Role { name: "db + sg-0gone".into(), owners: owners.into(), ..role(2, "", 5) },
         "db + sg-0gone  [5 interfaces in vpc-0a, of function a, function b, function c, function d and 1 more]\n",

@@ -1,8 +1,8 @@
 //! Answers of every verdict, as they are printed.
 
-use doorward_core::inventory::{Gap, Place};
+use doorward_core::inventory::{Call, Gap, NamedResource, Place, ResourceKind, ResourceRef};
 use doorward_core::net::Ports;
-use doorward_core::reach::{Answer, Back, Blocker, Code, Flows, Hop, Part, Resource, Selector, Verdict};
+use doorward_core::reach::{Answer, Back, Blocker, Code, Flows, Hop, Part, Selector, Verdict};
 
 use super::*;
 
@@ -10,16 +10,19 @@ fn flows(text: &str) -> Flows {
     text.split_whitespace().map(|flow| flow.parse::<doorward_core::net::Flow>().expect("a flow")).collect()
 }
 
-fn hop(kind: &'static str, resource: &str, name: Option<&str>, because: &str) -> Hop {
-    Hop { resource: resource.into(), name: name.map(Into::into), kind, because: because.into() }
+fn hop(kind: ResourceKind, resource: &str, name: Option<&str>, because: &str) -> Hop {
+    let resource = ResourceRef::of(kind, resource);
+    Hop { resource, name: name.map(Into::into), because: because.into() }
 }
 
 fn web() -> Selector {
-    Selector::Resource(Resource { kind: "instance", id: "i-0a".into(), name: Some("web".into()) })
+    let resource = ResourceRef::of(ResourceKind::Instance, "i-0a");
+    Selector::Resource(NamedResource { resource, name: Some("web".into()) })
 }
 
 fn database() -> Selector {
-    Selector::Resource(Resource { kind: "database", id: "orders".into(), name: Some("orders".into()) })
+    let resource = ResourceRef::of(ResourceKind::Database, "orders");
+    Selector::Resource(NamedResource { resource, name: Some("orders".into()) })
 }
 
 fn yes() -> Answer {
@@ -28,16 +31,16 @@ fn yes() -> Answer {
         flows: flows("tcp/5432"),
         at_most: flows("tcp/5432"),
         hops: vec![
-            hop("instance", "i-0a", Some("web"), "sends from 10.0.1.5"),
-            hop("security group", "sg-0client", Some("db_connect"), "all to 0.0.0.0/0"),
-            hop("security group", "sg-0db", Some("db"), "tcp/5432 from sg-0client"),
-            hop("database", "orders", None, ""),
+            hop(ResourceKind::Instance, "i-0a", Some("web"), "sends from 10.0.1.5"),
+            hop(ResourceKind::SecurityGroup, "sg-0client", Some("db_connect"), "all to 0.0.0.0/0"),
+            hop(ResourceKind::SecurityGroup, "sg-0db", Some("db"), "tcp/5432 from sg-0client"),
+            hop(ResourceKind::Database, "orders", None, ""),
         ],
         blockers: Vec::new(),
         back: Back {
             verdict: Verdict::Yes,
             ports: vec![Ports::range(1024, 65535).expect("ports")],
-            hops: vec![hop("route table", "rtb-0a", None, "local")],
+            hops: vec![hop(ResourceKind::RouteTable, "rtb-0a", None, "local")],
         },
         gaps: Vec::new(),
         parts: Vec::new(),
@@ -48,9 +51,8 @@ fn yes() -> Answer {
 fn blocker() -> Blocker {
     Blocker {
         code: Code::SecurityGroup,
-        resource: "sg-0db".into(),
+        resource: ResourceRef::of(ResourceKind::SecurityGroup, "sg-0db"),
         name: Some("db".into()),
-        kind: "security group",
         why: "no rule admits tcp/5432 from 203.0.113.7".into(),
         lift: "add `tcp/5432 from 203.0.113.7/32` to sg-0db".into(),
         flows: flows("tcp/5432"),
@@ -59,12 +61,8 @@ fn blocker() -> Blocker {
 }
 
 fn gap() -> Gap {
-    Gap {
-        call: "ec2:DescribeNetworkAcls".into(),
-        place: Place { profile: None, region: Some("eu-west-1".into()), account: None },
-        groups: Vec::new(),
-        why: "AccessDenied".into(),
-    }
+    let place = Place { profile: None, region: Some("eu-west-1".into()), account: None };
+    Gap::of(Call::NetworkAcls, &place, "AccessDenied")
 }
 
 fn nothing(verdict: Verdict) -> Answer {
@@ -98,9 +96,8 @@ replies come back, by rtb-0a
 fn a_no_shows_every_blocker() {
     let acl = Blocker {
         code: Code::Acl,
-        resource: "acl-0a".into(),
+        resource: ResourceRef::of(ResourceKind::NetworkAcl, "acl-0a"),
         name: None,
-        kind: "network ACL",
         why: "entry 90 denies tcp/0-1023".into(),
         lift: String::new(),
         flows: flows("tcp/22"),
@@ -139,9 +136,12 @@ fn partly_says_what_passes_and_what_does_not() {
     let back = Back {
         verdict: Verdict::Partly,
         ports: vec![Ports::range(32768, 61000).expect("ports")],
-        hops: vec![hop("network ACL", "acl-0a", None, "entry 100 allows tcp/32768-61000")],
+        hops: vec![hop(ResourceKind::NetworkAcl, "acl-0a", None, "entry 100 allows tcp/32768-61000")],
     };
-    let hops = vec![hop("instance", "i-0a", None, "sends"), hop("database", "orders", None, "")];
+    let hops = vec![
+        hop(ResourceKind::Instance, "i-0a", None, "sends"),
+        hop(ResourceKind::Database, "orders", None, ""),
+    ];
     check(
         &Answer { verdict: Verdict::Partly, hops, back, ..yes() },
         "tcp/5432",

@@ -5,10 +5,12 @@ pub(crate) mod route_tables;
 use std::net::IpAddr;
 
 use crate::inventory::{
-    Attachment, AttachmentId, AttachmentTarget, Call, Direction, RouteTarget, TransitGatewayId, VpcId,
+    Attachment, AttachmentId, AttachmentTarget, Call, Direction, ResourceRef, RouteTarget, TransitGatewayId,
+    VpcId,
 };
 use crate::reach::code::Code;
 use crate::reach::context::Context;
+use crate::reach::network::address_space::Outside;
 use crate::reach::network::interfaces::PacketEnd;
 use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
 use crate::reach::trace::hop::transit_gateway::route_tables::Reached;
@@ -32,8 +34,8 @@ impl Forwarded {
     }
 }
 
-pub(super) fn plain(attachment: &str, kind: &'static str, code: Code, why: String, lift: String) -> StepText {
-    StepText { resource: attachment.to_owned(), name: None, kind, because: String::new(), code, why, lift }
+pub(super) fn plain(resource: impl Into<ResourceRef>, code: Code, why: String, lift: String) -> StepText {
+    StepText { resource: resource.into(), name: None, because: String::new(), code, why, lift }
 }
 
 /// Hands a packet in a subnet to a transit gateway.
@@ -56,30 +58,37 @@ pub(crate) fn ingress(
     gateway: &TransitGatewayId,
     id: &AttachmentId,
     to: PacketEnd,
-) -> Option<(String, Origin, Vec<InterfaceIx>)> {
+) -> Option<(ResourceRef, Origin, Vec<InterfaceIx>)> {
     let attachment = cx.inventory.attachments.get(&(gateway.clone(), id.clone()));
     let delivery = attachment.map(|attachment| carry(cx, trace, attachment, to.own.address, None).delivery);
     match delivery {
         Some(Delivery::Inside { vpc, from: origin }) if vpc == cx.network.interfaces.at(to.interface).vpc => {
-            Some((id.to_string(), origin, Vec::new()))
+            Some((id.into(), origin, Vec::new()))
         }
         Some(Delivery::Unknown) => None,
         _ => {
-            astray(trace, id.as_str(), to);
+            astray(trace, id, to);
             None
         }
     }
 }
 
 /// Brings a reply from behind an attachment to an address of a VPC.
-pub(crate) fn reply(cx: Context<'_>, trace: &mut Trace, id: &str, vpc: VpcIx, to: IpAddr, source: IpAddr) {
-    let Some(attachment) = remote_attachment(cx, id) else { return };
+pub(crate) fn reply(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    (gateway, id): (&TransitGatewayId, &AttachmentId),
+    vpc: VpcIx,
+    to: IpAddr,
+    source: IpAddr,
+) {
+    let Some(attachment) = cx.inventory.attachments.get(&(gateway.clone(), id.clone())) else { return };
     match carry(cx, trace, attachment, to, None).delivery {
         Delivery::Inside { vpc: landed, from } if landed == vpc => {
             filters::arrive(cx, trace, vpc, to, source, from);
         }
         Delivery::Unknown | Delivery::Dropped => {}
-        elsewhere => round_trip::lost_reply(cx, trace, &elsewhere, id),
+        elsewhere => round_trip::lost_reply(cx, trace, &elsewhere, &id.into()),
     }
 }
 
@@ -92,13 +101,11 @@ fn handed_over(
     to: IpAddr,
 ) -> Forwarded {
     let vpc = cx.network.subnets.at(subnet).vpc;
-    let kind = "transit gateway";
     if let Some(known) = cx.inventory.transit_gateways.get(gateway)
         && known.state != "available"
     {
         let why = format!("its state is {}", known.state);
-        trace
-            .stop(|| plain(gateway.as_str(), kind, Code::BadState, why, "wait until it is available".into()));
+        trace.stop(|| plain(gateway, Code::BadState, why, "wait until it is available".into()));
         return Forwarded::lost();
     }
     let Some(attachment) = attachment_of(cx, gateway, &cx.network.vpcs.at(vpc).id) else {
@@ -107,11 +114,11 @@ fn handed_over(
         return match cx.gap(Call::TransitAttachments, vpc) {
             Some(gap) => {
                 let why = "its attachments were not seen".to_owned();
-                trace.doubt(Some(gap), || plain(gateway.as_str(), kind, Code::UnknownDestination, why, lift));
+                trace.doubt(Some(gap), || plain(gateway, Code::UnknownDestination, why, lift));
                 Forwarded::unclear()
             }
             None => {
-                trace.stop(|| plain(gateway.as_str(), kind, Code::BadStateAttachment, why, lift));
+                trace.stop(|| plain(gateway, Code::BadStateAttachment, why, lift));
                 Forwarded::lost()
             }
         };
@@ -125,13 +132,7 @@ fn handed_over(
     }
     trace.pass(|| StepText {
         because: format!("{} is attached in this zone", cx.network.vpcs.at(vpc).id),
-        ..plain(
-            attachment.id.as_str(),
-            "transit gateway attachment",
-            Code::TransitZone,
-            String::new(),
-            String::new(),
-        )
+        ..plain(&attachment.id, Code::TransitZone, String::new(), String::new())
     });
     carry(cx, trace, attachment, to, Some(entry))
 }
@@ -141,8 +142,7 @@ fn is_available(trace: &mut Trace, attachment: &Attachment) -> bool {
     if !carries {
         trace.stop(|| {
             plain(
-                attachment.id.as_str(),
-                "transit gateway attachment",
+                &attachment.id,
                 Code::BadStateAttachment,
                 format!("its state is {}", attachment.state),
                 "accept it, or make it anew".into(),
@@ -171,8 +171,7 @@ fn zone_of(
         let gap = cx.gap(Call::TransitVpcAttachments, cx.network.subnets.at(subnet).vpc);
         trace.doubt(gap, || {
             plain(
-                attachment.id.as_str(),
-                "transit gateway attachment",
+                &attachment.id,
                 Code::UnknownDestination,
                 "its subnets were not seen".into(),
                 format!("let {} be seen", Call::TransitVpcAttachments.action()),
@@ -186,8 +185,7 @@ fn zone_of(
         let zone = zone.as_deref().unwrap_or("an unknown zone");
         trace.stop(|| {
             plain(
-                attachment.id.as_str(),
-                "transit gateway attachment",
+                &attachment.id,
                 Code::TransitZone,
                 format!("it has no subnet in {zone}"),
                 format!("add a subnet of {zone} to the attachment"),
@@ -221,8 +219,7 @@ fn carry(
                 None => {
                     trace.doubt(None, || {
                         plain(
-                            id.as_str(),
-                            "VPC",
+                            id,
                             Code::UnknownDestination,
                             "it was not seen".into(),
                             "record the account that owns it as well".into(),
@@ -233,13 +230,12 @@ fn carry(
             }
         }
         AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_) => {
-            Delivery::Remote(target.id.to_string())
+            Delivery::Remote(Outside::Transit(target.gateway.clone(), target.id.clone()))
         }
         AttachmentTarget::Peer(_) | AttachmentTarget::Other(..) => {
             trace.doubt(None, || {
                 plain(
-                    target.id.as_str(),
-                    "transit gateway attachment",
+                    &target.id,
                     Code::UnknownDestination,
                     "what is behind it is not known".into(),
                     "ask whoever runs what is behind it".into(),
@@ -266,9 +262,7 @@ fn delivered(
     entry: Option<SubnetIx>,
 ) -> Delivery {
     let node = cx.network.vpcs.at(vpc);
-    let attachment = |code: Code, why: String, lift: String| {
-        plain(target.id.as_str(), "transit gateway attachment", code, why, lift)
-    };
+    let attachment = |code: Code, why: String, lift: String| plain(&target.id, code, why, lift);
     if !node.contains(to) {
         trace.stop(|| {
             attachment(
@@ -323,8 +317,7 @@ fn delivered(
             if !local {
                 trace.stop(|| {
                     plain(
-                        table.id.as_str(),
-                        "route table",
+                        &table.id,
                         Code::CannotRoute,
                         format!("behind the transit gateway it does not lead to {to} directly"),
                         "take the more specific route away".into(),
@@ -340,22 +333,13 @@ fn delivered(
     Delivery::Inside { vpc, from: Origin::Subnet(exit) }
 }
 
-fn astray(trace: &mut Trace, gateway: &str, to: PacketEnd) {
+fn astray(trace: &mut Trace, id: &AttachmentId, to: PacketEnd) {
     trace.stop(|| StepText {
-        resource: gateway.to_owned(),
+        resource: id.into(),
         name: None,
-        kind: "transit gateway attachment",
         because: String::new(),
         code: Code::TransitCannotRoute,
         why: format!("it does not lead to {}", to.own.address),
         lift: "add a route to it, or propagate it".into(),
     });
-}
-
-fn remote_attachment<'a>(cx: Context<'a>, id: &str) -> Option<&'a Attachment> {
-    let mut attachments = cx.inventory.attachments.values();
-    attachments.find(|attachment| {
-        attachment.id.as_str() == id
-            && matches!(attachment.to, AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_))
-    })
 }

@@ -37,8 +37,7 @@ pub(super) fn follow<'a>(
         let Some(id) = table else {
             trace.stop(|| {
                 plain(
-                    at.as_str(),
-                    "transit gateway attachment",
+                    &at,
                     Code::TransitNoTable,
                     "it is associated with no route table".into(),
                     "associate it with a route table".into(),
@@ -46,14 +45,12 @@ pub(super) fn follow<'a>(
             });
             return Reached::Lost;
         };
-        let kind = "transit gateway route table";
         let known = cx.inventory.transit_tables.get(&id);
         let Some(routes) = known.and_then(|table| table.routes.as_ref()) else {
             let gap = gap(Call::TransitRoutes).or_else(|| gap(Call::TransitTables));
             trace.doubt(gap, || {
                 plain(
-                    id.as_str(),
-                    kind,
+                    &id,
                     Code::TransitRoutesUnknown,
                     "its routes were not seen".into(),
                     format!("let {} be seen", Call::TransitRoutes.action()),
@@ -64,8 +61,7 @@ pub(super) fn follow<'a>(
         let Some(route) = best(routes, to) else {
             trace.stop(|| {
                 plain(
-                    id.as_str(),
-                    kind,
+                    &id,
                     Code::TransitNoRoute,
                     format!("it has no route to {to}"),
                     format!("add a route to {to} to {id}, or propagate it"),
@@ -77,8 +73,7 @@ pub(super) fn follow<'a>(
         let (Some(next), false) = (next, route.blackhole) else {
             trace.stop(|| {
                 plain(
-                    id.as_str(),
-                    kind,
+                    &id,
                     Code::TransitBadRoute,
                     format!("its route {} is a black hole", route.cidr),
                     "take the route away, or lead it to an attachment".into(),
@@ -92,19 +87,13 @@ pub(super) fn follow<'a>(
                 route.cidr,
                 if route.propagated { ", propagated" } else { "" }
             ),
-            ..plain(id.as_str(), kind, Code::TransitNoRoute, String::new(), String::new())
+            ..plain(&id, Code::TransitNoRoute, String::new(), String::new())
         });
         let attachment = cx.inventory.attachments.get(&(gateway.clone(), next.clone()));
         let Some(attachment) = attachment else {
             let gap = gap(Call::TransitAttachments);
             trace.doubt(gap, || {
-                plain(
-                    next.as_str(),
-                    "transit gateway attachment",
-                    Code::UnknownDestination,
-                    "it was not seen".into(),
-                    String::new(),
-                )
+                plain(next, Code::UnknownDestination, "it was not seen".into(), String::new())
             });
             return Reached::Unclear;
         };
@@ -115,8 +104,7 @@ pub(super) fn follow<'a>(
         let Some(far) = cx.inventory.attachments.get(&(peer.clone(), attachment.id.clone())) else {
             trace.doubt(None, || {
                 plain(
-                    peer.as_str(),
-                    "transit gateway",
+                    peer,
                     Code::UnknownDestination,
                     "the peer was not seen".into(),
                     "record the account and Region that it is in as well".into(),
@@ -129,8 +117,7 @@ pub(super) fn follow<'a>(
     }
     trace.stop(|| {
         plain(
-            gateway.as_str(),
-            "transit gateway",
+            &gateway,
             Code::Loop,
             format!("more than {MOST_GATEWAYS} transit gateways do not get to {to}"),
             "route it to where it belongs".into(),
