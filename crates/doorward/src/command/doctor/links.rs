@@ -81,7 +81,7 @@ impl Walker<'_> {
         let Some(access) = opened else { return Err(Broken) };
         let walked = self.through(&access, policy).await;
         let closed = access.close(self.desk, (0, 0), "the doctor left", false).await;
-        if let Some(closed) = closed {
+        if let (Ok(()), Some(closed)) = (&walked, closed) {
             self.revoked(&closed);
         }
         walked

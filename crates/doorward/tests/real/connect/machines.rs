@@ -105,7 +105,9 @@ fn doctor() -> Result<(), Failed> {
     };
     let whole = run(&house, &["doctor", "doctor-db", "--as", "jon"]);
     assert_eq!(whole.code, 0, "{whole:?}");
-    for words in ["ok   agent", "ok   listener     PostgreSQL", "the way to doctor-db is whole"] {
+    for words in
+        ["ok   agent", "ok   listener     PostgreSQL", "ok   revocation", "the way to doctor-db is whole"]
+    {
         assert!(whole.out.contains(words), "no {words:?} in {whole:?}");
     }
     world.stand.place("gone.internal", 5432, ([127, 0, 0, 1], free_port()).into());
