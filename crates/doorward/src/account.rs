@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use doorward_aws::NotRecorded;
 use doorward_core::reach::{PathQuery, Reachability};
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::picture::{self, Drawing};
@@ -37,6 +38,17 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// When the newest of its files was written; none where the file system does not say.
+    pub fn recorded(&self) -> Option<Timestamp> {
+        let newest = self.files.0.iter().filter_map(|(_, _, written)| *written).max()?;
+        Timestamp::try_from(newest).ok()
+    }
+
+    /// The folder that it was read from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The picture of all of it. The first look takes as long as finding every way does.
     pub fn drawing(&self) -> &Drawing {
         self.drawing.get_or_init(|| picture::drawing(&self.reachability, &PathQuery::default()))

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use doorward_core::grant::GrantId;
-use doorward_core::policy::{Person, TargetName, Transport};
+use doorward_core::policy::{Person, TargetName, Transport, people};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -144,6 +144,13 @@ impl Login {
         }
     }
 
+    /// What was typed to sign in as who was signed in last, where their session has expired.
+    pub fn again(now: Timestamp) -> Option<String> {
+        let text = std::fs::read_to_string(Self::path().ok()?).ok()?;
+        let login: Self = serde_json::from_str(&text).ok()?;
+        (now >= login.ends).then(|| sign_in(&login.url, Some(&login.person)))
+    }
+
     /// The session that was kept, unless there is none or it has expired.
     pub fn kept(now: Timestamp) -> Result<Option<Self>, Error> {
         let path = Self::path()?;
@@ -172,11 +179,19 @@ impl Login {
     }
 }
 
+/// How somebody signs in to a server.
+fn sign_in(url: &str, person: Option<&Person>) -> String {
+    let person = person.map(|person| format!(" --as {}", people::shell_word(person.as_str())));
+    format!("doorward login {url}{}", person.unwrap_or_default())
+}
+
 /// A connection to a server's API.
 pub struct Client {
     agent: ureq::Agent,
     url: String,
     token: Option<String>,
+    /// Who is signed in.
+    person: Option<Person>,
 }
 
 /// The token is a secret.
@@ -340,7 +355,13 @@ impl Client {
             .user_agent(concat!("doorward/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Ok(Self { agent, url: url.trim_end_matches('/').into(), token })
+        Ok(Self { agent, url: url.trim_end_matches('/').into(), token, person: None })
+    }
+
+    /// The server's host, without brackets.
+    pub fn host(&self) -> Option<String> {
+        let url: ureq::http::Uri = self.url.parse().ok()?;
+        url.host().map(|host| host.trim_start_matches('[').trim_end_matches(']').to_owned())
     }
 
     /// Signs in; the session is returned, not kept. `insecure`: also where the password crosses a network without TLS.
@@ -363,7 +384,8 @@ impl Client {
 
     /// With a session that was kept.
     pub fn with(login: &Login) -> Result<Self, Error> {
-        Self::new(&login.url, Some(login.token.clone()), login.insecure)
+        let client = Self::new(&login.url, Some(login.token.clone()), login.insecure)?;
+        Ok(Self { person: Some(login.person.clone()), ..client })
     }
 
     /// Ends the session.
@@ -507,7 +529,7 @@ impl Client {
                 Ok(failed) if status == 401 && self.token.is_some() => Error::Refused {
                     status,
                     message: failed.error,
-                    hint: Some(format!("sign in again with `doorward login {}`", self.url)),
+                    hint: Some(format!("sign in again with `{}`", sign_in(&self.url, self.person.as_ref()))),
                 },
                 Ok(failed) => Error::Refused { status, message: failed.error, hint: failed.hint },
                 Err(error) => foreign(error),

@@ -16,6 +16,7 @@ pub mod policy_file;
 pub mod reconciler;
 pub mod requests;
 pub mod running;
+pub mod servable;
 pub mod store;
 pub mod vending;
 pub mod web;

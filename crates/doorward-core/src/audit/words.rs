@@ -60,6 +60,7 @@ impl fmt::Display for What {
                 reasoned(f, reason)
             }
             Self::Moved { grant, before, target, was, source, until, .. } => {
+                let until = whole_seconds(until);
                 write!(f, "moved {target} from {was} to {source} until {until}: {before} is now {grant}")
             }
             Self::Refused { asked, why } => write!(f, "was refused: {asked}: {}", why.join("; ")),

@@ -32,6 +32,15 @@ pub struct SshdBlock {
     pub text: String,
     /// What an operator should know of it.
     pub notes: Vec<String>,
+    /// Whom it confines.
+    pub user: SshUser,
+}
+
+impl SshdBlock {
+    /// Whether it would lock the machine's operators out, who log in as this user.
+    pub fn confines_operators(&self) -> bool {
+        OPERATORS.contains(&self.user.as_str())
+    }
 }
 
 /// The targets that are reached by SSH.
@@ -65,12 +74,6 @@ pub fn sshd_block(
         for target in by_ssh(policy) {
             places.extend(places_of(target, hosts, &mut notes, &mut firewall));
         }
-    }
-    if OPERATORS.contains(&user.as_str()) {
-        notes.push(format!(
-            "`{user}` is the login of the machine's operators, who would be confined as well: name a user of its own by \
-             `user` under `[ssh]`"
-        ));
     }
     let opens = match places.is_empty() {
         true => "none".to_owned(),
@@ -107,7 +110,7 @@ pub fn sshd_block(
     line("ForceCommand", "/bin/false");
     line("AuthenticationMethods", "publickey");
     text.push_str("Match all\n");
-    Some(SshdBlock { text, notes })
+    Some(SshdBlock { text, notes, user: user.clone() })
 }
 
 fn places_of(
@@ -281,11 +284,8 @@ security-group = "sg-0a1b2c3d"
             POLICY.replace("user = \"doorward\"", "user = \"ec2-user\"\nthen = \"admin@10.0.3.7:2222\"");
         let first = block(&text, SshdOf::JumpHost);
         assert_eq!(opens(&first), "10.0.3.7:2222");
-        assert!(
-            first.notes[0].contains("`ec2-user` is the login of the machine's operators"),
-            "{:?}",
-            first.notes
-        );
+        assert!(first.confines_operators(), "{:?}", first.user);
+        assert!(!block(POLICY, SshdOf::JumpHost).confines_operators());
         let second = block(&text, SshdOf::Then);
         assert!(
             second.text.contains("Match User admin") && opens(&second).contains(":5432"),

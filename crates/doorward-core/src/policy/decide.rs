@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::reason::LONGEST_REASON;
 use super::source::source;
 use super::{
-    Firewall, Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, in_words,
+    Firewall, Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, did_you_mean,
+    in_words,
 };
 use crate::grant::{Grant, GrantId, Life};
 use crate::net::{Cidr, Family};
@@ -19,7 +20,7 @@ mod relocate;
 mod tests;
 mod unapproved;
 
-pub use relocate::{Relocation, relocate};
+pub use relocate::{Relocation, There, admissible, relocate};
 pub use unapproved::window;
 
 /// Something that a person wants to do.
@@ -102,11 +103,16 @@ pub fn authorise(policy: &Policy, people: &People, person: &Person, act: Act<'_>
     };
     let operator = || member(&policy.people.operators);
     match act {
-        Act::Open(name) => policy
-            .targets
-            .get(name)
-            .and_then(|target| member(&target.groups))
-            .ok_or_else(|| Refusal::NotYours { person: person.clone(), target: name.clone() }),
+        Act::Open(name) => {
+            policy.targets.get(name).and_then(|target| member(&target.groups)).ok_or_else(|| {
+                // Only among what they may open: nobody learns by a slip of the pen what else there is.
+                let theirs = policy.targets.values().filter(|target| member(&target.groups).is_some());
+                let theirs: Vec<&TargetName> = theirs.map(|target| &target.name).collect();
+                let meant = did_you_mean(name.as_str(), theirs.iter().map(|name| name.as_str()));
+                let meant = theirs.into_iter().find(|name| Some(name.as_str()) == meant).cloned();
+                Refusal::NotYours { person: person.clone(), target: name.clone(), meant }
+            })
+        }
         Act::Close(grant) | Act::See(grant) => {
             if grant.person() == person {
                 return Ok(Reason::Permitted { transport: grant.transport() });
@@ -152,7 +158,8 @@ pub fn decide(
         Err(refusal) => return Decision::Refused { reasons: vec![refusal] },
     };
     let Some(target) = policy.targets.get(&request.target) else {
-        let refusal = Refusal::NotYours { person: request.person.clone(), target: request.target.clone() };
+        let refusal =
+            Refusal::NotYours { person: request.person.clone(), target: request.target.clone(), meant: None };
         return Decision::Refused { reasons: vec![refusal] };
     };
     let held = past.held.filter(|held| {
@@ -305,7 +312,11 @@ pub fn approve(policy: &Policy, people: &People, grant: &Grant, by: &Person, now
         _ => return refused(Refusal::NotWaiting { grant: grant.id().clone() }),
     };
     let Some(target) = policy.targets.get(grant.target()) else {
-        return refused(Refusal::NotYours { person: grant.person().clone(), target: grant.target().clone() });
+        return refused(Refusal::NotYours {
+            person: grant.person().clone(),
+            target: grant.target().clone(),
+            meant: None,
+        });
     };
     if let Err(refusal) = transport(policy, target, Some(grant.transport())) {
         return refused(refusal);
@@ -314,14 +325,26 @@ pub fn approve(policy: &Policy, people: &People, grant: &Grant, by: &Person, now
     let lasts = SignedDuration::from_secs(*seconds).min(target.lasts.at_most);
     let Ok(until) = now.checked_add(lasts) else { return refused(Refusal::TooShort) };
     let grant = grant.with_life(Life::Open { since: now, until, approved_by: Some(by.clone()) });
-    Decision::Granted { grant, reasons: vec![member, answered, Reason::Approved { by: by.clone() }] }
+    // Two people are told of: each reason names whose it is.
+    let group = |reason| match reason {
+        Reason::Member { group } => Some(group),
+        _ => None,
+    };
+    let person = grant.person().clone();
+    let holder = group(member).map(|group| Reason::Holder { person, group });
+    let approved = Reason::Approved { by: by.clone(), group: group(answered) };
+    Decision::Granted { grant, reasons: holder.into_iter().chain([approved]).collect() }
 }
 
 /// Whether the policy as it is now still allows a grant that it once allowed.
 pub fn still_allowed(policy: &Policy, people: &People, grant: &Grant, now: Timestamp) -> Result<(), Refusal> {
     authorise(policy, people, grant.person(), Act::Open(grant.target()))?;
     let Some(target) = policy.targets.get(grant.target()) else {
-        return Err(Refusal::NotYours { person: grant.person().clone(), target: grant.target().clone() });
+        return Err(Refusal::NotYours {
+            person: grant.person().clone(),
+            target: grant.target().clone(),
+            meant: None,
+        });
     };
     transport(policy, target, Some(grant.transport()))?;
     // The policy may admit less than it did, and a store may hold more than was ever granted.

@@ -47,6 +47,12 @@ impl Mistake {
         Self::new(file, spot, Severity::Warning, what, hint)
     }
 
+    /// Its place and what is wrong, in one line: for a log, where the hint is a field of its own.
+    pub fn without_hint(&self) -> String {
+        let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
+        format!("{}:{}:{}: {warning}{}", self.file, self.line, self.column, self.what)
+    }
+
     fn new(
         file: &str,
         spot: Spot,
@@ -61,11 +67,7 @@ impl Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
-        if self.severity == Severity::Warning {
-            f.write_str("warning: ")?;
-        }
-        f.write_str(&self.what)?;
+        f.write_str(&self.without_hint())?;
         match &self.hint {
             Some(hint) => write!(f, "\n  hint: {hint}"),
             None => Ok(()),

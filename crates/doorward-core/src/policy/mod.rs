@@ -20,14 +20,15 @@ use serde::{Deserialize, Serialize};
 
 pub use address::AddressError;
 pub use decide::{
-    Act, Decision, Past, Relocation, Request, approve, authorise, decide, relocate, still_allowed, window,
+    Act, Decision, Past, Relocation, Request, There, admissible, approve, authorise, decide, relocate,
+    still_allowed, window,
 };
 pub use duration::{DurationError, duration, in_words};
 pub use jump::{Documents, Hop, JumpError, Names, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};
 pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
 pub(crate) use name::{AWS_NAME, aws_name};
 pub use name::{FirewallName, Group, NameError, Person, TargetName};
-pub use parse::{FilesAt, FolderAt, GroupAt, Reading, Remains, check, parse, read};
+pub use parse::{FileAt, FilesAt, FolderAt, GroupAt, Reading, Remains, Role, check, parse, read};
 pub use people::{EditError, HashError, HashKind, PasswordHash, People};
 pub use reason::{Most, Reason, Refusal};
 

@@ -20,6 +20,13 @@ pub enum Reason {
         /// Which group.
         group: Group,
     },
+    /// Whose grant it is is in a group of the target's, said to others than them.
+    Holder {
+        /// Who.
+        person: Person,
+        /// Which group.
+        group: Group,
+    },
     /// The policy permits the transport.
     Permitted {
         /// Which.
@@ -48,6 +55,8 @@ pub enum Reason {
     Approved {
         /// By whom.
         by: Person,
+        /// The group that lets them approve.
+        group: Option<Group>,
     },
 }
 
@@ -55,6 +64,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Member { group } => write!(f, "you are in `{group}`"),
+            Self::Holder { person, group } => write!(f, "`{person}` is in `{group}`"),
             Self::Permitted { transport } => write!(f, "the policy permits `{transport}`"),
             Self::Extended { grant } => write!(f, "{grant} goes on"),
             Self::Approval { from } => write!(f, "somebody in {} has to agree", listed(from)),
@@ -62,7 +72,8 @@ impl fmt::Display for Reason {
                 f,
                 "you have had it for {held} in the last {within} without approval, of the {most} that need none"
             ),
-            Self::Approved { by } => write!(f, "{by} agreed"),
+            Self::Approved { by, group: Some(group) } => write!(f, "{by}, who is in `{group}`, agreed"),
+            Self::Approved { by, group: None } => write!(f, "{by} agreed"),
         }
     }
 }
@@ -87,6 +98,8 @@ pub enum Refusal {
         person: Person,
         /// For what.
         target: TargetName,
+        /// A target of nearly that name that they may open.
+        meant: Option<TargetName>,
     },
     /// Not permitted, or the target has no place where it could be enforced.
     #[error("the policy does not permit `{transport}` for `{target}`; it permits {permitted}")]
@@ -119,7 +132,8 @@ pub enum Refusal {
     },
     /// The held grant has lived for as long as it may.
     #[error(
-        "{grant} ends at {until} and has then lived for the {most} that the policy allows in one go; ask again when it has ended"
+        "{grant} ends at {} and has then lived for the {most} that the policy allows in one go; ask again when it has ended",
+        until.strftime("%Y-%m-%d %H:%M:%S UTC")
     )]
     NothingLeft {
         /// Which.
@@ -237,16 +251,6 @@ pub enum Refusal {
         /// By what.
         transport: Transport,
     },
-    /// Another grant of the person's admits the address already.
-    #[error("{other} admits `{address}` already")]
-    OpenThere {
-        /// The one that was to be moved.
-        grant: GrantId,
-        /// The one that is there.
-        other: GrantId,
-        /// The address.
-        address: IpAddr,
-    },
     /// It was moved as often as the policy allows.
     #[error("{grant} was moved {most} times, the most that the policy allows")]
     MovedTooOften {
@@ -289,7 +293,8 @@ impl Refusal {
         Some(match self {
             Self::TooLong { most, .. } => format!("ask for {most} or less"),
             Self::NoReason { .. } => "say why you need it: a ticket's number or a few words".into(),
-            Self::NotYours { .. } => "ask an operator to put you in one of its groups".into(),
+            Self::NotYours { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
+            Self::NotYours { meant: None, .. } => "ask an operator to put you in one of its groups".into(),
             Self::NoRoom { .. } => {
                 "close what is no longer needed, or ask an operator for a higher quota".into()
             }
@@ -308,6 +313,22 @@ impl Refusal {
                     )
                 }
             },
+            Self::NoAddress { is, .. } if is == "a loopback address" => "come to the server by its own address, not by \
+                 `127.0.0.1` or `localhost`; on a local policy `--address` names the address that your connections come from"
+                .into(),
+            Self::NoAddress { .. } => "a grant admits the address that your connections come from: one of the internet, or \
+                 of a network that `special-networks` in `[grants]` lists"
+                .into(),
+            Self::TooShort => "write it as `30m` or `2h`".into(),
+            Self::NothingLeft { .. } => "wait until it has ended, or close it, and open the target again".into(),
+            Self::UnreadableReason => "write it in one line, a ticket's number for example".into(),
+            Self::NoSuchPerson { person } => format!(
+                "an operator adds `{person}` with `doorward user add`, or unlocks them with `doorward user unlock`"
+            ),
+            Self::OwnRequest | Self::NotAnApprover { .. } => {
+                "somebody in a group that the target's `approval` names has to answer".into()
+            }
+            Self::NoPorts { .. } => "an operator has to name ports for it in the policy".into(),
             Self::NotListed { network, .. } => format!(
                 "if people come from there, an operator adds `special-networks = [\"{network}\"]` to `[grants]`"
             ),
@@ -320,7 +341,6 @@ impl Refusal {
                 )
             }
             Self::TooManyGrants { .. } => "try again when somebody has closed theirs".into(),
-            Self::OpenThere { grant, .. } => format!("close {grant} if its address is no longer yours"),
             Self::MovedTooOften { .. } => "close it and open the target again".into(),
             Self::NotOpen { .. } => "open the target again".into(),
             Self::Transport { permitted, .. } if permitted != "none" => format!("choose {permitted}"),

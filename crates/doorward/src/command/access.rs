@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use doorward_aws::Located;
 use doorward_core::grant::GrantId;
-use doorward_core::net::Cidr;
+use doorward_core::net::{Cidr, Flow, Ports};
 use doorward_core::policy::{TargetName, Transport};
 use doorward_tunnel::dial::{Destination, Host};
 use doorward_tunnel::news::Tell;
@@ -17,7 +17,7 @@ use super::desk::{Desk, Wish};
 use super::ways::{self, Way};
 use super::{Code, Failure};
 use crate::connect::{self, Accounts, Carrier, Granted, Place, Places, Within};
-use crate::requests::{Carried, ClosedView, Offer, OpenedView, State, Through};
+use crate::requests::{Carried, ClosedView, GrantView, Offer, OpenedView, State, Through};
 
 /// How long somebody may think about the reason.
 const THINKS: Duration = Duration::from_secs(300);
@@ -34,10 +34,10 @@ pub struct Asking {
     /// Transport to use: ssm, ssh or direct; else the cheapest that the policy permits
     #[arg(long, value_parser = super::transport)]
     pub via: Option<Transport>,
-    /// For how long from now, like `90m` or `2h`; as long as is usual otherwise
+    /// For how long from now, like `90m` or `2h`; otherwise what is open is used as it stands, or opened for as long as is usual
     #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration, allow_hyphen_values = true)]
     pub lasts: Option<SignedDuration>,
-    /// Why; it is recorded
+    /// Why; it is recorded with what is opened or extended
     #[arg(long)]
     pub reason: Option<String>,
     /// Leave the grant open when this ends; otherwise what this opened it also closes
@@ -82,7 +82,7 @@ impl Access {
         tell: Tell,
         marked: bool,
     ) -> Result<Self, Failure> {
-        let opened = granted(asking, desk, target, offers).await?;
+        let opened = granted(asking, desk, target, offers, None).await?;
         let (id, closes) = (opened.grant.id.clone(), !opened.extended && !asking.keep);
         let built = Self::built(asking, desk, opened, closes, tell, marked).await;
         match built {
@@ -125,10 +125,14 @@ impl Access {
         tell: Tell,
         marked: bool,
     ) -> Result<Self, Failure> {
-        let through = opened.through.ok_or_else(|| {
+        let mut through = opened.through.ok_or_else(|| {
             Failure::new(Code::Unavailable, "the server does not say what carries the grant")
                 .hint("is the server as new as this doorward?")
         })?;
+        if let Some(relay) = through.relay.as_mut().filter(|relay| relay.host.is_none()) {
+            // It listens on every address of the machine that was asked.
+            relay.host = desk.host();
+        }
         let until = opened.grant.until.unwrap_or_else(Timestamp::now);
         let accounts = accounts(asking, desk, &through, &opened.grant.id);
         let place = Place {
@@ -161,9 +165,19 @@ impl Access {
         self.carrier.vpc_networks(&self.accounts).await.map_err(failure)
     }
 
-    /// Only what was granted at a place.
+    /// Only what was granted at a place: behind a relay that is the relay's port.
     pub fn granted(&self, host: &Host) -> Granted {
-        Granted::new(Places::One(host.clone()), &self.through.ports)
+        let place = Places::One(host.clone());
+        match &self.through.relay {
+            Some(relay) => Granted::new(place, &[Flow::Tcp(Ports::one(relay.port))]),
+            None => Granted::new(place, &self.through.ports),
+        }
+    }
+
+    /// The port that tells what listens: the target's own, also behind the port of a relay.
+    pub fn service(&self, port: u16) -> u16 {
+        let behind = self.through.relay.as_ref().and_then(|_| self.through.ports.first()?.ports());
+        behind.map_or(port, |ports| ports.from())
     }
 
     /// The transport, of which only what was granted is used.
@@ -216,22 +230,61 @@ pub fn accounts(asking: &Asking, desk: &Desk, through: &Through, grant: &GrantId
     Arc::new(Accounts::new(profile, through.region.clone(), vend))
 }
 
-/// Gets the grant, and waits for whoever has to agree.
+/// What is open already and is used as it stands, with the end that it has: who connects asks for no longer end.
+async fn held(asking: &Asking, desk: &Desk, target: &TargetName) -> Result<Option<OpenedView>, Failure> {
+    let wanted = |grant: &GrantView| {
+        grant.target == *target
+            && grant.state == State::Open
+            && grant.overdue.is_none()
+            && asking.via.is_none_or(|via| grant.transport == via)
+    };
+    let mine: Vec<GrantView> = desk.mine().await?.into_iter().filter(wanted).collect();
+    let direct = mine.iter().any(|grant| grant.transport == Transport::Direct);
+    let here = if direct { desk.address().await? } else { None };
+    let reached = |grant: &GrantView| {
+        grant.transport != Transport::Direct || here.is_some_and(|here| grant.source.contains(here))
+    };
+    let Some(grant) = mine.into_iter().filter(reached).max_by_key(|grant| grant.until) else {
+        return Ok(None);
+    };
+    let through = Some(desk.through(&grant.id).await?);
+    Ok(Some(OpenedView {
+        extended: true,
+        changed: false,
+        moved_from: None,
+        reasons: Vec::new(),
+        closing: grant.closing,
+        standing: grant.standing.clone(),
+        connect: Vec::new(),
+        through,
+        beside: Vec::new(),
+        beside_unknown: None,
+        grant,
+    }))
+}
+
+/// Gets the grant, and waits for whoever has to agree. `lasts` is for how long it is asked where nobody says so.
 pub async fn granted(
     asking: &Asking,
     desk: &Desk,
     target: &TargetName,
     offers: &[Offer],
+    lasts: Option<SignedDuration>,
 ) -> Result<OpenedView, Failure> {
     let offer = offers.iter().find(|offer| offer.target == *target);
+    let permitted = offer.map(|offer| offer.transports.as_slice()).unwrap_or_default();
+    let chosen = asking.via.or(permitted.first().copied());
+    let directly = chosen == Some(Transport::Direct) && permitted.contains(&Transport::Direct);
+    if asking.lasts.is_none()
+        && let Some(held) = held(asking, desk, target).await?
+    {
+        return Ok(held);
+    }
     let reason = match (&asking.reason, offer) {
         (None, Some(offer)) if offer.reason_required => ask_reason(target).await?,
         (reason, _) => reason.clone(),
     };
-    let wish = Wish { target: target.clone(), via: asking.via, lasts: asking.lasts, reason };
-    let permitted = offer.map(|offer| offer.transports.as_slice()).unwrap_or_default();
-    let chosen = asking.via.or(permitted.first().copied());
-    let directly = chosen == Some(Transport::Direct) && permitted.contains(&Transport::Direct);
+    let wish = Wish { target: target.clone(), via: asking.via, lasts: asking.lasts.or(lasts), reason };
     let opened = desk.open(&wish, directly).await?;
     if opened.grant.state != State::Waiting {
         return Ok(opened);

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use doorward_core::export::by_ssh;
-use doorward_core::policy::{Mistake, Policy, RoleArn};
+use doorward_core::policy::{Address, Enforcement, Firewall, Mistake, Policy, RoleArn, Target, utf8};
 use serde::Serialize;
 
 use super::{Code, Failure, count, json, print};
-use crate::policy_file::{Examined, examine};
+use crate::policy_file::{self, Examined, examine};
+use crate::servable;
 
 /// Say every mistake in the policy and in the people files
 ///
@@ -44,7 +45,15 @@ struct Report<'r> {
 impl Check {
     /// Prints the report.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        let examined = examine(policy)?;
+        let mut examined = examine(policy)?;
+        examined.mistakes.extend(unservable(policy));
+        let name = policy.display().to_string();
+        // Those of the policy in its order, and those of the people's files behind them.
+        let place = |mistake: &Mistake| match mistake.file == name {
+            true => (0, mistake.line, mistake.column),
+            false => (1, 0, 0),
+        };
+        examined.mistakes.sort_by_key(place);
         let errors = examined.mistakes.iter().filter(|mistake| mistake.is_error()).count();
         let warnings = examined.mistakes.len() - errors;
         let notes: Vec<String> = examined.loaded.iter().flat_map(|loaded| notes(&loaded.policy)).collect();
@@ -61,9 +70,35 @@ impl Check {
     }
 }
 
+/// What of the policy a server could not use.
+fn unservable(policy: &Path) -> Vec<Mistake> {
+    let name = policy.display().to_string();
+    let Ok(bytes) = policy_file::read(policy) else { return Vec::new() };
+    let Ok(text) = utf8(&bytes, &name) else { return Vec::new() };
+    servable::mistakes(policy, &doorward_core::policy::read(text, &name), &name)
+}
+
+/// Whether AWS is asked for something in no Region that is named here.
+fn names_no_region(policy: &Policy) -> bool {
+    let of_firewall = |firewall: &Firewall| match &firewall.kind {
+        Enforcement::SecurityGroup { at, .. } => at.region.is_none(),
+        Enforcement::Nftables { .. } | Enforcement::Relay { .. } => false,
+    };
+    let looked_up = |target: &Target| !matches!(target.address, Address::Host(_) | Address::Network(_));
+    policy.firewalls.values().any(of_firewall)
+        || policy.ssm.as_ref().is_some_and(|ssm| ssm.at.region.is_none())
+        || policy.ssh.as_ref().is_some_and(|ssh| ssh.at.region.is_none())
+        || (policy.aws.region.is_none() && policy.targets.values().any(looked_up))
+}
+
 /// What a policy means and does not say. None of it is a mistake.
 fn notes(policy: &Policy) -> Vec<String> {
     let mut notes = Vec::new();
+    if names_no_region(policy) {
+        let note =
+            "the policy names no Region for all that it asks of AWS, so AWS_REGION or the profile has to";
+        notes.push(note.to_owned());
+    }
     if let Some(role) = policy.ssm.as_ref().and_then(|ssm| ssm.role.as_ref()) {
         notes.push(revoking(role));
     }

@@ -130,7 +130,11 @@ pub(super) fn line(closed: &ClosedView) -> String {
         Some(how) if !how.starts_with("closed by") => format!("is over, {how}"),
         _ => "is closed".into(),
     };
-    let mut text = format!("{name} {how}: {done}\n");
+    let mut text = match failure(closed) {
+        // What its firewall does is not known: nothing is promised of connections.
+        Some(_) => format!("{name} {how}, and not yet confirmed by its firewall\n"),
+        None => format!("{name} {how}: {done}\n"),
+    };
     if let Some(still) = &closed.still {
         text.push_str(&format!("  {} is still let in by {still}\n", grant.source));
     }

@@ -93,7 +93,10 @@ impl Demo {
         let ended = runtime.block_on(self.demo(folder.path()));
         runtime.shutdown_background();
         ended?;
-        folder.close().map_err(Failure::with(Code::Io))
+        folder.close().map_err(Failure::with(Code::Io))?;
+        // Below the line on which a terminal shows ^C.
+        let begin = if super::printer::is_watched() { "\n" } else { "" };
+        super::print(&format!("{begin}The demo has ended, and nothing is left of it.\n"))
     }
 
     async fn demo(self, folder: &Path) -> Result<(), Failure> {
@@ -207,9 +210,9 @@ fn tell(url: &str, door: u16, away: SocketAddr) {
           or   maria   password open-sesame   may open the orders database too, and sees everybody's
 
   Five things to try:
-    1. curl http://127.0.0.1:{door}/     refused: nobody is let in
+    1. curl http://127.0.0.1:{door}/     reset, or no connection at all: nobody is let in
     2. sign in as jon, open `wiki`, and curl again: a page
-    3. close it, and curl again: refused, and what was open is cut
+    3. close it, and curl again: reset, as is what was open
     4. http://{away} has the same pages, through a proxy that says that you come from {AWAY}: a security
        group never admits this machine's own 127.0.0.1. There, as maria, open `orders-db` of the simulated account,
        then read the record

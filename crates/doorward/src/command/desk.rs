@@ -117,6 +117,40 @@ impl Desk {
         }
     }
 
+    /// What the person has open, and what waits.
+    pub async fn mine(&self) -> Result<Vec<GrantView>, Failure> {
+        match self {
+            Self::Server(client) => Self::ask(client, |client| client.grants(false)).await,
+            Self::Local { running, caller } => {
+                running.requests().current(&caller.person).await.map_err(super::request_failure)
+            }
+        }
+    }
+
+    /// The address that a grant would admit; none where the server cannot tell.
+    pub async fn address(&self) -> Result<Option<IpAddr>, Failure> {
+        match self {
+            Self::Server(client) => Ok(Self::ask(client, Client::me).await?.address),
+            Self::Local { .. } => outside().await.map(Some),
+        }
+    }
+
+    /// The profile that the policy names, on the policy's own machine.
+    pub fn profile(&self) -> Option<String> {
+        match self {
+            Self::Server(_) => None,
+            Self::Local { running, .. } => running.requests().loaded().policy.aws.profile.clone(),
+        }
+    }
+
+    /// The name of the machine that was asked.
+    pub fn host(&self) -> Option<String> {
+        match self {
+            Self::Server(client) => client.host(),
+            Self::Local { .. } => Some(Ipv4Addr::LOCALHOST.to_string()),
+        }
+    }
+
     /// A grant as it is now.
     pub async fn grant(&self, id: &GrantId) -> Result<GrantView, Failure> {
         match self {

@@ -3,6 +3,7 @@
 mod confined;
 mod database;
 mod links;
+mod unanswered;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,8 +19,8 @@ use super::desk::Desk;
 /// Walk the way to a target link by link, and name the first that is broken
 ///
 /// Grant, credentials, clock, jump host, agent, document, target, the rules between, the connection, what listens, TLS
-/// and IAM sign-in; by SSH also whether the jump host gives more than the target. It opens a grant as `connect` does, closes it, and
-/// says whether anything of it is left.
+/// and IAM sign-in; by SSH also whether the jump host gives more than the target. It uses the grant that is open, or opens one
+/// for five minutes, closes it, and says whether anything of it is left.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward doctor orders-db

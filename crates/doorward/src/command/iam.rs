@@ -102,11 +102,20 @@ impl FromStr for AccountOf {
 impl Iam {
     /// Prints it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        let loaded = policy_file::load(policy)?;
         if self.whom == Whom::Auditor {
             print(&json(&iam::auditor())?)?;
             return Ok(ExitCode::SUCCESS);
         }
+        if self.inventory && self.whom == Whom::Doorward && !policy.exists() {
+            // Who looks at an account need not have a policy.
+            note(&format!(
+                "note: `{}` is not there: this is what looking takes, and nothing else",
+                policy.display()
+            ));
+            return self
+                .tell(&iam::everything(self.accounts.iter().rev().map(|of| &of.account).next()), None);
+        }
+        let loaded = policy_file::load(policy)?;
         if let Whom::Group(group) = &self.whom
             && !loaded.people.groups.contains_key(group)
         {
@@ -127,6 +136,10 @@ impl Iam {
             Whom::Server => iam::server(policy, &facts),
             Whom::Auditor => return Ok(ExitCode::SUCCESS),
         };
+        self.tell(&iam, Some(policy))
+    }
+
+    fn tell(&self, iam: &iam::Iam, policy: Option<&Policy>) -> Result<ExitCode, Failure> {
         for unknown in &iam.unknown {
             note(&format!("note: {unknown}"));
         }
@@ -134,13 +147,14 @@ impl Iam {
             note("hint: `--account 123456789012` says which account; `aws sts get-caller-identity` tells");
         }
         let people = matches!(self.whom, Whom::People | Whom::Group(_) | Whom::Role);
-        if let Some(ssh) = policy.ssh.as_ref().filter(|_| people && by_ssh(policy).next().is_some()) {
+        let by_ssh = policy.filter(|policy| people && by_ssh(policy).next().is_some());
+        if let Some(ssh) = by_ssh.and_then(|policy| policy.ssh.as_ref()) {
             note(&format!(
                 "note: by `ssh` this is a login as `{}` on `{}`, and `ssh-server-config` prints what confines it",
                 ssh.user, ssh.jump_host
             ));
         }
-        if let Some(role) = policy.ssm.as_ref().and_then(|ssm| ssm.role.as_ref())
+        if let Some(role) = policy.and_then(|policy| policy.ssm.as_ref()?.role.as_ref())
             && matches!(self.whom, Whom::Doorward | Whom::Role | Whom::Server)
         {
             note(&format!("note: {}", super::check::revoking(role)));

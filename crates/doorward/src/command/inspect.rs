@@ -31,7 +31,7 @@ Examples:
   doorward inspect --inventory account/ --json | jq -r '.findings[].commands[]'
   doorward inspect --list-rules
 
-Exit code 0: it was inspected, whatever was found. 1: with --fail-on, something of that severity or worse was
+Exit code 0: it was inspected, whatever was found. 1: with --fail-on, something of that severity or worse was \
 found. 64 and above: it could not be inspected.")]
 pub struct Inspect {
     #[command(flatten)]

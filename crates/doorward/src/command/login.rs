@@ -19,7 +19,7 @@ pub struct Login {
     #[arg(env = "DOORWARD_SERVER")]
     pub url: String,
     /// Your name there; your login name otherwise
-    #[arg(long = "as", value_name = "PERSON")]
+    #[arg(long = "as", alias = "user", value_name = "PERSON")]
     pub person: Option<String>,
     /// Read the password from standard input
     #[arg(long)]
@@ -32,6 +32,7 @@ pub struct Login {
 impl Login {
     /// Signs in.
     pub fn run(self) -> Result<(), Failure> {
+        let proposed = self.person.is_none();
         let name = match self.person {
             Some(person) => person,
             // Only a proposal: the password proves it.
@@ -43,6 +44,9 @@ impl Login {
         Client::check(&self.url, self.insecure).map_err(super::server_failure)?;
         let password = match self.stdin {
             true => terminal::first_line()?,
+            false if proposed => {
+                terminal::password(&format!("Password of {name} (`--as` names somebody else): "))?
+            }
             false => terminal::password(&format!("Password of {name}: "))?,
         };
         let kept =

@@ -411,3 +411,35 @@ fn server_failure(error: client::Error) -> Failure {
         error @ client::Error::NoHome => Failure::of(Code::Io, &error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    /// Every help text of a command and of what is below it, with the words that it is shown by.
+    fn texts(command: &clap::Command, path: &str, found: &mut Vec<(String, String)>) {
+        let path = format!("{path} {}", command.get_name());
+        let shown = [command.get_after_help(), command.get_after_long_help(), command.get_long_about()];
+        found.extend(shown.into_iter().flatten().map(|text| (path.clone(), text.to_string())));
+        command.get_subcommands().for_each(|below| texts(below, &path, found));
+    }
+
+    /// A terminal breaks the lines: what is broken already is broken twice. Lists and examples begin with a space.
+    #[test]
+    fn a_sentence_of_a_help_text_is_one_line() {
+        let mut found = Vec::new();
+        texts(&Cli::command(), "", &mut found);
+        assert!(found.len() > 20, "{}", found.len());
+        for (path, text) in found {
+            let lines: Vec<&str> = text.lines().collect();
+            for pair in lines.windows(2) {
+                let [line, next] = pair else { continue };
+                let prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+                let ends = line.ends_with(['.', ':', '!', '?', ')']);
+                assert!(!prose(line) || !prose(next) || ends, "{path}: {line:?} goes on in {next:?}");
+            }
+        }
+    }
+}

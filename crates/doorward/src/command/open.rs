@@ -23,7 +23,7 @@ use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State, Through}
 #[command(after_help = "Examples:
   doorward open orders-db
   doorward open orders-db --for 2h --reason 'ticket 4711'
-  doorward open orders-db --local --as jon --address 203.0.113.7 --detach
+  doorward open orders-db --local --as jon --address 93.184.215.14 --detach
 
 On a local policy the command stays and closes when it ends (Ctrl-C closes at once). With --detach it \
 returns, and `doorward serve` or a `doorward sweep` run every minute has to close.")]
@@ -167,12 +167,8 @@ impl Open {
         if grant.state == State::Waiting {
             return Ok(Code::Waiting.into());
         }
-        let not_yet = match &answer.standing {
-            Some(Standing::Failing { why }) => format!("its firewall does not let it in yet: {why}"),
-            Some(Standing::Unknown) => "its firewall has not answered yet".into(),
-            Some(Standing::AsWanted) | None => return Ok(ExitCode::SUCCESS),
-        };
-        Err(Failure::new(Code::Unavailable, format!("the grant is open, but {not_yet}"))
+        let Some(not_yet) = not_yet(answer) else { return Ok(ExitCode::SUCCESS) };
+        Err(Failure::new(Code::Unavailable, format!("{} is not open yet: {not_yet}", grant.target))
             .hint("it is tried again until the grant's end; `doorward list` shows when it stands"))
     }
 }
@@ -188,6 +184,15 @@ async fn close(requests: &Requests, caller: &Caller, grant: &Grant) -> Result<()
     super::close::failure(&closed).map_or(Ok(()), |failure| Err(failure.hint(by_itself)))
 }
 
+/// Why what was granted is not let in, if so.
+fn not_yet(answer: &OpenedView) -> Option<String> {
+    match &answer.standing {
+        Some(Standing::Failing { why }) => Some(format!("its firewall does not let it in yet: {why}")),
+        Some(Standing::Unknown) => Some("its firewall has not answered yet".into()),
+        Some(Standing::AsWanted) | None => None,
+    }
+}
+
 fn opened(answer: &OpenedView, now: Timestamp) -> String {
     let grant = &answer.grant;
     if grant.state == State::Waiting {
@@ -200,13 +205,18 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
         return waits + &told + &beside(answer);
     }
     let until = grant.until.unwrap_or(now);
-    let how = if answer.extended { "stays open" } else { "is open" };
+    let stands = not_yet(answer).is_none();
+    let how = match (stands, answer.extended) {
+        (true, false) => "is open",
+        (true, true) => "stays open",
+        (false, _) => "is granted, and not open yet,",
+    };
     let left = super::left(until, now);
     let mut text =
         format!("{} {how} for {} until {} ({left})\n", grant.target, grant.source, super::instant(until));
     let mut line = |title: &str, what: String| text.push_str(&format!("  {title:10} {what}\n"));
     line("grant", grant.id.to_string());
-    for way in &answer.connect {
+    for way in answer.connect.iter().filter(|_| stands) {
         line("connect", way.command.clone().unwrap_or_else(|| way.to_string()));
         if let Some(why) = &way.why_not {
             line("", format!("its host name is not known: {why}"));

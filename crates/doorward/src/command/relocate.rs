@@ -16,7 +16,8 @@ use crate::requests::{Caller, GrantView, OpenedView, Requests, State};
 
 /// Move what is open to the address that you come from now
 ///
-/// The old address is revoked in the same step. The end stays as it was, and so does the approval.
+/// The old address is revoked in the same step, with every grant of yours that admits it to the target. The end stays as
+/// it was, and so does the approval.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward move
@@ -109,20 +110,16 @@ impl Relocate {
                 && grant.transport == Transport::Direct
                 && grant.source.family() == Cidr::host(address).family()
                 && !grant.source.contains(address)
-                // What is open from here already is not opened twice.
-                && !mine.iter().any(|other| {
-                    other.target == grant.target
-                        && other.state == State::Open
-                        && other.transport == Transport::Direct
-                        && other.source.contains(address)
-                })
         };
         let named = |target: Option<&TargetName>| -> Vec<GrantId> {
-            let mut targets = std::collections::BTreeSet::new();
+            let mut left = std::collections::BTreeSet::new();
             let here = mine.iter().filter(elsewhere);
             let here = here.filter(|grant| target.is_none_or(|target| grant.target == *target));
-            // One address needs one grant to a target: the one that lasts longest, which is listed last.
-            here.rev().filter(|grant| targets.insert(&grant.target)).map(|grant| grant.id.clone()).collect()
+            // All that admits one address to a target moves at once: by the one that lasts longest, which is listed last.
+            here.rev()
+                .filter(|grant| left.insert((&grant.target, grant.source)))
+                .map(|grant| grant.id.clone())
+                .collect()
         };
         if self.what.is_empty() {
             return Ok(named(None));
@@ -139,6 +136,12 @@ fn line(moved: &OpenedView) -> String {
     let grant = &moved.grant;
     let until = grant.until.map(super::instant).unwrap_or_default();
     match moved.moved_from {
+        Some(was) if failure(moved).is_some() => {
+            format!(
+                "{} is granted to {} instead of {was} as {} until {until}, and not changed in the firewall yet\n",
+                grant.target, grant.source, grant.id
+            )
+        }
         Some(was) => {
             format!(
                 "{} is moved from {was} to {} as {}, open until {until}\n",
@@ -156,6 +159,41 @@ fn failure(moved: &OpenedView) -> Option<Failure> {
         Standing::Failing { why } => why,
         Standing::Unknown => "its firewall has not answered yet",
     };
-    let failure = Failure::new(Code::Unavailable, format!("{} is moved, but {why}", moved.grant.id));
+    let failure =
+        Failure::new(Code::Unavailable, format!("{} has another address, but {why}", moved.grant.id));
     Some(failure.hint("it is tried again until the grant's end; `doorward list` shows when it stands"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::testing::grant_view;
+
+    #[test]
+    fn every_address_that_was_left_is_moved_from_once_by_what_lasts_longest() {
+        let grant = |id: &str, source: &str, until: &str| {
+            let mut grant = grant_view("2026-11-22T10:00:00Z", until);
+            grant.id = id.parse().expect("a grant");
+            grant.source = source.parse().expect("an address");
+            grant
+        };
+        // As a server lists them, the next to end first; the last admits the new address already.
+        let mine = [
+            grant("g-aaaaaaaaaaaa", "203.0.113.7", "2026-11-22T10:30:00Z"),
+            grant("g-bbbbbbbbbbbb", "203.0.113.8", "2026-11-22T11:00:00Z"),
+            grant("g-cccccccccccc", "203.0.113.7", "2026-11-22T15:00:00Z"),
+            grant("g-dddddddddddd", "203.0.113.99", "2026-11-22T16:00:00Z"),
+        ];
+        let chosen = |what: &[&str], from: &str| -> Vec<String> {
+            let way = Way { local: false, person: None };
+            let what = what.iter().map(|word| (*word).to_owned()).collect();
+            let verb = Relocate { what, address: None, json: false, way };
+            let chosen = verb.chosen(&mine, from.parse().ok()).expect("grants");
+            chosen.iter().map(ToString::to_string).collect()
+        };
+        for what in [&[] as &[&str], &["orders-db"]] {
+            assert_eq!(chosen(what, "203.0.113.99"), ["g-cccccccccccc", "g-bbbbbbbbbbbb"]);
+        }
+        assert_eq!(chosen(&["g-aaaaaaaaaaaa"], "203.0.113.99"), ["g-aaaaaaaaaaaa"]);
+    }
 }

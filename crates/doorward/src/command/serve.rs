@@ -95,7 +95,7 @@ pub async fn serve(
         tracing::error!(%error, "the start could not be recorded");
     }
     for warning in &requests.loaded().warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!(hint = warning.hint, "{}", warning.without_hint());
     }
     if requests.loaded().policy.server.insecure {
         tracing::warn!("`insecure = true`: passwords and sessions may cross the network without TLS");
@@ -139,7 +139,7 @@ async fn reload_at_hangup(mut hangups: Signal, requests: Arc<Requests>, web: Arc
             }
             Ok((mistakes, _)) => {
                 for mistake in &mistakes {
-                    tracing::error!("{mistake}");
+                    tracing::error!(hint = mistake.hint, "{}", mistake.without_hint());
                 }
                 let mistakes = mistakes.len();
                 tracing::error!(mistakes, "the policy has mistakes; the last good one stays in force");

@@ -14,15 +14,16 @@ use crate::policy_file;
 /// Print the block for a jump host's sshd that confines people to the targets
 ///
 /// A grant by `ssh` is a login on the jump host. With this block that login has no shell and no terminal, and opens
-/// connections to exactly the targets of the policy. `doorward doctor TARGET` tells whether it is in force. Print it again
-/// when the targets change.
+/// connections to exactly the targets of the policy. It is for a user of its own (`user` under `[ssh]`): the login of the
+/// machine's operators is refused. `doorward doctor TARGET` tells whether it is in force. Print it again when the targets
+/// change.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward ssh-server-config
   doorward ssh-server-config --user doorward
   doorward ssh-server-config | ssh jump 'sudo tee -a /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl reload sshd'
 
-Where a target is `rds:`, `proxy:`, `cache:`, `instance:` or `tag:`, AWS is asked for its name. A shell on the jump host
+Where a target is `rds:`, `proxy:`, `cache:`, `instance:` or `tag:`, AWS is asked for its name. A shell on the jump host \
 itself (`doorward ssh` to it) is gone for that user.")]
 pub struct SshServerConfig {
     /// Who people are on the machine; otherwise whom the policy names
@@ -49,6 +50,20 @@ impl SshServerConfig {
         let block = sshd_block(policy, ssh, of, self.user.as_ref(), &hosts).ok_or_else(|| {
             Failure::new(Code::Usage, "the policy names no second machine (`then` under `[ssh]`)")
         })?;
+        if block.confines_operators() {
+            let user = &block.user;
+            if self.user.is_none() {
+                let what = format!(
+                    "`{user}` is the login of the machine's operators: this block would lock them out of it"
+                );
+                let field = if self.then { "`then`" } else { "`user`" };
+                return Err(Failure::new(Code::No, what).hint(format!(
+                    "name a user of its own by {field} under `[ssh]`, such as `doorward`, which people then log in as; or \
+                     `--user {user}`, where nobody else logs in by it"
+                )));
+            }
+            super::note(&format!("warning: whoever logs in as `{user}` is confined, operators too"));
+        }
         for note in &block.notes {
             super::note(&format!("warning: {note}"));
         }

@@ -33,7 +33,7 @@ pub(super) fn begin() -> io::Result<impl Future<Output = ()> + Send> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            tracing::info!("stopping; rules stay to their ends");
+            tracing::info!("stopping; relays cut what they carry, all other rules stay until they expire");
             // Where nobody waits for it any more, the process is about to end.
             let _ = tell.send(());
             tokio::select! {

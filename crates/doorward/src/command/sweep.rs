@@ -23,7 +23,7 @@ use crate::policy_file::{self, LoadError};
   doorward sweep --dry-run
   doorward sweep --security-group sg-0a1b2c3d4e5f60718 --region eu-west-1
 
-Exit code 0: nothing is past its end any more. 65: the policy has mistakes, and what could be read of it was
+Exit code 0: nothing is past its end any more. 65: the policy has mistakes, and what could be read of it was \
 swept. 69: a group could not be looked at or not be closed.")]
 pub struct Sweep {
     /// Groups to sweep; those of the policy file otherwise

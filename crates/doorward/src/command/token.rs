@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use doorward_core::net::Flow;
-use doorward_core::policy::{Address, TargetName};
+use doorward_core::policy::{Address, TargetName, did_you_mean};
 use jiff::Timestamp;
 
 use super::access;
@@ -25,7 +25,7 @@ pub struct Token {
     /// The database's user
     #[arg(long)]
     pub user: String,
-    /// The profile of your AWS credentials; else that of the environment
+    /// The profile of your AWS credentials; else that of the policy, or of the environment
     #[arg(long)]
     pub profile: Option<String>,
     #[command(flatten)]
@@ -42,12 +42,16 @@ impl Token {
     async fn token(&self, desk: &Desk) -> Result<String, Failure> {
         let offers = desk.offers().await?;
         let offer = offers.iter().find(|offer| offer.target == self.target).ok_or_else(|| {
+            let known = offers.iter().map(|offer| offer.target.as_str());
+            let meant =
+                did_you_mean(self.target.as_str(), known).map(|meant| format!("did you mean `{meant}`?"));
             Failure::new(Code::No, format!("you may not open `{}`", self.target))
-                .hint("`doorward list` shows what you may open")
+                .hint(meant.unwrap_or_else(|| "`doorward list` shows what you may open".into()))
         })?;
         let address: Address = offer.address.parse().map_err(Failure::with(Code::Data))?;
-        let accounts = Accounts::new(self.profile.clone(), None, None);
-        let account = accounts.get().await.map_err(Failure::with(Code::NoPermission))?;
+        let profile = self.profile.clone().or_else(|| desk.profile());
+        let accounts = Accounts::new(profile, offer.region.clone(), None);
+        let account = accounts.get().await.map_err(|error| access::failure(error.into()))?;
         let located = account.locate(&address).await.map_err(|error| access::failure(error.into()))?;
         let port = located.port.or_else(|| {
             offer.ports.iter().find_map(|flow| match flow {
@@ -58,6 +62,6 @@ impl Token {
         let port = port
             .ok_or_else(|| Failure::new(Code::No, format!("the port of `{}` is not known", self.target)))?;
         let token = account.database_token(&located.host, port, &self.user, Timestamp::now()).await;
-        token.map_err(Failure::with(Code::NoPermission))
+        token.map_err(|error| access::failure(error.into()))
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{Code, Failure, POLICY, json, note, print, terminal};
 use crate::people::edit::{self, FileError, Whose};
-use crate::people::password::hash_new;
+use crate::people::password::{PasswordError, hash_new};
 use crate::people::rules::Rules;
 use crate::policy_file::{LoadError, PeoplePaths, people_paths, usual_people_paths};
 
@@ -187,7 +187,7 @@ fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Res
         member_of.extend(of.map(|(group, _)| group.clone()));
     }
     let rules = Rules { person: name, least: files.least_length };
-    let hash = hash_new(&new_password(name, stdin)?, &rules)?;
+    let hash = hash_new(&new_password(name, stdin, &rules)?, &rules)?;
     let made = edit::set_password(&files.passwords, name, &hash, Whose::New)?;
     let file = files.passwords.display();
     print(&if made {
@@ -239,7 +239,7 @@ fn passwd(files: &PeoplePaths, name: &Person, stdin: bool) -> Result<(), Failure
         return Err(edit::no_person(&files.passwords, name, read.named.keys()).into());
     }
     let rules = Rules { person: name, least: files.least_length };
-    let hash = hash_new(&new_password(name, stdin)?, &rules)?;
+    let hash = hash_new(&new_password(name, stdin, &rules)?, &rules)?;
     edit::set_password(&files.passwords, name, &hash, Whose::Known)?;
     print(&format!("set a new password for `{name}` in {}\n", files.passwords.display()))
 }
@@ -252,7 +252,12 @@ fn lock(files: &PeoplePaths, name: &Person, locked: bool) -> Result<(), Failure>
         (true, false) => format!("`{name}` was locked already\n"),
         (false, true) => format!("unlocked `{name}` in {file}\n"),
         (false, false) => format!("`{name}` was not locked\n"),
-    })
+    })?;
+    if changed {
+        // Somebody tries it at once, and is refused once more.
+        note("note: a running server reads the file again within a second or two");
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -329,11 +334,13 @@ pub(super) fn read_groups(files: &PeoplePaths) -> Result<groups::Groups, Failure
 }
 
 /// A password from the terminal, typed twice and unseen, or from the first line of the standard input.
-fn new_password(name: &Person, stdin: bool) -> Result<String, Failure> {
+fn new_password(name: &Person, stdin: bool, rules: &Rules<'_>) -> Result<String, Failure> {
     if stdin {
         return terminal::first_line();
     }
     let password = terminal::password(&format!("New password for {name}: "))?;
+    // What is refused is not typed a second time.
+    rules.check(&password).map_err(PasswordError::Weak)?;
     if terminal::password("The same again: ")? != password {
         return Err(Failure::new(Code::Data, "the two passwords differ, so nothing was changed"));
     }

@@ -63,8 +63,10 @@ impl Way {
         }
         if !policy.exists() && !self.local && self.person.is_none() {
             let failure = Failure::of(Code::NoPermission, &crate::client::Error::NotSignedIn);
+            let sign_in = client::Login::again(Clock::system().now());
+            let sign_in = sign_in.unwrap_or_else(|| "doorward login URL".into());
             return Err(failure.hint(format!(
-                "sign in with `doorward login URL`, or name a policy file with `--policy` (`{}` is not there)",
+                "sign in with `{sign_in}`, or name a policy file with `--policy` (`{}` is not there)",
                 policy.display()
             )));
         }
@@ -73,6 +75,18 @@ impl Way {
             Some(person) => Caller { person: person.clone(), from: None, claimed_by: Some(login()) },
             None => Caller::known(login_name()?, None),
         };
+        if !file.current().people.knows(&caller.person) {
+            // Before anything is looked up that only somebody needs who may open something.
+            let known = if self.person.is_none() { ", as this machine knows you," } else { "" };
+            let what = format!(
+                "`{}`{known} is not in the password file of `{}`, or is locked there",
+                caller.person,
+                policy.display()
+            );
+            let failure = Failure::new(Code::No, what);
+            return Err(failure
+                .hint("`--as PERSON` says who you are there; `doorward login URL` signs in to a server"));
+        }
         Ok(Found::Local(Box::new(file), caller))
     }
 }

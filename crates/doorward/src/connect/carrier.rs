@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use super::amazon::{Accounts, Amazon, Document, NoAccount};
 use super::by_ssh::by_ssh;
-use crate::requests::{By, Sessions, Through};
+use crate::requests::{By, Relay, Sessions, Through};
 
 /// Why a grant cannot be carried.
 #[derive(Debug, thiserror::Error)]
@@ -192,8 +192,12 @@ pub async fn build(through: &Through, place: &Place) -> Result<Carrier, Error> {
     }
 }
 
-/// Where the target is, as the far side knows it.
+/// Where packets to the target go, as the far side knows it: to the relay before it, where there is one.
 pub async fn locate(through: &Through, accounts: &Accounts) -> Result<Located, Error> {
+    if let Some(Relay { host: Some(host), port }) = &through.relay {
+        let what = format!("the relay `{host}:{port}`");
+        return Ok(Located { what, host: host.clone(), port: Some(*port), ..Located::default() });
+    }
     let address = through.address.as_deref().unwrap_or_default();
     let address: Address = address.parse().map_err(|_| Error::NotUnderstood(address.to_owned()))?;
     if let Address::Host(host) = address {

@@ -17,6 +17,9 @@ pub struct Line {
     pub host: String,
     /// The real port.
     pub port: u16,
+    /// The port that tells what listens there, where a relay has one of its own.
+    #[serde(skip)]
+    pub service: u16,
     /// What uses it, for services that everybody knows by their port.
     pub command: Option<String>,
     /// The same with the server's certificate checked against its real name, for a client that can.
@@ -46,10 +49,10 @@ fn jdbc(service: u16, at: SocketAddr) -> Option<String> {
     }
 }
 
-/// What can be said of a port that answers.
-pub fn lines(target: &str, listen: SocketAddr, host: &str, port: u16) -> Line {
+/// What can be said of a port that answers. `service` is the port that tells what listens there.
+pub fn lines(target: &str, listen: SocketAddr, host: &str, port: u16, service: u16) -> Line {
     let named = host.parse::<std::net::IpAddr>().is_err();
-    let verified = (named && port == 5432).then(|| {
+    let verified = (named && service == 5432 && service == port).then(|| {
         // libpq compares the certificate with `host` and connects to `hostaddr`.
         format!("psql \"host={host} hostaddr={} port={} sslmode=verify-full\"", listen.ip(), listen.port())
     });
@@ -58,9 +61,10 @@ pub fn lines(target: &str, listen: SocketAddr, host: &str, port: u16) -> Line {
         listen,
         host: host.to_owned(),
         port,
-        command: client(port, listen),
+        service,
+        command: client(service, listen),
         verified,
-        jdbc: jdbc(port, listen),
+        jdbc: jdbc(service, listen),
     }
 }
 
@@ -79,7 +83,7 @@ pub fn environment(lines: &[Line]) -> Vec<(String, String)> {
         variables.push((format!("DOORWARD_{name}_PORT"), line.listen.port().to_string()));
     }
     let mut known = |port: u16, host: &str, named: &str| {
-        if let Some(line) = lines.iter().find(|line| line.port == port) {
+        if let Some(line) = lines.iter().find(|line| line.service == port) {
             variables.push((host.to_owned(), line.listen.ip().to_string()));
             variables.push((named.to_owned(), line.listen.port().to_string()));
         }
@@ -95,7 +99,13 @@ mod tests {
     use super::*;
 
     fn line(target: &str, port: u16) -> Line {
-        lines(target, format!("127.0.0.1:{}", 20_000 + port / 10).parse().expect("a place"), "10.0.0.7", port)
+        lines(
+            target,
+            format!("127.0.0.1:{}", 20_000 + port / 10).parse().expect("a place"),
+            "10.0.0.7",
+            port,
+            port,
+        )
     }
 
     #[test]
@@ -114,10 +124,16 @@ mod tests {
     #[test]
     fn a_certificate_is_checked_against_the_real_name() {
         let at = "127.0.0.1:20001".parse().expect("a place");
-        let named = lines("orders-db", at, "orders.abc.eu-west-1.rds.amazonaws.com", 5432);
+        let named = lines("orders-db", at, "orders.abc.eu-west-1.rds.amazonaws.com", 5432, 5432);
         let expected = "psql \"host=orders.abc.eu-west-1.rds.amazonaws.com hostaddr=127.0.0.1 port=20001 sslmode=verify-full\"";
         assert_eq!(named.verified.as_deref(), Some(expected));
-        assert_eq!(lines("orders-db", at, "10.0.0.7", 5432).verified, None);
+        assert_eq!(lines("orders-db", at, "10.0.0.7", 5432, 5432).verified, None);
+        // The name of a relay is not the name in the database's certificate.
+        let relay = lines("orders-db", at, "door.example.org", 15_432, 5432);
+        assert_eq!(
+            (relay.verified, relay.command.as_deref()),
+            (None, Some("psql --host=127.0.0.1 --port=20001"))
+        );
     }
 
     #[test]

@@ -129,7 +129,7 @@ mod tests {
     const HOST: &str = "orders.abc.eu-west-1.rds.amazonaws.com";
 
     fn at(port: u16) -> Line {
-        lines("orders-db", "127.0.0.1:20543".parse().expect("a place"), HOST, port)
+        lines("orders-db", "127.0.0.1:20543".parse().expect("a place"), HOST, port, port)
     }
 
     #[test]

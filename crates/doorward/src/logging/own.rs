@@ -8,12 +8,16 @@ use tracing::{Level, Metadata};
 /// The crates whose events hold no secret, since we write them.
 const OWN: [&str; 4] = ["doorward", "doorward_aws", "doorward_core", "doorward_tunnel"];
 
-/// Whether something may be written: of our own everything, of others warnings and errors.
+/// What its crates of AWS warn of is Rust for those who write them, and whatever fails comes back to us as an error.
+const AWS: &str = "aws_";
+
+/// Whether something may be written: of our own everything, of others warnings and errors, of AWS's crates errors.
 ///
 /// What comes by the `log` crate bears the name `log` here, and is of others.
 pub(super) fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let of = metadata.target().split("::").next().unwrap_or_default();
-    OWN.contains(&of) || *metadata.level() <= Level::WARN
+    let least = if of.starts_with(AWS) { Level::ERROR } else { Level::WARN };
+    OWN.contains(&of) || *metadata.level() <= least
 }
 
 #[cfg(test)]
@@ -99,5 +103,22 @@ pub(super) mod tests {
         check(Some("doorward=trace,doorward_aws=trace"), &["own-trace", "own-within"], &["others-warning"]);
         check(Some("doorward=debug"), &["own-debug", "own-info"], &["own-trace", "others-warning"]);
         check(None, &["own-info", "others-warning"], &["own-debug"]);
+    }
+
+    /// Where there is no metadata service, the SDK says so in the words of its types.
+    #[test]
+    fn what_an_sdk_warns_of_is_not_written() {
+        let written = Written::default();
+        let writer = written.clone();
+        tracing::subscriber::with_default(Log::default().to(move || writer.clone()), || {
+            tracing::warn!(target: "aws_config::imds::region", "FailedToLoadToken(ServiceError)");
+            tracing::warn!(target: "aws_smithy_runtime_api::client", "Unhandled(Unhandled)");
+            tracing::warn!(target: "doorward_aws::account", "own-warning");
+            tracing::warn!(target: "hyper_util", "others-warning");
+        });
+        let bytes = written.0.lock().expect("nobody panicked").clone();
+        let text = String::from_utf8(bytes).expect("text");
+        assert!(text.contains("own-warning") && text.contains("others-warning"), "{text}");
+        assert!(!text.contains("FailedToLoadToken") && !text.contains("Unhandled"), "{text}");
     }
 }

@@ -33,7 +33,7 @@ use turns::{Turns, Waits};
 pub use beside::Beside;
 pub use endpoints::look_up;
 pub use relocate::Relocated;
-pub use through::{By, Carried, Key, Machine, Names, Sessions, Through};
+pub use through::{By, Carried, Key, Machine, Names, Relay, Sessions, Through};
 pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
 pub use way::{Way, command};
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use doorward_core::audit::What;
 use doorward_core::grant::{Ending, Grant, GrantId};
 use doorward_core::net::Cidr;
-use doorward_core::policy::{Relocation, relocate};
+use doorward_core::policy::{Relocation, There, relocate};
 
 use super::{Caller, Error, Opened, Requests, TRIES, retried};
 use crate::clock::random;
@@ -21,7 +21,8 @@ pub struct Relocated {
 }
 
 impl Requests {
-    /// Has a person's grant admit another address of theirs instead, with the same end and the same approval.
+    /// Has a person's grant admit another address of theirs instead, with the same end and the same approval. What else of
+    /// theirs admits the old address to the target ends with it.
     pub async fn relocate(&self, caller: &Caller, id: &GrantId, to: IpAddr) -> Result<Relocated, Error> {
         let known = self.visible(&self.loaded(), caller, id).await?;
         self.group_seen(&self.loaded(), &known, &caller.person).await;
@@ -48,32 +49,43 @@ impl Requests {
         let unfinished = self.store.unfinished().await?;
         let fresh = GrantId::from_random(random().map_err(Error::Random)?);
         let who = (&caller.person, fresh, to);
-        let (before, after) = match relocate(&loaded.policy, &loaded.people, &grant, who, &unfinished, now) {
+        let (ended, there) = match relocate(&loaded.policy, &loaded.people, &grant, who, &unfinished, now) {
             Relocation::Stays => return Ok((grant.source(), grant)),
             Relocation::Moved { before, after } => (before, after),
             Relocation::Refused { reason } => return Err(Error::Refused(vec![reason])),
         };
-        let without: Vec<Grant> = unfinished.into_iter().filter(|other| other.id() != grant.id()).collect();
-        if let Err(refusal) = self.room(&loaded, &without, &after, now) {
-            return Err(Error::Refused(vec![refusal]));
+        let (was, longest) = (grant.source(), ended.first().unwrap_or(&grant).id().clone());
+        let mut events = Vec::new();
+        let mut changes = Vec::new();
+        for after in ended {
+            let before = unfinished.iter().find(|before| before.id() == after.id()).unwrap_or(&grant).clone();
+            let how = Ending::Moved { to: there.grant().id().clone() };
+            events.push(self.event(caller, What::Ended { grant: after.id().clone(), how }));
+            changes.push(Change { before: Some(before), after });
         }
-        let was = grant.source();
-        let ended = What::Ended { grant: id.clone(), how: Ending::Moved { to: after.id().clone() } };
-        let moved = What::Moved {
-            grant: after.id().clone(),
-            before: id.clone(),
-            person: after.person().clone(),
-            target: after.target().clone(),
-            transport: after.transport(),
-            was,
-            source: after.source(),
-            until: after.until().unwrap_or(now),
-            approved_by: after.approved_by().cloned(),
-        };
-        let events = vec![self.event(caller, ended), self.event(caller, moved)];
-        let changes =
-            [Change { before: Some(grant), after: before }, Change { before: None, after: after.clone() }];
+        if let There::New(after) = &there {
+            let others = unfinished
+                .iter()
+                .filter(|other| changes.iter().all(|change| change.after.id() != other.id()));
+            let others: Vec<Grant> = others.cloned().collect();
+            if let Err(refusal) = self.room(&loaded, &others, after, now) {
+                return Err(Error::Refused(vec![refusal]));
+            }
+            let moved = What::Moved {
+                grant: after.id().clone(),
+                before: longest,
+                person: after.person().clone(),
+                target: after.target().clone(),
+                transport: after.transport(),
+                was,
+                source: after.source(),
+                until: after.until().unwrap_or(now),
+                approved_by: after.approved_by().cloned(),
+            };
+            events.push(self.event(caller, moved));
+            changes.push(Change { before: None, after: after.clone() });
+        }
         self.store.commit(&changes, events).await?;
-        Ok((was, after))
+        Ok((was, there.grant().clone()))
     }
 }

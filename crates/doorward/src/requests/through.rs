@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use doorward_core::audit::What;
 use doorward_core::grant::{Grant, GrantId};
-use doorward_core::inventory::Place;
 use doorward_core::net::{Cidr, Flow};
-use doorward_core::policy::{self, Address, Documents, Over, Policy, SshKey, Target, Transport};
+use doorward_core::policy::{self, Address, Documents, Enforcement, Over, Policy, SshKey, Target, Transport};
 use serde::{Deserialize, Serialize};
 
+use super::way::host_of;
 use super::{Caller, Error, Requests};
 
 /// What carries a grant to its target, as far as whoever carries it has to know.
@@ -27,8 +27,11 @@ pub struct Through {
     /// The profile that the policy names. Only on the policy's own machine: elsewhere people have profiles of their own.
     #[serde(skip)]
     pub profile: Option<String>,
-    /// The Region that the jump host is in.
+    /// The Region of the jump host; of the policy itself, where there is none.
     pub region: Option<String>,
+    /// The relay that stands before the target: packets go to it, and not to the target's own address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<Relay>,
     /// Whether the server vends credentials for it; else the person's own are used.
     #[serde(default)]
     pub vended: bool,
@@ -41,7 +44,7 @@ impl Through {
     /// What carries a grant of a target; none where the policy does not say how.
     pub(super) fn of(policy: &Policy, target: &Target, transport: Transport) -> Option<Through> {
         let (by, at) = match transport {
-            Transport::Direct => (By::Direct, Place::default()),
+            Transport::Direct => (By::Direct, policy.aws.clone()),
             Transport::Ssm => {
                 let ssm = policy.ssm.as_ref()?;
                 (By::Ssm(sessions(ssm, target)), ssm.at.clone())
@@ -68,6 +71,7 @@ impl Through {
                 && policy.ssm.as_ref().is_some_and(|ssm| ssm.role.is_some()),
             profile: at.profile,
             region: at.region,
+            relay: if transport == Transport::Direct { relay(policy, target) } else { None },
             by,
         })
     }
@@ -80,6 +84,16 @@ impl Through {
         let Machine { user, jump_host, .. } = machine;
         Some(format!("a login as {user} on {jump_host}{then}, unless its sshd confines it"))
     }
+}
+
+/// A relay of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relay {
+    /// Where it listens; none where that is on every address of the server, and the policy has no `url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Its port.
+    pub port: u16,
 }
 
 /// Names that are looked up inside.
@@ -262,6 +276,17 @@ impl Requests {
         let grant = self.own(caller, id).await?;
         self.record(vec![self.event(caller, carried.what(&grant))]).await
     }
+}
+
+/// The relay before a target, where one is its firewall.
+pub(super) fn relay(policy: &Policy, target: &Target) -> Option<Relay> {
+    let firewall = policy.firewalls.get(target.firewall.as_ref()?)?;
+    let Enforcement::Relay { listen } = &firewall.kind else { return None };
+    let host = match listen.ip().is_unspecified() {
+        true => policy.server.url.as_deref().and_then(host_of).map(str::to_owned),
+        false => Some(listen.ip().to_string()),
+    };
+    Some(Relay { host, port: listen.port() })
 }
 
 fn sessions(ssm: &policy::Ssm, target: &Target) -> Sessions {

@@ -44,6 +44,9 @@ pub struct Offer {
     /// What a grant by SSH gives besides the target, in words; none where it is not opened by SSH.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_ssh_also: Option<String>,
+    /// The Region that the policy names, in which only AWS knows where the target is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 /// Where a grant is in its life, in a word.
@@ -258,6 +261,7 @@ impl Requests {
                     .contains(&Transport::Ssh)
                     .then(|| Through::of(policy, target, Transport::Ssh)?.login())
                     .flatten(),
+                region: policy.aws.region.clone(),
             }
         })
         .collect()
@@ -381,13 +385,21 @@ impl Requests {
             asked_for,
             waits_for,
             approved_by,
-            ended: ended.map(Ending::to_string),
+            ended: ended.map(|how| ended_in_words(how, since)),
             standing,
             closing: self.closing(grant),
             revision: grant.revision(),
             also: self.through(grant).as_ref().and_then(Through::login),
             overdue: self.overdue(grant),
         }
+    }
+}
+
+/// How a grant ended. What never was open is not closed.
+fn ended_in_words(how: &Ending, since: Option<Timestamp>) -> String {
+    match (how, since) {
+        (Ending::Closed { by }, None) => format!("withdrawn by {by}"),
+        (how, _) => how.to_string(),
     }
 }
 

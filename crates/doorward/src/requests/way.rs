@@ -3,10 +3,11 @@
 use std::fmt;
 
 use doorward_core::net::Flow;
-use doorward_core::policy::{Address, Enforcement, TargetName, Transport};
+use doorward_core::policy::{Address, TargetName, Transport};
 use serde::{Deserialize, Serialize};
 
 use super::Requests;
+use super::through::relay;
 
 /// Where a program connects to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,13 +101,10 @@ impl Requests {
             };
             return target.ports.iter().take(1).map(way).collect();
         }
-        let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
-        if let Some(Enforcement::Relay { listen }) = firewall.map(|firewall| &firewall.kind) {
-            let named =
-                policy.server.url.as_deref().and_then(host_of).filter(|_| listen.ip().is_unspecified());
-            let host = named.map_or_else(|| listen.ip().to_string(), str::to_owned);
-            let known = !listen.ip().is_unspecified() || named.is_some();
-            let flow = Flow::Tcp(doorward_core::net::Ports::one(listen.port()));
+        if let Some(relay) = relay(policy, target) {
+            let known = relay.host.is_some();
+            let host = relay.host.unwrap_or_else(|| "the server".into());
+            let flow = Flow::Tcp(doorward_core::net::Ports::one(relay.port));
             let mut services = target.ports.iter().filter_map(|flow| flow.ports()).map(|ports| ports.from());
             return vec![Way::new(host, known, flow, services.next())];
         }
@@ -135,7 +133,7 @@ impl Requests {
 }
 
 /// The host of a URL, without brackets.
-fn host_of(url: &str) -> Option<&str> {
+pub(super) fn host_of(url: &str) -> Option<&str> {
     let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
     if let Some(rest) = authority.strip_prefix('[') {
         return rest.split(']').next();

@@ -25,7 +25,7 @@ mod walk;
 mod writing;
 
 use std::borrow::Cow;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -313,32 +313,55 @@ const ANSWERS: Duration = Duration::from_secs(10);
 /// What every SQLite database begins with (sqlite.org/fileformat.html, 1.3).
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
-/// A file that is there is a database, or as empty as a new one.
-fn usable(path: &Path) -> Result<(), Unusable> {
+/// Why a path cannot be a store, as far as that is seen without making anything.
+pub fn obstacle(path: &Path) -> Option<String> {
+    if let Err(unusable @ (Unusable::NoFolder | Unusable::Folder)) = placed(path) {
+        return Some(unusable.to_string());
+    }
+    let start = File::open(path).and_then(starts);
+    start.is_ok_and(|start| !is_database(&start)).then(|| Unusable::Foreign.to_string())
+}
+
+/// A store is a file in a folder that is there.
+fn placed(path: &Path) -> Result<(), Unusable> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if folder.is_some_and(|folder| !folder.is_dir()) {
         return Err(Unusable::NoFolder);
     }
-    if path.is_dir() {
-        return Err(Unusable::Folder);
-    }
+    if path.is_dir() { Err(Unusable::Folder) } else { Ok(()) }
+}
+
+fn starts(file: File) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    file.take(SQLITE.len() as u64).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+fn is_database(start: &[u8]) -> bool {
+    start.is_empty() || start == SQLITE
+}
+
+/// A file that is there is a database, or as empty as a new one.
+fn usable(path: &Path) -> Result<(), Unusable> {
+    placed(path)?;
     // Nobody else reads who opened what; SQLite's side files follow.
     let opened =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let mut start = Vec::new();
-    let file = opened.map_err(|error| Unusable::ReadOnly(error.into()))?;
-    file.take(SQLITE.len() as u64)
-        .read_to_end(&mut start)
-        .map_err(|error| Unusable::ReadOnly(error.into()))?;
-    if start.is_empty() || start == SQLITE { Ok(()) } else { Err(Unusable::Foreign) }
+    let start = opened.and_then(starts).map_err(|error| Unusable::ReadOnly(error.into()))?;
+    if is_database(&start) { Ok(()) } else { Err(Unusable::Foreign) }
 }
 
 /// A connection; a database that is only starting is waited for.
 async fn first_answer(url: &str, remote: bool) -> Result<AnyConnection, sqlx::Error> {
     let begun = Instant::now();
+    let mut told = false;
     loop {
         match AnyConnection::connect(url).await {
-            Err(sqlx::Error::Io(_)) if remote && begun.elapsed() < ANSWERS => {
+            Err(sqlx::Error::Io(error)) if remote && begun.elapsed() < ANSWERS => {
+                if !std::mem::replace(&mut told, true) {
+                    let seconds = ANSWERS.as_secs();
+                    tracing::warn!(%error, seconds, "the store's database does not answer; it is waited for");
+                }
                 tokio::time::sleep(Duration::from_millis(250)).await;
             }
             done => return done,

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use doorward_core::net::Cidr;
-use doorward_core::policy::{Closing, Transport};
+use doorward_core::policy::{Closing, Policy, Transport, admissible};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
 
-use super::layout::{sentence, token};
+use super::layout::{marked, sentence, token};
 use super::session::Signed;
 use super::words;
 use crate::reconciler::Standing;
@@ -86,11 +86,10 @@ pub fn mine(
     offer: Option<&Offer>,
     connect: &[Way],
     problem: Option<&Markup>,
-    seen: Option<IpAddr>,
+    elsewhere: Option<Elsewhere>,
     now: Timestamp,
 ) -> Markup {
     let waits = grant.state == State::Waiting;
-    let elsewhere = seen.filter(|seen| is_elsewhere(grant, *seen));
     let version = format!("{} {elsewhere:?}", version(grant));
     html! {
         li.card.grant.waiting[waits] #(grant.id) data-key=(grant.id) data-version=(version) {
@@ -102,7 +101,7 @@ pub fn mine(
             @if let Some(offer) = offer { p.quiet { (offer.about) } }
             @if let Some(problem) = problem { (problem) }
             @if let Some(Standing::Failing { why }) = &grant.standing {
-                p.problem { "Your address is not let in yet: " (why) ". Doorward keeps trying." }
+                p.problem { "Your address is not let in yet: " (marked(why)) ". Doorward keeps trying." }
             }
             @if waits {
                 p.left { strong { "Waiting for " (groups(grant)) } }
@@ -120,11 +119,13 @@ pub fn mine(
                 @if let Some(by) = &grant.approved_by { dt { "Agreed by" } dd { (by) } }
                 @if let Some(also) = &grant.also { dt { "Also gives" } dd { (also) } }
             }
-            @if let Some(seen) = elsewhere {
-                form.row method="post" action={ "/grants/" (grant.id) "/move" } {
-                    (token(signed))
-                    p.quiet { "You come from " code { (seen) } " now, which this does not admit." }
-                    button type="submit" { "Move it here" span.unseen { ": " (grant.target) " from " (words::source(grant.source)) } }
+            @if let Some(Elsewhere { seen, movable }) = elsewhere {
+                p.quiet { "You come from " code { (seen) } " now, which this does not admit." }
+                @if movable {
+                    form.actions method="post" action={ "/grants/" (grant.id) "/move" } {
+                        (token(signed))
+                        button type="submit" { "Move it here" span.unseen { ": " (grant.target) " from " (words::source(grant.source)) } }
+                    }
                 }
             }
             div.actions {
@@ -142,13 +143,26 @@ pub fn mine(
     }
 }
 
+/// The address that a person comes from now, of a grant that admits another.
+#[derive(Debug, Clone, Copy)]
+pub struct Elsewhere {
+    /// The address.
+    seen: IpAddr,
+    /// Whether the grant may be moved to it.
+    pub movable: bool,
+}
+
 /// Whether a grant admits another address than the one that its person comes from now. The other family is no sign of
 /// that: most people have an address of each.
-fn is_elsewhere(grant: &GrantView, seen: IpAddr) -> bool {
-    grant.state == State::Open
-        && grant.transport == Transport::Direct
-        && grant.source.family() == Cidr::host(seen).family()
-        && !grant.source.contains(seen)
+pub fn elsewhere(policy: &Policy, grant: &GrantView, seen: Option<IpAddr>) -> Option<Elsewhere> {
+    let seen = seen.filter(|seen| {
+        grant.state == State::Open
+            && grant.transport == Transport::Direct
+            && grant.source.family() == Cidr::host(*seen).family()
+            && !grant.source.contains(*seen)
+    })?;
+    let movable = admissible(policy, &grant.target, grant.transport, seen).is_ok();
+    Some(Elsewhere { seen, movable })
 }
 
 fn groups(grant: &GrantView) -> String {
@@ -170,20 +184,20 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
         let lives = now.duration_since(since).as_secs() + seconds;
         if offer.approval_above.is_some_and(|above| lives > above) { ", if agreed to" } else { "" }
     };
-    let lengths = LENGTHS
-        .into_iter()
-        .filter(|length| *length > now_left + 60 && *length < most_left - 60 && *length != offer.usually);
+    let mut lengths: Vec<i64> = LENGTHS.into_iter().filter(|length| *length != offer.usually).collect();
+    lengths.push(offer.usually);
+    lengths.retain(|length| *length > now_left + 60 && *length < most_left - 60);
+    lengths.sort_unstable();
     let id = format!("extend-{}", grant.id);
     html! {
         form.row method="post" action={ "/grants/" (grant.id) "/extend" } {
             (token(signed))
             label.unseen for=(id) { "Extend " (grant.target) " to" }
             select #(id) name="lasts" {
-                @if offer.usually > now_left && offer.usually < most_left {
-                    option value="" { (words::lasting(offer.usually)) " from now" (asks(offer.usually)) }
-                }
                 @for length in lengths {
-                    option value=(length) { (words::lasting(length)) " from now" (asks(length)) }
+                    option value=(length) selected[length == offer.usually] {
+                        (words::lasting(length)) " from now" (asks(length))
+                    }
                 }
                 option value="most" data-instant=(last.strftime("%Y-%m-%dT%H:%M:%SZ")) {
                     "As long as allowed, to " (words::at(last)) (asks(most_left))
@@ -255,7 +269,7 @@ pub fn nothing(text: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::testing::{grant_view, offer, signed};
+    use crate::web::testing::{grant_view, offer, policy, signed};
 
     fn instant(text: &str) -> Timestamp {
         text.parse().expect("an instant")
@@ -284,9 +298,14 @@ mod tests {
         let page = extend(&signed(), &grant, &offer(3600, 7200), now).into_string();
         assert!(!page.contains("<form") && page.contains("as long as the policy allows"), "{page}");
         let page = extend(&signed(), &grant, &offer(7200, 28_800), now).into_string();
-        assert!(page.contains("<option value=\"\">2 h from now</option>"), "{page}");
+        assert!(page.contains("<option value=\"7200\" selected>2 h from now</option>"), "{page}");
         assert!(page.contains("<option value=\"14400\">4 h from now</option>"), "{page}");
         assert!(!page.contains("value=\"3600\""), "{page}");
+        let shorter = extend(&signed(), &grant, &offer(14_400, 28_800), instant("2026-11-22T11:30:00Z"));
+        let shorter = shorter.into_string();
+        let lengths: Vec<&str> =
+            shorter.split("<option value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(lengths, ["3600", "7200", "14400", "most"], "the shortest first");
         assert!(
             page.contains(
                 "data-instant=\"2026-11-22T18:00:00Z\">As long as allowed, to 2026-11-22 18:00 UTC"
@@ -296,16 +315,20 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_of_another_address_can_be_moved_to_this_one() {
+    fn a_grant_of_another_address_can_be_moved_to_this_one_where_it_may_be_admitted() {
         let grant = grant_view("2026-11-22T10:00:00Z", "2026-11-22T12:00:00Z");
+        let policy = policy();
         let page = |seen: &str| {
-            let seen = seen.parse().expect("an address");
-            mine(&signed(), &grant, None, &[], None, Some(seen), instant("2026-11-22T10:30:00Z"))
-                .into_string()
+            let elsewhere = elsewhere(&policy, &grant, Some(seen.parse().expect("an address")));
+            mine(&signed(), &grant, None, &[], None, elsewhere, instant("2026-11-22T10:30:00Z")).into_string()
         };
         assert!(page("203.0.113.8").contains("action=\"/grants/g-k3v9t2m4x7q8/move\""));
         assert!(!page("203.0.113.7").contains("/move"), "it is admitted");
         assert!(!page("2001:db8::7").contains("/move"), "an address of the other family is another");
+        for never in ["10.0.0.7", "169.254.0.7"] {
+            let page = page(never);
+            assert!(page.contains("which this does not admit") && !page.contains("/move"), "{page}");
+        }
     }
 
     #[test]

@@ -157,7 +157,6 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NoRoom { .. }
         | Refusal::TooManyGrants { .. }
         | Refusal::NotOpen { .. }
-        | Refusal::OpenThere { .. }
         | Refusal::MovedTooOften { .. }
         | Refusal::NotThere { .. } => StatusCode::CONFLICT,
         // Without a permission it will not be otherwise in a moment.

@@ -57,7 +57,7 @@ fn row(grant: &GrantView) -> Markup {
             }
             td role="cell" data-title="Ended" {
                 @if let Some(until) = grant.until { (words::time(until)) }
-                @if let Some(ended) = &grant.ended { " " span.quiet { (ended) } }
+                @if let Some(ended) = &grant.ended { " " span.quiet { (layout::marked(ended)) } }
             }
             td role="cell" data-title="Reason" { @if let Some(reason) = &grant.reason { (reason) } }
         }

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use doorward_core::net::Cidr;
-use doorward_core::policy::{TargetName, Transport};
+use doorward_core::policy::{Policy, TargetName, Transport};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -123,9 +123,10 @@ async fn open_part(
     let (late, grants): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| grant.overdue.is_some());
     let late: Vec<_> = late.into_iter().filter_map(|grant| grant.overdue).collect();
     let to_answer = requests.to_answer(person).await?;
+    let policy = Arc::clone(&requests.loaded().policy);
     let part = html! {
         div #live data-live="/live" {
-            (moved(origin, &grants))
+            (moved(&policy, origin, &grants))
             (overdue::section(&late))
             @if !to_answer.is_empty() {
                 section data-key="answers" data-list aria-labelledby="answers" {
@@ -143,7 +144,8 @@ async fn open_part(
                         @let mine = draft.filter(|draft| draft.of == Of::Grant(grant.id.to_string()));
                         @let problem = mine.map(|draft| problem(&draft.failure));
                         @let connect = requests.ways(&grant.target, grant.transport);
-                        (card::mine(signed, grant, offer, &connect, problem.as_ref(), origin.client, now))
+                        @let elsewhere = card::elsewhere(&policy, grant, origin.client);
+                        (card::mine(signed, grant, offer, &connect, problem.as_ref(), elsewhere, now))
                     }
                     @if grants.is_empty() { (card::nothing("nothing of yours is open")) }
                 }
@@ -154,15 +156,12 @@ async fn open_part(
 }
 
 /// What is open for addresses from which the person does not come now; theirs may be somebody else's by then.
-fn moved(origin: Origin, grants: &[GrantView]) -> Markup {
+fn moved(policy: &Policy, origin: Origin, grants: &[GrantView]) -> Markup {
     let Some(seen) = origin.client else { return html! {} };
-    let elsewhere = |grant: &&GrantView| {
-        grant.state == requests::State::Open
-            && grant.transport == Transport::Direct
-            && grant.source.address().is_ipv4() == seen.is_ipv4()
-            && !grant.source.contains(seen)
-    };
-    let elsewhere: Vec<&GrantView> = grants.iter().filter(elsewhere).collect();
+    let elsewhere =
+        grants.iter().filter_map(|grant| Some((grant, card::elsewhere(policy, grant, Some(seen))?)));
+    let (elsewhere, movable): (Vec<&GrantView>, Vec<bool>) =
+        elsewhere.map(|(grant, elsewhere)| (grant, elsewhere.movable)).unzip();
     let version = elsewhere.iter().map(|grant| grant.id.as_str()).collect::<Vec<_>>().join(" ");
     html! {
         @if !elsewhere.is_empty() {
@@ -175,7 +174,13 @@ fn moved(origin: Origin, grants: &[GrantView]) -> Markup {
                             li { a href={ "#" (grant.id) } { (grant.target) } " for " code { (words::source(grant.source)) } }
                         }
                     }
-                    p.hint { "Move what you need to the address that you have now, and close the rest: the old one may be somebody else's." }
+                    p.hint {
+                        @if movable.contains(&true) {
+                            "Move what you need to the address that you have now, and close the rest: the old one may be somebody else's."
+                        } @else {
+                            "Close what you no longer need: the old address may be somebody else's. The one that you have now cannot be admitted there."
+                        }
+                    }
                 }
             }
         }

@@ -152,19 +152,28 @@ pub fn token(signed: &Signed) -> Markup {
 
 /// A reason as a sentence of a page: a capital first, a full stop, and what stands in back-ticks as code.
 pub fn sentence(text: &str) -> Markup {
-    let starts_with_a_grant = text.starts_with("g-");
     html! {
-        @for (place, part) in text.split('`').enumerate() {
-            @if place % 2 == 1 {
-                code { (part) }
-            } @else if place == 0 && !starts_with_a_grant {
-                (capital(part))
-            } @else {
-                (part)
-            }
-        }
+        @if begins_with_a_word(text) { (marked(&capital(text))) } @else { (marked(text)) }
         @if !text.ends_with(['.', '!', '?']) { "." }
     }
+}
+
+/// A part of a sentence, with what stands in back-ticks as code.
+pub fn marked(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+/// Whether a text begins with a word of a language: names of calls (`ec2:…`), of grants and of groups stay as they are.
+fn begins_with_a_word(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    first
+        .trim_end_matches([',', ';', ':', '.', '!', '?'])
+        .chars()
+        .all(|letter| letter.is_alphabetic() || letter == '\'')
 }
 
 fn capital(text: &str) -> String {
@@ -187,5 +196,9 @@ mod tests {
         check("there is no `<b>`", "There is no <code>&lt;b&gt;</code>.");
         check("what?", "What?");
         check("g-abc ends", "g-abc ends.");
+        let call = "ec2:DescribeSecurityGroups in eu-west-1 gave no answer";
+        check(call, &format!("{call}."));
+        check("however, no", "However, no.");
+        assert_eq!(marked("taken by `<b>`: no").into_string(), "taken by <code>&lt;b&gt;</code>: no");
     }
 }

@@ -68,7 +68,7 @@ use tally::Tally;
 use unnamed::Unnamed;
 use verifying::Verifying;
 
-pub use serve::{Arrival, Error, Listener};
+pub use serve::{Arrival, Error, Listener, usable_certificate};
 
 /// The most bytes of a request's body.
 const BODY: usize = 64 * 1024;

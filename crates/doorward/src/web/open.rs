@@ -16,7 +16,7 @@ use maud::{Markup, html};
 use super::failure::{self, Failure};
 use super::form::Posted;
 use super::home::{self, Draft, Of};
-use super::layout::sentence;
+use super::layout::{marked, sentence};
 use super::origin::Origin;
 use super::segment::Segment;
 use super::{Web, card, own_page, probe, words};
@@ -207,9 +207,14 @@ pub async fn relocate(
 ) -> Result<Response, Failure> {
     match relocated(&web, &id, &posted).await {
         Ok(moved) => {
+            let stands = matches!(&moved.opened, Opened::Granted { standing: Standing::AsWanted, .. });
             let note = html! {
                 p {
-                    strong { "The old address is revoked." } " " code { (words::source(moved.was)) } " is no longer admitted."
+                    @if stands {
+                        strong { "The old address is revoked." } " " code { (words::source(moved.was)) } " is no longer admitted."
+                    } @else {
+                        strong { "The old address is being revoked." } " " code { (words::source(moved.was)) } " may still be admitted."
+                    }
                 }
                 (outcome(&web, &[moved.opened]).await)
             };
@@ -318,7 +323,7 @@ fn lets_besides(grant: &Grant, found: &Result<Vec<Beside>, String>) -> Markup {
                     }
                 }
             }
-            Err(why) => p.hint { "What else this lets " code { (source) } " reach is not known: " (why) "." }
+            Err(why) => p.hint { "What else this lets " code { (source) } " reach is not known: " (marked(why)) "." }
         }
     }
 }
@@ -334,7 +339,12 @@ fn told(opened: &Opened) -> Markup {
         @match opened {
             Opened::Granted { extended, standing, .. } => {
                 p {
-                    strong { (grant.target()) @if *extended { " stays open" } @else { " is open" } }
+                    strong {
+                        (grant.target())
+                        @if *standing != Standing::AsWanted { " is granted, and not open yet," }
+                        @else if *extended { " stays open" }
+                        @else { " is open" }
+                    }
                     " for " code { (words::source(grant.source())) }
                     @if let Some(until) = grant.until() { " until " (words::time(until)) }
                     ". " (card::standing(standing))
@@ -342,7 +352,7 @@ fn told(opened: &Opened) -> Markup {
                 @match standing {
                     Standing::AsWanted => {}
                     Standing::Failing { why } => p.problem {
-                        "The firewall does not let you in yet: " (why) ". Doorward keeps trying."
+                        "The firewall does not let you in yet: " (marked(why)) ". Doorward keeps trying."
                     },
                     Standing::Unknown => p {
                         "The firewall has not yet confirmed it; the card below says when it has."
@@ -367,18 +377,24 @@ fn what_closed(closed: &Closed) -> Markup {
     let was_open = grant.since().is_some();
     html! {
         p {
-            strong { (grant.target()) @if was_open { " is closed" } @else { " is withdrawn" } }
+            strong {
+                (grant.target())
+                @if !was_open { " is withdrawn" }
+                @else if closed.standing == Standing::AsWanted { " is closed" }
+                @else { " is being closed" }
+            }
             " for " code { (words::source(grant.source())) } "."
         }
         @if was_open {
             @match &closed.standing {
                 Standing::Failing { why } => {
-                    p.problem { "The firewall still lets the address in: " (why) ". Doorward keeps trying." }
+                    p.problem { "The firewall still lets the address in: " (marked(why)) ". Doorward keeps trying." }
                 }
                 Standing::Unknown => p { "The firewall has not yet confirmed it." },
                 Standing::AsWanted => {}
             }
             @match (closed.closing, closed.cut) {
+                _ if closed.standing != Standing::AsWanted => {}
                 (Closing::Severs, 0) => p { "No connection was open." },
                 (Closing::Severs, 1) => p { "One open connection was cut." },
                 (Closing::Severs, cut) => p { (cut) " open connections were cut." },
@@ -390,11 +406,11 @@ fn what_closed(closed: &Closed) -> Markup {
             @if let Some(credentials) = &closed.credentials {
                 p.problem {
                     "Credentials that were vended for it open sessions until " (words::at(credentials.until)) ": "
-                    (credentials.why) ". Doorward ends the sessions that it finds."
+                    (marked(&credentials.why)) ". Doorward ends the sessions that it finds."
                 }
             }
             @if let Some(still) = &closed.still {
-                p.hint { "The address is still let in, because of " (still) "." }
+                p.hint { "The address is still let in, because of " (marked(still)) "." }
             }
         }
     }

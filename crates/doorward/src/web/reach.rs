@@ -13,6 +13,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use doorward_core::policy::Transport;
 use doorward_core::reach::Reachability;
 use maud::{Markup, PreEscaped, html};
 
@@ -21,8 +22,10 @@ use super::assets::{PICTURE, REACH};
 use super::failure::Failure;
 use super::layout::{self, Here};
 use super::session::Signed;
+use super::words;
 use crate::account::Seen;
 use crate::picture::{self, Click, Drawing, Focus, Setting};
+use crate::requests::{self, GrantView};
 use query::Asked;
 
 /// `GET /reach`
@@ -46,7 +49,11 @@ pub async fn page(
         }
     };
     // Finding every way of a large account takes a while that other requests need not wait.
-    let made = tokio::task::spawn_blocking(move || content(&seen, &asked)).await;
+    let grants = web.requests().all(&signed.caller).await?;
+    let admits =
+        |grant: &&GrantView| grant.state == requests::State::Open && grant.transport == Transport::Direct;
+    let open = grants.iter().filter(admits).count();
+    let made = tokio::task::spawn_blocking(move || content(&seen, &asked, open)).await;
     let (status, main) = made.map_err(|error| Failure::broken(&error))?;
     Ok(shown(&signed, status, &main))
 }
@@ -83,7 +90,23 @@ fn unreadable(what: &str, why: &str) -> Markup {
     }
 }
 
-fn content(seen: &Seen, asked: &Asked) -> (StatusCode, Markup) {
+/// Of when everything on the page is: a recording knows nothing of what was opened since.
+fn recording(seen: &Seen, open: usize) -> Markup {
+    html! {
+        p.recording {
+            "This is the account as it was recorded in " code { (seen.folder().display()) }
+            @if let Some(recorded) = seen.recorded() { " at " (words::time(recorded)) }
+            ", not as it is now. "
+            @match open {
+                0 => "What is opened by grants is not in it.",
+                1 => "The grant that is open now is not in it.",
+                open => { "The " (open) " grants that are open now are not in it." }
+            }
+        }
+    }
+}
+
+fn content(seen: &Seen, asked: &Asked, open: usize) -> (StatusCode, Markup) {
     let reachability = &seen.reachability;
     let (status, answered) = match answer::part(reachability, asked) {
         Some((status, markup)) => (status, Some(markup)),
@@ -96,6 +119,7 @@ fn content(seen: &Seen, asked: &Asked) -> (StatusCode, Markup) {
         None => (None, whole),
     };
     let main = html! {
+        (recording(seen, open))
         (form(reachability, asked))
         @if let Some(answered) = answered { (answered) }
         @if reachability.roles().is_empty() {

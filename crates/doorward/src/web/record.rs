@@ -90,7 +90,7 @@ fn entry(line: &Line) -> Markup {
                     @if let Some(from) = event.from { " " code { (from) } }
                     " "
                     @match (&event.who, &event.what) {
-                        (Who::Doorward, What::SignInRefused { why }) => { "counted sign-ins that were refused: " (why) }
+                        (Who::Doorward, What::SignInRefused { why }) => { "counted sign-ins that were refused: " (layout::marked(why)) }
                         _ => (what(&event.what)),
                     }
                 }
@@ -115,7 +115,7 @@ fn what(what: &What) -> Markup {
             What::PolicyRead { .. } => { "read the policy" }
             What::PolicyUnreadable { mistakes } => { "found " (counted(*mistakes, "mistake")) " in the policy and kept the last good one" }
             What::SignedIn => { "signed in" }
-            What::SignInRefused { why } => { "was not signed in: " (why) }
+            What::SignInRefused { why } => { "was not signed in: " (layout::marked(why)) }
             What::SignedOut => { "signed out" }
             What::SessionRevoked { session } => { "ended the sign-in session " code { (session) } }
             What::PasswordChanged { .. } => { "changed their own password" }
@@ -133,26 +133,26 @@ fn what(what: &What) -> Markup {
                 code { (words::source(*source)) } " until " (words::at(*until))
             }
             What::Refused { asked, .. } => { "was refused: " (asked) }
-            What::Ended { grant, how } => { "ended " code { (grant) } ": " (how) }
+            What::Ended { grant, how } => { "ended " code { (grant) } ": " (layout::marked(&how.to_string())) }
             What::RulesAdded { firewall, rules } => { "added " (counted(rules.len(), "rule")) " to " b { (firewall) } }
             What::RulesRemoved { firewall, rules, cut } => {
                 "took " (counted(rules.len(), "rule")) " from " b { (firewall) }
                 @if *cut > 0 { " and cut " (counted(usize::try_from(*cut).unwrap_or(usize::MAX), "connection")) }
             }
             What::DriftRighted { firewall, .. } => { "put " b { (firewall) } " right" }
-            What::FirewallFailed { firewall, why } => { "could not bring " b { (firewall) } " to what is wanted: " (why) }
+            What::FirewallFailed { firewall, why } => { "could not bring " b { (firewall) } " to what is wanted: " (layout::marked(why)) }
             What::FirewallRecovered { firewall } => { "has " b { (firewall) } " as wanted again" }
             What::TransportOpened { grant, transport, .. } => { "connected " code { (grant) } " by " (transport) }
             What::TransportReconnected { grant, transport, why, .. } => {
-                "connected " code { (grant) } " by " (transport) " again: " (why)
+                "connected " code { (grant) } " by " (transport) " again: " (layout::marked(why))
             }
             What::TransportClosed { grant, up, down, why, .. } => {
-                "disconnected " code { (grant) } " after " (up) " bytes up and " (down) " down: " (why)
+                "disconnected " code { (grant) } " after " (up) " bytes up and " (down) " down: " (layout::marked(why))
             }
             What::SessionEnded { grant, target, .. } => {
                 "ended a session to " code { (target) } " that had outlived " code { (grant) }
             }
-            What::SessionsFailed { place, why } => { "could not end what outlived its grant in " (place) ": " (why) }
+            What::SessionsFailed { place, why } => { "could not end what outlived its grant in " (place) ": " (layout::marked(why)) }
             What::SessionsRecovered { place } => { "ends what outlives its grant in " (place) " again" }
             What::CredentialsVended { grant, until } => {
                 "vended credentials for " code { (grant) } " until " (words::at(*until))
@@ -163,7 +163,7 @@ fn what(what: &What) -> Markup {
                 " in " (role)
             }
             What::CredentialsNotDenied { role, why, until } => {
-                "could not deny revoked credentials in " (role) ", which are good until " (words::at(*until)) ": " (why)
+                "could not deny revoked credentials in " (role) ", which are good until " (words::at(*until)) ": " (layout::marked(why))
             }
             What::RecordRead => { "read the record" }
             What::RowsNoted { noted } => { "noted " (noted) }
@@ -181,7 +181,7 @@ fn counted(count: usize, one: &str) -> String {
 }
 
 fn details(what: &What) -> Markup {
-    let list = |lines: &[String]| html! { ul { @for line in lines { li { (line) } } } };
+    let list = |lines: &[String]| html! { ul { @for line in lines { li { (layout::marked(line)) } } } };
     html! {
         @match what {
             What::PolicyRead { digest } => p.quiet { "digest " code { (digest) } },

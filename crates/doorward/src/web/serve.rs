@@ -33,6 +33,7 @@ use crate::budget::Budget;
 
 pub use self::admission::Network;
 pub use self::connection::Arrival;
+pub use self::tls::usable as usable_certificate;
 
 /// How often the certificate's files are looked at, and after how many of these the record's summaries are written.
 const LOOKS: Duration = Duration::from_secs(5);

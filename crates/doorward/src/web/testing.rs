@@ -92,6 +92,7 @@ pub fn offer(usually: i64, at_most: i64) -> Offer {
         standing: Standing::AsWanted,
         always_from: Vec::new(),
         by_ssh_also: None,
+        region: None,
     }
 }
 

@@ -173,9 +173,9 @@ fn broken_day(moto: &Moto, name: &str, fault: &Fault, words: &str) {
 
     faulty.breaks("AuthorizeSecurityGroupIngress", usize::MAX, fault.clone());
     let opened = jon.run(&["open", "db-0"]);
-    let doubt = "error: the grant is open, but its firewall does not let it in yet: ec2:AuthorizeSecurityGroupIngress in us-east-1 ";
+    let doubt = " is not open yet: its firewall does not let it in yet: ec2:AuthorizeSecurityGroupIngress in us-east-1 ";
     // AWS may have done what it did not say, and that may have been seen since.
-    let out = "db-0 is open for 203.0.113.9/32 until ";
+    let out = "db-0 is granted, and not open yet, for 203.0.113.9/32 until ";
     match opened.code {
         0 => assert!(stands(moto, &group, "db-0"), "{name}: it was said to be open: {opened:?}"),
         _ if opened.err.contains(UNANSWERED) => opened.is(69, &[out], &["\nhint: "]),
@@ -225,7 +225,11 @@ fn silence() -> Result<(), Failed> {
     let begun = Instant::now();
     let opened = jon.run(&["open", "db-0"]);
     assert!(begun.elapsed() < Duration::from_secs(15), "a person waits {:?}", begun.elapsed());
-    opened.is(69, &["db-0 is open for"], &[&format!("error: the grant is open, but {UNANSWERED}\nhint: ")]);
+    opened.is(
+        69,
+        &["db-0 is granted, and not open yet, for"],
+        &[&format!("error: db-0 is not open yet: {UNANSWERED}\nhint: ")],
+    );
     faulty.mends();
     eventually("it stands", || stands(&moto, &group, "db-0"));
 

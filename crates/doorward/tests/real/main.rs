@@ -37,6 +37,7 @@ mod moto;
 mod nat;
 mod need;
 mod netns;
+mod newcomer;
 mod nftables;
 mod openapi;
 mod pages;
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
     trials.extend(login::trials());
     trials.extend(manual::trials());
     trials.extend(misled::trials());
+    trials.extend(newcomer::trials());
     trials.extend(nftables::trials());
     trials.extend(openapi::trials());
     trials.extend(pages::trials());

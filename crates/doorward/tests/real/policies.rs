@@ -86,6 +86,7 @@ pub fn grant(policy: &Policy, from: &str, target: &str, lasts: SignedDuration) -
     let jon: doorward_core::policy::Person = "jon".parse().expect("a person");
     let people = People {
         passwords: BTreeMap::from([(jon.clone(), HASH.parse().expect("a hash"))]),
+        locked: BTreeSet::new(),
         groups: BTreeMap::from([("dbs".parse().expect("a group"), BTreeSet::from([jon.clone()]))]),
     };
     let request = Request {

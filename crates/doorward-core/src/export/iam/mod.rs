@@ -110,13 +110,7 @@ pub fn iam(
     let mut profiles: BTreeMap<Option<String>, Vec<(Place, BTreeSet<SecurityGroupId>)>> = BTreeMap::new();
     let mut places = places(policy);
     if places.is_empty() && sees == Sees::Everything {
-        let account = accounts.get(&None);
-        let mut pages = Pages::default();
-        survey("", &BTreeSet::from([None]), account).into_iter().for_each(|statement| pages.add(statement));
-        let mut unknown = vec![Unknown::Region(None)];
-        unknown.extend(account.is_none().then_some(Unknown::Account(None)));
-        unknown.sort();
-        return Iam { documents: pages.documents, unknown };
+        return everything(accounts.get(&None));
     }
     while let Some((place, groups)) = places.pop_first() {
         if only.is_none_or(|only| *only == place.profile) {
@@ -157,6 +151,16 @@ pub fn iam(
         pages.add_each(&change(&suffix, &rules), groups);
     }
     Iam { documents: pages.documents, unknown: unknown.into_iter().collect() }
+}
+
+/// What an inventory needs of the default credentials, whatever the policy.
+pub fn everything(account: Option<&AccountId>) -> Iam {
+    let mut pages = Pages::default();
+    survey("", &BTreeSet::from([None]), account).into_iter().for_each(|statement| pages.add(statement));
+    let mut unknown = vec![Unknown::Region(None)];
+    unknown.extend(account.is_none().then_some(Unknown::Account(None)));
+    unknown.sort();
+    Iam { documents: pages.documents, unknown }
 }
 
 /// What tells people the host name of what they opened directly.

@@ -6,21 +6,21 @@ use jiff::Timestamp;
 
 use super::{firewall, still_allowed};
 use crate::grant::{Ending, Grant, GrantId};
+use crate::net::Cidr;
 use crate::policy::source::source;
-use crate::policy::{People, Person, Policy, Refusal, Transport};
+use crate::policy::{People, Person, Policy, Refusal, TargetName, Transport};
 
 /// What becomes of a grant whose person's address has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one is made for a request, and read at once")]
 pub enum Relocation {
     /// It admits the address already.
     Stays,
-    /// The grant with the old address, ended, and one with the new address, the same end and the same approval.
+    /// No grant admits the old address any more, and one admits the new.
     Moved {
-        /// The old one.
-        before: Grant,
-        /// The new one.
-        after: Grant,
+        /// Every grant of the person's to the target from the old address, ended; first the one that ends last.
+        before: Vec<Grant>,
+        /// What admits the new address until the latest of their ends.
+        after: There,
     },
     /// No, for this reason.
     Refused {
@@ -29,9 +29,28 @@ pub enum Relocation {
     },
 }
 
+/// What admits the new address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum There {
+    /// A new grant, with the end, the beginning and the approval of the one that ended last.
+    New(Grant),
+    /// A grant that admitted it before, and ends as late.
+    Already(Grant),
+}
+
+impl There {
+    /// The grant.
+    pub fn grant(&self) -> &Grant {
+        let (Self::New(grant) | Self::Already(grant)) = self;
+        grant
+    }
+}
+
 /// Decides whether a grant moves to another address of its person's. `id` is the name that it gets there.
 ///
-/// Its beginning and its end stay as they are, and so does who approved it: that was for the person and the target.
+/// Its beginning and its end stay as they are, and so does who approved it: that was for the person and the target. A
+/// person may hold several grants of one address for one target, one of them approved; they move together, since an
+/// address that was left must not stay admitted by another of them.
 pub fn relocate(
     policy: &Policy,
     people: &People,
@@ -54,7 +73,7 @@ fn moved(
     (by, id, to): (&Person, GrantId, IpAddr),
     unfinished: &[Grant],
     now: Timestamp,
-) -> Result<Option<(Grant, Grant)>, Refusal> {
+) -> Result<Option<(Vec<Grant>, There)>, Refusal> {
     // An operator closes other people's grants, and does not point them elsewhere.
     if grant.person() != by {
         return Err(Refusal::NotYourGrant { person: by.clone(), grant: grant.id().clone() });
@@ -70,24 +89,45 @@ fn moved(
     if grant.source().contains(to) {
         return Ok(None);
     }
-    let most = policy.limits.moves;
-    if grant.moves() >= most {
-        return Err(Refusal::MovedTooOften { grant: grant.id().clone(), most });
-    }
-    let target = policy.targets.get(grant.target());
-    let firewall = target.and_then(|target| firewall(policy, target));
-    let source = source(&policy.grants, grant.transport(), firewall, to)?;
-    let there = |other: &&Grant| {
+    let alike = |other: &&Grant| {
         other.id() != grant.id()
             && other.live(now).is_some()
             && other.person() == by
             && other.target() == grant.target()
             && other.transport() == grant.transport()
-            && other.source().contains(to)
     };
-    if let Some(other) = unfinished.iter().find(there) {
-        return Err(Refusal::OpenThere { grant: grant.id().clone(), other: other.id().clone(), address: to });
+    let allowed = |other: &&Grant| still_allowed(policy, people, other, now).is_ok();
+    let left = || unfinished.iter().filter(alike).filter(|other| other.source() == grant.source());
+    let longest = left()
+        .filter(allowed)
+        .fold(grant, |one, other| if other.until() > one.until() { other } else { one });
+    let there = unfinished.iter().filter(alike).filter(|other| other.source().contains(to)).filter(allowed);
+    let after = match there.max_by_key(|other| other.until()) {
+        Some(there) if there.until() >= longest.until() => There::Already(there.clone()),
+        _ => There::New(moved_to(policy, longest, id, to)?),
+    };
+    let how = || Ending::Moved { to: after.grant().id().clone() };
+    let others = std::iter::once(grant).chain(left()).filter(|other| other.id() != longest.id());
+    let before = std::iter::once(longest).chain(others).map(|left| left.end(how(), now)).collect();
+    Ok(Some((before, after)))
+}
+
+fn moved_to(policy: &Policy, grant: &Grant, id: GrantId, to: IpAddr) -> Result<Grant, Refusal> {
+    let most = policy.limits.moves;
+    if grant.moves() >= most {
+        return Err(Refusal::MovedTooOften { grant: grant.id().clone(), most });
     }
-    let before = grant.end(Ending::Moved { to: id.clone() }, now);
-    Ok(Some((before, grant.moved(id, source))))
+    let source = admissible(policy, grant.target(), grant.transport(), to)?;
+    Ok(grant.moved(id, source))
+}
+
+/// What a grant of a target would admit of an address, or why it cannot admit it.
+pub fn admissible(
+    policy: &Policy,
+    target: &TargetName,
+    transport: Transport,
+    address: IpAddr,
+) -> Result<Cidr, Refusal> {
+    let firewall = policy.targets.get(target).and_then(|target| firewall(policy, target));
+    source(&policy.grants, transport, firewall, address)
 }

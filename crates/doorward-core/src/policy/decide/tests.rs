@@ -637,9 +637,11 @@ fn a_grant_moves_with_its_end_and_its_approval() {
         let to = to.parse().expect("an address");
         relocate(&day.policy, &day.people, grant, (&person(by), fresh(), to), &day.grants, day.now)
     };
-    let Relocation::Moved { before, after } = go(&day, "jon", &grant, "203.0.113.99") else {
+    let Relocation::Moved { before, after: There::New(after) } = go(&day, "jon", &grant, "203.0.113.99")
+    else {
         panic!("it should move")
     };
+    let [before] = before.as_slice() else { panic!("one grant ends, not {before:?}") };
     assert_eq!(before.overdue(day.now), None);
     let moved = Life::Ended {
         since: grant.since(),
@@ -663,20 +665,104 @@ fn a_grant_moves_with_its_end_and_its_approval() {
     assert!(refused(&day, "jon", &grant, "169.254.1.1").contains("a link-local address"));
     assert!(refused(&day, "jon", &asked, "203.0.113.99").ends_with("is not open"));
     day.policy.limits.moves = 1;
-    assert!(refused(&day, "jon", &after, "203.0.113.7").contains("was moved 1 times"));
-    let other = granted(day.ask(Request {
-        from: "203.0.113.50".parse().expect("an address"),
-        lasts: hours(1),
-        ..request("jon", "orders-db")
-    }));
-    let there = format!("{} admits `203.0.113.50` already", other.id());
-    assert_eq!(refused(&day, "jon", &grant, "203.0.113.50"), there);
+    assert!(refused(&day, "jon", &after, "203.0.113.8").contains("was moved 1 times"));
     let carried = granted(day.ask(Request {
         transport: Some(Transport::Ssm),
         lasts: hours(1),
         ..request("jon", "orders-db")
     }));
     assert!(refused(&day, "jon", &carried, "203.0.113.99").contains("admits no address"));
+}
+
+#[test]
+fn a_slip_of_the_pen_is_noticed_among_what_somebody_may_open() {
+    let (policy, people) = world();
+    let hint = |who: &str, target: &str| match decide(
+        &policy,
+        &people,
+        &request(who, target),
+        &Past::default(),
+        noon(),
+    ) {
+        Decision::Refused { reasons } => reasons.iter().find_map(Refusal::hint).unwrap_or_default(),
+        other => panic!("not refused: {other:?}"),
+    };
+    assert_eq!(hint("jon", "order-db"), "did you mean `orders-db`?");
+    assert!(hint("jon", "nothing-like-it").contains("ask an operator"));
+    assert!(
+        !hint("maria", "order-db").contains("orders-db"),
+        "she may not open it, nor learn that it is there"
+    );
+}
+
+#[test]
+fn an_approval_says_of_each_person_which_group_lets_them() {
+    let mut day = Day::new();
+    let (asked, _) = day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });
+    let reasons = match approve(&day.policy, &day.people, &asked, &person("maria"), day.now) {
+        Decision::Granted { reasons, .. } => reasons,
+        other => panic!("not granted: {other:?}"),
+    };
+    let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    assert_eq!(reasons, ["`jon` is in `dbs`", "maria, who is in `leads`, agreed"]);
+}
+
+#[test]
+fn every_refusal_of_an_address_or_a_length_says_what_would_do() {
+    let (policy, people) = world();
+    let asks = |from: &str, lasts: Option<i64>| Request {
+        from: from.parse().expect("an address"),
+        lasts: lasts.map(SignedDuration::from_secs),
+        ..request("jon", "orders-db")
+    };
+    for asked in [
+        asks("127.0.0.1", None),
+        asks("169.254.0.1", None),
+        asks("10.0.0.1", None),
+        asks("203.0.113.7", Some(0)),
+        asks("203.0.113.7", Some(1_000_000)),
+    ] {
+        match decide(&policy, &people, &asked, &Past::default(), noon()) {
+            Decision::Refused { reasons } => assert!(reasons[0].hint().is_some(), "{}", reasons[0]),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+}
+
+/// Every grant from the address that was left ends, and the new address is admitted for as long as the longest of them.
+#[test]
+fn an_address_that_was_left_is_admitted_by_no_other_grant() {
+    let fresh = GrantId::from_random([9; 8]);
+    let (old, new) = ("203.0.113.7/32", "203.0.113.99");
+    // The length of what is open from the old address without and with an approval, and from the new one.
+    let moves = |there: Option<i64>, named: usize| {
+        let mut day = Day::new();
+        let short = granted(day.ask(Request { lasts: hours(1), ..request("jon", "orders-db") }));
+        let (asked, _) = day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });
+        let long = day.approves(&asked);
+        if let Some(hours_there) = there {
+            let from = new.parse().expect("an address");
+            let asks = Request { from, lasts: hours(hours_there), ..request("jon", "orders-db") };
+            match day.ask(asks) {
+                Decision::NeedsApproval { grant, .. } => drop(day.approves(&grant)),
+                decided => drop(granted(decided)),
+            }
+        }
+        let grant = [&short, &long][named];
+        let who = (&person("jon"), fresh.clone(), new.parse().expect("an address"));
+        let moved = relocate(&day.policy, &day.people, grant, who, &day.grants, day.now);
+        let Relocation::Moved { before, after } = moved else { panic!("not moved: {moved:?}") };
+        assert!(before.iter().all(|ended| ended.ended() && ended.source().to_string() == old));
+        let ids: std::collections::BTreeSet<_> = before.iter().map(Grant::id).collect();
+        assert_eq!(ids, [short.id(), long.id()].into(), "both end");
+        let lasts = after.grant().until().expect("open").duration_since(day.now).as_hours();
+        (matches!(after, There::New(_)), lasts)
+    };
+    for named in [0, 1] {
+        assert_eq!(moves(None, named), (true, 6));
+        assert_eq!(moves(Some(2), named), (true, 6), "what is open there ends sooner");
+        assert_eq!(moves(Some(7), named), (false, 7), "what is open there ends later");
+    }
 }
 
 #[test]
@@ -727,8 +813,12 @@ proptest! {
                     let by = person("jon");
                     let moved = relocate(&day.policy, &day.people, grant, (&by, fresh, to), &day.grants, day.now);
                     if let Relocation::Moved { before, after } = moved {
-                        day.grants.retain(|other| other.id() != before.id());
-                        day.grants.extend([before, after]);
+                        let ended = |other: &Grant| before.iter().any(|before| before.id() == other.id());
+                        day.grants.retain(|other| !ended(other));
+                        day.grants.extend(before);
+                        if let There::New(after) = after {
+                            day.grants.push(after);
+                        }
                     }
                 }
                 _ => {

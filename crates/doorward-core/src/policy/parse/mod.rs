@@ -3,11 +3,13 @@
 mod across;
 mod apart;
 mod carried;
+mod files;
 mod firewall;
 mod id;
 mod jump;
 mod place;
 mod proxies;
+mod regions;
 mod remains;
 mod settings;
 mod syntax;
@@ -18,15 +20,17 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use self::files::{FileAt, Role};
 pub use self::remains::Remains;
 use self::walk::{Section, Walk};
 use super::mistake::{Lines, Mistake, Spot, did_you_mean};
-use super::{Firewall, Group, People, Policy};
+use super::people::{self, People};
+use super::{Firewall, Group, Person, Policy};
 
 /// A policy, or every mistake that keeps it from being one. Warnings are not told; [`read`] tells them.
 pub fn parse(text: &str, file: &str) -> Result<Policy, Vec<Mistake>> {
@@ -49,6 +53,8 @@ pub struct Reading {
     pub groups: Vec<GroupAt>,
     /// The folder of a recorded account, also where something else is wrong.
     pub inventory: Option<FolderAt>,
+    /// Every file that it names, also where something else is wrong.
+    pub files: Vec<FileAt>,
     /// What it names, also where something else is wrong; none where it is no TOML.
     pub remains: Option<Remains>,
 }
@@ -95,11 +101,13 @@ pub fn read(text: &str, file: &str) -> Reading {
     syntax::note(&mut walk, &errors);
     let mut groups = Vec::new();
     let (policy, people, firewalls, inventory) = document_of(&mut walk, &document, &mut groups);
+    let root = Section { name: "the policy".into(), at: 0..0, table: document.get_ref() };
+    let files = files::named(&walk, &root);
     let remains = if errors.is_empty() { Remains::of(document.get_ref()) } else { None };
     let mut mistakes = walk.mistakes;
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     let policy = policy.filter(|_| !mistakes.iter().any(Mistake::is_error));
-    Reading { policy, people, firewalls, mistakes, groups, inventory, remains }
+    Reading { policy, people, firewalls, mistakes, groups, inventory, files, remains }
 }
 
 /// The groups that a policy names and that do not exist, or that nobody is in.
@@ -111,6 +119,27 @@ pub fn check(reading: &Reading, people: &People, file: &str) -> Vec<Mistake> {
         let group = &at.group;
         let (what, hint) = match people.groups.get(group) {
             Some(members) if members.iter().any(|member| people.knows(member)) => return None,
+            Some(members) if !members.is_empty() && members.is_subset(&people.locked) => {
+                // Somebody meant that, and it is no reason to let a pipeline fail.
+                let what = format!(
+                    "everybody in the group `{group}` is locked ({}), so it lets nobody {}",
+                    names(members),
+                    at.lets
+                );
+                let one = members.first().filter(|_| members.len() == 1);
+                let who = one.map_or("PERSON".into(), |one| people::shell_word(one.as_str()));
+                let hint = format!("`doorward user unlock {who}` lets them sign in again");
+                return Some(Mistake::warning(file, at.at, what, Some(hint)));
+            }
+            Some(members) if !members.is_empty() => (
+                format!(
+                    "nobody in the group `{group}` can sign in ({}), so it lets nobody {}",
+                    names(members),
+                    at.lets
+                ),
+                "`doorward user passwd PERSON` sets a password; `doorward user list` shows who has none"
+                    .into(),
+            ),
             Some(_) => (
                 format!("nobody is in the group `{group}`, so it lets nobody {}", at.lets),
                 format!("`doorward group add {group} PERSON` puts somebody in"),
@@ -127,6 +156,14 @@ pub fn check(reading: &Reading, people: &People, file: &str) -> Vec<Mistake> {
         Some(Mistake::error(file, at.at, what, Some(hint)))
     };
     reading.groups.iter().filter_map(empty).collect()
+}
+
+/// A few names in words.
+fn names(people: &BTreeSet<Person>) -> String {
+    const TOLD: usize = 5;
+    let told: Vec<&str> = people.iter().take(TOLD).map(Person::as_str).collect();
+    let more = people.len().saturating_sub(TOLD);
+    if more > 0 { format!("{} and {more} more", told.join(", ")) } else { told.join(", ") }
 }
 
 const SECTIONS: [&str; 11] =

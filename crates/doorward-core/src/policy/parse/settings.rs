@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
+use super::regions::REGIONS;
 use super::walk::{Section, Walk};
 use super::{FilesAt, FolderAt, GroupAt, proxies, url};
 use crate::inventory::Place;
 use crate::net::{Cidr, Special, special, special_prefix};
-use crate::policy::mistake::Spot;
+use crate::policy::mistake::{Spot, did_you_mean};
 use crate::policy::{
     Audit, GrantDefaults, Group, LEAST_LENGTH, Limits, PeopleFiles, Server, Sessions, Tls, duration,
     in_words, source,
@@ -92,6 +93,11 @@ pub(super) fn place<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, outside:
     if let Some(region) = region.as_deref().filter(|region| !is_region(region)) {
         let what = format!("`{region}` is not a Region's name");
         walk.error(&section.value_at("region"), what, Some(format!("write it as AWS does: `{LIKE}`")));
+    } else if let Some(region) = region.as_deref().filter(|region| !REGIONS.contains(region)) {
+        let what = format!("`{region}` is no Region that this version knows");
+        let meant = did_you_mean(region, REGIONS).map(|meant| format!("did you mean `{meant}`?"));
+        let new = || "where AWS has opened it since, this is right".to_owned();
+        walk.warning(&section.value_at("region"), what, Some(meant.unwrap_or_else(new)));
     }
     let profile = section.plain(walk, "profile", "profile = \"prod\"").map(str::to_owned);
     Place { profile: profile.or(outside.profile), region: region.or(outside.region), account: None }

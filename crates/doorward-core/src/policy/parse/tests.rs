@@ -332,7 +332,7 @@ fn values_that_cannot_be() {
             "p:7:18: `tcp/9-1` counts backwards; write the lower port first",
             "p:8:11: `a:b` has `:`, which a name cannot have",
             "p:9:15: `dirct` is no transport; did you mean `direct`?",
-            "p:9:24: `vpn` is no transport; there are `direct`, `wireguard`, `ssm` and `ssh`",
+            "p:9:24: `vpn` is no transport; there are `direct`, `ssm` and `ssh`",
             "p:10:10: `yes` is not what `reason` can be\n  hint: write `\"required\"` or `\"optional\"`",
             "p:11:11: `rds:1` is not the identifier of a DB instance or cluster (like `rds:orders-prod`)",
         ],
@@ -786,6 +786,29 @@ fn groups_are_looked_for() {
             "p:50:15: there is no group `db`, so it lets nobody open `[target.shell]`\n  hint: did you mean `dbs`?",
         ]
     );
+}
+
+/// Who locked the last of a group is told that, and not to put somebody in who is there.
+#[test]
+fn a_group_whose_members_cannot_sign_in_is_not_called_empty() {
+    let told = |passwords: &str, groups: &str| -> Vec<String> {
+        let (people, _) = people::read(passwords.as_bytes(), "h", groups.as_bytes(), "g");
+        let text = format!("{PEOPLE}[target.t]\naddress = \"db\"\nports = [\"tcp/1\"]\ngroups = [\"dbs\"]\n");
+        super::check(&read(&text, "p"), &people, "p").iter().map(ToString::to_string).collect()
+    };
+    let jon = "jon:!abl0JrMf6tlhw\n";
+    let locked = told(jon, "dbs: jon\n");
+    assert!(
+        locked[0].ends_with(
+            "warning: everybody in the group `dbs` is locked (jon), so it lets nobody open `[target.t]`\n  hint: \
+             `doorward user unlock jon` lets them sign in again"
+        ),
+        "{locked:?}"
+    );
+    let broken = told(&format!("{jon}lee:*\n"), "dbs: jon lee mia\n");
+    assert!(broken[0].contains("nobody in the group `dbs` can sign in (jon, lee, mia)"), "{broken:?}");
+    assert!(!broken[0].contains("warning") && !broken[0].contains("group add"), "{broken:?}");
+    assert!(told("jon:abl0JrMf6tlhw\n", "dbs: jon\n").is_empty());
 }
 
 proptest! {

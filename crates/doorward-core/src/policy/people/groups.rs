@@ -61,6 +61,12 @@ pub(super) fn read_beside(bytes: &[u8], file: &str, there_is: impl Fn(&str) -> b
         };
         let members = read.members.entry(group.clone()).or_default();
         for word in words(line, entry.members, &there_is) {
+            if word.unclosed {
+                let what = "the quotation mark is not closed, so all that follows in the line is one name, as in Apache";
+                let hint = "close it behind the name".to_owned();
+                let at = lines.spot_in(line, word.from);
+                read.mistakes.push(Mistake::warning(file, at, what, Some(hint)));
+            }
             match parsed::<Person>(&lines, line, &word.name, word.from, file) {
                 Ok(person) => {
                     members.insert(person.clone());
@@ -113,6 +119,8 @@ struct Word {
     /// Where it begins in the line, and where it ends, quotation marks and all.
     from: usize,
     to: usize,
+    /// Whether it begins with a quotation mark that no other closes.
+    unclosed: bool,
 }
 
 /// The words of a line from a byte on, as `ap_getword_conf` takes them, and parted at commas.
@@ -135,8 +143,9 @@ fn words(line: &Line, from: usize, there_is: impl Fn(&str) -> bool) -> Vec<Word>
                 at += if guarded { 2 } else { 1 };
             }
             let name = plain(text.get(from + 1..at).unwrap_or_default(), Some(first));
+            let unclosed = get(at).is_none();
             at = (at + 1).min(text.len());
-            words.push(Word { name, from, to: at });
+            words.push(Word { name, from, to: at, unclosed });
             continue;
         }
         while get(at).is_some_and(|byte| !is_space(byte)) {
@@ -146,14 +155,14 @@ fn words(line: &Line, from: usize, there_is: impl Fn(&str) -> bool) -> Vec<Word>
         let name = plain(written, None);
         let whole = !written.contains(&b',') || std::str::from_utf8(&name).is_ok_and(&there_is);
         if whole {
-            words.push(Word { name, from, to: at });
+            words.push(Word { name, from, to: at, unclosed: false });
             continue;
         }
         let mut begins = from;
         for piece in written.split(|byte| *byte == b',') {
             let to = begins + piece.len();
             if !piece.is_empty() {
-                words.push(Word { name: plain(piece, None), from: begins, to });
+                words.push(Word { name: plain(piece, None), from: begins, to, unclosed: false });
             }
             begins = to + 1;
         }

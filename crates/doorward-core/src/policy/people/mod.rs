@@ -14,6 +14,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::hash::{HashError, HashKind, PasswordHash};
+use self::passwords::Passwords;
 use super::mistake::{Mistake, did_you_mean};
 use super::name::{Group, Person};
 
@@ -22,6 +23,8 @@ use super::name::{Group, Person};
 pub struct People {
     /// Each person's hashed password.
     pub passwords: BTreeMap<Person, PasswordHash>,
+    /// Who is locked as `doorward user lock` does it: by a `!` before a hash that counts again without it.
+    pub locked: BTreeSet<Person>,
     /// Each group's members; a group that nobody is in is there and empty.
     pub groups: BTreeMap<Group, BTreeSet<Person>>,
 }
@@ -83,8 +86,9 @@ pub fn read(
         groups.mistakes.push(Mistake::warning(groups_file, *at, what, Some(hint)));
     }
     groups.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    let mistakes = passwords.mistakes.into_iter().chain(groups.mistakes).collect();
-    (People { passwords: passwords.hashes, groups: groups.members }, mistakes)
+    let mistakes = passwords.mistakes.iter().cloned().chain(groups.mistakes).collect();
+    let Passwords { hashes, locked, .. } = passwords;
+    (People { passwords: hashes, locked, groups: groups.members }, mistakes)
 }
 
 /// A name as it is typed into a shell.

@@ -5,7 +5,7 @@
 //! our own: a name has no control characters and no white space at its ends, and at most 63 bytes; and a line that is
 //! longer than Apache has room for counts for nothing, where Apache would read nothing behind it either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::hash::PasswordHash;
 use super::lines::{File, Line, word};
@@ -21,6 +21,8 @@ const LONGEST: usize = 8_190;
 pub struct Passwords {
     /// Each person's hash; only of the lines without a mistake.
     pub hashes: BTreeMap<Person, PasswordHash>,
+    /// Those whose hash counts again once its `!` is taken away.
+    pub locked: BTreeSet<Person>,
     /// The line of each person who is named, whatever the hash. Those without a hash are locked: nobody signs in as them.
     pub named: BTreeMap<Person, usize>,
     /// What is wrong, in the order of the file. Each is of one line, and the others count.
@@ -69,6 +71,10 @@ pub fn read(bytes: &[u8], file: &str) -> Passwords {
             Ok((person, hash)) => {
                 read.hashes.insert(person, hash);
             }
+            Err(mistake) if nul.is_none() && person.as_ref().is_some_and(|_| is_shut(&entry)) => {
+                read.locked.extend(person);
+                read.mistakes.push(mistake);
+            }
             // Where a line is cut, one mistake says it all.
             Err(_) if nul.is_some() => {}
             Err(mistake) => read.mistakes.push(mistake),
@@ -112,15 +118,22 @@ fn hash(
                 HashError::Locked(by) => format!("`{person}` is locked: no password matches `{by}`"),
                 _ => format!("the password of `{person}`: {error}"),
             };
-            Err(Mistake::warning(file, at, what, Some(right(&error, &person))))
+            Err(Mistake::warning(file, at, what, Some(right(&error, &person, is_shut(entry)))))
         }
     }
 }
 
+/// Whether a hash counts once the `!` before it is taken away.
+fn is_shut(entry: &Entry<'_>) -> bool {
+    let hash = entry.hash.and_then(|(hash, _)| hash.strip_prefix(b"!"));
+    hash.is_some_and(|hash| String::from_utf8_lossy(hash).parse::<PasswordHash>().is_ok())
+}
+
 /// What would be right in place of a hash that no password matches.
-fn right(error: &HashError, person: &Person) -> String {
+fn right(error: &HashError, person: &Person, shut: bool) -> String {
     let person = super::shell_word(person.as_str());
     match error {
+        HashError::Locked(_) if shut => format!("`doorward user unlock {person}` lets them sign in again"),
         HashError::Locked(_) => format!("`doorward user passwd {person}` sets a new password"),
         _ => format!(
             "understood are bcrypt (`$2y$`), `$apr1$`, `$1$`, `$5$`, `$6$`, `{{SHA}}` and crypt(3)'s 13 characters; \

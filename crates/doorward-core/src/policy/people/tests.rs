@@ -103,6 +103,13 @@ fn a_hash_that_no_password_matches_locks_that_person_and_nobody_else() {
         );
     }
     check(
+        format!("jon:!{HASH}").as_bytes(),
+        b"",
+        &[
+            "h:1:5: warning: `jon` is locked: no password matches `!…`\n  hint: `doorward user unlock jon` lets them sign in again",
+        ],
+    );
+    check(
         b"jon:!$2y$05$x",
         b"",
         &[
@@ -136,6 +143,18 @@ fn members_are_those_of_apache() {
     assert_eq!(members(b"c: richard\\\njon\nd: a\\\n b\n"), ["c: richardjon", "d: a|b"]);
     assert_eq!(members(b"two words:: a:b lee\nx\ny:"), ["two words: lee", "y: "]);
     assert_eq!(members(b"dbs: jon ren\xe9 lee\n"), ["dbs: jon|lee"]);
+}
+
+#[test]
+fn a_quotation_mark_that_is_not_closed_is_told_of() {
+    let told = |groups: &[u8]| {
+        let (_, mistakes) = read(format!("jon:{HASH}\n").as_bytes(), "h", groups, "g");
+        mistakes.iter().map(|mistake| mistake.without_hint()).collect::<Vec<_>>()
+    };
+    let expected = "g:1:6: warning: the quotation mark is not closed, so all that follows in the line is one name, as in Apache";
+    assert_eq!(told(b"dbs: \"jon\n"), [expected]);
+    assert_eq!(told(b"dbs: 'jon\n"), [expected]);
+    assert_eq!(told(b"dbs: \"jon\"\n"), Vec::<String>::new());
 }
 
 #[test]

@@ -19,9 +19,10 @@ use crate::store::{self, Mistrusted, Store};
   doorward audit accept --head 128:9f2c…
 
 First find out who writes to the store, and keep a copy of it. `verify` prints the head.
-What was found goes into the record, with who accepted it; the alarm ends, and grants can be opened again. Where the
-record itself was altered, nobody can say what is open: every grant ends, and is asked for anew. Everybody signs in again.
-Several servers of one
+
+What was found goes into the record, with who accepted it; the alarm ends, and grants can be opened again. Where the \
+record itself was altered, nobody can say what is open: every grant ends, and is asked for anew. Everybody signs in again. \
+Several servers of one \
 store each keep a head of their own: run this on every one of them.")]
 pub(super) struct Accept {
     /// The last entry, as `verify` printed it: NUMBER:HASH

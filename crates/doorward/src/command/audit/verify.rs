@@ -20,10 +20,12 @@ use crate::store::{Key, Store};
   doorward audit verify --json | jq .whole
   doorward audit verify record.jsonl --head head-of-last-week --key audit.key
 
-Without a file the whole store is checked: every entry of the record up to its head, each with the key that is not in
+Without a file the whole store is checked: every entry of the record up to its head, each with the key that is not in \
 the store; the head that is noted beside the key; and every grant, which has to be what the record says of it.
-Of an exported record the chain is checked, and with `--key` who wrote it. A file by itself cannot tell whether its
+
+Of an exported record the chain is checked, and with `--key` who wrote it. A file by itself cannot tell whether its \
 last lines were cut off: give a head that was noted.
+
 Exit code 0: whole. 1: it is not, and where is said.")]
 pub(super) struct Verify {
     /// An exported record

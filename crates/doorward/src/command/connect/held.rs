@@ -16,7 +16,7 @@ use doorward_tunnel::transparent::{self, MARK, Range, Settings, Watchdog};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::access::Access;
+use super::super::access::{self, Access};
 use super::super::desk::Desk;
 use super::super::{Code, Failure};
 use super::{Connect, Target, range, show};
@@ -125,7 +125,8 @@ impl Held {
         self.access.connect(desk, first.as_ref()).await?;
         let within = Arc::new(self.access.within(granted));
         for port in ports {
-            let local = target.port.unwrap_or_else(|| connect::usual(self.access.target.as_str(), port));
+            let service = self.access.service(port);
+            let local = target.port.unwrap_or_else(|| connect::usual(self.access.target.as_str(), service));
             let listen = SocketAddr::new(connect.bind, local);
             let to = Destination { host: host.clone(), port };
             let forward = Forward::to(listen, to, Arc::clone(&within) as _, options.clone());
@@ -138,6 +139,7 @@ impl Held {
                 forward.address(),
                 &located.host,
                 port,
+                service,
             ));
             self.forwards.push(forward);
         }
@@ -277,9 +279,9 @@ impl Held {
 
     /// The password of a database user who signs in by IAM.
     pub async fn database_token(&self, line: &Line, user: &str) -> Result<String, Failure> {
-        let account = self.access.accounts.get().await.map_err(Failure::with(Code::NoPermission))?;
+        let account = self.access.accounts.get().await.map_err(|error| access::failure(error.into()))?;
         let token = account.database_token(&line.host, line.port, user, Timestamp::now()).await;
-        token.map_err(Failure::with(Code::NoPermission))
+        token.map_err(|error| access::failure(error.into()))
     }
 
     /// Cuts all of it, and has the end recorded; what was cut, in words. `over` is a grant that has ended by itself.

@@ -127,6 +127,7 @@ mod tests {
             names: None,
             profile: None,
             region: None,
+            relay: None,
             vended: false,
             by: crate::requests::By::Direct,
         }

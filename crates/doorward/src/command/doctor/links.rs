@@ -9,7 +9,7 @@ use doorward_core::policy::{Address, Over, Transport};
 use doorward_core::reach::{Flows, Reachability, Selector, Verdict};
 use doorward_tunnel::dial::{Destination, Dial as _, Host};
 use doorward_tunnel::news::{in_words, nobody};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::Failure;
 use super::super::access::{self, Access};
@@ -17,8 +17,8 @@ use super::super::close;
 use super::super::desk::Desk;
 use super::confined;
 use super::database::{self, Answer};
-use super::{Chain, Doctor, Link, State};
-use crate::requests::{By, ClosedView, LivesOn};
+use super::{Chain, Doctor, Link, State, unanswered};
+use crate::requests::{By, ClosedView, LivesOn, Through};
 
 /// AWS refuses signatures that are further off than this, in seconds.
 const CLOCK_BREAKS: u64 = 300;
@@ -31,8 +31,8 @@ const MANY: [u64; 3] = [3, 0, 196];
 /// How long a target may take to answer.
 const ANSWERS: Duration = Duration::from_secs(15);
 
-/// What to look at where nothing answers.
-const LISTENS: &str = "does it listen there, and does its security group admit the jump host's?";
+/// How long a grant of its own is asked for: as long as the walk may take. It is closed when that ends.
+const WALKS: SignedDuration = SignedDuration::from_mins(5);
 
 /// Ends the walk: the chain has why.
 struct Broken;
@@ -94,20 +94,24 @@ impl Walker<'_> {
             Ok(offers) => offers,
             Err(failure) => return self.failed("policy", &failure),
         };
-        let granted = access::granted(&doctor.asking, self.desk, &doctor.target, &offers).await;
+        let usual = offers.iter().find(|offer| offer.target == doctor.target);
+        let usual = usual.map(|offer| SignedDuration::from_secs(offer.usually));
+        let lasts = usual.map(|usual| usual.min(WALKS));
+        let granted = access::granted(&doctor.asking, self.desk, &doctor.target, &offers, lasts).await;
         let granted = match granted {
             Ok(granted) => granted,
             Err(failure) => return self.failed("grant", &failure),
         };
         let transport = granted.grant.transport;
-        self.whole("grant", format!("{} by {transport}", granted.grant.id));
+        let used = if granted.extended { ", which was open already" } else { "" };
+        self.whole("grant", format!("{} by {transport}{used}", granted.grant.id));
         let (id, own) = (granted.grant.id.clone(), !granted.extended && !doctor.asking.keep);
         let checked = match &granted.through {
             Some(through) if transport != Transport::Direct => {
                 let accounts = access::accounts(&doctor.asking, self.desk, through, &id);
                 match accounts.get().await {
                     Ok(account) => self.account(&account, &through.by).await,
-                    Err(error) => self.broken("credentials", in_words(&error), None),
+                    Err(error) => self.failed("credentials", &access::failure(error.into())),
                 }
             }
             _ => Ok(()),
@@ -294,16 +298,17 @@ impl Walker<'_> {
         let stream = match dialled {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                return self.broken("listener", in_words(&error), Some(LISTENS.to_owned()));
+                let fix = unanswered::fix(&access.through, unanswered::Fault::of(&error));
+                return self.broken("listener", in_words(&error), Some(fix));
             }
             Err(_) => {
                 let found = format!("`{to}` did not answer within {} s", ANSWERS.as_secs());
-                let fix = "its security group drops what comes from the jump host, most likely".to_owned();
+                let fix = unanswered::fix(&access.through, unanswered::Fault::Silent);
                 return self.broken("listener", found, Some(fix));
             }
         };
-        let asked = tokio::time::timeout(ANSWERS, database::ask(stream, port)).await;
-        self.database(asked.unwrap_or(Ok(Answer::Silent)), &to)?;
+        let asked = tokio::time::timeout(ANSWERS, database::ask(stream, access.service(port))).await;
+        self.database(&access.through, asked.unwrap_or(Ok(Answer::Silent)), &to)?;
         self.sign_in(access, &located, port).await
     }
 
@@ -356,7 +361,12 @@ impl Walker<'_> {
         }
     }
 
-    fn database(&mut self, answer: std::io::Result<Answer>, to: &Destination) -> Walked<()> {
+    fn database(
+        &mut self,
+        through: &Through,
+        answer: std::io::Result<Answer>,
+        to: &Destination,
+    ) -> Walked<()> {
         match answer {
             Ok(Answer::Tls { what }) => {
                 self.whole("listener", what.to_owned());
@@ -372,7 +382,8 @@ impl Walker<'_> {
                 return self.broken("listener", found, Some("is it what the policy says it is?".into()));
             }
             Err(error) => {
-                return self.broken("listener", in_words(&error), Some(LISTENS.to_owned()));
+                let fix = unanswered::fix(through, unanswered::Fault::Cut);
+                return self.broken("listener", in_words(&error), Some(fix));
             }
         }
         Ok(())
@@ -396,7 +407,7 @@ impl Walker<'_> {
         }
         let account = match access.accounts.get().await {
             Ok(account) => account,
-            Err(error) => return self.broken("IAM sign-in", in_words(&error), None),
+            Err(error) => return self.failed("IAM sign-in", &access::failure(error.into())),
         };
         match account.database_token(&located.host, port, user, Timestamp::now()).await {
             Ok(_) => {

@@ -41,9 +41,9 @@ use super::account::Source;
   doorward reach --all --json | jq 'select(.to.name == \"db\")'
   doorward reach internet group:db tcp/5432 --assert no     in a pipeline
   doorward reach --after plan.json                          what a change would open and close
-  doorward reach --after orders-db --as jon --address 203.0.113.7
+  doorward reach --after orders-db --as jon --address 93.184.215.14
 
-Exit codes, of a question: 0 yes, 1 no, 2 partly, 3 unknown: what could not be seen decides. With --assert: 0 if
+Exit codes, of a question: 0 yes, 1 no, 2 partly, 3 unknown: what could not be seen decides. With --assert: 0 if \
 that is the answer, else 1. Of a list or a difference: 0, also when it is empty. 64 and above: no answer.
 
 JSON, of a question: {\"verdict\": \"yes|no|partly|unknown\", \"flows\": [FLOW…], \"hops\": [{\"resource\", \"kind\", \
@@ -57,8 +57,8 @@ With --pairs, {\"from\": ID, \"to\": ID, \"flows\": [FLOW…]}. \
 JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles_of_opened\": […], \
 \"roles_of_closed\": […], \"gaps\": […]}.
 
-CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\":
-\"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; a grant, open or waiting; or a
+CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\": \
+\"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; a grant, open or waiting; or a \
 target of the policy that somebody might ask for, with --as and --address."
 )]
 pub struct Reach {

@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-  const REFRESH = 15_000;
+  // What was closed elsewhere is not shown as open for longer.
+  const REFRESH = 5_000;
   const ANNOUNCED = [600, 300, 60];
   const page = document.getElementById("live");
   const say = document.getElementById("say");

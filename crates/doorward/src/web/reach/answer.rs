@@ -21,7 +21,7 @@ pub fn part(reachability: &Reachability, asked: &Asked) -> Option<(StatusCode, M
     }
     Some(match question(reachability, asked) {
         Ok(markup) => (StatusCode::OK, markup),
-        Err(problem) => (StatusCode::UNPROCESSABLE_ENTITY, problem.markup()),
+        Err(problems) => (StatusCode::UNPROCESSABLE_ENTITY, in_markup(&problems)),
     })
 }
 
@@ -36,29 +36,42 @@ impl Problem {
     fn new(why: impl Into<String>, hint: Option<String>) -> Self {
         Self { why: why.into(), hint, unseen: Vec::new() }
     }
+}
 
-    fn markup(&self) -> Markup {
-        html! {
-            section #answer {
+fn in_markup(problems: &[Problem]) -> Markup {
+    html! {
+        section #answer {
+            @for problem in problems {
                 div.problem role="alert" {
-                    p { (sentence(&self.why)) }
-                    @if let Some(hint) = &self.hint { p.hint { (sentence(hint)) } }
-                    @if !self.unseen.is_empty() { ul { @for line in &self.unseen { li { (line) } } } }
+                    p { (sentence(&problem.why)) }
+                    @if let Some(hint) = &problem.hint { p.hint { (sentence(hint)) } }
+                    @if !problem.unseen.is_empty() { ul { @for line in &problem.unseen { li { (line) } } } }
                 }
             }
         }
     }
 }
 
-fn question(reachability: &Reachability, asked: &Asked) -> Result<Markup, Problem> {
+/// The answer, or everything that is wrong with the question.
+fn question(reachability: &Reachability, asked: &Asked) -> Result<Markup, Vec<Problem>> {
     let end = |text: &str, which: &str| {
         if text.is_empty() {
             return Err(Problem::new(format!("say {which}, too"), None));
         }
         Selector::find(text, reachability.inventory()).map_err(|error| not_found(&error))
     };
-    let (from, to) = (end(&asked.from, "from where")?, end(&asked.to, "to where")?);
-    let flows = flows(&asked.flow)?;
+    let (from, to) = (end(&asked.from, "from where"), end(&asked.to, "to where"));
+    let (from, to, flows) = match (from, to, flows(&asked.flow)) {
+        (Ok(from), Ok(to), Ok(flows)) => (from, to, flows),
+        (from, to, flows) => {
+            return Err(from
+                .err()
+                .into_iter()
+                .chain(to.err())
+                .chain(flows.err().into_iter().flatten())
+                .collect());
+        }
+    };
     let answer = reachability.ask(&from, &to, flows.as_ref());
     Ok(answered(&answer, &verdict_in_words(&answer, &from, &to, flows.as_ref())))
 }
@@ -80,11 +93,19 @@ fn not_found(error: &NotFound) -> Problem {
 }
 
 /// Several are apart by spaces or commas; none asks for all that passes.
-fn flows(text: &str) -> Result<Option<Flows>, Problem> {
+fn flows(text: &str) -> Result<Option<Flows>, Vec<Problem>> {
     let words = text.split([',', ' ', ';']).filter(|word| !word.is_empty());
-    let flows: Vec<Flow> = words
-        .map(|word| word.parse().map_err(|error: NetError| Problem::new(error.to_string(), None)))
-        .collect::<Result<_, _>>()?;
+    let mut flows: Vec<Flow> = Vec::new();
+    let mut problems = Vec::new();
+    for word in words {
+        match word.parse() {
+            Ok(flow) => flows.push(flow),
+            Err(error) => problems.push(Problem::new(NetError::to_string(&error), None)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     Ok((!flows.is_empty()).then(|| flows.into_iter().collect()))
 }
 

@@ -65,6 +65,11 @@ impl Contents {
     }
 }
 
+/// Whether a server can use these two files.
+pub fn usable(files: &Tls) -> Result<(), Error> {
+    Contents::read(files)?.config(files).map(drop)
+}
+
 /// Takes a renewed certificate; while what is there cannot be used, the one in use stays. Whether it is another.
 pub(super) fn read_again(
     files: &Tls,

@@ -5,6 +5,7 @@ mod answers;
 mod forms;
 mod hosts;
 mod many;
+mod moving;
 mod prefix;
 mod proxies;
 mod reach;

@@ -28,7 +28,17 @@ fn confined() -> Result<(), Failed> {
     let text = policy("confined", &target("confined-db", "127.0.0.1", &ports, "\"ssh\""));
     // The block comes from the policy alone, before there is a machine.
     let plain = crate::server::House::new(&super::GROUPS, &text);
-    let block = run(&plain, &["ssh-server-config"]);
+    // The login of the machine's operators is confined only where it is named for that.
+    if user() == "root" {
+        let refused = run(&plain, &["ssh-server-config"]);
+        refused.is(
+            1,
+            &[],
+            &["`root` is the login of the machine's operators", "hint: name a user of its own"],
+        );
+        assert_eq!(refused.out, "");
+    }
+    let block = run(&plain, &["ssh-server-config", "--user", &user()]);
     block.is(
         0,
         &[
@@ -37,7 +47,7 @@ fn confined() -> Result<(), Failed> {
             "ForceCommand /bin/false",
             "Match all\n",
         ],
-        if user() == "root" { &["is the login of the machine's operators"] } else { &[] },
+        if user() == "root" { &["warning: whoever logs in as `root` is confined"] } else { &[] },
     );
     // At the end of an sshd_config, as the block itself says.
     let sshd = Sshd::followed_by(&block.out);
