@@ -79,6 +79,7 @@ impl Running {
         with: impl FnOnce(Reconciler) -> Reconciler,
     ) -> Result<Self, Error> {
         let (requests, nudged) = requests(policy, clock).await?;
+        requests.keep_closes().await;
         let (stop, stopped) = oneshot::channel();
         // By connections of its own: what the reconciler has to do waits for none of this runtime's.
         let beside = match &cloud {

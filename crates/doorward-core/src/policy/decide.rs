@@ -20,6 +20,7 @@ mod relocate;
 mod tests;
 mod unapproved;
 
+pub use limits::check as within_limits;
 pub use relocate::{Relocation, There, admissible, relocate};
 pub use unapproved::window;
 
@@ -356,7 +357,7 @@ pub fn still_allowed(policy: &Policy, people: &People, grant: &Grant, now: Times
     let lived = grant.since().map_or(SignedDuration::ZERO, |since| now.duration_since(since));
     if lived > target.lasts.at_most {
         let (most, asked) = (in_words(target.lasts.at_most), in_words(lived));
-        return Err(Refusal::TooLong { target: target.name.clone(), most, asked });
+        return Err(Refusal::TooLong { target: target.name.clone(), most, asked, left: None });
     }
     // An approval that the policy has come to ask for since is not skipped by whoever was there before.
     let approved = matches!(grant.life(), Life::Open { approved_by: Some(_), .. });
@@ -402,6 +403,11 @@ fn transport(policy: &Policy, target: &Target, wanted: Option<Transport>) -> Res
     })
 }
 
+/// To whole seconds, none of them lost.
+fn rounded_up(duration: SignedDuration) -> SignedDuration {
+    SignedDuration::from_secs(duration.as_secs() + i64::from(duration.subsec_nanos() > 0))
+}
+
 /// The end of a grant that began at `since`. What was asked for outright is refused when it is too long;
 /// what is usual is cut to what is left.
 fn end(
@@ -416,14 +422,18 @@ fn end(
     let until = match asked {
         Some(asked) if asked < SignedDuration::from_secs(1) => return Err(Refusal::TooShort),
         Some(asked) => {
+            let left = last.duration_since(now).as_secs();
             let too_long = || Refusal::TooLong {
                 target: target.name.clone(),
                 most: most.clone(),
-                asked: in_words(now.duration_since(since) + asked),
+                // A part of a second is more, too.
+                asked: in_words(rounded_up(now.duration_since(since) + asked)),
+                left: (left > 0 && held.is_some()).then(|| in_words(SignedDuration::from_secs(left))),
             };
             // A duration of centuries does not overflow into a short one.
             if asked > target.lasts.at_most {
-                return Err(Refusal::TooLong { target: target.name.clone(), most, asked: in_words(asked) });
+                let asked = in_words(asked);
+                return Err(Refusal::TooLong { target: target.name.clone(), most, asked, left: None });
             }
             let until = now.checked_add(asked).map_err(|_| too_long())?;
             if until > last {

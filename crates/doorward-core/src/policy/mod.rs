@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use address::AddressError;
 pub use decide::{
     Act, Decision, Past, Relocation, Request, There, admissible, approve, authorise, decide, relocate,
-    still_allowed, window,
+    still_allowed, window, within_limits,
 };
 pub use duration::{DurationError, duration, in_words};
 pub use jump::{Documents, Hop, JumpError, Names, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};

@@ -129,6 +129,9 @@ pub enum Refusal {
         most: String,
         /// What was asked, in words.
         asked: String,
+        /// What is left of it, in words, where some of it was used already.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left: Option<String>,
     },
     /// The held grant has lived for as long as it may.
     #[error(
@@ -291,6 +294,9 @@ impl Refusal {
     /// What would help, where that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::TooLong { left: Some(left), .. } => {
+                format!("it has been open for a while; ask for {left} or less from now on")
+            }
             Self::TooLong { most, .. } => format!("ask for {most} or less"),
             Self::NoReason { .. } => "say why you need it: a ticket's number or a few words".into(),
             Self::NotYours { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),

@@ -57,12 +57,20 @@ impl Close {
         closed.iter().find_map(failure).map_or(Ok(()), Err)
     }
 
-    /// Closes one after the other; what was closed before one fails is in `closed`.
+    /// Closes one after the other, also after one failed; what was closed is in `closed`.
     fn there(&self, client: &Client, closed: &mut Vec<ClosedView>) -> Result<(), Failure> {
-        for id in self.chosen(&client.grants(false).map_err(super::server_failure)?)? {
-            closed.push(client.close(&id).map_err(super::server_failure)?);
+        let mut first = Ok(());
+        let mine = match self.are_ids() {
+            true => Vec::new(),
+            false => client.grants(false).map_err(super::server_failure)?,
+        };
+        for id in self.chosen(&mine)? {
+            match client.close(&id).map_err(super::server_failure) {
+                Ok(done) => closed.push(done),
+                Err(failure) => first = first.and(Err(failure)),
+            }
         }
-        Ok(())
+        first
     }
 
     async fn here(
@@ -71,12 +79,23 @@ impl Close {
         caller: &Caller,
         closed: &mut Vec<ClosedView>,
     ) -> Result<(), Failure> {
-        let mine = requests.current(&caller.person).await.map_err(super::request_failure)?;
+        let mine = match self.are_ids() {
+            true => Vec::new(),
+            false => requests.current(&caller.person).await.map_err(super::request_failure)?,
+        };
+        let mut first = Ok(());
         for id in self.chosen(&mine)? {
-            let done = requests.close(caller, &id).await.map_err(super::request_failure)?;
-            closed.push(requests.closed(done));
+            match requests.close(caller, &id).await.map_err(super::request_failure) {
+                Ok(done) => closed.push(requests.closed(done)),
+                Err(failure) => first = first.and(Err(failure)),
+            }
         }
-        Ok(())
+        first
+    }
+
+    /// Whether every grant is named by its id, so that no list has to be waited for.
+    fn are_ids(&self) -> bool {
+        !self.all && self.what.iter().all(|word| word.parse::<GrantId>().is_ok())
     }
 
     fn chosen(&self, mine: &[GrantView]) -> Result<Vec<GrantId>, Failure> {

@@ -142,6 +142,9 @@ fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> Str
         });
         let standing = match (&grant.standing, &grant.overdue) {
             (_, Some(overdue)) => format!("not revoked: {}", overdue.why),
+            _ if grant.unrecorded.is_some() => {
+                format!("not recorded yet: {}", grant.unrecorded.as_deref().unwrap_or_default())
+            }
             (Some(Standing::Failing { why }), _) => format!("not let in: {why}"),
             _ => grant.reason.clone().unwrap_or_default(),
         };

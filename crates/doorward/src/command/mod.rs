@@ -351,7 +351,7 @@ fn request_failure(error: Error) -> Failure {
             let hint = hint.unwrap_or_else(|| "`doorward list` shows what you may open".into());
             Failure::new(code, lines.join("\n")).hint(hint)
         }
-        error @ Error::NoSuchGrant(_) => {
+        error @ (Error::NoSuchGrant(_) | Error::TooManyBytes { .. }) => {
             Failure::of(Code::No, &error).hint("`doorward list` shows what is open")
         }
         Error::Changed(ref grant) => {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Args;
-use doorward_core::audit::{Event, What, Who};
+use doorward_core::audit::{Event, Line, What, Who};
+use jiff::SignedDuration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::stopping::{ENDS, LAST_STEPS};
@@ -94,6 +95,7 @@ pub async fn serve(
         // Rules must go at their ends also while nothing can be written; requests are told why they fail.
         tracing::error!(%error, "the start could not be recorded");
     }
+    warn_of_the_clock(&requests).await;
     for warning in &requests.loaded().warnings {
         tracing::warn!(hint = warning.hint, "{}", warning.without_hint());
     }
@@ -118,6 +120,17 @@ pub async fn serve(
             .hint("start it again: what it left is done then; the log says where it broke off"));
     }
     served
+}
+
+/// A clock that was set back since the last entry of the log, or was ahead then: ends are told by it.
+async fn warn_of_the_clock(requests: &Requests) {
+    let now = requests.clock().now();
+    let Ok(lines) = requests.store().latest_lines(None, 10).await else { return };
+    let lines = lines.iter().filter_map(|(_, line)| serde_json::from_str::<Line>(line).ok());
+    let Some(last) = lines.map(|line| line.event.at).max() else { return };
+    if last.duration_since(now) > SignedDuration::from_mins(5) {
+        tracing::error!(%now, %last, "the clock is behind the audit log: it is wrong, or was when the log was written; grants end no later than they were given");
+    }
 }
 
 /// Without a reconciler no grant would ever end, so that the server does not go on.

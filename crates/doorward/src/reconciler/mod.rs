@@ -204,7 +204,7 @@ impl Reconciler {
 
     /// Whether the policy's files changed, or a grant did, also by another process.
     async fn changed_elsewhere(&mut self) -> bool {
-        if !matches!(self.read_policy().await, Refreshed::Unchanged) {
+        if !matches!(self.read_policy().await, Refreshed::Unchanged) || self.requests.closed_elsewhere() {
             return true;
         }
         match in_time(self.requests.reserved().last_change()).await {

@@ -93,7 +93,9 @@ impl Reconciler {
                 .is_none_or(|name| outcomes.get(name).is_none_or(|outcome| outcome.failed.is_none()))
         };
         let local_settles = local_settles.iter().filter(well).map(|(_, grant)| grant.clone());
-        self.settle(local_settles.chain(carried_settles).collect()).await;
+        // A store that has just not answered is not waited for again: the next pass finds the same.
+        let settles: BTreeSet<_> = local_settles.chain(carried_settles).filter(|_| answered).collect();
+        self.settle(settles).await;
         self.memory.failing.retain(|firewall, _| loaded.policy.firewalls.contains_key(firewall));
         self.tell(outcomes, covers, now, events).await;
 

@@ -1,16 +1,16 @@
 //! How grants end by themselves: by their time, by the policy, and also while the store cannot be told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use doorward_core::audit::{Event, What, Who};
-use doorward_core::grant::{Ending, Grant, GrantId};
+use doorward_core::grant::{Ending, Grant};
 use doorward_core::policy::{Person, still_allowed};
 use jiff::Timestamp;
 
 use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
-use crate::store::{self, Change, Seen};
+use crate::store::{self, Change, Mistrusted, Seen};
 
 /// How many ends are written in one transaction: when very many come at once, each step is kept although the
 /// next is given up.
@@ -29,7 +29,8 @@ impl Requests {
         let (mut tries, mut forged) = (0, BTreeMap::new());
         self.end_sessions_of_the_gone(loaded);
         while tries < TRIES {
-            let unfinished = self.believed(now).await?;
+            let unfinished = self.all_applied(self.believed(now).await?);
+            self.know(&unfinished);
             let replaced = self.replaced(loaded, &unfinished).await?;
             forged.extend(replaced.forged.clone());
             let mut changes = Vec::new();
@@ -40,8 +41,7 @@ impl Requests {
                     Some(Ending::NoLongerAllowed { why })
                 };
                 let outlived = || (grant.until().is_some() && outlived(grant)).then_some(Ending::TimeUp);
-                let closed = self.unwritten().get(grant.id()).cloned();
-                let how = closed.or_else(|| grant.overdue(now)).or_else(outlived).or_else(forbidden);
+                let how = grant.overdue(now).or_else(outlived).or_else(forbidden);
                 let how = how.or_else(|| replaced.ends(grant));
                 let Some(how) = how else { continue };
                 events.push(Event::new(
@@ -52,8 +52,6 @@ impl Requests {
                 changes.push(Change { before: Some(grant.clone()), after: grant.end(how, now) });
             }
             if changes.is_empty() {
-                self.unwritten()
-                    .retain(|id, _| unfinished.iter().any(|grant| grant.id() == id && !grant.ended()));
                 self.note_passwords(&replaced, &forged).await?;
                 return Ok(unfinished);
             }
@@ -89,12 +87,19 @@ impl Requests {
         }
         // Where the record itself is altered nobody can say what is right: nothing is written over.
         if !standing.mistrusted.is_empty() && store.distrusted().is_none() {
-            for one in &standing.mistrusted {
+            let fresh = self.not_given_up(&standing.mistrusted);
+            if fresh.is_empty() {
+                return Ok(standing.grants);
+            }
+            for one in &fresh {
                 tracing::error!(grant = %one.id, why = %one.why, "a grant in the store is not what the record says: it is not enforced, and ends");
             }
-            let first = standing.mistrusted.get(..AT_ONCE).unwrap_or(&standing.mistrusted);
+            let first = fresh.get(..AT_ONCE).unwrap_or(&fresh);
             match store.end_mistrusted(first, now, true).await {
-                Ok(()) => return Ok(store.unfinished().await?),
+                Ok(()) => {
+                    self.give_up(first);
+                    return Ok(store.unfinished().await?);
+                }
                 Err(error) => {
                     tracing::error!(%error, "grants that are not enforced could not be ended in the store")
                 }
@@ -103,16 +108,30 @@ impl Requests {
         Ok(standing.grants)
     }
 
+    /// Rows that are not believed, without those that were ended before and that the store did not take: once is recorded,
+    /// again and again would only fill the record.
+    fn not_given_up(&self, mistrusted: &[Mistrusted]) -> Vec<Mistrusted> {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys: BTreeSet<_> = mistrusted.iter().map(key).collect();
+        given_up.retain(|key| keys.contains(key));
+        mistrusted.iter().filter(|one| !given_up.contains(&key(one))).cloned().collect()
+    }
+
+    fn give_up(&self, ended: &[Mistrusted]) {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        given_up.extend(ended.iter().map(key));
+    }
+
     /// Grants as they are now when the store cannot be read: what was closed, or is allowed no more, has ended.
     pub fn end_in_memory(&self, known: &[Grant], loaded: &Loaded, now: Timestamp) -> Vec<Grant> {
         let replaced = self.replaced_in_memory(loaded, known);
         let ended = |grant: &Grant| {
-            let closed = self.unwritten().get(grant.id()).cloned();
+            let grant = &self.closes.applied(grant.clone());
             let forbidden = || {
                 let why = still_allowed(&loaded.policy, &loaded.people, grant, now).err()?.to_string();
                 Some(Ending::NoLongerAllowed { why })
             };
-            match closed.or_else(forbidden).or_else(|| replaced.ends(grant)).filter(|_| !grant.ended()) {
+            match forbidden().or_else(|| replaced.ends(grant)).filter(|_| !grant.ended()) {
                 Some(how) => grant.end(how, now),
                 None => grant.clone(),
             }
@@ -123,8 +142,10 @@ impl Requests {
     pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    pub(super) fn unwritten(&self) -> MutexGuard<'_, BTreeMap<GrantId, Ending>> {
-        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What tells a row that is not believed from another: its name and what it holds.
+fn key(one: &Mistrusted) -> (String, String) {
+    let row = one.row.as_ref().and_then(|row| serde_json::to_string(row).ok());
+    (one.id.clone(), row.unwrap_or_default())
 }

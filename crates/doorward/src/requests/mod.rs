@@ -1,6 +1,7 @@
 //! What people ask for, and the only writer of grants: every page, call and command comes through here.
 
 mod beside;
+mod closes;
 mod endpoints;
 mod ends;
 mod leftover;
@@ -13,7 +14,7 @@ mod turns;
 mod view;
 mod way;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,9 +29,11 @@ use doorward_core::policy::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use closes::Closes;
 use turns::{Turns, Waits};
 
 pub use beside::Beside;
+pub use closes::Unrecorded;
 pub use endpoints::look_up;
 pub use relocate::Relocated;
 pub use through::{By, Carried, Key, Machine, Names, Relay, Sessions, Through};
@@ -142,12 +145,22 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// A grant was closed, and the store could not be told.
-    #[error("{grant} is closed, but that is not recorded yet: it is written as soon as the store takes it")]
+    #[error("{grant} is {}, but that is not recorded yet: it is written as soon as the store takes it", if *.denied { "denied" } else { "closed" })]
     Unwritten {
         /// Which.
         grant: GrantId,
+        /// Whether it was a request that waited, and was denied.
+        denied: bool,
         /// Why.
-        source: store::Error,
+        source: Arc<store::Error>,
+    },
+    /// More was carried than can have been.
+    #[error("{grant} cannot have carried that much: at most {most} bytes since it was opened")]
+    TooManyBytes {
+        /// Which.
+        grant: GrantId,
+        /// The most.
+        most: u64,
     },
     /// A request is another than the one that was approved.
     #[error(
@@ -213,8 +226,10 @@ pub struct Requests {
     // Requests that wait, by person and by the firewall that they wait for: one that does not answer takes no place from
     // another.
     waits: Waits<(Person, Option<FirewallName>)>,
-    // What somebody closed while the store could not be told. It is over, and is written at the next pass that can.
-    unwritten: Mutex<BTreeMap<GrantId, Ending>>,
+    // What somebody ended and the store has not recorded.
+    closes: Arc<Closes>,
+    // Rows that are not believed and that were ended already: the store does not take it.
+    given_up: Mutex<BTreeSet<(String, String)>>,
     endpoints: Endpoints,
     // Everybody's password as it was last seen, for when the store cannot be read.
     seen: Mutex<BTreeMap<Person, store::Seen>>,
@@ -227,6 +242,7 @@ impl Requests {
     pub fn new(store: Store, policy: Arc<PolicyFile>, clock: Clock, nudge: Nudge) -> Self {
         Self {
             reserved: store.reserved(),
+            closes: Closes::new(store.clone(), clock.clone(), nudge.clone()),
             store,
             policy,
             clock,
@@ -234,7 +250,7 @@ impl Requests {
             people: Turns::default(),
             groups: Turns::default(),
             waits: Waits::default(),
-            unwritten: Mutex::default(),
+            given_up: Mutex::default(),
             endpoints: Endpoints::default(),
             seen: Mutex::default(),
             swept: Arc::default(),
@@ -279,37 +295,19 @@ impl Requests {
     /// Closes a grant: the person's own, or anybody's for an operator. What has ended already stays ended.
     pub async fn close(&self, caller: &Caller, id: &GrantId) -> Result<Closed, Error> {
         let cut_before = self.nudge.status().cut;
-        let grant = retried!(async {
-            let loaded = self.policy.current();
-            let grant = self.visible(&loaded, caller, id).await?;
-            if let Err(refusal) =
-                authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&grant))
-            {
-                return Err(Error::Refused(vec![refusal]));
-            }
-            if grant.ended() {
-                return Ok(grant);
-            }
-            let how = Ending::Closed { by: caller.person.clone() };
-            let after = grant.end(how.clone(), self.clock.now());
-            let event = self.event(caller, What::Ended { grant: id.clone(), how });
-            match self
-                .store
-                .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
-                .await
-            {
-                Ok(_) => Ok(after),
-                Err(error @ store::Error::Conflict) => Err(Error::Store(error)),
-                Err(error) => {
-                    self.unwritten().insert(id.clone(), Ending::Closed { by: caller.person.clone() });
-                    self.standing_at_end(&after).await;
-                    Err(Error::Unwritten { grant: id.clone(), source: error })
-                }
-            }
-        })?;
+        let before = self.to_be_ended(id).await?;
+        let loaded = self.policy.current();
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::See(&before))
+            .map_err(|_| Error::NoSuchGrant(id.clone()))?;
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::Close(&before))
+            .map_err(|refusal| Error::Refused(vec![refusal]))?;
+        let grant = match before.ended() && !self.closes.is_decided(id) {
+            true => before,
+            false => self.decide_end(caller, &before, Ending::Closed { by: caller.person.clone() }).await?,
+        };
         let standing = self.standing_at_end(&grant).await;
         let cut = self.nudge.status().cut.saturating_sub(cut_before);
-        let still = self.still_admitted(&grant).await?;
+        let still = self.still_admitted(&grant).await;
         let credentials = self.living_on(&grant).await;
         Ok(Closed { closing: self.closing(&grant), grant, standing, cut, still, credentials })
     }
@@ -326,10 +324,11 @@ impl Requests {
         if caller.claimed_by.is_some() {
             return Err(Error::Refused(vec![Refusal::OnlyClaimed { person: caller.person.clone() }]));
         }
-        let known = self.visible(&self.policy.current(), caller, id).await?;
-        if agree {
-            self.group_seen(&self.policy.current(), &known, &caller.person).await;
+        if !agree {
+            return self.deny(caller, id).await;
         }
+        let known = self.visible(&self.policy.current(), caller, id).await?;
+        self.group_seen(&self.policy.current(), &known, &caller.person).await;
         let turn = self.people.turn((known.person().clone(), known.target().clone())).await;
         let room = self.turn_at(&self.policy.current(), known.target(), known.transport()).await;
         let (grant, reasons) = retried!(async {
@@ -341,17 +340,8 @@ impl Requests {
             {
                 return Err(Error::Refused(vec![refusal]));
             }
-            if agree && grant.revision() != seen {
+            if grant.revision() != seen {
                 return Err(Error::Changed(Box::new(grant)));
-            }
-            if !agree {
-                let how = Ending::Rejected { by: caller.person.clone() };
-                let after = grant.end(how.clone(), now);
-                let event = self.event(caller, What::Ended { grant: id.clone(), how });
-                self.store
-                    .commit(&[Change { before: Some(grant), after: after.clone() }], vec![event])
-                    .await?;
-                return Ok((after, Vec::new()));
             }
             let (after, reasons) = match approve(&loaded.policy, &loaded.people, &grant, &caller.person, now)
             {
@@ -359,7 +349,7 @@ impl Requests {
                 Decision::NeedsApproval { grant, reasons } => return Ok((grant, reasons)),
                 Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
             };
-            let unfinished = self.store.unfinished().await?;
+            let unfinished = self.unfinished().await?;
             if let Err(refusal) = self.room(&loaded, &unfinished, &after, now) {
                 return Err(Error::Refused(vec![refusal]));
             }
@@ -377,6 +367,19 @@ impl Requests {
         }
         let standing = self.standing(&grant).await;
         Ok(Opened::Granted { closing: self.closing(&grant), grant, extended: false, reasons, standing })
+    }
+
+    /// Denies a request. It waits for nobody's turn.
+    async fn deny(&self, caller: &Caller, id: &GrantId) -> Result<Opened, Error> {
+        let before = self.to_be_ended(id).await?;
+        let loaded = self.policy.current();
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::See(&before))
+            .map_err(|_| Error::NoSuchGrant(id.clone()))?;
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&before))
+            .map_err(|refusal| Error::Refused(vec![refusal]))?;
+        let how = Ending::Rejected { by: caller.person.clone() };
+        let grant = self.decide_end(caller, &before, how).await?;
+        Ok(Opened::Waiting { grant, changed: false, reasons: Vec::new() })
     }
 
     /// Appends events that change no grant.
@@ -406,7 +409,7 @@ impl Requests {
     }
 
     async fn visible(&self, loaded: &Loaded, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
-        let grant = self.store.grant(id).await?.ok_or_else(|| Error::NoSuchGrant(id.clone()))?;
+        let grant = self.grant(id).await?.ok_or_else(|| Error::NoSuchGrant(id.clone()))?;
         authorise(&loaded.policy, &loaded.people, &caller.person, Act::See(&grant))
             .map_err(|_| Error::NoSuchGrant(id.clone()))?;
         Ok(grant)

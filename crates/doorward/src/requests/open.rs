@@ -2,7 +2,9 @@
 
 use doorward_core::audit::What;
 use doorward_core::grant::{Grant, GrantId, Life};
-use doorward_core::policy::{Decision, Past, Policy, Reason, Request, TargetName, Transport, decide, window};
+use doorward_core::policy::{
+    Decision, Past, Policy, Reason, Request, TargetName, Transport, decide, window, within_limits,
+};
 use doorward_core::text;
 use jiff::Timestamp;
 
@@ -50,7 +52,7 @@ impl Requests {
             lasts: ask.lasts,
             reason: ask.reason.clone(),
         };
-        let unfinished = self.store.unfinished().await?;
+        let unfinished = self.unfinished().await?;
         let ended = self.ended_lately(policy, caller, &ask.target, now).await?;
         let same = |grant: &&Grant| {
             grant.person() == &caller.person
@@ -62,6 +64,10 @@ impl Requests {
         let live = unfinished.iter().filter(same).filter(|grant| grant.live(now).is_some());
         // One that was approved stands beside the one that it was asked from.
         let held = live.max_by_key(|grant| grant.until());
+        let allowed = |grant: &Grant, others: &[Grant]| {
+            let target = policy.targets.get(grant.target());
+            target.is_some_and(|target| within_limits(policy, target, grant.person(), others, now).is_ok())
+        };
         let past = Past { held, unfinished: &unfinished, ended: &ended };
         let (grant, extended, reasons) = match decide(policy, people, &request, &past, now) {
             Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
@@ -72,7 +78,7 @@ impl Requests {
                 if before.is_none() || changed {
                     let event = self.event(caller, asked(&grant));
                     let change = Change { before: before.cloned(), after: grant.clone() };
-                    self.store.commit(&[change], vec![event]).await?;
+                    self.store.commit_within(&[change], vec![event], &allowed).await?;
                 }
                 return Ok(Decided::Waiting { grant, changed, reasons });
             }
@@ -96,7 +102,7 @@ impl Requests {
             opened(&grant, until, &reasons)
         };
         let change = Change { before: held.filter(|_| extended).cloned(), after: grant.clone() };
-        self.store.commit(&[change], vec![self.event(caller, what)]).await?;
+        self.store.commit_within(&[change], vec![self.event(caller, what)], &allowed).await?;
         Ok(Decided::Granted { grant, extended, reasons })
     }
 

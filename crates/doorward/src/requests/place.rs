@@ -10,10 +10,10 @@ use doorward_core::policy::{
 use jiff::Timestamp;
 
 use super::turns::Turn;
-use super::{Error, Requests, WAITS};
+use super::{Requests, WAITS};
 use crate::policy_file::Loaded;
 use crate::reconciler::{Standing, Status};
-use crate::store::Store;
+use crate::store::{Store, in_time};
 
 impl Requests {
     /// Waits until the group of a grant was seen, for a while: whether there is room in it is decided by that.
@@ -121,14 +121,14 @@ impl Requests {
     }
 
     /// What else admits the address of a grant that has ended.
-    pub(super) async fn still_admitted(&self, grant: &Grant) -> Result<Option<String>, Error> {
+    pub(super) async fn still_admitted(&self, grant: &Grant) -> Option<String> {
         let loaded = self.loaded();
         let now = self.clock().now();
-        let unfinished = self.store().unfinished().await?;
-        let Some(firewall) = self.firewall_of(&loaded, grant) else { return Ok(None) };
+        let firewall = self.firewall_of(&loaded, grant)?;
+        let unfinished = in_time(self.unfinished()).await.unwrap_or_else(|_| self.known());
         let ours = || admits_still(&loaded.policy, firewall, &unfinished, grant, now);
         let foreign = || foreign_rule(&loaded.policy, firewall, &self.nudge().status(), grant, self.store());
-        Ok(ours().or_else(foreign))
+        ours().or_else(foreign)
     }
 }
 

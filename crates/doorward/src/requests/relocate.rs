@@ -46,7 +46,7 @@ impl Requests {
         let loaded = self.policy.current();
         let now = self.clock.now();
         let grant = self.visible(&loaded, caller, id).await?;
-        let unfinished = self.store.unfinished().await?;
+        let unfinished = self.unfinished().await?;
         let fresh = GrantId::from_random(random().map_err(Error::Random)?);
         let who = (&caller.person, fresh, to);
         let (ended, there) = match relocate(&loaded.policy, &loaded.people, &grant, who, &unfinished, now) {

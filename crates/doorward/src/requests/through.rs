@@ -216,6 +216,9 @@ fn whole<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     count.or_else(written_with_a_fraction).ok_or_else(wrong)
 }
 
+/// No connection carries more bytes in a second: 400 Gbit/s.
+const MOST_PER_SECOND: u64 = 50_000_000_000;
+
 /// The most characters of a text that others send into the record.
 const LONGEST: usize = 300;
 
@@ -267,13 +270,25 @@ impl Requests {
     }
 
     async fn own(&self, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {
-        let grant = self.store().grant(id).await?.filter(|grant| *grant.person() == caller.person);
+        let grant = self.grant(id).await?.filter(|grant| *grant.person() == caller.person);
         grant.ok_or_else(|| Error::NoSuchGrant(id.clone()))
     }
 
-    /// Records what became of what carries a grant: only of the caller's own.
+    /// Records what became of what carries a grant, as its person's program tells: only of the caller's own. What is not
+    /// open carries nothing, and only what was open can be closed.
     pub async fn carried(&self, caller: &Caller, id: &GrantId, carried: Carried) -> Result<(), Error> {
-        let grant = self.own(caller, id).await?;
+        let grant = match &carried {
+            Carried::Opened { .. } | Carried::Reconnected { .. } => self.open_grant(caller, id).await?,
+            Carried::Closed { .. } => self.own(caller, id).await?,
+        };
+        let since = grant.since().ok_or_else(|| Error::NoSuchGrant(id.clone()))?;
+        if let Carried::Closed { up, down, .. } = &carried {
+            let lived = self.clock().now().duration_since(since).as_secs();
+            let most = MOST_PER_SECOND.saturating_mul(u64::try_from(lived).unwrap_or(0).saturating_add(60));
+            if up.max(down) > &most {
+                return Err(Error::TooManyBytes { grant: id.clone(), most });
+            }
+        }
         self.record(vec![self.event(caller, carried.what(&grant))]).await
     }
 }

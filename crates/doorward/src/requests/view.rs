@@ -113,6 +113,9 @@ pub struct GrantView {
     /// What of it still stands although it has ended, or may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue: Option<Overdue>,
+    /// Why the store has not recorded that it ended, while it has not; it has ended all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<String>,
 }
 
 /// What came of opening, extending or answering, as it is shown: the API's answer, and a command's `--json`.
@@ -270,8 +273,9 @@ impl Requests {
     /// A person's grants that are open or wait, the next to end first.
     pub async fn current(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
         let now = self.clock().now();
-        let grants = self.store().unfinished_of(person).await?;
-        let mine = grants.iter().filter(|grant| going_on(grant, now) || self.overdue(grant).is_some());
+        let known = || self.known().into_iter().filter(|grant| grant.person() == person).collect();
+        let grants = self.or_known(self.store().unfinished_of(person), known).await?;
+        let mine = grants.iter().filter(|grant| self.is_shown(grant, now));
         Ok(self.views(mine))
     }
 
@@ -279,16 +283,15 @@ impl Requests {
     pub async fn all(&self, caller: &Caller) -> Result<Vec<GrantView>, Error> {
         self.operator(caller)?;
         let now = self.clock().now();
-        let grants = self.store().unfinished().await?;
-        let shown = |grant: &&Grant| going_on(grant, now) || self.overdue(grant).is_some();
-        Ok(self.views(grants.iter().filter(shown)))
+        let grants = self.or_known(self.store().unfinished(), || self.known()).await?;
+        Ok(self.views(grants.iter().filter(|grant| self.is_shown(grant, now))))
     }
 
     /// Grants that wait for this person's answer.
     pub async fn to_answer(&self, person: &Person) -> Result<Vec<GrantView>, Error> {
         let loaded = self.loaded();
         let now = self.clock().now();
-        let grants = self.store().waiting().await?;
+        let grants = self.all_applied(self.store().waiting().await?);
         let mine = grants.iter().filter(|grant| {
             going_on(grant, now)
                 && authorise(&loaded.policy, &loaded.people, person, Act::Answer(grant)).is_ok()
@@ -345,6 +348,16 @@ impl Requests {
         status.overdue.iter().find(|overdue| overdue.grant.as_ref() == Some(grant.id())).cloned()
     }
 
+    /// What is open or waits, and what has ended and is not revoked, or not recorded.
+    fn is_shown(&self, grant: &Grant, now: Timestamp) -> bool {
+        going_on(grant, now) || self.overdue(grant).is_some() || self.why_unrecorded(grant).is_some()
+    }
+
+    /// Why it is not recorded that a grant has ended, where it is not.
+    fn why_unrecorded(&self, grant: &Grant) -> Option<String> {
+        self.unrecorded().into_iter().find(|one| one.grant == *grant.id()).map(|one| one.why)
+    }
+
     fn views<'a>(&self, grants: impl Iterator<Item = &'a Grant>) -> Vec<GrantView> {
         let mut views: Vec<GrantView> = grants.map(|grant| self.view(grant)).collect();
         views.sort_by(|one, other| (one.until, &one.id).cmp(&(other.until, &other.id)));
@@ -391,6 +404,7 @@ impl Requests {
             revision: grant.revision(),
             also: self.through(grant).as_ref().and_then(Through::login),
             overdue: self.overdue(grant),
+            unrecorded: self.why_unrecorded(grant),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use doorward_core::audit::{Head, Ledger};
 
 use super::key::Key;
-use super::outside::{Unnoted, replace};
+use super::outside::{Unnoted, beside_head, replace};
 
 /// A ledger, and the entry at which it stood.
 #[derive(Debug)]
@@ -30,9 +30,7 @@ const FORM: &str = "doorward-checkpoint-1";
 
 impl Checkpoint {
     fn path(head: &Path) -> PathBuf {
-        let mut path = head.as_os_str().to_owned();
-        path.push(".checkpoint");
-        path.into()
+        beside_head(head, ".checkpoint")
     }
 
     /// Reads the one beside a head; none where there is none of this version, or none that may be read.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use doorward_core::audit::{Entry, Event, Hash, Head, Left, What, Who, append_authentic};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
+use doorward_core::policy::Transport;
 use jiff::Timestamp;
 use sqlx::{AnyConnection, Row};
 
@@ -21,14 +22,28 @@ pub struct Change {
     pub after: Grant,
 }
 
+/// Whether a new grant is allowed beside others that are open or wait.
+pub type Allowed<'a> = dyn Fn(&Grant, &[Grant]) -> bool + Sync + 'a;
+
 impl Store {
     /// Writes grants and the events that tell of them, in one transaction, or nothing at all. Each change has an event of
     /// its grant.
     ///
     /// While the record is not believed, only what ends a grant is written.
     pub async fn commit(&self, changes: &[Change], events: Vec<Event>) -> Result<Head, Error> {
+        self.commit_within(changes, events, &|_, _| true).await
+    }
+
+    /// Likewise, as long as each new grant is allowed beside what its person holds, and others do at its target, at the
+    /// moment of writing: another server of this store may have opened something since it was decided.
+    pub async fn commit_within(
+        &self,
+        changes: &[Change],
+        events: Vec<Event>,
+        allowed: &Allowed<'_>,
+    ) -> Result<Head, Error> {
         let mut turn = self.turn().await?;
-        let done = self.write_all(&mut turn, changes, events.clone()).await;
+        let done = self.write_all(&mut turn, changes, events.clone(), allowed).await;
         let head = self.appended(turn.writing.end(done).await?);
         crate::events::log(&events, changes);
         Ok(head)
@@ -45,13 +60,14 @@ impl Store {
         turn: &mut Turn,
         changes: &[Change],
         events: Vec<Event>,
+        allowed: &Allowed<'_>,
     ) -> Result<(Head, Vec<Entry>), Error> {
         if let Some(why) = self.trust.broken()
             && changes.iter().any(|change| !change.after.ended())
         {
             return Err(Error::Distrusted { why });
         }
-        let mut states = Vec::new();
+        let (mut states, mut swallowed) = (Vec::new(), Vec::new());
         for change in changes {
             let body = to_text(&change.after)?;
             let told = events.iter().rposition(|event| event.what.grant() == Some(change.after.id()));
@@ -61,13 +77,51 @@ impl Store {
             // What never was open has no rules to be seen gone.
             let settled = change.after.ended() && change.after.since().is_none();
             let seal = if settled { self.settled_seal(change.after.id().as_str()) } else { String::new() };
-            write(turn, change, body, seal).await?;
+            if change.before.is_none() {
+                self.alone(turn, &change.after, allowed).await?;
+            }
+            if !write(turn, change, body, seal).await? {
+                let grant = change.after.id();
+                tracing::error!(%grant, "the store does not take that a grant has ended: somebody who can write it keeps the row; it has ended all the same");
+                swallowed
+                    .push(format!("the grant \"{grant}\" in the store: its row does not take that it ended"));
+            }
         }
         let state = |number| states.iter().find(|(told, _)| *told == number).map(|(_, state)| *state);
         let left = |number| Left { grant: state(number), rows: Vec::new() };
+        let at = events.last().map(|event| event.at);
         let events = events.into_iter().enumerate().map(|(number, event)| (event, left(number)));
-        let events = events.collect();
+        let mut events: Vec<_> = events.collect();
+        if let Some(at) = at.filter(|_| !swallowed.is_empty()) {
+            let alarm = Event::new(at, Who::Doorward, What::LogAlarm { found: swallowed });
+            events.push((alarm, Left { grant: None, rows: Vec::new() }));
+        }
         self.append(&mut turn.writing, turn.head, events).await
+    }
+
+    /// That nobody gave the person the same in the meantime, through another server of this store: that would have been
+    /// extended or changed, and not doubled. And that it is allowed beside all others that are open or wait.
+    async fn alone(&self, turn: &mut Turn, grant: &Grant, allowed: &Allowed<'_>) -> Result<(), Error> {
+        if grant.ended() {
+            return Ok(());
+        }
+        let rows = sqlx::query(
+            "SELECT body FROM grants WHERE (person = $1 OR target = $2) AND state IN ('open', 'waiting')",
+        )
+        .bind(grant.person().as_str())
+        .bind(grant.target().as_str())
+        .fetch_all(&mut **turn)
+        .await?;
+        let bodies: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        // One that is not what the record says lets nobody in, and keeps nobody else out.
+        let believed = |body: &String| {
+            let other: Grant = serde_json::from_str(body).ok()?;
+            let is_told = self.trust.at(u64::MAX, |ledger| ledger.check(other.id(), body, false).is_ok());
+            is_told.unwrap_or(false).then_some(other)
+        };
+        let others: Vec<Grant> = bodies.iter().filter_map(believed).collect();
+        let is_free = others.iter().all(|other| !is_same(grant, other));
+        if is_free && allowed(grant, &others) { Ok(()) } else { Err(Error::Conflict) }
     }
 
     /// Appends events, each with what it leaves in the store.
@@ -201,16 +255,15 @@ async fn hidden(connection: &mut AnyConnection, id: &str) -> Result<Option<Grant
     Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
 }
 
+/// Writes a row; whether the store took it. What is not taken is an end, and the row is as it was: there the record alone
+/// says that it is over.
 async fn write(
     connection: &mut AnyConnection,
     change: &Change,
     body: String,
     seal: String,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let grant = &change.after;
-    if change.before.is_none() {
-        alone(connection, grant).await?;
-    }
     let (state, changed) = columns(grant);
     let settled = i64::from(!seal.is_empty());
     let query = match &change.before {
@@ -236,34 +289,33 @@ async fn write(
                 .bind(to_text(before)?)
         }
     };
-    let done = query.execute(&mut *connection).await?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict) }
+    if query.execute(&mut *connection).await?.rows_affected() == 1 {
+        return Ok(true);
+    }
+    let Some(before) = change.before.as_ref().filter(|_| grant.ended()) else { return Err(Error::Conflict) };
+    let row = sqlx::query("SELECT body FROM grants WHERE id = $1").bind(grant.id().as_str());
+    let row = row.fetch_optional(&mut *connection).await?;
+    let kept: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
+    if kept == Some(to_text(before)?) { Ok(false) } else { Err(Error::Conflict) }
 }
 
-/// That nobody gave the person the same in the meantime, through another server of this store: that would have been
-/// extended, and not doubled.
-async fn alone(connection: &mut AnyConnection, grant: &Grant) -> Result<(), Error> {
-    let (state, now) = match grant.life() {
-        Life::Waiting { asked, .. } => ("waiting", *asked),
-        Life::Open { since, .. } => ("open", *since),
-        Life::Ended { .. } => return Ok(()),
-    };
-    let rows = sqlx::query("SELECT body FROM grants WHERE person = $1 AND target = $2 AND state = $3")
-        .bind(grant.person().as_str())
-        .bind(grant.target().as_str())
-        .bind(state)
-        .fetch_all(&mut *connection)
-        .await?;
-    for row in &rows {
-        let body: String = row.try_get(0)?;
-        // One that cannot be read lets nobody in, and keeps nobody else out.
-        let Ok(other) = serde_json::from_str::<Grant>(&body) else { continue };
-        let same = other.source() == grant.source() && other.transport() == grant.transport();
-        if same && other.overdue(now).is_none() {
-            return Err(Error::Conflict);
-        }
+/// Whether another grant gives the person the same: from the same addresses; of requests that wait there is one to a
+/// family of addresses.
+fn is_same(grant: &Grant, other: &Grant) -> bool {
+    let beside = |one: &Grant| (one.person().clone(), one.target().clone(), one.transport());
+    if beside(grant) != beside(other) {
+        return false;
     }
-    Ok(())
+    match (grant.life(), other.life()) {
+        (Life::Open { since: now, .. }, Life::Open { .. }) => {
+            grant.source() == other.source() && other.overdue(*now).is_none()
+        }
+        (Life::Waiting { asked: now, .. }, Life::Waiting { .. }) => {
+            let family = |one: &Grant| (one.transport() == Transport::Direct).then(|| one.source().family());
+            family(grant) == family(other) && other.overdue(*now).is_none()
+        }
+        _ => false,
+    }
 }
 
 fn to_text(grant: &Grant) -> Result<String, Error> {

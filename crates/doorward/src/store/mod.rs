@@ -5,6 +5,7 @@
 mod accept;
 mod beginning;
 mod checkpoint;
+mod closes;
 mod doors;
 mod earlier_versions;
 mod grants;
@@ -40,6 +41,7 @@ use trust::Trust;
 
 use writing::Queue;
 
+pub use closes::KeptCloses;
 pub use doors::KeptDoors;
 pub use grants::Change;
 pub use key::{Key, KeyError};

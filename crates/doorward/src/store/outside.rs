@@ -47,6 +47,13 @@ impl AuditFiles {
     }
 }
 
+/// A file beside the head, by the head's name with an ending behind it.
+pub(super) fn beside_head(head: &Path, ending: &str) -> PathBuf {
+    let mut path = head.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
 /// What is noted: one line of JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Noted {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward_core::audit::Earlier;
+use doorward_core::audit::{Earlier, Untold};
 use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::Person;
 use jiff::Timestamp;
@@ -240,6 +240,12 @@ impl Store {
         let query = || rows!("g.id = $1").bind(id.as_str());
         let found: Vec<Grant> = measured!(self, query(), believed);
         Ok(found.into_iter().next())
+    }
+
+    /// Whether the record says of a grant that it is open or waits.
+    pub fn tells_open(&self, id: &GrantId) -> bool {
+        let told = self.trust.at(u64::MAX, |ledger| ledger.check(id, "", false));
+        matches!(told, Some(Err(Untold::Otherwise { .. })))
     }
 
     /// A person's grants that ended at an instant or later.

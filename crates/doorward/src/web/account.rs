@@ -200,6 +200,7 @@ pub async fn end_all_but_this(web: &Web, signed: &Signed) -> Result<u64, Failure
 /// `POST /account/password`
 pub async fn password(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
     let (signed, fields) = (&posted.signed, &posted.fields);
+    web.change(&signed.caller.person)?;
     let (present, new) = (fields.exactly("present"), fields.exactly("new"));
     if new != fields.exactly("again") {
         let why = "the two new passwords differ, so nothing was changed";

@@ -121,6 +121,9 @@ impl From<requests::Error> for Failure {
                 let hint = refusals.iter().find_map(Refusal::hint);
                 Self { refusals, hint, ..Self::new(status, "the policy says no") }
             }
+            requests::Error::TooManyBytes { .. } => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
+            }
             requests::Error::NoSuchGrant(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             requests::Error::Store(error) => Self::of_store(&error),
             requests::Error::Unwritten { .. } => {

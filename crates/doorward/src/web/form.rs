@@ -75,7 +75,6 @@ impl FromRequest<Arc<Web>> for Posted {
                 .hint("go back, load the page again and send the form once more")
                 .into_response());
         }
-        web.change(&signed.caller.person).map_err(IntoResponse::into_response)?;
         Ok(Self { signed, origin, fields })
     }
 }

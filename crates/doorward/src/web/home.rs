@@ -122,6 +122,8 @@ async fn open_part(
     let grants = requests.current(person).await?;
     let (late, grants): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| grant.overdue.is_some());
     let late: Vec<_> = late.into_iter().filter_map(|grant| grant.overdue).collect();
+    // What is not recorded has ended all the same: it is the operators' business.
+    let grants: Vec<_> = grants.into_iter().filter(|grant| grant.unrecorded.is_none()).collect();
     let to_answer = requests.to_answer(person).await?;
     let policy = Arc::clone(&requests.loaded().policy);
     let part = html! {

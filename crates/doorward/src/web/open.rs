@@ -27,6 +27,7 @@ use crate::requests::{self, Ask, Beside, Closed, Opened, Relocated};
 /// `POST /grants`: opens a target, or extends what is open from the same address.
 pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
     let field = |name| posted.fields.get(name).unwrap_or_default().to_owned();
+    web.change(&posted.signed.caller.person)?;
     let asked = asked(&web, &posted);
     let draft = |of, failure| Draft {
         of,
@@ -162,6 +163,7 @@ pub async fn extend(
 
 async fn extended(web: &Web, id: &str, posted: &Posted) -> Result<Opened, Failure> {
     let caller = &posted.signed.caller;
+    web.change(&caller.person)?;
     let grant = web.requests().one(caller, &grant_id(id)?).await?;
     if grant.person != caller.person {
         return Err(Failure::new(StatusCode::FORBIDDEN, "only the person whose grant it is can extend it"));
@@ -229,6 +231,7 @@ pub async fn relocate(
 }
 
 async fn relocated(web: &Web, id: &str, posted: &Posted) -> Result<Relocated, Failure> {
+    web.change(&posted.signed.caller.person)?;
     let to = posted.origin.admitted()?;
     Ok(web.requests().relocate(&posted.signed.caller, &grant_id(id)?, to).await?)
 }
@@ -244,6 +247,9 @@ pub async fn answer(
         Some("no") => false,
         _ => return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the answer is neither yes nor no")),
     };
+    if agree {
+        web.change(&posted.signed.caller.person)?;
+    }
     // A form that does not say what it showed showed what was first asked for.
     let seen = posted.fields.get("seen").map_or(Ok(0), str::parse::<u32>).map_err(|_| {
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the form does not say what it showed")

@@ -63,9 +63,11 @@ impl Grants {
 
 fn part(web: &Web, signed: &Signed, grants: &Grants) -> Markup {
     let Grants { all: grants, to_answer } = grants;
+    let going_on = |grant: &&GrantView| grant.overdue.is_none() && grant.unrecorded.is_none();
     html! {
         div #live data-live="/operators/live" {
             (overdue::section(&web.requests().nudge().status().overdue))
+            (unrecorded(web))
             (problems(web))
             (proxies(web))
             section data-key="open" data-version=(grants.is_empty()) data-list aria-labelledby="open" {
@@ -80,10 +82,10 @@ fn part(web: &Web, signed: &Signed, grants: &Grants) -> Markup {
                         }
                     }
                     tbody role="rowgroup" data-list data-key="rows" {
-                        @for grant in grants.iter().filter(|grant| grant.overdue.is_none()) {
+                        @for grant in grants.iter().filter(going_on) {
                             (row(web, signed, grant, to_answer.contains(&grant.id)))
                         }
-                        @if grants.iter().all(|grant| grant.overdue.is_some()) {
+                        @if !grants.iter().any(|grant| going_on(&grant)) {
                             tr role="row" data-key="nothing" data-version="0" {
                                 td.nothing role="cell" colspan="7" { "Nothing is open." }
                             }
@@ -129,6 +131,29 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView, is_to_answer: bool) -> Mar
                     button.danger type="submit" {
                         @if waits { "Withdraw" } @else { "Close" }
                         span.unseen { " " (grant.target) " for " (grant.person) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Ends that are in force and that the store does not record.
+fn unrecorded(web: &Web) -> Markup {
+    let ends = web.requests().unrecorded();
+    html! {
+        @if !ends.is_empty() {
+            section data-key="unrecorded" data-version=(format!("{ends:?}")) aria-labelledby="unrecorded" {
+                h2 #unrecorded { "Ended and not recorded" }
+                div.problem role="alert" {
+                    p { "These grants have ended, and their access is taken away. The store does not record it; Doorward tries until it does:" }
+                    ul {
+                        @for end in &ends {
+                            li {
+                                code { (end.grant) } ", " (end.how) ". " (layout::sentence(&end.why))
+                                @if !end.kept { " " strong { "A restart before that would open it again." } }
+                            }
+                        }
                     }
                 }
             }

@@ -101,6 +101,7 @@ pub fn grant_view(since: &str, until: &str) -> GrantView {
     GrantView {
         also: None,
         overdue: None,
+        unrecorded: None,
         id: "g-k3v9t2m4x7q8".parse().expect("a grant"),
         person: "jon".parse().expect("a name"),
         target: "orders-db".parse().expect("a name"),
@@ -212,6 +213,11 @@ impl House {
         let web = Web::new(Arc::clone(&requests)).expect("random bytes");
         let router = router(Arc::clone(&web));
         Self { folder, router, now, uptime, requests, web, reconciler }
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        *self.now.lock().expect("a clock")
     }
 
     /// Lets time pass.

@@ -20,6 +20,11 @@ const REGION: &str = "us-east-1";
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("stores: open, extend, close, record and crash on PostgreSQL", &[Need::Postgres], one),
+        trial(
+            "stores: ends hold while PostgreSQL is locked, slow, refuses or takes nothing",
+            &[Need::Postgres],
+            ends,
+        ),
         trial("stores: two servers on one PostgreSQL", &[Need::Postgres, Need::Moto], two),
         trial("stores: one person through two servers in the same moment", &[Need::Postgres], same_moment),
         trial(
@@ -104,6 +109,97 @@ fn one() -> Result<(), Failed> {
     let (code, _, err) = house.run(&["audit", "verify"]);
     assert!(code == 1 && err.contains("error: line 3 (entry 3) was changed: "), "{code}: {err}");
     assert!(exported.lines().count() > 8);
+    Ok(())
+}
+
+/// A statement under way in a database.
+fn begun(postgres: &Postgres, database: &str, statement: &str) -> std::process::Child {
+    let url = format!("postgres://postgres@127.0.0.1:{}/{database}", postgres.port());
+    let psql = crate::need::find("psql").expect("psql");
+    let mut psql = std::process::Command::new(psql);
+    psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", &url, "-c", statement]).spawn().expect("psql")
+}
+
+/// Whatever PostgreSQL answers to an end, access goes at once, and the end is recorded once that can be done.
+fn ends() -> Result<(), Failed> {
+    const NOT_YET: &str =
+        "is closed, but that is not recorded yet: it is written as soon as the store takes it";
+    let postgres = shared();
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    house.keep_store_at(&database(&postgres, "ends"));
+    let mut server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    let open = || -> Result<String, Failed> {
+        jon.run(&["open", "wiki", "--for", "10m"]).is(0, &["wiki is open"], &[]);
+        assert!(wiki.lets_in());
+        Ok(jon.run(&["list", "--json"]).json()["grants"][0]["id"].as_str().ok_or("no id")?.to_owned())
+    };
+    let is_recorded = |id: &str| {
+        eventually("it is recorded", || recorded(&house, &format!("ended {id}: closed by jon")) == 1);
+    };
+    let ready = |server: &Server| server.call(None, "GET", "/readyz", None).expect("an answer").0;
+
+    // A migration, or a fail-over that hangs.
+    let id = open()?;
+    let lock = "BEGIN; LOCK TABLE grants IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1000)";
+    let mut locked = begun(&postgres, "ends", lock);
+    std::thread::sleep(Duration::from_secs(1));
+    jon.run(&["close", &id]).is(69, &[], &[NOT_YET]);
+    assert!(!wiki.lets_in(), "it is closed while the table is locked");
+    assert_eq!(ready(&server), 503);
+    sql_in(
+        &postgres,
+        "ends",
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'",
+    );
+    locked.wait()?;
+    is_recorded(&id);
+    eventually("it is ready", || ready(&server) == 200);
+    assert!(!wiki.lets_in());
+
+    // Slower than any client waits.
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(12); RETURN new; END'; \
+                CREATE TRIGGER slow BEFORE UPDATE ON grants FOR EACH ROW EXECUTE FUNCTION slow()";
+    let id = open()?;
+    sql_in(&postgres, "ends", slow);
+    jon.run(&["close", &id]).is(69, &[], &[NOT_YET]);
+    assert!(!wiki.lets_in(), "it is closed while the store is slow");
+    is_recorded(&id);
+    sql_in(&postgres, "ends", "DROP TRIGGER slow ON grants");
+
+    // It refuses, and the server dies before it takes it.
+    let no = "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'; \
+              CREATE TRIGGER no BEFORE UPDATE ON grants FOR EACH ROW EXECUTE FUNCTION no()";
+    let id = open()?;
+    sql_in(&postgres, "ends", no);
+    jon.run(&["close", &id]).is(69, &[], &[NOT_YET]);
+    server.kill();
+    server = house.serve();
+    eventually("a pass has ended", || {
+        server
+            .call(None, "GET", "/readyz", None)
+            .is_ok_and(|(_, ready)| !ready["reasons"].to_string().contains("no pass"))
+    });
+    assert!(!wiki.lets_in(), "it stays closed");
+    eventually("it is not ready", || ready(&server) == 503);
+    jon.run(&["list"]).is(0, &[&id, "closed by jon", "not recorded yet"], &[]);
+    sql_in(&postgres, "ends", "DROP TRIGGER no ON grants");
+    is_recorded(&id);
+    eventually("it is ready again", || ready(&server) == 200);
+
+    // It says that it was done, and did nothing.
+    let id = open()?;
+    sql_in(&postgres, "ends", "CREATE RULE nothing AS ON UPDATE TO grants DO INSTEAD NOTHING");
+    jon.run(&["close", &id]).is(0, &["is closed"], &[]);
+    assert!(!wiki.lets_in());
+    is_recorded(&id);
+    server.kill();
+    let server = house.serve();
+    eventually("it is told", || ready(&server) == 503);
+    assert!(!wiki.lets_in(), "the row says that it is open, and the record does not");
+    assert_eq!(server.terminate(), Some(0));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::policy::reason::Most;
 use crate::policy::{Person, Policy, Refusal, Target};
 
 /// Whether one grant more keeps to the policy's limits.
-pub(super) fn check(
+pub fn check(
     policy: &Policy,
     target: &Target,
     person: &Person,

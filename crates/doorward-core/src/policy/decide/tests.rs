@@ -246,6 +246,25 @@ fn asking_again_extends_to_the_most_and_no_further() {
 }
 
 #[test]
+fn what_is_too_long_by_less_than_a_second_is_told_with_what_is_left() {
+    let (policy, people) = world();
+    let first = granted(decide(&policy, &people, &request("jon", "orders-db"), &Past::default(), noon()));
+    let most = Request { lasts: hours(8), ..request("jon", "orders-db") };
+    let Decision::Refused { reasons } =
+        decide(&policy, &people, &most, &holding(Some(&first)), noon() + 400.milliseconds())
+    else {
+        panic!("not refused");
+    };
+    let [refusal] = &reasons[..] else { panic!("{reasons:?}") };
+    assert_eq!(
+        refusal.to_string(),
+        "`orders-db` may be open for at most 8h in one go, and this would be 8h 1s"
+    );
+    let hint = refusal.hint().expect("a hint");
+    assert_eq!(hint, "it has been open for a while; ask for 7h 59m 59s or less from now on");
+}
+
+#[test]
 fn a_long_one_waits_for_somebody_else() {
     let (policy, people) = world();
     let long = Request { lasts: hours(6), ..request("richard", "orders-db") };

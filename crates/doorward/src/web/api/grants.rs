@@ -100,9 +100,16 @@ fn lasts(value: &Value) -> Result<Option<SignedDuration>, Failure> {
         Value::Number(number) => {
             whole(number).map(|seconds| Some(SignedDuration::from_secs(seconds))).ok_or_else(wrong)
         }
-        Value::String(text) => policy::duration(text).map(Some).map_err(|_| wrong()),
+        Value::String(text) if is_written_as_said(text) => {
+            policy::duration(text).map(Some).map_err(|_| wrong())
+        }
         _ => Err(wrong()),
     }
+}
+
+/// Whether a length of time has no more space than one between two parts, as the OpenAPI document says.
+fn is_written_as_said(text: &str) -> bool {
+    text.split(' ').all(|part| !part.is_empty() && !part.contains(char::is_whitespace))
 }
 
 /// A number without a fraction, which may be written with one: `7200.0` is an integer in JSON Schema.
@@ -131,7 +138,6 @@ pub async fn close(
     Bearer(signed): Bearer,
     Segment(id): Segment,
 ) -> Result<Json<ClosedView>, Refused> {
-    web.change(&signed.caller.person)?;
     let closed = web.requests().close(&signed.caller, &read(&id)?).await?;
     Ok(Json(web.requests().closed(closed)))
 }
@@ -153,7 +159,10 @@ pub async fn answer(
     Segment(id): Segment,
     Body(answer): Body<Answer>,
 ) -> Result<Json<OpenedView>, Refused> {
-    web.change(&signed.caller.person)?;
+    // Closing and denying are never too many.
+    if answer.agree {
+        web.change(&signed.caller.person)?;
+    }
     let opened = web.requests().answer(&signed.caller, &read(&id)?, answer.agree, answer.seen).await?;
     Ok(Json(web.requests().opened(opened).await))
 }

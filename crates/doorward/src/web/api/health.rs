@@ -63,6 +63,13 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
                 .to_owned(),
         );
     }
+    let unrecorded = web.requests().unrecorded().len();
+    if unrecorded > 0 {
+        let ends = if unrecorded == 1 { "1 end" } else { &format!("{unrecorded} ends") };
+        reasons.push(format!(
+            "{ends} of grants could not be recorded, and are in force all the same: `/operators` and the log say which and why"
+        ));
+    }
     if !status.alarms.is_empty() {
         reasons.push("the store was altered: `doorward audit verify` says how".to_owned());
     }

@@ -6,6 +6,7 @@ mod openapi;
 mod reads;
 mod sessions;
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -16,8 +17,8 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::Web;
@@ -165,9 +166,39 @@ fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
             _ => {}
         }
     }
-    let mut value = serde_json::from_slice(bytes).ok()?;
+    let Once(mut value) = serde_json::from_slice(bytes).ok()?;
     rewrite(&mut value);
     serde_json::from_value(value).ok()
+}
+
+/// An object that names each of its fields once: of two, nobody could say which was meant.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Once;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Once, A::Error> {
+                let mut fields = serde_json::Map::new();
+                while let Some((name, value)) = from.next_entry::<String, Value>()? {
+                    if fields.contains_key(&name) {
+                        return Err(A::Error::custom(format!("duplicate field `{name}`")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Once(Value::Object(fields)))
+            }
+        }
+
+        from.deserialize_map(Fields)
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod account;
 mod answers;
+mod ending;
 mod forms;
 mod hosts;
 mod many;
