@@ -14,7 +14,7 @@ mod tests;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -98,7 +98,8 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
 
 /// Where a policy's people files are, also when something else in it is wrong.
 pub fn people_paths(path: &Path) -> Result<PeoplePaths, LoadError> {
-    let bytes = read(path).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+    let bytes =
+        read(path, POLICY_AT_MOST).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
     let name = path.display().to_string();
     let mistakes = match utf8(&bytes, &name) {
         Ok(text) => {
@@ -126,7 +127,8 @@ pub fn usual_people_paths(policy: &Path) -> PeoplePaths {
 /// The firewalls of a policy, as far as they can be read, and what is wrong with it. The people files are not
 /// looked at: what has ended is closed whatever they say.
 pub fn firewalls(path: &Path) -> Result<(Vec<Firewall>, Vec<Mistake>), LoadError> {
-    let bytes = read(path).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+    let bytes =
+        read(path, POLICY_AT_MOST).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
     let name = path.display().to_string();
     Ok(match utf8(&bytes, &name) {
         Ok(text) => {
@@ -147,7 +149,8 @@ fn paths(policy: &Path, files: &FilesAt) -> PeoplePaths {
 
 /// Reads everything and says everything. An error only where the policy file itself cannot be read.
 pub fn examine(path: &Path) -> Result<Examined, LoadError> {
-    let bytes = read(path).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+    let bytes =
+        read(path, POLICY_AT_MOST).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
     Ok(examine_bytes(path, &bytes))
 }
 
@@ -166,7 +169,7 @@ fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
     };
     let mut mistakes = reading.mistakes.clone();
     let paths = paths(path, files);
-    let mut people_file = |path: &Path, at: Spot| match read(path) {
+    let mut people_file = |path: &Path, at: Spot| match read(path, PEOPLE_AT_MOST) {
         Ok(bytes) => Some(bytes),
         Err(error) => {
             let hint = (error.kind() == io::ErrorKind::NotFound).then(|| missing_hint(at, files));
@@ -256,8 +259,13 @@ fn resolved(mut policy: Policy, path: &Path) -> Policy {
     policy
 }
 
-/// The bytes of a regular file: a pipe would wait, and a device would never end.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// The most bytes of a policy, and of a file of people, that are read: a larger one is a mistake, and would delay what the
+/// others take away.
+pub(crate) const POLICY_AT_MOST: u64 = 4 << 20;
+pub(crate) const PEOPLE_AT_MOST: u64 = 64 << 20;
+
+/// The bytes of a regular file: a pipe would wait, and a device would never end. One that is larger than `most` is not read.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let kind = fs::metadata(path)?;
     if kind.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
@@ -265,7 +273,18 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !kind.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    fs::read(path)
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    if kind.len() <= most {
+        bytes.reserve(usize::try_from(kind.len()).unwrap_or_default());
+        fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    }
+    let length = kind.len().max(bytes.len() as u64);
+    if length > most {
+        let what = format!("it has {length} bytes, and {most} are the most");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(bytes)
 }
 
 fn digest<'b>(files: impl IntoIterator<Item = &'b [u8]>) -> String {

@@ -42,6 +42,17 @@ pub enum Error {
     TooFewFiles(#[from] TooFew),
 }
 
+impl Error {
+    /// What to do about it, where somebody at the machine can.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::TooFewFiles(error) => Some(error.hint()),
+            Self::Random(_) | Self::Thread(_) => None,
+        }
+    }
+}
+
 /// A Doorward at work.
 #[derive(Debug)]
 pub struct Running {

@@ -18,7 +18,7 @@ use assembled::{HASH, account, assembled};
 use doorward::clock::Clock;
 use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
-use doorward::store::{Binding, Session, SessionKind};
+use doorward::store::{Binding, Session, SessionKind, Store};
 use doorward_aws::Simulated;
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::grant::{Ending, Life};
@@ -182,6 +182,90 @@ async fn what_somebody_writes_of_a_password_keeps_no_grant_open_and_no_session()
         let (found, alarms) = (store.verify_all(&[]).await.expect("read").found, store.alarms());
         assert!(found.len() == 1 && found[0].ends_with(&alarms[0]), "it is noted anew: {found:?}");
     }
+}
+
+/// Waits until the server tells of an alarm, or of none.
+async fn told(requests: &Requests, any: bool) -> Vec<String> {
+    for _ in 0..600 {
+        let alarms = requests.nudge().status().alarms.clone();
+        if alarms.is_empty() != any {
+            return alarms;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no alarm ended or began: {:?}", requests.nudge().status().alarms);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_tells_of_an_altered_store_and_is_ready_once_that_is_accepted() {
+    for (edit, back) in [
+        ("DELETE FROM record WHERE seq = 2", "SELECT 1"),
+        ("UPDATE grants SET body = replace(body, '8.8.8.8', '9.9.9.9')", "SELECT 1"),
+        ("CREATE TRIGGER t BEFORE INSERT ON record BEGIN SELECT RAISE(IGNORE); END", "DROP TRIGGER t"),
+        ("DELETE FROM record WHERE seq = (SELECT max(seq) FROM record)", "SELECT 1"),
+    ] {
+        let house = House::new().await;
+        let (requests, folder) = (Arc::clone(&house.requests), house.folder.path().to_owned());
+        house.edit_any(edit).await;
+        let checking = Arc::clone(&requests);
+        let running = tokio::spawn(house.reconciler.run(std::future::pending()));
+        let checking = tokio::spawn(async move { checking.store().keep_verifying(now).await });
+        if edit.starts_with("CREATE") {
+            let event = Event::new(now(), Who::Doorward, What::SignedIn);
+            requests.record(vec![event]).await.expect_err("swallowed");
+        }
+        told(&requests, true).await;
+        let store = format!("sqlite://{}", folder.join("doorward.db").display());
+        let mut connection = AnyConnection::connect(&store).await.expect("a connection");
+        sqlx::query(back).execute(&mut connection).await.expect("put back");
+        // Swallowed once is in the record by the next look; what is accepted is what `audit verify` finds.
+        let path = folder.join("doorward.db").display().to_string();
+        let mut found = Vec::new();
+        for _ in 0..400 {
+            let other = Store::open(&path, [1; 4]).await.expect("a store");
+            let verified = other.verify_all(&[]).await.expect("read");
+            found = verified.found.clone();
+            if !found.is_empty() {
+                let accepted = |what| Event::new(now(), Who::Doorward, what);
+                let done = other.accept(verified.head, accepted, verified.found).await;
+                other.close().await;
+                if done.is_ok() {
+                    break;
+                }
+                // The server wrote meanwhile.
+                continue;
+            }
+            other.close().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(!found.is_empty(), "{edit}");
+        told(&requests, false).await;
+        assert_eq!(requests.store().distrusted(), None);
+        running.abort();
+        checking.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_is_what_the_record_tells_of() {
+    let mut house = House::new().await;
+    let jon = "jon".parse().expect("a name");
+    let from = async |house: &House| -> Vec<String> {
+        let history = house.requests.store().history(Some(&jon), 10).await.expect("grants");
+        history.iter().map(|grant| grant.source().to_string()).collect()
+    };
+    house.edit("UPDATE grants SET body = replace(body, '8.8.8.8', '9.9.9.9')").await;
+    house.edit_any("INSERT INTO grants SELECT 'g-zzzzzzzzzzzz', person, target, state, changed, settled, replace(replace(body, id, 'g-zzzzzzzzzzzz'), '9.9.9.9', '7.7.7.7'), seal FROM grants").await;
+    house.reconciler.pass().await;
+    assert_eq!(house.rules(FIRST), 0);
+    assert_eq!(from(&house).await, ["8.8.8.8/32"], "the address that was admitted");
+    // Long over, and nobody measures it by the ledger any more.
+    house.reconciler.pass().await;
+    house.edit_any("UPDATE grants SET body = replace(body, '8.8.8.8', '9.9.9.9')").await;
+    house.edit_any("INSERT INTO grants SELECT 'g-yyyyyyyyyyyy', person, target, state, changed, settled, replace(body, id, 'g-yyyyyyyyyyyy'), seal FROM grants WHERE id <> 'g-zzzzzzzzzzzz'").await;
+    assert_eq!(from(&house).await, [""; 0]);
+    house.edit_any("UPDATE grants SET body = replace(body, '9.9.9.9', '8.8.8.8')").await;
+    assert_eq!(from(&house).await, ["8.8.8.8/32"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,11 @@
 mod authentic;
 mod broken;
 pub mod cloudtrail;
-mod early;
 mod event;
 mod hash;
 mod ledger;
 mod row;
+mod said;
 mod verifier;
 mod what;
 mod words;
@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 pub use authentic::{Authenticator, Sealed, Whole};
 pub use broken::Broken;
-pub use early::Early;
 pub use event::{Event, Login, Who};
 pub use hash::{Hash, Head, NotAHash, NotAHead};
 pub use ledger::{Earlier, Ledger, Untold, UntoldRow};
 pub use row::{Left, RowLeft, Table};
+pub use said::Said;
 pub use verifier::{Contained, Entry, Verifier};
 pub use what::What;
 

@@ -8,6 +8,7 @@ use super::note;
 use crate::people::edit::FileError;
 use crate::people::password::PasswordError;
 use crate::policy_file::LoadError;
+use crate::running;
 
 /// How the program ends: 1 and 2 are answers, from 64 on as in `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +170,12 @@ impl From<LoadError> for Failure {
                 .details(mistakes)
                 .hint("`doorward check` says it again when they are put right"),
         }
+    }
+}
+
+impl From<running::Error> for Failure {
+    fn from(error: running::Error) -> Self {
+        Self::of(Code::Io, &error).hint_of(error.hint())
     }
 }
 

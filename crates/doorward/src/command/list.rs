@@ -6,8 +6,8 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Failure;
 use super::ways::{Found, Way};
-use super::{Code, Failure};
 use crate::clock::Clock;
 use crate::reconciler::Standing;
 use crate::requests::{GrantView, Offer, State};
@@ -54,9 +54,7 @@ impl List {
             }
             Found::Local(file, caller) => super::runtime()?.block_on(async {
                 let (requests, _nudged) =
-                    crate::running::requests(std::sync::Arc::new(*file), Clock::system())
-                        .await
-                        .map_err(Failure::with(Code::Io))?;
+                    crate::running::requests(std::sync::Arc::new(*file), Clock::system()).await?;
                 let grants = if self.all {
                     requests.all(&caller).await
                 } else if self.history {

@@ -74,8 +74,7 @@ pub async fn serve(
     let budget = Budget::of_this_process(places)
         .map_err(|error| Failure::of(Code::Unavailable, &error).hint(error.hint()))?;
     tracing::info!("{budget}");
-    let running =
-        Running::serving(budget, file, cloud, clock.clone()).await.map_err(Failure::with(Code::Io))?;
+    let running = Running::serving(budget, file, cloud, clock.clone()).await?;
     let stop = super::stopping::begin().map_err(Failure::with(Code::Internal))?;
     let (stopped, mut stopped_at) = tokio::sync::watch::channel(None);
     let (broke, broken) = (running.broke(), AtomicBool::new(false));

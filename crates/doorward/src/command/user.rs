@@ -14,7 +14,7 @@ use super::{Code, Failure, POLICY, json, note, print, terminal};
 use crate::people::edit::{self, FileError, Whose};
 use crate::people::password::{PasswordError, hash_new};
 use crate::people::rules::Rules;
-use crate::policy_file::{LoadError, PeoplePaths, people_paths, usual_people_paths};
+use crate::policy_file::{LoadError, PEOPLE_AT_MOST, PeoplePaths, people_paths, read, usual_people_paths};
 
 /// Add and remove people, and set their passwords
 ///
@@ -312,8 +312,8 @@ fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
 /// The password file, refused when it has mistakes.
 pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords, Failure> {
     let path = &files.passwords;
-    let bytes = crate::policy_file::read(path)
-        .map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+    let bytes =
+        read(path, PEOPLE_AT_MOST).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
     let read = passwords::read(&bytes, &path.display().to_string());
     if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
         return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());
@@ -324,8 +324,8 @@ pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords
 /// The group file, refused when it has mistakes.
 pub(super) fn read_groups(files: &PeoplePaths) -> Result<groups::Groups, Failure> {
     let path = &files.groups;
-    let bytes = crate::policy_file::read(path)
-        .map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
+    let bytes =
+        read(path, PEOPLE_AT_MOST).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
     let read = groups::read(&bytes, &path.display().to_string());
     if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
         return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());

@@ -130,7 +130,7 @@ const LONGEST_LOGIN: usize = 63;
 /// Starts this machine's own Doorward for one command.
 pub async fn start(file: PolicyFile) -> Result<Running, Failure> {
     let clock = Clock::system();
-    Running::start(Arc::new(file), Cloud::live(), clock).await.map_err(Failure::with(Code::Io))
+    Ok(Running::start(Arc::new(file), Cloud::live(), clock).await?)
 }
 
 /// The address from which this machine reaches the Internet, as AWS sees it.

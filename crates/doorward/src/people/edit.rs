@@ -10,6 +10,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
+use crate::policy_file::{PEOPLE_AT_MOST, read};
 use doorward_core::policy::people::{groups, lock, passwords};
 use doorward_core::policy::{EditError, Group, Mistake, PasswordHash, Person, did_you_mean, utf8};
 
@@ -267,7 +268,7 @@ fn edit(
     if before.as_ref().is_some_and(|before| !before.is_file()) {
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
     }
-    let bytes = if missing { Vec::new() } else { fs::read(&real).map_err(unreadable)? };
+    let bytes = if missing { Vec::new() } else { read(&real, PEOPLE_AT_MOST).map_err(unreadable)? };
     let name = path.display().to_string();
     let text = utf8(&bytes, &name)
         .map_err(|mistake| FileError::Mistakes { path: path.into(), mistakes: vec![mistake] })?;

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use doorward_core::policy::{Mistake, Policy, Spot};
 
 use super::stamps::Stamps;
-use super::{Examined, LoadError, Loaded, PeoplePaths, digest, examine_bytes, people_of, people_paths, read};
+use super::{
+    Examined, LoadError, Loaded, PEOPLE_AT_MOST, POLICY_AT_MOST, PeoplePaths, digest, examine_bytes,
+    people_of, people_paths, read,
+};
 
 /// What [`PolicyFile::refresh`] found.
 #[derive(Debug, Clone)]
@@ -46,8 +49,9 @@ impl Files {
     /// SHA-256 of what the files hold now; none where one of them cannot be read.
     fn raw(&self, policy: &Path) -> Option<String> {
         let people = self.stamps.people.iter().flat_map(|people| [&people.passwords, &people.groups]);
-        let all = std::iter::once(policy).chain(people.map(PathBuf::as_path));
-        let all: Vec<Vec<u8>> = all.map(|path| read(path).ok()).collect::<Option<_>>()?;
+        let people = people.map(|path| (path.as_path(), PEOPLE_AT_MOST));
+        let all = std::iter::once((policy, POLICY_AT_MOST)).chain(people);
+        let all: Vec<Vec<u8>> = all.map(|(path, most)| read(path, most).ok()).collect::<Option<_>>()?;
         Some(digest(all.iter().map(Vec::as_slice)))
     }
 }
@@ -75,7 +79,8 @@ impl PolicyFile {
     pub fn open(path: &Path) -> Result<Self, LoadError> {
         let people = people_paths(path).ok();
         let stamps = Stamps::of(path, people.into_iter().collect());
-        let bytes = read(path).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
+        let bytes = read(path, POLICY_AT_MOST)
+            .map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
         let examined = examine_bytes(path, &bytes);
         let Examined {
             loaded: Some(good),
@@ -130,7 +135,7 @@ impl PolicyFile {
         files.taken_in += 1;
         // The stamps are older than what is read below: what changes in between is read at the next refresh.
         files.stamps = stamps;
-        let (examined, bytes) = match read(&self.path) {
+        let (examined, bytes) = match read(&self.path, POLICY_AT_MOST) {
             Ok(bytes) => (examine_bytes(&self.path, &bytes), bytes),
             Err(error) => {
                 let what = format!("cannot read the policy: {error}");
@@ -212,7 +217,7 @@ impl Last {
     /// what the newest no longer names, and of each people's file what could last be read.
     fn without(&mut self, examined: &Examined, newest: &[u8]) -> (Loaded, Vec<Mistake>) {
         let mut broken = examined.mistakes.clone();
-        let mut again = |path: &Path, last: &mut Vec<u8>| match read(path) {
+        let mut again = |path: &Path, last: &mut Vec<u8>| match read(path, PEOPLE_AT_MOST) {
             Ok(bytes) => *last = bytes,
             Err(error) => {
                 let what = format!("cannot read it: {error}");

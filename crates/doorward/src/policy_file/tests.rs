@@ -52,6 +52,28 @@ fn unchanged(file: &PolicyFile) {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_a_mistake_and_holds_up_nothing_that_another_takes_away() {
+    for (large, most) in [("p.toml", POLICY_AT_MOST), ("h", PEOPLE_AT_MOST)] {
+        let folder = Folder::new();
+        let file = folder.open();
+        let sparse = fs::File::options().write(true).open(folder.path(large)).expect("a file");
+        sparse.set_len(1 << 30).expect("a large file");
+        folder.write("g", "dbs: maria\n");
+        let loaded = changed(&file);
+        let [jon, maria] = ["jon", "maria"].map(|name| name.parse().expect("a name"));
+        let group = &loaded.people.groups[&"dbs".parse().expect("a group")];
+        assert!(!group.contains(&jon) && group.contains(&maria), "{large}");
+        let told: Vec<String> = file.mistakes().into_iter().map(|mistake| mistake.what).collect();
+        let why = format!("it has {} bytes, and {most} are the most", 1 << 30);
+        assert!(told.iter().any(|told| told.contains(&why)), "{large}: {told:?}");
+        assert!(matches!(
+            load(&folder.path("p.toml")),
+            Err(LoadError::Unreadable { .. } | LoadError::Mistakes { .. })
+        ));
+    }
+}
+
+#[test]
 fn a_change_is_taken_in_once() {
     let folder = Folder::new();
     let file = folder.open();

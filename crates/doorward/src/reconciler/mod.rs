@@ -202,12 +202,20 @@ impl Reconciler {
         tries_in.into_iter().flatten().fold(looks_in, Duration::min)
     }
 
-    /// Whether the policy's files changed, or a grant did, also by another process.
+    /// Whether the policy's files changed, or a grant did, also by another process; or whether what is said of the store is
+    /// another: that it was altered, or that an operator has accepted it.
     async fn changed_elsewhere(&mut self) -> bool {
         if !matches!(self.read_policy().await, Refreshed::Unchanged) || self.requests.closed_elsewhere() {
             return true;
         }
-        match in_time(self.requests.reserved().last_change()).await {
+        let store = self.requests.reserved();
+        if in_time(store.check_head()).await.is_err() {
+            return false;
+        }
+        if store.alarms() != self.nudged.last().alarms {
+            return true;
+        }
+        match in_time(store.last_change()).await {
             Ok(change) => change != self.memory.head,
             Err(_) => false,
         }

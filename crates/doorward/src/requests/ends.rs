@@ -83,6 +83,7 @@ impl Requests {
             let alarm = Event::new(now, Who::Doorward, What::LogAlarm { found: vec![why] });
             if let Err(error) = self.record_first(vec![alarm]).await {
                 tracing::error!(%error, "that the record was altered could not be recorded");
+                store.alarm_is_unrecorded();
             }
         }
         // Where the record itself is altered nobody can say what is right: nothing is written over.

@@ -13,13 +13,13 @@ impl Store {
     /// Accepts a record, and the store beside it, as they stand: what was found is in the entry that seals them.
     ///
     /// Where the record itself is altered every grant ends, since nobody can say any more what is open; else those stay of
-    /// which the record tells.
+    /// which the record tells. How many ended.
     pub async fn accept(
         &self,
         end: Head,
         event: impl FnOnce(What) -> Event,
         found: Vec<String>,
-    ) -> Result<Head, Error> {
+    ) -> Result<usize, Error> {
         let read = self.read_record(&mut [], &mut |_, _| {}).await?;
         if read.end != end {
             return Err(Error::Conflict);
@@ -49,12 +49,17 @@ impl Store {
             self.append(&mut turn.writing, end, vec![(event, Left { grant: None, rows })]).await
         }
         .await;
-        let (head, entries) = turn.writing.end(done).await?;
+        let (_, entries) = turn.writing.end(done).await?;
         self.trust.begin_with(&entries);
-        self.trust.write_down(head);
+        let mistrusted = self.standing().await?.mistrusted;
+        if !mistrusted.is_empty() {
+            self.end_mistrusted(&mistrusted, now, false).await?;
+        }
+        // A server goes on when it sees another head here: by then nothing is left that it would find.
+        self.trust.write_down(self.trust.head());
         // What was wrong may be the checkpoint.
         self.trust.note(0);
-        Ok(head)
+        Ok(mistrusted.len())
     }
 
     /// Deletes the rows that are not believed, and all that sign somebody in; what is left.

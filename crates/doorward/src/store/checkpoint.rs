@@ -28,6 +28,9 @@ const PURPOSE: &str = "audit checkpoint 1";
 /// What a file begins with; behind it the installation, the head and the MAC, and on the next line the ledger.
 const FORM: &str = "doorward-checkpoint-1";
 
+/// The most bytes that are read, which is more than a ledger ever has: with more, the whole record is read.
+const AT_MOST: u64 = 1 << 28;
+
 impl Checkpoint {
     fn path(head: &Path) -> PathBuf {
         beside_head(head, ".checkpoint")
@@ -36,7 +39,7 @@ impl Checkpoint {
     /// Reads the one beside a head; none where there is none of this version, or none that may be read.
     pub fn read(head: &Path, key: &Key) -> Result<Option<(Head, Ledger, String)>, Unnoted> {
         let path = Self::path(head);
-        let bytes = match crate::policy_file::read(&path) {
+        let bytes = match crate::policy_file::read(&path, AT_MOST) {
             Ok(bytes) => bytes,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {

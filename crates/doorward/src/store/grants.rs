@@ -6,6 +6,7 @@ use doorward_core::audit::{Entry, Event, Hash, Head, Left, What, Who, append_aut
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::policy::Transport;
 use jiff::Timestamp;
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::rows::{Mistrusted, SETTLED, columns};
@@ -131,15 +132,22 @@ impl Store {
         head: Head,
         events: Vec<(Event, Left)>,
     ) -> Result<(Head, Vec<Entry>), Error> {
+        let from = head;
         let (mut head, mut entries) = (head, Vec::with_capacity(events.len()));
+        let mut lines = Vec::with_capacity(events.len());
         for (event, left) in events {
             let (line, entry) = append_authentic(head, event, left, &self.trust.key)
                 .map_err(|error| Error::damaged("event", error))?;
             head = entry.head;
             super::record::insert(connection, &entry, &line).await?;
             entries.push(entry);
+            lines.push(line);
         }
         super::record::write_head(connection, head).await?;
+        if !super::record::is_kept(connection, from, &lines, head).await? {
+            self.trust.distrust(SWALLOWED);
+            return Err(Error::Distrusted { why: SWALLOWED.into() });
+        }
         Ok((head, entries))
     }
 
@@ -181,11 +189,15 @@ impl Store {
                 None => hidden(connection, &one.id).await?,
             };
             let ended = row.filter(|row| row.id().as_str() == one.id).map(|row| row.end(how.clone(), now));
+            // From where it was opened is in the entries. What they do not tell of is no history.
+            let told = self.told(&lines_of(connection, &one.id).await?)?;
+            let told = ended.as_ref().and_then(|ended| told.said.put_right(ended));
+            let (is_told, ended) = (told.is_some(), told.or(ended));
             let mut state = None;
             match &ended {
                 Some(ended) => {
                     let body = to_text(ended)?;
-                    state = Some(Hash::of(body.as_bytes()));
+                    state = is_told.then(|| Hash::of(body.as_bytes()));
                     let (name, changed) = columns(ended);
                     // What never was opened by us has no rules to be seen gone.
                     let settled = i64::from(!one.known || ended.since().is_none());
@@ -243,6 +255,15 @@ impl Store {
         self.trust.forget(|id| grants.contains(id));
         Ok(())
     }
+}
+
+/// What is said of a store that says that it took an entry, and did not.
+pub(super) const SWALLOWED: &str = "the store does not keep what is written to the record: a trigger or a rule in the database swallows or alters it";
+
+async fn lines_of(connection: &mut AnyConnection, grant: &str) -> Result<Vec<AnyRow>, Error> {
+    let lines =
+        sqlx::query("SELECT seq, line FROM record WHERE grant_id = $1 ORDER BY seq").bind(grant.to_owned());
+    Ok(lines.fetch_all(&mut *connection).await?)
 }
 
 /// A row that the reading of unsettled ones did not show.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use doorward_core::audit::{Authenticator, Hash};
@@ -55,6 +55,49 @@ pub enum KeyError {
         /// The head that was noted with it.
         head: PathBuf,
     },
+    /// Another server has written the record, and this one has no key.
+    #[error(
+        "a key authenticates the record in the store, and there is none at `{}`, so that nothing was written to the store",
+        path.display()
+    )]
+    Absent {
+        /// Where it should be.
+        path: PathBuf,
+        /// Where the head should be.
+        head: PathBuf,
+    },
+    /// Another server has written the record, with another key.
+    #[error(
+        "the record in the store is authenticated by another key than that of `{}`, so that nothing was written to the store",
+        path.display()
+    )]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// Where the head should be.
+        head: PathBuf,
+    },
+}
+
+impl KeyError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Lost { path, head } => Some(format!(
+                "put the copy of the key back as `{}`, the one that `{}` was written with (docs/audit.md)",
+                path.display(),
+                head.display()
+            )),
+            Self::Absent { path, head } | Self::Foreign { path, head } => Some(format!(
+                "copy both files of a server of this store, or both copies of them: its `[audit] key` to `{}` and its \
+                 `[audit] head` to `{}` (docs/audit.md); where nobody has that key any more, name a new store and run \
+                 `doorward sweep`",
+                path.display(),
+                head.display()
+            )),
+            Self::Unreadable { .. } | Self::NotAKey { .. } | Self::NotMade { .. } => None,
+        }
+    }
 }
 
 impl Key {
@@ -65,16 +108,13 @@ impl Key {
 
     /// Reads a file: 64 hexadecimal digits, and a line's end if there is one. None where there is no file.
     pub fn read(path: &Path) -> Result<Option<Self>, KeyError> {
-        let text = match crate::policy_file::read(path) {
+        let text = match crate::policy_file::read(path, super::outside::AT_MOST) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(KeyError::Unreadable { path: path.into(), source }),
         };
         let text = String::from_utf8_lossy(&text).trim().to_ascii_lowercase();
         let bytes: Hash = text.parse().map_err(|_| KeyError::NotAKey { path: path.into() })?;
-        if fs::metadata(path).is_ok_and(|file| file.mode() & 0o077 != 0) {
-            tracing::warn!(key = %path.display(), "the key of the record may be read by others on this machine: `chmod 600` it");
-        }
         Ok(Some(Self::new(bytes.as_bytes())))
     }
 
@@ -144,6 +184,8 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]

@@ -8,7 +8,9 @@ mod checkpoint;
 mod closes;
 mod doors;
 mod earlier_versions;
+mod foreign;
 mod grants;
+mod history;
 mod key;
 mod known;
 mod outside;
@@ -143,6 +145,14 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// What to do about it, where somebody at the machine can.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Key(error) => error.hint(),
+            _ => None,
+        }
+    }
+
     fn damaged(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Damaged { what: what.into(), source: source.into() }
     }
@@ -197,6 +207,9 @@ impl Store {
             migration(SEALS_OF_ALL, "seals of all", include_str!("../../migrations/0006_seals_of_all.sql")),
             migration(ROWS_TOLD, "rows told", include_str!("../../migrations/0007_rows_told.sql")),
         ];
+        // Before the first write.
+        let (key, is_new) = foreign::key(files, &pool).await?;
+        files.clear();
         let (sealed, told) = (has(&pool, SEALS_OF_ALL).await, has(&pool, ROWS_TOLD).await);
         let form = |source| Error::Form { store: shown.clone(), source };
         Migrator::with_migrations(migrations).run(&pool).await.map_err(form)?;
@@ -212,7 +225,6 @@ impl Store {
             .await?;
         let row = sqlx::query("SELECT name FROM installation WHERE id = 1").fetch_one(&pool).await?;
         let name: String = row.try_get(0)?;
-        let key = key(files)?;
         // Whose the rules in AWS are is noted outside, too: by another name none of them would be ours.
         let noted = outside::Noted::read(&files.head, &key).ok().flatten();
         let noted: Option<InstallationId> = noted.and_then(|(noted, _)| noted.installation.parse().ok());
@@ -221,7 +233,8 @@ impl Store {
             (Some(noted), _) => noted.clone(),
             (None, kept) => kept?,
         };
-        let trust = Trust::new(key, files.head.clone(), installation.to_string());
+        files.tell_of_others((!remote).then(|| Path::new(store)));
+        let trust = Trust::new(key, is_new, files.head.clone(), installation.to_string());
         if installation.as_str() != name {
             trust.distrust(format!(
                 "the store says that it is that of `{name}`, and it was that of `{installation}`"
@@ -264,6 +277,9 @@ impl Store {
         let trust = Arc::clone(&self.trust);
         // It says itself when it cannot.
         let _ = tokio::task::spawn_blocking(move || trust.note(1)).await;
+        while self.trust.is_noting() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self.pool.close().await;
         self.reserved.close().await;
     }
@@ -278,18 +294,6 @@ const ROWS_TOLD: i64 = 7;
 async fn has(pool: &AnyPool, version: i64) -> bool {
     let query = sqlx::query("SELECT version FROM _sqlx_migrations WHERE version = $1").bind(version);
     query.fetch_optional(pool).await.map_or(true, |row| row.is_some())
-}
-
-/// Reads the key, or makes it for a record that has none yet.
-fn key(files: &AuditFiles) -> Result<Key, Error> {
-    if let Some(key) = Key::read(&files.key)? {
-        return Ok(key);
-    }
-    // A new one would not know what was written with the old one, and would make a record look forged.
-    if files.head.exists() {
-        return Err(KeyError::Lost { path: files.key.clone(), head: files.head.clone() }.into());
-    }
-    Ok(Key::make(&files.key, crate::clock::random().map_err(Error::Random)?)?)
 }
 
 /// How long one who has to close waits for the store.

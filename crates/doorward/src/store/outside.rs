@@ -3,11 +3,13 @@
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use doorward_core::audit::Head;
 use serde::{Deserialize, Serialize};
 
 use super::key::{Key, sync_folder};
+use crate::writers::{self, Reader};
 
 /// Where the key and the head of a store's record are. A checkpoint is beside the head, which has a folder that is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,65 @@ impl AuditFiles {
         };
         Self { key: key.map_or_else(|| default(".audit-key"), PathBuf::from), head }
     }
+
+    /// Takes away what a process that was killed left half written.
+    pub(super) fn clear(&self) {
+        let Ok(entries) = std::fs::read_dir(folder_of(&self.head)) else { return };
+        for entry in entries.flatten() {
+            let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(HALF_WRITTEN));
+            let age = entry
+                .metadata()
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .and_then(|file| file.modified().ok());
+            let age = age.and_then(|modified| modified.elapsed().ok());
+            // Another process may be writing one now.
+            if is_ours && age.is_some_and(|age| age > LEFT_BEHIND) {
+                // Nothing reads it, and the next start tries again.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Says in the log who else may read the key, and who may write the key or the head. `store` is where it is a file.
+    pub(super) fn tell_of_others(&self, store: Option<&Path>) {
+        if std::fs::metadata(&self.key).is_ok_and(|file| file.mode() & 0o077 != 0) {
+            tracing::warn!(key = %self.key.display(), "the key of the record may be read by others on this machine: `chmod 600` it");
+        }
+        for file in [&self.key, &self.head] {
+            if let Some(who) = self.others(file, store, Reader::of_process()) {
+                tracing::warn!(
+                    "whoever may write `{}` decides what is believed of the store: {who}",
+                    file.display()
+                );
+            }
+        }
+    }
+
+    fn others(&self, file: &Path, store: Option<&Path>, reader: Reader) -> Option<String> {
+        let who = writers::others(file, reader);
+        who.or_else(|| {
+            // Root may be looking at the files of a server of less rights: then all of them are the server's.
+            let owner = writers::stranger(file, reader)?;
+            let beside = [Some(self.key.as_path()), Some(&self.head), store].into_iter().flatten();
+            let is_alone =
+                beside.filter_map(|other| std::fs::metadata(other).ok()).any(|other| other.uid() != owner);
+            is_alone.then(|| format!("the user {owner} owns it, and not the others of these files"))
+        })
+    }
+}
+
+/// How the name of a file begins that is put in the place of another once it is whole.
+const HALF_WRITTEN: &str = ".doorward-audit-";
+
+/// After that long such a file is nobody's.
+const LEFT_BEHIND: Duration = Duration::from_secs(600);
+
+/// The most bytes of a key or a head that are read.
+pub(super) const AT_MOST: u64 = 1 << 16;
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A file beside the head, by the head's name with an ending behind it.
@@ -86,7 +147,7 @@ impl Noted {
 
     /// Reads a file; none where there is no file.
     pub fn read(path: &Path, key: &Key) -> Result<Option<(Self, Head)>, Unnoted> {
-        let bytes = match crate::policy_file::read(path) {
+        let bytes = match crate::policy_file::read(path, AT_MOST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Unnoted::Unreadable(path.into(), error)),
@@ -109,8 +170,7 @@ impl Noted {
 /// Puts a file in the place of the one before, as a whole: also after a power cut it is the one or the other. It belongs to
 /// whom the file `like` belongs to.
 pub(super) fn replace(path: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".audit-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(folder_of(path))?;
     file.write_all(bytes)?;
     file.as_file().sync_data()?;
     if let Ok(like) = std::fs::metadata(like) {
@@ -137,6 +197,50 @@ mod tests {
         assert_eq!(files(Some("/k/audit.key"), None, "d.db"), pair("/k/audit.key", "/k/audit.head"));
         assert_eq!(files(Some("/k/a.key"), Some("/h"), "d.db"), pair("/k/a.key", "/h"));
         assert_eq!(files(None, Some("/h"), "d.db"), pair("d.db.audit-key", "/h"));
+    }
+
+    #[test]
+    fn what_was_left_half_written_is_taken_away_once_it_is_old() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = AuditFiles::named(None, None, &folder.path().join("d.db"));
+        let [old, new, other] = [".doorward-audit-abc123", ".doorward-audit-def456", ".doorward-x"]
+            .map(|name| folder.path().join(name));
+        for path in [&old, &new, &other] {
+            std::fs::write(path, "half").expect("a file");
+        }
+        for path in [&old, &other] {
+            let file = std::fs::File::options().write(true).open(path).expect("a file");
+            file.set_modified(std::time::SystemTime::now() - LEFT_BEHIND * 2).expect("an old file");
+        }
+        files.clear();
+        assert_eq!([old, new, other].map(|path| path.exists()), [false, true, true]);
+    }
+
+    #[test]
+    fn who_else_may_write_the_head_or_the_key_is_told() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = AuditFiles::named(None, None, &folder.path().join("d.db"));
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        };
+        for path in [&files.key, &files.head] {
+            std::fs::write(path, "").expect("a file");
+            mode(path, 0o600);
+            assert_eq!(files.others(path, None, Reader::of_process()), None);
+            mode(path, 0o666);
+            let told = files.others(path, None, Reader::of_process());
+            assert_eq!(told.as_deref(), Some("everybody on this machine may write it"));
+            mode(path, 0o600);
+        }
+        // Only root gives a file away.
+        if chown(&files.key, Some(65534), None).is_ok() {
+            let told = files.others(&files.key, None, Reader::of_process());
+            assert!(told.is_some_and(|told| told.contains("65534")));
+            assert_eq!(files.others(&files.head, None, Reader::of_process()), None);
+            chown(&files.head, Some(65534), None).expect("given away");
+            assert_eq!(files.others(&files.key, None, Reader::of_process()), None, "a server's own");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use doorward_core::audit::{Broken, Contained, Early, Entry, Hash, Head, Ledger, Sealed, Verifier, Whole};
+use doorward_core::audit::{Broken, Contained, Entry, Hash, Head, Ledger, Said, Sealed, Verifier, Whole};
 use doorward_core::grant::GrantId;
 use sqlx::{AnyConnection, Row as _};
 
@@ -15,7 +15,7 @@ pub(super) const PAGE: u32 = 1000;
 #[derive(Debug)]
 pub(super) struct Read {
     pub ledger: Ledger,
-    pub early: Early,
+    pub early: Said,
     pub end: Head,
     pub digest: Hash,
     pub broken: Option<Broken>,
@@ -36,13 +36,27 @@ impl Store {
         }
         let floor = self.trust.head();
         let mut connection = self.pool.acquire().await?;
-        let head = match super::record::head_of(&mut connection).await? {
+        let (head, last) = super::record::tail(&mut connection).await?;
+        let head = match head {
             Ok(head) => head,
             Err(why) => {
                 self.trust.distrust(why);
                 return Ok(());
             }
         };
+        // A line comes with its head in one transaction, so that the last one is that of the head.
+        let end = match &last {
+            None => Some(Head::EMPTY),
+            Some(last) => last.entry().map(|entry| entry.head),
+        };
+        if end != Some(head) {
+            let seq = last.map_or(0, |last| u64::try_from(last.seq).unwrap_or(0));
+            self.trust.distrust(match seq == head.seq {
+                true => Broken::Changed { at: seq, seq },
+                false => Broken::Head { seq, head: head.seq },
+            });
+            return Ok(());
+        }
         if head.seq < floor.seq || (head.seq == floor.seq && head.hash != floor.hash) {
             self.trust.distrust(Broken::Head { seq: head.seq, head: floor.seq });
             return Ok(());
@@ -144,11 +158,7 @@ impl Store {
                 .fetch_all(&mut *connection)
                 .await?;
         self.trust.lines_read.fetch_add(rows.len() as u64, Ordering::Relaxed);
-        let kept = |row: &sqlx::any::AnyRow| {
-            let (seq, at) = (row.try_get(0)?, row.try_get(1)?);
-            Ok(Kept { seq, at, grant: row.try_get(2)?, line: row.try_get(3)? })
-        };
-        rows.iter().map(kept).collect::<Result<_, sqlx::Error>>().map_err(Error::from)
+        rows.iter().map(|row| Kept::read(row, 0)).collect::<Result<_, sqlx::Error>>().map_err(Error::from)
     }
 
     /// Reads the whole record.
@@ -163,7 +173,7 @@ impl Store {
         // The head is read first: lines that are appended meanwhile lie behind it.
         let head = super::record::head_of(&mut connection).await?;
         let mut whole = Whole::new(Some(&self.trust.key));
-        let (mut ledger, mut early, mut macs) = (Ledger::default(), Early::default(), 0);
+        let (mut ledger, mut early, mut macs) = (Ledger::default(), Said::default(), 0);
         let mut after = i64::MIN;
         'pages: loop {
             let lines = self.kept_after(&mut connection, after, PAGE).await?;
@@ -216,6 +226,12 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// The number, the time, the grant and the line, in the columns from `first` on.
+    pub fn read(row: &sqlx::any::AnyRow, first: usize) -> Result<Self, sqlx::Error> {
+        let (seq, at) = (row.try_get(first)?, row.try_get(first + 1)?);
+        Ok(Self { seq, at, grant: row.try_get(first + 2)?, line: row.try_get(first + 3)? })
+    }
+
     /// What the line says, where it can be read and everything beside it is right.
     pub fn entry(&self) -> Option<Entry> {
         Entry::read(&self.line).ok().filter(|entry| self.misplaced(entry).is_none())

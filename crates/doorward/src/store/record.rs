@@ -2,8 +2,9 @@
 
 use doorward_core::audit::{Entry, Head};
 use doorward_core::grant::GrantId;
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AnyPool, Row};
 
+use super::reading::Kept;
 use super::{Error, Store};
 
 impl Store {
@@ -36,13 +37,9 @@ impl Store {
 
     /// Lines before `before` (none: from the end), the latest first, at most `limit`.
     pub async fn latest_lines(&self, before: Option<u64>, limit: u32) -> Result<Vec<(u64, String)>, Error> {
-        let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
-        let rows = sqlx::query("SELECT seq, line FROM record WHERE seq < $1 ORDER BY seq DESC LIMIT $2")
-            .bind(before)
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(kept).collect()
+        let before = before.and_then(|before| i64::try_from(before).ok());
+        let lines = latest(&self.pool, before, limit).await?;
+        Ok(lines.into_iter().map(|(seq, line)| (u64::try_from(seq).unwrap_or(0), line)).collect())
     }
 
     /// The lines that tell of one grant, in order.
@@ -53,6 +50,20 @@ impl Store {
             .await?;
         rows.iter().map(kept).collect()
     }
+}
+
+/// Lines before `before` (none: from the end), the latest first.
+pub(super) async fn latest(
+    pool: &AnyPool,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<(i64, String)>, sqlx::Error> {
+    let rows = sqlx::query("SELECT seq, line FROM record WHERE seq < $1 ORDER BY seq DESC LIMIT $2")
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 pub(super) async fn lock_head(connection: &mut AnyConnection) -> Result<Head, Error> {
@@ -83,6 +94,50 @@ pub(super) async fn insert(connection: &mut AnyConnection, entry: &Entry, line: 
     Ok(())
 }
 
+/// Whether the store has what was appended behind an entry, in the transaction that appended it: a trigger or a rule may swallow
+/// lines, or the head, and say nothing.
+pub(super) async fn is_kept(
+    connection: &mut AnyConnection,
+    from: Head,
+    lines: &[String],
+    to: Head,
+) -> Result<bool, Error> {
+    let rows = sqlx::query(
+        "SELECT h.seq, h.hash, r.line FROM head h LEFT JOIN record r ON r.seq > $1 WHERE h.id = 1 ORDER BY r.seq",
+    )
+    .bind(i64::try_from(from.seq).unwrap_or(i64::MAX))
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut kept = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let line: Option<String> = row.try_get(2)?;
+        if read_head(row).ok() != Some(to) {
+            return Ok(false);
+        }
+        kept.extend(line);
+    }
+    Ok(!rows.is_empty() && kept == lines)
+}
+
+/// Where the record ends by the store's own word, and its last line, of one moment.
+pub(super) async fn tail(
+    connection: &mut AnyConnection,
+) -> Result<(Result<Head, String>, Option<Kept>), Error> {
+    let row = sqlx::query(
+        "SELECT h.seq, h.hash, r.seq, r.at, r.grant_id, r.line FROM head h \
+         LEFT JOIN record r ON r.seq = (SELECT MAX(seq) FROM record) WHERE h.id = 1",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok((Err(NO_HEAD.into()), None)) };
+    let last: Option<i64> = row.try_get(2)?;
+    let last = last.map(|_| Kept::read(&row, 2)).transpose()?;
+    Ok((read_head(&row).map_err(|_| UNREADABLE_HEAD.into()), last))
+}
+
+const NO_HEAD: &str = "the store has no head of the record";
+const UNREADABLE_HEAD: &str = "the head of the record in the store cannot be read";
+
 /// Sets the head to the last line, whatever it is.
 pub(super) async fn mend_head(connection: &mut AnyConnection, head: Head) -> Result<(), Error> {
     let seq = i64::try_from(head.seq).unwrap_or(i64::MAX);
@@ -98,8 +153,8 @@ pub(super) async fn mend_head(connection: &mut AnyConnection, head: Head) -> Res
 /// Where the record ends by the store's own word, or why that is none.
 pub(super) async fn head_of(connection: &mut AnyConnection) -> Result<Result<Head, String>, Error> {
     let row = sqlx::query("SELECT seq, hash FROM head WHERE id = 1").fetch_optional(&mut *connection).await?;
-    let Some(row) = row else { return Ok(Err("the store has no head of the record".into())) };
-    Ok(read_head(&row).map_err(|_| "the head of the record in the store cannot be read".into()))
+    let Some(row) = row else { return Ok(Err(NO_HEAD.into())) };
+    Ok(read_head(&row).map_err(|_| UNREADABLE_HEAD.into()))
 }
 
 pub(super) fn kept(row: &sqlx::any::AnyRow) -> Result<(u64, String), Error> {

@@ -95,7 +95,7 @@ impl Kept {
 }
 
 /// How often rows are read anew because the record grew by very much meanwhile.
-const TRIES: usize = 5;
+pub(super) const TRIES: usize = 5;
 
 /// A statement that reads rows of grants together with the head: one statement is one moment on either engine.
 macro_rules! rows {
@@ -119,19 +119,21 @@ macro_rules! measured {
         let mut tries = 0;
         loop {
             let floor = store.trust.head().seq;
-            let (seq, kept) = read(&$query.fetch_all(&store.pool).await?)?;
+            let (seq, kept) = $crate::store::rows::read(&$query.fetch_all(&store.pool).await?)?;
             let seq = store.moment(floor, seq).await?;
             match store.trust.at(seq, |ledger| $ask(kept, ledger)) {
                 Some(answer) => break answer,
-                None if tries < TRIES => tries += 1,
+                None if tries < $crate::store::rows::TRIES => tries += 1,
                 None => return Err(Error::Conflict),
             }
         }
     }};
 }
 
+pub(super) use {measured, rows};
+
 /// The number of the last entry at that moment, and the rows.
-fn read(rows: &[AnyRow]) -> Result<(Option<i64>, Vec<Kept>), sqlx::Error> {
+pub(super) fn read(rows: &[AnyRow]) -> Result<(Option<i64>, Vec<Kept>), sqlx::Error> {
     let seq = rows.first().map(|row| row.try_get(0)).transpose()?;
     let kept = rows.iter().filter_map(|row| Kept::read(row).transpose());
     Ok((seq, kept.collect::<Result<_, _>>()?))
@@ -256,27 +258,6 @@ impl Store {
                 .bind(since.as_millisecond())
         };
         Ok(measured!(self, query(), believed))
-    }
-
-    /// Ended grants, the latest first: a person's, or everybody's.
-    pub async fn history(&self, person: Option<&Person>, limit: u32) -> Result<Vec<Grant>, Error> {
-        Ok(match person {
-            Some(person) => {
-                let query = || {
-                    rows!("g.state = 'ended' AND g.person = $1", "ORDER BY g.changed DESC, g.id LIMIT $2")
-                        .bind(person.as_str())
-                        .bind(i64::from(limit))
-                };
-                measured!(self, query(), believed)
-            }
-            None => {
-                let query = || {
-                    rows!("g.state = 'ended'", "ORDER BY g.changed DESC, g.id LIMIT $1")
-                        .bind(i64::from(limit))
-                };
-                measured!(self, query(), believed)
-            }
-        })
     }
 }
 

@@ -247,6 +247,7 @@ impl Store {
     /// Ends one of a person's sessions, and tells of it. Whether there was one.
     pub async fn end_session_of(&self, person: &Person, id: &str, event: Event) -> Result<bool, Error> {
         let Some(digits) = digits(id) else { return Ok(false) };
+        self.find_hidden_sessions(event.at).await;
         let mut turn = self.turn().await?;
         let done = async {
             let tokens = self.tokens_of(&mut turn, person).await?;
@@ -269,6 +270,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<u64, Error> {
         let but = but.map(digest);
+        self.find_hidden_sessions(now).await;
         let mut turn = self.turn().await?;
         let done = async {
             let mut tokens = self.tokens_of(&mut turn, person).await?;
@@ -290,6 +292,7 @@ impl Store {
         event: impl FnOnce(u64) -> Event,
     ) -> Result<(), Error> {
         let old = digest(old);
+        self.find_hidden_sessions(session.made).await;
         let mut turn = self.turn().await?;
         let done = async {
             let tokens = self.tokens_of(&mut turn, &session.person).await?;
@@ -305,6 +308,14 @@ impl Store {
         };
         self.finish(turn, done, events, noted(&session.person, session.made)).await?;
         Ok(())
+    }
+
+    /// Has the record say of sessions whose rows somebody took away that they are gone: whoever ends a person's sessions does
+    /// not find those, and a row that comes back later must sign nobody in.
+    async fn find_hidden_sessions(&self, now: Timestamp) {
+        if let Err(error) = self.mend(Table::Sessions, now).await {
+            tracing::warn!(%error, "whether sessions are missing from the store could not be read");
+        }
     }
 
     async fn tokens_of(&self, turn: &mut Turn, person: &Person) -> Result<Vec<String>, Error> {
@@ -418,6 +429,54 @@ mod tests {
         assert!(store.session("other", now).await.expect("read").is_some());
         run(&store, "INSERT INTO sessions SELECT * FROM copy").await;
         assert_eq!(store.session("token", now).await.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ended_signs_nobody_in_although_its_row_could_not_be_deleted_or_was_hidden() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("doorward.db").display().to_string();
+        let store = Store::open(&path, [1; 4]).await.expect("a store");
+        let (now, jon): (_, Person) = (Timestamp::now(), "jon".parse().expect("a name"));
+        let session = Session {
+            person: jon.clone(),
+            kind: SessionKind::Browser,
+            made: now,
+            ends: now + SignedDuration::from_hours(12),
+            origin: "203.0.113.7".into(),
+            used: now,
+            bound: "x".into(),
+        };
+        let run = async |statement: &'static str| {
+            sqlx::query(statement).execute(&store.pool).await.expect("a statement");
+        };
+        let keeps = "CREATE TRIGGER keeps BEFORE DELETE ON sessions BEGIN SELECT RAISE(IGNORE); END";
+        for token in ["signs out", "another", "all"] {
+            store.keep_session(token, &session, None, signed_in(now)).await.expect("kept");
+        }
+        run(keeps).await;
+        store.end_session("signs out", now, Some(signed_in(now))).await.expect("ended");
+        assert_eq!(store.session("signs out", now).await.expect("read"), None);
+        assert!(store.session("all", now).await.expect("read").is_some());
+        assert!(store.end_session_of(&jon, &session_id("another"), signed_in(now)).await.expect("ended"));
+        assert_eq!(store.session("another", now).await.expect("read"), None);
+        store.end_sessions_of(&jon, None, vec![signed_in(now)], now).await.expect("ended");
+        assert_eq!(store.session("all", now).await.expect("read"), None);
+        assert_eq!(store.sessions_of(&jon, SignedDuration::from_hours(1), now).await.expect("read"), []);
+        store.mend(Table::Sessions, now).await.expect("mended");
+        assert!(
+            store.alarms().iter().any(|alarm| alarm.contains("is an earlier one")),
+            "{:?}",
+            store.alarms()
+        );
+        run("DROP TRIGGER keeps").await;
+        run("DELETE FROM sessions").await;
+        // One whose row is away while the others end.
+        store.keep_session("hidden", &session, None, signed_in(now)).await.expect("kept");
+        run("CREATE TABLE copy AS SELECT * FROM sessions").await;
+        run("DELETE FROM sessions").await;
+        store.end_sessions_of(&jon, None, vec![signed_in(now)], now).await.expect("ended");
+        run("INSERT INTO sessions SELECT * FROM copy").await;
+        assert_eq!(store.session("hidden", now).await.expect("read"), None);
     }
 
     #[tokio::test]

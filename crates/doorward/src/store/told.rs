@@ -224,7 +224,12 @@ impl Store {
     pub(super) async fn wrong_rows(&self, now: Timestamp) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         for table in tables::ALL {
-            found.extend(self.all_rows(None, table, now).await?.found(table));
+            let mut measured = self.all_rows(None, table, now).await?;
+            if self.trust.broken().is_some() {
+                // By a record that is not believed every row is an earlier one.
+                measured.rows.retain(|(row, _)| !table.is_sealed(&self.trust.key, row));
+            }
+            found.extend(measured.found(table));
         }
         Ok(found)
     }

@@ -22,6 +22,8 @@ pub(super) const CHECKPOINT_EACH: u64 = 1000;
 #[derive(Debug)]
 pub(super) struct Trust {
     pub key: Key,
+    /// Whether the key was made by this process, so that nothing was written with it before.
+    pub key_is_new: bool,
     /// Where the head is noted.
     pub outside: PathBuf,
     pub installation: String,
@@ -49,10 +51,10 @@ pub(super) struct Untrusted {
 }
 
 impl Trust {
-    pub fn new(key: Key, outside: PathBuf, installation: String) -> Self {
+    pub fn new(key: Key, key_is_new: bool, outside: PathBuf, installation: String) -> Self {
         let lines_read = AtomicU64::new(0);
         let (inner, noting) = (Mutex::default(), AtomicBool::new(false));
-        Self { key, outside, installation, lines_read, inner, noting }
+        Self { key, key_is_new, outside, installation, lines_read, inner, noting }
     }
 
     pub fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -83,6 +85,13 @@ impl Trust {
             tracing::error!(%why, "the record in the store is not what was written: nothing new is opened; `doorward audit verify` says more");
             let noted = inner.noted;
             inner.broken = Some(Untrusted { why, recorded: false, noted });
+        }
+    }
+
+    /// That what was to be put into the record could not be.
+    pub fn is_unrecorded(&self) {
+        if let Some(broken) = self.inner().broken.as_mut() {
+            broken.recorded = false;
         }
     }
 
@@ -168,6 +177,11 @@ impl Trust {
         });
     }
 
+    /// Whether a head is being noted now.
+    pub fn is_noting(&self) -> bool {
+        self.noting.load(Ordering::SeqCst)
+    }
+
     fn is_noted(&self) -> bool {
         let inner = self.inner();
         inner.broken.is_some() || inner.noted == Some(inner.ledger.head())
@@ -240,5 +254,10 @@ impl Store {
     /// What is to be put into the record because the record itself was found altered; each is told once.
     pub fn unrecorded_alarm(&self) -> Option<String> {
         self.trust.unrecorded()
+    }
+
+    /// That it could not be: it is told once more.
+    pub fn alarm_is_unrecorded(&self) {
+        self.trust.is_unrecorded();
     }
 }

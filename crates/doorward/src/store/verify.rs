@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use doorward_core::audit::{Contained, Entry, Hash, Head, Sealed, What};
+use doorward_core::audit::{Contained, Entry, Event, Hash, Head, Left, Sealed, What, Who};
 use doorward_core::grant::Grant;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
+use super::grants::SWALLOWED;
 use super::reading::PAGE;
 use super::rows::{SETTLED, columns};
 use super::{Error, Store};
@@ -134,6 +135,9 @@ impl Store {
         if let Some(why) = self.trust.broken().filter(|why| !found.contains(why) && found.is_empty()) {
             found.push(why);
         }
+        if found.is_empty() && self.swallows().await {
+            found.push(SWALLOWED.into());
+        }
         let mut grants = 0;
         let rows = self.compare_rows(&telling, &mut grants).await?;
         found.extend(rows);
@@ -145,6 +149,17 @@ impl Store {
         let mut connection = self.pool.acquire().await?;
         let steady = super::record::head_of(&mut connection).await?.is_ok_and(|head| head == read.end);
         Ok((Verified { head: read.end, found, not_contained, sealed: read.sealed, grants }, steady))
+    }
+
+    /// Whether the store says that it takes an entry and does not keep it: one is appended, and undone.
+    async fn swallows(&self) -> bool {
+        let Ok(mut turn) = self.turn().await else { return false };
+        let event = Event::new(Timestamp::now(), Who::Doorward, What::RecordRead);
+        let appended = self.append(&mut turn.writing, turn.head, vec![(event, Left::default())]).await;
+        let swallows = matches!(appended, Err(Error::Distrusted { .. }));
+        // Undone in any case.
+        let _ = turn.writing.end(Err::<(), Error>(Error::Conflict)).await;
+        swallows
     }
 
     async fn compare_rows(&self, telling: &Telling, count: &mut u64) -> Result<Vec<String>, Error> {

@@ -1,22 +1,24 @@
-//! The store checked again while the server runs: the record from its first line, a part at a time, and every row beside the
-//! grants. Grants are compared at each pass of the reconciler.
+//! The store checked again while the server runs: the record from its first line, a part at a time, its latest entries, and
+//! every row beside the grants. Grants are compared at each pass of the reconciler, and the last entry each second.
 //!
 //! It only reads, by the connections of the requests and without the writers' turn, so that it delays neither.
 
 use std::time::Duration;
 
-use doorward_core::audit::{Broken, Head, Table, Whole};
+use doorward_core::audit::{Broken, Hash, Head, Table, Verifier, Whole};
 use jiff::Timestamp;
 
-use super::reading::PAGE;
+use super::reading::{Kept, PAGE};
 use super::{Error, Store};
 
 /// How often a part of the record is read again, and all rows beside the grants.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_secs(30);
 /// The parts in which a whole record is read again, within twelve hours.
-const PARTS: u64 = 720;
+const PARTS: u64 = 1440;
+/// The least entries of one part: a shorter record is read again as a whole each time.
+const LEAST: u64 = 5000;
 /// The most entries of one part, so that it costs less than a second: a record of over 14 million takes longer.
-const MOST: u64 = 20_000;
+const MOST: u64 = 10_000;
 
 /// A way through the record, from its first line to where it ended when the way began.
 struct Walk<'k> {
@@ -103,8 +105,38 @@ impl Store {
         for table in Table::ALL {
             self.mend(table, now).await?;
         }
-        let entries = (walk.end.seq / PARTS).clamp(u64::from(PAGE), MOST);
+        self.verify_latest().await?;
+        let entries = (walk.end.seq / PARTS).clamp(LEAST, MOST);
         walk.step(self, entries).await
+    }
+
+    /// Checks the latest entries, which somebody who hides what they just did would edit, by the last that is believed: each
+    /// names the hash of the one before.
+    async fn verify_latest(&self) -> Result<(), Error> {
+        let (end, sealed) = (self.trust.head(), self.trust.sealed());
+        // What an operator accepted stays as it is.
+        let before = end.seq.saturating_sub(u64::from(PAGE)).max(sealed.saturating_sub(1));
+        let lines = {
+            let mut connection = self.pool.acquire().await?;
+            self.kept_after(&mut connection, i64::try_from(before).unwrap_or(i64::MAX), PAGE).await?
+        };
+        let first = lines.first().and_then(Kept::entry);
+        let prev = first.map_or(Hash::ZERO, |first| first.line.prev);
+        let mut verifier = Verifier::after(Head { seq: before, hash: prev });
+        for kept in lines.iter().take_while(|kept| u64::try_from(kept.seq).is_ok_and(|seq| seq <= end.seq)) {
+            let broken = match verifier.entry(&kept.line) {
+                Ok(entry) => kept.misplaced(&entry),
+                Err(broken) => Some(broken),
+            };
+            if let Some(broken) = broken {
+                self.trust.distrust(broken);
+                return Ok(());
+            }
+        }
+        if end.seq > 0 && verifier.head() != end {
+            self.trust.distrust(Broken::Head { seq: verifier.head().seq, head: end.seq });
+        }
+        Ok(())
     }
 }
 
@@ -112,6 +144,7 @@ impl Store {
 mod tests {
     use doorward_core::audit::{Event, What, Who};
 
+    use super::super::grants::SWALLOWED;
     use super::*;
 
     fn event() -> Event {
@@ -170,6 +203,80 @@ mod tests {
         }
     }
 
+    async fn run(store: &Store, statement: &'static str) {
+        sqlx::query(statement).execute(&store.pool).await.expect("a statement");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_swallows_or_alters_entries_is_noticed_with_the_first_and_opens_nothing_more() {
+        for (what, trigger) in [
+            ("record", "BEFORE INSERT ON record BEGIN SELECT RAISE(IGNORE); END"),
+            ("record", "AFTER INSERT ON record BEGIN DELETE FROM record WHERE seq = NEW.seq; END"),
+            ("record", "AFTER INSERT ON record BEGIN UPDATE record SET line = 'x' WHERE seq = NEW.seq; END"),
+            ("head", "BEFORE UPDATE ON head WHEN NEW.seq <> OLD.seq BEGIN SELECT RAISE(IGNORE); END"),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let store = store(&folder, 3).await;
+            let head = store.head().await.expect("a head");
+            let create = sqlx::AssertSqlSafe(format!("CREATE TRIGGER swallows {trigger}"));
+            sqlx::query(create).execute(&store.pool).await.expect("a trigger");
+            let error = store.commit(&[], vec![event()]).await.expect_err("swallowed");
+            assert!(matches!(error, Error::Distrusted { .. }), "{what}: {error}");
+            assert!(store.distrusted().is_some(), "{trigger}");
+            assert_eq!(store.head().await.expect("a head"), head, "undone: {trigger}");
+            // Who looks on the machine hears of it, although the record is whole.
+            let path = folder.path().join("doorward.db").display().to_string();
+            let again = Store::open(&path, [1; 4]).await.expect("a store");
+            assert_eq!(again.verify_all(&[]).await.expect("read").found, [SWALLOWED], "{trigger}");
+            again.close().await;
+            // It is told in the record as soon as that keeps anything.
+            assert_eq!(store.unrecorded_alarm().as_deref(), Some(SWALLOWED));
+            store.alarm_is_unrecorded();
+            run(&store, "DROP TRIGGER swallows").await;
+            assert_eq!(store.unrecorded_alarm().as_deref(), Some(SWALLOWED));
+            assert_eq!(store.unrecorded_alarm(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_that_was_cut_off_or_altered_is_noticed_by_a_pass_although_the_head_stayed() {
+        for edit in [
+            "DELETE FROM record WHERE seq = 25",
+            "DELETE FROM record WHERE seq > 20",
+            "UPDATE record SET line = replace(line, 'record-read', 'signed-in') WHERE seq = 25",
+            "UPDATE record SET at = 1 WHERE seq = 25",
+            "UPDATE record SET line = (SELECT line FROM record WHERE seq = 24) WHERE seq = 25",
+            "INSERT INTO record SELECT 26, at, grant_id, line FROM record WHERE seq = 25",
+            "DELETE FROM record",
+            "DELETE FROM head",
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let store = store(&folder, 25).await;
+            store.check_head().await.expect("read");
+            assert_eq!(store.distrusted(), None);
+            run(&store, edit).await;
+            store.check_head().await.expect("read");
+            assert!(store.distrusted().is_some(), "{edit}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_of_5000_entries_is_read_again_at_once_and_of_a_longer_one_the_latest_entries() {
+        for (entries, seq) in [(5000, 2), (7000, 6500)] {
+            for edit in ["DELETE FROM record WHERE seq = $1", "UPDATE record SET line = 'x' WHERE seq = $1"] {
+                let folder = tempfile::tempdir().expect("a folder");
+                let store = store(&folder, entries).await;
+                let mut walk = Walk::begin(&store);
+                store.verify_part(&mut walk, Timestamp::now()).await.expect("read");
+                assert_eq!(store.distrusted(), None, "{entries}");
+                sqlx::query(edit).bind(seq).execute(&store.pool).await.expect("an edit");
+                let mut walk = Walk::begin(&store);
+                store.verify_part(&mut walk, Timestamp::now()).await.expect("read");
+                assert!(store.distrusted().is_some(), "{entries}: {edit}");
+            }
+        }
+    }
+
     #[tokio::test]
     async fn what_an_operator_accepted_is_no_new_fault() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -180,6 +287,7 @@ mod tests {
         let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
         store.accept(verified.head, event, verified.found).await.expect("accepted");
         walk(&store, 10).await;
+        store.verify_latest().await.expect("read");
         assert_eq!(store.distrusted(), None);
     }
 }

@@ -56,7 +56,7 @@ impl Accept {
         let doubted: BTreeSet<Person> =
             seen.into_iter().filter(|(_, seen)| !seen.authentic).map(|(person, _)| person).collect();
         let accepted = store.accept(found.head, |what| Event::new(now, who, what), words).await;
-        accepted.map_err(|error| match error {
+        let accepted = accepted.map_err(|error| match error {
             store::Error::Conflict => Failure::of(Code::No, &error)
                 .context("the record grew meanwhile")
                 .hint("look again with `doorward audit verify`"),
@@ -76,8 +76,8 @@ impl Accept {
                 "what the store said of the person's password was altered by somebody without the key".into(),
             known: true,
         }));
-        let ended = mistrusted.len();
-        if ended > 0 {
+        let ended = accepted + mistrusted.len();
+        if !mistrusted.is_empty() {
             store.end_mistrusted(&mistrusted, now, false).await.map_err(Failure::with(Code::Io))?;
         }
         print(&format!(

@@ -70,7 +70,7 @@ impl Audit {
                     );
                 }
                 let opened = crate::running::requests(file, Clock::system()).await;
-                let (requests, _nudged) = opened.map_err(Failure::with(Code::Io))?;
+                let (requests, _nudged) = opened?;
                 let store = requests.store();
                 let done = match verb {
                     Verb::List(list) => match read(&requests).await {

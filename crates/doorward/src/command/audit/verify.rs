@@ -70,13 +70,16 @@ impl Report {
     }
 }
 
+/// The most bytes of a file with a head.
+const HEAD_AT_MOST: u64 = 1 << 16;
+
 /// A head, or a file that holds one: alone, behind the word `head`, or as it is noted beside the key.
 fn head(text: &str) -> Result<Head, String> {
     let wrong = match text.parse() {
         Ok(head) => return Ok(head),
         Err(error) => format!("{error}"),
     };
-    let Ok(kept) = crate::policy_file::read(Path::new(text)) else { return Err(wrong) };
+    let Ok(kept) = crate::policy_file::read(Path::new(text), HEAD_AT_MOST) else { return Err(wrong) };
     let kept = String::from_utf8_lossy(&kept);
     let words = kept.split(|letter: char| letter.is_whitespace() || letter == '"');
     let mut heads = words.filter_map(|word| word.parse().ok());

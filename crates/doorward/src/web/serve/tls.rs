@@ -1,5 +1,6 @@
 //! The certificate: two files, read again when they change.
 
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use doorward_core::policy::Tls;
@@ -28,6 +29,9 @@ impl Certificate {
     }
 }
 
+/// The most bytes of a certificate with its chain, and of a key.
+const AT_MOST: u64 = 1 << 20;
+
 /// What the two files have in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contents {
@@ -38,7 +42,8 @@ pub(super) struct Contents {
 impl Contents {
     pub(super) fn read(files: &Tls) -> Result<Self, Error> {
         let read = |file: &String| {
-            std::fs::read(file).map_err(|source| Error::Unreadable { file: file.clone(), source })
+            crate::policy_file::read(Path::new(file), AT_MOST)
+                .map_err(|source| Error::Unreadable { file: file.clone(), source })
         };
         Ok(Self { certificate: read(&files.certificate)?, key: read(&files.key)? })
     }

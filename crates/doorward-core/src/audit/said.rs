@@ -1,4 +1,5 @@
-//! What entries from before there was a key say of grants, when such a record is sealed.
+//! What entries say of grants in words: for a record that is sealed because it was begun before there was a key, and for a
+//! row that is not what the record says.
 
 use std::collections::BTreeMap;
 
@@ -10,39 +11,49 @@ use crate::net::Cidr;
 use crate::policy::{Person, TargetName, Transport};
 
 #[derive(Debug, Clone)]
-struct Said {
+struct Words {
     person: Who,
     target: TargetName,
     asked: bool,
     seconds: i64,
     opened: Option<(Transport, Cidr, Timestamp)>,
     approver: Option<Who>,
+    ended: bool,
 }
 
-/// Grants as early entries tell of them: in words for people, without the digest of the row. A row that differs is not
-/// taken over when the record is sealed.
+/// Grants as entries tell of them in words for people, without the digest of the row.
 #[derive(Debug, Clone, Default)]
-pub struct Early(BTreeMap<GrantId, Said>);
+pub struct Said(BTreeMap<GrantId, Words>);
 
-impl Early {
+impl Said {
     /// Takes the next line.
     pub fn take(&mut self, line: &Line) {
         let who = &line.event.who;
         match &line.event.what {
             What::Asked { grant, target, seconds, .. } => {
                 let (person, target) = (who.clone(), target.clone());
-                let said =
-                    Said { person, target, asked: true, seconds: *seconds, opened: None, approver: None };
-                self.0.insert(grant.clone(), said);
+                let seconds = *seconds;
+                let words = Words {
+                    person,
+                    target,
+                    asked: true,
+                    seconds,
+                    opened: None,
+                    approver: None,
+                    ended: false,
+                };
+                self.0.insert(grant.clone(), words);
             }
-            What::Opened { grant, target, transport, source, until, .. } => {
+            What::Opened { grant, target, transport, source, until, .. }
+            | What::Moved { grant, target, transport, source, until, .. } => {
                 let opened = Some((*transport, *source, *until));
                 match self.0.get_mut(grant).filter(|said| said.target == *target) {
-                    Some(said) => (said.opened, said.approver) = (opened, Some(who.clone())),
+                    Some(words) => (words.opened, words.approver) = (opened, Some(who.clone())),
                     None => {
                         let (person, target) = (who.clone(), target.clone());
-                        let said = Said { person, target, asked: false, seconds: 0, opened, approver: None };
-                        self.0.insert(grant.clone(), said);
+                        let (asked, seconds, approver, ended) = (false, 0, None, false);
+                        let words = Words { person, target, asked, seconds, opened, approver, ended };
+                        self.0.insert(grant.clone(), words);
                     }
                 }
             }
@@ -52,7 +63,9 @@ impl Early {
                 }
             }
             What::Ended { grant, .. } => {
-                self.0.remove(grant);
+                if let Some(words) = self.0.get_mut(grant) {
+                    words.ended = true;
+                }
             }
             _ => {}
         }
@@ -62,7 +75,7 @@ impl Early {
     pub fn tells_of(&self, grant: &Grant) -> bool {
         let Some(said) = self.0.get(grant.id()) else { return false };
         let by = |person: &Person| Who::Person(person.clone());
-        let same = said.person == by(grant.person()) && said.target == *grant.target();
+        let same = !said.ended && said.person == by(grant.person()) && said.target == *grant.target();
         let life = match grant.life() {
             Life::Waiting { seconds, .. } => said.asked && said.opened.is_none() && said.seconds == *seconds,
             Life::Open { until, approved_by, .. } => {
@@ -72,5 +85,14 @@ impl Early {
             Life::Ended { .. } => false,
         };
         same && life
+    }
+
+    /// A grant that ended, from the address that entries say it was opened for; none where they tell of no such grant that was
+    /// opened.
+    pub fn put_right(&self, grant: &Grant) -> Option<Grant> {
+        let said = self.0.get(grant.id())?;
+        let same = said.person.person() == Some(grant.person()) && said.target == *grant.target();
+        let (_, source, _) = said.opened.filter(|_| same)?;
+        Some(grant.with_source(source))
     }
 }
