@@ -11,6 +11,7 @@ mod admission;
 mod body;
 mod connection;
 mod life;
+mod portions;
 mod tls;
 mod turns;
 

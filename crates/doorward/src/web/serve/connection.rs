@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::admission::{Network, Ticket};
 use super::body::{Received, Sent};
 use super::life::{Life, Times, Verdict};
+use super::portions::Portions;
 use super::tls::Certificate;
 use super::turns::{InTurn, Tasks, Turns};
 use crate::web::Web;
@@ -183,6 +184,7 @@ async fn open(
     stream.set_nodelay(true)?;
     // As much is answered ahead of a client that asks without reading.
     socket2::SockRef::from(&stream).set_send_buffer_size(AHEAD)?;
+    let stream = Portions::new(stream);
     let Some(certificate) = &serving.certificate else {
         return Ok(Some(Opened { stream: Box::new(stream), client, arrival }));
     };
@@ -192,7 +194,8 @@ async fn open(
         () = ticket.gives_way() => Ok(None),
         _ = serving.stopping.changed() => Ok(None),
         stream = timeout_at(until, handshake) => match stream {
-            Ok(stream) => Ok(Some(Opened { stream: Box::new(stream?), client, arrival })),
+            // What a portion of records makes of it has another length.
+            Ok(stream) => Ok(Some(Opened { stream: Box::new(Portions::new(stream?)), client, arrival })),
             Err(_) => Ok(None),
         },
     }
