@@ -10,13 +10,16 @@ const OWN: [&str; 4] = ["doorward", "doorward_aws", "doorward_core", "doorward_t
 
 /// What its crates of AWS warn of is Rust for those who write them, and whatever fails comes back to us as an error.
 const AWS: &str = "aws_";
+/// Whose warnings a stranger causes, one for each frame of 17 bytes.
+const AT_A_STRANGERS_WILL: &str = "h2";
 
-/// Whether something may be written: of our own everything, of others warnings and errors, of AWS's crates errors.
+/// Whether something may be written: of our own everything, of others warnings and errors, of AWS's crates and `h2` errors.
 ///
 /// What comes by the `log` crate bears the name `log` here, and is of others.
 pub(super) fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let of = metadata.target().split("::").next().unwrap_or_default();
-    let least = if of.starts_with(AWS) { Level::ERROR } else { Level::WARN };
+    let errors_alone = of.starts_with(AWS) || of == AT_A_STRANGERS_WILL;
+    let least = if errors_alone { Level::ERROR } else { Level::WARN };
     OWN.contains(&of) || *metadata.level() <= least
 }
 
@@ -72,6 +75,7 @@ pub(super) mod tests {
         tracing::trace!(target: "log", "others-secret");
         tracing::trace!(target: "doorwardly", "others-secret");
         tracing::warn!(target: "rustls", "others-warning");
+        tracing::warn!(target: "h2::proto::ping_pong", "of-a-stranger");
     }
 
     #[test]
@@ -84,7 +88,12 @@ pub(super) mod tests {
             "sqlx=info",
         ] {
             let text = logged(Some(level));
-            assert!(!text.contains("others-secret") && !text.contains("of-the-span"), "{level}: {text}");
+            assert!(
+                !text.contains("others-secret")
+                    && !text.contains("of-the-span")
+                    && !text.contains("of-a-stranger"),
+                "{level}: {text}"
+            );
         }
     }
 
