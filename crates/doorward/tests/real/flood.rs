@@ -1,4 +1,5 @@
-//! Floods: tens of thousands of connections that do nothing, while people sign in and open, and rules end in time.
+//! Floods: tens of thousands of connections that do nothing, or a hundred that never pause, while people sign in and open, and
+//! rules end in time.
 //!
 //! The server is in a network namespace of its own, each attacker's address in another, and the person who signs in in one
 //! more. Each case is a server with another limit of open files; a case with a full relay has no seat left there either.
@@ -8,6 +9,7 @@
 mod attacker;
 mod field;
 mod person;
+mod talk;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -31,7 +33,7 @@ pub use person::visit;
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Moto];
     vec![trial(
-        "flood: 20,000 connections that do nothing keep nobody out, and no rule standing",
+        "flood: 20,000 connections that do nothing, or 100 that never pause, keep nobody out, and no rule standing",
         &needs,
         flooded,
     )]
@@ -43,6 +45,9 @@ const REGION: &str = "us-east-1";
 /// How many connections are tried in each case, and by how many programs at least: each may open 20,000 files, a few of
 /// which it has.
 const CONNECTIONS: u32 = 20_000;
+const THAT_TALK: u32 = 100;
+/// How long those talk before anybody signs in.
+const TALK: Duration = Duration::from_secs(1);
 const PROGRAMS: u32 = 2;
 /// How many connections are being made at once.
 const AT_ONCE: u32 = 1_000;
@@ -58,13 +63,14 @@ struct Case {
 
 const KINDS: [&str; 5] = ["silent", "byte", "tls", "h2", "body"];
 
-const FEW: [Case; 6] = [
+const FEW: [Case; 7] = [
     Case { kind: "silent", addresses: 1, files: 1024, relay_full: true },
     Case { kind: "byte", addresses: 50, files: 1024, relay_full: false },
     Case { kind: "h2", addresses: 50, files: 16384, relay_full: true },
     Case { kind: "body", addresses: 1, files: 16384, relay_full: false },
     Case { kind: "body", addresses: 50, files: 1024, relay_full: true },
     Case { kind: "tls", addresses: 50, files: 16384, relay_full: false },
+    Case { kind: "settings", addresses: 50, files: 1024, relay_full: false },
 ];
 
 fn cases() -> Vec<Case> {
@@ -79,9 +85,12 @@ fn cases() -> Vec<Case> {
             },
         )
     };
+    let talk =
+        talk::KINDS.map(|kind| Case { kind, addresses: field::ATTACKERS, files: 1024, relay_full: false });
     KINDS
         .into_iter()
         .flat_map(of_kind)
+        .chain(talk)
         .filter(|case| wanted == "all" || case.name().contains(&wanted))
         .collect()
 }
@@ -115,6 +124,10 @@ impl Case {
         format!("{kind} from {addresses}, {files} files, relay {}", if *relay_full { "full" } else { "free" })
     }
 
+    fn talks(&self) -> bool {
+        talk::KINDS.contains(&self.kind)
+    }
+
     fn run(&self, moto: &Moto, person: &str, attackers: &[&str]) {
         let Self { kind, addresses, files, relay_full } = *self;
         let name = self.name();
@@ -141,8 +154,9 @@ impl Case {
         eventually("it answers", || jon.call("GET", "/api/v1/healthz", None, &Value::Null).0 == 200);
 
         let full = relay_full.then(|| full_relay(relay, behind));
+        let connections = if self.talks() { THAT_TALK } else { CONNECTIONS };
         let programs = PROGRAMS.max(addresses.into());
-        let (each, at_once) = ((CONNECTIONS / programs).to_string(), (AT_ONCE / programs).to_string());
+        let (each, at_once) = ((connections / programs).to_string(), (AT_ONCE / programs).to_string());
         let begun = Instant::now();
         let floods: Vec<Probe> = attackers
             .iter()
@@ -159,7 +173,10 @@ impl Case {
             unanswered += not.parse::<u32>().expect("a number");
         }
         println!("{name}: {tried} tried in {:?}, {unanswered} of them without an answer", begun.elapsed());
-        assert_eq!(tried, CONNECTIONS, "{name}");
+        assert_eq!(tried, connections, "{name}");
+        if self.talks() {
+            std::thread::sleep(TALK);
+        }
 
         // What else this machine does is not what is looked at: the best of three.
         let sign_in = json!({ "name": "jon", "password": PASSWORD });

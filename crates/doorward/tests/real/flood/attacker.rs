@@ -1,4 +1,4 @@
-//! Whoever opens connections and does nothing with them, in a program of its own.
+//! Whoever opens connections and does nothing with them, or never pauses, in a program of its own.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use super::field::ATTACKERS;
 use super::person::{certificate_of_server, trusting};
+use super::talk::{self, talk};
 
 /// Bytes both ways.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -22,6 +23,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// build for tests, both sides of them on this machine.
 const COMES_AGAIN: Duration = Duration::from_secs(15);
 const COMES_AGAIN_BY_TLS: Duration = Duration::from_secs(60);
+const COMES_AGAIN_TO_TALK: Duration = Duration::from_millis(100);
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 const POST: &[u8] =
@@ -35,6 +37,11 @@ pub fn attack(kind: &str, address: &str, count: &str, at_once: &str) {
     // Attackers are elsewhere: the processors that they need are not the server's.
     let _ = rustix::process::nice(10);
     let tls = (kind == "tls").then(connector);
+    let comes_again = match kind {
+        "tls" => COMES_AGAIN_BY_TLS,
+        kind if talk::KINDS.contains(&kind) => COMES_AGAIN_TO_TALK,
+        _ => COMES_AGAIN,
+    };
     let kind: Arc<str> = kind.into();
     runtime().block_on(async {
         let window = Arc::new(Semaphore::new(at_once.parse().expect("a count")));
@@ -59,7 +66,7 @@ pub fn attack(kind: &str, address: &str, count: &str, at_once: &str) {
                             unanswered.fetch_add(1, Ordering::Relaxed);
                         }
                     }
-                    tokio::time::sleep(if tls.is_some() { COMES_AGAIN_BY_TLS } else { COMES_AGAIN }).await;
+                    tokio::time::sleep(comes_again).await;
                 }
             });
         }
@@ -141,7 +148,7 @@ async fn hold(kind: &str, stream: Box<dyn Stream>) -> io::Result<()> {
         "byte" => wait(stream, b"P").await,
         "h2" => wait(stream, PREFACE).await,
         "body" => wait(stream, POST).await,
-        _ => Err(io::Error::other("no such kind")),
+        kind => talk(kind, stream).await,
     }
 }
 
