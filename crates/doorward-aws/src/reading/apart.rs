@@ -49,6 +49,11 @@ impl Reader {
     }
 }
 
+/// Whether a target group stands for the instances of a classic load balancer, whose name it has.
+pub(crate) fn is_classic(group: &TargetGroup, balancers: &BTreeMap<String, LoadBalancer>) -> bool {
+    balancers.get(&group.arn).is_some_and(|balancer| balancer.kind == LoadBalancerKind::Classic)
+}
+
 fn not_told(whose: &[String]) -> String {
     match whose {
         [] => "nothing is told".to_owned(),
@@ -64,8 +69,8 @@ impl Apart {
                 self.balancer(balancer, untold);
             }
         }
-        let classic = |group: &TargetGroup| !group.arn.starts_with("arn:");
-        for group in inventory.target_groups.values_mut().filter(|group| !classic(group)) {
+        let Inventory { target_groups, load_balancers, .. } = &mut *inventory;
+        for group in target_groups.values_mut().filter(|group| !is_classic(group, load_balancers)) {
             self.target_group(group, untold);
         }
         for ((at, name), proxy) in &mut inventory.database_proxies {

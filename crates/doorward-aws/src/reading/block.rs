@@ -1,7 +1,8 @@
 //! VPC Block Public Access.
 
 use doorward_core::inventory::{
-    BlockExclusion, BlockMode, BlockPublicAccess, Call, Excepted, Inventory, Place,
+    AnsweredId, BlockExclusion, BlockMode, BlockPublicAccess, Call, Excepted, Inventory, Place, SubnetId,
+    VpcId,
 };
 
 use super::{Member, Reader, Unreadable};
@@ -45,11 +46,11 @@ impl Member for BlockExclusionShape {
         }
         // `arn:aws:ec2:REGION:ACCOUNT:vpc/vpc-…` or `…:subnet/subnet-…`
         let arn = self.resource.as_deref().ok_or(Unreadable::Missing("ResourceArn"))?.trim();
-        let name = arn.rsplit_once('/').map_or(arn, |(_, name)| name);
-        let of = if name.starts_with("vpc-") {
-            Excepted::Vpc(name.parse()?)
+        let (kind, name) = arn.rsplit_once('/').unwrap_or(("", arn));
+        let of = if kind.ends_with(":vpc") || name.starts_with("vpc-") {
+            Excepted::Vpc(VpcId::answered(name)?)
         } else {
-            Excepted::Subnet(name.parse()?)
+            Excepted::Subnet(SubnetId::answered(name)?)
         };
         let both_ways = match self.mode.as_deref().map(str::trim) {
             Some("allow-bidirectional") => true,

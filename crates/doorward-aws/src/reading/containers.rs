@@ -1,6 +1,6 @@
 //! Functions of Lambda, services and tasks of ECS: what runs on interfaces that it did not make.
 
-use doorward_core::inventory::{Call, ContainerService, ContainerTask, Function};
+use doorward_core::inventory::{AnsweredId, Call, ContainerService, ContainerTask, Function, InterfaceId};
 
 use super::{Member, Reader, Unreadable, id, ids, needed_text, text};
 use crate::operation::FunctionShape;
@@ -70,7 +70,7 @@ impl Member for TaskShape {
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let arn = needed_text(self.task_arn.as_ref(), "taskArn")?;
         let status = text(self.last_status.as_ref()).unwrap_or_default();
-        let interfaces = self.interfaces().map(str::parse).collect::<Result<_, _>>()?;
+        let interfaces = self.interfaces().map(InterfaceId::answered).collect::<Result<_, _>>()?;
         let task = ContainerTask {
             arn: arn.clone(),
             place: reader.place.clone(),

@@ -6,7 +6,7 @@ use doorward_core::inventory::{
     Cache, Call, Database, DatabaseCluster, DatabaseProxy, SecurityGroupId, SubnetGroup, SubnetId,
 };
 
-use super::{Member, Reader, Unreadable, id, ids, needed_text, tags, text};
+use super::{Member, Reader, Unreadable, id, ids, needed, needed_text, tags, text};
 use crate::operation::cache::{CacheShape, CacheSubnetGroup};
 use crate::operation::database::{
     ClusterShape, DatabaseShape, DatabaseSubnetGroup, GroupMembership, ProxyShape, ProxyTargetShape,
@@ -117,15 +117,14 @@ fn subnet_group(
 }
 
 fn subnets(shape: &SubnetGroupShape) -> Result<BTreeSet<SubnetId>, Unreadable> {
-    let subnet = |subnet: &crate::operation::database::MemberSubnet| {
-        Ok(needed_text(subnet.id.as_ref(), "SubnetIdentifier")?.parse()?)
-    };
+    let subnet =
+        |subnet: &crate::operation::database::MemberSubnet| needed(subnet.id.as_deref(), "SubnetIdentifier");
     shape.subnets.0.iter().map(subnet).collect()
 }
 
 /// One that is being taken off is on until it is off.
 fn groups(shapes: &[GroupMembership]) -> Result<BTreeSet<SecurityGroupId>, Unreadable> {
-    shapes.iter().map(|shape| Ok(needed_text(shape.id.as_ref(), "VpcSecurityGroupId")?.parse()?)).collect()
+    shapes.iter().map(|shape| needed(shape.id.as_deref(), "VpcSecurityGroupId")).collect()
 }
 
 impl Member for ProxyShape {

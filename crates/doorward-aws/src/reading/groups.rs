@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::firewall::Mark;
 use doorward_core::inventory::{
-    Call, Direction, Inventory, Peer, Place, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule,
+    AnsweredId, Call, Direction, Inventory, Peer, Place, PrefixListId, RuleIdentity, SecurityGroup,
+    SecurityGroupId, StandingRule,
 };
 
 use super::{Member, Reader, Unreadable, cidr, id, line};
@@ -63,7 +64,7 @@ impl Member for RuleShape {
     }
 
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
-        let group: SecurityGroupId = self.group.trim().parse()?;
+        let group = SecurityGroupId::answered(&self.group)?;
         let (rules, owner) = reader.groups.rules.entry(group).or_default();
         *owner = owner.take().or_else(|| self.owner.clone());
         let read = rule(self);
@@ -101,7 +102,7 @@ pub(crate) fn group(shape: &GroupShape, place: &Place) -> Result<SecurityGroup, 
         name: line(shape.name.as_ref()),
         about: line(shape.about.as_ref()),
         owner: shape.owner.clone(),
-        ..unnamed(shape.id.trim().parse()?, place)
+        ..unnamed(SecurityGroupId::answered(&shape.id)?, place)
     })
 }
 
@@ -123,8 +124,8 @@ pub(crate) fn rule(shape: &RuleShape) -> Result<(RuleIdentity, StandingRule), Un
     let referenced = shape.referenced.as_ref().and_then(|referenced| referenced.group.as_deref());
     let peer = match (shape.v4.as_deref().or(shape.v6.as_deref()), referenced, shape.prefix_list.as_deref()) {
         (Some(prefix), ..) => Peer::Cidr(cidr(prefix)?),
-        (None, Some(group), _) => Peer::Group(group.parse()?),
-        (None, None, Some(list)) => Peer::PrefixList(list.parse()?),
+        (None, Some(group), _) => Peer::Group(SecurityGroupId::answered(group)?),
+        (None, None, Some(list)) => Peer::PrefixList(PrefixListId::answered(list)?),
         (None, None, None) => return Err(Unreadable::NoPeer),
     };
     let protocol = Protocol { name: &shape.protocol, from: shape.from, to: shape.to };
@@ -147,9 +148,11 @@ fn permissions(
         let cidrs = shape.v4.0.iter().chain(&shape.v6.0);
         let cidrs = cidrs.map(|range| (range, range.read(|peer| Ok(Peer::Cidr(cidr(peer)?)))));
         let groups = shape.groups.0.iter();
-        let groups = groups.map(|range| (range, range.read(|peer| Ok(Peer::Group(peer.parse()?)))));
+        let groups =
+            groups.map(|range| (range, range.read(|peer| Ok(Peer::Group(SecurityGroupId::answered(peer)?)))));
         let lists = shape.prefix_lists.0.iter();
-        let lists = lists.map(|range| (range, range.read(|peer| Ok(Peer::PrefixList(peer.parse()?)))));
+        let lists = lists
+            .map(|range| (range, range.read(|peer| Ok(Peer::PrefixList(PrefixListId::answered(peer)?)))));
         cidrs.chain(groups).chain(lists).map(move |(range, peer)| {
             let protocol = Protocol { name: &shape.protocol, from: shape.from, to: shape.to };
             let identity = RuleIdentity { direction, flow: protocol.flow()?, peer: peer? };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use doorward_core::inventory::{
-    Call, ElasticAddress, Instance, InstanceId, Interface, InterfaceAddress, InterfaceId, Inventory,
+    AnsweredId, Call, ElasticAddress, Instance, InstanceId, Interface, InterfaceAddress, InterfaceId,
+    Inventory,
 };
 
 use super::{Member, Reader, Unreadable, address, cidr, id, needed, tags, text};
@@ -258,7 +259,12 @@ fn bare(shape: &InstanceShape, instance: &Instance) -> Result<Option<Interface>,
 
 /// The id of an interface that only its instance told of.
 fn derived(instance: &Instance) -> Result<InterfaceId, Unreadable> {
-    Ok(instance.id.as_str().replacen("i-", "eni-", 1).parse()?)
+    let of_instance = instance.id.as_str();
+    let own = match of_instance.strip_prefix("i-") {
+        Some(rest) => format!("eni-{rest}"),
+        None => format!("interface of {of_instance}"),
+    };
+    Ok(InterfaceId::answered(&own)?)
 }
 
 /// A carrier's or an outpost's address is none of the internet's, and has another name in the answer.

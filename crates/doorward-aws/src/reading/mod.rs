@@ -18,13 +18,14 @@ mod reader;
 mod routes;
 mod transit;
 
+pub(crate) use apart::is_classic;
 pub(crate) use groups::{group, rule, unnamed};
 pub(crate) use reader::{Member, Reader};
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use doorward_core::inventory::{NotAnId, Tags};
+use doorward_core::inventory::{AnsweredId, NotAnId, Tags};
 use doorward_core::net::{Cidr, NetError};
 use doorward_core::text::shown;
 
@@ -50,18 +51,18 @@ pub(crate) enum Unreadable {
 }
 
 /// An id, where there is one; on the wire an empty text stands for none.
-fn id<T: FromStr<Err = NotAnId>>(text: Option<&str>) -> Result<Option<T>, Unreadable> {
-    Ok(text.map(str::trim).filter(|text| !text.is_empty()).map(str::parse).transpose()?)
+fn id<T: AnsweredId>(text: Option<&str>) -> Result<Option<T>, Unreadable> {
+    Ok(text.map(str::trim).filter(|text| !text.is_empty()).map(T::answered).transpose()?)
 }
 
 /// An id without which the resource makes no sense.
-fn needed<T: FromStr<Err = NotAnId>>(text: Option<&str>, field: &'static str) -> Result<T, Unreadable> {
+fn needed<T: AnsweredId>(text: Option<&str>, field: &'static str) -> Result<T, Unreadable> {
     id(text)?.ok_or(Unreadable::Missing(field))
 }
 
 /// Ids, each of which has to be one.
-fn ids<T: FromStr<Err = NotAnId> + Ord>(texts: &[String]) -> Result<BTreeSet<T>, Unreadable> {
-    texts.iter().map(|text| Ok(text.trim().parse()?)).collect()
+fn ids<T: AnsweredId + Ord>(texts: &[String]) -> Result<BTreeSet<T>, Unreadable> {
+    texts.iter().map(|text| Ok(T::answered(text)?)).collect()
 }
 
 /// A text without which the resource makes no sense.

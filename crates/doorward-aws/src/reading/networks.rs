@@ -123,13 +123,14 @@ mod tests {
 
     #[test]
     fn one_that_cannot_be_read_hides_no_other() {
-        let answer = r#"{"Vpcs": [{"VpcId": "vpc 1"}, {"VpcId": "vpc-0a", "CidrBlock": "ten"}, {}, {"VpcId": "vpc-0b"}]}"#;
+        let answer =
+            r#"{"Vpcs": [{"VpcId": " "}, {"VpcId": "vpc-0a", "CidrBlock": "ten"}, {}, {"VpcId": "vpc-0b"}]}"#;
         let mut reader = Reader::default();
         reader.take(&DescribeVpcs::split(serde_json::from_str(answer).expect("an answer")).0);
         let seen = reader.finish();
         assert_eq!(seen.vpcs.len(), 1);
         let why: Vec<&str> = seen.gaps.iter().map(|gap| gap.why.as_str()).collect();
-        assert!(why[0].starts_with("`vpc 1` cannot be read: `vpc 1` is not the id of"), "{why:?}");
+        assert!(why[0] == "` ` cannot be read: it has no `VpcId`", "{why:?}");
         assert!(why[1].starts_with("`vpc-0a` cannot be read: `ten` is not"), "{why:?}");
         assert_eq!(why[2], "something cannot be read: it has no `VpcId`");
     }

@@ -4,7 +4,7 @@ use doorward_core::inventory::{Call, Gap, Inventory, Place};
 use serde::de::DeserializeOwned;
 
 use super::apart::Apart;
-use super::{Unreadable, block, groups, interfaces, lists, transit};
+use super::{Unreadable, block, groups, interfaces, lists, routes, transit};
 
 /// The inventory of one place, as far as it has been read.
 ///
@@ -71,6 +71,7 @@ impl Reader {
         lists.finish(&mut inventory, &place);
         transit.finish(&mut inventory);
         block.finish(&mut inventory, &place);
+        routes::finish(&mut inventory);
         inventory
     }
 }

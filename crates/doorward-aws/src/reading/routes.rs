@@ -1,6 +1,9 @@
 //! Route tables of VPCs.
 
-use doorward_core::inventory::{Call, Destination, Route, RouteTable, RouteTarget};
+use doorward_core::inventory::{
+    AnsweredId, Call, Destination, EgressOnlyGatewayId, EndpointId, InternetGatewayId, Inventory,
+    NatGatewayId, Route, RouteTable, RouteTarget, VpnGatewayId,
+};
 
 use super::{Member, Reader, Unreadable, cidr, id, needed, tags};
 use crate::operation::{RouteAssociationShape, RouteShape, RouteTableShape};
@@ -101,21 +104,49 @@ fn target(shape: &RouteShape) -> Result<RouteTarget, Unreadable> {
     }
 }
 
-/// `GatewayId` names what it is by how it begins.
+/// `GatewayId` names what it is by how it begins, or by the gateway that has this id: see [`known`].
 fn gateway_target(gateway: &str) -> Result<RouteTarget, Unreadable> {
     Ok(if gateway.starts_with("igw-") {
-        RouteTarget::InternetGateway(gateway.parse()?)
+        RouteTarget::InternetGateway(InternetGatewayId::answered(gateway)?)
     } else if gateway.starts_with("vgw-") {
-        RouteTarget::VpnGateway(gateway.parse()?)
+        RouteTarget::VpnGateway(VpnGatewayId::answered(gateway)?)
     } else if gateway.starts_with("vpce-") {
-        RouteTarget::Endpoint(gateway.parse()?)
+        RouteTarget::Endpoint(EndpointId::answered(gateway)?)
     } else if gateway.starts_with("eigw-") {
-        RouteTarget::EgressOnlyGateway(gateway.parse()?)
+        RouteTarget::EgressOnlyGateway(EgressOnlyGatewayId::answered(gateway)?)
     } else if gateway.starts_with("nat-") {
-        RouteTarget::NatGateway(gateway.parse()?)
+        RouteTarget::NatGateway(NatGatewayId::answered(gateway)?)
     } else {
         RouteTarget::Other(gateway.to_owned())
     })
+}
+
+/// Gives routes to gateways whose ids have another form than AWS's the gateway that has this id.
+pub(super) fn finish(inventory: &mut Inventory) {
+    let mut tables = std::mem::take(&mut inventory.route_tables);
+    for route in tables.values_mut().flat_map(|table| &mut table.routes) {
+        if let RouteTarget::Other(id) = &route.target {
+            route.target = known(id, inventory).unwrap_or_else(|| RouteTarget::Other(id.clone()));
+        }
+    }
+    inventory.route_tables = tables;
+}
+
+fn known(id: &str, inventory: &Inventory) -> Option<RouteTarget> {
+    if let Some((id, _)) = inventory.internet_gateways.get_key_value(id) {
+        return Some(RouteTarget::InternetGateway(id.clone()));
+    }
+    if let Some((id, _)) = inventory.vpn_gateways.get_key_value(id) {
+        return Some(RouteTarget::VpnGateway(id.clone()));
+    }
+    if let Some((id, _)) = inventory.endpoints.get_key_value(id) {
+        return Some(RouteTarget::Endpoint(id.clone()));
+    }
+    if let Some((id, _)) = inventory.egress_only_gateways.get_key_value(id) {
+        return Some(RouteTarget::EgressOnlyGateway(id.clone()));
+    }
+    let (id, _) = inventory.nat_gateways.get_key_value(id)?;
+    Some(RouteTarget::NatGateway(id.clone()))
 }
 
 fn told(text: Option<&String>) -> Option<&str> {

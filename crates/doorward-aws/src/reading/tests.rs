@@ -169,7 +169,7 @@ fn every_target_of_a_route_is_known() {
         "arn:aws:networkmanager::1:core-network/x false false",
     );
     check(r#""GatewayId": """#, "");
-    check(r#""GatewayId": "igw-0 a""#, "");
+    check(r#""GatewayId": "igw-0 a""#, "igw-0 a false false");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::inventory::{
-    Attachment, AttachmentId, AttachmentTarget, Call, Inventory, TransitGateway, TransitGatewayId,
-    TransitRoute, TransitTable, TransitTableId,
+    AnsweredId, Attachment, AttachmentId, AttachmentTarget, Call, Inventory, TransitGateway,
+    TransitGatewayId, TransitRoute, TransitTable, TransitTableId, VpcId, VpnConnectionId,
 };
 
 use super::{Member, Reader, Unreadable, cidr, id, ids, needed, tags, text};
@@ -62,10 +62,10 @@ impl Member for AttachmentShape {
             id: needed(self.id.as_deref(), "TransitGatewayAttachmentId")?,
             gateway: needed(self.gateway.as_deref(), "TransitGatewayId")?,
             to: match self.kind.as_deref().unwrap_or_default().trim() {
-                "vpc" => AttachmentTarget::Vpc(resource.parse()?),
-                "vpn" => AttachmentTarget::Vpn(resource.parse()?),
+                "vpc" => AttachmentTarget::Vpc(VpcId::answered(&resource)?),
+                "vpn" => AttachmentTarget::Vpn(VpnConnectionId::answered(&resource)?),
                 "direct-connect-gateway" => AttachmentTarget::DirectConnect(resource),
-                "peering" | "tgw-peering" => AttachmentTarget::Peer(resource.parse()?),
+                "peering" | "tgw-peering" => AttachmentTarget::Peer(TransitGatewayId::answered(&resource)?),
                 other => AttachmentTarget::Other(other.to_owned(), resource),
             },
             state: text(self.state.as_ref()).unwrap_or_default(),

@@ -1,8 +1,6 @@
 //! The table of top-level keys: what stands under each, and what reads it.
 
-use std::str::FromStr;
-
-use doorward_core::inventory::{Call, NotAnId, PrefixListId, TransitTableId};
+use doorward_core::inventory::{AnsweredId, Call, PrefixListId, TransitTableId};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -196,16 +194,11 @@ fn propagations(reader: &mut Reader, about: &About, members: Vec<Value>) {
 
 /// Whose an answer is that does not say it: by a key beside it, by the path of the file, or because there is only
 /// one that it can be about.
-fn whose<Id: FromStr<Err = NotAnId>>(
-    about: &About,
-    key: &str,
-    prefix: &str,
-    all: Vec<Id>,
-) -> Result<Id, String> {
+fn whose<Id: AnsweredId>(about: &About, key: &str, prefix: &str, all: Vec<Id>) -> Result<Id, String> {
     let file = about.path.display();
     let said = about.text(key).map(str::to_owned).or_else(|| about.in_path(prefix));
     if let Some(id) = said {
-        return id.parse().map_err(|why| format!("{file} cannot be read: {why}"));
+        return Id::answered(&id).map_err(|why| format!("{file} cannot be read: {why}"));
     }
     match <[Id; 1]>::try_from(all) {
         Ok([only]) => Ok(only),

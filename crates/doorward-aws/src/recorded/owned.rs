@@ -1,7 +1,7 @@
 //! Answers of load balancing, RDS and ECS that do not say whose they are, or whether they are ours at all: other
 //! services answer with keys of the same name.
 
-use doorward_core::inventory::{Call, LoadBalancerKind};
+use doorward_core::inventory::{Call, Inventory, LoadBalancerKind};
 use serde_json::Value;
 
 use super::answer::About;
@@ -9,7 +9,7 @@ use super::keys::shapes;
 use crate::operation::balancer::{AttributesAnswer, HealthShape, ListenerRuleShape, ListenerShape};
 use crate::operation::container::{FailureShape, ServiceShape, TaskShape};
 use crate::operation::database::ProxyTargetShape;
-use crate::reading::Reader;
+use crate::reading::{Reader, is_classic};
 
 /// `Listeners`
 pub(super) fn listeners(reader: &mut Reader, about: &About, members: Vec<Value>) {
@@ -175,7 +175,9 @@ fn only(all: Vec<String>) -> Option<String> {
 }
 
 fn target_groups(reader: &Reader) -> Vec<String> {
-    reader.inventory.target_groups.keys().filter(|arn| arn.starts_with("arn:")).cloned().collect()
+    let Inventory { target_groups, load_balancers, .. } = &reader.inventory;
+    let groups = target_groups.values().filter(|group| !is_classic(group, load_balancers));
+    groups.map(|group| group.arn.clone()).collect()
 }
 
 fn balancers(reader: &Reader) -> Vec<String> {

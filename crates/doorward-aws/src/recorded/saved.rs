@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use doorward_core::inventory::{AccountId, Call, Gap, GapSource, Inventory, Place, SecurityGroupId};
+use doorward_core::inventory::{
+    AccountId, AnsweredId, Call, Gap, GapSource, Inventory, Place, SecurityGroupId,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,7 +26,7 @@ struct SavedGap {
     account: Option<AccountId>,
     region: Option<String>,
     #[serde(default)]
-    groups: Vec<SecurityGroupId>,
+    groups: Vec<String>,
     why: String,
 }
 
@@ -47,6 +49,7 @@ impl Saved {
         for gap in serde_json::from_value::<Vec<SavedGap>>(value).unwrap_or_default() {
             let SavedGap { call, account, region, groups, why } = gap;
             let place = Place { profile: None, region, account };
+            let groups = groups.iter().filter_map(|id| SecurityGroupId::answered(id).ok()).collect();
             self.gaps.push(Gap { source: GapSource::read(&call), place, groups, why });
         }
     }
@@ -80,7 +83,12 @@ impl Saved {
         for acl in inventory.network_acls.values_mut() {
             acl.incomplete |= self.incomplete.contains(acl.id.as_str());
         }
-        let groups = self.incomplete.iter().filter_map(|id| id.parse::<SecurityGroupId>().ok());
+        let is_other = |id: &&String| {
+            let id = id.as_str();
+            inventory.route_tables.contains_key(id) || inventory.network_acls.contains_key(id)
+        };
+        let groups = self.incomplete.iter().filter(|id| !is_other(id));
+        let groups: Vec<_> = groups.filter_map(|id| SecurityGroupId::answered(id).ok()).collect();
         inventory.incomplete_groups.extend(groups);
     }
 }

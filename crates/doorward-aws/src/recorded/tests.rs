@@ -187,7 +187,7 @@ fn what_is_another_kind_of_file_is_passed_over() {
 
 #[test]
 fn one_member_that_cannot_be_read_is_a_gap_and_hides_no_other() {
-    let odd = r#"{"Vpcs": [7, {"VpcId": 7}, {"VpcId": "vpc 1"}, {"VpcId": "vpc-0a", "IsDefault": "x"}, {"VpcId": "vpc-0b"}],
+    let odd = r#"{"Vpcs": [7, {"VpcId": 7}, {"VpcId": " "}, {"VpcId": "vpc-0a", "IsDefault": "x"}, {"VpcId": "vpc-0b"}],
         "NetworkAcls": [{"NetworkAclId": "acl-0a", "VpcId": "vpc-0b", "Entries": [{"RuleNumber": -3}]}]}"#;
     let account = read(&[("odd.json", odd)]);
     assert_eq!(account.vpcs.len(), 1);
@@ -196,7 +196,7 @@ fn one_member_that_cannot_be_read_is_a_gap_and_hides_no_other() {
         [
             "ec2:DescribeVpcs `Vpcs[0] of odd.json` cannot be read: invalid type: integer `7`, expected an object",
             "ec2:DescribeVpcs `Vpcs[1] of odd.json` cannot be read: invalid type: integer `7`, expected a string",
-            "ec2:DescribeVpcs `vpc 1` cannot be read: `vpc 1` is not the id of a VPC (like `vpc-0a1b2c3d4e5f60718`)",
+            "ec2:DescribeVpcs ` ` cannot be read: it has no `VpcId`",
             "ec2:DescribeVpcs `Vpcs[3] of odd.json` cannot be read: invalid type: string \"x\", expected a boolean",
             "ec2:DescribeNetworkAcls `NetworkAcls[0] of odd.json` cannot be read: invalid value: integer `-3`, \
              expected a whole number",
@@ -236,6 +236,57 @@ fn refusals_are_gaps_of_the_call_that_the_file_is_named_for() {
     );
     let of = |call: Call| account.gaps.iter().filter(|gap| gap.is_of(call)).count();
     assert_eq!([of(Call::Vpcs), of(Call::Subnets), of(Call::RouteTables), of(Call::NetworkAcls)], [1; 4]);
+}
+
+/// Ids as recordings have them that were made anonymous: each a text that occurs where the thing is named.
+#[test]
+fn ids_of_any_form_are_texts_that_match() {
+    let account = read(&[(
+        "a.json",
+        r#"{"Vpcs": [{"VpcId": "VpcId:1", "CidrBlock": "10.0.0.0/16"}],
+        "Subnets": [{"SubnetId": "8f2c 41", "VpcId": "VpcId:1", "CidrBlock": "10.0.0.0/24"}],
+        "InternetGateways": [{"InternetGatewayId": "gateway/7", "Attachments": [{"VpcId": "VpcId:1"}]}],
+        "NatGateways": [{"NatGatewayId": "nat 1", "VpcId": "VpcId:1", "SubnetId": "8f2c 41", "State": "available"}],
+        "RouteTables": [{"RouteTableId": "2b1e4f40-77f1-4d0b-9c26-6a1f0c8f3f57", "VpcId": "VpcId:1", "Associations": [{"Main": true}],
+            "Routes": [{"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "gateway/7"},
+            {"DestinationCidrBlock": "192.0.2.0/24", "GatewayId": "nat 1"}, {"DestinationCidrBlock": "198.51.100.0/24", "GatewayId": "x"}]}],
+        "SecurityGroups": [{"GroupId": "GroupId:6", "VpcId": "VpcId:1", "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
+            "UserIdGroupPairs": [{"GroupId": "GroupId:6"}], "PrefixListIds": [{"PrefixListId": "list"}]}]}],
+        "Reservations": [{"Instances": [{"InstanceId": "InstanceId:6", "VpcId": "VpcId:1", "SubnetId": "8f2c 41",
+            "PrivateIpAddress": "10.0.0.4", "SecurityGroups": [{"GroupId": "GroupId:6"}]}]}],
+        "TargetGroups": [{"TargetGroupArn": "TargetGroupArn:2", "TargetType": "instance"}],
+        "TargetHealthDescriptions": [{"Target": {"Id": "InstanceId:6", "Port": 80}}]}"#,
+    )]);
+    let targets: Vec<String> = account
+        .route_tables
+        .values()
+        .flat_map(|table| &table.routes)
+        .map(|route| format!("{:?}", route.target))
+        .collect();
+    assert_eq!(
+        targets,
+        [
+            r#"InternetGateway(InternetGatewayId("gateway/7"))"#,
+            r#"NatGateway(NatGatewayId("nat 1"))"#,
+            r#"Other("x")"#
+        ]
+    );
+    assert_eq!(rules(&account), ["tcp/22 from GroupId:6", "tcp/22 from list"]);
+    let interface = account.interfaces.values().next().expect("an interface");
+    assert_eq!(interface.id.as_str(), "interface of InstanceId:6");
+    assert!(
+        account.groups.contains_key("GroupId:6")
+            && interface.groups.iter().any(|id| id.as_str() == "GroupId:6")
+    );
+    let group = account.target_groups.values().next().expect("a target group");
+    assert_eq!(group.targets.as_ref().map(Vec::len), Some(1));
+    assert_eq!(
+        gaps(&account),
+        ["elasticloadbalancing:DescribeTargetGroupAttributes nothing is told of `TargetGroupArn:2`"]
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    crate::save(&account, &folder.path().join("a"), false).expect("saved");
+    assert_eq!(recorded(&folder.path().join("a")).expect("an account"), account);
 }
 
 const TABLES: &str = r#"{"TransitGatewayRouteTables": [{"TransitGatewayRouteTableId": "tgw-rtb-0a",

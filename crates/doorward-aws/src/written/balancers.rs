@@ -4,6 +4,7 @@ use doorward_core::inventory::{Call, Listener, LoadBalancer, LoadBalancerKind, T
 use serde_json::{Value, json};
 
 use super::answers::{Answers, each, texts, told};
+use crate::reading::is_classic;
 
 impl Answers<'_> {
     pub(super) fn balancers(&mut self) {
@@ -19,7 +20,8 @@ impl Answers<'_> {
                 LoadBalancerKind::Gateway => self.balancer(balancer, "gateway"),
             }
         }
-        for group in self.inventory.target_groups.values().filter(|group| group.arn.starts_with("arn:")) {
+        let balancers = &self.inventory.load_balancers;
+        for group in self.inventory.target_groups.values().filter(|group| !is_classic(group, balancers)) {
             self.target_group(group);
         }
     }

@@ -302,7 +302,7 @@ mod tests {
         check(&Account::new().database_subnets("two", &["subnet-a", "subnet-b"]), rule, &[]);
         let unseen = Account::new()
             .database_subnets("one", &["subnet-a", "subnet-b"])
-            .change(|it| drop(it.subnets.remove(&id("subnet-b"))));
+            .change(|it| drop(it.subnets.remove("subnet-b")));
         check(&unseen, rule, &[]);
     }
 

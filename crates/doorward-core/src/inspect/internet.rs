@@ -52,8 +52,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 fn interfaces<'a>(facts: &Facts<'a>, role: &Role) -> Vec<&'a Interface> {
-    let ids = role.members.iter().filter_map(|member| member.id().parse().ok());
-    ids.filter_map(|id| facts.inventory.interfaces.get(&id)).collect()
+    role.members.iter().filter_map(|member| facts.inventory.interfaces.get(member.id())).collect()
 }
 
 /// How bad it is that some flows pass from everyone.

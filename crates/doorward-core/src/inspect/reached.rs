@@ -75,7 +75,7 @@ fn samples(inventory: &Inventory, role: &Role) -> Vec<Selector> {
     let mut kinds: BTreeSet<(bool, bool)> = BTreeSet::new();
     let mut samples: Vec<&ResourceRef> = Vec::new();
     for member in &role.members {
-        match member.id().parse().ok().and_then(|id| inventory.interfaces.get(&id)) {
+        match inventory.interfaces.get(member.id()) {
             Some(interface) => {
                 let kind = kind(interface);
                 if kind != (false, false) && kinds.insert(kind) {

@@ -166,7 +166,7 @@ mod tests {
     fn the_main_table_is_used_by_who_has_none() {
         let account = Account::new().table("rtb-a", "vpc-a", &[], &[("10.9.0.0/16 blackhole", nat())]);
         check(&account, Rule::BlackholeRoute, &[(Severity::Low, "rtb-a")]);
-        let account = account.change(|it| it.route_tables.get_mut(&id("rtb-a")).expect("there").main = true);
+        let account = account.change(|it| it.route_tables.get_mut("rtb-a").expect("there").main = true);
         let [finding] = found(&account, Rule::BlackholeRoute).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Medium);
         assert_eq!(finding.evidence[1], "used by subnet-a, subnet-b");
@@ -177,7 +177,7 @@ mod tests {
         let account = Account::new().table("rtb-x", "vpc-a", &[], &[]);
         check(&account, Rule::UnusedRouteTable, &[(Severity::Note, "rtb-x")]);
         let edge = |it: &mut Inventory| {
-            it.route_tables.get_mut(&id("rtb-x")).expect("there").gateways = BTreeSet::from(["igw-a".into()]);
+            it.route_tables.get_mut("rtb-x").expect("there").gateways = BTreeSet::from(["igw-a".into()]);
         };
         check(&account.change(edge), Rule::UnusedRouteTable, &[]);
         check(&Account::new().table("rtb-x", "vpc-a", &["subnet-a"], &[]), Rule::UnusedRouteTable, &[]);

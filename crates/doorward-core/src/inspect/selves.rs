@@ -98,8 +98,7 @@ fn way(facts: &Facts<'_>, role: &Role, to: RoleId, within: &Within) -> (String, 
     let (mut serving, mut idle, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut stray = Flows::NONE;
     for member in &role.members {
-        let Some(interface) = member.id().parse().ok().and_then(|id| facts.inventory.interfaces.get(&id))
-        else {
+        let Some(interface) = facts.inventory.interfaces.get(member.id()) else {
             continue;
         };
         let title = title(facts.inventory, interface);

@@ -63,8 +63,8 @@ impl Account {
             );
             account = account.table(&format!("rtb-{letter}"), &format!("vpc-{letter}"), &[], &[]);
             account = account.change(|it| {
-                it.network_acls.get_mut(&id(&format!("acl-{letter}"))).expect("there").default = true;
-                it.route_tables.get_mut(&id(&format!("rtb-{letter}"))).expect("there").main = true;
+                it.network_acls.get_mut(format!("acl-{letter}").as_str()).expect("there").default = true;
+                it.route_tables.get_mut(format!("rtb-{letter}").as_str()).expect("there").main = true;
             });
         }
         account

@@ -1,5 +1,6 @@
 //! Typed ids of AWS's things: `sg-…` is never taken for `vpc-…`.
 
+use std::borrow::Borrow;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,16 @@ fn article(kind: &str) -> &'static str {
     if kind.starts_with(['a', 'e', 'i', 'E']) { "an" } else { "a" }
 }
 
+/// An id as an answer of AWS has it.
+///
+/// A recording may have been made anonymous (`InstanceId:6`, a hash, a UUID), and how AWS writes its ids is AWS's to
+/// change: an id of an answer is a text that matches another one. What people type is parsed, and has to have the
+/// form that AWS writes today, so that a mistyped id is found.
+pub trait AnsweredId: Sized {
+    /// The id; an error where the text is empty.
+    fn answered(text: &str) -> Result<Self, NotAnId>;
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal, $like:literal) => {
         $(#[$doc])*
@@ -26,6 +37,21 @@ macro_rules! id {
         pub struct $name(String);
 
         crate::text::is_text!($name);
+
+        impl AnsweredId for $name {
+            fn answered(text: &str) -> Result<Self, NotAnId> {
+                match text.trim() {
+                    "" => Err(NotAnId { given: text.into(), kind: $kind, like: $like }),
+                    text => Ok(Self(text.into())),
+                }
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
 
         impl FromStr for $name {
             type Err = NotAnId;

@@ -29,10 +29,10 @@ pub use gateway::{
 };
 pub use group::{Direction, NotARule, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule};
 pub use id::{
-    AccountId, AttachmentId, ConnectEndpointId, EgressOnlyGatewayId, EndpointId, InstanceId, InterfaceId,
-    InternetGatewayId, NatGatewayId, NetworkAclId, NotAnId, PeeringId, PrefixListId, RouteTableId,
-    SecurityGroupId, SecurityGroupRuleId, SubnetId, TransitGatewayId, TransitTableId, VpcId, VpnConnectionId,
-    VpnGatewayId,
+    AccountId, AnsweredId, AttachmentId, ConnectEndpointId, EgressOnlyGatewayId, EndpointId, InstanceId,
+    InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, NotAnId, PeeringId, PrefixListId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TransitGatewayId, TransitTableId, VpcId,
+    VpnConnectionId, VpnGatewayId,
 };
 pub use interface::{ElasticAddress, Instance, Interface, InterfaceAddress};
 pub use network::{

@@ -372,8 +372,7 @@ impl Line<'_> {
             word => Peer::Cidr(self.read(word)),
         };
         let rule = RuleIdentity { direction, flow: self.at(0), peer };
-        let group = self.read(group);
-        let group = inventory.groups.get_mut(&group).unwrap_or_else(|| panic!("no group: {}", self.line));
+        let group = inventory.groups.get_mut(group).unwrap_or_else(|| panic!("no group: {}", self.line));
         group.rules.insert(rule, StandingRule::default());
     }
 
@@ -432,8 +431,7 @@ impl Line<'_> {
             flow: self.at(2),
             allow: self.word(1) == "allow",
         };
-        let acl = self.read(acl);
-        let acl = inventory.network_acls.get_mut(&acl).unwrap_or_else(|| panic!("no ACL: {}", self.line));
+        let acl = inventory.network_acls.get_mut(acl).unwrap_or_else(|| panic!("no ACL: {}", self.line));
         acl.entries.push(entry);
     }
 
@@ -457,9 +455,8 @@ impl Line<'_> {
             _ => RouteTarget::Other(word.into()),
         };
         let (propagated, blackhole) = (self.says("propagated"), self.says("blackhole"));
-        let table = self.read(table);
         let table =
-            inventory.route_tables.get_mut(&table).unwrap_or_else(|| panic!("no table: {}", self.line));
+            inventory.route_tables.get_mut(table).unwrap_or_else(|| panic!("no table: {}", self.line));
         table.routes.push(Route { destination, target, propagated, blackhole });
     }
 
@@ -530,9 +527,8 @@ impl Line<'_> {
             propagated: self.says("propagated"),
             blackhole: self.says("blackhole"),
         };
-        let table = self.read(table);
         let table =
-            inventory.transit_tables.get_mut(&table).unwrap_or_else(|| panic!("no table: {}", self.line));
+            inventory.transit_tables.get_mut(table).unwrap_or_else(|| panic!("no table: {}", self.line));
         table.routes.get_or_insert_default().push(route);
     }
 

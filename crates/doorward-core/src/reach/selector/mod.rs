@@ -155,19 +155,19 @@ fn by_id(text: &str, inventory: &Inventory) -> Option<NamedResource> {
         let name = tags.get("Name").filter(|name| !name.is_empty()).cloned();
         NamedResource { resource, name }
     };
-    if let Ok(id) = text.parse() {
-        return inventory.interfaces.get(&id).map(|interface| tagged((&id).into(), &interface.tags));
+    if let Some(interface) = inventory.interfaces.get(text) {
+        return Some(tagged((&interface.id).into(), &interface.tags));
     }
-    if let Ok(id) = text.parse() {
-        return inventory.instances.get(&id).map(|instance| tagged((&id).into(), &instance.tags));
+    if let Some(instance) = inventory.instances.get(text) {
+        return Some(tagged((&instance.id).into(), &instance.tags));
     }
-    if let Ok(id) = text.parse() {
-        return inventory.subnets.get(&id).map(|subnet| tagged((&id).into(), &subnet.tags));
+    if let Some(subnet) = inventory.subnets.get(text) {
+        return Some(tagged((&subnet.id).into(), &subnet.tags));
     }
-    if let Ok(id) = text.parse() {
-        return inventory.vpcs.get(&id).map(|vpc| tagged((&id).into(), &vpc.tags));
+    if let Some(vpc) = inventory.vpcs.get(text) {
+        return Some(tagged((&vpc.id).into(), &vpc.tags));
     }
-    let group = inventory.groups.get(&text.parse().ok()?)?;
+    let group = inventory.groups.get(text)?;
     let name = Some(group.name.clone()).filter(|name| !name.is_empty());
     Some(NamedResource { resource: (&group.id).into(), name })
 }

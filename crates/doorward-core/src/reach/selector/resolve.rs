@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::inventory::{
-    Attachment, AttachmentTarget, InterfaceId, NamedResource, ResourceKind, ResourceRef, SecurityGroupId,
-    SubnetId, VpcId,
+    AnsweredId, Attachment, AttachmentTarget, NamedResource, ResourceKind, ResourceRef, VpcId, VpnGatewayId,
 };
 use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
@@ -126,25 +125,25 @@ fn resource_ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
     };
     match resource.kind() {
         ResourceKind::Interface => {
-            let index = id.parse().ok().and_then(|id: InterfaceId| network.interface_of.get(&id).copied());
+            let index = network.interface_of.get(id).copied();
             match index {
                 Some(index) => Endpoints { interfaces: with_addresses(cx, [index]), ..Endpoints::default() },
                 None => Endpoints::default(),
             }
         }
         ResourceKind::SecurityGroup => {
-            let index = id.parse().ok().and_then(|id: SecurityGroupId| network.group_of.get(&id));
+            let index = network.group_of.get(id);
             let carriers = index.map(|index| network.groups.at(*index).carriers.clone());
             let interfaces = with_addresses(cx, carriers.unwrap_or_default());
             Endpoints { interfaces, ..Endpoints::default() }
         }
         ResourceKind::Subnet => {
-            let index = id.parse().ok().and_then(|id: SubnetId| network.subnet_of.get(&id).copied());
+            let index = network.subnet_of.get(id).copied();
             of(&|interface| Some(interface.subnet) == index)
         }
-        ResourceKind::Vpc => of_vpc(id.parse().ok().as_ref()),
+        ResourceKind::Vpc => of_vpc(VpcId::answered(id).ok().as_ref()),
         ResourceKind::InternetGateway | ResourceKind::Internet => internet_ends(cx),
-        ResourceKind::VpnGateway => match id.parse() {
+        ResourceKind::VpnGateway => match VpnGatewayId::answered(id) {
             Ok(id) => remote_ends(cx, Outside::Vpn(id)),
             Err(_) => Endpoints::default(),
         },
