@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 static ACCOUNT: LazyLock<Inventory> = LazyLock::new(|| {
     let answers = include_bytes!("../account.json");
     let path = Path::new("accounts/123456789012/eu-west-1/account.json");
-    recorded_files([(path, answers.as_slice())]).expect("an account")
+    recorded_files([(path, answers.as_slice())]).expect("an account").inventory
 });
 
 fuzz_target!(|text: &str| {

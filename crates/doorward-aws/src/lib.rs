@@ -24,7 +24,9 @@ pub use account::{Account, CallerIdentity};
 pub use credentials::ShortLived;
 pub use error::Error;
 pub use perform::{Made, Performed};
-pub use recorded::{NotRecorded, recorded, recorded_files};
+pub use recorded::{
+    NotRecorded, PassedOver, Recording, Unread, passed_over_lines, piped, recorded, recorded_files, recording,
+};
 pub use sessions::{
     AssumedFor, ConnectEndpoint, DataKey, Document, Jump, JumpError, LocateError, Located, Managed,
     NotATrail, OpenedSession, Ping, Put, Start, Trail, Upgrade, trail,

@@ -89,6 +89,7 @@ impl Files {
     /// What cannot be seen is left out: reading it will say why.
     fn of(folder: &Path) -> Self {
         let mut files = Self::default();
+        files.add(folder);
         files.below(folder, DEEPEST);
         files.0.sort();
         files
@@ -97,12 +98,19 @@ impl Files {
     fn below(&mut self, folder: &Path, deep: usize) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let Ok(about) = fs::metadata(&path) else { continue };
-            if about.is_dir() && deep > 1 {
+            if path.is_dir() && deep > 1 {
                 self.below(&path, deep - 1);
-            } else if about.is_file() && self.0.len() < FILES {
-                self.0.push((path, about.len(), about.modified().ok()));
+            } else {
+                self.add(&path);
             }
+        }
+    }
+
+    /// Notes a file; a recording may be a single one.
+    fn add(&mut self, path: &Path) {
+        let Ok(about) = fs::metadata(path) else { return };
+        if about.is_file() && self.0.len() < FILES {
+            self.0.push((path.to_owned(), about.len(), about.modified().ok()));
         }
     }
 }

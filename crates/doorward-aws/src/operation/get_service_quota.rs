@@ -29,6 +29,8 @@ pub(crate) struct QuotaAnswer {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct QuotaShape {
+    #[serde(rename = "QuotaCode", default)]
+    code: Option<String>,
     #[serde(rename = "Value")]
     value: f64,
 }
@@ -41,6 +43,11 @@ impl QuotaAnswer {
 }
 
 impl QuotaShape {
+    /// Whether it is about the rules of a security group.
+    pub(crate) fn is_of_rules(&self) -> bool {
+        self.code.as_deref() == Some(RULES_QUOTA)
+    }
+
     /// As a whole number: quotas travel as floating-point numbers.
     pub(crate) fn rules(&self) -> Option<u32> {
         let value = self.value;

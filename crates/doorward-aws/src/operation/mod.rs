@@ -111,7 +111,7 @@ pub(crate) use describe_vpn_connections::{DescribeVpnConnections, VpnConnectionS
 pub(crate) use describe_vpn_gateways::{DescribeVpnGateways, VpnGatewayShape};
 pub(crate) use get_caller_identity::GetCallerIdentity;
 pub(crate) use get_managed_prefix_list_entries::{EntryShape, GetManagedPrefixListEntries};
-pub(crate) use get_service_quota::{GetServiceQuota, QuotaShape, RULES_QUOTA};
+pub(crate) use get_service_quota::{GetServiceQuota, QuotaShape};
 pub(crate) use get_transit_gateway_route_table_propagations::{
     GetTransitGatewayRouteTablePropagations, PropagationShape,
 };

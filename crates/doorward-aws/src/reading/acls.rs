@@ -37,8 +37,8 @@ impl Member for NetworkAclShape {
                 }
             }
         }
-        reader.inventory.network_acls.insert(acl.id.clone(), acl);
-        Ok(())
+        acl.entries.sort_by_key(|entry| (entry.direction, entry.number));
+        reader.keep(|inventory| &mut inventory.network_acls, acl.id.clone(), acl, PartialEq::eq)
     }
 }
 

@@ -54,11 +54,14 @@ pub(crate) fn is_classic(group: &TargetGroup, balancers: &BTreeMap<String, LoadB
     balancers.get(&group.arn).is_some_and(|balancer| balancer.kind == LoadBalancerKind::Classic)
 }
 
+/// How the reason of a gap begins where a call was made for others, or for none, and not for this one.
+pub(crate) const NOTHING_TOLD: &str = "nothing is told";
+
 fn not_told(whose: &[String]) -> String {
     match whose {
-        [] => "nothing is told".to_owned(),
-        [one] => format!("nothing is told of `{one}`"),
-        [first, rest @ ..] => format!("nothing is told of `{first}` and {} more", rest.len()),
+        [] => NOTHING_TOLD.to_owned(),
+        [one] => format!("{NOTHING_TOLD} of `{one}`"),
+        [first, rest @ ..] => format!("{NOTHING_TOLD} of `{first}` and {} more", rest.len()),
     }
 }
 
@@ -125,17 +128,14 @@ impl Apart {
             None => untold.entry(Call::TargetGroupAttributes).or_default().push(group.arn.clone()),
         }
         match self.targets.remove(&group.arn) {
-            Some(mut targets) => {
-                targets.sort();
-                group.targets = Some(targets);
-            }
+            Some(targets) => group.targets = Some(targets),
             None => untold.entry(Call::TargetHealth).or_default().push(group.arn.clone()),
         }
     }
 }
 
 /// User Guide for Network Load Balancers, "Client IP preservation".
-fn preserves_by_default(group: &TargetGroup) -> Option<bool> {
+pub(crate) fn preserves_by_default(group: &TargetGroup) -> Option<bool> {
     match (group.protocol.as_str(), group.kind.as_str()) {
         ("HTTP" | "HTTPS", _) => Some(false),
         ("UDP" | "TCP_UDP", _) => Some(true),

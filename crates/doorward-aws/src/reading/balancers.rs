@@ -59,9 +59,8 @@ impl Member for ClassicShape {
             cross_zone: None,
             listeners: Some(listeners),
         };
-        reader.inventory.target_groups.insert(name.clone(), group);
-        reader.inventory.load_balancers.insert(name, balancer);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.load_balancers, name.clone(), balancer, PartialEq::eq)?;
+        reader.keep(|inventory| &mut inventory.target_groups, name, group, PartialEq::eq)
     }
 }
 
@@ -106,8 +105,7 @@ impl Member for LoadBalancerShape {
             cross_zone: None,
             listeners: None,
         };
-        reader.inventory.load_balancers.insert(arn, balancer);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.load_balancers, arn, balancer, PartialEq::eq)
     }
 }
 
@@ -131,8 +129,15 @@ impl Member for ListenerShape {
         };
         let target_groups = self.actions.0.iter().flat_map(|action| action.target_groups()).collect();
         let listener = Listener { protocol, port, target_groups, instance_port: None };
-        reader.apart.listeners.entry(balancer).or_default().insert(arn, listener);
-        Ok(())
+        let strict = reader.contradicts;
+        let listeners = reader.apart.listeners.entry(balancer).or_default();
+        match listeners.insert(arn.clone(), listener) {
+            Some(before) if strict && listeners.get(&arn) != Some(&before) => {
+                listeners.remove(&arn);
+                Err(Unreadable::Contradicted)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -164,8 +169,7 @@ impl Member for TargetGroupShape {
             preserves_client: None,
             targets: None,
         };
-        reader.inventory.target_groups.insert(arn, group);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.target_groups, arn, group, PartialEq::eq)
     }
 }
 
@@ -193,12 +197,18 @@ impl Reader {
 
     /// Takes the targets of a target group.
     pub(crate) fn targets_of(&mut self, group: &str, shapes: &[HealthShape]) {
-        self.apart.targets.entry(group.to_owned()).or_default();
+        let mut targets = Vec::new();
         for shape in shapes {
             match target(shape) {
-                Ok(target) => self.apart.targets.entry(group.to_owned()).or_default().push(target),
+                Ok(target) => targets.push(target),
                 Err(why) => self.unreadable(Call::TargetHealth, Some(group), &why),
             }
+        }
+        targets.sort();
+        let before = self.apart.targets.insert(group.to_owned(), targets);
+        if self.contradicts && before.is_some_and(|before| self.apart.targets.get(group) != Some(&before)) {
+            self.apart.targets.remove(group);
+            self.unreadable(Call::TargetHealth, Some(group), &Unreadable::Contradicted);
         }
     }
 }

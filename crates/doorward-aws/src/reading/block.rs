@@ -27,8 +27,12 @@ impl Member for BlockOptionsShape {
             other => return Err(Unreadable::Odd("InternetGatewayBlockMode", other.to_owned())),
         };
         let block = BlockPublicAccess { mode, exclusions: Vec::new() };
-        reader.inventory.block_public_access.insert(reader.place.clone(), block);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.block_public_access,
+            reader.place.clone(),
+            block,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -60,7 +64,10 @@ impl Member for BlockExclusionShape {
                 return Err(Unreadable::Odd("InternetGatewayExclusionMode", other));
             }
         };
-        reader.block.0.push(BlockExclusion { of, both_ways });
+        let exclusion = BlockExclusion { of, both_ways };
+        if !reader.block.0.contains(&exclusion) {
+            reader.block.0.push(exclusion);
+        }
         Ok(())
     }
 }

@@ -27,8 +27,12 @@ impl Member for FunctionShape {
             subnets: ids(&network.subnets.0)?,
             groups: ids(&network.groups.0)?,
         };
-        reader.inventory.functions.insert((reader.place.clone(), name), function);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.functions,
+            (reader.place.clone(), name),
+            function,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -54,8 +58,7 @@ impl Member for ServiceShape {
             public: network.assign_public_ip.as_deref() == Some("ENABLED"),
             arn: arn.clone(),
         };
-        reader.inventory.container_services.insert(arn, service);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.container_services, arn, service, PartialEq::eq)
     }
 }
 
@@ -79,10 +82,10 @@ impl Member for TaskShape {
             status,
             interfaces,
         };
-        if !task.interfaces.is_empty() && !matches!(task.status.as_str(), "STOPPED" | "DELETED") {
-            reader.inventory.container_tasks.insert(arn, task);
+        if task.interfaces.is_empty() || matches!(task.status.as_str(), "STOPPED" | "DELETED") {
+            return Ok(());
         }
-        Ok(())
+        reader.keep(|inventory| &mut inventory.container_tasks, arn, task, PartialEq::eq)
     }
 }
 

@@ -39,8 +39,12 @@ impl Member for DatabaseShape {
             cluster: text(self.cluster.as_ref()),
             tags: tags(&self.tags),
         };
-        reader.inventory.databases.insert((reader.place.clone(), name), database);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.databases,
+            (reader.place.clone(), name),
+            database,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -70,8 +74,12 @@ impl Member for ClusterShape {
                 .collect::<Result<_, _>>()?,
             tags: tags(&self.tags),
         };
-        reader.inventory.database_clusters.insert((reader.place.clone(), name), cluster);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.database_clusters,
+            (reader.place.clone(), name),
+            cluster,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -84,8 +92,12 @@ impl Member for DatabaseSubnetGroup {
 
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let group = subnet_group(&self.0, "DBSubnetGroupName", reader)?;
-        reader.inventory.database_subnet_groups.insert((reader.place.clone(), group.name.clone()), group);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.database_subnet_groups,
+            (reader.place.clone(), group.name.clone()),
+            group,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -98,8 +110,12 @@ impl Member for CacheSubnetGroup {
 
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let group = subnet_group(&self.0, "CacheSubnetGroupName", reader)?;
-        reader.inventory.cache_subnet_groups.insert((reader.place.clone(), group.name.clone()), group);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.cache_subnet_groups,
+            (reader.place.clone(), group.name.clone()),
+            group,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -147,8 +163,12 @@ impl Member for ProxyShape {
             host: text(self.host.as_ref()),
             targets: None,
         };
-        reader.inventory.database_proxies.insert((reader.place.clone(), name), proxy);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.database_proxies,
+            (reader.place.clone(), name),
+            proxy,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -182,7 +202,6 @@ impl Member for CacheShape {
             host: self.endpoint().and_then(|endpoint| text(endpoint.host.as_ref())),
             port: self.endpoint().and_then(|endpoint| endpoint.port),
         };
-        reader.inventory.caches.insert((reader.place.clone(), name), cache);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.caches, (reader.place.clone(), name), cache, PartialEq::eq)
     }
 }

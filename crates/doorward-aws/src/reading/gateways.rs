@@ -24,8 +24,7 @@ impl Member for InternetGatewayShape {
             vpc: attached(&self.attachments)?,
             tags: tags(&self.tags),
         };
-        reader.inventory.internet_gateways.insert(gateway.id.clone(), gateway);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.internet_gateways, gateway.id.clone(), gateway, PartialEq::eq)
     }
 }
 
@@ -42,8 +41,12 @@ impl Member for EgressOnlyGatewayShape {
             vpc: attached(&self.attachments)?,
             tags: tags(&self.tags),
         };
-        reader.inventory.egress_only_gateways.insert(gateway.id.clone(), gateway);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.egress_only_gateways,
+            gateway.id.clone(),
+            gateway,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -63,8 +66,7 @@ impl Member for VpnGatewayShape {
             vpc: attached(&self.attachments)?,
             tags: tags(&self.tags),
         };
-        reader.inventory.vpn_gateways.insert(gateway.id.clone(), gateway);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.vpn_gateways, gateway.id.clone(), gateway, PartialEq::eq)
     }
 }
 
@@ -103,8 +105,7 @@ impl Member for NatGatewayShape {
             interface: id(primary.and_then(|address| address.interface.as_deref()))?,
             tags: tags(&self.tags),
         };
-        reader.inventory.nat_gateways.insert(gateway.id.clone(), gateway);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.nat_gateways, gateway.id.clone(), gateway, PartialEq::eq)
     }
 }
 
@@ -129,7 +130,11 @@ impl Member for VpnConnectionShape {
             routes: routes.filter_map(|route| route.cidr.as_deref()).map(cidr).collect::<Result<_, _>>()?,
             tags: tags(&self.tags),
         };
-        reader.inventory.vpn_connections.insert(connection.id.clone(), connection);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.vpn_connections,
+            connection.id.clone(),
+            connection,
+            PartialEq::eq,
+        )
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::firewall::Mark;
 use doorward_core::inventory::{
-    AnsweredId, Call, Direction, Inventory, Peer, Place, PrefixListId, RuleIdentity, SecurityGroup,
-    SecurityGroupId, StandingRule,
+    AnsweredId, Call, Direction, Gap, Inventory, Peer, Place, PrefixListId, RuleIdentity, SecurityGroup,
+    SecurityGroupId, SecurityGroupRuleId, StandingRule,
 };
 
 use super::{Member, Reader, Unreadable, cidr, id, line};
@@ -26,6 +26,23 @@ pub(super) struct Told {
 struct Rules {
     readable: BTreeMap<RuleIdentity, StandingRule>,
     incomplete: bool,
+}
+
+impl Rules {
+    /// Takes out the rules that stand there twice by one id, as two answers say that contradict each other.
+    fn take_contradicted(&mut self) -> BTreeSet<SecurityGroupRuleId> {
+        let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
+        for id in self.readable.values().filter_map(|rule| rule.id.as_ref()) {
+            if !once.insert(id) {
+                twice.insert(id.clone());
+            }
+        }
+        if !twice.is_empty() {
+            self.readable.retain(|_, rule| rule.id.as_ref().is_none_or(|id| !twice.contains(id)));
+            self.incomplete = true;
+        }
+        twice
+    }
 }
 
 impl Member for GroupShape {
@@ -50,8 +67,19 @@ impl Member for GroupShape {
                 }
             }
         }
-        reader.groups.permissions.insert(group.id.clone(), rules);
-        reader.inventory.groups.insert(group.id.clone(), group);
+        let id = group.id.clone();
+        if reader.contradicts
+            && let Some(known) = reader.inventory.groups.get(&id)
+            && let Some(before) = reader.groups.permissions.get_mut(&id)
+            && (*known != group || before.readable != rules.readable)
+        {
+            // What both say is surely so; of the rest nothing is known.
+            before.readable.retain(|identity, rule| rules.readable.get(identity) == Some(rule));
+            before.incomplete = true;
+            return Err(Unreadable::Contradicted);
+        }
+        reader.groups.permissions.insert(id.clone(), rules);
+        reader.inventory.groups.insert(id, group);
         Ok(())
     }
 }
@@ -69,8 +97,18 @@ impl Member for RuleShape {
         *owner = owner.take().or_else(|| self.owner.clone());
         let read = rule(self);
         rules.incomplete |= read.is_err();
-        rules.readable.extend([read?]);
-        Ok(())
+        let (identity, standing) = read?;
+        match rules.readable.get(&identity) {
+            Some(known) if *known != standing && reader.contradicts => {
+                rules.readable.remove(&identity);
+                rules.incomplete = true;
+                Err(Unreadable::Contradicted)
+            }
+            _ => {
+                rules.readable.insert(identity, standing);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -78,7 +116,11 @@ impl Told {
     /// Gives the groups their rules: those with ids where they were told.
     pub(super) fn finish(self, inventory: &mut Inventory, place: &Place) {
         let Self { mut permissions, rules } = self;
-        for (id, (rules, owner)) in rules {
+        for (id, (mut rules, owner)) in rules {
+            for rule in rules.take_contradicted() {
+                let why = format!("`{rule}` cannot be read: {}", Unreadable::Contradicted);
+                inventory.gaps.push(Gap::of(Call::SecurityGroupRules, place, why));
+            }
             permissions.insert(id.clone(), rules);
             // A group that was not described is there all the same when it has rules.
             let group = inventory.groups.entry(id.clone());

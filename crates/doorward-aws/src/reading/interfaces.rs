@@ -34,8 +34,7 @@ impl Member for InterfaceShape {
 
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let interface = interface(self)?;
-        reader.inventory.interfaces.insert(interface.id.clone(), interface);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.interfaces, interface.id.clone(), interface, PartialEq::eq)
     }
 }
 
@@ -100,8 +99,7 @@ impl Member for InstanceShape {
                 Err(why) => reader.unreadable(Self::CALL, self.id.as_deref(), &why),
             }
         }
-        reader.inventory.instances.insert(instance.id.clone(), instance);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.instances, instance.id.clone(), instance, PartialEq::eq)
     }
 }
 
@@ -120,8 +118,7 @@ impl Member for AddressShape {
             reader.interfaces.by_instance.insert((instance, private), own);
         }
         let address = ElasticAddress { public: own, private, interface, tags: tags(&self.tags) };
-        reader.inventory.elastic_addresses.insert(own, address);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.elastic_addresses, own, address, PartialEq::eq)
     }
 }
 

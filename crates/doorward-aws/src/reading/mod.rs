@@ -16,11 +16,13 @@ mod networks;
 mod peerings;
 mod reader;
 mod routes;
+mod source;
 mod transit;
 
-pub(crate) use apart::is_classic;
+pub(crate) use apart::{NOTHING_TOLD, is_classic, preserves_by_default};
 pub(crate) use groups::{group, rule, unnamed};
 pub(crate) use reader::{Member, Reader};
+pub(crate) use source::{Position, Source};
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -48,6 +50,8 @@ pub(crate) enum Unreadable {
     NotAnAddress(String),
     #[error("its `{0}` is `{1}`, which is not known")]
     Odd(&'static str, String),
+    #[error("another answer of the recording contradicts this one; keep the newer of the two")]
+    Contradicted,
 }
 
 /// An id, where there is one; on the wire an empty text stands for none.

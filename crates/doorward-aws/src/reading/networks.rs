@@ -23,8 +23,7 @@ impl Member for VpcShape {
             default: self.default.unwrap_or_default(),
             tags: tags(&self.tags),
         };
-        reader.inventory.vpcs.insert(vpc.id.clone(), vpc);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.vpcs, vpc.id.clone(), vpc, PartialEq::eq)
     }
 }
 
@@ -51,8 +50,7 @@ impl Member for SubnetShape {
                 .collect::<Result<_, _>>()?,
             tags: tags(&self.tags),
         };
-        reader.inventory.subnets.insert(subnet.id.clone(), subnet);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.subnets, subnet.id.clone(), subnet, PartialEq::eq)
     }
 }
 

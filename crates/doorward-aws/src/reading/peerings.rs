@@ -21,8 +21,7 @@ impl Member for PeeringShape {
             accepter: side(self.accepter.as_ref(), "AccepterVpcInfo")?,
             tags: tags(&self.tags),
         };
-        reader.inventory.peerings.insert(peering.id.clone(), peering);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.peerings, peering.id.clone(), peering, PartialEq::eq)
     }
 }
 
@@ -67,7 +66,6 @@ impl Member for EndpointShape {
             groups: groups(&self.groups)?,
             tags: tags(&self.tags),
         };
-        reader.inventory.endpoints.insert(endpoint.id.clone(), endpoint);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.endpoints, endpoint.id.clone(), endpoint, PartialEq::eq)
     }
 }

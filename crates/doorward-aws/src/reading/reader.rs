@@ -1,10 +1,16 @@
 //! What takes the answers of one place, in any order, and is an inventory at the end.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
 use doorward_core::inventory::{Call, Gap, Inventory, Place};
 use serde::de::DeserializeOwned;
 
 use super::apart::Apart;
-use super::{Unreadable, block, groups, interfaces, lists, routes, transit};
+use super::{Source, Unreadable, block, groups, interfaces, lists, routes, transit};
+
+/// How many things of one call are named that cannot be read, before the rest is counted.
+const UNREADABLE: usize = 50;
 
 /// The inventory of one place, as far as it has been read.
 ///
@@ -13,6 +19,8 @@ use super::{Unreadable, block, groups, interfaces, lists, routes, transit};
 pub(crate) struct Reader {
     /// Where the answers are from.
     pub(crate) place: Place,
+    /// What is being read now, where it is of a recording.
+    pub(crate) source: Option<Source>,
     /// What was read so far.
     pub(crate) inventory: Inventory,
     /// What was told of something apart from its description.
@@ -22,6 +30,12 @@ pub(crate) struct Reader {
     pub(super) lists: lists::Told,
     pub(super) transit: transit::Told,
     pub(super) block: block::Told,
+    /// Whether an answer that says otherwise than one before is a gap. A live account may change between two pages.
+    pub(super) contradicts: bool,
+    /// What two answers contradict each other of.
+    pub(super) contradicted: BTreeSet<(&'static str, String)>,
+    /// How many things could not be read, by the call that tells of them.
+    unreadable: BTreeMap<Call, usize>,
 }
 
 /// A member of an answer, one resource mostly.
@@ -42,6 +56,11 @@ impl Reader {
         Self { place, ..Self::default() }
     }
 
+    /// Nothing of a recorded place yet: two answers that contradict each other are a gap.
+    pub(crate) fn of_recording(place: Place) -> Self {
+        Self { place, contradicts: true, ..Self::default() }
+    }
+
     /// Takes the members of an answer; one that cannot be read is a gap.
     pub(crate) fn take<M: Member>(&mut self, members: &[M]) {
         for member in members {
@@ -51,6 +70,29 @@ impl Reader {
         }
     }
 
+    /// Keeps one thing. Of what two answers of a recording contradict each other, none is kept.
+    pub(super) fn keep<K: Ord + Clone + Debug, V>(
+        &mut self,
+        map: fn(&mut Inventory) -> &mut BTreeMap<K, V>,
+        key: K,
+        value: V,
+        alike: fn(&V, &V) -> bool,
+    ) -> Result<(), Unreadable> {
+        let named = |key: &K| (std::any::type_name::<V>(), format!("{key:?}"));
+        if !self.contradicted.is_empty() && self.contradicted.contains(&named(&key)) {
+            return Ok(());
+        }
+        let map = map(&mut self.inventory);
+        let contradicts = self.contradicts && map.get(&key).is_some_and(|known| !alike(known, &value));
+        if contradicts {
+            map.remove(&key);
+            self.contradicted.insert(named(&key));
+            return Err(Unreadable::Contradicted);
+        }
+        map.insert(key, value);
+        Ok(())
+    }
+
     /// Notes that a call gave no answer, or no whole one.
     pub(crate) fn gap(&mut self, call: Call, why: impl Into<String>) {
         self.inventory.gaps.push(Gap::of(call, &self.place, why));
@@ -58,14 +100,25 @@ impl Reader {
 
     /// Notes that one thing of an answer cannot be read.
     pub(crate) fn unreadable(&mut self, call: Call, what: Option<&str>, why: &dyn std::fmt::Display) {
+        let more = self.unreadable.entry(call).or_default();
+        *more += 1;
+        if *more > UNREADABLE {
+            return;
+        }
         let what = what.map_or_else(|| "something".to_owned(), |id| format!("`{id}`"));
-        self.gap(call, format!("{what} cannot be read: {why}"));
+        let place = self.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
+        self.gap(call, format!("{what}{place} cannot be read: {why}"));
     }
 
     /// All that was read, put together.
     pub(crate) fn finish(mut self) -> Inventory {
         self.put_together();
-        let Self { place, mut inventory, apart: _, groups, interfaces, lists, transit, block } = self;
+        for (call, all) in std::mem::take(&mut self.unreadable) {
+            if all > UNREADABLE {
+                self.gap(call, format!("{} more cannot be read", all - UNREADABLE));
+            }
+        }
+        let Self { place, mut inventory, groups, interfaces, lists, transit, block, .. } = self;
         groups.finish(&mut inventory, &place);
         interfaces.finish(&mut inventory);
         lists.finish(&mut inventory, &place);

@@ -41,9 +41,16 @@ impl Member for RouteTableShape {
                 }
             }
         }
-        reader.inventory.route_tables.insert(table.id.clone(), table);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.route_tables, table.id.clone(), table, alike)
     }
+}
+
+/// Whether two answers say the same of a table: routes come in no order.
+fn alike(one: &RouteTable, other: &RouteTable) -> bool {
+    let routes =
+        |of: &RouteTable, in_it: &RouteTable| of.routes.iter().all(|route| in_it.routes.contains(route));
+    let without = |table: &RouteTable| RouteTable { routes: Vec::new(), ..table.clone() };
+    without(one) == without(other) && routes(one, other) && routes(other, one)
 }
 
 /// An association that failed or ended stays in answers for a while; older answers do not tell of states.

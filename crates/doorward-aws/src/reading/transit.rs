@@ -41,8 +41,7 @@ impl Member for TransitGatewayShape {
             group_references: references == Some("enable"),
             tags: tags(&self.tags),
         };
-        reader.inventory.transit_gateways.insert(gateway.id.clone(), gateway);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.transit_gateways, gateway.id.clone(), gateway, PartialEq::eq)
     }
 }
 
@@ -75,8 +74,12 @@ impl Member for AttachmentShape {
             appliance_mode: false,
             tags: tags(&self.tags),
         };
-        reader.inventory.attachments.insert((attachment.gateway.clone(), attachment.id.clone()), attachment);
-        Ok(())
+        reader.keep(
+            |inventory| &mut inventory.attachments,
+            (attachment.gateway.clone(), attachment.id.clone()),
+            attachment,
+            PartialEq::eq,
+        )
     }
 }
 
@@ -156,8 +159,7 @@ impl Member for TransitTableShape {
             propagations: BTreeSet::new(),
             tags: tags(&self.tags),
         };
-        reader.inventory.transit_tables.insert(table.id.clone(), table);
-        Ok(())
+        reader.keep(|inventory| &mut inventory.transit_tables, table.id.clone(), table, PartialEq::eq)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Which files of a folder are tried, and what their places say.
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use doorward_core::inventory::Place;
+use doorward_core::inventory::{AccountId, Place};
 
 use super::{MOST, NotRecorded};
 
@@ -45,28 +46,47 @@ fn search(folder: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> 
     Ok(())
 }
 
-/// What a file holds; nothing where its first bytes say already that it is no text.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, NotRecorded> {
-    use std::io::Read as _;
+/// What a file holds.
+pub(super) enum Content {
+    /// What may be JSON.
+    Whole(Vec<u8>),
+    /// The first bytes of what is none.
+    Head(Vec<u8>),
+}
 
+/// Reads a file, or no more than its first bytes where they say already that it is no JSON.
+pub(super) fn read(path: &Path) -> Result<Content, NotRecorded> {
     let unreadable = |source| NotRecorded::Unreadable { path: path.to_owned(), source };
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let file = std::fs::File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
+    content(path, file, size)
+}
+
+/// Reads what is piped in.
+pub(super) fn piped(path: &Path, input: impl Read) -> Result<Vec<u8>, NotRecorded> {
+    match content(path, input, 0)? {
+        Content::Whole(bytes) | Content::Head(bytes) => Ok(bytes),
+    }
+}
+
+fn content(path: &Path, mut input: impl Read, size: u64) -> Result<Content, NotRecorded> {
+    let unreadable = |source| NotRecorded::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    file.by_ref().take(4096).read_to_end(&mut bytes).map_err(unreadable)?;
-    if !is_json(path) && !begins(&utf8(&bytes)) {
-        return Ok(None);
+    input.by_ref().take(4096).read_to_end(&mut bytes).map_err(unreadable)?;
+    if !is_tried(path, &utf8(&bytes)) {
+        return Ok(Content::Head(bytes));
     }
     // It may have grown since it was measured.
     let left = MOST.saturating_sub(bytes.len() as u64) + 1;
     if size <= MOST {
-        file.take(left).read_to_end(&mut bytes).map_err(unreadable)?;
+        bytes.reserve_exact(usize::try_from(size).unwrap_or_default().saturating_sub(bytes.len()) + 1);
+        input.take(left).read_to_end(&mut bytes).map_err(unreadable)?;
     }
     let size = size.max(bytes.len() as u64);
     if size > MOST {
         return Err(NotRecorded::TooLarge { path: path.to_owned(), size });
     }
-    Ok(Some(bytes))
+    Ok(Content::Whole(bytes))
 }
 
 /// As UTF-8 without a mark at its beginning. What PowerShell redirects is UTF-16.
@@ -89,16 +109,11 @@ pub(super) fn is_tried(path: &Path, text: &[u8]) -> bool {
     is_json(path) || begins(text)
 }
 
-/// Whether a file that is not JSON may well be meant to be something else: it has an ending of its own.
-pub(super) fn may_be_another_kind(path: &Path) -> bool {
-    path.extension().is_some() && !is_json(path)
-}
-
-fn is_json(path: &Path) -> bool {
+pub(super) fn is_json(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }
 
-fn begins(text: &[u8]) -> bool {
+pub(super) fn begins(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
@@ -106,11 +121,13 @@ fn begins(text: &[u8]) -> bool {
 pub(super) fn place(path: &Path) -> Place {
     let folders: Vec<&str> = path.parent().into_iter().flatten().filter_map(|part| part.to_str()).collect();
     let region = folders.iter().rev().find(|folder| is_region(folder));
-    let account = folders.windows(2).rev().find_map(|window| match window {
-        ["accounts", id] => id.parse().ok(),
-        _ => None,
-    });
+    let account = folders.iter().rev().find_map(|folder| account(folder));
     Place { profile: None, region: region.map(|region| (*region).to_owned()), account }
+}
+
+/// An account, by its twelve digits.
+pub(super) fn account(name: &str) -> Option<AccountId> {
+    name.parse().ok()
 }
 
 /// Like `eu-west-1`, `us-gov-east-1`, `eusc-de-east-1`: letters, then words, then a number.
@@ -144,6 +161,8 @@ mod tests {
         check("accounts/123456789012/eu-west-1/vpcs.json", "eu-west-1 of account 123456789012");
         check("accounts/123456789012/vpcs.json", "the default Region of account 123456789012");
         check("accounts/prod/eu-west-1/vpcs.json", "eu-west-1");
+        check("prod/123456789012/eu-west-1/vpcs.json", "eu-west-1 of account 123456789012");
+        check("12345678901/vpcs.json", "the default Region");
         check("eu-west-1/eu-west-2/vpcs.json", "eu-west-2");
         for other in
             ["eu-west-1.json", "test-1/x.json", "eu-west/x.json", "a-b-c-d-1/x.json", "eu-west-/x.json"]

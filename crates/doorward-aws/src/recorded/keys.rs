@@ -1,25 +1,28 @@
-//! The table of top-level keys: what stands under each, and what reads it.
+//! The table of keys: what stands under each, by what its members are recognised, and what reads it.
 
-use doorward_core::inventory::{AnsweredId, Call, PrefixListId, TransitTableId};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use doorward_core::inventory::Call;
+use serde_json::value::RawValue;
 
-use super::answer::About;
 use super::owned;
-use crate::operation::FunctionShape;
+use super::passed_over::Unread;
+use super::piece::Names;
+use super::shapes::{Held, shape};
 use crate::operation::balancer::{ClassicShape, LoadBalancerShape, TargetGroupShape};
 use crate::operation::cache::{CacheShape, CacheSubnetGroup};
 use crate::operation::database::{ClusterShape, DatabaseShape, DatabaseSubnetGroup, ProxyShape};
 use crate::operation::{
     AddressShape, AttachmentShape, BlockExclusionShape, BlockOptionsShape, EgressOnlyGatewayShape,
-    EndpointShape, EntryShape, GroupShape, InstanceShape, InterfaceShape, InternetGatewayShape, ListShape,
-    NatGatewayShape, NetworkAclShape, PeeringShape, PropagationShape, ReservationShape, RouteTableShape,
-    RuleShape, SubnetShape, TransitGatewayShape, TransitPeeringShape, TransitRouteShape, TransitTableShape,
-    TransitVpcShape, VpcShape, VpnConnectionShape, VpnGatewayShape,
+    EndpointShape, FunctionShape, GroupShape, InstanceShape, InterfaceShape, InternetGatewayShape, ListShape,
+    NatGatewayShape, NetworkAclShape, PeeringShape, ReservationShape, RouteTableShape, RuleShape,
+    SubnetShape, TransitGatewayShape, TransitPeeringShape, TransitTableShape, TransitVpcShape, VpcShape,
+    VpnConnectionShape, VpnGatewayShape,
 };
 use crate::reading::{Member, Reader};
 
-/// A top-level key.
+/// A key of an answer.
+///
+/// Other services answer with keys of the same name, and people keep the bare list of members: so it is the members
+/// that say what they are, by the names of their fields.
 pub(super) struct Key {
     /// As the AWS CLI writes it; `security_groups` is taken for `SecurityGroups`.
     pub(super) name: &'static str,
@@ -28,75 +31,103 @@ pub(super) struct Key {
     /// Whether one object stands under it and not a list.
     pub(super) single: bool,
     pub(super) read: Read,
+    /// A member has one of these fields. Where none are named, what reads the members decides.
+    id: &'static [&'static str],
+    /// A member that no key names has one of these as well. Where none are named, the key has to be there.
+    beside: &'static [&'static str],
+    /// A member has none of these: they are of another call's, or of another service's.
+    never: &'static [&'static str],
 }
 
 /// What reads members.
 #[derive(Clone, Copy)]
 pub(super) enum Read {
     /// Each by itself.
-    Each(fn(&mut Reader, Value) -> Result<(), String>),
-    /// All that stand under the key, after everything else of the place was read: whose they are, only the rest
-    /// of the file or of the place says.
-    Together(fn(&mut Reader, &About, Vec<Value>)),
+    Each(fn(&mut Reader, &RawValue) -> Result<(), serde_json::Error>),
+    /// All that stand under the key, after everything else of the account and Region was read: whose they are, only
+    /// the rest of the file or of the recording says.
+    Together(fn(&mut Reader, &Held)),
 }
 
-/// Every key that is read. Answers with other keys tell of nothing that an inventory holds.
+/// Every key that is read. Answers with other keys tell of nothing that an inventory holds. The first that a bare
+/// member fits is what it is, so that what has the fields of another one and more comes first.
+#[rustfmt::skip]
 const KEYS: &[Key] = &[
-    each::<GroupShape>("SecurityGroups"),
-    each::<RuleShape>("SecurityGroupRules"),
-    each::<VpcShape>("Vpcs"),
-    each::<SubnetShape>("Subnets"),
-    each::<RouteTableShape>("RouteTables"),
-    each::<NetworkAclShape>("NetworkAcls"),
-    each::<ListShape>("PrefixLists"),
-    together("Entries", Call::PrefixListEntries, entries),
-    Key { single: true, ..each::<BlockOptionsShape>("VpcBlockPublicAccessOptions") },
-    each::<BlockExclusionShape>("VpcBlockPublicAccessExclusions"),
-    each::<InterfaceShape>("NetworkInterfaces"),
-    each::<ReservationShape>("Reservations"),
-    Key { name: "instances", call: Call::Instances, single: false, read: Read::Each(instance) },
-    each::<AddressShape>("Addresses"),
-    each::<InternetGatewayShape>("InternetGateways"),
-    each::<EgressOnlyGatewayShape>("EgressOnlyInternetGateways"),
-    each::<NatGatewayShape>("NatGateways"),
-    each::<VpnGatewayShape>("VpnGateways"),
-    each::<VpnConnectionShape>("VpnConnections"),
-    each::<PeeringShape>("VpcPeeringConnections"),
-    each::<TransitGatewayShape>("TransitGateways"),
-    each::<AttachmentShape>("TransitGatewayAttachments"),
-    each::<TransitVpcShape>("TransitGatewayVpcAttachments"),
-    each::<TransitPeeringShape>("TransitGatewayPeeringAttachments"),
-    each::<TransitTableShape>("TransitGatewayRouteTables"),
-    together("Routes", Call::TransitRoutes, transit_routes),
-    together("TransitGatewayRouteTablePropagations", Call::TransitPropagations, propagations),
-    each::<EndpointShape>("VpcEndpoints"),
-    each::<ClassicShape>("LoadBalancerDescriptions"),
-    each::<LoadBalancerShape>("LoadBalancers"),
-    together("Listeners", Call::Listeners, owned::listeners),
-    together("Rules", Call::ListenerRules, owned::rules),
-    together("Attributes", Call::LoadBalancerAttributes, owned::attributes),
-    each::<TargetGroupShape>("TargetGroups"),
-    together("TargetHealthDescriptions", Call::TargetHealth, owned::health),
-    each::<DatabaseShape>("DBInstances"),
-    each::<ClusterShape>("DBClusters"),
-    each::<DatabaseSubnetGroup>("DBSubnetGroups"),
-    each::<ProxyShape>("DBProxies"),
-    together("Targets", Call::DatabaseProxyTargets, owned::behind),
-    each::<CacheShape>("CacheClusters"),
-    each::<CacheSubnetGroup>("CacheSubnetGroups"),
-    each::<FunctionShape>("Functions"),
-    together("clusterArns", Call::ContainerClusters, owned::clusters),
-    together("services", Call::ContainerServices, owned::services),
-    together("tasks", Call::ContainerTasks, owned::tasks),
-    together("failures", Call::ContainerTasks, owned::failures),
+    each::<GroupShape>("SecurityGroups", &["GroupId"], &["IpPermissions", "IpPermissionsEgress"], &["SecurityGroupRuleId"]),
+    each::<RuleShape>("SecurityGroupRules", &["SecurityGroupRuleId", "GroupId"], &["IsEgress"], &[]),
+    each::<InterfaceShape>("NetworkInterfaces", &["NetworkInterfaceId"], &["SubnetId", "PrivateIpAddresses", "InterfaceType"], &["PublicIp", "InstanceId"]),
+    each::<ReservationShape>("Reservations", &["Instances"], &["ReservationId"], &[]),
+    Key { read: Read::Each(instance), ..each::<InstanceShape>("instances", &["InstanceId", "Instances"], &["ImageId", "PrivateDnsName", "NetworkInterfaces", "ReservationId"], &["StackId", "LifecycleState"]) },
+    each::<AddressShape>("Addresses", &["PublicIp"], &["AllocationId", "Domain"], &[]),
+    each::<NatGatewayShape>("NatGateways", &["NatGatewayId"], &["NatGatewayAddresses", "SubnetId", "VpcId"], &["RouteTableId"]),
+    each::<InternetGatewayShape>("InternetGateways", &["InternetGatewayId"], &["Attachments"], &[]),
+    each::<EgressOnlyGatewayShape>("EgressOnlyInternetGateways", &["EgressOnlyInternetGatewayId"], &["Attachments"], &[]),
+    each::<VpnConnectionShape>("VpnConnections", &["VpnConnectionId"], &["VpnGatewayId", "TransitGatewayId", "CustomerGatewayId"], &[]),
+    each::<VpnGatewayShape>("VpnGateways", &["VpnGatewayId"], &["VpcAttachments", "AmazonSideAsn"], &["VpnConnectionId"]),
+    each::<PeeringShape>("VpcPeeringConnections", &["VpcPeeringConnectionId"], &["AccepterVpcInfo", "RequesterVpcInfo"], &[]),
+    each::<TransitPeeringShape>("TransitGatewayPeeringAttachments", &["TransitGatewayAttachmentId"], &["RequesterTgwInfo", "AccepterTgwInfo"], &[]),
+    each::<TransitVpcShape>("TransitGatewayVpcAttachments", &["TransitGatewayAttachmentId"], &["SubnetIds"], &[]),
+    together("TransitGatewayRouteTablePropagations", Call::TransitPropagations, owned::propagations, &["TransitGatewayAttachmentId"], &[], &["TransitGatewayId"]),
+    each::<AttachmentShape>("TransitGatewayAttachments", &["TransitGatewayAttachmentId"], &["TransitGatewayOwnerId", "TransitGatewayId"], &[]),
+    each::<TransitTableShape>("TransitGatewayRouteTables", &["TransitGatewayRouteTableId"], &["TransitGatewayId"], &["TransitGatewayAttachmentId"]),
+    each::<TransitGatewayShape>("TransitGateways", &["TransitGatewayId"], &["TransitGatewayArn"], &["TransitGatewayAttachmentId", "TransitGatewayRouteTableId"]),
+    together("Routes", Call::TransitRoutes, owned::transit_routes, &["DestinationCidrBlock", "PrefixListId"], &["TransitGatewayAttachments"], &["Origin", "GatewayId", "RouteId", "RouteKey"]),
+    each::<EndpointShape>("VpcEndpoints", &["VpcEndpointId"], &["ServiceName", "VpcEndpointType"], &["DomainArn", "VpcEndpointOwner"]),
+    each::<RouteTableShape>("RouteTables", &["RouteTableId"], &["Routes", "Associations"], &[]),
+    each::<NetworkAclShape>("NetworkAcls", &["NetworkAclId"], &["Entries", "Associations"], &["RouteTableId"]),
+    each::<ListShape>("PrefixLists", &["PrefixListId"], &["PrefixListName", "Cidrs"], &[]),
+    together("Entries", Call::PrefixListEntries, owned::entries, &["Cidr"], &[], &[]),
+    Key { single: true, ..each::<BlockOptionsShape>("VpcBlockPublicAccessOptions", &[], &[], &[]) },
+    each::<BlockExclusionShape>("VpcBlockPublicAccessExclusions", &["InternetGatewayExclusionMode", "ExclusionId"], &["InternetGatewayExclusionMode"], &[]),
+    each::<ClassicShape>("LoadBalancerDescriptions", &["LoadBalancerName"], &["ListenerDescriptions"], &[]),
+    together("Listeners", Call::Listeners, owned::listeners, &["ListenerArn"], &["DefaultActions", "Protocol"], &["PortRanges", "RuleArn"]),
+    together("Rules", Call::ListenerRules, owned::rules, &["RuleArn"], &["Actions"], &[]),
+    each::<LoadBalancerShape>("LoadBalancers", &["LoadBalancerArn"], &["DNSName", "Scheme", "AvailabilityZones"], &["ListenerArn", "TargetGroupArn"]),
+    together("Attributes", Call::LoadBalancerAttributes, owned::attributes, &["Key"], &[], &[]),
+    together("TargetHealthDescriptions", Call::TargetHealth, owned::health, &["Target"], &["TargetHealth"], &[]),
+    each::<TargetGroupShape>("TargetGroups", &["TargetGroupArn"], &["HealthCheckProtocol", "HealthCheckEnabled", "VpcId"], &["DBProxyName", "RuleArn", "ListenerArn"]),
+    each::<DatabaseShape>("DBInstances", &["DBInstanceIdentifier"], &["DBInstanceStatus"], &["DBSnapshotIdentifier"]),
+    each::<ClusterShape>("DBClusters", &["DBClusterIdentifier"], &["DBClusterMembers", "ReaderEndpoint"], &["DBClusterSnapshotIdentifier", "DBInstanceIdentifier", "EndpointType"]),
+    each::<DatabaseSubnetGroup>("DBSubnetGroups", &["DBSubnetGroupName"], &["Subnets"], &[]),
+    each::<ProxyShape>("DBProxies", &["DBProxyName"], &["VpcSubnetIds", "RequireTLS"], &["TargetGroupName", "DBProxyEndpointName"]),
+    together("Targets", Call::DatabaseProxyTargets, owned::behind, &["RdsResourceId", "TrackedClusterId"], &["TargetHealth", "Type"], &[]),
+    each::<CacheShape>("CacheClusters", &["CacheClusterId"], &["CacheClusterStatus"], &["SnapshotName"]),
+    each::<CacheSubnetGroup>("CacheSubnetGroups", &["CacheSubnetGroupName"], &["Subnets"], &["CacheClusterId"]),
+    each::<FunctionShape>("Functions", &["FunctionName"], &["FunctionArn"], &["FunctionMetadata"]),
+    together("clusterArns", Call::ContainerClusters, owned::clusters, &[], &[], &[]),
+    together("services", Call::ContainerServices, owned::services, &["serviceArn"], &["clusterArn"], &[]),
+    together("tasks", Call::ContainerTasks, owned::tasks, &["taskArn"], &["clusterArn"], &[]),
+    together("failures", Call::ContainerTasks, owned::failures, &["arn"], &[], &[]),
+    each::<SubnetShape>("Subnets", &["SubnetId"], &["CidrBlock", "Ipv6CidrBlockAssociationSet"], &["SubnetIdentifier", "InstanceId", "NetworkInterfaceId"]),
+    each::<VpcShape>("Vpcs", &["VpcId"], &["CidrBlockAssociationSet", "DhcpOptionsId", "InstanceTenancy"], &["SubnetId"]),
 ];
 
-const fn each<M: Member>(name: &'static str) -> Key {
-    Key { name, call: M::CALL, single: false, read: Read::Each(member::<M>) }
+/// Keys whose members may hold an answer of another call, as collectors group them: the listeners of a load balancer,
+/// the health of a target group, the routes of a table.
+const GROUPED: &[(Call, &[&str])] = &[
+    (Call::LoadBalancers, &["Listeners", "Attributes"]),
+    (Call::Listeners, &["Rules"]),
+    (Call::TargetGroups, &["TargetHealthDescriptions", "Attributes"]),
+    (Call::DatabaseProxies, &["Targets"]),
+    (Call::PrefixLists, &["Entries"]),
+    (Call::TransitTables, &["Routes", "TransitGatewayRouteTablePropagations"]),
+];
+
+type Fields = &'static [&'static str];
+
+const fn each<M: Member>(name: &'static str, id: Fields, beside: Fields, never: Fields) -> Key {
+    Key { name, call: M::CALL, single: false, read: Read::Each(member::<M>), id, beside, never }
 }
 
-const fn together(name: &'static str, call: Call, read: fn(&mut Reader, &About, Vec<Value>)) -> Key {
-    Key { name, call, single: false, read: Read::Together(read) }
+const fn together(
+    name: &'static str,
+    call: Call,
+    read: fn(&mut Reader, &Held),
+    id: Fields,
+    beside: Fields,
+    never: Fields,
+) -> Key {
+    Key { name, call, single: false, read: Read::Together(read), id, beside, never }
 }
 
 impl std::fmt::Debug for Key {
@@ -105,9 +136,85 @@ impl std::fmt::Debug for Key {
     }
 }
 
+impl Key {
+    /// Whether an object under this key is a member of it.
+    pub(super) fn is_ours(&self, names: &Names<'_>) -> bool {
+        self.id.is_empty() || (names.has_any(self.id) && !names.has_any(self.never))
+    }
+
+    /// Whether an object is a member, although no key says so.
+    pub(super) fn fits(&self, names: &Names<'_>) -> bool {
+        names.has_any(self.id) && names.has_any(self.beside) && !names.has_any(self.never)
+    }
+
+    /// Whether members are recognised by a field that names them.
+    pub(super) fn needs_id(&self) -> bool {
+        !self.id.is_empty()
+    }
+
+    /// The field of a member that says whose the answers in it are.
+    pub(super) fn owner(&self) -> Option<&'static str> {
+        self.id.first().copied()
+    }
+
+    /// Why something under this key is no member.
+    pub(super) fn lacks(&self, is_of_its_form: bool) -> String {
+        match self.id.first() {
+            Some(id) if is_of_its_form => format!("it has no `{id}`"),
+            _ if self.is_of_texts() => "an ARN belongs here".to_owned(),
+            _ => "an object belongs here".to_owned(),
+        }
+    }
+
+    /// Whether its members are not objects.
+    pub(super) fn is_of_texts(&self) -> bool {
+        self.call == Call::ContainerClusters
+    }
+
+    /// The key that an answer of another call may have in a member of this one.
+    pub(super) fn grouped(&self, name: &str) -> Option<&'static Key> {
+        let (_, inner) = GROUPED.iter().find(|(call, _)| *call == self.call)?;
+        inner.contains(&name).then(|| known(name)).flatten()
+    }
+}
+
 /// The key of that name, also in lower case with strokes.
 pub(super) fn known(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name || is_snake_of(name, key.name))
+}
+
+/// The key that an object is a member of, by its fields alone.
+pub(super) fn fitting(names: &Names<'_>) -> Option<&'static Key> {
+    let entry = || names.has("Cidr") && names.are_of(&["Cidr", "Description"]);
+    KEYS.iter().find(|key| key.fits(names)).or_else(|| entry().then(|| known("Entries")).flatten())
+}
+
+/// The spelling in which an object would be a member: with small letters first, or in lower case with strokes.
+pub(super) fn in_another_spelling(names: &Names<'_>) -> Option<Unread> {
+    // Answers of ECS are in camel case as AWS writes them.
+    let pascal =
+        |key: &&Key| !key.id.is_empty() && key.id.iter().all(|id| id.starts_with(char::is_uppercase));
+    let spelt = |alike: fn(&str, &str) -> bool| {
+        let has = |fields: Fields| fields.iter().any(|field| names.iter().any(|name| alike(name, field)));
+        KEYS.iter().filter(pascal).any(|key| has(key.id) && has(key.beside) && !has(key.never))
+    };
+    if spelt(is_camel_of) { Some(Unread::CamelCase) } else { spelt(is_snake_of).then_some(Unread::SnakeCase) }
+}
+
+/// Whether `vpcId` is `VpcId`, and `dBInstanceIdentifier` or `dbInstanceIdentifier` is `DBInstanceIdentifier`.
+fn is_camel_of(camel: &str, pascal: &str) -> bool {
+    camel.starts_with(char::is_lowercase) && camel.eq_ignore_ascii_case(pascal)
+}
+
+/// Whether a word is what the AWS CLI's text output puts before each line of a resource: `SECURITYGROUPS`.
+pub(super) fn is_heading(word: &str) -> bool {
+    let upper = !word.is_empty() && word.chars().all(|letter| letter.is_ascii_uppercase());
+    upper && KEYS.iter().any(|key| key.name.eq_ignore_ascii_case(word))
+}
+
+/// The key of a call's answer.
+pub(super) fn of_call(call: Call) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.call == call)
 }
 
 /// Whether `db_instances` is `DBInstances`.
@@ -131,98 +238,18 @@ fn is_snake_of(snake: &str, camel: &str) -> bool {
     snake.next().is_none()
 }
 
-fn member<M: Member>(reader: &mut Reader, value: Value) -> Result<(), String> {
-    reader.take(&[shape::<M>(value)?]);
+fn member<M: Member>(reader: &mut Reader, piece: &RawValue) -> Result<(), serde_json::Error> {
+    reader.take(&[shape::<M>(piece)?]);
     Ok(())
 }
 
-/// A shape, or what is wrong with it in words that a person has.
-fn shape<S: DeserializeOwned>(value: Value) -> Result<S, String> {
-    serde_json::from_value(value).map_err(|error| {
-        ["i64", "u32", "u16", "u8"].iter().fold(error.to_string(), |text, name| {
-            text.replace(&format!("expected {name}"), "expected a whole number")
-        })
-    })
-}
-
 /// A flat list of instances or of reservations.
-fn instance(reader: &mut Reader, value: Value) -> Result<(), String> {
-    if value.get("Instances").is_some() {
-        member::<ReservationShape>(reader, value)
+fn instance(reader: &mut Reader, piece: &RawValue) -> Result<(), serde_json::Error> {
+    if Names::of(piece).has("Instances") {
+        member::<ReservationShape>(reader, piece)
     } else {
-        member::<InstanceShape>(reader, value)
+        member::<InstanceShape>(reader, piece)
     }
-}
-
-fn entries(reader: &mut Reader, about: &About, members: Vec<Value>) {
-    let lists = reader.inventory.prefix_lists.keys().cloned();
-    match whose::<PrefixListId>(about, "PrefixListId", "pl-", lists.collect()) {
-        Ok(list) => {
-            let shapes = shapes::<EntryShape>(reader, about, Call::PrefixListEntries, members);
-            reader.prefix_list_entries(&list, &shapes);
-        }
-        Err(why) => reader.gap(Call::PrefixListEntries, why),
-    }
-}
-
-fn transit_routes(reader: &mut Reader, about: &About, members: Vec<Value>) {
-    let more = about.text("AdditionalRoutesAvailable");
-    let tables = reader.inventory.transit_tables.keys().cloned();
-    match whose::<TransitTableId>(about, "TransitGatewayRouteTableId", "tgw-rtb-", tables.collect()) {
-        Ok(table) => {
-            let mut shapes = shapes::<TransitRouteShape>(reader, about, Call::TransitRoutes, members);
-            let cut = more == Some("true") && about.text("NextToken").is_none();
-            shapes.extend(cut.then(|| TransitRouteShape { more: true, ..TransitRouteShape::default() }));
-            reader.transit_routes(&table, &shapes);
-        }
-        // Other services have routes as well, and no answer of theirs says whether there are more.
-        Err(_) if more.is_none() => {}
-        Err(why) => reader.gap(Call::TransitRoutes, why),
-    }
-}
-
-fn propagations(reader: &mut Reader, about: &About, members: Vec<Value>) {
-    let tables = reader.inventory.transit_tables.keys().cloned();
-    match whose::<TransitTableId>(about, "TransitGatewayRouteTableId", "tgw-rtb-", tables.collect()) {
-        Ok(table) => {
-            let shapes = shapes::<PropagationShape>(reader, about, Call::TransitPropagations, members);
-            reader.transit_propagations(&table, &shapes);
-        }
-        Err(why) => reader.gap(Call::TransitPropagations, why),
-    }
-}
-
-/// Whose an answer is that does not say it: by a key beside it, by the path of the file, or because there is only
-/// one that it can be about.
-fn whose<Id: AnsweredId>(about: &About, key: &str, prefix: &str, all: Vec<Id>) -> Result<Id, String> {
-    let file = about.path.display();
-    let said = about.text(key).map(str::to_owned).or_else(|| about.in_path(prefix));
-    if let Some(id) = said {
-        return Id::answered(&id).map_err(|why| format!("{file} cannot be read: {why}"));
-    }
-    match <[Id; 1]>::try_from(all) {
-        Ok([only]) => Ok(only),
-        Err(_) => Err(format!("{file} does not say of which `{prefix}…` it tells: add `{key}` at its top")),
-    }
-}
-
-pub(super) fn shapes<S: DeserializeOwned>(
-    reader: &mut Reader,
-    about: &About,
-    call: Call,
-    members: Vec<Value>,
-) -> Vec<S> {
-    let mut shapes = Vec::new();
-    for (index, value) in members.into_iter().enumerate() {
-        match shape(value) {
-            Ok(shape) => shapes.push(shape),
-            Err(why) => {
-                let what = format!("member {index} of {}", about.path.display());
-                reader.unreadable(call, Some(&what), &why);
-            }
-        }
-    }
-    shapes
 }
 
 #[cfg(test)]

@@ -1,95 +1,138 @@
-//! Reads a folder of recorded answers, as `aws ec2 describe-vpcs > vpcs.json` leaves them.
+//! Reads a recording: answers as `aws ec2 describe-vpcs > vpcs.json` leaves them, in a folder, a file or a pipe.
 //!
-//! A file is recognised by its top-level keys and not by its name, and may be wrapped as `{"data": …}`. A folder
-//! above it that is named like a Region says which one the answers are from, and `accounts/ID/` whose they are.
+//! An answer is recognised by its keys and by the fields of its members, and not by the file's name. Folders that are
+//! named like a Region or an account, and keys around an answer, say where it is from.
 
-mod answer;
+mod defaults;
 mod files;
 mod keys;
 mod owned;
+mod passed_over;
+mod piece;
 mod refusal;
 mod saved;
+mod shapes;
+mod walk;
 mod whole;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use doorward_core::inventory::{Call, Inventory, Place};
+use serde_json::value::RawValue;
 
 use crate::reading::Reader;
-use answer::{Answer, Later, Sheet};
+use files::Content;
 pub(crate) use files::is_region;
-use files::place;
+pub use passed_over::{PassedOver, Unread, lines as passed_over_lines};
 use saved::Saved;
+use shapes::Held;
+use walk::Walk;
 
-/// A folder that holds no account.
+/// What was read of a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// The account, or several accounts and Regions.
+    pub inventory: Inventory,
+    /// The files that look as if they were meant, and were not read.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// What holds no account.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRecorded {
     /// The folder or a file in it cannot be read.
     #[error("cannot read `{}`", path.display())]
     Unreadable {
-        /// Which.
+        /// Its path.
         path: PathBuf,
         /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// A file is not JSON, or not the answer that its key says it is.
-    #[error("`{}` is not an answer as the AWS CLI writes it", path.display())]
-    NotAnAnswer {
-        /// Which.
+    /// A file is not JSON, or ends within it.
+    #[error("`{}` is not JSON as `aws … --output json` writes it: {why} at line {line} column {column}", path.display())]
+    NotJson {
+        /// Its path.
         path: PathBuf,
-        /// Why, with the line and the column.
-        #[source]
-        source: serde_json::Error,
+        /// What is wrong there.
+        why: String,
+        /// The line, from one on.
+        line: usize,
+        /// The byte of the line, from one on.
+        column: usize,
     },
     /// A file is greater than any answer.
     #[error("`{}` has {} MiB; a recorded answer has {} at most", path.display(), size.div_ceil(1 << 20), MOST >> 20)]
     TooLarge {
-        /// Which.
+        /// Its path.
         path: PathBuf,
         /// How many bytes it has.
         size: u64,
     },
-    /// Nothing in the folder tells of an account.
-    #[error("`{}` holds no recorded answer of an `aws … describe-…` command", .0.display())]
-    Empty(PathBuf),
+    /// Nothing in it is an answer.
+    #[error("`{}` holds no recorded answer of an `aws … describe-…` command", path.display())]
+    Empty {
+        /// The folder or the file.
+        path: PathBuf,
+        /// The files that were not read.
+        passed_over: Vec<PassedOver>,
+    },
 }
 
 /// The most bytes that a file may have: ten times what the largest accounts answer.
 const MOST: u64 = 512 << 20;
 
-/// The account that a folder holds, or several accounts and Regions.
+/// The account that a recording holds: a folder, or a single file.
 ///
-/// Whatever is not told is a gap, so that nothing is taken for absent that was not looked for. Where only groups
+/// What is not in it is a gap, so that nothing is taken for absent that was not looked for. Where only groups
 /// are recorded and not their rules, the rules are there without ids and tags: they can be reasoned about, and
 /// nobody owns them.
-pub fn recorded(folder: &Path) -> Result<Inventory, NotRecorded> {
-    let mut recording = Recording::default();
-    for path in files::below(folder)? {
-        if let Some(bytes) = files::read(&path)? {
-            recording.file(&path, &bytes)?;
-        }
-    }
-    recording.inventory().ok_or_else(|| NotRecorded::Empty(folder.to_owned()))
+pub fn recorded(path: &Path) -> Result<Inventory, NotRecorded> {
+    Ok(recording(path)?.inventory)
 }
 
-/// The same of files that are not on a disk: what [`recorded`] would make of them below a folder.
+/// The same, with the files that were passed over.
+pub fn recording(path: &Path) -> Result<Recording, NotRecorded> {
+    let mut gathered = Gathered::default();
+    let is_folder = path.is_dir();
+    let files = if is_folder { files::below(path)? } else { vec![path.to_owned()] };
+    for path in files {
+        match files::read(&path)? {
+            Content::Whole(bytes) => gathered.file(&path, &bytes, !is_folder)?,
+            Content::Head(bytes) => gathered.head(&path, &bytes),
+        }
+    }
+    gathered.finish(path)
+}
+
+/// The same of a recording that is piped in; errors call it by this name.
+pub fn piped(name: &Path, input: impl Read) -> Result<Recording, NotRecorded> {
+    let mut gathered = Gathered::default();
+    let bytes = files::piped(name, input)?;
+    gathered.file(name, &bytes, true)?;
+    gathered.finish(name)
+}
+
+/// The same of files that are not on a disk: what [`recording`] would make of them below a folder.
 pub fn recorded_files<'a>(
     files: impl IntoIterator<Item = (&'a Path, &'a [u8])>,
-) -> Result<Inventory, NotRecorded> {
-    let mut recording = Recording::default();
+) -> Result<Recording, NotRecorded> {
+    let mut gathered = Gathered::default();
     for (path, bytes) in files {
-        recording.file(path, bytes)?;
+        gathered.file(path, bytes, false)?;
     }
-    recording.inventory().ok_or_else(|| NotRecorded::Empty(PathBuf::new()))
+    gathered.finish(Path::new(""))
 }
 
 /// All that was read so far.
 #[derive(Default)]
-struct Recording {
+struct Gathered {
     places: BTreeMap<Place, Recorded>,
     saved: Saved,
+    passed_over: Vec<PassedOver>,
 }
 
 /// What was recorded of one place.
@@ -103,6 +146,12 @@ pub(super) struct Recorded {
     later: Vec<Later>,
 }
 
+/// Members that are held back until everything else was read, and what reads them then.
+struct Later {
+    read: fn(&mut Reader, &Held),
+    held: Held,
+}
+
 /// Whether the last page of an answer is there.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pages {
@@ -110,54 +159,87 @@ struct Pages {
     more: bool,
 }
 
-impl Recording {
-    fn file(&mut self, path: &Path, bytes: &[u8]) -> Result<(), NotRecorded> {
+impl Gathered {
+    /// Reads a file; one that stands alone is meant to be read.
+    fn file(&mut self, path: &Path, bytes: &[u8], alone: bool) -> Result<(), NotRecorded> {
         let text = files::utf8(bytes);
-        let place = place(path);
         if let Some((call, why)) = refusal::instead_of(path, &text) {
-            self.at(&place).refused(call, why);
+            self.at(&files::place(path)).refused(call, why);
+            if text.trim_ascii().is_empty() {
+                self.pass_over(path, Unread::Empty);
+            }
             return Ok(());
         }
-        if !files::is_tried(path, &text) {
-            return Ok(());
-        }
-        // Read into a sheet of its own, so that half a file leaves nothing behind.
-        let mut sheets = Vec::new();
-        if let Err(source) = answer::read(&text, path, &mut sheets) {
-            if files::may_be_another_kind(path) {
+        if !files::begins(&text) {
+            let kind = passed_over::other_than_json(path, text.get(..HEAD).unwrap_or(&text));
+            if let Some(kind) = kind {
+                self.pass_over(path, kind);
                 return Ok(());
             }
-            return Err(NotRecorded::NotAnAnswer { path: path.to_owned(), source });
+            if !files::is_json(path) && !alone {
+                return Ok(());
+            }
         }
-        for mut sheet in sheets {
-            let saved = std::mem::take(&mut sheet.saved);
-            if let Some(rules) = saved.quota {
-                let quota = (place.clone(), rules);
-                self.at(&place).reader.inventory.rules_per_group.extend([quota]);
-            }
-            self.saved.extend(saved);
-            if let Some((call, why)) = refusal::recorded(path, &sheet) {
-                self.at(&place).refused(call, why);
-            }
-            if !sheet.answers.is_empty() {
-                self.at(&place).take(sheet);
-            }
+        let may_be_another_kind = path.extension().is_some() && !files::is_json(path) && !alone;
+        match self.documents(path, &text, may_be_another_kind) {
+            Err(_) if may_be_another_kind => Ok(()),
+            done => done,
+        }
+    }
+
+    fn documents(&mut self, path: &Path, text: &[u8], check_first: bool) -> Result<(), NotRecorded> {
+        let text = std::str::from_utf8(text).map_err(|error| not_utf8(path, text, error.valid_up_to()))?;
+        let not_json = |error: serde_json::Error| {
+            let (line, column) = (error.line(), error.column());
+            NotRecorded::NotJson { path: path.to_owned(), why: words::plain(&error), line, column }
+        };
+        let documents = || serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+        if check_first && let Some(error) = documents().find_map(Result::err) {
+            return Err(not_json(error));
+        }
+        let mut walk = Walk::of(self, path, text);
+        for document in documents() {
+            walk.document(document.map_err(not_json)?);
+        }
+        let (taken, unread) = (walk.taken, walk.unread);
+        let named = || refusal::named(path).filter(|_| !taken).map(Unread::NoAnswerOf);
+        if let Some(kind) = unread.or_else(named) {
+            self.pass_over(path, kind);
         }
         Ok(())
     }
 
-    fn at(&mut self, place: &Place) -> &mut Recorded {
-        self.places.entry(place.clone()).or_insert_with(|| Recorded {
-            reader: Reader::new(place.clone()),
-            told: BTreeMap::new(),
-            refused: BTreeSet::new(),
-            later: Vec::new(),
-        })
+    /// Notes a file of which only the beginning was read, since it is no JSON.
+    fn head(&mut self, path: &Path, head: &[u8]) {
+        if let Some((call, why)) = refusal::instead_of(path, &files::utf8(head)) {
+            self.at(&files::place(path)).refused(call, why);
+        }
+        if let Some(kind) = passed_over::other_than_json(path, head) {
+            self.pass_over(path, kind);
+        }
     }
 
-    fn inventory(mut self) -> Option<Inventory> {
+    fn pass_over(&mut self, path: &Path, kind: Unread) {
+        self.passed_over.push(PassedOver { path: path.to_owned(), kind });
+    }
+
+    /// Takes what a saved inventory says beside its answers, and says whether it is one.
+    fn saved(&mut self, key: &str, piece: &RawValue, place: &Place) -> bool {
+        let is_ours = self.saved.take(key, piece);
+        if let Some(rules) = self.saved.quota.take() {
+            self.at(place).reader.inventory.rules_per_group.insert(place.clone(), rules);
+        }
+        is_ours
+    }
+
+    fn at(&mut self, place: &Place) -> &mut Recorded {
+        self.places.entry(place.clone()).or_insert_with(|| Recorded::of(place))
+    }
+
+    fn finish(mut self, path: &Path) -> Result<Recording, NotRecorded> {
+        let passed_over = std::mem::take(&mut self.passed_over);
         if self.places.is_empty() && self.saved.is_empty() {
-            return None;
+            return Err(NotRecorded::Empty { path: path.to_owned(), passed_over });
         }
         for (call, gap) in self.saved.of_calls() {
             let recorded = self.at(&gap.place.clone());
@@ -169,32 +251,36 @@ impl Recording {
             whole.merge(recorded.inventory());
         }
         self.saved.finish(&mut whole);
-        Some(whole)
+        Ok(Recording { inventory: whole, passed_over })
     }
 }
 
+/// How much of a file that is no JSON tells what it is.
+const HEAD: usize = 4096;
+
+fn not_utf8(path: &Path, text: &[u8], valid: usize) -> NotRecorded {
+    let before = text.get(..valid).unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+    let why = "a letter that is not UTF-8 (save the file as UTF-8)".to_owned();
+    NotRecorded::NotJson { path: path.to_owned(), why, line, column }
+}
+
 impl Recorded {
-    fn take(&mut self, sheet: Sheet) {
-        let Sheet { about, answers, .. } = sheet;
-        let more = about.goes_on();
-        for Answer { key, members } in answers {
-            let pages = self.told.entry(key.call).or_default();
-            pages.more |= more;
-            pages.last |= !more;
-            match key.read {
-                keys::Read::Each(read) => {
-                    for (index, member) in members.into_iter().enumerate() {
-                        if let Err(why) = read(&mut self.reader, member) {
-                            let what = format!("{}[{index}] of {}", key.name, about.path.display());
-                            self.reader.unreadable(key.call, Some(&what), &why);
-                        }
-                    }
-                }
-                keys::Read::Together(read) => {
-                    self.later.push(Later { read, members, about: about.clone() });
-                }
-            }
+    fn of(place: &Place) -> Self {
+        Self {
+            reader: Reader::of_recording(place.clone()),
+            told: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            later: Vec::new(),
         }
+    }
+
+    /// Notes that there is an answer of a call, and whether there are pages after it.
+    fn told(&mut self, call: Call, more: bool) {
+        let pages = self.told.entry(call).or_default();
+        pages.more |= more;
+        pages.last |= !more;
     }
 
     fn refused(&mut self, call: Call, why: String) {
@@ -204,7 +290,7 @@ impl Recorded {
 
     fn inventory(mut self) -> Inventory {
         for later in std::mem::take(&mut self.later) {
-            (later.read)(&mut self.reader, &later.about, later.members);
+            (later.read)(&mut self.reader, &later.held);
         }
         let Self { reader, told, refused, .. } = self;
         let place = reader.place.clone();

@@ -4,15 +4,6 @@ use std::path::Path;
 
 use doorward_core::inventory::Call;
 
-use super::answer::Sheet;
-
-/// A refusal as a recorder writes it: `{"data": {"Error": {"Code": …}}}` in a file that is named for its call.
-pub(super) fn recorded(path: &Path, sheet: &Sheet) -> Option<(Call, String)> {
-    let code = sheet.about.text("Error.Code")?;
-    let message = sheet.about.text("Error.Message").unwrap_or("it says no more");
-    Some((named(path)?, format!("{code}: {message}")))
-}
-
 /// A file without an answer: empty, as a call that failed leaves it, or with what the AWS CLI says of a failure.
 pub(super) fn instead_of(path: &Path, text: &[u8]) -> Option<(Call, String)> {
     let text = text.trim_ascii();
@@ -32,7 +23,7 @@ pub(super) fn instead_of(path: &Path, text: &[u8]) -> Option<(Call, String)> {
 }
 
 /// The call that a file is named for: `ec2.DescribeVpcs_1.json`, `ec2-describe-vpcs.json`, `describe-vpcs.json`.
-fn named(path: &Path) -> Option<Call> {
+pub(super) fn named(path: &Path) -> Option<Call> {
     let name = path.file_name()?.to_str()?;
     let name = name.strip_suffix(".json").unwrap_or(name);
     let name = name.rsplit_once('_').filter(|(_, page)| is_number(page)).map_or(name, |(name, _)| name);
@@ -46,6 +37,29 @@ fn named(path: &Path) -> Option<Call> {
     let call = calls.next()?;
     // `describe-load-balancers` alone may be of either kind.
     calls.next().is_none().then_some(call)
+}
+
+/// Whether a name is that of a service whose calls are read.
+pub(super) fn is_service(name: &str) -> bool {
+    Call::ALL.iter().any(|call| services(*call).iter().any(|service| service.eq_ignore_ascii_case(name)))
+}
+
+/// Whether a file is named for a call of another service that answers with the same key: an empty list of its says
+/// nothing here.
+pub(super) fn is_of_another_service(path: &Path, key: &str) -> bool {
+    const OTHERS: [(&str, &str); 8] = [
+        ("LoadBalancers", "autoscaling"),
+        ("TargetGroups", "dbproxytargetgroups"),
+        ("Listeners", "globalaccelerator"),
+        ("instances", "lightsail"),
+        ("instances", "opsworks"),
+        ("Functions", "cloudfront"),
+        ("VpcEndpoints", "opensearch"),
+        ("services", "servicediscovery"),
+    ];
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let name = name.replace(['-', '_', '.'], "");
+    OTHERS.iter().any(|(own, service)| *own == key && name.contains(service))
 }
 
 fn is_number(text: &str) -> bool {

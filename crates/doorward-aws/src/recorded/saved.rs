@@ -6,9 +6,10 @@ use doorward_core::inventory::{
     AccountId, AnsweredId, Call, Gap, GapSource, Inventory, Place, SecurityGroupId,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::operation::{QuotaShape, RULES_QUOTA};
+use super::shapes::shape;
+use crate::operation::QuotaShape;
 
 /// What stood in `gaps.json`, whatever the file is called.
 #[derive(Debug, Default)]
@@ -31,36 +32,37 @@ struct SavedGap {
 }
 
 impl Saved {
-    /// Takes what stands under `Gaps`, `Incomplete` or `Quota`; what another program wrote there is none of ours.
-    pub(super) fn take(&mut self, key: &str, value: Value) {
+    /// Takes what stands under `Gaps`, `Incomplete` or `Quota`, and says whether it is ours: another program may have
+    /// such keys, too.
+    pub(super) fn take(&mut self, key: &str, piece: &RawValue) -> bool {
         match key {
             "Incomplete" => {
-                self.incomplete.extend(serde_json::from_value::<Vec<String>>(value).unwrap_or_default());
-                return;
+                let ids: Option<Vec<String>> = shape(piece).ok();
+                let is_ours = ids.is_some();
+                self.incomplete.extend(ids.unwrap_or_default());
+                is_ours
             }
             "Quota" => {
-                let ours = value.get("QuotaCode").is_some_and(|code| code == RULES_QUOTA);
-                let quota: Option<QuotaShape> = serde_json::from_value(value).ok().filter(|_| ours);
-                self.quota = quota.and_then(|quota| quota.rules()).or(self.quota);
-                return;
+                let quota: Option<QuotaShape> = shape(piece).ok();
+                let rules = quota.filter(QuotaShape::is_of_rules).and_then(|quota| quota.rules());
+                self.quota = rules.or(self.quota);
+                rules.is_some()
             }
-            _ => {}
-        }
-        for gap in serde_json::from_value::<Vec<SavedGap>>(value).unwrap_or_default() {
-            let SavedGap { call, account, region, groups, why } = gap;
-            let place = Place { profile: None, region, account };
-            let groups = groups.iter().filter_map(|id| SecurityGroupId::answered(id).ok()).collect();
-            self.gaps.push(Gap { source: GapSource::read(&call), place, groups, why });
+            _ => {
+                let gaps: Option<Vec<SavedGap>> = shape(piece).ok();
+                let is_ours = gaps.is_some();
+                for SavedGap { call, account, region, groups, why } in gaps.unwrap_or_default() {
+                    let place = Place { profile: None, region, account };
+                    let groups = groups.iter().filter_map(|id| SecurityGroupId::answered(id).ok()).collect();
+                    self.gaps.push(Gap { source: GapSource::read(&call), place, groups, why });
+                }
+                is_ours
+            }
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.gaps.is_empty() && self.incomplete.is_empty()
-    }
-
-    pub(super) fn extend(&mut self, other: Self) {
-        self.gaps.extend(other.gaps);
-        self.incomplete.extend(other.incomplete);
     }
 
     /// The gaps of calls, each with its call, taken out; those of anything else remain.

@@ -6,6 +6,9 @@ use doorward_core::inventory::{AttachmentTarget, Call, Gap, Inventory, Place};
 
 use super::Pages;
 
+/// Why there is no answer of a call that nobody made, or whose answer nobody kept.
+pub(super) const NOT_RECORDED: &str = "it was not recorded";
+
 /// Notes the calls of a place of which there is no answer, or no whole one.
 pub(super) fn note_what_is_missing(
     inventory: &mut Inventory,
@@ -24,7 +27,7 @@ pub(super) fn note_what_is_missing(
             }
             Some(_) => {}
             None if refused.contains(call) || nothing_to_ask(*call, inventory, told) => {}
-            None => gap(*call, "it was not recorded".to_owned()),
+            None => gap(*call, NOT_RECORDED.to_owned()),
         }
     }
     if told.contains_key(&Call::TransitRoutes) && !refused.contains(&Call::TransitRoutes) {

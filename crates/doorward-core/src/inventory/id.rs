@@ -42,7 +42,7 @@ macro_rules! id {
             fn answered(text: &str) -> Result<Self, NotAnId> {
                 match text.trim() {
                     "" => Err(NotAnId { given: text.into(), kind: $kind, like: $like }),
-                    text => Ok(Self(text.into())),
+                    text => Ok(Self(crate::text::shown(text).into_owned())),
                 }
             }
         }

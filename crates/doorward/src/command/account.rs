@@ -1,24 +1,27 @@
-//! Which account a question is about: a folder of recorded answers, or AWS itself.
+//! Which account a question is about: a recording of answers, or AWS itself.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use doorward_aws::NotRecorded;
 use doorward_core::inventory::{Inventory, Place};
 
 use super::progress::Bar;
-use super::{Code, Failure, interrupted, runtime};
+use super::{Code, Failure, interrupted, note, runtime};
 use crate::cloud::{self, Cloud};
 use crate::policy_file::{self, LoadError};
 
 /// Where the inventory comes from.
 #[derive(Debug, Args)]
 pub(super) struct Source {
-    /// A folder of recorded `aws … describe-*` answers instead of the live account
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["profile", "region"])]
+    /// A recording of `aws … describe-*` answers instead of the live account: a folder, a file, or - for a pipe
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["profile", "region"])]
     pub inventory: Option<PathBuf>,
+    /// Take what was not recorded as AWS makes it by default, and list each assumption
+    #[arg(long, value_name = "DEFAULTS", requires = "inventory")]
+    pub assume: Option<Assume>,
     /// A profile of the AWS configuration, may be repeated; those of the policy otherwise
     #[arg(long)]
     pub profile: Vec<String>,
@@ -27,13 +30,71 @@ pub(super) struct Source {
     pub region: Vec<String>,
 }
 
-impl Source {
-    /// The account, as far as it could be seen. The policy at that path names places where nothing else does.
-    pub(super) fn inventory(&self, policy: &Path) -> Result<Inventory, Failure> {
-        match &self.inventory {
-            Some(folder) => doorward_aws::recorded(folder).map_err(Failure::from),
-            None => survey(&self.places(policy)?),
+/// What may be assumed of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Assume {
+    /// The default network ACL and main route table of each VPC, VPC Block Public Access off, and default attributes
+    AwsDefaults,
+}
+
+/// An account as far as it could be seen.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub inventory: Inventory,
+    pub remarks: Remarks,
+}
+
+/// What is to be said of how an account was read.
+#[derive(Debug, Default)]
+pub(super) struct Remarks {
+    /// The files that were not read, a line for each or for many of a kind.
+    pub passed_over: Vec<String>,
+    /// What was taken as AWS makes it by default.
+    pub assumed: Vec<String>,
+}
+
+impl Remarks {
+    /// Adds what is to be said of another recording, each once.
+    pub(super) fn extend(&mut self, other: Self) {
+        for (own, more) in [(&mut self.passed_over, other.passed_over), (&mut self.assumed, other.assumed)] {
+            let new: Vec<String> = more.into_iter().filter(|line| !own.contains(line)).collect();
+            own.extend(new);
         }
+    }
+
+    /// Writes them to the standard error, beside an answer that has no room for them.
+    pub(super) fn note(&self) {
+        for line in &self.passed_over {
+            note(&format!("note: {line}"));
+        }
+        for line in &self.assumed {
+            note(&format!("assumed: {line}"));
+        }
+    }
+}
+
+impl Source {
+    /// The account. The policy at that path names places where nothing else does.
+    pub(super) fn account(&self, policy: &Path) -> Result<Account, Failure> {
+        let Some(path) = &self.inventory else {
+            return Ok(Account { inventory: survey(&self.places(policy)?)?, remarks: Remarks::default() });
+        };
+        self.recorded(path)
+    }
+
+    /// The account of a recording, with what is assumed of it.
+    pub(super) fn recorded(&self, path: &Path) -> Result<Account, Failure> {
+        let mut recording = if path == Path::new("-") {
+            doorward_aws::piped(Path::new("standard input"), std::io::stdin().lock())?
+        } else {
+            doorward_aws::recording(path)?
+        };
+        let assumed = match self.assume {
+            Some(Assume::AwsDefaults) => recording.assume_aws_defaults(),
+            None => Vec::new(),
+        };
+        let passed_over = doorward_aws::passed_over_lines(&recording.passed_over);
+        Ok(Account { inventory: recording.inventory, remarks: Remarks { passed_over, assumed } })
     }
 
     /// Each profile in each Region; without either, those of the policy, if there is one.
@@ -100,13 +161,16 @@ fn survey(places: &BTreeSet<Place>) -> Result<Inventory, Failure> {
 impl From<NotRecorded> for Failure {
     fn from(error: NotRecorded) -> Self {
         match &error {
-            NotRecorded::Unreadable { source, .. } => Self::of(Code::of_io(source), &error).hint(
-                "`--inventory` names a folder of recorded answers; `doorward inventory save DIR` writes one",
-            ),
+            NotRecorded::Unreadable { source, .. } => Self::of(Code::of_io(source), &error)
+                .hint("`--inventory` names a recording of answers; `doorward inventory save DIR` writes one"),
             NotRecorded::TooLarge { .. } => Self::of(Code::Data, &error),
-            NotRecorded::NotAnAnswer { .. } | NotRecorded::Empty(_) => Self::of(Code::Data, &error).hint(
-                "such a folder holds what `aws ec2 describe-security-groups` and its like print, as .json",
-            ),
+            NotRecorded::NotJson { .. } => Self::of(Code::Data, &error)
+                .hint("record it again; was the command cut off, or the file edited?"),
+            NotRecorded::Empty { passed_over, .. } => {
+                Self::of(Code::Data, &error).details(doorward_aws::passed_over_lines(passed_over)).hint(
+                    "a recording holds what `aws ec2 describe-security-groups` and its like print, as .json",
+                )
+            }
         }
     }
 }

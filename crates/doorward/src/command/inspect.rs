@@ -13,7 +13,7 @@ use doorward_core::inventory::{Gap, Inventory};
 use doorward_core::reach::Reachability;
 use serde::Serialize;
 
-use super::account::Source;
+use super::account::{Account, Source};
 use super::{Code, Failure, json, note, print};
 
 /// Say what is not as it should be in an account
@@ -97,6 +97,12 @@ struct Report {
     looked_at: LookedAt,
     /// What could not be seen, whether a finding hangs on it or not.
     gaps: Vec<Gap>,
+    /// The files of the recording that were not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    /// What was taken as AWS makes it by default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    assumed: Vec<String>,
 }
 
 impl Inspect {
@@ -110,12 +116,21 @@ impl Inspect {
             return Err(Failure::new(Code::Usage, "`--json` and `--sarif` would both be printed")
                 .hint("`--sarif FILE` writes SARIF into a file"));
         }
-        let inventory = self.source.inventory(policy)?;
+        let Account { inventory, remarks } = self.source.account(policy)?;
+        if self.sarif.is_some() {
+            remarks.note();
+        }
         let reach = Reachability::of(inventory);
         let inventory = reach.inventory();
         let mut findings = inspect(&reach);
         findings.retain(|finding| self.asks(finding.rule));
-        let report = Report { findings, looked_at: LookedAt::of(inventory), gaps: gaps(inventory) };
+        let report = Report {
+            findings,
+            looked_at: LookedAt::of(inventory),
+            gaps: gaps(inventory),
+            notes: remarks.passed_over,
+            assumed: remarks.assumed,
+        };
         if let Some(file) = &self.sarif {
             let sarif = json(&sarif::log(&report.findings, &report.gaps))?;
             if to_output {

@@ -8,7 +8,7 @@ use doorward_aws::NotSaved;
 use doorward_core::inventory::{Gap, Inventory};
 use serde::Serialize;
 
-use super::account::Source;
+use super::account::{Account, Source};
 use super::{Code, Failure, count, json, note, print, table};
 
 /// Show what is seen of an account, or write it down
@@ -37,6 +37,7 @@ enum Verb {
   doorward inventory show
   doorward inventory show --profile prod --region eu-west-1
   doorward inventory show --inventory examples/account
+  aws ec2 describe-security-groups | doorward inventory show --inventory -
   doorward inventory show --json | jq '.gaps[].call'")]
 struct Show {
     /// Print JSON
@@ -82,15 +83,22 @@ struct Shown<'i> {
     places: Vec<String>,
     counts: serde_json::Map<String, serde_json::Value>,
     gaps: &'i [Gap],
+    passed_over: &'i [String],
+    assumed: &'i [String],
 }
 
 impl Show {
     fn run(self, policy: &Path) -> Result<(), Failure> {
-        let inventory = self.source.inventory(policy)?;
+        let Account { inventory, remarks } = self.source.account(policy)?;
         if self.json {
             let counts = kinds(&inventory).into_iter();
-            let counts = counts.map(|kind| (kind.key.to_owned(), kind.count.into())).collect();
-            return print(&json(&Shown { places: places(&inventory), counts, gaps: &inventory.gaps })?);
+            return print(&json(&Shown {
+                places: places(&inventory),
+                counts: counts.map(|kind| (kind.key.to_owned(), kind.count.into())).collect(),
+                gaps: &inventory.gaps,
+                passed_over: &remarks.passed_over,
+                assumed: &remarks.assumed,
+            })?);
         }
         let rows = kinds(&inventory).into_iter().filter(|kind| kind.count > 0);
         let rows: Vec<_> =
@@ -104,13 +112,27 @@ impl Show {
             text.push_str(&format!("\n{}:\n", count(inventory.gaps.len(), "gap", "gaps")));
             text.extend(inventory.gaps.iter().map(|gap| format!("{gap}\n")));
         }
+        for (title, lines) in [("not read", &remarks.passed_over), ("assumed", &remarks.assumed)] {
+            if !lines.is_empty() {
+                text.push_str(&format!("\n{title}:\n"));
+                text.extend(lines.iter().map(|line| format!("{line}\n")));
+            }
+        }
         print(&text)
     }
 }
 
 impl Save {
     fn run(self, policy: &Path) -> Result<(), Failure> {
-        let inventory = self.source.inventory(policy)?;
+        if self.source.assume.is_some() {
+            let failure = Failure::new(
+                Code::Usage,
+                "what is assumed is not saved, since it would be read back as seen",
+            );
+            return Err(failure.hint("leave out `--assume`, and give it to whatever reads the folder"));
+        }
+        let Account { inventory, remarks } = self.source.account(policy)?;
+        remarks.note();
         let files = doorward_aws::save(&inventory, &self.folder, self.force).map_err(not_saved)?;
         for gap in &inventory.gaps {
             note(&format!("note: {gap}"));

@@ -49,6 +49,11 @@ pub(crate) struct AttributesAnswer {
 }
 
 impl AttributesAnswer {
+    /// Attributes that were recorded.
+    pub(crate) fn of(attributes: Vec<Tag>) -> Self {
+        Self { attributes: List(attributes) }
+    }
+
     /// Whether load balancers of this group send to targets in other zones (`load_balancing.cross_zone.enabled`).
     pub(crate) fn cross_zone(&self) -> Option<bool> {
         self.flag("load_balancing.cross_zone.enabled")

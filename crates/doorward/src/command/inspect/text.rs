@@ -31,6 +31,12 @@ pub(super) fn report(report: &Report) -> String {
     }
     text.push_str(&wrapped("looked at ", "  ", &looked_at(report.looked_at)));
     text.push_str(&gaps(&report.gaps));
+    for (title, lines) in [("not read", &report.notes), ("assumed", &report.assumed)] {
+        let lines: String = lines.iter().map(|line| wrapped("  - ", "    ", line)).collect();
+        if !lines.is_empty() {
+            text.push_str(&format!("\n{title}:\n{lines}"));
+        }
+    }
     text
 }
 
@@ -176,7 +182,13 @@ mod tests {
             ..finding(Rule::UnusedGroup, Severity::Note)
         };
         let findings = vec![finding(Rule::WideRule, Severity::Medium), unsure];
-        let text = report(&Report { findings, looked_at: LOOKED_AT, gaps: Vec::new() });
+        let text = report(&Report {
+            findings,
+            looked_at: LOOKED_AT,
+            gaps: Vec::new(),
+            notes: Vec::new(),
+            assumed: Vec::new(),
+        });
         assert_eq!(
             text,
             "\
@@ -212,7 +224,13 @@ looked at 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with
             gap("rds:DescribeDBInstances", "denied"),
             gap("x:Y", "silent"),
         ];
-        let text = report(&Report { findings: Vec::new(), looked_at: LOOKED_AT, gaps });
+        let text = report(&Report {
+            findings: Vec::new(),
+            looked_at: LOOKED_AT,
+            gaps,
+            notes: Vec::new(),
+            assumed: Vec::new(),
+        });
         assert_eq!(
             text,
             "\

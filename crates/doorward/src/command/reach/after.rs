@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::json;
 use super::listing::{self, Names};
+use crate::command::account::{Account, Remarks, Source};
 use crate::command::{self, Code, Failure, ways};
 use crate::policy_file::{Loaded, PolicyFile};
 use crate::store::{self, AuditFiles, Store};
@@ -32,13 +33,15 @@ struct Compared {
 
 pub(super) fn run(
     policy: &Path,
-    inventory: Inventory,
+    source: &Source,
+    account: Account,
     change: &str,
     asker: Asker,
     flows: Option<&Flows>,
     as_json: bool,
 ) -> Result<u8, Failure> {
-    let compared = compared(policy, inventory, change, asker)?;
+    let Account { inventory, mut remarks } = account;
+    let compared = compared(policy, source, inventory, &mut remarks, change, asker)?;
     let mut difference = compared.before.compare(&compared.after);
     if let Some(flows) = flows {
         only(&mut difference.opened, flows);
@@ -46,10 +49,11 @@ pub(super) fn run(
     }
     let gaps = &compared.after.inventory().gaps;
     if as_json {
-        command::print(&command::json(&as_json_of(&difference, &compared))?)?;
+        command::print(&command::json(&as_json_of(&difference, &compared, &remarks))?)?;
     } else {
         command::print(&as_text(&difference, &compared))?;
         listing::unseen(gaps);
+        remarks.note();
     }
     Ok(0)
 }
@@ -62,7 +66,14 @@ fn only(ways: &mut Vec<AllowedPath>, flows: &Flows) {
     ways.retain(|way| !way.flows.is_empty() || !way.at_most.is_empty());
 }
 
-fn compared(policy: &Path, inventory: Inventory, change: &str, asker: Asker) -> Result<Compared, Failure> {
+fn compared(
+    policy: &Path,
+    source: &Source,
+    inventory: Inventory,
+    remarks: &mut Remarks,
+    change: &str,
+    asker: Asker,
+) -> Result<Compared, Failure> {
     let path = Path::new(change);
     if let Ok(id) = change.parse::<GrantId>() {
         alone(&asker)?;
@@ -72,8 +83,12 @@ fn compared(policy: &Path, inventory: Inventory, change: &str, asker: Asker) -> 
     }
     if path.is_dir() {
         alone(&asker)?;
-        let after = doorward_aws::recorded(path)?;
-        return Ok(Compared { before: Reachability::of(inventory), after: Reachability::of(after) });
+        let after = source.recorded(path)?;
+        remarks.extend(after.remarks);
+        return Ok(Compared {
+            before: Reachability::of(inventory),
+            after: Reachability::of(after.inventory),
+        });
     }
     if path.is_file() {
         alone(&asker)?;
@@ -232,7 +247,11 @@ fn as_text(difference: &Comparison, compared: &Compared) -> String {
     if text.is_empty() { "nothing changes\n".into() } else { text }
 }
 
-fn as_json_of<'a>(difference: &'a Comparison, compared: &'a Compared) -> json::Comparison<'a> {
+fn as_json_of<'a>(
+    difference: &'a Comparison,
+    compared: &'a Compared,
+    remarks: &'a Remarks,
+) -> json::Comparison<'a> {
     let (before, after) = (Names::of(compared.before.roles()), Names::of(compared.after.roles()));
     let roles = |ways: &[AllowedPath], names: &Names<'a>| -> Vec<json::RoleView<'a>> {
         let ends = ways.iter().flat_map(|way| [&way.from, &way.to]);
@@ -250,5 +269,7 @@ fn as_json_of<'a>(difference: &'a Comparison, compared: &'a Compared) -> json::C
         roles_of_opened: roles(&difference.opened, &after),
         roles_of_closed: roles(&difference.closed, &before),
         gaps: &compared.after.inventory().gaps,
+        notes: &remarks.passed_over,
+        assumed: &remarks.assumed,
     }
 }

@@ -1,6 +1,6 @@
 //! One question answered: printed, and as an exit code.
 
-use doorward_core::reach::{Flows, Reachability, Selector, Verdict};
+use doorward_core::reach::{Answer, Flows, Selector, Verdict};
 
 use super::{Expected, json, text};
 use crate::command::{self, Code, Failure};
@@ -15,19 +15,25 @@ fn exit(verdict: Verdict) -> u8 {
     }
 }
 
-pub(super) fn run(
-    reachability: &Reachability,
-    from: &Selector,
-    to: &Selector,
-    asked: Option<&Flows>,
+/// What was asked.
+pub(super) struct Asked<'a> {
+    pub from: &'a Selector,
+    pub to: &'a Selector,
+    /// None when all that is allowed was asked for.
+    pub flows: Option<&'a Flows>,
+}
+
+pub(super) fn tell(
+    answer: &Answer,
+    asked: &Asked<'_>,
+    assumed: &[String],
     as_json: bool,
     expected: Option<Expected>,
 ) -> Result<u8, Failure> {
-    let answer = reachability.ask(from, to, asked);
     command::print(&if as_json {
-        command::json(&json::question(&answer, from, to, asked))?
+        command::json(&json::question(answer, asked, assumed))?
     } else {
-        text::question(&answer, from, to, asked)
+        text::question(answer, asked.from, asked.to, asked.flows) + &text::assumed(assumed)
     })?;
     let Some(expected) = expected.map(Expected::verdict) else { return Ok(exit(answer.verdict)) };
     if answer.verdict == expected {

@@ -7,6 +7,7 @@ use doorward_core::reach::{
 };
 use serde::Serialize;
 
+use super::answer::Asked;
 use super::listing::Names;
 
 /// The answer to one question.
@@ -26,14 +27,11 @@ pub(super) struct Question<'a> {
     to: EndpointView<'a>,
     /// None when all that passes was asked for.
     asked: Option<Vec<Flow>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    assumed: &'a [String],
 }
 
-pub(super) fn question<'a>(
-    answer: &'a Answer,
-    from: &'a Selector,
-    to: &'a Selector,
-    asked: Option<&Flows>,
-) -> Question<'a> {
+pub(super) fn question<'a>(answer: &'a Answer, asked: &Asked<'a>, assumed: &'a [String]) -> Question<'a> {
     Question {
         verdict: answer.verdict,
         flows: answer.flows.list(),
@@ -44,9 +42,10 @@ pub(super) fn question<'a>(
         at_most: answer.at_most.list(),
         parts: answer.parts.iter().map(part).collect(),
         notes: &answer.notes,
-        from: endpoint(from),
-        to: endpoint(to),
-        asked: asked.map(Flows::list),
+        from: endpoint(asked.from),
+        to: endpoint(asked.to),
+        asked: asked.flows.map(Flows::list),
+        assumed,
     }
 }
 
@@ -211,6 +210,8 @@ pub(super) enum Line<'a> {
     Way(WayView<'a>),
     Pair { from: &'a str, to: &'a str, flows: Vec<Flow> },
     Gap { gap: &'a Gap },
+    Note { note: &'a str },
+    Assumed { assumed: &'a str },
 }
 
 pub(super) fn pair<'a>(pair: &Pair<'a>) -> Line<'a> {
@@ -227,4 +228,8 @@ pub(super) struct Comparison<'a> {
     /// And these of the account before.
     pub roles_of_closed: Vec<RoleView<'a>>,
     pub gaps: &'a [Gap],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub notes: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub assumed: &'a [String],
 }

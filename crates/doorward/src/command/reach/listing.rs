@@ -8,6 +8,7 @@ use doorward_core::inventory::{Gap, Inventory, NamedResource};
 use doorward_core::reach::{AllowedPath, End, Flows, PathQuery, Reachability, Role, RoleId};
 
 use super::{json, text};
+use crate::command::account::Remarks;
 use crate::command::{Code, Failure, count, note, printer};
 
 /// How many senders, prefixes or groups are told in a line before the rest is counted.
@@ -114,6 +115,7 @@ pub(super) fn run(
     scope: &PathQuery,
     pairs: bool,
     as_json: bool,
+    remarks: &Remarks,
 ) -> Result<u8, Failure> {
     let mut lines = Lines::new();
     let mut found: u64 = 0;
@@ -133,8 +135,11 @@ pub(super) fn run(
     }
     let gaps = &reachability.inventory().gaps;
     if as_json {
-        for gap in gaps {
-            if lines.json(&json::Line::Gap { gap }).is_break() {
+        let notes = remarks.passed_over.iter().map(|note| json::Line::Note { note });
+        let assumed = remarks.assumed.iter().map(|assumed| json::Line::Assumed { assumed });
+        let all = gaps.iter().map(|gap| json::Line::Gap { gap }).chain(notes).chain(assumed);
+        for line in all {
+            if lines.json(&line).is_break() {
                 break;
             }
         }
@@ -152,6 +157,7 @@ pub(super) fn run(
     }
     if !as_json {
         unseen(gaps);
+        remarks.note();
     }
     Ok(0)
 }

@@ -19,7 +19,7 @@ use doorward_core::reach::{Reachability, Verdict};
 use self::question::Question;
 pub(crate) use self::text::verdict as verdict_in_words;
 use super::Failure;
-use super::account::Source;
+use super::account::{Account, Source};
 
 /// Say who can reach what, and why
 ///
@@ -50,12 +50,13 @@ JSON, of a question: {\"verdict\": \"yes|no|partly|unknown\", \"flows\": [FLOW�
 \"because\", \"name\"}], \"blockers\": [{\"code\", \"resource\", \"why\", \"lift\", …}], \"return\": {\"verdict\", \"ports\", \
 \"hops\"}, \"gaps\": […], \"at_most\": [FLOW…], \"parts\": […], \"notes\": […], \"from\", \"to\", \"asked\"}. `flows` surely \
 pass, between some sender and some receiver at least; `at_most` may, if what was not seen lets them. \
+With --assume, \"assumed\": [TEXT…] says what was not recorded and was taken as AWS makes it. \
 JSON, of a list: a line for each way, {\"from\": END, \"to\": END, \"flows\": [FLOW…], \"whole\": true, …}; END is \
 {\"kind\": \"role\", \"id\", \"name\"}, {\"kind\": \"internet\"} or {\"kind\": \"remote\", \"id\"}. A line {\"role\": {…}} says who is \
-in a role before the first way that names it, and lines {\"gap\": {…}} at the end what could not be seen. \
+in a role before the first way that names it, and lines {\"gap\": {…}} at the end what could not be seen, {\"note\": TEXT} and {\"assumed\": TEXT} how the recording was read. \
 With --pairs, {\"from\": ID, \"to\": ID, \"flows\": [FLOW…]}. \
 JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles_of_opened\": […], \
-\"roles_of_closed\": […], \"gaps\": […]}.
+\"roles_of_closed\": […], \"gaps\": […], \"notes\": […], \"assumed\": […]}.
 
 CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\": \
 \"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; a grant, open or waiting; or a \
@@ -120,12 +121,16 @@ impl Reach {
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         // What is typed wrong is said before an account is read, which may take long.
         let question = self.question()?;
-        let inventory = self.source.inventory(policy)?;
+        let Account { inventory, remarks } = self.source.account(policy)?;
         match question {
             Question::One { from, to, flows } => {
                 let from = question::endpoint(&from, &inventory)?;
                 let to = question::endpoint(&to, &inventory)?;
-                answer::run(&Reachability::of(inventory), &from, &to, flows.as_ref(), self.json, self.assert)
+                let reachability = Reachability::of(inventory);
+                let mut answer = reachability.ask(&from, &to, flows.as_ref());
+                answer.notes.extend(remarks.passed_over);
+                let asked = answer::Asked { from: &from, to: &to, flows: flows.as_ref() };
+                answer::tell(&answer, &asked, &remarks.assumed, self.json, self.assert)
             }
             Question::List { from, to, flows, pairs } => {
                 let find = |text: Option<&str>| text.map(|text| question::endpoint(text, &inventory));
@@ -133,13 +138,17 @@ impl Reach {
                 let scope = doorward_core::reach::PathQuery { from, to, flows };
                 let reachability = Reachability::of(inventory);
                 match &self.svg {
-                    Some(file) => picture::run(&reachability, &scope, file),
-                    None => listing::run(&reachability, &scope, pairs, self.json),
+                    Some(file) => {
+                        remarks.note();
+                        picture::run(&reachability, &scope, file)
+                    }
+                    None => listing::run(&reachability, &scope, pairs, self.json, &remarks),
                 }
             }
             Question::After { change, flows } => {
                 let asker = after::Asker { person: self.person, address: self.address };
-                after::run(policy, inventory, &change, asker, flows.as_ref(), self.json)
+                let account = Account { inventory, remarks };
+                after::run(policy, &self.source, account, &change, asker, flows.as_ref(), self.json)
             }
         }
         .map(ExitCode::from)

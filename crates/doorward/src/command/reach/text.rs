@@ -40,6 +40,13 @@ pub(super) fn question(answer: &Answer, from: &Selector, to: &Selector, asked: O
     text
 }
 
+/// What was not recorded and was taken as AWS makes it by default.
+pub(super) fn assumed(assumed: &[String]) -> String {
+    let mut text = String::new();
+    section(&mut text, "assumed", assumed.to_vec());
+    text
+}
+
 fn section(text: &mut String, title: &str, lines: Vec<String>) {
     if lines.is_empty() {
         return;

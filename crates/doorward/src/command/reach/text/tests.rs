@@ -234,7 +234,8 @@ fn json_has_the_keys_that_are_promised() {
     let answer = Answer { blockers: vec![blocker()], gaps: vec![gap()], ..yes() };
     let asked = flows("tcp/5432 tcp/1000-2000 icmp/8/0");
     let web = web();
-    let view = super::super::json::question(&answer, &web, &Selector::Internet, Some(&asked));
+    let question = super::super::answer::Asked { from: &web, to: &Selector::Internet, flows: Some(&asked) };
+    let view = super::super::json::question(&answer, &question, &[]);
     let json = serde_json::to_string_pretty(&view).expect("JSON");
     let expected = r#"{
   "verdict": "yes",
