@@ -164,8 +164,9 @@ impl Trust {
         if self.is_noted() || self.noting.swap(true, Ordering::SeqCst) {
             return;
         }
-        let trust = Arc::clone(self);
+        let turn = NotingTurn(Some(Arc::clone(self)));
         tokio::task::spawn_blocking(move || {
+            let Some(trust) = turn.take() else { return };
             loop {
                 let done = trust.note(CHECKPOINT_EACH);
                 trust.noting.store(false, Ordering::SeqCst);
@@ -240,6 +241,24 @@ impl Trust {
     }
 }
 
+/// The turn at noting, on its way to the thread that takes it. A runtime that ends drops what it has not begun, and then
+/// the turn is given back: else the store would wait for it when it is closed.
+struct NotingTurn(Option<Arc<Trust>>);
+
+impl NotingTurn {
+    fn take(mut self) -> Option<Arc<Trust>> {
+        self.0.take()
+    }
+}
+
+impl Drop for NotingTurn {
+    fn drop(&mut self) {
+        if let Some(trust) = self.0.take() {
+            trust.noting.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
 impl Store {
     /// Why the record in the store is not believed, if it is not: then nothing new is opened.
     pub fn distrusted(&self) -> Option<String> {
@@ -259,5 +278,44 @@ impl Store {
     /// That it could not be: it is told once more.
     pub fn alarm_is_unrecorded(&self) {
         self.trust.is_unrecorded();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_head_that_a_runtime_did_not_begin_to_note_before_its_end_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("doorward.db").display().to_string();
+        let runtime = || {
+            tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .max_blocking_threads(1)
+                .build()
+                .expect("a runtime")
+        };
+        let (own, ending) = (runtime(), runtime());
+        let store = own.block_on(Store::open(&path, [1; 4])).expect("a store");
+        own.block_on(async {
+            while store.trust.is_noting() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        // The only thread that could note is busy until its runtime has been told to end.
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        ending.spawn_blocking(move || wait.recv());
+        store.trust.inner().noted = None;
+        let entered = ending.enter();
+        store.trust.note_soon();
+        drop(entered);
+        assert!(store.trust.is_noting());
+        ending.shutdown_background();
+        drop(go_on);
+        let closed = async { tokio::time::timeout(Duration::from_secs(20), store.close()).await };
+        own.block_on(closed).expect("it is closed");
     }
 }

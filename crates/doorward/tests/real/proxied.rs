@@ -228,9 +228,11 @@ fn hosts() -> Result<(), Failed> {
     for (expected, head) in [
         (200, "GET /sign-in HTTP/1.1\r\nHost: door.example\r\n"),
         (200, "GET /sign-in HTTP/1.1\r\nhOsT:  DOOR.example.:443 \r\n"),
-        (200, "GET https://door.example/sign-in HTTP/1.1\r\nHost: evil.test\r\n"),
+        (200, "GET https://door.example/sign-in HTTP/1.1\r\nHost: door.example\r\n"),
+        (400, "GET https://door.example/sign-in HTTP/1.1\r\nHost: evil.test\r\n"),
         (200, "GET /sign-in HTTP/1.0\r\nHost: door.example\r\n"),
-        (421, "GET https://evil.test/sign-in HTTP/1.1\r\nHost: door.example\r\n"),
+        (400, "GET https://evil.test/sign-in HTTP/1.1\r\nHost: door.example\r\n"),
+        (421, "GET https://evil.test/sign-in HTTP/1.1\r\nHost: evil.test\r\n"),
         (421, "GET /sign-in HTTP/1.1\r\nHost: evil.test\r\n"),
         (421, "GET /api/v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n"),
         (421, "POST /healthz HTTP/1.1\r\nHost: evil.test\r\nContent-Length: 0\r\n"),
