@@ -24,7 +24,7 @@ use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Relocated, Requests};
 use doorward_aws::Simulated;
 use doorward_core::firewall::Mark;
-use doorward_core::grant::{GrantId, Life};
+use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::inventory::{RuleIdentity, SecurityGroupId, SecurityGroupRuleId, StandingRule};
 use doorward_core::net::{Flow, Ports};
 use jiff::{SignedDuration, Timestamp};
@@ -189,10 +189,34 @@ struct Hands {
 #[derive(Debug, Clone)]
 struct Known {
     person: usize,
+    since: Timestamp,
     until: Timestamp,
+    /// The most that it may last in all, in milliseconds.
+    most: u64,
+    /// When it began by the clock that is not set back; before this life of the process that is below zero.
+    begun: i64,
     /// By the clock that is not set back, when the program has not died since.
     deadline: Option<u64>,
     ended: bool,
+}
+
+impl Known {
+    fn first(grant: &Grant, person: usize, now: Timestamp, uptime: u64) -> Self {
+        let (since, until) = (grant.since().expect("open"), grant.until().expect("open"));
+        let hours = if grant.target().as_str() == "admin" { 2 } else { 1 };
+        let most = hours * 3_600_000;
+        let mut known = Self { person, since, until, most, begun: 0, deadline: None, ended: false };
+        known.noted(now, uptime);
+        known
+    }
+
+    /// A process that sees it for the first time: it has what is left of it, and no more than it was given where it began
+    /// in time to come.
+    fn noted(&mut self, now: Timestamp, uptime: u64) {
+        self.deadline = Some(uptime + left(self.until, now.max(self.since)));
+        self.begun =
+            i64::try_from(uptime).expect("a short life").saturating_sub_unsigned(left(now, self.since));
+    }
 }
 
 struct World {
@@ -293,15 +317,20 @@ impl World {
         match opened {
             Opened::Granted { grant, .. } => {
                 let until = grant.until().expect("open");
-                let left = left(until, self.now());
-                let before = self.known.get(grant.id());
-                let deadline = match before {
+                let (now, uptime) = (self.now(), self.uptime());
+                let known = match self.known.get(grant.id()) {
                     // The end is as it was, and so is what is left by the other clock.
-                    Some(before) if before.until == until => before.deadline,
-                    _ => Some(self.uptime() + left),
+                    Some(before) if before.until == until => before.clone(),
+                    // A clock that was set back makes no extension longer than a grant may last in all.
+                    Some(before) => {
+                        let last = before.begun.saturating_add_unsigned(before.most).max(0).unsigned_abs();
+                        let deadline = Some((uptime + left(until, now)).min(last));
+                        Known { until, deadline, ..before.clone() }
+                    }
+                    None => Known::first(&grant, person, now, uptime),
                 };
                 self.waiting.remove(grant.id());
-                self.known.insert(grant.id().clone(), Known { person, until, deadline, ended: false });
+                self.known.insert(grant.id().clone(), Known { ended: false, ..known });
             }
             Opened::Waiting { grant, .. } => {
                 self.waiting.insert(grant.id().clone());
@@ -327,14 +356,14 @@ impl World {
                 self.crash().await;
                 let (now, uptime) = (self.now(), self.uptime());
                 for grant in self.requests.store().unfinished().await.expect("grants") {
+                    let is_new = grant.until().is_some() && !before.contains(grant.id());
                     let until = grant.until();
-                    if let (Some(until), false) = (until, before.contains(grant.id())) {
-                        let deadline = Some(uptime + left(until, now));
-                        self.known
-                            .insert(grant.id().clone(), Known { person, until, deadline, ended: false });
-                    } else if let (Some(until), Some(known)) = (until, self.known.get_mut(grant.id())) {
-                        known.deadline = Some(uptime + left(until, now));
-                        known.until = until;
+                    if is_new {
+                        let known = Known::first(&grant, person, now, uptime);
+                        self.known.insert(grant.id().clone(), known);
+                    } else if let (Some(_), Some(known)) = (until, self.known.get_mut(grant.id())) {
+                        *known =
+                            Known { ended: known.ended, ..Known::first(&grant, known.person, now, uptime) };
                     } else if matches!(grant.life(), Life::Waiting { .. }) {
                         self.waiting.insert(grant.id().clone());
                     }
@@ -384,10 +413,25 @@ impl World {
                 let Ok(Relocated { opened: Opened::Granted { grant, .. }, .. }) = moved else { return };
                 assert!(grant.source().contains(to), "{grant:?} does not admit {to}");
                 if *grant.id() != id {
-                    // Neither clock gives it a moment more.
-                    assert_eq!(grant.until(), Some(before.until), "it ends when it would have ended");
-                    self.known.get_mut(&id).expect("known").ended = true;
-                    self.known.insert(grant.id().clone(), before);
+                    // What else of theirs admitted the old address ended with it.
+                    let mut longest = before;
+                    for (other, known) in &mut self.known {
+                        let kept = self.requests.store().grant(other).await.expect("a store");
+                        let life = kept.as_ref().map(Grant::life);
+                        let moved = matches!(life, Some(Life::Ended { how: Ending::Moved { to }, .. }) if to == grant.id());
+                        if moved && !known.ended {
+                            known.ended = true;
+                            if known.until > longest.until {
+                                longest = known.clone();
+                            }
+                        }
+                    }
+                    assert!(self.known.get(&id).is_some_and(|known| known.ended), "it ended");
+                    if !self.known.contains_key(grant.id()) {
+                        // Neither clock gives it a moment more.
+                        assert_eq!(grant.until(), Some(longest.until), "it ends when it would have ended");
+                        self.known.insert(grant.id().clone(), Known { ended: false, ..longest });
+                    }
                 }
             }
             Act::Pass => {
@@ -466,7 +510,7 @@ impl World {
         self.reconciler.pass().await;
         let (now, uptime) = (self.now(), self.uptime());
         for known in self.known.values_mut() {
-            known.deadline = Some(uptime + left(known.until, now));
+            known.noted(now, uptime);
         }
     }
 
