@@ -373,6 +373,18 @@ mod tests {
         Event::new(now, Who::Doorward, What::SignedIn)
     }
 
+    fn session_of_jon(now: Timestamp) -> Session {
+        Session {
+            person: "jon".parse().expect("a name"),
+            kind: SessionKind::Browser,
+            made: now,
+            ends: now + SignedDuration::from_hours(12),
+            origin: "203.0.113.7".into(),
+            used: now,
+            bound: "x".into(),
+        }
+    }
+
     async fn run(store: &Store, statement: &'static str) {
         let done = sqlx::query(statement).execute(&store.pool).await.expect("a statement");
         assert_eq!(done.rows_affected(), 1, "{statement}");
@@ -384,15 +396,7 @@ mod tests {
         let path = folder.path().join("doorward.db").display().to_string();
         let store = Store::open(&path, [1; 4]).await.expect("a store");
         let (now, jon): (_, Person) = (Timestamp::now(), "jon".parse().expect("a name"));
-        let session = Session {
-            person: jon.clone(),
-            kind: SessionKind::Browser,
-            made: now,
-            ends: now + SignedDuration::from_hours(12),
-            origin: "203.0.113.7".into(),
-            used: now,
-            bound: "x".into(),
-        };
+        let session = session_of_jon(now);
         let copy = "CREATE TABLE copy AS SELECT * FROM sessions";
         let back = "INSERT INTO sessions SELECT * FROM copy";
         let begin = async || {
@@ -437,15 +441,7 @@ mod tests {
         let path = folder.path().join("doorward.db").display().to_string();
         let store = Store::open(&path, [1; 4]).await.expect("a store");
         let (now, jon): (_, Person) = (Timestamp::now(), "jon".parse().expect("a name"));
-        let session = Session {
-            person: jon.clone(),
-            kind: SessionKind::Browser,
-            made: now,
-            ends: now + SignedDuration::from_hours(12),
-            origin: "203.0.113.7".into(),
-            used: now,
-            bound: "x".into(),
-        };
+        let session = session_of_jon(now);
         let run = async |statement: &'static str| {
             sqlx::query(statement).execute(&store.pool).await.expect("a statement");
         };
@@ -485,15 +481,7 @@ mod tests {
         let path = folder.path().join("doorward.db").display().to_string();
         let store = Store::open(&path, [1; 4]).await.expect("a store");
         let now = instant(Timestamp::now().as_millisecond());
-        let session = Session {
-            person: "jon".parse().expect("a name"),
-            kind: SessionKind::Browser,
-            made: now,
-            ends: now + SignedDuration::from_hours(12),
-            origin: "203.0.113.7".into(),
-            used: now,
-            bound: "x".into(),
-        };
+        let session = session_of_jon(now);
         store.keep_session("token", &session, None, signed_in(now)).await.expect("kept");
         let head = store.head().await.expect("a head");
         sqlx::query("CREATE TABLE copy AS SELECT * FROM sessions")
@@ -553,15 +541,7 @@ mod tests {
         let path = folder.path().join("doorward.db").display().to_string();
         let store = Store::open(&path, [1; 4]).await.expect("a store");
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
-        let session = Session {
-            person: "jon".parse().expect("a name"),
-            kind: SessionKind::Browser,
-            made: now,
-            ends: now + SignedDuration::from_hours(12),
-            origin: "203.0.113.7".into(),
-            used: now,
-            bound: "x".into(),
-        };
+        let session = session_of_jon(now);
         store.keep_session("token", &session, None, signed_in(now)).await.expect("kept");
         assert_eq!(store.session("token", now).await.expect("read"), Some(session.clone()));
         for (edit, back) in [
