@@ -67,17 +67,16 @@ impl Deadlines {
         uptime: Duration,
     ) {
         let before = std::mem::take(self);
-        // A grant that took another's place has the end of that one, and not a moment more.
-        let moved = |to: &GrantId| {
-            grants.iter().find(|grant| match grant.life() {
-                Life::Ended { how: Ending::Moved { to: there }, .. } => there == to,
-                _ => false,
-            })
-        };
         let known = |id: &GrantId| before.open.get(id).or_else(|| before.ended.get(id)).copied();
+        // A grant that took the place of others has the end of the longest, and not a moment more.
+        let moved = |to: &GrantId| {
+            let into = grants.iter().filter(
+                |grant| matches!(grant.life(), Life::Ended { how: Ending::Moved { to: there }, .. } if there == to),
+            );
+            into.filter_map(|grant| known(grant.id())).max_by_key(|known| known.until)
+        };
         for grant in grants {
-            let from = || moved(grant.id()).and_then(|before| known(before.id()));
-            let known = known(grant.id()).or_else(from);
+            let known = known(grant.id()).or_else(|| moved(grant.id()));
             match grant.until() {
                 Some(until) => {
                     let deadline = match known {
@@ -175,6 +174,28 @@ mod tests {
         assert!(deadlines.passed(&there, hour));
         deadlines.note(std::slice::from_ref(&there), most, now, hour);
         assert!(deadlines.passed(&there, hour), "also once the old one is settled");
+    }
+
+    #[test]
+    fn what_moves_with_a_shorter_grant_lives_no_longer_for_that() {
+        let until = |id: &str, until: &str| {
+            let life = r#""life":"open","since":"2026-11-22T10:00:00Z","until":"UNTIL","approved_by":null"#;
+            let text = serde_json::to_string(&grant(&life.replace("UNTIL", until))).expect("text");
+            serde_json::from_str::<Grant>(&text.replace("g-k3v9t2m4x7q8", id)).expect("a grant")
+        };
+        let at = |text: &str| text.parse::<Timestamp>().expect("an instant");
+        let hour = Duration::from_secs(3600);
+        let short = until("g-aaaaaaaaaaaa", "2026-11-22T10:30:00Z");
+        let long = until("g-bbbbbbbbbbbb", "2026-11-22T11:00:00Z");
+        let there = until("g-cccccccccccc", "2026-11-22T11:00:00Z");
+        let mut deadlines = Deadlines::default();
+        deadlines.note(&[short.clone(), long.clone()], most, at("2026-11-22T10:00:00Z"), Duration::ZERO);
+        // The wall clock was set back by half an hour, and then both moved.
+        let now = at("2026-11-22T09:31:00Z");
+        let moved = |grant: &Grant| grant.end(Ending::Moved { to: there.id().clone() }, now);
+        deadlines.note(&[moved(&short), moved(&long), there.clone()], most, now, Duration::from_secs(60));
+        assert!(!deadlines.passed(&there, hour - Duration::from_secs(1)));
+        assert!(deadlines.passed(&there, hour));
     }
 
     #[test]
