@@ -1,56 +1,16 @@
 //! A grant: a rule with a person and an end.
 //!
-//! Its life is one enum. Only [`crate::policy::decide`] mints a grant, only [`Grant::live`] yields a
+//! Its life is one enum. Only [`crate::decision::decide`] mints a grant, only [`Grant::live`] yields a
 //! [`Live`], and only a [`Live`] yields rules: an expired grant cannot be turned into an open port.
 
 use std::fmt;
-use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::firewall::Rule;
+pub use crate::name::{GrantId, NotAGrant};
 use crate::net::Cidr;
-use crate::policy::{Group, Person, Target, TargetName, Transport};
-
-/// A grant's name: `g-` and twelve letters or digits, unguessable enough to be unique.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct GrantId(String);
-
-/// A text that is no grant's name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a grant (like `g-k3v9t2m4x7q8`)")]
-pub struct NotAGrant(String);
-
-impl GrantId {
-    const LETTERS: &'static [u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
-    /// From 8 random bytes, of which 60 bits are used.
-    pub fn from_random(bytes: [u8; 8]) -> Self {
-        let mut bits = u64::from_le_bytes(bytes);
-        let mut id = String::from("g-");
-        for _ in 0..12 {
-            let letter = Self::LETTERS.get((bits & 31) as usize).copied().unwrap_or(b'a');
-            id.push(char::from(letter));
-            bits >>= 5;
-        }
-        Self(id)
-    }
-}
-
-crate::text::is_text!(GrantId);
-
-impl FromStr for GrantId {
-    type Err = NotAGrant;
-
-    fn from_str(text: &str) -> Result<Self, NotAGrant> {
-        let good = text
-            .strip_prefix("g-")
-            .is_some_and(|rest| rest.len() == 12 && rest.bytes().all(|byte| Self::LETTERS.contains(&byte)));
-        if good { Ok(Self(text.into())) } else { Err(NotAGrant(text.into())) }
-    }
-}
+use crate::policy::{Group, Person, TargetName, Transport};
 
 /// Where a grant is in its life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +117,7 @@ pub struct Grant {
 pub const APPROVAL_WAITS: SignedDuration = SignedDuration::from_hours(24);
 
 impl Grant {
-    /// Called by `policy::decide` alone; a test of the house looks for others.
+    /// Called by `decision::decide` alone; a test of the house looks for others.
     pub(crate) fn mint(
         id: GrantId,
         person: Person,
@@ -326,31 +286,5 @@ impl<'a> Live<'a> {
     /// Its end.
     pub fn until(self) -> Timestamp {
         self.until
-    }
-
-    /// What a firewall must admit for it: the person's address, to exactly the target's ports.
-    ///
-    /// Only a direct grant admits an address; every other transport carries its own packets.
-    pub fn rules(self, target: &'a Target) -> impl Iterator<Item = Rule> + 'a {
-        let direct = self.grant.transport == Transport::Direct && target.name == self.grant.target;
-        let source = self.grant.source;
-        target
-            .ports
-            .iter()
-            .filter(move |flow| direct && flow.fits(source.family()))
-            .map(move |flow| Rule::of_live(self, *flow, source))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_reads_as_it_writes() {
-        let id = GrantId::from_random(*b"\xff\x01\x02\x03\x04\x05\x06\x07");
-        assert_eq!(id.as_str().parse(), Ok(id.clone()));
-        assert!("g-".parse::<GrantId>().is_err());
-        assert!("g-ABCDEFGHIJKL".parse::<GrantId>().is_err());
     }
 }

@@ -4,11 +4,14 @@
 //! arguments, so a decision can be tested with ten thousand random histories.
 
 pub mod audit;
+pub mod decision;
 pub mod export;
 pub mod firewall;
 pub mod grant;
 pub mod inspect;
 pub mod inventory;
+pub mod mark;
+pub mod name;
 pub mod net;
 pub mod plan;
 pub mod policy;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::audit::cloudtrail::reason;
 use crate::grant::{Grant, GrantId, Life};
 use crate::inventory::Place;
-use crate::policy::{AWS_NAME, Over, Person, Policy, Transport, aws_name};
+use crate::name::{AWS_NAME, aws_name};
+use crate::policy::{Over, Person, Policy, Transport};
 
 /// A session that is open, as AWS lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,17 @@ pub struct OpenSession {
     pub owner: Option<String>,
     /// When it was started.
     pub since: Option<Timestamp>,
+}
+
+/// What is said to AWS as a session's reason: `doorward g-k3v9t2m4x7q8`.
+pub fn reason(grant: &GrantId) -> String {
+    format!("doorward {grant}")
+}
+
+/// The grant in a session's reason, if there is one.
+pub fn granted(reason: &str) -> Option<GrantId> {
+    let words = reason.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
+    words.filter_map(|word| word.parse().ok()).next()
 }
 
 /// The place that the sessions of a grant by this way are opened in; none where it needs no session.

@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod forward;
 pub mod http_proxy;
 pub mod news;
+mod peer_text;
 pub mod relay;
 pub mod socks;
 pub mod ssh;

@@ -227,7 +227,7 @@ async fn upgrade(
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => {
             let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            let body = crate::ssm::fit(&body).chars().take(300).collect();
+            let body = crate::peer_text::peer_text(&body).chars().take(300).collect();
             Err(WebSocketError::Refused { host: to.host.clone(), status: response.status(), body })
         }
         Err(source) => Err(WebSocketError::Upgrade { host: to.host.clone(), source: Box::new(source) }),

@@ -1,15 +1,17 @@
 //! Doorward, the program: what the commands, the pages and the reconciler share.
 
 pub mod account;
+mod answer_text;
+mod bounded_file;
 pub mod budget;
 pub mod client;
 pub mod clock;
 pub mod cloud;
 pub mod command;
 pub mod connect;
-mod events;
 pub mod firewall;
 pub mod logging;
+pub mod overdue;
 pub mod people;
 pub mod picture;
 pub mod policy_file;
@@ -17,6 +19,7 @@ pub mod reconciler;
 pub mod requests;
 pub mod running;
 pub mod servable;
+pub mod status;
 pub mod store;
 pub mod vending;
 pub mod web;

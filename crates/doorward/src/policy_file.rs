@@ -13,8 +13,7 @@ mod stamps;
 mod tests;
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +23,9 @@ use sha2::{Digest as _, Sha256};
 
 use findings::{missing_hint, no_account, too_costly, written_by_others};
 pub use following::{PolicyFile, Refreshed};
+
+use crate::bounded_file::read;
+use crate::people::PEOPLE_AT_MOST;
 
 /// A policy, the people, and what was told of them.
 #[derive(Debug, Clone)]
@@ -259,33 +261,8 @@ fn resolved(mut policy: Policy, path: &Path) -> Policy {
     policy
 }
 
-/// The most bytes of a policy, and of a file of people, that are read: a larger one is a mistake, and would delay what the
-/// others take away.
+/// The most bytes of a policy that are read: a larger one is a mistake, and would delay what the others take away.
 pub(crate) const POLICY_AT_MOST: u64 = 4 << 20;
-pub(crate) const PEOPLE_AT_MOST: u64 = 64 << 20;
-
-/// The bytes of a regular file: a pipe would wait, and a device would never end. One that is larger than `most` is not read.
-pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let kind = fs::metadata(path)?;
-    if kind.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-    }
-    if !kind.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    // It may grow while it is read.
-    if kind.len() <= most {
-        bytes.reserve(usize::try_from(kind.len()).unwrap_or_default());
-        fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    }
-    let length = kind.len().max(bytes.len() as u64);
-    if length > most {
-        let what = format!("it has {length} bytes, and {most} are the most");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
-    }
-    Ok(bytes)
-}
 
 fn digest<'b>(files: impl IntoIterator<Item = &'b [u8]>) -> String {
     let mut hash = Sha256::new();

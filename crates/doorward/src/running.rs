@@ -12,8 +12,9 @@ use crate::clock::{Clock, random};
 use crate::cloud::{Cloud, groups};
 use crate::firewall::Local;
 use crate::policy_file::PolicyFile;
-use crate::reconciler::{Nudge, Nudged, Reconciler};
+use crate::reconciler::Reconciler;
 use crate::requests::{Requests, look_up};
+use crate::status::{Nudge, Nudged};
 use crate::store::{self, AuditFiles, Store};
 
 /// How long a step of the reconciler that has begun may go on once the program was told to stop: of a command, as long as

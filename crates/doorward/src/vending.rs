@@ -3,16 +3,14 @@
 use std::net::IpAddr;
 
 use doorward_aws::{Account, AssumedFor, JumpError, LocateError, ShortLived};
-use doorward_core::audit::{Line, What};
-use doorward_core::export::iam::{self, Machine, NotVended, vend};
+use doorward_core::audit::What;
+use doorward_core::export::iam::{Machine, NotVended, vend};
 use doorward_core::grant::GrantId;
 use doorward_core::inventory::AccountId;
 use doorward_core::policy::{Address, Transport};
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::requests::{self, Caller, Requests};
-use crate::store::{self, Store};
 
 /// Credentials for one grant, and where it leads: whoever has them may look nothing up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,23 +53,6 @@ pub enum Error {
     #[error(transparent)]
     Aws(#[from] doorward_aws::Error),
 }
-
-/// Until when the credentials of a grant are good, as the audit log has it; none where none were vended.
-pub async fn vended_until(store: &Store, grant: &GrantId) -> Result<Option<Timestamp>, store::Error> {
-    let lines = store.lines_of(grant).await?;
-    let ends = lines.iter().filter_map(|(_, line)| {
-        let event = serde_json::from_str::<Line>(line).ok()?.event;
-        let What::CredentialsVended { until, .. } = event.what else { return None };
-        let lasts = SignedDuration::from_secs(i64::from(iam::LASTS));
-        let here = event.at.checked_add(lasts).unwrap_or(until);
-        // AWS said the end by its own clock. Where this machine's is far ahead, its own counts.
-        Some(if here.duration_since(until) > APART { here } else { until })
-    });
-    Ok(ends.max())
-}
-
-/// What a clock may be off.
-const APART: SignedDuration = SignedDuration::from_mins(2);
 
 /// Vends credentials for a grant of the caller's own that is open.
 pub async fn credentials(requests: &Requests, caller: &Caller, id: &GrantId) -> Result<Vended, Error> {

@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -120,6 +120,71 @@ fn the_arrows_point_down() {
     }
 }
 
+/// The modules of a crate's root that a source names by `crate::`, outside of its tests and comments.
+fn modules_named(text: &str) -> BTreeSet<String> {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    let mut named = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        let Some(group) = rest.strip_prefix('{') else {
+            named.extend(rest.split(|letter: char| !is_of_a_name(letter)).next().map(str::to_owned));
+            continue;
+        };
+        // Of `{a, b::{c, d}}` the modules are `a` and `b`.
+        let (mut depth, mut name) = (0, String::new());
+        for letter in group.chars() {
+            match letter {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    named.insert(
+                        std::mem::take(&mut name).split("::").next().unwrap_or_default().trim().into(),
+                    );
+                }
+                letter if depth == 0 => name.push(letter),
+                _ => {}
+            }
+        }
+        named.insert(name.split("::").next().unwrap_or_default().trim().into());
+    }
+    named
+}
+
+fn is_of_a_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+#[test]
+fn the_modules_of_each_crate_name_each_other_in_one_direction() {
+    for name in ["doorward-core", "doorward-aws", "doorward-tunnel", "doorward"] {
+        let root = format!("crates/{name}/src/");
+        let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (path, text) in sources(&format!("crates/{name}/src")) {
+            let Some(inside) = path.strip_prefix(&root).filter(|_| !is_test(&path)) else { continue };
+            let module = inside.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+            if module != "lib" && module != "main" {
+                names.entry(module.to_owned()).or_default().extend(modules_named(&text));
+            }
+        }
+        let modules: BTreeSet<String> = names.keys().cloned().collect();
+        for (module, named) in &mut names {
+            named.retain(|other| other != module && modules.contains(other));
+        }
+        assert!(names.values().map(BTreeSet::len).sum::<usize>() > 3, "{name}: {names:?}");
+        // What names nothing that is left goes first; a knot is what never goes.
+        while let Some(free) =
+            names.iter().find(|(_, named)| named.is_empty()).map(|(module, _)| module.clone())
+        {
+            names.remove(&free);
+            names.values_mut().for_each(|named| {
+                named.remove(&free);
+            });
+        }
+        assert!(names.is_empty(), "{name}: each of these modules names another one of them: {names:#?}");
+    }
+}
+
 #[test]
 fn core_depends_on_what_is_listed_and_on_nothing_else() {
     let tree = Command::new(env!("CARGO"))
@@ -178,7 +243,7 @@ fn core_has_no_clock_no_disk_no_network_and_no_chance() {
 fn only_a_decision_mints_a_grant() {
     let found = files_with(&["crates/doorward-core/src"], &["Grant::mint("]);
     let others: Vec<&String> = found.iter().filter(|path| !is_test(path)).collect();
-    assert_eq!(others, ["crates/doorward-core/src/policy/decide.rs"]);
+    assert_eq!(others, ["crates/doorward-core/src/decision/mod.rs"]);
 }
 
 #[test]

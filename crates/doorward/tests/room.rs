@@ -10,8 +10,8 @@ use std::time::Duration;
 use assembled::{HASH, account, assembled};
 use doorward::clock::Clock;
 use doorward::requests::{Ask, Caller, Error, Opened};
+use doorward_core::decision::Refusal;
 use doorward_core::inventory::SecurityGroupId;
-use doorward_core::policy::Refusal;
 use jiff::Timestamp;
 
 const POLICY: &str = r#"

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use doorward_aws::{Account, AssumedFor, ConnectEndpoint, Error, Put, Start, trail};
-use doorward_core::audit::cloudtrail::{self, Matched, Row, Window};
+use doorward_core::audit::cloudtrail::{Matched, Row, Window, join};
 use doorward_core::audit::{Event, What, Who};
+use doorward_core::decision::{Decision, Past, Request, decide};
 use doorward_core::export::iam::{self, Document, Machine, vend};
 use doorward_core::export::session_document;
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::AccountId;
-use doorward_core::policy::{Decision, Past, People, Policy, Request, RoleArn, decide, parse};
+use doorward_core::policy::{People, Policy, RoleArn, parse};
+use doorward_core::session;
 use futures_util::{SinkExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use libtest_mimic::{Failed, Trial};
@@ -359,7 +361,7 @@ fn watched() -> Result<(), Failed> {
     story(settings, async |stand, account| {
         let (policy, now) = (policy(), Timestamp::now());
         let grant = granted(&policy, "jon", 1, now);
-        let reason = cloudtrail::reason(grant.id());
+        let reason = session::reason(grant.id());
         let ssh = "AWS-StartSSHSession";
         let with = account.start_session(&start(ssh, &[], Some(reason))).await.expect("a session");
         account.terminate_session(&with.session).await.expect("ended");
@@ -384,7 +386,7 @@ fn watched() -> Result<(), Failed> {
         };
         let seen = account.trail(window).await;
         assert_eq!(seen.gaps, [""; 0], "two a second were enough");
-        let rows = cloudtrail::join(&record, &seen.calls, window);
+        let rows = join(&record, &seen.calls, window);
         assert_eq!(rows.len(), 3, "{rows:?}");
         let ours = rows.iter().find_map(|row| match row {
             Row::Granted { session, matched, ended, .. } => {

@@ -1,6 +1,5 @@
 //! Rules, and whole rulesets of them: the one currency of security groups, nftables and the relay.
 
-mod mark;
 pub mod nftables;
 
 use std::collections::BTreeMap;
@@ -9,11 +8,10 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-pub use mark::{Because, InstallationId, Mark, NotAnInstallation};
-
 use crate::grant::Live;
+pub use crate::mark::{Because, InstallationId, Mark, NotAnInstallation};
 use crate::net::{Cidr, Flow};
-use crate::policy::{Enforcement, Firewall, FirewallName, Target};
+use crate::policy::{Enforcement, Firewall, FirewallName, Target, Transport};
 
 /// Lets one prefix in to one flow, because of a grant or of a line of the policy.
 ///
@@ -28,7 +26,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    pub(crate) fn of_live(live: Live<'_>, flow: Flow, peer: Cidr) -> Self {
+    fn of_live(live: Live<'_>, flow: Flow, peer: Cidr) -> Self {
         let grant = live.grant();
         let because = Because::Grant {
             id: grant.id().clone(),
@@ -95,6 +93,21 @@ impl Rule {
             (Some(_), None) => false,
             (mine, theirs) => (mine, &other.because) > (theirs, &self.because),
         }
+    }
+}
+
+impl<'a> Live<'a> {
+    /// What a firewall must admit for it: the person's address, to exactly the target's ports.
+    ///
+    /// Only a direct grant admits an address; every other transport carries its own packets.
+    pub fn rules(self, target: &'a Target) -> impl Iterator<Item = Rule> + 'a {
+        let direct = self.grant().transport() == Transport::Direct && target.name == *self.grant().target();
+        let source = self.grant().source();
+        target
+            .ports
+            .iter()
+            .filter(move |flow| direct && flow.fits(source.family()))
+            .map(move |flow| Rule::of_live(self, *flow, source))
     }
 }
 

@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{NotAnId, Place, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
-use crate::firewall::{InstallationId, Mark};
+use crate::mark::Mark;
+use crate::name::InstallationId;
 use crate::net::{Cidr, Family, Flow, NetError};
 
 /// A security group.

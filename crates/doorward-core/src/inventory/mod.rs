@@ -20,7 +20,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::firewall::InstallationId;
+use crate::name::InstallationId;
 
 pub use gap::{Call, Cause, Gap, GapSource};
 pub use gateway::{

@@ -1,15 +1,11 @@
 //! The policy: who may reach what, by which transport, for how long.
 
 mod address;
-mod decide;
 mod duration;
 mod jump;
 mod mistake;
-mod name;
 mod parse;
 pub mod people;
-mod reason;
-mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,21 +15,15 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 pub use address::AddressError;
-pub use decide::{
-    Act, Decision, Past, Relocation, Request, There, admissible, approve, authorise, decide, relocate,
-    still_allowed, window, within_limits,
-};
 pub use duration::{DurationError, duration, in_words};
 pub use jump::{Documents, Hop, JumpError, Names, Over, RoleArn, Ssh, SshKey, SshUser, Ssm};
 pub use mistake::{Mistake, Severity, Spot, did_you_mean, utf8};
-pub(crate) use name::{AWS_NAME, aws_name};
-pub use name::{FirewallName, Group, NameError, Person, TargetName};
 pub use parse::{FileAt, FilesAt, FolderAt, GroupAt, Reading, Remains, Role, check, parse, read};
 pub use people::{EditError, HashError, HashKind, PasswordHash, People};
-pub use reason::{Most, Reason, Refusal};
 
 use crate::inventory::{Place, SecurityGroupId, VpcId};
-use crate::net::{Cidr, Flow};
+pub use crate::name::{FirewallName, Group, NameError, Person, TargetName};
+use crate::net::{Cidr, Flow, Special};
 
 /// A whole policy file, checked. Paths are as written; the program resolves them beside the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +151,20 @@ pub struct GrantDefaults {
     pub reason_required: bool,
     /// Networks that people come from although IANA sets them apart: private ones, most of all. Empty: none.
     pub special_networks: Vec<Cidr>,
+}
+
+impl GrantDefaults {
+    /// Whether a policy may list addresses of this kind in `special-networks`.
+    pub(crate) fn may_list(kind: Special) -> bool {
+        matches!(
+            kind,
+            Special::Private
+                | Special::Shared
+                | Special::Loopback
+                | Special::Documentation
+                | Special::Benchmarking
+        )
+    }
 }
 
 /// `[limits]`: how many grants may be open or wait at once.

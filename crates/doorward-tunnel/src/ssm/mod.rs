@@ -24,7 +24,6 @@ use std::fmt;
 
 use crate::dial::{Answer, Destination};
 
-pub(crate) use channel::fit;
 pub use channel::{Ending, Limits};
 pub use pool::{Pool, Ssm};
 pub use raw::Raw;

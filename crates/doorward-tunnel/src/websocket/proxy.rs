@@ -73,7 +73,7 @@ impl Proxy {
         if answer.split(' ').nth(1).is_some_and(|status| status.starts_with('2')) {
             return Ok(stream);
         }
-        Err(WebSocketError::Tunnel { proxy, host: host.to_owned(), why: crate::ssm::fit(answer) })
+        Err(WebSocketError::Tunnel { proxy, host: host.to_owned(), why: crate::peer_text::peer_text(answer) })
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use doorward::cloud::Cloud;
 use doorward::firewall::Local;
-use doorward::reconciler::{Reconciler, Standing};
+use doorward::reconciler::Reconciler;
 use doorward::requests::{Ask, Caller, Opened, Requests};
+use doorward::status::Standing;
 use jiff::SignedDuration;
 
 use crate::cost;

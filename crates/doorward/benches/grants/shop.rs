@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use doorward::clock::{Clock, random};
 use doorward::policy_file::PolicyFile;
-use doorward::reconciler::Nudged;
 use doorward::requests::Requests;
 use doorward::running;
+use doorward::status::Nudged;
 use doorward::store::Change;
 use doorward_core::audit::{Event, What, Who};
+use doorward_core::decision::{Decision, Past, Request, decide};
 use doorward_core::grant::GrantId;
-use doorward_core::policy::{Decision, Past, Person, Request, TargetName, decide};
+use doorward_core::policy::{Person, TargetName};
 
 use crate::front::{Front, REGION};
 use crate::moto::Moto;

@@ -9,6 +9,7 @@ use doorward_core::policy::{Address, Enforcement, Firewall, Mistake, Policy, Rol
 use serde::Serialize;
 
 use super::{Code, Failure, count, json, print};
+use crate::bounded_file;
 use crate::policy_file::{self, Examined, examine};
 use crate::servable;
 
@@ -73,7 +74,7 @@ impl Check {
 /// What of the policy a server could not use.
 fn unservable(policy: &Path) -> Vec<Mistake> {
     let name = policy.display().to_string();
-    let Ok(bytes) = policy_file::read(policy, policy_file::POLICY_AT_MOST) else { return Vec::new() };
+    let Ok(bytes) = bounded_file::read(policy, policy_file::POLICY_AT_MOST) else { return Vec::new() };
     let Ok(text) = utf8(&bytes, &name) else { return Vec::new() };
     servable::mistakes(policy, &doorward_core::policy::read(text, &name), &name)
 }

@@ -10,8 +10,8 @@ use doorward_core::policy::TargetName;
 use super::ways::{self, Found, Way};
 use super::{Code, Failure};
 use crate::client::Client;
-use crate::reconciler::Standing;
 use crate::requests::{Caller, ClosedView, GrantView, LivesOn, Requests};
+use crate::status::Standing;
 
 /// Close what is open, by the grant's name or by the target's
 #[derive(Debug, Args)]

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::Failure;
 use super::ways::{Found, Way};
 use crate::clock::Clock;
-use crate::reconciler::Standing;
 use crate::requests::{GrantView, Offer, State};
+use crate::status::Standing;
 
 /// List what you may open and what is open
 #[derive(Debug, Args)]

@@ -44,7 +44,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use doorward_core::policy::{Refusal, Transport};
+use doorward_core::decision::Refusal;
+use doorward_core::policy::Transport;
 use doorward_core::text::shown;
 use jiff::{SignedDuration, Timestamp};
 

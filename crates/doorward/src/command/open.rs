@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::ways::{self, Found, Way};
 use super::{Code, Failure};
 use crate::policy_file::PolicyFile;
-use crate::reconciler::Standing;
 use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State, Through};
+use crate::status::Standing;
 
 /// Open a target for your address, until its time is up
 ///

@@ -11,8 +11,8 @@ use doorward_core::policy::{TargetName, Transport};
 use super::ways::{self, Found, Way};
 use super::{Code, Failure, close};
 use crate::client::Client;
-use crate::reconciler::Standing;
 use crate::requests::{Caller, GrantView, OpenedView, Requests, State};
+use crate::status::Standing;
 
 /// Move what is open to the address that you come from now
 ///

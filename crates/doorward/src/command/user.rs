@@ -11,10 +11,12 @@ use doorward_core::text;
 use serde::Serialize;
 
 use super::{Code, Failure, POLICY, json, note, print, terminal};
+use crate::bounded_file::read;
+use crate::people::PEOPLE_AT_MOST;
 use crate::people::edit::{self, FileError, Whose};
 use crate::people::password::{PasswordError, hash_new};
 use crate::people::rules::Rules;
-use crate::policy_file::{LoadError, PEOPLE_AT_MOST, PeoplePaths, people_paths, read, usual_people_paths};
+use crate::policy_file::{LoadError, PeoplePaths, people_paths, usual_people_paths};
 
 /// Add and remove people, and set their passwords
 ///

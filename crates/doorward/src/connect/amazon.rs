@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use doorward_aws::{Account, ConnectEndpoint, Error, Jump, Start};
-use doorward_core::audit::cloudtrail;
 use doorward_core::grant::GrantId;
 use doorward_core::inventory::Place;
+use doorward_core::session;
 use doorward_tunnel::dial::{Answer, Destination, Host};
 use doorward_tunnel::endpoint::Tunnels;
 use doorward_tunnel::news::in_words;
@@ -140,7 +140,7 @@ fn opened(opened: doorward_aws::OpenedSession) -> Opened {
 impl Amazon {
     /// Sessions to an instance, for a grant, which stands in the reason of each.
     pub fn new(accounts: &Arc<Accounts>, grant: &GrantId, jump: Jump, document: Document) -> Self {
-        let (accounts, reason) = (Arc::clone(accounts), cloudtrail::reason(grant));
+        let (accounts, reason) = (Arc::clone(accounts), session::reason(grant));
         Self { accounts, jump, document, reason, last: Arc::default() }
     }
 

@@ -12,8 +12,8 @@ use doorward_tunnel::relay::{self, Limits, Upstream};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
+use super::Outcome;
 use super::nftables::{NftError, Nftables};
-use crate::reconciler::Outcome;
 
 /// What this machine enforces by itself.
 #[derive(Debug, Default)]

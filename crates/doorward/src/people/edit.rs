@@ -10,9 +10,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use crate::policy_file::{PEOPLE_AT_MOST, read};
 use doorward_core::policy::people::{groups, lock, passwords};
 use doorward_core::policy::{EditError, Group, Mistake, PasswordHash, Person, did_you_mean, utf8};
+
+use super::PEOPLE_AT_MOST;
+use crate::bounded_file::read;
 
 /// Why a people file was left as it was.
 #[derive(Debug, thiserror::Error)]

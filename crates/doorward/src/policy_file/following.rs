@@ -7,9 +7,10 @@ use doorward_core::policy::{Mistake, Policy, Spot};
 
 use super::stamps::Stamps;
 use super::{
-    Examined, LoadError, Loaded, PEOPLE_AT_MOST, POLICY_AT_MOST, PeoplePaths, digest, examine_bytes,
-    people_of, people_paths, read,
+    Examined, LoadError, Loaded, POLICY_AT_MOST, PeoplePaths, digest, examine_bytes, people_of, people_paths,
+    read,
 };
+use crate::people::PEOPLE_AT_MOST;
 
 /// What [`PolicyFile::refresh`] found.
 #[derive(Debug, Clone)]

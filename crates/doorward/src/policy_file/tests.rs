@@ -1,5 +1,6 @@
 //! A policy that follows its files, and what it does with broken ones.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use super::*;

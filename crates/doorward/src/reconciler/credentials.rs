@@ -16,9 +16,8 @@ use doorward_core::inventory::Place;
 use doorward_core::policy::{Policy, RoleArn};
 use jiff::{SignedDuration, Timestamp};
 
-use super::permissions::Irrevocable;
-use super::status::Leftover;
 use crate::cloud::Cloud;
+use crate::status::{Irrevocable, Leftover};
 
 /// How much longer credentials are denied than they are good by this machine's clock, which is not AWS's.
 const APART: SignedDuration = SignedDuration::from_secs(120);
@@ -240,7 +239,7 @@ impl Credentials {
         at.tries = at.tries.saturating_add(1);
         // IAM takes few changes a second, and what it does not allow now it will hardly allow in a second.
         at.next = uptime.saturating_add(Duration::from_secs(2 << at.tries.min(5)));
-        at.failing = Some(Irrevocable::of(what, &error));
+        at.failing = Some(super::permissions::irrevocable(what, &error));
         if grants.is_empty() || at.recorded.replace(why.clone()).as_ref() == Some(&why) {
             return Vec::new();
         }

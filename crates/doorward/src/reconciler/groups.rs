@@ -23,21 +23,7 @@ use super::sessions::Looked;
 use super::since::Read;
 use crate::clock::Clock;
 use crate::cloud::Cloud;
-
-/// What was done to one firewall.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Rules that were added, in words.
-    pub added: Vec<String>,
-    /// Rules that were taken away, in words.
-    pub removed: Vec<String>,
-    /// What was not as it had been left, in words.
-    pub drift: Vec<String>,
-    /// Live connections that were cut.
-    pub cut: u64,
-    /// Why it is not as wanted, if it is not.
-    pub failed: Option<String>,
-}
+use crate::firewall::Outcome;
 
 /// A place as it is known.
 #[derive(Debug, Clone, Default)]

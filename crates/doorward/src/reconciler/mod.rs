@@ -15,7 +15,6 @@ mod pass;
 mod permissions;
 mod sessions;
 mod since;
-mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,21 +26,17 @@ use doorward_core::policy::FirewallName;
 use jiff::Timestamp;
 use tokio::task::{JoinHandle, JoinSet};
 
-pub use groups::Outcome;
-pub use overdue::{Overdue, unconfirmed};
-pub use permissions::Irrevocable;
-pub use status::{Leftover, Nudge, Nudged, Standing, Status};
-
 use crate::cloud::Cloud;
 use crate::firewall::Local;
+use crate::overdue::OverdueKey;
 use crate::policy_file::Refreshed;
 use crate::requests::Requests;
+use crate::status::{Nudged, Status};
 use crate::store::in_time;
 use credentials::Credentials;
 use deadlines::Deadlines;
 use groups::{Done, Known};
 use noted::Noted;
-use overdue::OverdueKey;
 use permissions::Permissions;
 use sessions::Sessions;
 

@@ -15,16 +15,17 @@ use tokio::task::JoinError;
 
 use super::credentials::deny;
 use super::doors::{Door, Remembered, doors};
-use super::groups::{self, Done, Known, Newest, Outcome, Work};
-use super::overdue::{Looking, Overdue};
-use super::permissions::{Irrevocable, Permissions, try_all};
-use super::sessions::{is_carried, look};
+use super::groups::{self, Done, Known, Newest, Work};
+use super::overdue::Looking;
+use super::permissions::{Permissions, try_all};
+use super::sessions::look;
 use super::since::Read;
-use super::{Reconciler, Standing, TELLS_OVERDUE_EVERY};
-use crate::firewall::Tables;
+use super::{Reconciler, TELLS_OVERDUE_EVERY};
+use crate::firewall::{Outcome, Tables};
+use crate::overdue::{Overdue, is_carried};
 use crate::policy_file::Loaded;
+use crate::status::{Irrevocable, Standing};
 use crate::store::in_time;
-use crate::vending::vended_until;
 
 impl Reconciler {
     /// Ends what is over, brings this machine's own firewalls to what is wanted, and sends out a task for each
@@ -187,7 +188,7 @@ impl Reconciler {
         let (live, over) = self.carried(now, uptime);
         let unknown = self.memory.credentials.note(policy, &live, &over, now, uptime);
         for grant in unknown.into_iter().filter(|_| answers) {
-            match in_time(vended_until(self.requests.reserved(), &grant)).await {
+            match in_time(self.requests.reserved().vended_until(&grant)).await {
                 Ok(until) => self.memory.credentials.learn(grant, until),
                 Err(error) => {
                     tracing::error!(%error, %grant, "whether credentials were vended could not be read");

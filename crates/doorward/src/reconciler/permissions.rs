@@ -12,9 +12,9 @@ use doorward_aws::Error;
 use doorward_core::inventory::{Place, SecurityGroupId};
 use doorward_core::policy::{Enforcement, Policy, Transport};
 use doorward_core::session::place;
-use serde::{Deserialize, Serialize};
 
 use crate::cloud::Cloud;
+use crate::status::Irrevocable;
 
 /// How often what is not permitted is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -22,22 +22,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// A session that nobody has: sessions are named after who starts them, and nobody is called so.
 const NO_SESSION: &str = "doorward-may-end-sessions-00000000000000000";
 
-/// Something that could not be revoked if it had to be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Irrevocable {
-    /// What, in words: `sessions in eu-west-1`.
-    pub what: String,
-    /// What AWS says.
-    pub why: String,
-    /// What to do about it.
-    pub fix: String,
-}
-
-impl Irrevocable {
-    pub(super) fn of(what: String, error: &Error) -> Self {
-        let fix = error.hint().unwrap_or("`doorward iam` prints what is needed").to_owned();
-        Self { what, why: error.to_string(), fix }
-    }
+pub(super) fn irrevocable(what: String, error: &Error) -> Irrevocable {
+    let fix = error.hint().unwrap_or("`doorward iam` prints what is needed").to_owned();
+    Irrevocable { what, why: error.to_string(), fix }
 }
 
 /// What is tried: the groups of the policy, and the places of its sessions.
@@ -113,7 +100,7 @@ pub(super) async fn try_all(cloud: Cloud, wanted: Wanted) -> Tried {
         if let Err(error) = done
             && error.is_denial()
         {
-            lacking.push(Irrevocable::of(what, &error));
+            lacking.push(irrevocable(what, &error));
         }
     };
     for (place, group) in &wanted.0 {

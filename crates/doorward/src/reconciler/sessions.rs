@@ -61,11 +61,6 @@ struct At {
     tries: u32,
 }
 
-/// Whether a grant is of those that open no port, but may have sessions.
-pub(super) fn is_carried(grant: &Grant) -> bool {
-    matches!(grant.transport(), Transport::Ssm | Transport::Ssh)
-}
-
 impl Sessions {
     /// Which places are to be looked at now, each with the grants that are over. It is taken to be done.
     ///

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::{Caller, Error, Requests, TRIES};
 use crate::clock::Clock;
-use crate::reconciler::Nudge;
+use crate::status::Nudge;
 use crate::store::{self, Change, Store};
 
 /// How long the store may take to record an end before the end goes on without it: it is kept in the file, and rules and

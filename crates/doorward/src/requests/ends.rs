@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use doorward_core::audit::{Event, What, Who};
+use doorward_core::decision::still_allowed;
 use doorward_core::grant::{Ending, Grant};
-use doorward_core::policy::{Person, still_allowed};
+use doorward_core::policy::Person;
 use jiff::Timestamp;
 
 use super::{Error, Requests, TRIES};

@@ -7,8 +7,7 @@ use doorward_core::grant::Grant;
 use jiff::SignedDuration;
 
 use super::{LivesOn, Requests};
-use crate::reconciler::Leftover;
-use crate::vending::vended_until;
+use crate::status::Leftover;
 
 /// How long an answer waits for IAM to deny credentials, which takes it a second.
 const DENIES: Duration = Duration::from_secs(3);
@@ -21,7 +20,7 @@ impl Requests {
             return None;
         }
         // What cannot be read is taken to be there.
-        let vended = vended_until(self.store(), grant.id()).await;
+        let vended = self.store().vended_until(grant.id()).await;
         let now = self.clock().now();
         let longest = now.saturating_add(SignedDuration::from_secs(i64::from(iam::LASTS))).unwrap_or(now);
         let until = vended.unwrap_or(Some(longest)).filter(|until| *until > now)?;

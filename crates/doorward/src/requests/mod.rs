@@ -20,12 +20,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorward_core::audit::{Event, Login, What, Who};
+use doorward_core::decision::{Act, Decision, Reason, Refusal, approve, authorise};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::inventory::SecurityGroupId;
-use doorward_core::policy::{
-    Act, Closing, Decision, FirewallName, Person, Reason, Refusal, TargetName, Transport, approve, authorise,
-    in_words,
-};
+use doorward_core::policy::{Closing, FirewallName, Person, TargetName, Transport, in_words};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +40,7 @@ pub use way::{Way, command};
 
 use crate::clock::Clock;
 use crate::policy_file::{Loaded, PolicyFile};
-use crate::reconciler::{Nudge, Standing};
+use crate::status::{Nudge, Standing};
 use crate::store::{self, Change, Store};
 use endpoints::Endpoints;
 

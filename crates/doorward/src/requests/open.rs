@@ -1,10 +1,9 @@
 //! Opens a target, extends what is open, and changes what waits.
 
 use doorward_core::audit::What;
+use doorward_core::decision::{Decision, Past, Reason, Request, decide, window, within_limits};
 use doorward_core::grant::{Grant, GrantId, Life};
-use doorward_core::policy::{
-    Decision, Past, Policy, Reason, Request, TargetName, Transport, decide, window, within_limits,
-};
+use doorward_core::policy::{Policy, TargetName, Transport};
 use doorward_core::text;
 use jiff::Timestamp;
 

@@ -1,18 +1,19 @@
 //! Where a grant is enforced: whether there is room, whether its rule stands, and what lets in beside it.
 
+use doorward_core::decision::Refusal;
 use doorward_core::firewall::rulesets;
 use doorward_core::grant::Grant;
 use doorward_core::inventory::{Direction, Peer, SecurityGroupId, Seen};
 use doorward_core::plan::{self, NoRoom};
 use doorward_core::policy::{
-    Closing, Enforcement, Firewall, FirewallName, Person, Policy, Refusal, TargetName, Transport,
+    Closing, Enforcement, Firewall, FirewallName, Person, Policy, TargetName, Transport,
 };
 use jiff::Timestamp;
 
 use super::turns::Turn;
 use super::{Requests, WAITS};
 use crate::policy_file::Loaded;
-use crate::reconciler::{Standing, Status};
+use crate::status::{Standing, Status};
 use crate::store::{Store, in_time};
 
 impl Requests {

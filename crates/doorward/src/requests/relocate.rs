@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use doorward_core::audit::What;
+use doorward_core::decision::{Relocation, There, relocate};
 use doorward_core::grant::{Ending, Grant, GrantId};
 use doorward_core::net::Cidr;
-use doorward_core::policy::{Relocation, There, relocate};
 
 use super::{Caller, Error, Opened, Requests, TRIES, retried};
 use crate::clock::random;

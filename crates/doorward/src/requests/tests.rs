@@ -1,6 +1,7 @@
 //! What is asked twice, and what still admits somebody whose grant is over.
 
-use doorward_core::policy::{Past, Request, decide, parse};
+use doorward_core::decision::{Past, Request, decide};
+use doorward_core::policy::parse;
 
 use super::place::admits_still;
 use super::*;

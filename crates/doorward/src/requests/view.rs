@@ -3,14 +3,16 @@
 use std::fmt;
 
 use doorward_core::audit::Line;
+use doorward_core::decision::{Act, Reason, authorise};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::net::{Cidr, Flow};
-use doorward_core::policy::{Act, Closing, Group, Person, Reason, TargetName, Transport, authorise};
+use doorward_core::policy::{Closing, Group, Person, TargetName, Transport};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Beside, Caller, Closed, Error, LivesOn, Opened, Relocated, Requests, Through, Way};
-use crate::reconciler::{self, Overdue, Standing};
+use crate::overdue::Overdue;
+use crate::status::Standing;
 
 /// A target that a person may open.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -343,7 +345,7 @@ impl Requests {
     pub fn overdue(&self, grant: &Grant) -> Option<Overdue> {
         let status = self.nudge().status();
         if status.at.is_none() {
-            return reconciler::unconfirmed(&self.loaded().policy, grant, self.clock().now());
+            return crate::overdue::unconfirmed(&self.loaded().policy, grant, self.clock().now());
         }
         status.overdue.iter().find(|overdue| overdue.grant.as_ref() == Some(grant.id())).cloned()
     }

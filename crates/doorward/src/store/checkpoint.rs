@@ -39,7 +39,7 @@ impl Checkpoint {
     /// Reads the one beside a head; none where there is none of this version, or none that may be read.
     pub fn read(head: &Path, key: &Key) -> Result<Option<(Head, Ledger, String)>, Unnoted> {
         let path = Self::path(head);
-        let bytes = match crate::policy_file::read(&path, AT_MOST) {
+        let bytes = match crate::bounded_file::read(&path, AT_MOST) {
             Ok(bytes) => bytes,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {

@@ -46,7 +46,7 @@ impl Store {
         let mut turn = self.turn().await?;
         let done = self.write_all(&mut turn, changes, events.clone(), allowed).await;
         let head = self.appended(turn.writing.end(done).await?);
-        crate::events::log(&events, changes);
+        super::event_log::log(&events, changes);
         Ok(head)
     }
 
@@ -164,7 +164,7 @@ impl Store {
         let (head, entries) = turn.writing.end(done).await?;
         let events: Vec<Event> = entries.iter().map(|entry| entry.line.event.clone()).collect();
         self.appended((head, entries));
-        crate::events::log(&events, &[]);
+        super::event_log::log(&events, &[]);
         Ok(())
     }
 

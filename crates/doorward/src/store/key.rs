@@ -108,7 +108,7 @@ impl Key {
 
     /// Reads a file: 64 hexadecimal digits, and a line's end if there is one. None where there is no file.
     pub fn read(path: &Path) -> Result<Option<Self>, KeyError> {
-        let text = match crate::policy_file::read(path, super::outside::AT_MOST) {
+        let text = match crate::bounded_file::read(path, super::outside::AT_MOST) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(KeyError::Unreadable { path: path.into(), source }),

@@ -147,7 +147,7 @@ impl Noted {
 
     /// Reads a file; none where there is no file.
     pub fn read(path: &Path, key: &Key) -> Result<Option<(Self, Head)>, Unnoted> {
-        let bytes = match crate::policy_file::read(path, AT_MOST) {
+        let bytes = match crate::bounded_file::read(path, AT_MOST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Unnoted::Unreadable(path.into(), error)),

@@ -106,7 +106,7 @@ impl Store {
         let (value, appended) = turn.writing.end(done).await?;
         if let Some(appended) = appended {
             self.appended(appended);
-            crate::events::log(&events, &[]);
+            super::event_log::log(&events, &[]);
         }
         Ok(value)
     }

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use doorward_core::decision::admissible;
 use doorward_core::net::Cidr;
-use doorward_core::policy::{Closing, Policy, Transport, admissible};
+use doorward_core::policy::{Closing, Policy, Transport};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
@@ -12,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 use super::layout::{marked, sentence, token};
 use super::session::Signed;
 use super::words;
-use crate::reconciler::Standing;
 use crate::requests::{GrantView, Offer, State, Way};
+use crate::status::Standing;
 
 /// Lengths that are offered, in seconds, as far as the policy allows them.
 const LENGTHS: [i64; 12] =

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
-use doorward_core::policy::Refusal;
+use doorward_core::decision::Refusal;
 use maud::html;
 
 use super::guard::TooMany;

@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
+use doorward_core::decision::Reason;
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::net::Flow;
-use doorward_core::policy::{Closing, Person, Reason, TargetName, Transport};
+use doorward_core::policy::{Closing, Person, TargetName, Transport};
 use jiff::SignedDuration;
 use maud::{Markup, html};
 
@@ -21,8 +22,8 @@ use super::origin::Origin;
 use super::segment::Segment;
 use super::{Web, card, own_page, probe, words};
 use crate::clock::random;
-use crate::reconciler::Standing;
 use crate::requests::{self, Ask, Beside, Closed, Opened, Relocated};
+use crate::status::Standing;
 
 /// `POST /grants`: opens a target, or extends what is open from the same address.
 pub async fn open(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {

@@ -16,8 +16,8 @@ use super::origin::as_written;
 use super::session::Signed;
 use super::{Web, card, overdue, words};
 use crate::people::cost;
-use crate::reconciler::{Irrevocable, Standing};
 use crate::requests::{self, GrantView};
+use crate::status::{Irrevocable, Standing};
 
 /// Which note to show.
 #[derive(Debug, Default, Deserialize)]

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{layout, words};
-use crate::reconciler::Overdue;
+use crate::overdue::Overdue;
 
 /// A section for what is overdue; nothing where nothing is.
 pub fn section(overdue: &[Overdue]) -> Markup {

@@ -21,8 +21,8 @@ use super::session::Signed;
 use super::{Web, router};
 use crate::clock::{Clock, random};
 use crate::policy_file::PolicyFile;
-use crate::reconciler::{Nudge, Nudged, Standing, Status};
 use crate::requests::{Caller, GrantView, Offer, Requests, State};
+use crate::status::{Nudge, Nudged, Standing, Status};
 use crate::store::Store;
 
 /// Everybody's password.

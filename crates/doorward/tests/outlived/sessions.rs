@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use doorward_core::audit::cloudtrail::reason;
 use doorward_core::policy::Transport;
+use doorward_core::session::reason;
 
 use crate::world::{World, caller};
 

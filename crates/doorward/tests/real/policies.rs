@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use doorward_core::decision::{Decision, Past, Request, decide};
 use doorward_core::firewall::{InstallationId, Ruleset, rulesets};
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::policy::{
-    Address, Decision, Enforcement, Firewall, GrantDefaults, Lasts, Limits, Past, People, PeopleFiles,
-    Policy, Request, Server, Target, Transport, decide,
+    Address, Enforcement, Firewall, GrantDefaults, Lasts, Limits, People, PeopleFiles, Policy, Server,
+    Target, Transport,
 };
 use jiff::{SignedDuration, Timestamp};
 

@@ -13,7 +13,7 @@ pub use row::{Alone, Doubt, Matched, Row};
 
 use crate::grant::GrantId;
 use crate::policy::Person;
-use crate::session::role_session;
+use crate::session::{granted, role_session};
 
 /// How late CloudTrail tells of a call (its user guide: usually within 5 minutes, and rarely more than 15).
 pub const LATE: SignedDuration = SignedDuration::from_mins(15);
@@ -178,15 +178,4 @@ pub struct Window {
     pub from: Timestamp,
     /// The last, which is not ahead of when CloudTrail was read.
     pub to: Timestamp,
-}
-
-/// What is said to AWS as a session's reason: `doorward g-k3v9t2m4x7q8`.
-pub fn reason(grant: &GrantId) -> String {
-    format!("doorward {grant}")
-}
-
-/// The grant in a session's reason, if there is one.
-pub fn granted(reason: &str) -> Option<GrantId> {
-    let words = reason.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
-    words.filter_map(|word| word.parse().ok()).next()
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::audit::{Event, What, Who};
 use crate::grant::Ending;
 use crate::policy::Transport;
+use crate::session::reason;
 
 fn at(minutes: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + minutes * 60).expect("an instant")

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::carried_tests::{PEOPLE, ROLE, SSH, SSM, account, policy, vending};
 use super::*;
+use crate::decision::{Decision, Past, Request, decide};
 use crate::grant::{Grant, GrantId};
-use crate::policy::{Decision, Past, People, Request, Transport, decide};
+use crate::policy::{People, Transport};
 
 fn now() -> Timestamp {
     "2026-11-22T10:00:00.75Z".parse().expect("an instant")

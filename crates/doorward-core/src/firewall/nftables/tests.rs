@@ -6,10 +6,11 @@ use std::path::Path;
 use jiff::SignedDuration;
 
 use super::*;
+use crate::decision::{Decision, Past, Request, decide};
 use crate::grant::{Grant, GrantId};
 use crate::policy::{
-    Address, Decision, GrantDefaults, HashKind, Lasts, Limits, PasswordHash, Past, People, PeopleFiles,
-    Policy, Request, Server, Transport, decide,
+    Address, GrantDefaults, HashKind, Lasts, Limits, PasswordHash, People, PeopleFiles, Policy, Server,
+    Transport,
 };
 
 fn now() -> Timestamp {

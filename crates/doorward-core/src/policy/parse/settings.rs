@@ -9,8 +9,7 @@ use crate::inventory::Place;
 use crate::net::{Cidr, Special, special, special_prefix};
 use crate::policy::mistake::{Spot, did_you_mean};
 use crate::policy::{
-    Audit, GrantDefaults, Group, LEAST_LENGTH, Limits, PeopleFiles, Server, Sessions, Tls, duration,
-    in_words, source,
+    Audit, GrantDefaults, Group, LEAST_LENGTH, Limits, PeopleFiles, Server, Sessions, Tls, duration, in_words,
 };
 
 /// `[people]`: what it says, and where it names the files.
@@ -321,7 +320,7 @@ fn special_networks<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<C
                 );
                 walk.warning(at, what.replace("is an address", "holds addresses"), None);
             }
-            Some(kind) if source::may_be_listed(kind) => {}
+            Some(kind) if GrantDefaults::may_list(kind) => {}
             Some(kind) => {
                 let what = format!("no person can come from `{network}`: `{}` is {kind}", network.address());
                 walk.error(at, what, Some("take it away".into()));

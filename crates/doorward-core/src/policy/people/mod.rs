@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use self::hash::{HashError, HashKind, PasswordHash};
 use self::passwords::Passwords;
 use super::mistake::{Mistake, did_you_mean};
-use super::name::{Group, Person};
+use crate::name::{Group, Person};
 
 /// The people of a policy and the groups that they are in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

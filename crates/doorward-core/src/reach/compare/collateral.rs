@@ -82,9 +82,10 @@ pub fn collateral(opened: &Comparison, with: &Reachability, target: &Address) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::{Decision, Past, Request, decide};
     use crate::grant::GrantId;
     use crate::inventory::{Place, RuleIdentity, SecurityGroup, SecurityGroupId};
-    use crate::policy::{Decision, Past, People, Request, decide, parse};
+    use crate::policy::{People, parse};
 
     const POLICY: &str = r#"
 [people]

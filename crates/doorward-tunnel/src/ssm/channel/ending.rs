@@ -82,27 +82,15 @@ fn said(reason: &str) -> String {
     }
 }
 
-/// What another side said, fit to be shown: no control characters, and not endless.
-pub(crate) fn fit(words: &str) -> String {
-    const MOST: usize = 1000;
-    words
-        .split(|c: char| c.is_control())
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .take(MOST)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer_text::peer_text;
 
     #[test]
     fn an_end_is_told_in_words() {
         fn check(reason: &str, expected: &str) {
-            assert_eq!(Ending::Closed { reason: fit(reason) }.to_string(), expected);
+            assert_eq!(Ending::Closed { reason: peer_text(reason) }.to_string(), expected);
         }
         check(
             "Your session timed out due to inactivity.",

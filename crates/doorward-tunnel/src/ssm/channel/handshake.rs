@@ -162,7 +162,9 @@ fn carried(session_type: &str, port: Option<&str>, agent: Version) -> Result<Car
         ("Port", Some("LocalPortForwarding")) => Ok(Carries::Basic),
         ("Port", _) => Ok(Carries::Raw),
         ("Standard_Stream" | "InteractiveCommands" | "NonInteractiveCommands", _) => Ok(Carries::Shell),
-        (other, _) => Err(format!("`{}` is no kind of session that is known", super::ending::fit(other))),
+        (other, _) => {
+            Err(format!("`{}` is no kind of session that is known", crate::peer_text::peer_text(other)))
+        }
     }
 }
 
@@ -186,14 +188,14 @@ struct ProcessedJson {
 /// What the agent says when all is agreed on, for the person; often nothing.
 pub(super) fn customer_message(payload: &[u8]) -> Option<String> {
     let complete: Value = serde_json::from_slice(payload).ok()?;
-    let message = super::ending::fit(complete.get("CustomerMessage")?.as_str()?);
+    let message = crate::peer_text::peer_text(complete.get("CustomerMessage")?.as_str()?);
     Some(message).filter(|message| !message.is_empty())
 }
 
 /// The reason in a message that closes the channel; often empty.
 pub(super) fn closing_reason(payload: &[u8]) -> String {
     let closed: Value = serde_json::from_slice(payload).unwrap_or_default();
-    super::ending::fit(closed.get("Output").and_then(Value::as_str).unwrap_or_default())
+    crate::peer_text::peer_text(closed.get("Output").and_then(Value::as_str).unwrap_or_default())
 }
 
 /// The bytes of an encryption challenge.

@@ -20,7 +20,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub use ending::Ending;
-pub(crate) use ending::fit;
 pub use handshake::{Agent, CLIENT_VERSION, Carries, Version};
 pub(crate) use handshake::{opening, read_challenge, write_challenge};
 

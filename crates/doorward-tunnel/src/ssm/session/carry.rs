@@ -227,7 +227,7 @@ impl<C: Core> Driver<C> {
                 Message::Close(frame) => {
                     let too_big = frame.as_ref().is_some_and(|frame| frame.code == CloseCode::Size);
                     let said = frame.map(|frame| format!(" ({} {})", u16::from(frame.code), frame.reason));
-                    let said = crate::ssm::fit(&said.unwrap_or_default());
+                    let said = crate::peer_text::peer_text(&said.unwrap_or_default());
                     return Err(Left::Lost {
                         why: format!("the gateway closed the connection{said}"),
                         too_big,

@@ -79,7 +79,7 @@ fn head(text: &str) -> Result<Head, String> {
         Ok(head) => return Ok(head),
         Err(error) => format!("{error}"),
     };
-    let Ok(kept) = crate::policy_file::read(Path::new(text), HEAD_AT_MOST) else { return Err(wrong) };
+    let Ok(kept) = crate::bounded_file::read(Path::new(text), HEAD_AT_MOST) else { return Err(wrong) };
     let kept = String::from_utf8_lossy(&kept);
     let words = kept.split(|letter: char| letter.is_whitespace() || letter == '"');
     let mut heads = words.filter_map(|word| word.parse().ok());

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
+use doorward_core::decision::{Decision, Past, Request, decide};
 use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::Inventory;
-use doorward_core::policy::{Decision, Past, Person, Request, TargetName, decide, did_you_mean};
+use doorward_core::policy::{Person, TargetName, did_you_mean};
 use doorward_core::reach::{
     AllowedPath, Change, Comparison, End, Flows, Impossible, Reachability, Role, RoleId, after, with_grant,
 };

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use doorward_core::inventory::{Gap, Inventory, NamedResource};
 use doorward_core::reach::{AllowedPath, End, Flows, PathQuery, Reachability, Role, RoleId};
 
-use super::{json, text};
+use super::json;
+use crate::answer_text::{end, fold, folded};
 use crate::command::account::Remarks;
 use crate::command::{Code, Failure, count, note, printer};
 
@@ -125,7 +126,7 @@ pub(super) fn run(
             if as_json {
                 lines.json(&json::pair(&pair))
             } else {
-                lines.write(&format!("{} -> {}  {}\n", pair.from, pair.to, text::folded(pair.flows)))
+                lines.write(&format!("{} -> {}  {}\n", pair.from, pair.to, folded(pair.flows)))
             }
         });
     } else if as_json {
@@ -164,13 +165,13 @@ pub(super) fn run(
 
 fn nothing(scope: &PathQuery) -> String {
     let what = match &scope.flows {
-        Some(flows) => format!(" by {}", text::folded(flows)),
+        Some(flows) => format!(" by {}", folded(flows)),
         None => String::new(),
     };
     match (&scope.from, &scope.to) {
-        (Some(from), Some(to)) => format!("{} reaches nothing of {}{what}", text::end(from), text::end(to)),
-        (Some(from), None) => format!("{} reaches nothing{what}", text::end(from)),
-        (None, Some(to)) => format!("nothing reaches {}{what}", text::end(to)),
+        (Some(from), Some(to)) => format!("{} reaches nothing of {}{what}", end(from), end(to)),
+        (Some(from), None) => format!("{} reaches nothing{what}", end(from)),
+        (None, Some(to)) => format!("nothing reaches {}{what}", end(to)),
         (None, None) => format!("nothing reaches anything{what}"),
     }
 }
@@ -241,7 +242,7 @@ pub(super) fn grouped(ways: &[AllowedPath], names: &Names<'_>) -> String {
         let perhaps = way.at_most.minus(&way.flows);
         let mut sender = names.end(&way.from);
         if !way.addresses.is_empty() {
-            sender.push_str(&format!(" ({})", text::fold(&way.addresses, NAMES)));
+            sender.push_str(&format!(" ({})", fold(&way.addresses, NAMES)));
         }
         let whole = way.whole || names.one_flow_of_one(way);
         alike.entry((way.flows.clone(), perhaps, whole)).or_default().push(sender);
@@ -249,13 +250,13 @@ pub(super) fn grouped(ways: &[AllowedPath], names: &Names<'_>) -> String {
     let rows: Vec<(String, String)> = alike
         .into_iter()
         .map(|((flows, perhaps, whole), senders)| {
-            let mut what = if flows.is_empty() { String::new() } else { text::folded(&flows) };
+            let mut what = if flows.is_empty() { String::new() } else { folded(&flows) };
             if !perhaps.is_empty() {
                 let and = if what.is_empty() { "" } else { ", " };
-                what.push_str(&format!("{and}perhaps {}", text::folded(&perhaps)));
+                what.push_str(&format!("{and}perhaps {}", folded(&perhaps)));
             }
             let some = if whole { "" } else { ", in part" };
-            (what, format!("from {}{some}", text::fold(&senders, NAMES)))
+            (what, format!("from {}{some}", fold(&senders, NAMES)))
         })
         .collect();
     let width = rows.iter().map(|(what, _)| what.len()).filter(|width| *width <= 40).max().unwrap_or(0);
@@ -275,11 +276,11 @@ pub(super) fn heading(end: &End, names: &Names<'_>, inventory: &Inventory) -> St
     // A role of many things is called by its groups, and one of a single thing by that.
     if groups.join(" + ") == role.name {
         let owners: Vec<String> = role.owners.iter().map(NamedResource::described).collect();
-        told.push(format!("of {}", text::fold(&owners, NAMES / 2)));
+        told.push(format!("of {}", fold(&owners, NAMES / 2)));
     } else if groups.is_empty() {
         told.push("no group".to_owned());
     } else {
-        told.push(text::fold(&groups, NAMES));
+        told.push(fold(&groups, NAMES));
     }
     if role.public {
         told.push("public".to_owned());

@@ -17,7 +17,6 @@ use doorward_core::policy::Person;
 use doorward_core::reach::{Reachability, Verdict};
 
 use self::question::Question;
-pub(crate) use self::text::verdict as verdict_in_words;
 use super::Failure;
 use super::account::{Account, Source};
 

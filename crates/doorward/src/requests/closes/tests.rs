@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use sqlx::{AnyConnection, Connection as _};
 
 use super::*;
-use crate::reconciler::Nudge;
 use crate::requests::{Ask, Opened};
+use crate::status::Nudge;
 use crate::web::testing::House;
 
 const NO: &str = "CREATE TRIGGER no BEFORE UPDATE ON grants BEGIN SELECT RAISE(ABORT, 'no'); END";

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Bearer, Refused};
-use crate::reconciler::Overdue;
+use crate::overdue::Overdue;
 use crate::requests::Offer;
 use crate::web::failure::Failure;
 use crate::web::{Web, record};

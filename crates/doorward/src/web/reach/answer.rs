@@ -8,7 +8,7 @@ use doorward_core::reach::{
 use maud::{Markup, html};
 
 use super::query::Asked;
-use crate::command::reach::verdict_in_words;
+use crate::answer_text::verdict;
 use crate::web::layout::sentence;
 
 /// The most pairs and blockers that are shown.
@@ -73,7 +73,7 @@ fn question(reachability: &Reachability, asked: &Asked) -> Result<Markup, Vec<Pr
         }
     };
     let answer = reachability.ask(&from, &to, flows.as_ref());
-    Ok(answered(&answer, &verdict_in_words(&answer, &from, &to, flows.as_ref())))
+    Ok(answered(&answer, &verdict(&answer, &from, &to, flows.as_ref())))
 }
 
 fn not_found(error: &NotFound) -> Problem {

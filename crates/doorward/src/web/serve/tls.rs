@@ -42,7 +42,7 @@ pub(super) struct Contents {
 impl Contents {
     pub(super) fn read(files: &Tls) -> Result<Self, Error> {
         let read = |file: &String| {
-            crate::policy_file::read(Path::new(file), AT_MOST)
+            crate::bounded_file::read(Path::new(file), AT_MOST)
                 .map_err(|source| Error::Unreadable { file: file.clone(), source })
         };
         Ok(Self { certificate: read(&files.certificate)?, key: read(&files.key)? })

@@ -4,11 +4,10 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{firewall, still_allowed};
+use super::{Refusal, firewall, source, still_allowed};
 use crate::grant::{Ending, Grant, GrantId};
 use crate::net::Cidr;
-use crate::policy::source::source;
-use crate::policy::{People, Person, Policy, Refusal, TargetName, Transport};
+use crate::policy::{People, Person, Policy, TargetName, Transport};
 
 /// What becomes of a grant whose person's address has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,24 +4,26 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::reason::LONGEST_REASON;
-use super::source::source;
-use super::{
-    Firewall, Group, People, Person, Policy, Reason, Refusal, Target, TargetName, Transport, did_you_mean,
-    in_words,
-};
 use crate::grant::{Grant, GrantId, Life};
 use crate::net::{Cidr, Family};
+use crate::policy::{
+    Firewall, Group, People, Person, Policy, Target, TargetName, Transport, did_you_mean, in_words,
+};
 use crate::text;
 
 mod limits;
+mod reason;
 mod relocate;
+mod source;
 #[cfg(test)]
 mod tests;
 mod unapproved;
 
 pub use limits::check as within_limits;
+use reason::LONGEST_REASON;
+pub use reason::{Most, Reason, Refusal};
 pub use relocate::{Relocation, There, admissible, relocate};
+use source::source;
 pub use unapproved::window;
 
 /// Something that a person wants to do.

@@ -9,38 +9,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::grant::GrantId;
-use crate::policy::{FirewallName, Person, TargetName};
-
-/// Which Doorward made a rule: eight hexadecimal digits, drawn when its store is made.
-///
-/// Two installations may share a security group; neither touches what the other keeps open.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct InstallationId(String);
-
-/// A text that names no installation.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an installation (eight hexadecimal digits)")]
-pub struct NotAnInstallation(String);
-
-impl InstallationId {
-    /// From four random bytes.
-    pub fn from_random(bytes: [u8; 4]) -> Self {
-        Self(format!("{:08x}", u32::from_be_bytes(bytes)))
-    }
-}
-
-crate::text::is_text!(InstallationId);
-
-impl FromStr for InstallationId {
-    type Err = NotAnInstallation;
-
-    fn from_str(text: &str) -> Result<Self, NotAnInstallation> {
-        let good = text.len() == 8 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if good { Ok(Self(text.into())) } else { Err(NotAnInstallation(text.into())) }
-    }
-}
+use crate::name::{FirewallName, GrantId, Person, TargetName};
+pub use crate::name::{InstallationId, NotAnInstallation};
 
 /// Why a rule stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

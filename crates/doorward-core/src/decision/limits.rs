@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::{Most, Refusal};
 use crate::grant::{Grant, GrantId};
-use crate::policy::reason::Most;
-use crate::policy::{Person, Policy, Refusal, Target};
+use crate::policy::{Person, Policy, Target};
 
 /// Whether one grant more keeps to the policy's limits.
 pub fn check(

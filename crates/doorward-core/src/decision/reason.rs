@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Group, Person, TargetName, Transport};
 use crate::grant::GrantId;
 use crate::inventory::Cause;
 use crate::net::Cidr;
+use crate::policy::{Group, Person, TargetName, Transport};
 
 /// What speaks for a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,4 +1,4 @@
-//! What the reconciler last saw and did: for the pages, and for whoever waits for a rule to stand.
+//! Status of the last pass, and the nudge that has one made: what the reconciler last saw and did: for the pages, and for whoever waits for a rule to stand.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use doorward_core::policy::FirewallName;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
-use super::{Irrevocable, Overdue};
+use crate::overdue::Overdue;
 
 /// Whether a firewall is as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -41,6 +41,17 @@ pub enum Leftover {
         /// Why they are not denied.
         why: String,
     },
+}
+
+/// Something that could not be revoked if it had to be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Irrevocable {
+    /// What, in words: `sessions in eu-west-1`.
+    pub what: String,
+    /// What AWS says.
+    pub why: String,
+    /// What to do about it.
+    pub fix: String,
 }
 
 /// The outcome of a pass.

@@ -1,9 +1,14 @@
-//! The names of a policy: persons, groups, targets, firewalls. Parsed at the border, then trusted.
+//! The names of a policy (persons, groups, targets, firewalls) and the ids of grants and installations. Parsed at the
+//! border, then trusted.
+
+mod id;
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+pub use id::{GrantId, InstallationId, NotAGrant, NotAnInstallation};
 
 /// A text that cannot be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

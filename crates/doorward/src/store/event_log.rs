@@ -4,7 +4,7 @@ use doorward_core::audit::{Event, Login, What, Who};
 use doorward_core::grant::{Ending, Grant};
 use tracing::field::display;
 
-use crate::store::Change;
+use super::Change;
 
 /// The target of these lines, by which a filter lets them through or not.
 macro_rules! log {

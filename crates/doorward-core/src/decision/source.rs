@@ -8,20 +8,9 @@
 
 use std::net::IpAddr;
 
-use super::{Enforcement, Firewall, GrantDefaults, Refusal, Transport};
+use super::Refusal;
 use crate::net::{Cidr, Special, embedded, special, special_prefix};
-
-/// Whether a policy may list addresses of this kind in `special-networks`.
-pub(super) fn may_be_listed(kind: Special) -> bool {
-    matches!(
-        kind,
-        Special::Private
-            | Special::Shared
-            | Special::Loopback
-            | Special::Documentation
-            | Special::Benchmarking
-    )
-}
+use crate::policy::{Enforcement, Firewall, GrantDefaults, Transport};
 
 /// The source of a grant: the caller's address with what lies around it, or why it is not admitted.
 ///
@@ -71,7 +60,7 @@ fn admissible(
             };
             if here { Ok(()) } else { Err(never()) }
         }
-        kind if may_be_listed(kind) => {
+        kind if GrantDefaults::may_list(kind) => {
             let network = block(address).unwrap_or_else(|| Cidr::host(address));
             let refusal = || Refusal::NotListed { address, is: kind.to_string(), network };
             if listed { Ok(()) } else { Err(refusal()) }

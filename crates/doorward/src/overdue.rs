@@ -1,0 +1,186 @@
+//! What still stands, or may stand, after its grant has ended: who, from where, to what, since when, why, and the
+//! command that closes it manually.
+
+use std::fmt;
+
+use doorward_core::grant::{Grant, GrantId, Life};
+use doorward_core::inventory::{Peer, Place, RuleIdentity, SecurityGroupId, SecurityGroupRuleId};
+use doorward_core::net::{Cidr, Family, Flow};
+use doorward_core::policy::{Enforcement, FirewallName, Person, Policy, TargetName, Transport};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Something that stands past its end, or may.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Overdue {
+    /// Its end.
+    pub since: Timestamp,
+    /// The grant that it was opened by, where its mark says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantId>,
+    /// Whose grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
+    /// To what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetName>,
+    /// The addresses that are still admitted; none of a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Cidr>,
+    /// The firewall of the policy; none of a session, and of a group that the policy no longer names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<FirewallName>,
+    /// Where it stands, in words: `security group sg-… in eu-west-1`.
+    pub at: String,
+    /// Whether it was seen; else it is only not known to be gone.
+    pub seen: bool,
+    /// Why it could not be removed.
+    pub why: String,
+    /// What closes it manually, as it is typed.
+    pub fix: String,
+}
+
+/// What tells one overdue thing from another.
+pub(crate) type OverdueKey = (Option<GrantId>, String, Timestamp);
+
+impl Overdue {
+    pub(crate) fn key(&self) -> OverdueKey {
+        (self.grant.clone(), self.at.clone(), self.since)
+    }
+}
+
+impl fmt::Display for Overdue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.person, &self.target) {
+            (Some(person), Some(target)) => write!(f, "{person} to {target}")?,
+            _ => f.write_str("a rule")?,
+        }
+        if let Some(source) = &self.source {
+            write!(f, " from {source}")?;
+        }
+        let stands = if self.seen { "still stands" } else { "may still stand" };
+        write!(
+            f,
+            " {stands} in {} although it ended at {}",
+            self.at,
+            self.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+        )
+    }
+}
+
+/// An ended grant of which nobody has confirmed that its rules are gone, for a process that does not reconcile.
+pub fn unconfirmed(policy: &Policy, grant: &Grant, now: Timestamp) -> Option<Overdue> {
+    let Life::Ended { since: Some(_), at, .. } = grant.life() else { return None };
+    if now.duration_since(*at) < UNCONFIRMED || is_carried(grant) {
+        return None;
+    }
+    let target = policy.targets.get(grant.target())?;
+    let firewall = policy.firewalls.get(target.firewall.as_ref()?)?;
+    let (place, fix) = match &firewall.kind {
+        Enforcement::SecurityGroup { group, at, .. } => {
+            let opened =
+                target.ports.iter().map(|flow| (RuleIdentity::admitting(*flow, grant.source()), None));
+            (in_group(group, at), revoke(at, group, &opened.collect::<Rules>()))
+        }
+        Enforcement::Nftables { .. } | Enforcement::Relay { .. } => return None,
+    };
+    let why =
+        "no Doorward has confirmed that its rule is gone: start `doorward serve`, or run `doorward sweep`";
+    let firewall = Some(firewall.name.clone());
+    Some(Overdue { firewall, at: place, why: why.into(), fix, ..overdue(grant, *at) })
+}
+
+/// How long a server may take to confirm an end before somebody who reads only its store is told.
+const UNCONFIRMED: SignedDuration = SignedDuration::from_secs(60);
+
+pub(crate) fn overdue(grant: &Grant, since: Timestamp) -> Overdue {
+    Overdue {
+        since,
+        grant: Some(grant.id().clone()),
+        person: Some(grant.person().clone()),
+        target: Some(grant.target().clone()),
+        source: Some(grant.source()),
+        firewall: None,
+        at: String::new(),
+        seen: false,
+        why: String::new(),
+        fix: String::new(),
+    }
+}
+
+/// Whether a grant is of those that open no port, but may have sessions.
+pub(crate) fn is_carried(grant: &Grant) -> bool {
+    matches!(grant.transport(), Transport::Ssm | Transport::Ssh)
+}
+
+/// Rules, each with its id where that is known.
+pub(crate) type Rules = Vec<(RuleIdentity, Option<SecurityGroupRuleId>)>;
+
+pub(crate) fn in_group(group: &SecurityGroupId, place: &Place) -> String {
+    format!("security group {group} in {place}")
+}
+
+/// The options of the AWS CLI that name a place.
+fn options(place: &Place) -> String {
+    let mut options = String::new();
+    for (name, value) in [("profile", &place.profile), ("region", &place.region)] {
+        if let Some(value) = value {
+            options.push_str(&format!(" --{name} {}", quoted(value)));
+        }
+    }
+    options
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@+=".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The command of the AWS CLI that revokes rules: by their ids, or by what they admit where an id is not known.
+pub(crate) fn revoke(place: &Place, group: &SecurityGroupId, rules: &Rules) -> String {
+    let command = format!("aws ec2 revoke-security-group-ingress{} --group-id {group}", options(place));
+    let ids: Option<Vec<&str>> =
+        rules.iter().map(|(_, id)| id.as_ref().map(SecurityGroupRuleId::as_str)).collect();
+    if let Some(ids) = ids {
+        return format!("{command} --security-group-rule-ids {}", ids.join(" "));
+    }
+    let permissions: Vec<String> = rules.iter().filter_map(|(rule, _)| permission(rule)).collect();
+    format!("{command} --ip-permissions {}", permissions.join(" "))
+}
+
+/// A rule in the shorthand of the AWS CLI.
+fn permission(rule: &RuleIdentity) -> Option<String> {
+    let Peer::Cidr(peer) = &rule.peer else { return None };
+    let (protocol, ports) = match rule.flow {
+        Flow::All => ("-1".to_owned(), None),
+        Flow::Tcp(ports) => ("tcp".to_owned(), Some((i32::from(ports.from()), i32::from(ports.to())))),
+        Flow::Udp(ports) => ("udp".to_owned(), Some((i32::from(ports.from()), i32::from(ports.to())))),
+        // Types and codes stand where ports do; the AWS CLI takes -1 for all of them.
+        Flow::Icmp(_) => ("icmp".to_owned(), Some((-1, -1))),
+        Flow::Icmpv6(_) => ("icmpv6".to_owned(), Some((-1, -1))),
+        Flow::Protocol(number) => (number.to_string(), None),
+    };
+    let ports = ports.map_or(String::new(), |(from, to)| format!(",FromPort={from},ToPort={to}"));
+    let peer = match peer.family() {
+        Family::V4 => format!("IpRanges=[{{CidrIp={peer}}}]"),
+        Family::V6 => format!("Ipv6Ranges=[{{CidrIpv6={peer}}}]"),
+    };
+    Some(format!("'IpProtocol={protocol}{ports},{peer}'"))
+}
+
+/// The commands that end sessions; where they are not known, the one that lists them.
+pub(crate) fn end_sessions(place: &Place, sessions: &[String]) -> String {
+    let options = options(place);
+    if sessions.is_empty() {
+        return format!(
+            "aws ssm describe-sessions{options} --state Active, then aws ssm terminate-session{options} --session-id ID"
+        );
+    }
+    let end =
+        |session: &String| format!("aws ssm terminate-session{options} --session-id {}", quoted(session));
+    sessions.iter().map(end).collect::<Vec<_>>().join("; ")
+}
