@@ -1,6 +1,6 @@
 //! Recorded CloudTrail, read: both notations, every kind of caller, and what is no trail.
 
-use doorward_core::audit::cloudtrail::granted;
+use doorward_core::session::granted;
 use serde_json::json;
 
 use super::*;
