@@ -35,19 +35,36 @@ impl Question {
     pub fn passes(&self, inventory: &Inventory, packet: Packet, clients: &[u16]) -> bool {
         self.ways.iter().any(|way| !ports_back(inventory, way, packet, clients).is_empty())
     }
+
+    /// The same if all that was not recorded lets it.
+    pub fn may_pass(&self, inventory: &Inventory, packet: Packet, clients: &[u16]) -> bool {
+        let fares = |way, passage| !ports_of(inventory, way, packet, clients, passage).is_empty();
+        self.ways.iter().any(|way| fares(way, Passage::Passes) || fares(way, Passage::Unknown))
+    }
 }
 
 /// The client's ports to which replies come back; of what has no ports, any or none.
 pub fn ports_back(
     inventory: &Inventory,
+    way: &(Way, Result<Way, &'static str>),
+    packet: Packet,
+    clients: &[u16],
+) -> BTreeSet<u16> {
+    ports_of(inventory, way, packet, clients, Passage::Passes)
+}
+
+/// The client's ports with which a packet and its reply fare so.
+pub fn ports_of(
+    inventory: &Inventory,
     (way, reply): &(Way, Result<Way, &'static str>),
     packet: Packet,
     clients: &[u16],
+    passage: Passage,
 ) -> BTreeSet<u16> {
     let clients = if packet.has_ports() { clients } else { &clients[..1] };
     let passes = |&client: &u16| {
         let reply = reply.as_ref().map_err(|why| *why);
-        carry(inventory, way, reply, packet, client) == Passage::Passes
+        carry(inventory, way, reply, packet, client) == passage
     };
     clients.iter().copied().filter(passes).collect()
 }
@@ -146,6 +163,8 @@ fn cidrs(inventory: &Inventory) -> BTreeSet<Cidr> {
     }
     cidrs.extend(inventory.vpn_connections.values().flat_map(|connection| &connection.routes));
     cidrs.extend(inventory.vpcs.values().flat_map(|vpc| &vpc.cidrs));
+    let sides = inventory.peerings.values().flat_map(|peering| [&peering.requester, &peering.accepter]);
+    cidrs.extend(sides.flat_map(|side| &side.cidrs));
     cidrs
 }
 
@@ -178,7 +197,8 @@ fn next(address: IpAddr) -> Option<IpAddr> {
     })
 }
 
-/// What is behind each VPN: by routes that lead there, and by the static routes of its connections.
+/// What is behind each VPN and what else was not recorded: by routes that lead there, by the static routes of its
+/// connections, by what a peering tells of the far VPC.
 pub fn remotes(inventory: &Inventory) -> Vec<(Far, Vec<Cidr>)> {
     let mut remotes = Vec::new();
     for gateway in inventory.vpn_gateways.values() {
@@ -200,8 +220,24 @@ pub fn remotes(inventory: &Inventory) -> Vec<(Far, Vec<Cidr>)> {
         }
         remotes.push((Far::Vpn(gateway.id.clone()), behind));
     }
+    for peering in inventory.peerings.values() {
+        let seen = |side: &PeeringSide| inventory.vpcs.contains_key(&side.vpc);
+        let far = match (&peering.requester, &peering.accepter) {
+            (near, far) if seen(near) && !seen(far) => far,
+            (far, near) if seen(near) && !seen(far) => far,
+            _ => continue,
+        };
+        remotes.push((Far::Peering(peering.id.clone()), far.cidrs.iter().copied().collect()));
+    }
     for attachment in inventory.attachments.values() {
-        if !matches!(attachment.to, AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_)) {
+        let inside = match &attachment.to {
+            AttachmentTarget::Vpc(vpc) => inventory.vpcs.contains_key(vpc),
+            AttachmentTarget::Peer(peer) => {
+                inventory.attachments.contains_key(&(peer.clone(), attachment.id.clone()))
+            }
+            _ => false,
+        };
+        if inside {
             continue;
         }
         let tables = inventory.transit_tables.values().filter(|table| table.gateway == attachment.gateway);
@@ -227,14 +263,16 @@ pub fn points_outside(inventory: &Inventory, address: IpAddr) -> Vec<Point> {
     points
 }
 
-/// Every point behind one VPN gateway.
+/// Every point behind one VPN gateway or peering.
 pub fn behind(inventory: &Inventory, gateway: &str) -> Vec<Point> {
     let mut points = Vec::new();
     for address in outside(inventory) {
         let here = points_outside(inventory, address).into_iter();
-        points.extend(
-            here.filter(|point| matches!(point, Point::Remote(Far::Vpn(id), _) if id.as_str() == gateway)),
-        );
+        points.extend(here.filter(|point| match point {
+            Point::Remote(Far::Vpn(id), _) => id.as_str() == gateway,
+            Point::Remote(Far::Peering(id), _) => id.as_str() == gateway,
+            _ => false,
+        }));
     }
     points
 }

@@ -20,8 +20,10 @@
 //! vpn vpn-1 vgw-1 192.168.0.0/16
 //! nat nat-1 subnet-a 10.0.1.5=203.0.113.5 private pending
 //! pcx pcx-1 vpc-1 vpc-2 pending
+//! pcx pcx-2 vpc-1 vpc-unrecorded 10.9.0.0/16
 //! tgw tgw-1 references
 //! attach tgw-attach-1 tgw-1 vpc-1 tgw-rtb-1 subnet-a mute pending
+//! attach tgw-attach-2 tgw-1 connect-1 tgw-rtb-1
 //! tgwtable tgw-rtb-1 tgw-1
 //! tgw-rtb-1 10.1.0.0/16 tgw-attach-2 propagated blackhole
 //! vpce vpce-1 vpc-1 gateway pending
@@ -482,8 +484,8 @@ impl Line<'_> {
             let seen = inventory.vpcs.get(&vpc);
             PeeringSide {
                 owner: None,
-                region: seen.and_then(|seen| seen.place.region.clone()),
-                cidrs: seen.map(|seen| seen.cidrs.clone()).unwrap_or_default(),
+                region: seen.map_or(Some("eu-west-1".into()), |seen| seen.place.region.clone()),
+                cidrs: seen.map_or_else(|| self.all(), |seen| seen.cidrs.clone()),
                 vpc,
             }
         };
@@ -503,6 +505,7 @@ impl Line<'_> {
             "vpc" => AttachmentTarget::Vpc(self.read(word)),
             "vpn" => AttachmentTarget::Vpn(self.read(word)),
             "tgw" => AttachmentTarget::Peer(self.read(word)),
+            "connect" => AttachmentTarget::Other("connect".into(), word.into()),
             _ => AttachmentTarget::DirectConnect(word.into()),
         };
         let attachment = Attachment {

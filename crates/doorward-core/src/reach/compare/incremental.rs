@@ -13,6 +13,7 @@ use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::equivalence;
 use crate::reach::network::interfaces::InterfaceNode;
+use crate::reach::network::remotes;
 use crate::reach::network::table::{ClassIx, VpcIx};
 use crate::reach::result::{Comparison, End};
 use crate::reach::trace::round_trip;
@@ -194,9 +195,8 @@ impl Reachability {
                     if !addresses.iter().any(|own| ranges::family(own.address) == family) {
                         continue;
                     }
-                    for outside in std::iter::once(Outside::Internet).chain(address_space::remotes(cx)) {
-                        let range =
-                            Ranges::of(family, [*prefix]).and(&address_space::behind(cx, &outside, family));
+                    for outside in std::iter::once(&Outside::Internet).chain(remotes::remotes(cx)) {
+                        let range = Ranges::of(family, [*prefix]).and(&remotes::behind(cx, outside, family));
                         let cuts =
                             address_space::cuts(cx, interface).into_iter().chain(cidrs.iter().copied());
                         pieces.extend(range.cut(cuts).into_iter().map(|(first, last)| Piece {

@@ -16,6 +16,7 @@ use crate::reach::flows::intern::{BoundsIx, Interner};
 use crate::reach::matrix::Matrix;
 use crate::reach::matrix::totals::Totals;
 use crate::reach::network::address_space::{self, Outside};
+use crate::reach::network::remotes;
 use crate::reach::network::table::{ClassIx, InterfaceIx};
 use crate::reach::result::{AllowedPath, Comparison, End, RoleId};
 use crate::reach::trace::round_trip;
@@ -259,15 +260,15 @@ fn outside(sides: [&Reachability; 2], joint: &Joint, gathered: &mut Sides) {
         return;
     }
     let first = joint.interfaces.first().copied().unwrap_or([None, None]);
-    let kinds: BTreeSet<Outside> = sides
+    let kinds: BTreeSet<&Outside> = sides
         .iter()
-        .flat_map(|side| std::iter::once(Outside::Internet).chain(address_space::remotes(side.context())))
+        .flat_map(|side| std::iter::once(&Outside::Internet).chain(remotes::remotes(side.context())))
         .collect();
     for kind in kinds {
         for family in [Family::V4, Family::V6] {
             for (direction, wanted) in [(Direction::In, joint.receives), (Direction::Out, joint.sends)] {
                 if wanted {
-                    one_way(sides, joint, first, &kind, family, direction, gathered);
+                    one_way(sides, joint, first, kind, family, direction, gathered);
                 }
             }
         }
@@ -286,7 +287,7 @@ fn one_way(
     // Both are cut at the prefixes of either, so that pieces can be compared.
     let mut cuts = Vec::new();
     let mut ranges = Vec::new();
-    let behind = sides.map(|side| address_space::behind(side.context(), kind, family));
+    let behind = sides.map(|side| remotes::behind(side.context(), kind, family));
     for ((side, behind), interface) in sides.iter().zip(&behind).zip(interfaces) {
         ranges.extend(behind.iter());
         cuts.extend(

@@ -13,6 +13,7 @@ use crate::reach::matrix::Matrix;
 use crate::reach::matrix::totals::Totals;
 use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::interfaces::PacketEnd;
+use crate::reach::network::remotes;
 use crate::reach::network::table::{ClassIx, Index as _, InterfaceIx};
 use crate::reach::result::{AllowedPath, End, Pair, RoleId};
 use crate::reach::selector::resolve::{self, Endpoints};
@@ -25,15 +26,13 @@ struct Chosen {
     interfaces: Option<BTreeSet<InterfaceIx>>,
     /// Whether what is outside is meant as well.
     outside: Vec<(Outside, Ranges)>,
-    /// Whether addresses were named, whatever leads to them.
-    by_address: bool,
 }
 
 fn chosen(cx: Context<'_>, ends: Option<Endpoints>) -> Chosen {
     let everything = || {
         let mut outside: Vec<(Outside, Ranges)> = Vec::new();
-        for kind in std::iter::once(Outside::Internet).chain(address_space::remotes(cx)) {
-            let ranges = [Family::V4, Family::V6].map(|family| address_space::behind(cx, &kind, family));
+        for kind in std::iter::once(&Outside::Internet).chain(remotes::remotes(cx)) {
+            let ranges = [Family::V4, Family::V6].map(|family| remotes::behind(cx, kind, family));
             outside.extend(
                 ranges.into_iter().filter(|range| !range.is_empty()).map(|range| (kind.clone(), range)),
             );
@@ -41,10 +40,9 @@ fn chosen(cx: Context<'_>, ends: Option<Endpoints>) -> Chosen {
         outside
     };
     match ends {
-        None => Chosen { interfaces: None, outside: everything(), by_address: false },
+        None => Chosen { interfaces: None, outside: everything() },
         Some(ends) => Chosen {
             interfaces: Some(ends.interfaces.iter().map(|(index, _)| *index).collect()),
-            by_address: !ends.internet_only && ends.behind.is_none(),
             outside: ends.outside,
         },
     }
@@ -249,7 +247,7 @@ fn outgoing(
                     node.addresses.iter().filter(|own| ranges::family(own.address) == ranges.family);
                 for own in addresses {
                     let packet_end = PacketEnd { interface, own: *own };
-                    let aim = if to.by_address { Aim::Anywhere } else { Aim::of(outside) };
+                    let aim = Aim::of(outside);
                     let pieces = address_space::pieces(cx, ranges, interface).into_iter().map(
                         |(first, last, address)| {
                             let round_trip = round_trip::outward(cx, packet_end, address, aim, Detail::Sum);

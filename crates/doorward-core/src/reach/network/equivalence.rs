@@ -95,14 +95,14 @@ pub(crate) fn split(network: &mut Network, cidrs: &[Cidr]) {
 pub(crate) fn atoms(network: &Network) -> AddressMap<u32> {
     let mut cidrs: BTreeSet<Cidr> = network.sets.rows().flat_map(|set| set.cidrs.iter().copied()).collect();
     cidrs.extend(network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()));
-    cidrs.extend(network.transit_cuts.iter().copied());
+    cidrs.extend(network.gateway_cuts.iter().copied());
     innermost(&cidrs.into_iter().collect::<Vec<_>>())
 }
 
 /// For each address, the smallest prefix of routes and network ACLs that contains it.
 fn routed(network: &Network) -> AddressMap<u32> {
     let mut cidrs: BTreeSet<Cidr> = network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()).collect();
-    cidrs.extend(network.transit_cuts.iter().copied());
+    cidrs.extend(network.gateway_cuts.iter().copied());
     innermost(&cidrs.into_iter().collect::<Vec<_>>())
 }
 

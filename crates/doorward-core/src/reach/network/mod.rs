@@ -5,6 +5,7 @@ pub(crate) mod address_space;
 pub(crate) mod equivalence;
 pub(crate) mod interfaces;
 pub(crate) mod network_acls;
+pub(crate) mod remotes;
 pub(crate) mod roles;
 pub(crate) mod route_tables;
 pub(crate) mod security_groups;
@@ -22,6 +23,7 @@ use crate::inventory::{
 use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
 use crate::reach::network::address_map::AddressMap;
+use crate::reach::network::address_space::Outside;
 use crate::reach::network::equivalence::EquivalenceClass;
 use crate::reach::network::interfaces::InterfaceNode;
 use crate::reach::network::network_acls::AclNode;
@@ -60,8 +62,10 @@ pub(crate) struct Network {
     pub(crate) atoms: Option<AddressMap<u32>>,
     /// The same of the prefixes of routes and network ACLs alone.
     pub(crate) routed: Option<AddressMap<u32>>,
-    /// Every prefix in tables of transit gateways.
-    pub(crate) transit_cuts: Vec<Cidr>,
+    /// Every prefix that gateways and peerings tell: of tables of transit gateways, static routes, far VPCs.
+    pub(crate) gateway_cuts: Vec<Cidr>,
+    /// What leads out of the recording, with the prefixes that may be there.
+    pub(crate) remotes: BTreeMap<Outside, BTreeSet<Cidr>>,
     /// The public addresses that are in no VPC, of IPv4 and of IPv6.
     pub(crate) internet: BTreeMap<Family, Ranges>,
     pub(crate) set_of: HashMap<Vec<GroupIx>, SetIx>,
@@ -80,6 +84,7 @@ impl Network {
         network.edges(inventory);
         network.groups(inventory);
         interfaces::settle(&mut network, inventory);
+        network.remotes = remotes::find(&network, inventory);
         network.cut(inventory);
         equivalence::sort(&mut network, inventory);
         network.inside = network.vpcs.rows().flat_map(|vpc| vpc.cidrs.iter().copied()).collect();
@@ -111,8 +116,10 @@ impl Network {
             self.vpcs.at_mut(vpc).cuts = cidrs.into_iter().collect();
         }
         let routes = inventory.transit_tables.values().filter_map(|table| table.routes.as_ref()).flatten();
-        let cidrs: BTreeSet<Cidr> = routes.map(|route| route.cidr).collect();
-        self.transit_cuts = cidrs.into_iter().collect();
+        let mut cidrs: BTreeSet<Cidr> = routes.map(|route| route.cidr).collect();
+        cidrs.extend(inventory.vpn_connections.values().flat_map(|connection| &connection.routes));
+        cidrs.extend(self.remotes.values().flatten());
+        self.gateway_cuts = cidrs.into_iter().collect();
     }
 
     /// The gap of a call in a place; made here when the answer was there and did not tell.

@@ -1,9 +1,10 @@
 //! The senders and receivers of one question, grouped so that one pair stands for all that fare alike.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::inventory::NamedResource;
+use crate::inventory::{NamedResource, ResourceKind, ResourceRef};
 use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 use crate::reach::context::Context;
@@ -11,6 +12,7 @@ use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::interfaces::PacketEnd;
+use crate::reach::network::remotes;
 use crate::reach::network::table::{ClassIx, Index as _, InterfaceIx};
 use crate::reach::result::{Hop, Verdict};
 use crate::reach::selector::resolve::Endpoints;
@@ -191,8 +193,9 @@ pub(crate) fn from_outside(
 ) {
     for sinks in by_class(cx, receivers).values() {
         let Some((sink, packet_ends)) = sinks.first() else { continue };
+        let mut of_sink = Vec::new();
         for (outside, ranges) in &senders.outside {
-            if !can_enter(cx, outside, *sink) {
+            if !remotes::can_enter(cx, outside, *sink) {
                 continue;
             }
             let packet_ends: Vec<&PacketEnd> = packet_ends
@@ -203,7 +206,7 @@ pub(crate) fn from_outside(
                 continue;
             }
             let mut pieces = Vec::new();
-            for (from, to, address) in address_space::pieces(cx, ranges, *sink) {
+            for (first, last, address) in address_space::pieces(cx, ranges, *sink) {
                 let client = Client::Outside(outside, address);
                 let round_trips = packet_ends.iter().flat_map(|packet_end| {
                     let direct = round_trip::inward(cx, outside, address, **packet_end, Detail::All);
@@ -211,24 +214,34 @@ pub(crate) fn from_outside(
                 });
                 let round_trips: Vec<(Family, RoundTrip)> =
                     round_trips.map(|round_trip| (ranges.family, round_trip)).collect();
-                pieces.push(((from, to), round_trips));
+                pieces.push(Piece { first, last, beyond: Beyond::At(outside.clone()), round_trips });
             }
-            let tips = (PathEnd::Outside(outside_hop(outside)), PathEnd::Interface(*sink));
-            let names = (&outside_name(outside).into(), &several(cx, sinks).into());
-            gather(ranges.family, pieces, names, &tips, cases);
+            let names = (&"".into(), &several(cx, sinks).into());
+            let tips = |outside| (PathEnd::Outside(outside), PathEnd::Interface(*sink));
+            gather(ranges.family, pieces, names, &tips, &mut of_sink);
         }
+        cases.extend(without_wrong_places(of_sink));
     }
 }
 
-/// A VPN gateway that is attached to another VPC is no way in, and not in the way of anything.
-fn can_enter(cx: Context<'_>, outside: &Outside, interface: InterfaceIx) -> bool {
-    match outside {
-        Outside::Internet | Outside::Transit(..) => true,
-        Outside::Vpn(id) => {
-            let vpc = &cx.network.vpcs.at(cx.network.interfaces.at(interface).vpc).id;
-            cx.inventory.vpn_gateways.get(id).is_some_and(|gateway| gateway.vpc.as_ref() == Some(vpc))
-        }
-    }
+/// An address that several gateways lead to is in one place: where nothing comes from is not where it is, if something
+/// comes from another.
+fn without_wrong_places(cases: Vec<PairGroup<'_>>) -> Vec<PairGroup<'_>> {
+    let coming: Vec<(Family, u128, u128)> = cases
+        .iter()
+        .filter(|case| !case.bounds.may.is_empty())
+        .flat_map(|case| case.outside.iter().copied())
+        .collect();
+    let elsewhere = |case: &PairGroup<'_>| {
+        case.outside.iter().all(|(family, first, last)| {
+            let within = coming.iter().filter(|(of, _, _)| of == family).map(|(_, a, b)| (*a, *b));
+            let coming = Ranges::join(*family, within.collect());
+            Ranges::join(*family, vec![(*first, *last)]).minus(&coming).is_empty()
+        })
+    };
+    let (kept, _): (Vec<_>, Vec<_>) =
+        cases.into_iter().partition(|case| !case.bounds.may.is_empty() || !elsewhere(case));
+    kept
 }
 
 pub(crate) fn to_outside(
@@ -250,11 +263,6 @@ pub(crate) fn to_outside(
         None if receivers.internet_only => Aim::Internet,
         None => Aim::Anywhere,
     };
-    if ranges.is_empty() {
-        return;
-    }
-    let name = receivers.outside.first().map(|(outside, _)| outside.clone());
-    let outside = name.unwrap_or(Outside::Internet);
     for sources in by_class(cx, senders).values() {
         let Some((source, packet_ends)) = sources.first() else { continue };
         for (family, range) in &ranges {
@@ -267,19 +275,35 @@ pub(crate) fn to_outside(
                 continue;
             }
             let mut pieces = Vec::new();
-            for (from, to, address) in address_space::pieces(cx, &range, *source) {
+            for (first, last, address) in address_space::pieces(cx, &range, *source) {
                 let round_trips: Vec<(Family, RoundTrip)> = packet_ends
                     .iter()
                     .map(|packet_end| {
                         (*family, round_trip::outward(cx, **packet_end, address, aim, Detail::All))
                     })
                     .collect();
-                pieces.push(((from, to), round_trips));
+                let beyond = beyond(cx, receivers, &round_trips, address);
+                pieces.push(Piece { first, last, beyond, round_trips });
             }
-            let tips = (PathEnd::Interface(*source), PathEnd::Outside(outside_hop(&outside)));
-            let names = (&several(cx, sources).into(), &outside_name(&outside).into());
+            let names = (&several(cx, sources).into(), &"".into());
+            let tips = |outside| (PathEnd::Interface(*source), PathEnd::Outside(outside));
             gather(*family, pieces, names, &tips, cases);
         }
+    }
+}
+
+/// Where packets for an address end, or should.
+fn beyond(
+    cx: Context<'_>,
+    receivers: &Endpoints,
+    round_trips: &[(Family, RoundTrip)],
+    address: IpAddr,
+) -> Beyond {
+    let ended = round_trips.iter().find_map(|(_, round_trip)| round_trip.end.clone());
+    match ended.or_else(|| receivers.behind.clone()) {
+        Some(outside) => Beyond::At(outside),
+        None if cx.network.is_internet(address) => Beyond::At(Outside::Internet),
+        None => Beyond::Nowhere(address),
     }
 }
 
@@ -291,32 +315,61 @@ pub(crate) fn universe(families: impl Iterator<Item = Family>) -> Flows {
     families.into_iter().fold(Flows::NONE, |sum, family| sum.union(&Flows::of_family(family)))
 }
 
-fn outside_name(outside: &Outside) -> String {
-    match outside {
-        Outside::Internet => "the internet".into(),
-        Outside::Vpn(id) => format!("behind {id}"),
-        Outside::Transit(_, id) => format!("behind {id}"),
+/// Where addresses outside are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Beyond {
+    At(Outside),
+    /// No gateway leads to this one.
+    Nowhere(IpAddr),
+}
+
+impl Beyond {
+    fn name(&self) -> String {
+        match self {
+            Self::At(Outside::Internet) => "the internet".into(),
+            Self::At(outside) => format!("behind {}", outside.resource()),
+            Self::Nowhere(_) => "outside".into(),
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        let resource = match self {
+            Self::At(outside) => outside.resource(),
+            Self::Nowhere(address) => ResourceRef::of(ResourceKind::Address, &address.to_string()),
+        };
+        Hop { resource, name: None, because: String::new() }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::At(one), Self::At(other)) => one == other,
+            (Self::Nowhere(_), Self::Nowhere(_)) => true,
+            _ => false,
+        }
     }
 }
 
-fn outside_hop(outside: &Outside) -> Hop {
-    Hop { resource: outside.resource(), name: None, because: String::new() }
+/// Addresses that fare alike.
+struct Piece {
+    first: u128,
+    last: u128,
+    beyond: Beyond,
+    round_trips: Vec<(Family, RoundTrip)>,
 }
-
-type Piece = ((u128, u128), Vec<(Family, RoundTrip)>);
 
 /// Joins pieces of addresses that fare alike into one case.
 fn gather(
     family: Family,
     pieces: Vec<Piece>,
     names: (&Rc<str>, &Rc<str>),
-    tips: &(PathEnd, PathEnd),
+    tips: &dyn Fn(Hop) -> (PathEnd, PathEnd),
     cases: &mut Vec<PairGroup<'_>>,
 ) {
-    let mut alike: Vec<PairGroup<'_>> = Vec::new();
-    for ((from, to), round_trips) in pieces {
-        let fares = |case: &&mut PairGroup<'_>| {
-            case.round_trips.len() == round_trips.len()
+    let mut alike: Vec<(Beyond, PairGroup<'_>)> = Vec::new();
+    for Piece { first, last, beyond, round_trips } in pieces {
+        let fares = |(at, case): &&mut (Beyond, PairGroup<'_>)| {
+            at.is_like(&beyond)
+                && case.round_trips.len() == round_trips.len()
                 && case.round_trips.iter().zip(&round_trips).all(|((_, a), (_, b))| {
                     a.bounds == b.bounds
                         && a.whole == b.whole
@@ -325,38 +378,36 @@ fn gather(
                 })
         };
         match alike.iter_mut().find(fares) {
-            Some(case) => case.outside.push((family, from, to)),
+            Some((_, case)) => case.outside.push((family, first, last)),
             None => {
                 let universe = Flows::of_family(family);
-                let case = PairGroup::new(names, tips.clone(), round_trips, universe);
-                alike.push(PairGroup { outside: vec![(family, from, to)], ..case });
+                let case = PairGroup::new(names, tips(beyond.hop()), round_trips, universe);
+                alike.push((beyond, PairGroup { outside: vec![(family, first, last)], ..case }));
             }
         }
     }
     let alone = alike.len() == 1;
-    for case in &mut alike {
+    for (beyond, case) in &mut alike {
         let ranges = case.outside.iter().map(|(_, from, to)| (*from, *to)).collect();
-        let prefixes = Ranges::join(family, ranges).prefixes();
-        let words = few(&prefixes);
-        let because = if alone { String::new() } else { words.clone() };
+        let words = few(&Ranges::join(family, ranges).prefixes());
         let name = match &mut case.tips {
             (PathEnd::Outside(hop), _) => {
-                hop.because = because;
+                hop.because = if alone { String::new() } else { words.clone() };
                 &mut case.from
             }
             (_, PathEnd::Outside(hop)) => {
-                hop.because = because;
+                hop.because = if alone { String::new() } else { words.clone() };
                 &mut case.to
             }
             (PathEnd::Interface(_), PathEnd::Interface(_)) => continue,
         };
-        *name = if !alone || !name.starts_with("the internet") {
-            format!("{name}: {words}").into()
+        *name = if alone && *beyond == Beyond::At(Outside::Internet) {
+            format!("{} ({family})", beyond.name()).into()
         } else {
-            format!("{name} ({family})").into()
+            format!("{}: {words}", beyond.name()).into()
         };
     }
-    cases.extend(alike);
+    cases.extend(alike.into_iter().map(|(_, case)| case));
 }
 
 /// The first prefixes, and how many more.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::inventory::{Inventory, NamedResource, Place, ResourceKind, ResourceRef, Scope, Tags, VpcId};
+use crate::inventory::{
+    Inventory, NamedResource, PeeringSide, Place, ResourceKind, ResourceRef, Scope, Tags, VpcId,
+};
 
 /// A resource with all that it may be called by.
 #[derive(Debug)]
@@ -155,6 +157,7 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         vpn_connections,
         transit_gateways,
         attachments,
+        peerings,
         endpoints,
         load_balancers,
         databases,
@@ -173,7 +176,6 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         block_public_access: _,
         elastic_addresses: _,
         egress_only_gateways: _,
-        peerings: _,
         transit_tables: _,
         target_groups: _,
         database_subnet_groups: _,
@@ -204,6 +206,14 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
     all.extend(attachments.values().map(|it| {
         let place = transit_gateways.get(&it.gateway).map_or(&nowhere, |gateway| &gateway.place);
         Entry::tagged((&it.id).into(), &it.tags, place)
+    }));
+    // One of which both VPCs were recorded has nothing behind it that is not named itself.
+    let recorded = |side: &PeeringSide| vpcs.contains_key(&side.vpc);
+    let out = peerings.values().filter(|it| !recorded(&it.requester) || !recorded(&it.accepter));
+    all.extend(out.map(|it| {
+        let sides = [&it.requester, &it.accepter];
+        let near = sides.into_iter().find_map(|side| vpcs.get(&side.vpc));
+        Entry::tagged((&it.id).into(), &it.tags, near.map_or(&nowhere, |vpc| &vpc.place))
     }));
     all.extend(endpoints.values().map(|it| Entry::tagged((&it.id).into(), &it.tags, of_vpc(&it.vpc))));
     all.extend(load_balancers.values().map(|it| {

@@ -11,6 +11,7 @@ use crate::net::{Cidr, Family};
 use crate::reach::context::Context;
 use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::interfaces::{InterfaceNode, PacketEnd};
+use crate::reach::network::remotes;
 use crate::reach::network::table::InterfaceIx;
 use crate::reach::selector::Selector;
 
@@ -89,10 +90,10 @@ fn range_ends(cx: Context<'_>, cidr: Cidr) -> Endpoints {
     let beyond = range.and(&address_space::beyond(cx.network, family));
     ends.targets = ends.outside.iter().map(|(_, range)| range.clone()).collect();
     ends.targets.extend(Some(beyond).filter(|beyond| !beyond.is_empty()));
-    for remote in address_space::remotes(cx) {
-        let behind = range.and(&address_space::behind(cx, &remote, family));
+    for remote in remotes::remotes(cx) {
+        let behind = range.and(&remotes::behind(cx, remote, family));
         if !behind.is_empty() {
-            ends.outside.push((remote, behind));
+            ends.outside.push((remote.clone(), behind));
         }
     }
     ends
@@ -101,7 +102,7 @@ fn range_ends(cx: Context<'_>, cidr: Cidr) -> Endpoints {
 fn remote_ends(cx: Context<'_>, outside: Outside) -> Endpoints {
     let behind = Some(outside.clone()).filter(|outside| *outside != Outside::Internet);
     let ranges =
-        [Family::V4, Family::V6].map(|family| (outside.clone(), address_space::behind(cx, &outside, family)));
+        [Family::V4, Family::V6].map(|family| (outside.clone(), remotes::behind(cx, &outside, family)));
     let outside: Vec<_> = ranges.into_iter().filter(|(_, range)| !range.is_empty()).collect();
     let mut ends = Endpoints { outside, behind, ..Endpoints::default() };
     if ends.outside.is_empty() {
@@ -148,10 +149,19 @@ fn resource_ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
             Err(_) => Endpoints::default(),
         },
         ResourceKind::VpnConnection => vpn_ends(cx, id),
+        // Both VPCs of a peering may be recorded, and the tables of a transit gateway: then nothing is behind them alone.
+        ResourceKind::Peering | ResourceKind::TransitGateway | ResourceKind::OtherGateway => {
+            let remote = remotes::remotes(cx).find(|remote| remote.resource() == *resource);
+            remote.map_or_else(Endpoints::default, |remote| remote_ends(cx, remote.clone()))
+        }
         ResourceKind::TransitAttachment => {
             let mut attachments = cx.inventory.attachments.values();
             match attachments.find(|attachment| attachment.id.as_str() == id) {
-                Some(Attachment { to: AttachmentTarget::Vpc(vpc), .. }) => of_vpc(Some(vpc)),
+                Some(Attachment { to: AttachmentTarget::Vpc(vpc), .. })
+                    if remotes::is_recorded(network, vpc) =>
+                {
+                    of_vpc(Some(vpc))
+                }
                 Some(attachment) => {
                     remote_ends(cx, Outside::Transit(attachment.gateway.clone(), attachment.id.clone()))
                 }
@@ -192,10 +202,7 @@ fn resource_ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
         | ResourceKind::RouteTable
         | ResourceKind::PrefixList
         | ResourceKind::EgressOnlyGateway
-        | ResourceKind::Peering
-        | ResourceKind::TransitGateway
-        | ResourceKind::TransitTable
-        | ResourceKind::OtherGateway => Endpoints::default(),
+        | ResourceKind::TransitTable => Endpoints::default(),
     }
 }
 

@@ -9,16 +9,14 @@ pub(crate) mod steps;
 
 use std::net::IpAddr;
 
-use crate::inventory::{
-    Direction, EndpointId, PeeringId, ResourceKind, ResourceRef, RouteTarget, TransitGatewayId,
-};
+use crate::inventory::{Direction, EndpointId, PeeringId, ResourceRef, RouteTarget, TransitGatewayId};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space::Outside;
 use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
 use crate::reach::trace::hop::{
-    appliance, egress_only_gateway, internet_gateway, nat_gateway, transit_gateway, vpc_endpoint,
-    vpc_peering, vpn_gateway,
+    appliance, egress_only_gateway, internet_gateway, nat_gateway, other_gateway, transit_gateway,
+    vpc_endpoint, vpc_peering, vpn_gateway,
 };
 use crate::reach::trace::steps::{StepText, Trace};
 
@@ -53,7 +51,7 @@ pub(crate) enum Delivery {
     Internet(ResourceRef),
     /// At a service of AWS, by way of this gateway endpoint.
     Service(EndpointId),
-    /// Behind this VPN gateway or attachment.
+    /// Out of what was recorded, other than to the internet.
     Remote(Outside),
     /// Nowhere.
     Dropped,
@@ -226,17 +224,7 @@ impl Tracer<'_> {
                 let listed = row.is_some_and(|row| row.list.is_some());
                 vpc_endpoint::egress(cx, trace, packet, id, listed)
             }
-            RouteTarget::Other(id) => {
-                trace.doubt(None, || StepText {
-                    resource: ResourceRef::of(ResourceKind::OtherGateway, id),
-                    name: None,
-                    because: String::new(),
-                    code: Code::UnknownDestination,
-                    why: format!("what is behind {id} is not known"),
-                    lift: "ask whoever runs what is behind it".into(),
-                });
-                Next::Landed(Delivery::Unknown)
-            }
+            RouteTarget::Other(id) => other_gateway::egress(trace, id),
         }
     }
 }

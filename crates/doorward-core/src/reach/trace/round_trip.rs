@@ -12,8 +12,8 @@ use crate::reach::network::address_space::Outside;
 use crate::reach::network::interfaces::{InterfaceKind, PacketEnd};
 use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
 use crate::reach::trace::hop::{
-    gateway_route_table, internet_gateway, load_balancer, nat_gateway, transit_gateway, vpc_endpoint,
-    vpn_gateway,
+    gateway_route_table, internet_gateway, load_balancer, nat_gateway, other_gateway, transit_gateway,
+    vpc_endpoint, vpc_peering, vpn_gateway,
 };
 use crate::reach::trace::steps::{Detail, Step, StepText, Trace};
 use crate::reach::trace::{self, Delivery, Origin, References, RouteTaken, Sender, filters};
@@ -28,6 +28,8 @@ pub(crate) struct RoundTrip {
     /// The packets that are let back.
     pub(crate) back: Bounds,
     pub(crate) steps: Vec<Step>,
+    /// Where outside it ends, of one that is sent there and arrives.
+    pub(crate) end: Option<Outside>,
     /// Whether a load balancer hands it on: then its steps are about two connections, each with flows of its own.
     pub(crate) handed_on: bool,
 }
@@ -39,7 +41,7 @@ pub(crate) enum Aim<'a> {
     Internet,
     /// It has to get out, whichever way.
     Anywhere,
-    /// It has to get behind this VPN gateway or attachment.
+    /// It has to get there.
     Behind(&'a Outside),
 }
 
@@ -48,8 +50,24 @@ impl<'a> Aim<'a> {
     pub(crate) fn of(outside: &'a Outside) -> Self {
         match outside {
             Outside::Internet => Self::Internet,
-            Outside::Vpn(_) | Outside::Transit(..) => Self::Behind(outside),
+            _ => Self::Behind(outside),
         }
+    }
+}
+
+/// How a packet from outside came into the VPC of its receiver.
+pub(crate) struct Entered {
+    /// By what: replies have to leave by it.
+    pub(crate) gateway: ResourceRef,
+    pub(crate) origin: Origin,
+    /// The appliances that forwarded it.
+    pub(crate) appliances: Vec<InterfaceIx>,
+}
+
+impl Entered {
+    /// Straight by a gateway.
+    pub(crate) fn at(gateway: impl Into<ResourceRef>, origin: Origin) -> Self {
+        Self { gateway: gateway.into(), origin, appliances: Vec::new() }
     }
 }
 
@@ -208,7 +226,12 @@ pub(crate) fn outward(
             lift: "route it by an internet gateway or a NAT gateway".into(),
         });
     }
-    finished(trace, ranges::family(to))
+    let end = match taken.delivery {
+        Delivery::Internet(_) | Delivery::Service(_) => Some(Outside::Internet),
+        Delivery::Remote(outside) => Some(outside),
+        Delivery::Inside { .. } | Delivery::Dropped | Delivery::Unknown => None,
+    };
+    RoundTrip { end: end.filter(|_| arrived), ..finished(trace, ranges::family(to)) }
 }
 
 /// From an address outside to an interface.
@@ -224,13 +247,16 @@ pub(crate) fn inward(
     let entered = match outside {
         Outside::Internet => internet_gateway::ingress(cx, &mut trace, from, to),
         Outside::Vpn(id) => vpn_gateway::ingress(cx, &mut trace, id, from, to),
+        Outside::Peering(id) => vpc_peering::ingress(cx, &mut trace, id, from, to),
         Outside::Transit(gateway, id) => transit_gateway::ingress(cx, &mut trace, gateway, id, to),
+        Outside::TransitGateway(id) => Some(transit_gateway::hidden_ingress(&mut trace, id)),
+        Outside::Other(id) => Some(other_gateway::ingress(&mut trace, id)),
     };
-    if let Some((_, origin, _)) = &entered {
-        filters::arrive(cx, &mut trace, interface.vpc, to.own.address, from, *origin);
+    if let Some(entered) = &entered {
+        filters::arrive(cx, &mut trace, interface.vpc, to.own.address, from, entered.origin);
     }
     receive(cx, &mut trace, to.interface, from, None, false);
-    if let Some((gateway, _, by)) = entered
+    if let Some(Entered { gateway, appliances: by, .. }) = entered
         && !trace.is_over()
     {
         trace.replies = true;
@@ -285,7 +311,7 @@ fn finished(trace: Trace, family: Family) -> RoundTrip {
     let (bounds, whole) = trace.passes();
     let bounds = bounds.within(&Flows::of_family(family));
     let whole = whole.and(&bounds.must);
-    RoundTrip { bounds, whole, back: trace.reply, steps: trace.steps, handed_on: false }
+    RoundTrip { bounds, whole, back: trace.reply, steps: trace.steps, end: None, handed_on: false }
 }
 
 pub(crate) fn lost_reply(cx: Context<'_>, trace: &mut Trace, delivery: &Delivery, gateway: &ResourceRef) {

@@ -83,6 +83,8 @@ impl Recipe {
             Where::Global6 => "2000::/3".into(),
             Where::Remote => "192.168.0.0/16".into(),
             Where::RemoteHost => "192.168.1.7/32".into(),
+            Where::Far => "10.9.0.0/16".into(),
+            Where::FarHost => "10.9.1.7/32".into(),
             Where::Shared => "100.64.0.0/10".into(),
             Where::PublicOfHost => format!("203.0.113.{}/32", 10 + host),
         }

@@ -36,6 +36,9 @@ pub enum Where {
     Global6,
     Remote,
     RemoteHost,
+    /// In the VPC that was not recorded.
+    Far,
+    FarHost,
     Shared,
     PublicOfHost,
 }
@@ -69,6 +72,8 @@ pub fn place() -> impl Strategy<Value = (Where, Pick)> {
         Global6,
         Remote,
         RemoteHost,
+        Far,
+        FarHost,
         Shared,
         PublicOfHost,
     ];

@@ -57,6 +57,7 @@ impl Recipe {
                 RouteRecipe::ToPeer6(pick) => (self.cidr((Where::Vpc6, pick)), Target::Peering(pick)),
                 RouteRecipe::ToTransit(pick, by) => (self.cidr((Where::Vpc, pick)), Target::Transit(by)),
                 RouteRecipe::ToTransit6(pick, by) => (self.cidr((Where::Vpc6, pick)), Target::Transit(by)),
+                RouteRecipe::ToFar => (self.cidr((Where::Far, 0)), Target::Far),
                 RouteRecipe::ToRemote(place) => {
                     let place = match place {
                         (Where::Remote | Where::RemoteHost | Where::Any | Where::Ten, _) => place,
@@ -123,6 +124,9 @@ impl Recipe {
                 routes.extend([RouteRecipe::ToTransit(other, by), RouteRecipe::ToTransit6(other, by)]);
             }
             routes.push(RouteRecipe::Mixed((Where::Remote, 0), Target::Transit(by)));
+            if self.transits[number].far.is_some() {
+                routes.push(RouteRecipe::Mixed((Where::Far, 0), Target::Transit(by)));
+            }
         }
         for (number, nat) in self.nats.iter().enumerate().filter(|(_, nat)| nat.serves) {
             if self.vpc_of_subnet(self.subnet(nat.subnet)) == vpc {
@@ -136,6 +140,7 @@ impl Recipe {
             }
         }
         let vpc = &self.vpcs[vpc];
+        routes.extend(vpc.far.then_some(RouteRecipe::ToFar));
         routes.extend(vpc.out6.then_some(RouteRecipe::OutOnly6));
         if vpc.out {
             routes.extend([RouteRecipe::Out, RouteRecipe::Out6]);
@@ -151,6 +156,7 @@ impl Recipe {
             Target::Internet => format!("igw-{vpc}"),
             Target::Outward => format!("eigw-{vpc}"),
             Target::Vpn => format!("vgw-{vpc}"),
+            Target::Far => self.vpcs[vpc].far.then(|| format!("pcx-far{vpc}"))?,
             Target::Gone => "igw-gone".into(),
             Target::Nat(pick) => {
                 let mine = (0..self.nats.len())

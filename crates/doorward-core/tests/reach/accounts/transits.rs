@@ -46,6 +46,14 @@ impl Recipe {
                     ),
                 );
             }
+            if let Some((table, connect)) = transit.far {
+                let far = if connect { "connect-1" } else { "vpc-far" };
+                let table = usize::from(table) % transit.tables.len();
+                line(
+                    text,
+                    format_args!("attach tgw-attach-{number}far tgw-{number} {far} tgw-rtb-{number}{table}"),
+                );
+            }
         }
         if let (Some(picks), [one, other]) = (self.transit_peering, self.transits.as_slice()) {
             for (number, peer, pick, tables) in [(0, 1, picks.0, &one.tables), (1, 0, picks.1, &other.tables)]
@@ -77,6 +85,7 @@ impl Recipe {
             .map(|vpc| format!("tgw-attach-{number}v{vpc}"))
             .collect();
         let vpn = transit.vpn.map(|_| format!("tgw-attach-{number}vpn"));
+        let far = transit.far.map(|_| format!("tgw-attach-{number}far"));
         let peered = self.transit_peering.is_some() && self.transits.len() == 2;
         let peer = peered.then(|| "tgw-attach-peer".to_owned());
         let home = |pick: Pick| {
@@ -85,13 +94,18 @@ impl Recipe {
         };
         let homes = attachments.clone();
         attachments.extend(vpn.clone());
+        attachments.extend(far.clone());
         attachments.extend(peer.clone());
         let mut said = Said::default();
         let known = (0..self.vpcs.len()).flat_map(|vpc| {
             let vpc = Pick::try_from(vpc).expect("a few");
             [TransitRouteRecipe::Home(vpc), TransitRouteRecipe::Home6(vpc)]
         });
-        let known = known.chain([TransitRouteRecipe::Remote(0), TransitRouteRecipe::Peer((Where::Ten, 0))]);
+        let known = known.chain([
+            TransitRouteRecipe::Remote(0),
+            TransitRouteRecipe::Far((Where::Far, 0)),
+            TransitRouteRecipe::Peer((Where::Ten, 0)),
+        ]);
         let known = known.filter(|_| transit.routed).map(|route| (route, true));
         for (route, propagated) in routes.iter().copied().chain(known) {
             let (cidr, to, may_propagate) = match route {
@@ -101,6 +115,7 @@ impl Recipe {
                     let place = [Where::Remote, Where::RemoteHost, Where::Any][usize::from(pick) % 3];
                     (self.cidr((place, pick)), vpn.clone(), true)
                 }
+                TransitRouteRecipe::Far(place) => (self.cidr(place), far.clone(), true),
                 TransitRouteRecipe::Peer(place) => (self.cidr(place), peer.clone(), false),
                 TransitRouteRecipe::Mixed(place, pick) if !attachments.is_empty() => {
                     let by = attachments[usize::from(pick) % attachments.len()].clone();

@@ -21,6 +21,8 @@ pub enum RouteRecipe {
     ToPeer6(Pick),
     ToTransit(Pick, Pick),
     ToTransit6(Pick, Pick),
+    /// The VPC that was not recorded, by its peering.
+    ToFar,
     /// What is remote, by the VPN gateway.
     ToRemote((Where, Pick)),
     /// The service of a gateway endpoint.
@@ -45,6 +47,7 @@ pub enum Target {
     Peering(Pick),
     Transit(Pick),
     Vpn,
+    Far,
     Service(Pick),
     /// An internet gateway that is not there.
     Gone,
@@ -61,6 +64,7 @@ pub fn target() -> impl Strategy<Value = Target> {
         2 => pick().prop_map(Target::Peering),
         2 => pick().prop_map(Target::Transit),
         1 => Just(Target::Vpn),
+        1 => Just(Target::Far),
         1 => pick().prop_map(Target::Service),
         1 => Just(Target::Gone),
     ]
@@ -113,6 +117,10 @@ pub struct VpcRecipe {
     pub internet: bool,
     pub outward: bool,
     pub vpn: bool,
+    /// Whether a VPN connection of its VPN gateway has a static route.
+    pub connected: bool,
+    /// Whether it is peered with a VPC that was not recorded, and every table leads there.
+    pub far: bool,
     /// Whether every table has a way out by the gateway, of IPv6 by the egress-only one.
     pub out: bool,
     pub out6: bool,
@@ -121,19 +129,23 @@ pub struct VpcRecipe {
 pub fn vpc() -> impl Strategy<Value = VpcRecipe> {
     let default_acl = prop_oneof![3 => Just(None), 1 => (entries(), (share(70), share(70))).prop_map(Some)];
     let flags = (share(60), share(15), share(8), share(85), share(40), share(35));
-    let out = (share(45), share(35));
+    let out = (share(45), share(35), share(70), share(15));
     (flags, out, routes(), default_acl).prop_map(
-        |((v6, abroad, overlaps, internet, outward, vpn), (out, out6), main, default_acl)| VpcRecipe {
-            v6,
-            abroad,
-            overlaps,
-            main,
-            default_acl,
-            internet,
-            outward,
-            vpn,
-            out,
-            out6,
+        |((v6, abroad, overlaps, internet, outward, vpn), (out, out6, connected, far), main, default_acl)| {
+            VpcRecipe {
+                connected,
+                far,
+                v6,
+                abroad,
+                overlaps,
+                main,
+                default_acl,
+                internet,
+                outward,
+                vpn,
+                out,
+                out6,
+            }
         },
     )
 }
@@ -170,6 +182,8 @@ pub struct TransitRecipe {
     /// For each VPC: which subnets, which table (some have none), whether it is mute, whether it is pending.
     pub attached: Vec<Option<(u16, Pick, bool, bool)>>,
     pub vpn: Option<Pick>,
+    /// An attachment of a VPC that was not recorded, or of Connect, and its table.
+    pub far: Option<(Pick, bool)>,
     pub tables: Vec<Vec<(TransitRouteRecipe, bool)>>,
     /// Whether every VPC's tables lead to it, and its own to all that is attached.
     pub routed: bool,
@@ -180,6 +194,7 @@ pub enum TransitRouteRecipe {
     Home(Pick),
     Home6(Pick),
     Remote(Pick),
+    Far((Where, Pick)),
     Peer((Where, Pick)),
     Mixed((Where, Pick), Pick),
     Blackhole((Where, Pick)),
@@ -191,6 +206,7 @@ pub fn transit() -> impl Strategy<Value = TransitRecipe> {
         8 => pick().prop_map(TransitRouteRecipe::Home),
         2 => pick().prop_map(TransitRouteRecipe::Home6),
         2 => pick().prop_map(TransitRouteRecipe::Remote),
+        1 => place().prop_map(TransitRouteRecipe::Far),
         3 => place().prop_map(TransitRouteRecipe::Peer),
         3 => (place(), pick()).prop_map(|(to, by)| TransitRouteRecipe::Mixed(to, by)),
         1 => place().prop_map(TransitRouteRecipe::Blackhole),
@@ -198,11 +214,13 @@ pub fn transit() -> impl Strategy<Value = TransitRecipe> {
     let tables = prop::collection::vec(prop::collection::vec((route, share(40)), 0..=5), 1..=2);
     let attached = prop_oneof![1 => Just(None), 5 => attached.prop_map(Some)];
     let vpn = prop_oneof![1 => Just(None), 1 => pick().prop_map(Some)];
-    (share(60), prop::collection::vec(attached, 3), vpn, tables, share(60)).prop_map(
-        |(references, attached, vpn, tables, routed)| TransitRecipe {
+    let far = prop_oneof![4 => Just(None), 1 => (pick(), any::<bool>()).prop_map(Some)];
+    (share(60), prop::collection::vec(attached, 3), vpn, far, tables, share(60)).prop_map(
+        |(references, attached, vpn, far, tables, routed)| TransitRecipe {
             references,
             attached,
             vpn,
+            far,
             tables,
             routed,
         },

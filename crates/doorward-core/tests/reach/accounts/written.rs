@@ -108,6 +108,12 @@ impl Recipe {
                 let vpc = if there { format!(" vpc-{number}") } else { String::new() };
                 line(text, format_args!("{kind} {kind}-{number}{vpc}"));
             }
+            if vpc.connected {
+                line(text, format_args!("vpn vpn-g{number} vgw-{number} 192.168.0.0/16"));
+            }
+            if vpc.far {
+                line(text, format_args!("pcx pcx-far{number} vpc-{number} vpc-far 10.9.0.0/16"));
+            }
         }
         for (number, nat) in self.nats.iter().enumerate() {
             let subnet = self.subnet(nat.subnet);

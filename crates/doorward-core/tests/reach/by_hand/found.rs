@@ -79,6 +79,7 @@ fn public_addresses_behind_a_vpn_gateway() {
         eni eni-a subnet-a 10.0.1.10 sg-open
         table rtb-1 vpc-1 main
         rtb-1 198.51.100.0/24 vgw-1
+        vpn vpn-1 vgw-1 198.51.100.0/24
     ";
     check(
         &[TWO_SUBNETS, OPEN, base],
@@ -118,6 +119,7 @@ fn a_nat_gateway_does_not_go_on_by_an_endpoint() {
             subnet subnet-m vpc-1 c 10.0.3.0/24
             eni eni-n subnet-m 10.0.3.10 sg-open forwards
             rtb-m 192.168.0.0/16 vgw-1
+        vpn vpn-1 vgw-1 192.168.0.0/16
             rtb-b 192.168.0.0/16 eni-n
         ";
         check(&[&base, nat, appliance], &[("eni-a", "192.168.1.7", "tcp/443", NO)]);
@@ -136,6 +138,7 @@ fn a_gateways_own_table_leads_to_an_instance() {
         table rtb-i vpc-1 igw-1 vgw-1
         table rtb-m vpc-1 subnet-m
         rtb-m 192.168.0.0/16 vgw-1
+        vpn vpn-1 vgw-1 192.168.0.0/16
         table rtb-a vpc-1 subnet-a
         rtb-a 0.0.0.0/0 igw-1
     ";
@@ -171,6 +174,7 @@ fn replies_by_a_gateways_own_table_meet_the_appliances_acl() {
         rtb-v 10.0.1.0/24 eni-m
         table rtb-m vpc-1 subnet-m
         rtb-m 192.168.0.0/16 vgw-1
+        vpn vpn-1 vgw-1 192.168.0.0/16
         table rtb-a vpc-1 subnet-a
         rtb-a 192.168.0.0/16 eni-m
         acl acl-m vpc-1 subnet-m
@@ -202,6 +206,7 @@ fn replies_go_through_all_the_appliances_that_the_request_did() {
         table rtb-m vpc-1 subnet-m
         rtb-m 10.0.1.0/24 eni-n
         rtb-m 192.168.0.0/16 vgw-1
+        vpn vpn-1 vgw-1 192.168.0.0/16
         table rtb-n vpc-1 subnet-n
         rtb-n 192.168.0.0/16 eni-m
         table rtb-a vpc-1 subnet-a

@@ -109,7 +109,7 @@ const VPN: &str = "
 fn a_vpn_gateway() {
     for route in ["rtb-a 192.168.0.0/16 vgw-1", "rtb-a 192.168.0.0/16 vgw-1 propagated"] {
         check(
-            &[TWO_SUBNETS, OPEN, VPN, route],
+            &[TWO_SUBNETS, OPEN, VPN, "vpn vpn-1 vgw-1 192.168.0.0/16", route],
             &[
                 ("eni-a", "192.168.1.7", "tcp/443", YES),
                 ("192.168.1.7", "eni-a", "tcp/443", YES),
@@ -142,6 +142,7 @@ fn a_vpn_gateway_without_a_route_back() {
 fn a_vpn_gateways_own_table() {
     let base = "
         rtb-a 192.168.0.0/16 vgw-1
+        vpn vpn-1 vgw-1 192.168.0.0/16
         table rtb-v vpc-1 vgw-1
         rtb-v 10.0.1.0/24 eni-m
     ";

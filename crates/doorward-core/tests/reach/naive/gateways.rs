@@ -171,7 +171,15 @@ impl<'a> Walk<'a> {
         if !self.inventory.vpcs[&from.vpc].contains(self.source) {
             return Err("a peering takes only what is of the VPC");
         }
-        let vpc = self.inventory.vpcs.get(&other.vpc).ok_or("the peer was not seen")?;
+        let Some(vpc) = self.inventory.vpcs.get(&other.vpc) else {
+            if !other.cidrs.iter().any(|cidr| cidr.contains(self.to)) {
+                return Err("not of the peer");
+            }
+            self.way.unsure = true;
+            self.way.crossings.push(Crossing::Peering(id.clone()));
+            self.way.end = End::Remote(Far::Peering(id.clone()));
+            return Ok(());
+        };
         if !vpc.contains(self.to) {
             return Err("not of the peer");
         }
@@ -191,6 +199,20 @@ impl<'a> Walk<'a> {
         if vpc.contains(self.to) {
             return Err("the VPN gateway leads outside");
         }
+        let mut connections = self.inventory.vpn_connections.values();
+        let by_connection = connections.any(|connection| {
+            connection.gateway.as_ref() == Some(id)
+                && connection.routes.iter().any(|cidr| cidr.contains(self.to))
+        });
+        let tables = self.inventory.route_tables.values().filter(|table| table.vpc == from.vpc);
+        let by_propagation = tables.flat_map(|table| &table.routes).any(|route| {
+            let there = matches!(&route.destination, Destination::Cidr(cidr) if cidr.contains(self.to));
+            there
+                && route.propagated
+                && !route.blackhole
+                && route.target == RouteTarget::VpnGateway(id.clone())
+        });
+        self.way.unsure |= !by_connection && !by_propagation;
         self.way.crossings.push(Crossing::Vpn(id.clone()));
         self.way.end = End::Remote(Far::Vpn(id.clone()));
         Ok(())

@@ -34,6 +34,8 @@ pub enum Point {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Far {
     Vpn(VpnGatewayId),
+    /// A VPC that was not recorded.
+    Peering(PeeringId),
     Transit(TransitGatewayId, AttachmentId),
 }
 
@@ -90,6 +92,8 @@ impl Packet {
 pub enum Passage {
     /// It got there, and so did the reply.
     Passes,
+    /// It may have, and what was not recorded decides.
+    Unknown,
     /// It did not get there.
     Lost(&'static str),
     /// It did, and the reply did not get back.
@@ -128,6 +132,7 @@ pub fn carry(
         Err(why) => Passage::ReplyLost(why),
         Ok(back) => match back.checks.iter().find(|check| !check.admits(inventory, reply)) {
             Some(check) => Passage::ReplyLost(check.name()),
+            None if way.unsure || back.unsure => Passage::Unknown,
             None => Passage::Passes,
         },
     }

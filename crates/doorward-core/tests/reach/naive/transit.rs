@@ -64,6 +64,9 @@ impl<'a> Walk<'a> {
             let here = at.0.clone();
             let next = self.available(&(here.clone(), next.clone()))?;
             match &next.to {
+                AttachmentTarget::Vpc(vpc) if !self.inventory.vpcs.contains_key(vpc) => {
+                    return self.out_of_sight();
+                }
                 AttachmentTarget::Vpc(vpc) => {
                     let vpc = vpc.clone();
                     self.way.crossings.push(Crossing::Transit(first.clone(), here));
@@ -71,6 +74,11 @@ impl<'a> Walk<'a> {
                     self.references.ingress &= kept;
                     self.references.egress = false;
                     return self.out_of_transit(&vpc, next, zone);
+                }
+                AttachmentTarget::Peer(peer)
+                    if !self.inventory.attachments.contains_key(&(peer.clone(), next.id.clone())) =>
+                {
+                    return self.out_of_sight();
                 }
                 AttachmentTarget::Peer(peer) => {
                     references = false;
@@ -84,7 +92,7 @@ impl<'a> Walk<'a> {
                     self.way.crossings.push(Crossing::Transit(first.clone(), here));
                     return Ok(());
                 }
-                AttachmentTarget::Other(..) => return Err("no idea where that leads"),
+                AttachmentTarget::Other(..) => return self.out_of_sight(),
             }
         }
         Err("too many transit gateways")

@@ -53,6 +53,8 @@ impl<'a> Walk<'a> {
                 appliances: Vec::new(),
                 crossings: Vec::new(),
                 masks: Vec::new(),
+                unsure: false,
+                lost_track: false,
             },
         }
     }
@@ -112,8 +114,15 @@ impl<'a> Walk<'a> {
             RouteTarget::TransitGateway(id) => self.by_transit(id, subnet),
             RouteTarget::VpnGateway(id) => self.by_vpn(id, subnet),
             RouteTarget::Endpoint(id) => self.by_endpoint(id, &route),
-            RouteTarget::Other(_) => Err("no idea where that leads"),
+            RouteTarget::Other(_) => self.out_of_sight(),
         }
+    }
+
+    /// Into something that was not recorded: it may hand the packet on to anybody.
+    pub(super) fn out_of_sight(&mut self) -> Result<(), Lost> {
+        self.way.unsure = true;
+        self.way.end = End::Anywhere;
+        Ok(())
     }
 
     pub(super) fn interface_of(&self, id: &InstanceId) -> Result<InterfaceId, Lost> {
@@ -180,7 +189,25 @@ impl<'a> Walk<'a> {
                 self.way.crossings.push(Crossing::Vpn(id.clone()));
                 self.enter(id.as_str(), &host.vpc)
             }
-            Far::Transit(gateway, attachment) => self.transit(gateway, attachment, None, false),
+            Far::Peering(id) => {
+                let peering = self.inventory.peerings.get(id).ok_or("no such peering")?;
+                if peering.state != "active" {
+                    return Err("the peering is not active");
+                }
+                let other = peering.other(&host.vpc).ok_or("the peering is not of this VPC")?;
+                if !other.cidrs.iter().any(|cidr| cidr.contains(self.source)) {
+                    return Err("not of the peer");
+                }
+                self.way.unsure = true;
+                self.way.crossings.push(Crossing::Peering(id.clone()));
+                self.arrive(&host.vpc, None)
+            }
+            Far::Transit(gateway, attachment) => {
+                let known = self.available(&(gateway.clone(), attachment.clone()))?;
+                self.way.unsure |=
+                    !matches!(known.to, AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_));
+                self.transit(gateway, attachment, None, false)
+            }
         }
     }
 

@@ -28,6 +28,10 @@ pub struct Way {
     pub crossings: Vec<Crossing>,
     /// Whose address the packet bore, one after the other: that of the sender, then of each NAT.
     pub masks: Vec<Mask>,
+    /// Whether it meets something that was not recorded.
+    pub unsure: bool,
+    /// Whether it cannot be followed to its end, so that nothing is known of the way back.
+    pub lost_track: bool,
 }
 
 /// Where a way ends.
@@ -38,6 +42,8 @@ pub enum End {
     Goal,
     Internet,
     Remote(Far),
+    /// Behind something that was not recorded, which may hand it on to anybody.
+    Anywhere,
 }
 
 /// What lies between a VPC and what is not in it.
@@ -100,10 +106,21 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
         (End::Host(id), Point::Host(wanted, _)) => id == wanted,
         (End::Internet, Point::Internet(_)) => true,
         (End::Remote(far), Point::Remote(wanted, _)) => far == wanted,
+        (End::Anywhere, _) => true,
         _ => false,
     };
     if !arrived {
         return Err("it ends elsewhere");
+    }
+    if walk.way.end == End::Anywhere {
+        walk.references = References { egress: false, ingress: false };
+        match (from, to) {
+            (Point::Host(..), Point::Host(id, _)) => walk.way.end = End::Host(id.clone()),
+            // Choice: what comes from outside comes in by the gateway that was named, whatever else it meets.
+            (_, Point::Host(id, _)) => walk.arrive(&inventory.interfaces[id].vpc, None)?,
+            _ => {}
+        }
+        walk.way.lost_track = matches!(from, Point::Host(..));
     }
     if let (Some(sender), End::Host(id)) = (walk.sender, &walk.way.end) {
         let peer = walk.references.egress.then(|| id.clone());
@@ -124,6 +141,9 @@ pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> R
     let address = goal.as_ref().map_or(from.address(), |goal| goal.address);
     let mut walk = Walk::new(inventory, to.address(), address);
     walk.goal = Some(goal.clone());
+    if forward.lost_track {
+        return Ok(walk.way);
+    }
     match to {
         Point::Host(id, _) => walk.leave(&inventory.subnets[&inventory.interfaces[id].subnet])?,
         Point::Internet(_) | Point::Remote(..) => {
@@ -149,7 +169,11 @@ pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> R
                     };
                     walk.transit(gateway, attachment, None, false)?;
                 }
-                Some(Crossing::Peering(_)) | None => return Err("it ends elsewhere"),
+                Some(crossing @ Crossing::Peering(_)) => {
+                    walk.way.crossings.push(crossing.clone());
+                    walk.arrive(&vpc, None)?;
+                }
+                None => return Err("it ends elsewhere"),
             }
         }
     }
@@ -157,10 +181,14 @@ pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> R
         (End::Goal, Point::Host(..)) => true,
         (End::Internet, Point::Internet(_)) => true,
         (End::Remote(far), Point::Remote(wanted, _)) => far == wanted,
+        (End::Anywhere, _) => true,
         _ => false,
     };
     if !arrived {
         return Err("the reply ends elsewhere");
+    }
+    if walk.way.end == End::Anywhere {
+        return Ok(walk.way);
     }
     // It comes back through what it went through, or directly; by anything else it belongs to no connection.
     if walk.way.appliances.iter().any(|id| !forward.appliances.contains(id)) {

@@ -7,10 +7,10 @@ use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space;
 use crate::reach::network::interfaces::{self, PacketEnd};
-use crate::reach::network::table::InterfaceIx;
 use crate::reach::trace::hop::{self, block_public_access, gateway_route_table};
+use crate::reach::trace::round_trip::Entered;
 use crate::reach::trace::steps::{StepText, Trace};
-use crate::reach::trace::{Delivery, Next, Origin, Packet, References, Translation};
+use crate::reach::trace::{Delivery, Next, Packet, References, Translation};
 
 pub(crate) fn egress(
     cx: Context<'_>,
@@ -70,12 +70,7 @@ pub(crate) fn egress(
 }
 
 /// In by the internet gateway of the receiver's VPC.
-pub(crate) fn ingress(
-    cx: Context<'_>,
-    trace: &mut Trace,
-    from: IpAddr,
-    to: PacketEnd,
-) -> Option<(ResourceRef, Origin, Vec<InterfaceIx>)> {
+pub(crate) fn ingress(cx: Context<'_>, trace: &mut Trace, from: IpAddr, to: PacketEnd) -> Option<Entered> {
     let interface = cx.network.interfaces.at(to.interface);
     let vpc = cx.network.vpcs.at(interface.vpc);
     let mut gateways = cx.inventory.internet_gateways.values();
@@ -130,7 +125,7 @@ pub(crate) fn ingress(
     } else {
         trace.pass(|| plain((&gateway.id).into(), Code::BlockPublicAccess, "", ""));
     }
-    let (origin, by) =
+    let (origin, appliances) =
         gateway_route_table::ingress(cx, trace, interface.vpc, gateway.id.as_str(), from, to.own.address)?;
-    public.then(|| (ResourceRef::from(&gateway.id), origin, by))
+    public.then(|| Entered { gateway: (&gateway.id).into(), origin, appliances })
 }

@@ -238,6 +238,7 @@ fn by_node(
         bounds,
         back: first.back,
         steps,
+        end: None,
         handed_on: true,
     })
 }

@@ -19,6 +19,7 @@ pub(crate) mod gateway_route_table;
 pub(crate) mod internet_gateway;
 pub(crate) mod load_balancer;
 pub(crate) mod nat_gateway;
+pub(crate) mod other_gateway;
 pub(crate) mod transit_gateway;
 pub(crate) mod vpc_endpoint;
 pub(crate) mod vpc_peering;

@@ -1,8 +1,13 @@
 //! VPC peering connections.
 
-use crate::inventory::{Call, PeeringId};
+use std::net::IpAddr;
+
+use crate::inventory::{Call, PeeringId, VpcId};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
+use crate::reach::network::address_space::Outside;
+use crate::reach::network::interfaces::PacketEnd;
+use crate::reach::trace::round_trip::Entered;
 use crate::reach::trace::steps::{StepText, Trace};
 use crate::reach::trace::{Delivery, Leg, Next, Origin, Packet, References, hop};
 
@@ -59,18 +64,66 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
     }
     packet.taken.legs.push(Leg::Peering(id.clone()));
     let Some(other) = other else {
-        trace.doubt(None, || {
-            plain(
-                Code::PeeredGroupsUnknown,
-                format!("{} was not seen", side.vpc),
-                "record the account that owns it as well".into(),
-            )
-        });
-        return Next::Landed(Delivery::Unknown);
+        trace.doubt(None, || unrecorded(cx, id, &side.vpc));
+        return Next::Landed(Delivery::Remote(Outside::Peering(id.clone())));
     };
     trace.pass(|| plain(Code::PeeringAddress, String::new(), String::new()));
     if !peering.one_region() {
         packet.taken.references = References::Lost;
     }
     Next::Landed(Delivery::Inside { vpc: other, from: Origin::Gateway })
+}
+
+/// Brings a packet in from a VPC that was not recorded.
+pub(crate) fn ingress(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    id: &PeeringId,
+    from: IpAddr,
+    to: PacketEnd,
+) -> Option<Entered> {
+    let vpc = cx.network.interfaces.at(to.interface).vpc;
+    let node = cx.network.vpcs.at(vpc);
+    let Some(peering) = cx.inventory.peerings.get(id) else {
+        let there = hop::attached(cx, trace, vpc, Call::Peerings, &id.into(), None);
+        return there.then(|| Entered::at(id, Origin::Gateway));
+    };
+    let plain = |code: Code, why: String, lift: String| StepText {
+        resource: id.into(),
+        name: peering.tags.get("Name").cloned(),
+        because: "it is active".into(),
+        code,
+        why,
+        lift,
+    };
+    if peering.state != "active" {
+        let why = format!("its state is {}", peering.state);
+        trace.stop(|| plain(Code::BadState, why, "accept it, or make it anew".into()));
+        return None;
+    }
+    let Some(side) = peering.other(&node.id) else {
+        let why = format!("it does not join {}", node.id);
+        trace.stop(|| plain(Code::BadStateAttachment, why, "ask about a peering of this VPC".into()));
+        return None;
+    };
+    if !side.cidrs.is_empty() && !side.cidrs.iter().any(|cidr| cidr.contains(from)) {
+        let why = format!("{from} is not in {}", side.vpc);
+        let lift = format!("ask about an address of {}; a peering carries nothing further", side.vpc);
+        trace.stop(|| plain(Code::PeeringAddress, why, lift));
+        return None;
+    }
+    trace.doubt(None, || unrecorded(cx, id, &side.vpc));
+    Some(Entered::at(id, Origin::Gateway))
+}
+
+/// What a VPC lets out and in of which nothing was recorded.
+fn unrecorded(cx: Context<'_>, id: &PeeringId, far: &VpcId) -> StepText {
+    StepText {
+        resource: id.into(),
+        name: cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned()),
+        because: format!("{far} was not recorded"),
+        code: Code::UnknownDestination,
+        why: format!("{far} was not recorded: its routes, network ACLs and security groups are not known"),
+        lift: format!("record the account and Region of {far} as well"),
+    }
 }

@@ -12,8 +12,10 @@ use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space::Outside;
 use crate::reach::network::interfaces::PacketEnd;
-use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
+use crate::reach::network::remotes;
+use crate::reach::network::table::{SubnetIx, VpcIx};
 use crate::reach::trace::hop::transit_gateway::route_tables::Reached;
+use crate::reach::trace::round_trip::Entered;
 use crate::reach::trace::steps::{StepText, Trace};
 use crate::reach::trace::{Delivery, Leg, Next, Origin, Packet, References, filters, round_trip};
 
@@ -51,26 +53,63 @@ pub(crate) fn egress(
     Next::Landed(forwarded.delivery)
 }
 
-/// Brings a packet for an interface in by an attachment that has no VPC, as from behind a VPN.
+/// Brings a packet for an interface in by an attachment that leads out of what was recorded.
 pub(crate) fn ingress(
     cx: Context<'_>,
     trace: &mut Trace,
     gateway: &TransitGatewayId,
     id: &AttachmentId,
     to: PacketEnd,
-) -> Option<(ResourceRef, Origin, Vec<InterfaceIx>)> {
-    let attachment = cx.inventory.attachments.get(&(gateway.clone(), id.clone()));
-    let delivery = attachment.map(|attachment| carry(cx, trace, attachment, to.own.address, None).delivery);
-    match delivery {
-        Some(Delivery::Inside { vpc, from: origin }) if vpc == cx.network.interfaces.at(to.interface).vpc => {
-            Some((id.into(), origin, Vec::new()))
+) -> Option<Entered> {
+    let Some(attachment) = cx.inventory.attachments.get(&(gateway.clone(), id.clone())) else {
+        trace.doubt(None, || unrecorded(id, "it was not recorded".into()));
+        return Some(Entered::at(id, Origin::Gateway));
+    };
+    if !is_available(trace, attachment) {
+        return None;
+    }
+    if let Some(why) = what_is_unrecorded(cx, attachment) {
+        trace.doubt(None, || unrecorded(id, why));
+    }
+    match carry(cx, trace, attachment, to.own.address, None).delivery {
+        Delivery::Inside { vpc, from: origin } if vpc == cx.network.interfaces.at(to.interface).vpc => {
+            Some(Entered::at(id, origin))
         }
-        Some(Delivery::Unknown) => None,
+        // What it meets on the path that is not known may be nothing.
+        Delivery::Unknown => Some(Entered::at(id, Origin::Gateway)),
         _ => {
             astray(trace, id, to);
             None
         }
     }
+}
+
+/// Brings a packet in from behind a transit gateway whose route tables were not recorded.
+pub(crate) fn hidden_ingress(trace: &mut Trace, gateway: &TransitGatewayId) -> Entered {
+    trace.doubt(None, || {
+        let why = "its attachments and route tables were not recorded".to_owned();
+        let lift = "record the account that owns the transit gateway as well".to_owned();
+        plain(gateway, Code::TransitRoutesUnknown, why, lift)
+    });
+    Entered::at(gateway, Origin::Gateway)
+}
+
+/// What is not known of what lies behind an attachment; none where its routes tell enough.
+fn what_is_unrecorded(cx: Context<'_>, attachment: &Attachment) -> Option<String> {
+    if !remotes::leads_out(cx.network, cx.inventory, attachment) {
+        return None;
+    }
+    match &attachment.to {
+        AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_) => None,
+        AttachmentTarget::Vpc(vpc) => Some(format!("{vpc} was not recorded")),
+        AttachmentTarget::Peer(peer) => Some(format!("{peer} was not recorded")),
+        AttachmentTarget::Other(kind, id) => Some(format!("what is behind its {kind} {id} is not known")),
+    }
+}
+
+fn unrecorded(id: &AttachmentId, why: String) -> StepText {
+    let lift = "record the account that owns it as well, or ask whoever runs what is behind it".to_owned();
+    StepText { because: why.clone(), ..plain(id, Code::UnknownDestination, why, lift) }
 }
 
 /// Brings a reply from behind an attachment to an address of a VPC.
@@ -210,37 +249,17 @@ fn carry(
         Reached::Unclear => return Forwarded { legs, ..Forwarded::unclear() },
     };
     let delivery = match &target.to {
-        AttachmentTarget::Vpc(id) => {
-            if !is_available(trace, target) {
-                return Forwarded::lost();
-            }
-            match cx.network.vpc_of.get(id) {
-                Some(vpc) => delivered(cx, trace, target, *vpc, to, entry),
-                None => {
-                    trace.doubt(None, || {
-                        plain(
-                            id,
-                            Code::UnknownDestination,
-                            "it was not seen".into(),
-                            "record the account that owns it as well".into(),
-                        )
-                    });
-                    Delivery::Unknown
-                }
-            }
-        }
+        _ if !is_available(trace, target) => return Forwarded { legs, ..Forwarded::lost() },
         AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_) => {
             Delivery::Remote(Outside::Transit(target.gateway.clone(), target.id.clone()))
         }
-        AttachmentTarget::Peer(_) | AttachmentTarget::Other(..) => {
-            trace.doubt(None, || {
-                plain(
-                    &target.id,
-                    Code::UnknownDestination,
-                    "what is behind it is not known".into(),
-                    "ask whoever runs what is behind it".into(),
-                )
-            });
+        AttachmentTarget::Vpc(id) if let Some(vpc) = cx.network.vpc_of.get(id) => {
+            delivered(cx, trace, target, *vpc, to, entry)
+        }
+        // What was not recorded may hand it back, as a VPC that inspects does, or on to the internet.
+        AttachmentTarget::Vpc(_) | AttachmentTarget::Peer(_) | AttachmentTarget::Other(..) => {
+            let why = what_is_unrecorded(cx, target).unwrap_or_default();
+            trace.doubt(None, || unrecorded(&target.id, why));
             Delivery::Unknown
         }
     };

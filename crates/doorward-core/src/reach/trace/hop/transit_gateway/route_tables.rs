@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{Attachment, AttachmentTarget, Call, TransitRoute, TransitTable};
+use crate::inventory::{Attachment, AttachmentTarget, Call, TransitRoute};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::SubnetIx;
@@ -130,14 +130,4 @@ pub(super) fn follow<'a>(
 fn best(routes: &[TransitRoute], to: IpAddr) -> Option<&TransitRoute> {
     let matching = routes.iter().filter(|route| route.cidr.contains(to));
     matching.min_by_key(|route| (std::cmp::Reverse(route.cidr.bits()), route.propagated))
-}
-
-/// The prefixes that lead to an attachment.
-pub(crate) fn prefixes_to<'t>(
-    tables: impl Iterator<Item = &'t TransitTable>,
-    attachment: &crate::inventory::AttachmentId,
-) -> Vec<crate::net::Cidr> {
-    let routes = tables.filter_map(|table| table.routes.as_ref()).flatten();
-    let leading = routes.filter(|route| !route.blackhole && route.attachments.contains(attachment));
-    leading.map(|route| route.cidr).collect()
 }
