@@ -100,21 +100,19 @@ pub fn authorise(policy: &Policy, people: &People, person: &Person, act: Act<'_>
     if !people.knows(person) {
         return Err(Refusal::NoSuchPerson { person: person.clone() });
     }
-    let member = |groups: &std::collections::BTreeSet<Group>| {
-        let group = groups.iter().find(|group| people.in_any(person, [*group]))?;
-        Some(Reason::Member { group: group.clone() })
-    };
-    let operator = || member(&policy.people.operators);
+    let operator = || member(people, person, &policy.people.operators);
     match act {
         Act::Open(name) => {
-            policy.targets.get(name).and_then(|target| member(&target.groups)).ok_or_else(|| {
-                // Only among what they may open: nobody learns by a slip of the pen what else there is.
-                let theirs = policy.targets.values().filter(|target| member(&target.groups).is_some());
-                let theirs: Vec<&TargetName> = theirs.map(|target| &target.name).collect();
-                let meant = did_you_mean(name.as_str(), theirs.iter().map(|name| name.as_str()));
-                let meant = theirs.into_iter().find(|name| Some(name.as_str()) == meant).cloned();
-                Refusal::NotYours { person: person.clone(), target: name.clone(), meant }
-            })
+            policy.targets.get(name).and_then(|target| member(people, person, &target.groups)).ok_or_else(
+                || {
+                    // Only among what they may open: nobody learns by a slip of the pen what else there is.
+                    let theirs: Vec<&TargetName> =
+                        openable(policy, people, person).map(|target| &target.name).collect();
+                    let meant = did_you_mean(name.as_str(), theirs.iter().map(|name| name.as_str()));
+                    let meant = theirs.into_iter().find(|name| Some(name.as_str()) == meant).cloned();
+                    Refusal::NotYours { person: person.clone(), target: name.clone(), meant }
+                },
+            )
         }
         Act::Close(grant) | Act::See(grant) => {
             if grant.person() == person {
@@ -140,11 +138,29 @@ pub fn authorise(policy: &Policy, people: &People, person: &Person, act: Act<'_>
     }
 }
 
+fn member<'g>(
+    people: &People,
+    person: &Person,
+    groups: impl IntoIterator<Item = &'g Group>,
+) -> Option<Reason> {
+    let group = groups.into_iter().find(|group| people.in_any(person, [*group]))?;
+    Some(Reason::Member { group: group.clone() })
+}
+
+/// The targets that a person may open. It says nothing of the others: a refusal looks for the target that was meant among
+/// all of a person's, which takes too long for each target of a list.
+pub fn openable<'a>(
+    policy: &'a Policy,
+    people: &'a People,
+    person: &'a Person,
+) -> impl Iterator<Item = &'a Target> {
+    policy.targets.values().filter(move |target| member(people, person, &target.groups).is_some())
+}
+
 /// Those who may answer are read from the policy as it is now, not from the grant as it was asked.
 fn answerer(policy: &Policy, people: &People, person: &Person, grant: &Grant) -> Option<Reason> {
     let approval = policy.targets.get(grant.target())?.approval.as_ref()?;
-    let group = approval.from.iter().find(|group| people.in_any(person, [*group]))?;
-    Some(Reason::Member { group: group.clone() })
+    member(people, person, &approval.from)
 }
 
 /// Decides a request. A grant that is held is extended rather than doubled, and a request that waits for the same is

@@ -951,3 +951,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_person_is_offered_is_what_they_may_open() {
+    let (policy, people) = world();
+    for name in ["jon", "maria", "nobody"] {
+        let person = person(name);
+        let may = |target: &&Target| authorise(&policy, &people, &person, Act::Open(&target.name)).is_ok();
+        let one_by_one: Vec<&TargetName> =
+            policy.targets.values().filter(may).map(|target| &target.name).collect();
+        let offered: Vec<&TargetName> =
+            openable(&policy, &people, &person).map(|target| &target.name).collect();
+        assert_eq!(offered, one_by_one, "{name}");
+        assert_eq!(offered.len(), if name == "jon" { 4 } else { 0 }, "{name}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use doorward_core::audit::Line;
-use doorward_core::decision::{Act, Reason, authorise};
+use doorward_core::decision::{Act, Reason, authorise, openable};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::net::{Cidr, Flow};
 use doorward_core::policy::{Closing, Group, Person, TargetName, Transport};
@@ -237,39 +237,36 @@ impl Requests {
         let loaded = self.loaded();
         let policy = &loaded.policy;
         let status = self.nudge().status();
-        let mine = policy
-            .targets
-            .values()
-            .filter(|target| authorise(policy, &loaded.people, person, Act::Open(&target.name)).is_ok());
-        mine.map(|target| {
-            let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
-            Offer {
-                target: target.name.clone(),
-                about: target.about.clone(),
-                address: target.address.to_string(),
-                ports: target.ports.iter().copied().collect(),
-                transports: target.transports.iter().copied().collect(),
-                usually: target.lasts.usually.as_secs(),
-                at_most: target.lasts.at_most.as_secs(),
-                approval_above: target.approval.as_ref().map(|approval| approval.above.as_secs()),
-                approval_from: target
-                    .approval
-                    .iter()
-                    .flat_map(|approval| approval.from.iter().cloned())
-                    .collect(),
-                reason_required: target.reason_required,
-                closing: firewall.map(|firewall| firewall.kind.closing()),
-                standing: firewall.map_or(Standing::Unknown, |firewall| status.of(&firewall.name)),
-                always_from: firewall.map(|firewall| firewall.statics.clone()).unwrap_or_default(),
-                by_ssh_also: target
-                    .transports
-                    .contains(&Transport::Ssh)
-                    .then(|| Through::of(policy, target, Transport::Ssh)?.login())
-                    .flatten(),
-                region: policy.aws.region.clone(),
-            }
-        })
-        .collect()
+        openable(policy, &loaded.people, person)
+            .map(|target| {
+                let firewall = target.firewall.as_ref().and_then(|name| policy.firewalls.get(name));
+                Offer {
+                    target: target.name.clone(),
+                    about: target.about.clone(),
+                    address: target.address.to_string(),
+                    ports: target.ports.iter().copied().collect(),
+                    transports: target.transports.iter().copied().collect(),
+                    usually: target.lasts.usually.as_secs(),
+                    at_most: target.lasts.at_most.as_secs(),
+                    approval_above: target.approval.as_ref().map(|approval| approval.above.as_secs()),
+                    approval_from: target
+                        .approval
+                        .iter()
+                        .flat_map(|approval| approval.from.iter().cloned())
+                        .collect(),
+                    reason_required: target.reason_required,
+                    closing: firewall.map(|firewall| firewall.kind.closing()),
+                    standing: firewall.map_or(Standing::Unknown, |firewall| status.of(&firewall.name)),
+                    always_from: firewall.map(|firewall| firewall.statics.clone()).unwrap_or_default(),
+                    by_ssh_also: target
+                        .transports
+                        .contains(&Transport::Ssh)
+                        .then(|| Through::of(policy, target, Transport::Ssh)?.login())
+                        .flatten(),
+                    region: policy.aws.region.clone(),
+                }
+            })
+            .collect()
     }
 
     /// A person's grants that are open or wait, the next to end first.
