@@ -10,7 +10,7 @@ use doorward_core::reach::{PathQuery, Reachability};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::picture::{self, Drawing};
+use doorward_picture::{self as picture, Drawing};
 
 /// How deep a folder is looked through, and for how many files; beyond that a change may go unseen for a restart.
 const DEEPEST: usize = 8;

@@ -13,7 +13,6 @@ pub mod firewall;
 pub mod logging;
 pub mod overdue;
 pub mod people;
-pub mod picture;
 pub mod policy_file;
 pub mod reconciler;
 pub mod requests;

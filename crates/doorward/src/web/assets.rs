@@ -22,13 +22,16 @@ pub struct Asset {
 
 macro_rules! asset {
     ($constant:ident, $name:literal, $extension:literal, $kind:literal) => {
+        asset!($constant, $name, $extension, $kind, include_str!(concat!("assets/", $name, ".", $extension)));
+    };
+    ($constant:ident, $name:literal, $extension:literal, $kind:literal, $text:expr) => {
         #[doc = concat!("`", $name, ".", $extension, "`")]
         pub static $constant: Asset = Asset {
             name: $name,
             extension: $extension,
             kind: $kind,
-            text: include_str!(concat!("assets/", $name, ".", $extension)),
-            hash: LazyLock::new(|| hash(include_str!(concat!("assets/", $name, ".", $extension)))),
+            text: $text,
+            hash: LazyLock::new(|| hash($text)),
         };
     };
 }
@@ -36,7 +39,7 @@ macro_rules! asset {
 asset!(STYLE, "style", "css", "text/css; charset=utf-8");
 asset!(COUNTDOWN, "countdown", "js", "text/javascript; charset=utf-8");
 asset!(ADDRESS, "address", "js", "text/javascript; charset=utf-8");
-asset!(PICTURE, "picture", "css", "text/css; charset=utf-8");
+asset!(PICTURE, "picture", "css", "text/css; charset=utf-8", doorward_picture::STYLE);
 asset!(REACH, "reach", "js", "text/javascript; charset=utf-8");
 asset!(ICON, "door", "svg", "image/svg+xml");
 

@@ -24,8 +24,8 @@ use super::layout::{self, Here};
 use super::session::Signed;
 use super::words;
 use crate::account::Seen;
-use crate::picture::{self, Click, Drawing, Focus, Setting};
 use crate::requests::{self, GrantView};
+use doorward_picture::{self as picture, Click, Drawing, Focus, Setting};
 use query::Asked;
 
 /// `GET /reach`

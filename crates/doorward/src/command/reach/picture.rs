@@ -5,7 +5,7 @@ use std::path::Path;
 use doorward_core::reach::{PathQuery, Reachability};
 
 use crate::command::{self, Code, Failure, note};
-use crate::picture::{self, Setting};
+use doorward_picture::{self as picture, Setting};
 
 pub(super) fn run(reachability: &Reachability, scope: &PathQuery, file: &Path) -> Result<u8, Failure> {
     let drawing = picture::drawing(reachability, scope);

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use axum::http::StatusCode;
 
-use crate::picture::Focus;
 use crate::web::failure::Failure;
+use doorward_picture::Focus;
 
 /// A question, and what the picture is narrowed to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::counted;
 use super::query::Asked;
-use crate::picture::{self, Drawing, Spot, Way};
+use doorward_picture::{self as picture, Drawing, Spot, Way};
 
 /// So many rows are shown at once; of more, once they are asked for.
 const OPEN: usize = 60;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::fold::{Node, Scene};
-use super::ground::Ground;
+use super::grouping::{Node, Scene};
+use super::placement::Ground;
 use super::route::{FEW, Route, Side};
 
 /// Where lines leave and arrive: a trunk has one place on each side of a box.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::arrange::Plan;
-use super::fold::{FEW_LINES, Node, Scene};
-use super::lanes::Lanes;
+use super::grouping::{FEW_LINES, Node, Scene};
 use super::layout::{Laid, MARGIN, Rect};
+use super::ordering::Plan;
 use super::route::{Corridor, FEW};
 use super::text::{Letters, width};
+use super::tracks::Lanes;
 
 /// The size of a box.
 pub const BOX: (i32, i32) = (184, 48);
@@ -52,20 +52,20 @@ impl Ground {
         let mut y = graded(HEAD) + if scene.outside.is_empty() { 0 } else { graded(OUTSIDE) };
         let mut right = 0;
         for (shelf, areas) in plan.shelves.iter().enumerate() {
-            y += ground.strip(Corridor::Street(shelf), y, counts);
+            y += ground.strip(Corridor::RowGap(shelf), y, counts);
             let mut x = graded(MARGIN);
             let mut bottom = y;
             for (place, area) in areas.iter().enumerate() {
-                if place > 0 || counts.contains_key(&Corridor::Avenue(shelf, place)) {
-                    x += ground.strip(Corridor::Avenue(shelf, place), x, counts);
+                if place > 0 || counts.contains_key(&Corridor::AreaGap(shelf, place)) {
+                    x += ground.strip(Corridor::AreaGap(shelf, place), x, counts);
                 } else {
-                    ground.strips.insert(Corridor::Avenue(shelf, place), Strip { at: x, wide: 0 });
+                    ground.strips.insert(Corridor::AreaGap(shelf, place), Strip { at: x, wide: 0 });
                 }
                 let rect = ground.area(scene, plan, *area, (x, y), counts);
                 x = rect.right();
                 bottom = bottom.max(rect.bottom());
             }
-            let last = Corridor::Avenue(shelf, areas.len());
+            let last = Corridor::AreaGap(shelf, areas.len());
             if counts.contains_key(&last) {
                 x += ground.strip(last, x, counts);
             } else {
@@ -74,7 +74,7 @@ impl Ground {
             right = right.max(x);
             y = bottom;
         }
-        let last = Corridor::Street(plan.shelves.len());
+        let last = Corridor::RowGap(plan.shelves.len());
         if counts.contains_key(&last) {
             y += ground.strip(last, y, counts);
         }
@@ -88,9 +88,9 @@ impl Ground {
     fn pitch(&self, corridor: Corridor) -> i32 {
         self.laid.graded(match corridor {
             Corridor::Side(..) => 18,
-            Corridor::Street(_) | Corridor::Channel(..) if self.lines <= FEW => 17,
+            Corridor::RowGap(_) | Corridor::Channel(..) if self.lines <= FEW => 17,
             _ if self.lines <= FEW => 12,
-            Corridor::Street(_) | Corridor::Channel(..) if self.lines <= FEW_LINES => 9,
+            Corridor::RowGap(_) | Corridor::Channel(..) if self.lines <= FEW_LINES => 9,
             _ => 8,
         })
     }
@@ -98,13 +98,13 @@ impl Ground {
     /// How wide a corridor is that has one lane, or none.
     fn base(&self, corridor: Corridor, used: bool) -> i32 {
         match corridor {
-            Corridor::Street(_) => self.laid.graded(40),
-            Corridor::Avenue(..) => self.laid.graded(36),
+            Corridor::RowGap(_) => self.laid.graded(40),
+            Corridor::AreaGap(..) => self.laid.graded(36),
             Corridor::Side(..) => self.laid.graded(18),
             Corridor::Channel(..) if used => 26,
             Corridor::Channel(..) => 14,
-            Corridor::Gutter(..) if used => 30,
-            Corridor::Gutter(..) => 20,
+            Corridor::ColumnGap(..) if used => 30,
+            Corridor::ColumnGap(..) => 20,
         }
     }
 
@@ -135,7 +135,7 @@ impl Ground {
                 columns.push(x);
                 x += BOX.0;
             }
-            x += self.strip(Corridor::Gutter(area, column), x, counts);
+            x += self.strip(Corridor::ColumnGap(area, column), x, counts);
         }
         // The title has to fit, too.
         let title = scene.areas.get(area).map_or(0, |area| self.laid.head_width(area.vpc));

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Vpc;
-use super::arrange::Plan;
-use super::fold::{Node, Scene};
-use super::ground::Ground;
-use super::lanes::{Lanes, Run, Runs};
+use super::grouping::{Node, Scene};
+use super::ordering::Plan;
+use super::placement::Ground;
 use super::ports::Ports;
 use super::route::{Corridor, Route};
 use super::text::{Letters, width};
+use super::tracks::{Lanes, Run, Runs};
 
 /// The space round the whole.
 pub const MARGIN: i32 = 24;

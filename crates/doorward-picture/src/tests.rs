@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use doorward_core::reach::RoleId;
 use proptest::prelude::*;
 
-use super::fold::{FEW_LINES, Node, Scene};
+use super::grouping::{FEW_LINES, Node, Scene};
 use super::layout::{Laid, MARGIN, Rect};
 use super::*;
 
 fn laid<'a>(drawing: &'a Drawing) -> (Scene<'a>, Laid) {
-    let scene = fold::fold(drawing);
-    let plan = arrange::arrange(&scene);
+    let scene = grouping::fold(drawing);
+    let plan = ordering::arrange(&scene);
     let routes = route::routes(&scene, &plan);
     let laid = layout::lay(&scene, &plan, routes);
     (scene, laid)
@@ -22,7 +22,7 @@ fn laid<'a>(drawing: &'a Drawing) -> (Scene<'a>, Laid) {
 /// The picture of the shop as it is checked in; `GOLDEN=write` writes it anew, to be looked at.
 #[test]
 fn the_shop_is_drawn_as_it_was() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/picture/shop.svg");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/shop.svg");
     let is = draw(&examples::small(), &Setting::File);
     if std::env::var("GOLDEN").is_ok_and(|how| how == "write") {
         fs::write(file, &is).expect("the golden picture");

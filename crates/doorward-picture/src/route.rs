@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::arrange::{BOX, Frame, Plan};
-use super::fold::{Line, Node, Scene};
+use super::grouping::{Line, Node, Scene};
+use super::ordering::{BOX, Frame, Plan};
 
 /// So many lines can each say what passes; among more, a colour does.
 pub const FEW: usize = 60;
@@ -13,21 +13,21 @@ pub const FEW: usize = 60;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Corridor {
     /// From side to side, above a row of VPCs; the last is below all of them.
-    Street(usize),
+    RowGap(usize),
     /// From side to side in a band, above a row of boxes; the last is below all of them.
     Channel(usize, usize),
     /// From top to bottom in a VPC, left of a column; the last is right of all of them.
-    Gutter(usize, usize),
+    ColumnGap(usize, usize),
     /// From top to bottom beside the bands of a VPC; `true` is on their right.
     Side(usize, bool),
     /// From top to bottom left of a VPC of a row of them; the last is right of all of them.
-    Avenue(usize, usize),
+    AreaGap(usize, usize),
 }
 
 impl Corridor {
     /// Whether it leads from side to side.
     pub fn is_level(self) -> bool {
-        matches!(self, Self::Street(_) | Self::Channel(..))
+        matches!(self, Self::RowGap(_) | Self::Channel(..))
     }
 }
 
@@ -172,7 +172,7 @@ impl<'a> Map<'a> {
         match (from, to) {
             (Node::Band(a), Node::Band(b)) => self.between_bands(a, b),
             (Node::Cell(a), Node::Cell(b)) => self.between_cells(self.stand(a)?, self.stand(b)?, trunk),
-            _ => self.over_streets(from, to, trunk),
+            _ => self.over_row_gaps(from, to, trunk),
         }
     }
 
@@ -198,14 +198,14 @@ impl<'a> Map<'a> {
         let above = stand.above;
         add(Side::Top, number(above), channel(above));
         match above.checked_sub(1) {
-            None => add(Side::Top, -1, Some(Corridor::Street(stand.shelf))),
+            None => add(Side::Top, -1, Some(Corridor::RowGap(stand.shelf))),
             Some(next) if band(next) != band(above) => add(Side::Top, number(next), channel(next)),
             Some(_) => {}
         }
         let below = above + 1;
         add(Side::Bottom, number(below), channel(below));
         if below + 1 == levels.len() {
-            add(Side::Bottom, number(below + 1), Some(Corridor::Street(stand.shelf + 1)));
+            add(Side::Bottom, number(below + 1), Some(Corridor::RowGap(stand.shelf + 1)));
         } else if band(below + 1) != band(below) {
             add(Side::Bottom, number(below + 1), channel(below + 1));
         }
@@ -221,8 +221,8 @@ impl<'a> Map<'a> {
         }
     }
 
-    /// The gutter of a VPC that is least out of the way from one place to another, and what it costs.
-    fn gutter(&self, area: usize, from: i64, to: i64, trunk: usize) -> Option<(Corridor, i64)> {
+    /// The column gap of a VPC that is least out of the way from one place to another, and what it costs.
+    fn column_gap(&self, area: usize, from: i64, to: i64, trunk: usize) -> Option<(Corridor, i64)> {
         let first = self.scene.areas.get(area)?.bands.first()?;
         let columns = self.plan.columns.get(area).copied().unwrap_or(1);
         // Any box of the VPC tells where its columns are.
@@ -233,7 +233,7 @@ impl<'a> Map<'a> {
         (0..=columns)
             .map(|column| {
                 let at = left + number(column) * BOX.0;
-                let corridor = Corridor::Gutter(area, column);
+                let corridor = Corridor::ColumnGap(area, column);
                 (corridor, (from - at).abs() + (at - to).abs() + self.crowd(corridor, trunk))
             })
             .min_by_key(|(corridor, cost)| (*cost, *corridor))
@@ -241,7 +241,7 @@ impl<'a> Map<'a> {
 
     fn between_cells(&self, a: Stand, b: Stand, trunk: usize) -> Option<Taken> {
         if a.area != b.area && !(a.shelf == b.shelf && a.place.abs_diff(b.place) == 1) {
-            return self.over_streets(Node::Cell(a.cell), Node::Cell(b.cell), trunk);
+            return self.over_row_gaps(Node::Cell(a.cell), Node::Cell(b.cell), trunk);
         }
         let mut best: Option<Taken> = None;
         for (leaves, i, first) in self.doors(a) {
@@ -250,16 +250,16 @@ impl<'a> Map<'a> {
                     + (j - number(b.above)).abs().min((j - number(b.above) - 1).abs());
                 let crowd = self.crowd(first, trunk) + self.crowd(last, trunk);
                 let (via, cost) = if a.area != b.area {
-                    if matches!(first, Corridor::Street(_)) || matches!(last, Corridor::Street(_)) {
+                    if matches!(first, Corridor::RowGap(_)) || matches!(last, Corridor::RowGap(_)) {
                         continue;
                     }
-                    let avenue = Corridor::Avenue(a.shelf, a.place.max(b.place));
-                    (vec![first, avenue, last], (i - j).abs() * LEVEL + (a.x - b.x).abs())
+                    let area_gap = Corridor::AreaGap(a.shelf, a.place.max(b.place));
+                    (vec![first, area_gap, last], (i - j).abs() * LEVEL + (a.x - b.x).abs())
                 } else if first == last {
                     (vec![first], (a.x - b.x).abs() - 2 * BEND)
                 } else {
-                    let (gutter, cost) = self.gutter(a.area, a.x, b.x, trunk)?;
-                    (vec![first, gutter, last], (i - j).abs() * LEVEL + cost)
+                    let (column_gap, cost) = self.column_gap(a.area, a.x, b.x, trunk)?;
+                    (vec![first, column_gap, last], (i - j).abs() * LEVEL + cost)
                 };
                 let cost = cost + steps * 20 + crowd;
                 if best.as_ref().is_none_or(|best| cost < best.cost) {
@@ -270,7 +270,7 @@ impl<'a> Map<'a> {
         best
     }
 
-    /// Beside the bands of one VPC, between two that are next to each other, or over the streets.
+    /// Beside the bands of one VPC, between two that are next to each other, or over the row gaps.
     fn between_bands(&self, a: usize, b: usize) -> Option<Taken> {
         let area = |band: usize| self.scene.bands.get(band).map(|band| band.area);
         let (from, to) = (area(a)?, area(b)?);
@@ -280,34 +280,34 @@ impl<'a> Map<'a> {
         }
         let (p, q) = (*self.places.get(&from)?, *self.places.get(&to)?);
         if p.0 == q.0 && p.1.abs_diff(q.1) == 1 {
-            let via = vec![Corridor::Avenue(p.0, p.1.max(q.1))];
+            let via = vec![Corridor::AreaGap(p.0, p.1.max(q.1))];
             let sides = if p.1 < q.1 { (Side::Right, Side::Left) } else { (Side::Left, Side::Right) };
             return Some(Taken { leaves: sides.0, arrives: sides.1, via, cost: 0 });
         }
-        self.over_streets(Node::Band(a), Node::Band(b), usize::MAX)
+        self.over_row_gaps(Node::Band(a), Node::Band(b), usize::MAX)
     }
 
-    /// From one end up or down to a street, along it, past rows of VPCs, and to the other end.
-    fn over_streets(&self, from: Node, to: Node, trunk: usize) -> Option<Taken> {
+    /// From one end up or down to a row gap, along it, past rows of VPCs, and to the other end.
+    fn over_row_gaps(&self, from: Node, to: Node, trunk: usize) -> Option<Taken> {
         let (p, q) = (self.row(from)?, self.row(to)?);
         let mut best: Option<Taken> = None;
         for i in p.0..=p.1 {
             for j in q.0..=q.1 {
                 let (x, y) = (self.x(from), self.x(to));
                 let towards = (x.or(y)?, y.or(x)?);
-                let (leaves, mut via, first) = self.to_street(from, i, towards.1, false, trunk)?;
-                let (arrives, mut rest, last) = self.to_street(to, j, towards.0, true, trunk)?;
-                let mut street = i;
+                let (leaves, mut via, first) = self.to_row_gap(from, i, towards.1, false, trunk)?;
+                let (arrives, mut rest, last) = self.to_row_gap(to, j, towards.0, true, trunk)?;
+                let mut row_gap = i;
                 let mut cost = first + last + (towards.0 - towards.1).abs();
-                while street != j {
-                    let shelf = if j > street { street } else { street - 1 };
-                    via.push(self.avenue(shelf, towards.1)?);
-                    street = if j > street { street + 1 } else { street - 1 };
-                    via.push(Corridor::Street(street));
+                while row_gap != j {
+                    let shelf = if j > row_gap { row_gap } else { row_gap - 1 };
+                    via.push(self.area_gap(shelf, towards.1)?);
+                    row_gap = if j > row_gap { row_gap + 1 } else { row_gap - 1 };
+                    via.push(Corridor::RowGap(row_gap));
                     cost += self.height(shelf);
                 }
                 rest.reverse();
-                // Both halves have the street that they meet in.
+                // Both halves have the row gap that they meet in.
                 via.extend(rest.into_iter().skip(1));
                 if best.as_ref().is_none_or(|best| cost < best.cost) {
                     best = Some(Taken { leaves, arrives, via, cost });
@@ -324,7 +324,7 @@ impl<'a> Map<'a> {
         levels.max().unwrap_or(0) * LEVEL + 4 * BEND
     }
 
-    /// The streets that an end can come to.
+    /// The row gaps that an end can come to.
     fn row(&self, node: Node) -> Option<(usize, usize)> {
         let area = match node {
             Node::Outside(_) => return Some((0, 0)),
@@ -346,27 +346,27 @@ impl<'a> Map<'a> {
         }
     }
 
-    fn to_street(
+    fn to_row_gap(
         &self,
         node: Node,
-        street: usize,
+        row_gap: usize,
         towards: i64,
         arriving: bool,
         trunk: usize,
     ) -> Option<(Side, Vec<Corridor>, i64)> {
-        let target = Corridor::Street(street);
+        let target = Corridor::RowGap(row_gap);
         match node {
             Node::Outside(_) => Some((Side::Bottom, vec![target], 0)),
             Node::Band(band) => {
                 // What comes in on the left and what goes out on the right do not get into each other's way.
                 let area = self.scene.bands.get(band)?.area;
                 let side = if arriving { Side::Left } else { Side::Right };
-                let below = number(street) - number(self.places.get(&area)?.0);
+                let below = number(row_gap) - number(self.places.get(&area)?.0);
                 Some((side, vec![Corridor::Side(area, !arriving), target], below * LEVEL))
             }
             Node::Cell(cell) => {
                 let stand = self.stand(cell)?;
-                let end = if street == stand.shelf {
+                let end = if row_gap == stand.shelf {
                     -1
                 } else {
                     number(self.levels.get(stand.area).map_or(0, Vec::len))
@@ -375,7 +375,7 @@ impl<'a> Map<'a> {
                 if let Some((side, ..)) = doors.iter().find(|(_, _, corridor)| *corridor == target) {
                     return Some((*side, vec![target], 0));
                 }
-                let (gutter, cost) = self.gutter(stand.area, stand.x, towards, trunk)?;
+                let (column_gap, cost) = self.column_gap(stand.area, stand.x, towards, trunk)?;
                 doors
                     .into_iter()
                     .map(|(side, level, corridor)| {
@@ -383,13 +383,13 @@ impl<'a> Map<'a> {
                         (side, corridor, cost)
                     })
                     .min_by_key(|(side, corridor, cost)| (*cost, *side, *corridor))
-                    .map(|(side, corridor, up)| (side, vec![corridor, gutter, target], BEND + up + cost))
+                    .map(|(side, corridor, up)| (side, vec![corridor, column_gap, target], BEND + up + cost))
             }
         }
     }
 
-    /// The avenue of a row of VPCs that is nearest to a place.
-    fn avenue(&self, shelf: usize, x: i64) -> Option<Corridor> {
+    /// The area gap of a row of VPCs that is nearest to a place.
+    fn area_gap(&self, shelf: usize, x: i64) -> Option<Corridor> {
         let areas = self.plan.shelves.get(shelf)?;
         let lefts = areas.iter().filter_map(|area| self.frame.left(*area));
         let last = areas.last().and_then(|area| self.frame.right(*area));
@@ -397,7 +397,7 @@ impl<'a> Map<'a> {
             .chain(last)
             .enumerate()
             .min_by_key(|(place, at)| ((at - x).abs(), *place))
-            .map(|(place, _)| Corridor::Avenue(shelf, place))
+            .map(|(place, _)| Corridor::AreaGap(shelf, place))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Kind;
-use super::fold::{FEW_LINES, Scene};
+use super::grouping::{FEW_LINES, Scene};
 use super::layout::{Laid, Path, Rect};
 use super::route::FEW;
 use super::text::{Letters, cut, width};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::fold::{Line, Node, Scene};
+use super::grouping::{Line, Node, Scene};
 use super::label::Label;
 use super::layout::{Laid, MARGIN, Path, Rect};
 use super::legend::legend;

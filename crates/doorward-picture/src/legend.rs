@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::fold::{Line, Scene};
+use super::grouping::{Line, Scene};
 use super::layout::{Laid, MARGIN};
 use super::svg::globe;
 use super::text::{Letters, cut, escape, width};

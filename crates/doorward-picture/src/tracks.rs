@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn lanes(runs: Vec<Run>) -> Vec<usize> {
-        let corridor = Corridor::Street(0);
+        let corridor = Corridor::RowGap(0);
         let runs: BTreeMap<usize, Run> = runs.into_iter().enumerate().collect();
         let lanes = Lanes::of(&BTreeMap::from([(corridor, runs.clone())]), |_| 0);
         runs.keys().map(|trunk| lanes.lane[&(corridor, *trunk)]).collect()

@@ -5,21 +5,21 @@
 //! same text.
 
 mod account;
-mod arrange;
 mod boxes;
-mod fold;
-mod ground;
-mod heads;
+mod focus;
+mod grouping;
 mod kind;
 mod label;
-mod lanes;
 mod layout;
 mod legend;
-mod narrow;
+mod ordering;
+mod placement;
 mod ports;
 mod route;
 mod svg;
 mod text;
+mod titles;
+mod tracks;
 
 #[cfg(test)]
 pub(crate) mod examples;
@@ -29,12 +29,12 @@ mod tests;
 use doorward_core::reach::RoleId;
 
 pub use account::{drawing, endpoints};
+pub use focus::Focus;
 pub use kind::Kind;
-pub use narrow::Focus;
 pub use text::escape;
 
 /// The style of a picture, for pages and for files alike.
-pub const STYLE: &str = include_str!("../web/assets/picture.css");
+pub const STYLE: &str = include_str!("picture.css");
 
 /// What is to be drawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -168,8 +168,8 @@ pub enum Setting<'a> {
 
 /// Draws.
 pub fn draw(drawing: &Drawing, setting: &Setting<'_>) -> String {
-    let scene = fold::fold(drawing);
-    let plan = arrange::arrange(&scene);
+    let scene = grouping::fold(drawing);
+    let plan = ordering::arrange(&scene);
     let routes = route::routes(&scene, &plan);
     let laid = layout::lay(&scene, &plan, routes);
     let labels = label::labels(&scene, &laid);

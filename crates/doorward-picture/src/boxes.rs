@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::fold::{Cell, Node, Why};
+use super::grouping::{Cell, Node, Why};
 use super::layout::Rect;
 use super::svg::{Writer, counted, globe, mark, shape};
 use super::text::{Letters, cut, escape, width};
