@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use doorward_core::inventory::{Destination, Inventory, RouteTarget, Subnet, SubnetId, Tags};
 use doorward_core::reach::{self, End, Flows, PathQuery, Reachability, Selector};
 
-use super::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
+use crate::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
 
 /// So many sets of addresses outside have a place of their own; the rest share one.
 const ADDRESSES: usize = 4;

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::grouping::{Cell, Node, Why};
-use super::layout::Rect;
-use super::svg::{Writer, counted, globe, mark, shape};
-use super::text::{Letters, cut, escape, width};
-use super::{Click, Outside, Role, Setting, Spot};
+use crate::geometry::Rect;
+use crate::grouping::{Cell, Node, Why};
+use crate::shapes::{globe, shape};
+use crate::svg::{Writer, counted, mark};
+use crate::text::{Letters, cut, escape, width};
+use crate::{Click, Outside, Role, Setting, Spot};
 
 /// The most names that a tip lists.
 const NAMES: usize = 24;
@@ -15,7 +16,7 @@ const NAME: Letters = Letters::Heavy(13);
 const ABOUT: Letters = Letters::Plain(11);
 
 impl Writer<'_> {
-    pub(super) fn boxes(&mut self) {
+    pub(crate) fn boxes(&mut self) {
         self.out.push_str("<g class=\"boxes\">\n");
         for (number, ((place, outside), rect)) in
             self.scene.outside.iter().zip(&self.laid.outside).enumerate()

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use doorward_core::reach::RoleId;
 
-use super::{Drawing, Spot, Tier};
+use crate::{Drawing, Spot, Tier};
 
 /// What a picture is narrowed to. Written `role-12`, `outside-0`, and `role-12.outside-0` for everything between
 /// the tier of the first and that of the second.

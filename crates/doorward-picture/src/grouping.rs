@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::reach::RoleId;
 
-use super::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
+use crate::{Drawing, Kind, Outside, Role, Spot, Tier, Vpc, Way};
 
 /// So many roles can be looked at one by one.
 const FEW_ROLES: usize = 40;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Kind;
-use super::grouping::{FEW_LINES, Scene};
-use super::layout::{Laid, Path, Rect};
-use super::route::FEW;
-use super::text::{Letters, cut, width};
+use crate::Kind;
+use crate::geometry::{Laid, Path, Rect};
+use crate::grouping::{FEW_LINES, Scene};
+use crate::route::FEW;
+use crate::text::{Letters, cut, width};
 
 /// The size of a label's letters, its height, and the room beside its letters.
 const SIZE: i32 = 11;

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Vpc;
-use super::grouping::{Node, Scene};
-use super::ordering::Plan;
-use super::placement::Ground;
-use super::ports::Ports;
-use super::route::{Corridor, Route};
-use super::text::{Letters, width};
-use super::tracks::{Lanes, Run, Runs};
+use crate::geometry::{Laid, Path};
+use crate::grouping::Scene;
+use crate::ordering::Plan;
+use crate::placement::Ground;
+use crate::ports::Ports;
+use crate::route::{Corridor, Route};
+use crate::tracks::{Lanes, Run, Runs};
 
-/// The space round the whole.
-pub const MARGIN: i32 = 24;
 /// The width up to which everything is as large as it says here; above that, titles and lines grow with the picture,
 /// so that they can still be read when all of it is looked at on a page.
 const PAGE: i32 = 1200;
@@ -20,100 +17,6 @@ const PAGE: i32 = 1200;
 const GRADES: i32 = 400;
 /// How often corridors are widened; three times were enough for all that was tried.
 const ROUNDS: usize = 8;
-
-/// A place in pixels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rect {
-    /// Its left edge.
-    pub x: i32,
-    /// Its upper edge.
-    pub y: i32,
-    /// Its width.
-    pub w: i32,
-    /// Its height.
-    pub h: i32,
-}
-
-impl Rect {
-    /// Its right edge.
-    pub fn right(self) -> i32 {
-        self.x + self.w
-    }
-
-    /// Its lower edge.
-    pub fn bottom(self) -> i32 {
-        self.y + self.h
-    }
-
-    /// Its middle.
-    pub fn middle(self) -> (i32, i32) {
-        (self.x + self.w / 2, self.y + self.h / 2)
-    }
-
-    /// Whether they have any pixel in common.
-    pub fn meets(self, other: Self) -> bool {
-        self.x < other.right() && other.x < self.right() && self.y < other.bottom() && other.y < self.bottom()
-    }
-}
-
-/// Everything with its coordinates.
-#[derive(Debug, Clone, Default)]
-pub struct Laid {
-    /// The width of the whole.
-    pub width: i32,
-    /// Where the legend begins.
-    pub legend: i32,
-    /// How large titles and lines are, in hundredths.
-    pub grade: i32,
-    /// VPCs; those without roles have no room.
-    pub areas: Vec<Rect>,
-    /// Tiers.
-    pub bands: Vec<Rect>,
-    /// Boxes.
-    pub cells: Vec<Rect>,
-    /// What is outside.
-    pub outside: Vec<Rect>,
-    /// Lines.
-    pub paths: Vec<Path>,
-}
-
-/// A line with its corners.
-#[derive(Debug, Clone)]
-pub struct Path {
-    /// Its number in [`Scene::lines`].
-    pub line: usize,
-    /// Its trunk.
-    pub trunk: usize,
-    /// Where it begins, its corners, where it ends.
-    pub points: Vec<(i32, i32)>,
-}
-
-impl Laid {
-    /// A size that grows with the picture.
-    pub fn graded(&self, size: i32) -> i32 {
-        size * self.grade / 100
-    }
-
-    /// The letters of a VPC's name, of a tier's, and of what is said of either.
-    pub fn letters(&self) -> (Letters, Letters, Letters) {
-        (Letters::Heavy(self.graded(15)), Letters::Heavy(self.graded(12)), Letters::Plain(self.graded(11)))
-    }
-
-    /// How wide the name and the id of a VPC are beside each other.
-    pub fn head_width(&self, vpc: &Vpc) -> i32 {
-        let (name, _, about) = self.letters();
-        width(vpc.name.as_deref().unwrap_or(&vpc.id), name) + width(&vpc.id, about) + self.graded(24)
-    }
-
-    /// Where a thing is that lines end at.
-    pub fn rect(&self, node: Node) -> Option<Rect> {
-        match node {
-            Node::Outside(place) => self.outside.get(place).copied(),
-            Node::Cell(cell) => self.cells.get(cell).copied(),
-            Node::Band(band) => self.bands.get(band).copied(),
-        }
-    }
-}
 
 /// Gives everything its coordinates.
 pub fn lay(scene: &Scene<'_>, plan: &Plan, routes: Vec<Route>) -> Laid {

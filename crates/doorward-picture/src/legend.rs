@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::grouping::{Line, Scene};
-use super::layout::{Laid, MARGIN};
-use super::svg::globe;
-use super::text::{Letters, cut, escape, width};
-use super::{Drawing, Kind};
+use crate::geometry::{Laid, MARGIN};
+use crate::grouping::{Line, Scene};
+use crate::shapes::globe;
+use crate::text::{Letters, cut, escape, width};
+use crate::{Drawing, Kind};
 
 /// A legend, and how much room it takes.
 pub struct Legend {

@@ -7,6 +7,7 @@
 mod account;
 mod boxes;
 mod focus;
+mod geometry;
 mod grouping;
 mod kind;
 mod label;
@@ -16,6 +17,7 @@ mod ordering;
 mod placement;
 mod ports;
 mod route;
+mod shapes;
 mod svg;
 mod text;
 mod titles;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::grouping::{Node, Scene};
+use crate::grouping::{Node, Scene};
 
 /// About how much room a box takes with the space around it: for comparing arrangements, not for drawing.
 pub(super) const BOX: (i64, i64) = (212, 80);

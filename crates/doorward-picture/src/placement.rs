@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::grouping::{FEW_LINES, Node, Scene};
-use super::layout::{Laid, MARGIN, Rect};
-use super::ordering::Plan;
-use super::route::{Corridor, FEW};
-use super::text::{Letters, width};
-use super::tracks::Lanes;
+use crate::geometry::{Laid, MARGIN, Rect};
+use crate::grouping::{FEW_LINES, Node, Scene};
+use crate::ordering::Plan;
+use crate::route::{Corridor, FEW};
+use crate::text::{Letters, width};
+use crate::tracks::Lanes;
 
 /// The size of a box.
 pub const BOX: (i32, i32) = (184, 48);

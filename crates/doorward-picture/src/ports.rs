@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::grouping::{Node, Scene};
-use super::placement::Ground;
-use super::route::{FEW, Route, Side};
+use crate::grouping::{Node, Scene};
+use crate::placement::Ground;
+use crate::route::{FEW, Route, Side};
 
 /// Where lines leave and arrive: a trunk has one place on each side of a box.
 pub struct Ports(BTreeMap<(Node, Side, usize), (i32, i32)>);

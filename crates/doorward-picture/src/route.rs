@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::grouping::{Line, Node, Scene};
-use super::ordering::{BOX, Frame, Plan};
+use crate::grouping::{Line, Node, Scene};
+use crate::ordering::{BOX, Frame, Plan};
 
 /// So many lines can each say what passes; among more, a colour does.
 pub const FEW: usize = 60;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::grouping::{Line, Node, Scene};
-use super::label::Label;
-use super::layout::{Laid, MARGIN, Path, Rect};
-use super::legend::legend;
-use super::text::{Letters, cut, escape, width};
-use super::{Click, Drawing, Kind, Setting};
+use crate::geometry::{Laid, MARGIN, Path, Rect};
+use crate::grouping::{Line, Node, Scene};
+use crate::label::Label;
+use crate::legend::legend;
+use crate::text::{Letters, cut, escape, width};
+use crate::{Click, Drawing, Kind, Setting};
 
 /// The radius of a line's corners.
 const CORNER: i32 = 9;
@@ -48,23 +48,23 @@ pub fn write(
     page.out
 }
 
-pub(super) struct Writer<'a> {
-    pub(super) out: String,
-    pub(super) drawing: &'a Drawing,
-    pub(super) scene: &'a Scene<'a>,
-    pub(super) laid: &'a Laid,
-    pub(super) setting: &'a Setting<'a>,
+pub(crate) struct Writer<'a> {
+    pub(crate) out: String,
+    pub(crate) drawing: &'a Drawing,
+    pub(crate) scene: &'a Scene<'a>,
+    pub(crate) laid: &'a Laid,
+    pub(crate) setting: &'a Setting<'a>,
     /// What has a line at all.
-    pub(super) busy: BTreeSet<Node>,
+    pub(crate) busy: BTreeSet<Node>,
 }
 
 /// `count` of something, in words.
-pub(super) fn counted(count: usize, one: &str) -> String {
+pub(crate) fn counted(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 /// The class and the id by which a thing and its lines know each other.
-pub(super) fn mark(node: Node) -> String {
+pub(crate) fn mark(node: Node) -> String {
     match node {
         Node::Outside(place) => format!("o{place}"),
         Node::Cell(cell) => format!("c{cell}"),
@@ -103,7 +103,7 @@ impl Writer<'_> {
             escape(&self.summary()),
         );
         if matches!(self.setting, Setting::File) {
-            let _ = write!(self.out, "<style>\n{}{}</style>\n", super::STYLE, self.tips());
+            let _ = write!(self.out, "<style>\n{}{}</style>\n", crate::STYLE, self.tips());
         }
         self.out.push_str("<defs>");
         let tip = self.laid.graded(10);
@@ -319,22 +319,6 @@ impl Writer<'_> {
         }
         self.out.push_str("</g>\n");
     }
-}
-
-pub(super) fn shape(rect: Rect, round: i32) -> String {
-    let Rect { x, y, w, h } = rect;
-    format!("<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"{round}\"/>")
-}
-
-/// The sign of a public address.
-pub(super) fn globe(x: i32, y: i32, r: i32) -> String {
-    let half = (r + 1) / 2;
-    format!(
-        "<g class=\"globe\"><circle cx=\"{x}\" cy=\"{y}\" r=\"{r}\"/>\
-         <ellipse cx=\"{x}\" cy=\"{y}\" rx=\"{half}\" ry=\"{r}\"/><path d=\"M{} {y}h{}\"/></g>",
-        x - r,
-        2 * r
-    )
 }
 
 /// A line with round corners.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use doorward_core::reach::RoleId;
 use proptest::prelude::*;
 
+use super::geometry::{Laid, MARGIN, Rect};
 use super::grouping::{FEW_LINES, Node, Scene};
-use super::layout::{Laid, MARGIN, Rect};
 use super::*;
 
 fn laid<'a>(drawing: &'a Drawing) -> (Scene<'a>, Laid) {

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::svg::{Writer, shape};
-use super::text::{Letters, cut, escape, width};
+use crate::shapes::shape;
+use crate::svg::Writer;
+use crate::text::{Letters, cut, escape, width};
 
 /// A title on the ground.
 struct Head {
@@ -16,7 +17,7 @@ struct Head {
 
 impl Writer<'_> {
     /// VPCs and tiers, without what is written on them.
-    pub(super) fn ground(&mut self) {
+    pub(crate) fn ground(&mut self) {
         for (area, rect) in self.scene.areas.iter().zip(&self.laid.areas) {
             if !area.bands.is_empty() {
                 let _ = writeln!(self.out, "<g class=\"vpc\">{}</g>", shape(*rect, 14));
@@ -28,7 +29,7 @@ impl Writer<'_> {
     }
 
     /// What is written on the ground, over the lines that pass there.
-    pub(super) fn heads(&mut self) {
+    pub(crate) fn heads(&mut self) {
         let (vpc, tier, about) = self.laid.letters();
         for (area, rect) in self.scene.areas.iter().zip(&self.laid.areas) {
             // What runs beside the bands runs past their titles, too.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::route::Corridor;
+use crate::route::Corridor;
 
 /// What one trunk does in one corridor.
 #[derive(Debug, Clone)]
