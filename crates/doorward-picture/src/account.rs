@@ -38,7 +38,7 @@ pub fn drawing(reachability: &Reachability, scope: &PathQuery) -> Drawing {
         ..Drawing::default()
     };
     if more {
-        drawing.notes.insert(0, format!("There are more ways than the {WAYS} that this shows."));
+        drawing.notes.insert(0, format!("There are more than the {WAYS} paths that this picture shows."));
     }
     drawing.vpcs = vpcs(reachability);
     drawing.outside = places.list(inventory);
@@ -76,12 +76,12 @@ fn title(inventory: &Inventory, scope: &PathQuery) -> String {
         }
     };
     let what = match (&scope.from, &scope.to) {
-        (None, None) => "Who can reach what".to_owned(),
-        (Some(from), None) => format!("What {} can reach", called(from)),
-        (None, Some(to)) => format!("Who can reach {}", called(to)),
-        (Some(from), Some(to)) => format!("What of {} {} can reach", called(to), called(from)),
+        (None, None) => "Network reachability".to_owned(),
+        (Some(from), None) => format!("Paths from {}", called(from)),
+        (None, Some(to)) => format!("Paths to {}", called(to)),
+        (Some(from), Some(to)) => format!("Paths from {} to {}", called(from), called(to)),
     };
-    let by = scope.flows.as_ref().map(|flows| format!(" by {flows}")).unwrap_or_default();
+    let by = scope.flows.as_ref().map(|flows| format!(" for {flows}")).unwrap_or_default();
     let owners: BTreeSet<&str> = inventory.vpcs.values().filter_map(|vpc| vpc.owner.as_deref()).collect();
     let whose = match owners.into_iter().collect::<Vec<_>>().as_slice() {
         [] => String::new(),
@@ -164,21 +164,21 @@ impl Places {
     fn list(&self, inventory: &Inventory) -> Vec<Outside> {
         let mut list = Vec::new();
         if self.internet {
-            let about = "public addresses, whoever has them".into();
+            let about = "all public addresses".into();
             list.push(Outside { name: "Internet".into(), about, internet: true });
         }
         for id in &self.remotes {
             let about = match remote_name(inventory, id) {
-                Some(name) => format!("{name}, behind a VPN or a direct line"),
-                None => "behind a VPN or a direct line".into(),
+                Some(name) => format!("{name}, over VPN or Direct Connect"),
+                None => "over VPN or Direct Connect".into(),
             };
             list.push(Outside { name: id.clone(), about, internet: false });
         }
         for set in &self.addresses {
-            list.push(Outside { name: set.clone(), about: "some addresses outside".into(), internet: false });
+            list.push(Outside { name: set.clone(), about: "external addresses".into(), internet: false });
         }
         if self.others {
-            let about = "other sets of addresses outside".into();
+            let about = "other external addresses".into();
             list.push(Outside { name: "Other addresses".into(), about, internet: false });
         }
         list
@@ -225,10 +225,11 @@ fn remote_name<'a>(inventory: &'a Inventory, id: &str) -> Option<&'a str> {
 /// What could not be seen, for the foot of the picture.
 fn notes(inventory: &Inventory) -> Vec<String> {
     let gaps = &inventory.gaps;
-    let mut notes: Vec<String> = gaps.iter().take(GAPS).map(|gap| format!("Not seen: {gap}.")).collect();
+    let mut notes: Vec<String> =
+        gaps.iter().take(GAPS).map(|gap| format!("Missing from the inventory: {gap}.")).collect();
     if let more @ 1.. = gaps.len().saturating_sub(GAPS) {
         let calls = if more == 1 { "call" } else { "calls" };
-        notes.push(format!("Nor did {more} more {calls}, so something may be missing."));
+        notes.push(format!("{more} more {calls} failed, so paths may be missing."));
     }
     notes
 }
@@ -346,11 +347,11 @@ fn way_out(inventory: &Inventory, id: &SubnetId) -> Option<&'static str> {
     } else if leads(|target| {
         matches!(target, RouteTarget::NatGateway(_) | RouteTarget::Instance(_) | RouteTarget::Interface(_))
     }) {
-        "private, out by NAT"
+        "private, egress through NAT"
     } else if leads(|target| !matches!(target, RouteTarget::Local)) {
-        "private, out by a gateway"
+        "private, egress through a gateway"
     } else {
-        "no way out"
+        "isolated"
     })
 }
 

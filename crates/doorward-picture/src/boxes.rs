@@ -127,17 +127,17 @@ impl Writer<'_> {
 
     fn why(&self, why: Why) -> &'static str {
         match why {
-            Why::Idle if self.drawing.part => "with no way in this part",
-            Why::Idle => "with no way in or out",
-            Why::Unreached => "that nothing reaches",
-            Why::Alike | Why::Alone => "with the same ways",
-            Why::Rest => "too many to draw each",
+            Why::Idle if self.drawing.part => "with no path in this part",
+            Why::Idle => "with no path in or out",
+            Why::Unreached => "that nothing can reach",
+            Why::Alike | Why::Alone => "with the same paths",
+            Why::Rest => "too many to draw individually",
         }
     }
 }
 
 fn groups(role: &Role) -> String {
-    if role.groups.is_empty() { "no group".into() } else { role.groups.join(", ") }
+    if role.groups.is_empty() { "no security group".into() } else { role.groups.join(", ") }
 }
 
 /// What is said of a box to whoever points at it.

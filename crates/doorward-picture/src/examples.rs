@@ -33,11 +33,7 @@ pub fn small() -> Drawing {
         title: "The shop's account 111122223333".into(),
         notes: vec!["Not seen: ecs:DescribeTasks in eu-west-1 gave no answer: denied.".into()],
         outside: vec![
-            Outside {
-                name: "Internet".into(),
-                about: "public addresses, whoever has them".into(),
-                internet: true,
-            },
+            Outside { name: "Internet".into(), about: "all public addresses".into(), internet: true },
             Outside {
                 name: "198.51.100.0/24".into(),
                 about: "some addresses outside".into(),
@@ -80,7 +76,7 @@ pub fn small() -> Drawing {
                     ),
                     tier(
                         "data",
-                        "no way out · 3 subnets",
+                        "isolated · 3 subnets",
                         vec![
                             role(5, "orders-prod", &["db"], 2, false),
                             role(6, "sessions", &["cache"], 3, false),
@@ -146,11 +142,7 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
     let mut drawing = Drawing {
         title: format!("An account of {roles} roles"),
         outside: vec![
-            Outside {
-                name: "Internet".into(),
-                about: "public addresses, whoever has them".into(),
-                internet: true,
-            },
+            Outside { name: "Internet".into(), about: "all public addresses".into(), internet: true },
             Outside {
                 name: "vgw-0a1b2c3d".into(),
                 about: "behind a VPN or a direct line".into(),
@@ -191,7 +183,7 @@ pub fn account(roles: usize, seed: u64) -> Drawing {
             tiers: vec![
                 tier("public", "public · 3 subnets", public),
                 tier("private", "private, out by NAT · 3 subnets", app),
-                tier("data", "no way out · 3 subnets", data),
+                tier("data", "isolated · 3 subnets", data),
             ],
         });
     }

@@ -20,7 +20,7 @@ pub enum Focus {
 
 /// A text that is no focus.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no part of the picture (like `role-12` or `role-12.outside-0`)")]
+#[error("`{0}` is not a part of the picture (such as `role-12` or `role-12.outside-0`)")]
 pub struct NotAFocus(String);
 
 impl fmt::Display for Spot {
@@ -91,9 +91,9 @@ impl Drawing {
 
     fn heading(&self, focus: Focus) -> String {
         match focus {
-            Focus::Of(spot) => format!("The ways of {}", self.name(spot)),
+            Focus::Of(spot) => format!("Paths of {}", self.name(spot)),
             Focus::Between(from, to) => {
-                format!("The ways from {} to {}", self.tier_name(from), self.tier_name(to))
+                format!("Paths from {} to {}", self.tier_name(from), self.tier_name(to))
             }
         }
     }

@@ -70,7 +70,7 @@ impl Kind {
             Self::Web => "web",
             Self::Database => "database or cache",
             Self::Shell => "SSH, RDP",
-            Self::Wide => "everything, or very many ports",
+            Self::Wide => "all traffic, or very many ports",
         }
     }
 }

@@ -35,12 +35,12 @@ pub fn legend(drawing: &Drawing, scene: &Scene<'_>, laid: &Laid) -> Legend {
         items.push((sample("", kind), kind.title()));
     }
     if all().any(|line| line.dashed) {
-        items.push((sample("dashed", Kind::Other), "between some of them, or not known for sure"));
+        items.push((sample("dashed", Kind::Other), "only between some of them, or unknown"));
     }
     if bundles {
         let pill = "<g class=\"label count other\"><rect x=\"2\" y=\"-12\" width=\"24\" height=\"15\" rx=\"7\"/>\
                     <text font-size=\"11\" x=\"14\" y=\"-1\">12</text></g>";
-        items.push((pill.into(), "so many lines between boxes"));
+        items.push((pill.into(), "number of lines between the boxes"));
     }
     if scene.cells.iter().any(|cell| cell.roles.iter().any(|role| role.public)) {
         items.push((globe(14, -4, 6), "has a public address"));
@@ -67,9 +67,9 @@ pub fn legend(drawing: &Drawing, scene: &Scene<'_>, laid: &Laid) -> Legend {
     let mut notes = drawing.notes.clone();
     if bundles {
         let how = if scene.left_out > 0 {
-            "There are too many lines to draw each: ask about one role to see its own."
+            "There are too many lines to draw: ask about one role to see its paths."
         } else {
-            "Point at a box to see its own lines."
+            "Point at a box to see its lines."
         };
         notes.insert(0, how.to_owned());
     }

@@ -82,7 +82,7 @@ impl Writer<'_> {
             "{} · {} · {}",
             counted(vpcs, "VPC"),
             counted(roles, "role"),
-            counted(self.drawing.ways.len(), "way")
+            counted(self.drawing.ways.len(), "path")
         )
     }
 
@@ -98,7 +98,7 @@ impl Writer<'_> {
             "<svg {title}class=\"picture\" role=\"{role}\" aria-labelledby=\"picture-title picture-about\" \
              viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\n\
              <title id=\"picture-title\">{}</title>\n<desc id=\"picture-about\">{}. \
-             Boxes are roles, and lines are what passes between them.</desc>\n",
+             Boxes are roles, and lines are allowed traffic between them.</desc>\n",
             escape(&self.drawing.title),
             escape(&self.summary()),
         );
@@ -214,7 +214,7 @@ impl Writer<'_> {
             }
             Node::Cell(cell) => match self.scene.cells.get(cell).map(|cell| cell.roles.as_slice()) {
                 Some([role]) => role.name.clone(),
-                Some([first, rest @ ..]) => format!("{} and {} like it", first.name, rest.len()),
+                Some([first, rest @ ..]) => format!("{} and {} similar", first.name, rest.len()),
                 _ => String::new(),
             },
             Node::Band(band) => {
@@ -230,7 +230,7 @@ impl Writer<'_> {
             tip = format!("between those of {}", self.called(line.from));
         }
         if line.is_bundle() {
-            let _ = write!(tip, "\n{}", counted(line.ways.len(), "way"));
+            let _ = write!(tip, "\n{}", counted(line.ways.len(), "path"));
         }
         let flows = line.flows();
         if !flows.is_empty() {
@@ -245,7 +245,7 @@ impl Writer<'_> {
             tip.push_str("\nnot between all of them");
         }
         if line.ways.iter().any(|way| !way.perhaps.is_empty()) {
-            tip.push_str("\nwhat could not be seen may let more through");
+            tip.push_str("\nmore may be allowed: parts of the inventory are missing");
         }
         tip
     }

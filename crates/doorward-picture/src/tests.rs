@@ -87,7 +87,7 @@ fn a_flat_network_is_a_picture_too() {
     let text = draw(&drawing, &Setting::File);
     assert!(text.len() < 1_000_000, "{}", text.len());
     assert!(text.contains("159600 within"));
-    assert!(text.contains("too many lines to draw each"));
+    assert!(text.contains("too many lines to draw"));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_part_shows_nothing_else() {
     let part = drawing.narrowed(Focus::Of(Spot::Role(RoleId(9)))).expect("the runner");
     assert_eq!(part.ways.len(), 3);
     let text = draw(&part, &Setting::File);
-    assert!(text.contains("The ways of runner") && text.contains("grafana") && text.contains(">web<"));
+    assert!(text.contains("Paths of runner") && text.contains("grafana") && text.contains(">web<"));
     assert!(!text.contains("orders-prod") && !text.contains("vgw-0a1b2c3d"));
     let between = Focus::Between(Spot::Role(RoleId(2)), Spot::Role(RoleId(5)));
     let part = drawing.narrowed(between).expect("two tiers");

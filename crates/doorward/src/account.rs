@@ -23,7 +23,7 @@ pub enum Error {
     #[error("the recorded account that the policy names cannot be read")]
     NotRecorded(#[from] NotRecorded),
     /// Reading it broke off.
-    #[error("reading the recorded account broke off")]
+    #[error("reading the recorded account failed unexpectedly")]
     BrokeOff(#[from] tokio::task::JoinError),
 }
 

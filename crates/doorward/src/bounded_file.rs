@@ -21,7 +21,7 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
     let length = kind.len().max(bytes.len() as u64);
     if length > most {
-        let what = format!("it has {length} bytes, and {most} are the most");
+        let what = format!("it has {length} bytes, more than the limit of {most}");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
     }
     Ok(bytes)

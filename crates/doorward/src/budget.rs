@@ -48,7 +48,7 @@ pub struct Budget {
 /// The limit is too low for the shares that are needed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this process may open {limit} files, and {needed} are needed, so that connections cannot keep a grant from being revoked"
+    "this process may open {limit} files but needs {needed}, so that connections cannot prevent a revocation"
 )]
 pub struct TooFew {
     /// The limit.
@@ -104,7 +104,7 @@ impl fmt::Display for Budget {
         let Self { limit, reserved, web, relay } = self;
         write!(
             f,
-            "{limit} file descriptors: {reserved} set apart for revoking, {web} for the web, {} for {relay} relayed connections",
+            "{limit} file descriptors: {reserved} reserved for revocation, {web} for web connections, {} for {relay} relayed connections",
             relay * 2
         )
     }
@@ -124,17 +124,17 @@ mod tests {
         check(
             1024,
             1,
-            "1024 file descriptors: 176 set apart for revoking, 424 for the web, 424 for 212 relayed connections",
+            "1024 file descriptors: 176 reserved for revocation, 424 for web connections, 424 for 212 relayed connections",
         );
         check(
             16384,
             3,
-            "16384 file descriptors: 192 set apart for revoking, 5120 for the web, 11072 for 5536 relayed connections",
+            "16384 file descriptors: 192 reserved for revocation, 5120 for web connections, 11072 for 5536 relayed connections",
         );
         check(
             u64::MAX,
             1,
-            "18446744073709551615 file descriptors: 176 set apart for revoking, 5120 for the web, 131072 for 65536 relayed connections",
+            "18446744073709551615 file descriptors: 176 reserved for revocation, 5120 for web connections, 131072 for 65536 relayed connections",
         );
     }
 
@@ -163,6 +163,6 @@ mod tests {
         let error = Budget::of(200, 1).expect_err("too few");
         assert_eq!(error.needed, 272);
         assert!(Budget::of(272, 1).is_ok());
-        assert!(error.to_string().starts_with("this process may open 200 files, and 272 are needed"));
+        assert!(error.to_string().starts_with("this process may open 200 files but needs 272"));
     }
 }

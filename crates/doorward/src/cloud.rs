@@ -238,7 +238,7 @@ fn unseen(place: &Place, groups: &[SecurityGroupId], error: &Error) -> Inventory
 }
 
 fn cut_short(place: &Place, groups: &[SecurityGroupId]) -> Inventory {
-    let gap = Gap { groups: groups.to_vec(), ..Gap::of(Call::SecurityGroups, place, "it was cut short") };
+    let gap = Gap { groups: groups.to_vec(), ..Gap::of(Call::SecurityGroups, place, "it was truncated") };
     Inventory { gaps: vec![gap], ..Inventory::default() }
 }
 

@@ -58,10 +58,10 @@ impl fmt::Display for Overdue {
         if let Some(source) = &self.source {
             write!(f, " from {source}")?;
         }
-        let stands = if self.seen { "still stands" } else { "may still stand" };
+        let exists = if self.seen { "still exists" } else { "may still exist" };
         write!(
             f,
-            " {stands} in {} although it ended at {}",
+            " {exists} in {} although the grant ended at {}",
             self.at,
             self.since.strftime("%Y-%m-%d %H:%M:%S UTC")
         )
@@ -85,7 +85,7 @@ pub fn unconfirmed(policy: &Policy, grant: &Grant, now: Timestamp) -> Option<Ove
         Enforcement::Nftables { .. } | Enforcement::Relay { .. } => return None,
     };
     let why =
-        "no Doorward has confirmed that its rule is gone: start `doorward serve`, or run `doorward sweep`";
+        "no server has confirmed that its rule is removed: start `doorward serve`, or run `doorward sweep`";
     let firewall = Some(firewall.name.clone());
     Some(Overdue { firewall, at: place, why: why.into(), fix, ..overdue(grant, *at) })
 }

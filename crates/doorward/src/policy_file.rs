@@ -53,7 +53,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// It, or a people file, has mistakes.
-    #[error("the policy `{}` has mistakes", path.display())]
+    #[error("the policy `{}` has errors", path.display())]
     Mistakes {
         /// The policy file.
         path: PathBuf,

@@ -33,10 +33,10 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The operating system had no random bytes.
-    #[error("the operating system gave no random bytes")]
+    #[error("the operating system provided no random bytes")]
     Random(#[source] getrandom::Error),
     /// The operating system had no thread.
-    #[error("the operating system gave no thread to the reconciler")]
+    #[error("the operating system could not start the reconciler thread")]
     Thread(#[source] std::io::Error),
     /// Too few files may be open.
     #[error(transparent)]
@@ -146,16 +146,14 @@ impl Running {
         match tokio::time::timeout(step, reconciler).await {
             Ok(Ok(local)) => {
                 if tokio::time::timeout(relays, local.stop()).await.is_err() {
-                    tracing::warn!("connections of relays were cut");
+                    tracing::warn!("cut relay connections");
                 }
             }
-            Ok(Err(_)) => tracing::error!("the reconciler broke off"),
-            Err(_) => tracing::warn!(
-                "the reconciler was stopped within a step; rules keep their own ends, and the next start does the rest"
-            ),
+            Ok(Err(_)) => tracing::error!("reconciler ended unexpectedly"),
+            Err(_) => tracing::warn!("reconciler stopped during a pass, the next start completes it"),
         }
         if tokio::time::timeout(STORE_ENDS, requests.store().close()).await.is_err() {
-            tracing::warn!("the store was not closed in time; nothing that was written is lost");
+            tracing::warn!("store not closed in time, no data is lost");
         }
     }
 }

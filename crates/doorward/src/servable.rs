@@ -29,8 +29,8 @@ fn beside(policy: &Path, written: &str) -> PathBuf {
 fn unreadable(at: &FileAt, path: &Path, file: &str) -> Option<Mistake> {
     let error = std::fs::File::open(path).err()?;
     let hint = match at.role {
-        Role::Passwords => "`doorward user add NAME` makes it",
-        _ => "`doorward group add --new GROUP NAME` makes it",
+        Role::Passwords => "`doorward user add NAME` creates it",
+        _ => "`doorward group add --new GROUP NAME` creates it",
     };
     let hint = (error.kind() == ErrorKind::NotFound).then(|| hint.to_owned());
     Some(Mistake::error(file, at.at, format!("cannot read `{}`: {error}", path.display()), hint))
@@ -46,8 +46,7 @@ fn tls(policy: &Path, certificate: &FileAt, key: &FileAt, file: &str) -> Option<
         Some("`tls` takes PEM files: the chain, the server's own certificate first, and its key".to_owned());
     Some(match &error {
         Error::Unreadable { file: named, source } if source.kind() == ErrorKind::PermissionDenied => {
-            let what =
-                format!("`{named}` cannot be read by who runs this, so nobody knows whether it is right");
+            let what = format!("the current user cannot read `{named}`, so it was not checked");
             Mistake::warning(file, of(named), what, Some("run this as the server's user, or as root".into()))
         }
         Error::Unreadable { file: named, source } => {
@@ -66,7 +65,7 @@ fn store_of(policy: &Path, at: &FileAt, file: &str) -> Option<Mistake> {
     let why = store::obstacle(&path)?;
     let what = format!("`{}` cannot be the store: {why}", path.display());
     // systemd makes a StateDirectory at the start of its service.
-    let hint = "the folder has to be there and the server's to write, and the file its own: `store = \"/var/lib/doorward/doorward.db\"`";
+    let hint = "the folder has to exist and be writable by the server, and the server has to own the file: `store = \"/var/lib/doorward/doorward.db\"`";
     Some(Mistake::warning(file, at.at, what, Some(hint.to_owned())))
 }
 
@@ -116,15 +115,12 @@ mod tests {
         let swapped = first(folder, &tls("one.key", "one.key"));
         assert_eq!(swapped, "p:2:23: `one.key` has no certificate in PEM form");
         let strangers = first(folder, &tls("one.pem", "two.key"));
-        assert_eq!(
-            strangers,
-            "p:2:23: the certificate in `one.pem` and the key in `two.key` do not go together"
-        );
+        assert_eq!(strangers, "p:2:23: the certificate in `one.pem` and the key in `two.key` do not match");
         assert!(check(folder, &tls("one.pem", "one.key")).is_empty());
 
         let cannot = |store: &str, why: &str| format!("p:2:9: warning: `{store}` cannot be the store: {why}");
         let absent = "absent/doorward.db";
-        assert_eq!(first(folder, &store(absent)), cannot(absent, "its folder is not there"));
+        assert_eq!(first(folder, &store(absent)), cannot(absent, "its folder does not exist"));
         assert_eq!(first(folder, &store("notes.txt")), cannot("notes.txt", "it is not an SQLite database"));
         for good in ["doorward.db", "postgres://db/doorward"] {
             assert!(check(folder, &store(good)).is_empty(), "{good}");

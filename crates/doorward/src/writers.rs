@@ -51,15 +51,15 @@ pub fn others(path: &Path, reader: Reader) -> Option<String> {
 fn of_one(kind: &Metadata, reader: Reader) -> Option<String> {
     let mode = kind.mode();
     if mode & OTHERS_WRITE != 0 {
-        return Some("everybody on this machine may write it".into());
+        return Some("every user of this machine can write it".into());
     }
     // A user's private group has the user's own number, and root's is root's.
     if mode & GROUP_WRITES != 0 && kind.gid() != 0 && kind.gid() != kind.uid() {
-        return Some(format!("the members of the group {} may write it", kind.gid()));
+        return Some(format!("members of the group {} can write it", kind.gid()));
     }
     // Root looks at files that a server of less rights will read: that they are the server's own is right.
     if reader.uid != 0 && !reader.trusts(kind.uid()) {
-        return Some(format!("the user {} owns it, and may write it", kind.uid()));
+        return Some(format!("the user {} owns it and can write it", kind.uid()));
     }
     None
 }
@@ -88,7 +88,7 @@ mod tests {
         mode(&file, 0o640);
         assert_eq!(others(&file, reader), None);
         mode(&file, 0o646);
-        assert_eq!(others(&file, reader).as_deref(), Some("everybody on this machine may write it"));
+        assert_eq!(others(&file, reader).as_deref(), Some("every user of this machine can write it"));
         mode(&file, 0o640);
         let below = folder.path().join("below");
         fs::create_dir(&below).expect("a folder");
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(others(&link, reader), None, "it is the file itself that counts");
         mode(folder.path(), 0o777);
         let real = fs::canonicalize(folder.path()).expect("a path");
-        let told = format!("of its folder `{}`: everybody on this machine may write it", real.display());
+        let told = format!("of its folder `{}`: every user of this machine can write it", real.display());
         assert_eq!(others(&file, reader), Some(told));
         mode(folder.path(), 0o1777);
         assert_eq!(others(&file, reader), None);

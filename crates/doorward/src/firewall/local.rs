@@ -223,7 +223,7 @@ fn changes(differed: &[Difference]) -> Outcome {
             }
             Difference::Extra { peer, guarded, .. } => outcome.removed.push(format!("{guarded} from {peer}")),
             Difference::End { peer, guarded, .. } | Difference::Comment { peer, guarded, .. } => {
-                outcome.added.push(format!("{guarded} from {peer}: now to another end"));
+                outcome.added.push(format!("{guarded} from {peer}: expiry changed"));
             }
             Difference::TableGone
             | Difference::OtherGuards

@@ -24,13 +24,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum NftError {
     /// No such program.
-    #[error("there is no `{0}` on the PATH, in /usr/sbin or in /sbin")]
+    #[error("`{0}` is not on the PATH, in /usr/sbin or in /sbin")]
     Missing(&'static str),
     /// Not root.
     #[error("the kernel does not permit this program to use nftables")]
     NotPermitted,
     /// The program could not be run.
-    #[error("`{}` could not be run", program.display())]
+    #[error("cannot run `{}`", program.display())]
     Run {
         /// Which.
         program: PathBuf,
@@ -41,7 +41,7 @@ pub enum NftError {
     #[error("`nft` did not answer within {} s", LIMIT.as_secs())]
     TooLong,
     /// It refused.
-    #[error("`nft` refused to {what}: {said}")]
+    #[error("`nft` failed to {what}: {said}")]
     Refused {
         /// What it was asked.
         what: String,
@@ -49,7 +49,7 @@ pub enum NftError {
         said: String,
     },
     /// It answered something else.
-    #[error("table `inet {table}` could not be read back")]
+    #[error("cannot read back table `inet {table}`")]
     Answer {
         /// Which.
         table: TableName,
@@ -60,7 +60,7 @@ pub enum NftError {
     #[error(transparent)]
     NotOurs(#[from] NotOurs),
     /// It took the table and shows another.
-    #[error("`nft` took table `inet {table}` and shows another: {differs}")]
+    #[error("table `inet {table}` differs from what was written: {differs}")]
     NotAsWritten {
         /// Which.
         table: TableName,
@@ -295,15 +295,15 @@ mod tests {
         check(
             1,
             "/dev/stdin:3:3-3: Error: syntax error, unexpected '}'\n  } }\n    ^\n",
-            "`nft` refused to list the table: /dev/stdin:3:3-3: Error: syntax error, unexpected '}'; } }",
+            "`nft` failed to list the table: /dev/stdin:3:3-3: Error: syntax error, unexpected '}'; } }",
             false,
         );
-        check(3, "", "`nft` refused to list the table: exit status: 3", false);
+        check(3, "", "`nft` failed to list the table: exit status: 3", false);
     }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
         let error = program("no-such-program").expect_err("there is none");
-        assert_eq!(error.to_string(), "there is no `no-such-program` on the PATH, in /usr/sbin or in /sbin");
+        assert_eq!(error.to_string(), "`no-such-program` is not on the PATH, in /usr/sbin or in /sbin");
     }
 }

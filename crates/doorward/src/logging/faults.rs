@@ -17,7 +17,7 @@ fn log(panicked: &PanicHookInfo<'_>) {
     let faults = FAULTS.fetch_add(1, Ordering::Relaxed) + 1;
     let at = panicked.location().map(ToString::to_string);
     let thread = std::thread::current();
-    tracing::error!(at, thread = thread.name(), faults, "a fault of the program ended what was being done");
+    tracing::error!(at, thread = thread.name(), faults, "internal fault aborted an operation");
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
         });
         let _ = std::panic::take_hook();
         let line = written.text();
-        assert!(line.contains("a fault of the program") && line.contains("faults.rs:"), "{line}");
+        assert!(line.contains("internal fault") && line.contains("faults.rs:"), "{line}");
         assert!(!line.contains("open-sesame"), "{line}");
         assert!(FAULTS.load(Ordering::Relaxed) > faults);
         let read: serde_json::Value = serde_json::from_str(&line).expect("one line of JSON");

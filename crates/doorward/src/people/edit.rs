@@ -36,7 +36,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// The new file could not be given the old one's owner.
-    #[error("cannot keep the owner of `{}`", path.display())]
+    #[error("cannot preserve the owner of `{}`", path.display())]
     NotTheOwner {
         /// Which file.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// It has mistakes, and what is not understood is not edited.
-    #[error("`{}` has mistakes, so it was not touched", path.display())]
+    #[error("`{}` has errors, so it was not changed", path.display())]
     Mistakes {
         /// Which file.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum FileError {
         meant: Option<String>,
     },
     /// Somebody else changed the same password in the meantime.
-    #[error("the password of `{person}` was changed meanwhile, so it was left as it is now")]
+    #[error("the password of `{person}` was changed in the meantime, so it was not replaced")]
     Changed {
         /// Whose.
         person: Person,

@@ -25,7 +25,7 @@ pub enum PasswordError {
     #[error(transparent)]
     Weak(#[from] WeakPassword),
     /// No salt could be drawn.
-    #[error("the system gives no random bytes")]
+    #[error("the operating system provides no random bytes")]
     NoRandom(#[source] bcrypt::BcryptError),
 }
 
@@ -163,7 +163,7 @@ mod tests {
         assert_ne!(hash, new("correct horse").expect("a hash"), "salted");
         assert_eq!(
             new("short").expect_err("refused").to_string(),
-            "the password has 5 characters, and 10 is the least"
+            "the password has 5 characters, at least 10 are required"
         );
     }
 

@@ -21,7 +21,7 @@ pub enum WeakPassword {
     #[error("a password cannot be empty")]
     Empty,
     /// Fewer characters than the policy asks for.
-    #[error("the password has {length} characters, and {least} is the least")]
+    #[error("the password has {length} characters, at least {least} are required")]
     TooShort {
         /// Its length, in characters.
         length: usize,
@@ -29,16 +29,16 @@ pub enum WeakPassword {
         least: usize,
     },
     /// bcrypt would cut it.
-    #[error("the password has {0} bytes, and bcrypt looks at the first {LONGEST_NEW} only")]
+    #[error("the password has {0} bytes, but bcrypt uses only the first {LONGEST_NEW}")]
     TooLong(usize),
     /// C programs would cut it.
-    #[error("a password cannot have a NUL byte in it")]
+    #[error("a password cannot contain a NUL byte")]
     Nul,
     /// It is the person's name and little else.
-    #[error("the password is little more than the name `{0}`")]
+    #[error("the password is too similar to the name `{0}`")]
     Name(Person),
     /// It is what everybody tries first.
-    #[error("the password is one of those that are guessed first")]
+    #[error("the password is on the list of common passwords")]
     Common,
 }
 

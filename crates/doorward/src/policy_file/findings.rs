@@ -25,7 +25,8 @@ pub(super) fn written_by_others(
     let reader = Reader::of_process();
     let told = all.filter_map(|file| {
         let who = writers::others(file, reader)?;
-        let what = format!("whoever may write `{}` decides who is let in: {who}", file.display());
+        let what =
+            format!("`{}` decides who gets access, and can be written by others: {who}", file.display());
         let hint = "it and the folders above it should be writable by root and its user alone: `chmod go-w`";
         Some(Mistake::warning(name, Spot::START, what, Some(hint.to_owned())))
     });
@@ -68,9 +69,9 @@ fn written(hash: &PasswordHash) -> String {
 
 pub(super) fn missing_hint(at: Spot, files: &FilesAt) -> String {
     if at == files.passwords_at {
-        "`doorward user add NAME` makes it".into()
+        "`doorward user add NAME` creates it".into()
     } else {
-        "`doorward group add --new GROUP NAME` makes it".into()
+        "`doorward group add --new GROUP NAME` creates it".into()
     }
 }
 
@@ -88,6 +89,6 @@ pub(super) fn no_account(policy: &Path, named: &FolderAt, file: &str) -> Option<
         file,
         named.at,
         what,
-        Some(format!("`doorward inventory save {folder}` makes one")),
+        Some(format!("`doorward inventory save {folder}` creates one")),
     ))
 }

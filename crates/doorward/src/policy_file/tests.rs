@@ -65,7 +65,7 @@ fn a_file_that_is_too_large_is_a_mistake_and_holds_up_nothing_that_another_takes
         let group = &loaded.people.groups[&"dbs".parse().expect("a group")];
         assert!(!group.contains(&jon) && group.contains(&maria), "{large}");
         let told: Vec<String> = file.mistakes().into_iter().map(|mistake| mistake.what).collect();
-        let why = format!("it has {} bytes, and {most} are the most", 1 << 30);
+        let why = format!("it has {} bytes, more than the limit of {most}", 1 << 30);
         assert!(told.iter().any(|told| told.contains(&why)), "{large}: {told:?}");
         assert!(matches!(
             load(&folder.path("p.toml")),

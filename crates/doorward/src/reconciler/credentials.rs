@@ -243,8 +243,8 @@ impl Credentials {
         if grants.is_empty() || at.recorded.replace(why.clone()).as_ref() == Some(&why) {
             return Vec::new();
         }
-        let hint = error.hint().unwrap_or("it is tried again until they are over by themselves");
-        tracing::warn!(role = %arn, %why, hint, "credentials of revoked grants are not denied");
+        let hint = error.hint().unwrap_or("Doorward retries until the credentials expire");
+        tracing::warn!(role = %arn, %why, hint, "could not deny credentials of revoked grants, will retry");
         let until = grants.into_values().max().unwrap_or_default();
         vec![What::CredentialsNotDenied { role: arn, why, until }]
     }

@@ -257,7 +257,7 @@ fn steps(
         Some(vpc) => {
             let actual = group.vpc.as_ref().map_or("no VPC", VpcId::as_str);
             outcome.failed =
-                Some(format!("security group {} is in {actual}, and the policy says {vpc}", door.group));
+                Some(format!("security group {} is in {actual}, but the policy says {vpc}", door.group));
             Ruleset::default()
         }
     };
@@ -389,7 +389,7 @@ fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<Secur
         Did::Closed(closed) => {
             for (closed, result) in closed {
                 if let Err(error) = result {
-                    tracing::warn!(group = %door.group, %error, "rules that are over could not be closed; the next pass tries again");
+                    tracing::warn!(group = %door.group, %error, "could not remove expired rules, will retry in the next pass");
                     continue;
                 }
                 outcome.removed.extend(closed.iter().map(ToString::to_string));

@@ -230,7 +230,7 @@ impl Reconciler {
             Err(_) => {
                 if !late {
                     tracing::error!(
-                        "the policy's files could not be read in {} s; the last good ones stay in force",
+                        "could not read the policy files within {} s, keeping the last valid ones",
                         READS.as_secs()
                     );
                 }

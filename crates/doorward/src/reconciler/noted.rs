@@ -46,7 +46,7 @@ impl Noted {
                     rules.into_iter().chain(unwritten).map(|rule| (rule.id.clone(), rule)).collect();
             }
             Err(error) => {
-                tracing::error!(%error, "the ids of our rules could not be read; those known are kept")
+                tracing::error!(%error, "could not read the ids of our rules, keeping the known ones")
             }
         }
     }
@@ -105,7 +105,7 @@ impl Noted {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the ids of new rules could not be noted; the next pass notes them")
+                    tracing::error!(%error, "could not record the ids of new rules, will retry in the next pass")
                 }
             }
         }

@@ -193,8 +193,9 @@ impl Looking<'_> {
                         firewall: firewall.map(|firewall| firewall.name.clone()),
                         at: in_group(id, place),
                         seen: matches!(at.inventory.group(id), Seen::There(_)),
-                        why: why
-                            .unwrap_or_else(|| "it could not be removed; the server's log says why".into()),
+                        why: why.unwrap_or_else(|| {
+                            "it could not be removed; the server's log has the cause".into()
+                        }),
                         fix: String::new(),
                     };
                     let entry = found.entry((grant.clone(), id.clone()));
@@ -304,8 +305,8 @@ firewall   = "table"
         );
         assert_eq!(
             one.to_string(),
-            "jon to orders-db from 203.0.113.7/32 may still stand in security group sg-0a1b2c3d in eu-west-1 although it \
-             ended at 2026-11-22 10:00:00 UTC"
+            "jon to orders-db from 203.0.113.7/32 may still exist in security group sg-0a1b2c3d in eu-west-1 although the \
+             grant ended at 2026-11-22 10:00:00 UTC"
         );
         assert_eq!(found(grant(), &["clients"], "2026-11-22T10:00:04Z"), [], "a removal takes a moment");
     }

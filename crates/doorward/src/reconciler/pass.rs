@@ -52,7 +52,7 @@ impl Reconciler {
             Ok(grants) => self.memory.grants = grants,
             // Without the store, what was last known still ends when its time is up.
             Err(error) => {
-                tracing::error!(%error, "the grants could not be read; those known are kept to their ends");
+                tracing::error!(%error, "could not read the grants, keeping the known ones until they expire");
                 self.memory.grants = self.requests.end_in_memory(&self.memory.grants, &loaded, now);
             }
         }
@@ -130,7 +130,7 @@ impl Reconciler {
         let is_new = overdue.iter().any(|one| !memory.overdue_told.1.contains(&one.key()));
         if overdue.is_empty() {
             if !memory.overdue_told.1.is_empty() {
-                tracing::info!("nothing stands past its end any more");
+                tracing::info!("no grant is overdue any more");
             }
             self.memory.overdue_told = (uptime, BTreeSet::new());
         } else if is_new || uptime.saturating_sub(memory.overdue_told.0) >= TELLS_OVERDUE_EVERY {
@@ -191,7 +191,7 @@ impl Reconciler {
             match in_time(self.requests.reserved().vended_until(&grant)).await {
                 Ok(until) => self.memory.credentials.learn(grant, until),
                 Err(error) => {
-                    tracing::error!(%error, %grant, "whether credentials were vended could not be read");
+                    tracing::error!(%error, %grant, "could not read whether credentials were vended");
                     break;
                 }
             }
@@ -223,10 +223,10 @@ impl Reconciler {
             return;
         }
         for Irrevocable { what, why, fix } in all.iter().filter(|one| !before.contains(one)) {
-            tracing::error!(what, why, fix, "a grant could be opened that cannot be revoked");
+            tracing::error!(what, why, fix, "permission missing: new grants could not be revoked");
         }
         if all.is_empty() {
-            tracing::info!("what is opened can be revoked again");
+            tracing::info!("permissions complete: grants can be revoked again");
         }
         self.nudged.change(|status| status.irrevocable = all);
     }
@@ -337,7 +337,7 @@ impl Reconciler {
                             self.forget(&Remembered { group: door.group, at: door.place }).await;
                         }
                         None => {
-                            tracing::warn!(group = %door.group, why = ?outcome.failed, "rules of ours are left in a group that the policy no longer names")
+                            tracing::warn!(group = %door.group, why = ?outcome.failed, "rules of ours remain in a security group that the policy no longer lists")
                         }
                     }
                 }
@@ -346,7 +346,7 @@ impl Reconciler {
             }
             Ok(Done::Closed { place, door, outcome, gone }) => {
                 if gone.is_empty() {
-                    tracing::warn!(group = %door.group, %place, why = ?outcome.failed, "rules that are over could not be closed; it is tried again");
+                    tracing::warn!(group = %door.group, %place, why = ?outcome.failed, "could not remove expired rules, will retry");
                 }
                 if let Some(firewall) = door.firewall.filter(|_| !gone.is_empty()) {
                     let removed = What::RulesRemoved { firewall, rules: outcome.removed, cut: 0 };
@@ -388,7 +388,7 @@ impl Reconciler {
             }
             // A task that broke off leaves its place busy for ever, unless all are taken to be free.
             Err(error) => {
-                tracing::error!(%error, "a place could not be brought to what is wanted; it is tried again");
+                tracing::error!(%error, "reconciling an account and Region failed, will retry");
                 self.memory.again.append(&mut self.memory.busy);
                 self.memory.tables_again |= std::mem::take(&mut self.memory.tables_busy);
                 self.memory.sessions.free();
@@ -411,7 +411,7 @@ impl Reconciler {
                 tracing::error!("{mistake}");
             }
             tracing::error!(
-                "the policy has mistakes; the last good one stays in force, without what was taken out of it"
+                "policy has errors, keeping the last valid one without the entries that were removed"
             );
         }
         let mended = mistakes.is_empty() && !self.memory.mistakes.is_empty();
@@ -450,12 +450,12 @@ impl Reconciler {
                 if !(kept.forged.is_empty() && kept.missing.is_empty())
                     && let Err(error) = in_time(store.mend(Table::Doors, now)).await
                 {
-                    tracing::error!(%error, "places of rules in the store could not be put right");
+                    tracing::error!(%error, "could not repair the list of firewalls in the store");
                 }
                 Some(read(&kept.places))
             }
             Err(error) => {
-                tracing::error!(%error, "groups that the policy no longer names could not be read");
+                tracing::error!(%error, "could not read the security groups that the policy no longer lists");
                 None
             }
         };
@@ -464,7 +464,7 @@ impl Reconciler {
             if known.as_ref().is_some_and(|known| !known.contains(&place)) {
                 let text = serde_json::to_string(&place).unwrap_or_default();
                 if let Err(error) = in_time(store.keep_door(&text, firewall.as_str(), now)).await {
-                    tracing::error!(%error, %firewall, "a firewall could not be remembered");
+                    tracing::error!(%error, %firewall, "could not store a firewall");
                 }
             }
             current.insert(place);
@@ -478,7 +478,7 @@ impl Reconciler {
         self.memory.doors.remove(place);
         let (text, now) = (serde_json::to_string(place).unwrap_or_default(), self.requests.clock().now());
         if let Err(error) = in_time(self.requests.reserved().forget_door(&text, now)).await {
-            tracing::error!(%error, "a group that is empty could not be forgotten");
+            tracing::error!(%error, "could not remove an empty security group from the store");
         }
     }
 
@@ -488,7 +488,7 @@ impl Reconciler {
             return;
         }
         if let Err(error) = in_time(self.requests.reserved().settle(&grants)).await {
-            tracing::error!(%error, "it could not be noted which rules are gone; the next pass notes it");
+            tracing::error!(%error, "could not mark grants as settled, will retry in the next pass");
             return;
         }
         self.memory.grants.retain(|grant| !grant.ended() || !grants.contains(grant.id()));
@@ -496,7 +496,7 @@ impl Reconciler {
 
     async fn record(&mut self, events: Vec<Event>) {
         if let Err(error) = in_time(self.requests.record_first(events)).await {
-            tracing::error!(%error, "changes of firewalls could not be recorded");
+            tracing::error!(%error, "could not record firewall changes");
         }
     }
 
@@ -526,7 +526,7 @@ impl Reconciler {
             let standing = match outcome.failed {
                 Some(why) => {
                     if self.memory.failing.insert(firewall.clone(), why.clone()).as_ref() != Some(&why) {
-                        tracing::warn!(%firewall, %why, "a firewall is not as wanted");
+                        tracing::warn!(%firewall, %why, "firewall out of sync");
                         note(What::FirewallFailed { firewall: firewall.clone(), why: why.clone() });
                     }
                     Standing::Failing { why }
@@ -575,7 +575,7 @@ fn log_overdue(one: &Overdue) {
     let source = one.source.as_ref().map(tracing::field::display);
     tracing::error!(
         grant, person, target, source, at = one.at, since = %one.since, seen = one.seen, why = one.why, fix = one.fix,
-        "a grant is past its end and not revoked"
+        "grant expired but not revoked"
     );
 }
 

@@ -176,8 +176,8 @@ impl Sessions {
             Some(error) => {
                 let why = error.to_string();
                 if at.failing.as_ref() != Some(&why) {
-                    let hint = error.hint().unwrap_or("it is tried again for a day");
-                    tracing::warn!(%why, hint, "sessions of grants that are over may be open still");
+                    let hint = error.hint().unwrap_or("Doorward retries for a day");
+                    tracing::warn!(%why, hint, "sessions of ended grants may still be open");
                     events.push(What::SessionsFailed { place, why: why.clone() });
                 }
                 at.failing = Some(why);

@@ -36,8 +36,8 @@ impl Requests {
         let looking = tokio::task::spawn_blocking(move || beside(Path::new(&folder), &policy, &grant));
         match tokio::time::timeout(WAITS, looking).await {
             Ok(Ok(found)) => found,
-            Ok(Err(_)) => Err("it broke off".into()),
-            Err(_) => Err(format!("it took longer than {} s", WAITS.as_secs())),
+            Ok(Err(_)) => Err("the analysis failed unexpectedly".into()),
+            Err(_) => Err(format!("the analysis took longer than {} s", WAITS.as_secs())),
         }
     }
 }

@@ -101,14 +101,14 @@ impl Closes {
         let kept = match self.store.kept_closes() {
             Ok(kept) => kept,
             Err(error) => {
-                tracing::error!(%error, "ends that are not recorded yet could not be read");
+                tracing::error!(%error, "could not read the ended grants that are not recorded yet");
                 return false;
             }
         };
         if kept.forged > 0 {
             tracing::error!(
                 lines = kept.forged,
-                "ends that are not recorded yet: lines that were not written with the key are not heard"
+                "ignoring forged lines among the ended grants that are not recorded yet"
             );
         }
         let mut inner = self.inner();
@@ -186,7 +186,7 @@ impl Closes {
                     (Some(error), Some(one)) => {
                         if one.failed.is_none() {
                             let how = one.how.to_string();
-                            tracing::error!(%error, grant = %id, how, "an end is in force and could not be recorded; it is tried until it is");
+                            tracing::error!(%error, grant = %id, how, "grant ended but not recorded, will retry");
                         }
                         one.failed = Some(Arc::clone(error));
                         None
@@ -245,7 +245,7 @@ impl Closes {
         let store = self.store.clone();
         let kept = tokio::task::spawn_blocking(move || store.keep_close(&event)).await;
         if let Ok(Err(error)) = kept {
-            tracing::error!(%error, grant = %id, "an end that is not recorded yet could not be kept outside of the store: it does not outlive this process");
+            tracing::error!(%error, grant = %id, "could not save an unrecorded end outside the store, a restart would lose it");
             return;
         }
         let recorded = match self.inner().decided.get_mut(id) {
@@ -263,7 +263,7 @@ impl Closes {
     async fn drop_kept(&self, id: GrantId) {
         let store = self.store.clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.drop_close(&id)).await {
-            tracing::error!(%error, "an end that is recorded stays in the file of those that are not");
+            tracing::error!(%error, "could not remove a recorded end from the file of unrecorded ends");
         }
     }
 
@@ -325,7 +325,7 @@ impl Requests {
         let store = self.store.clone();
         let made = tokio::task::spawn_blocking(move || store.make_room_for_closes()).await;
         if let Ok(Err(error)) = made {
-            tracing::error!(%error, "there is no room for ends that the store does not record: they would not outlive a restart");
+            tracing::error!(%error, "no disk space for unrecorded ends, a restart would lose them");
         }
         self.closes.record_soon();
     }

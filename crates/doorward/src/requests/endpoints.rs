@@ -73,7 +73,7 @@ impl Endpoints {
         if let Err(why) = &found
             && self.why_not(address).as_ref() != Some(why)
         {
-            tracing::warn!(target = name, why, "where a target answers could not be looked up");
+            tracing::warn!(target = name, why, "could not look up the endpoint of a target");
         }
         self.known.send_modify(|known| match (known.get(&name), &found) {
             // What was found once is better than nothing.

@@ -63,7 +63,7 @@ impl Requests {
                 Err(store::Error::Conflict) => tries += 1,
                 // Rules must go although the store cannot say so now: the grants are ended in memory.
                 Err(error) => {
-                    tracing::error!(%error, "ended grants could not be written; their rules are taken away all the same");
+                    tracing::error!(%error, "could not record ended grants, removing their rules nevertheless");
                     let ended = |grant: Grant| {
                         let after = changes.iter().find(|change| change.after.id() == grant.id());
                         after.map_or(grant, |change| change.after.clone())
@@ -83,7 +83,7 @@ impl Requests {
         if let Some(why) = store.unrecorded_alarm() {
             let alarm = Event::new(now, Who::Doorward, What::LogAlarm { found: vec![why] });
             if let Err(error) = self.record_first(vec![alarm]).await {
-                tracing::error!(%error, "that the record was altered could not be recorded");
+                tracing::error!(%error, "could not record that the audit log was altered");
                 store.alarm_is_unrecorded();
             }
         }
@@ -94,7 +94,7 @@ impl Requests {
                 return Ok(standing.grants);
             }
             for one in &fresh {
-                tracing::error!(grant = %one.id, why = %one.why, "a grant in the store is not what the record says: it is not enforced, and ends");
+                tracing::error!(grant = %one.id, why = %one.why, "grant in the store differs from the audit log, ending it");
             }
             let first = fresh.get(..AT_ONCE).unwrap_or(&fresh);
             match store.end_mistrusted(first, now, true).await {
@@ -103,7 +103,7 @@ impl Requests {
                     return Ok(store.unfinished().await?);
                 }
                 Err(error) => {
-                    tracing::error!(%error, "grants that are not enforced could not be ended in the store")
+                    tracing::error!(%error, "could not end altered grants in the store")
                 }
             }
         }

@@ -143,7 +143,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// A grant was closed, and the store could not be told.
-    #[error("{grant} is {}, but that is not recorded yet: it is written as soon as the store takes it", if *.denied { "denied" } else { "closed" })]
+    #[error("{grant} is {}, but the audit log does not have that yet: it is recorded as soon as the store can be written", if *.denied { "denied" } else { "closed" })]
     Unwritten {
         /// Which.
         grant: GrantId,
@@ -153,7 +153,7 @@ pub enum Error {
         source: Arc<store::Error>,
     },
     /// More was carried than can have been.
-    #[error("{grant} cannot have carried that much: at most {most} bytes since it was opened")]
+    #[error("{grant} cannot have transferred that much: at most {most} bytes since it was opened")]
     TooManyBytes {
         /// Which.
         grant: GrantId,
@@ -162,12 +162,12 @@ pub enum Error {
     },
     /// A request is another than the one that was approved.
     #[error(
-        "the request was changed since: {} now asks for `{}` for {} from {}{}",
+        "the request was changed since: {} now requests `{}` for {} from {}{}",
         .0.person(), .0.target(), asked_for(.0), .0.source(), quoted(.0.reason())
     )]
     Changed(Box<Grant>),
     /// The operating system had no random bytes.
-    #[error("the operating system gave no random bytes")]
+    #[error("the operating system provided no random bytes")]
     Random(#[source] getrandom::Error),
 }
 

@@ -90,7 +90,7 @@ impl Requests {
         let at = self.clock().now();
         for (person, now) in forged {
             let ended = self.store().end_sessions_of(person, None, Vec::new(), at).await?;
-            tracing::error!(%person, ended, "what the store says of a password was altered by somebody without the key: grants and sessions end");
+            tracing::error!(%person, ended, "password record altered in the store, ending grants and sessions");
             self.store().see_password(person, now, at).await?;
         }
         for (person, now) in &replaced.noted {
@@ -108,7 +108,7 @@ impl Requests {
             if !seen.authentic {
                 self.store().mend(Table::Passwords, at).await?;
                 let ended = self.store().end_sessions_of(person, None, Vec::new(), at).await?;
-                tracing::error!(%person, ended, "what the store says of a password was altered by somebody without the key: grants and sessions end");
+                tracing::error!(%person, ended, "password record altered in the store, ending grants and sessions");
             }
         }
         if seen.is_none_or(|seen| !seen.is_of(&now)) {
@@ -156,7 +156,7 @@ impl Requests {
         let now = self.clock().now();
         tokio::spawn(async move {
             if let Err(error) = sweep(&store, &people, now).await {
-                tracing::warn!(%error, "sessions of people who are gone could not be ended; it is tried again");
+                tracing::warn!(%error, "could not end sessions of removed people, will retry");
                 *lock(&swept) = None;
             }
         });
@@ -167,7 +167,7 @@ async fn sweep(store: &Store, people: &People, now: Timestamp) -> Result<(), sto
     for person in store.signed_in().await? {
         if !people.passwords.contains_key(&person) {
             let ended = store.end_sessions_of(&person, None, Vec::new(), now).await?;
-            tracing::info!(%person, ended, "sessions of a person without a password ended");
+            tracing::info!(%person, ended, "ended the sessions of a person without a password");
         }
     }
     Ok(())

@@ -190,5 +190,5 @@ fn foreign_rule(
         "" => "without a description".to_owned(),
         text => format!("({text})"),
     };
-    Some(format!("a rule of {} that is not ours: {rule} {about}", group.id))
+    Some(format!("a rule of {} that Doorward does not manage: {rule} {about}", group.id))
 }

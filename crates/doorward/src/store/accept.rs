@@ -74,7 +74,7 @@ impl Store {
                 if whole { wrong.is_none() } else { table.is_sealed(&self.trust.key, row) }
             };
             for (row, _) in measured.rows.iter().filter(|(row, wrong)| !is_right(row, wrong)) {
-                tracing::warn!(table = table.name, "a row that is not believed is deleted from the store");
+                tracing::warn!(table = table.name, "deleting an altered row from the store");
                 self.delete_row(turn, table, row).await?;
             }
         }

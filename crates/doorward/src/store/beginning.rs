@@ -89,7 +89,7 @@ impl Store {
         }
         if noted.is_none() && read.end.seq > 0 {
             let file = self.trust.outside.display();
-            self.trust.distrust(format!("the head of the record that was noted outside of the store, `{file}`, is missing, so that nobody can say whether the end of the record was cut off: put it back from a copy of now, or from another server of this store"));
+            self.trust.distrust(format!("the head file of the audit log, `{file}`, is missing, so nobody can tell whether the audit log was truncated: restore it from a current copy, or from another server of this store"));
             return Ok(());
         }
         self.trust.inner().ledger = read.ledger;

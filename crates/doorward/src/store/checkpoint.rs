@@ -43,7 +43,7 @@ impl Checkpoint {
             Ok(bytes) => bytes,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(%error, file = %path.display(), "the checkpoint of the record could not be read, so the whole record is");
+                    tracing::warn!(%error, file = %path.display(), "could not read the checkpoint, reading the whole audit log");
                 }
                 return Ok(None);
             }

@@ -80,7 +80,7 @@ impl Store {
         let at = bytes.trim_ascii_end().len();
         let line = format!("{}{seal} {event}\n", if at > 0 { "\n" } else { "" });
         if (at + line.len()) as u64 > MOST {
-            return Err(io::Error::new(io::ErrorKind::StorageFull, "there are too many ends in it"));
+            return Err(io::Error::new(io::ErrorKind::StorageFull, "it has too many entries"));
         }
         file.seek(SeekFrom::Start(at as u64))?;
         file.write_all(line.as_bytes())?;

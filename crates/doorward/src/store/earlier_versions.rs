@@ -24,7 +24,7 @@ impl Store {
                 grants.insert(grant.id().clone(), Hash::of(body.as_bytes()));
             }
         }
-        tracing::warn!(head = %read.end, grants = grants.len(), "the record was begun before there was a key: it is sealed as it stands");
+        tracing::warn!(head = %read.end, grants = grants.len(), "audit log is older than its key, sealing it");
         let seal = What::LogSealed {
             sealed: read.end.to_string(),
             digest: read.digest,

@@ -105,7 +105,7 @@ fn line(event: &Event, grant: Option<&Grant>) {
             log!(warn, %firewall, found, "drift corrected");
         }
         What::FirewallRecovered { firewall } => log!(info, %firewall, "firewall in sync again"),
-        What::SessionsRecovered { place } => log!(info, place, "sessions are ended again"),
+        What::SessionsRecovered { place } => log!(info, place, "ending sessions works again"),
         What::RecordRead => log!(info, person, from, login, "audit log read"),
         // Whoever meets these says them at once, also while the store cannot be written.
         What::FirewallFailed { .. }

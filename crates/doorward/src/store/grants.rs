@@ -83,7 +83,7 @@ impl Store {
             }
             if !write(turn, change, body, seal).await? {
                 let grant = change.after.id();
-                tracing::error!(%grant, "the store does not take that a grant has ended: somebody who can write it keeps the row; it has ended all the same");
+                tracing::error!(%grant, "the store keeps a row of an ended grant, somebody with write access interferes; the grant has ended nevertheless");
                 swallowed
                     .push(format!("the grant \"{grant}\" in the store: its row does not take that it ended"));
             }

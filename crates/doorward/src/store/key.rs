@@ -22,7 +22,7 @@ impl fmt::Debug for Key {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read.
-    #[error("the key of the record `{}` could not be read", path.display())]
+    #[error("cannot read the audit key `{}`", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -30,13 +30,13 @@ pub enum KeyError {
         source: io::Error,
     },
     /// The file holds something else.
-    #[error("`{}` is not a key of the record: it has to hold 64 hexadecimal digits", path.display())]
+    #[error("`{}` is not an audit key: it has to contain 64 hexadecimal digits", path.display())]
     NotAKey {
         /// Which file.
         path: PathBuf,
     },
     /// It cannot be made.
-    #[error("the key of the record `{}` could not be made", path.display())]
+    #[error("cannot create the audit key `{}`", path.display())]
     NotMade {
         /// Which file.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum KeyError {
     },
     /// It was there, since a head that it authenticates is noted.
     #[error(
-        "the key of the record `{}` is missing, and `{}` says that there was one",
+        "the audit key `{}` is missing, but `{}` shows that there was one",
         path.display(),
         head.display()
     )]
@@ -57,7 +57,7 @@ pub enum KeyError {
     },
     /// Another server has written the record, and this one has no key.
     #[error(
-        "a key authenticates the record in the store, and there is none at `{}`, so that nothing was written to the store",
+        "the audit log in the store is authenticated by a key, but there is no key at `{}`; nothing was written to the store",
         path.display()
     )]
     Absent {
@@ -68,7 +68,7 @@ pub enum KeyError {
     },
     /// Another server has written the record, with another key.
     #[error(
-        "the record in the store is authenticated by another key than that of `{}`, so that nothing was written to the store",
+        "the audit log in the store is authenticated by another key than `{}`; nothing was written to the store",
         path.display()
     )]
     Foreign {
@@ -84,7 +84,7 @@ impl KeyError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Lost { path, head } => Some(format!(
-                "put the copy of the key back as `{}`, the one that `{}` was written with (docs/audit.md)",
+                "restore the copy of the key as `{}`, the key that `{}` was written with (docs/audit.md)",
                 path.display(),
                 head.display()
             )),
@@ -131,7 +131,7 @@ impl Key {
                     let _ = fs::remove_file(path);
                     return Err(not_made(source));
                 }
-                tracing::info!(key = %path.display(), "made the key of the record; keep a copy of it where the store is not");
+                tracing::info!(key = %path.display(), "created the audit key; keep a copy of it away from the store");
                 Ok(Self::new(&random))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

@@ -74,7 +74,7 @@ pub struct Store {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It could not be opened.
-    #[error("the store `{store}` could not be opened")]
+    #[error("cannot open the store `{store}`")]
     Open {
         /// As the policy names it, without a password.
         store: String,
@@ -82,7 +82,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Its tables are not ours.
-    #[error("the store `{store}` could not be brought to this version's form")]
+    #[error("cannot migrate the store `{store}`")]
     Form {
         /// As the policy names it, without a password.
         store: String,
@@ -90,19 +90,19 @@ pub enum Error {
         source: sqlx::migrate::MigrateError,
     },
     /// No room on the disk.
-    #[error("the disk under the store is full, so nothing was changed")]
+    #[error("the store's disk is full, so nothing was changed")]
     Full,
     /// Somebody else changed the same grant in the meantime.
-    #[error("the grant was changed by somebody else in the same moment")]
+    #[error("the grant was changed by somebody else at the same time")]
     Conflict,
     /// It was not waited for any longer.
-    #[error("the store gave no answer in time")]
+    #[error("the store did not answer in time")]
     Late,
     /// The database refused or broke off.
-    #[error("the store gave no answer")]
+    #[error("the store did not answer")]
     Query(#[source] sqlx::Error),
     /// The record is not what the holder of the key wrote, so nothing new is opened.
-    #[error("the record in the store is not what was written, so nothing is opened")]
+    #[error("the audit log in the store was altered, so no grant is opened")]
     Distrusted {
         /// What was found, in words; not for those who only ask for a grant.
         why: String,
@@ -111,10 +111,10 @@ pub enum Error {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The operating system had no random bytes.
-    #[error("the operating system gave no random bytes")]
+    #[error("the operating system provided no random bytes")]
     Random(#[source] getrandom::Error),
     /// What is kept cannot be read: another version's, or damaged.
-    #[error("`{what}` in the store cannot be read")]
+    #[error("cannot read `{what}` in the store")]
     Damaged {
         /// Which row.
         what: String,
@@ -128,11 +128,11 @@ pub enum Error {
 enum Unusable {
     #[error("it is a folder")]
     Folder,
-    #[error("its folder is not there")]
+    #[error("its folder does not exist")]
     NoFolder,
     #[error("it is not an SQLite database")]
     Foreign,
-    #[error("it cannot be written: the file, its folder or the whole disk is read-only")]
+    #[error("it is not writable: the file, its folder or the whole disk is read-only")]
     ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -368,7 +368,7 @@ async fn first_answer(url: &str, remote: bool) -> Result<AnyConnection, sqlx::Er
             Err(sqlx::Error::Io(error)) if remote && begun.elapsed() < ANSWERS => {
                 if !std::mem::replace(&mut told, true) {
                     let seconds = ANSWERS.as_secs();
-                    tracing::warn!(%error, seconds, "the store's database does not answer; it is waited for");
+                    tracing::warn!(%error, seconds, "the store's database does not answer, waiting");
                 }
                 tokio::time::sleep(Duration::from_millis(250)).await;
             }

@@ -70,12 +70,12 @@ impl AuditFiles {
     /// Says in the log who else may read the key, and who may write the key or the head. `store` is where it is a file.
     pub(super) fn tell_of_others(&self, store: Option<&Path>) {
         if std::fs::metadata(&self.key).is_ok_and(|file| file.mode() & 0o077 != 0) {
-            tracing::warn!(key = %self.key.display(), "the key of the record may be read by others on this machine: `chmod 600` it");
+            tracing::warn!(key = %self.key.display(), "audit key can be read by others on this machine: `chmod 600` it");
         }
         for file in [&self.key, &self.head] {
             if let Some(who) = self.others(file, store, Reader::of_process()) {
                 tracing::warn!(
-                    "whoever may write `{}` decides what is believed of the store: {who}",
+                    "`{}` authenticates the store, and can be written by others: {who}",
                     file.display()
                 );
             }
@@ -90,7 +90,7 @@ impl AuditFiles {
             let beside = [Some(self.key.as_path()), Some(&self.head), store].into_iter().flatten();
             let is_alone =
                 beside.filter_map(|other| std::fs::metadata(other).ok()).any(|other| other.uid() != owner);
-            is_alone.then(|| format!("the user {owner} owns it, and not the others of these files"))
+            is_alone.then(|| format!("the user {owner} owns it, but not the other files"))
         })
     }
 }
@@ -129,10 +129,10 @@ pub(super) struct Noted {
 #[derive(Debug, thiserror::Error)]
 pub enum Unnoted {
     /// The file cannot be read.
-    #[error("`{}` could not be read", .0.display())]
+    #[error("cannot read `{}`", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
     /// Somebody else wrote it, or it is damaged.
-    #[error("`{}` was not written with the key of the record", .0.display())]
+    #[error("`{}` was not written with the audit key", .0.display())]
     Forged(PathBuf),
 }
 
@@ -230,7 +230,7 @@ mod tests {
             assert_eq!(files.others(path, None, Reader::of_process()), None);
             mode(path, 0o666);
             let told = files.others(path, None, Reader::of_process());
-            assert_eq!(told.as_deref(), Some("everybody on this machine may write it"));
+            assert_eq!(told.as_deref(), Some("every user of this machine can write it"));
             mode(path, 0o600);
         }
         // Only root gives a file away.

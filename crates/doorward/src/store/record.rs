@@ -135,8 +135,8 @@ pub(super) async fn tail(
     Ok((read_head(&row).map_err(|_| UNREADABLE_HEAD.into()), last))
 }
 
-const NO_HEAD: &str = "the store has no head of the record";
-const UNREADABLE_HEAD: &str = "the head of the record in the store cannot be read";
+const NO_HEAD: &str = "the store has no head of the audit log";
+const UNREADABLE_HEAD: &str = "cannot read the head of the audit log in the store";
 
 /// Sets the head to the last line, whatever it is.
 pub(super) async fn mend_head(connection: &mut AnyConnection, head: Head) -> Result<(), Error> {

@@ -188,7 +188,7 @@ impl Store {
         let measured = self.rows_where(None, &SESSIONS, of_token, &binds, now).await?;
         let Some((row, wrong)) = measured.rows.into_iter().next() else { return Ok(None) };
         if let Some(wrong) = wrong {
-            tracing::error!("{wrong}: nobody is signed in by it");
+            tracing::error!("{wrong}: the session is not accepted");
             return Ok(None);
         }
         read(&row).map(Some)
@@ -314,7 +314,7 @@ impl Store {
     /// not find those, and a row that comes back later must sign nobody in.
     async fn find_hidden_sessions(&self, now: Timestamp) {
         if let Err(error) = self.mend(Table::Sessions, now).await {
-            tracing::warn!(%error, "whether sessions are missing from the store could not be read");
+            tracing::warn!(%error, "could not check the store for missing sessions");
         }
     }
 

@@ -82,7 +82,7 @@ impl Trust {
         let mut inner = self.inner();
         if inner.broken.is_none() {
             let why = why.to_string();
-            tracing::error!(%why, "the record in the store is not what was written: nothing new is opened; `doorward audit verify` says more");
+            tracing::error!(%why, "audit log in the store was altered, opening no new grants; see `doorward audit verify`");
             let noted = inner.noted;
             inner.broken = Some(Untrusted { why, recorded: false, noted });
         }
@@ -211,7 +211,7 @@ impl Trust {
         // A checkpoint is never later than the head that is noted.
         match saved {
             Some(Ok(ledger)) if done => self.save(head, ledger),
-            Some(Err(error)) => tracing::error!(%error, "the ledger could not be saved"),
+            Some(Err(error)) => tracing::error!(%error, "could not save the ledger"),
             _ => {}
         }
         done
@@ -224,7 +224,7 @@ impl Trust {
                 true
             }
             Err(error) => {
-                tracing::error!(%error, file = %self.outside.display(), "the head of the record could not be noted outside of the store: without it the next start takes the store to be altered");
+                tracing::error!(%error, file = %self.outside.display(), "could not write the head file of the audit log, without it the next start treats the store as altered");
                 false
             }
         }
@@ -235,7 +235,7 @@ impl Trust {
         match checkpoint.write(&self.outside, &self.key) {
             Ok(()) => self.inner().saved = head.seq,
             Err(error) => {
-                tracing::warn!(%error, "no checkpoint of the record could be written: the next start reads more of the record");
+                tracing::warn!(%error, "could not write a checkpoint, the next start reads more of the audit log");
             }
         }
     }

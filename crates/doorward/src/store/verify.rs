@@ -371,7 +371,7 @@ mod tests {
         .expect("a file");
         let without = opened(folder.path()).await;
         let found = without.distrusted().expect("an alarm");
-        assert!(found.contains("was noted outside of the store") && found.contains("is missing"), "{found}");
+        assert!(found.contains("the head file of the audit log") && found.contains("is missing"), "{found}");
         let verified = without.verify_all(&[]).await.expect("read");
         assert_eq!(verified.found, [found]);
         let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
@@ -446,7 +446,7 @@ mod tests {
     #[tokio::test]
     async fn a_checkpoint_that_is_not_ours_is_an_alarm_and_an_altered_store_is_found_behind_one() {
         for (what, found) in [
-            ("a letter", "was not written with the key of the record"),
+            ("a letter", "was not written with the audit key"),
             ("the end", "its end was cut off or replaced"),
             ("the entry", "does not follow the line before it"),
             ("behind", "was changed"),

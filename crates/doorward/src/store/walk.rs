@@ -92,7 +92,7 @@ impl Store {
                 match whole {
                     Ok(false) => {}
                     Ok(true) => break,
-                    Err(error) => tracing::warn!(%error, "the store could not be checked again"),
+                    Err(error) => tracing::warn!(%error, "could not check the store"),
                 }
             }
         }

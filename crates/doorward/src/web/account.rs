@@ -34,7 +34,7 @@ pub async fn page(
         Some("session") => Some("The session has ended."),
         Some("sessions") => Some("All other sessions have ended."),
         Some("password") => {
-            Some("Your password is changed, and all other sessions have ended. What you opened stays open.")
+            Some("Your password is changed, and all other sessions have ended. Your open grants stay open.")
         }
         _ => None,
     };
@@ -55,21 +55,21 @@ async fn show(
         @if let Some(said) = said { div.note role="status" tabindex="-1" autofocus { p { (said) } } }
         @if let Some(failure) = failure {
             div.problem role="alert" tabindex="-1" autofocus {
-                strong { "This was not done." }
+                strong { "This request failed." }
                 (failure::reasons(failure))
             }
         }
         section aria-labelledby="sessions" {
             h2 #sessions { "Sessions" }
             p.quiet {
-                "A session ends when it was not used for " (words::lasting(lengths.idle.as_secs()))
-                ", and " (words::lasting(lengths.at_most.as_secs())) " after its sign-in."
+                "A session expires " (words::lasting(lengths.idle.as_secs()))
+                " after its last use, and at most " (words::lasting(lengths.at_most.as_secs())) " after sign-in."
             }
             table role="table" {
-                caption.unseen { "Where you are signed in, the latest used first" }
+                caption.unseen { "Your sign-in sessions, the most recently used first" }
                 thead role="rowgroup" {
                     tr role="row" {
-                        @for title in ["Session", "Signed in", "Last used", "Ends", ""] {
+                        @for title in ["Session", "Signed in", "Last used", "Expires", ""] {
                             th role="columnheader" scope="col" { (title) @if title.is_empty() { span.unseen { "End" } } }
                         }
                     }
@@ -123,7 +123,7 @@ fn row(signed: &Signed, session: &Listed) -> Markup {
             td role="cell" data-title="Last used" {
                 div { (words::time(session.used)) " " span.quiet { "from " } code { (session.used_from) } }
             }
-            td role="cell" data-title="Ends" { (words::time(session.ends)) }
+            td role="cell" data-title="Expires" { (words::time(session.ends)) }
             td role="cell" {
                 form method="post" action="/account/sessions/end" {
                     (token(signed))
@@ -143,14 +143,14 @@ fn form(signed: &Signed, least: usize) -> Markup {
         form.stack method="post" action="/account/password" {
             (token(signed))
             input type="hidden" name="username" value=(signed.caller.person) autocomplete="username";
-            label for="present" { "Present password" }
+            label for="present" { "Current password" }
             input #present type="password" name="present" required autocomplete="current-password";
             label for="new" { "New password" span.quiet { ", " (least) " characters or more" } }
             input #new type="password" name="new" required minlength=(least) autocomplete="new-password";
-            label for="again" { "The new password again" }
+            label for="again" { "Repeat the new password" }
             input #again type="password" name="again" required minlength=(least) autocomplete="new-password";
             button.main type="submit" { "Change the password" }
-            p.quiet { "All other sessions end then. What you opened stays open." }
+            p.quiet { "All other sessions end. Your open grants stay open." }
         }
     }
 }
@@ -173,7 +173,7 @@ pub async fn end_one(web: &Web, signed: &Signed, id: &str) -> Result<(), Failure
     let event = web.requests().event(&signed.caller, what);
     let ended = web.requests().store().end_session_of(&signed.caller.person, id, event).await;
     if !ended.map_err(|error| Failure::of_store(&error))? {
-        let why = format!("you have no session `{id}`, or no longer");
+        let why = format!("you have no session `{id}`; it may have ended already");
         return Err(Failure::new(StatusCode::NOT_FOUND, why));
     }
     Ok(())

@@ -77,7 +77,7 @@ pub fn ways(ways: &[Way]) -> Markup {
 
 /// What closing will do, said before.
 pub fn promise(closing: Closing) -> Markup {
-    html! { p.quiet.promise { "When it closes, " (closing) "." } }
+    html! { p.quiet.promise { "When the grant ends, " (closing) "." } }
 }
 
 /// A grant of one's own.
@@ -102,13 +102,13 @@ pub fn mine(
             @if let Some(offer) = offer { p.quiet { (offer.about) } }
             @if let Some(problem) = problem { (problem) }
             @if let Some(Standing::Failing { why }) = &grant.standing {
-                p.problem { "Your address is not let in yet: " (marked(why)) ". Doorward keeps trying." }
+                p.problem { "The firewall does not admit your address yet: " (marked(why)) ". Doorward will retry." }
             }
             @if waits {
-                p.left { strong { "Waiting for " (groups(grant)) } }
+                p.left { strong { "Waiting for approval by " (groups(grant)) } }
                 p.quiet {
-                    "For " (words::lasting(grant.asked_for.unwrap_or_default())) " from the moment they agree."
-                    @if let Some(until) = grant.until { " Without an answer it lapses at " (words::time(until)) "." }
+                    "It will be open for " (words::lasting(grant.asked_for.unwrap_or_default())) " from the approval on."
+                    @if let Some(until) = grant.until { " Without an answer the request expires at " (words::time(until)) "." }
                 }
             } @else {
                 (countdown(grant, now))
@@ -117,15 +117,15 @@ pub fn mine(
                 dt { "Admits" } dd { code { (words::source(grant.source)) } " " span.quiet { (grant.source.family()) } }
                 @if !waits && !connect.is_empty() { dt { "Connect to" } dd { (ways(connect)) } }
                 @if let Some(reason) = &grant.reason { dt { "Reason" } dd { (reason) } }
-                @if let Some(by) = &grant.approved_by { dt { "Agreed by" } dd { (by) } }
-                @if let Some(also) = &grant.also { dt { "Also gives" } dd { (also) } }
+                @if let Some(by) = &grant.approved_by { dt { "Approved by" } dd { (by) } }
+                @if let Some(also) = &grant.also { dt { "Also allows" } dd { (also) } }
             }
             @if let Some(Elsewhere { seen, movable }) = elsewhere {
-                p.quiet { "You come from " code { (seen) } " now, which this does not admit." }
+                p.quiet { "Your address is now " code { (seen) } ", which this grant does not admit." }
                 @if movable {
                     form.actions method="post" action={ "/grants/" (grant.id) "/move" } {
                         (token(signed))
-                        button type="submit" { "Move it here" span.unseen { ": " (grant.target) " from " (words::source(grant.source)) } }
+                        button type="submit" { "Move to this address" span.unseen { ": " (grant.target) " from " (words::source(grant.source)) } }
                     }
                 }
             }
@@ -134,7 +134,7 @@ pub fn mine(
                 form method="post" action={ "/grants/" (grant.id) "/close" } {
                     (token(signed))
                     button.danger type="submit" {
-                        @if waits { "Withdraw" } @else { "Close" }
+                        @if waits { "Withdraw" } @else { "Revoke" }
                         span.unseen { " " (grant.target) " for " (words::source(grant.source)) }
                     }
                 }
@@ -177,13 +177,13 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
     let last = since.checked_add(most).unwrap_or(until);
     if last.duration_since(until).as_secs() < 120 {
         return html! {
-            p.quiet { "It is open for as long as the policy allows in one go (" (words::lasting(offer.at_most)) ")." }
+            p.quiet { "It cannot be extended: the policy allows at most " (words::lasting(offer.at_most)) "." }
         };
     }
     let (now_left, most_left) = (until.duration_since(now).as_secs(), last.duration_since(now).as_secs());
     let asks = |seconds: i64| {
         let lives = now.duration_since(since).as_secs() + seconds;
-        if offer.approval_above.is_some_and(|above| lives > above) { ", if agreed to" } else { "" }
+        if offer.approval_above.is_some_and(|above| lives > above) { ", needs approval" } else { "" }
     };
     let mut lengths: Vec<i64> = LENGTHS.into_iter().filter(|length| *length != offer.usually).collect();
     lengths.push(offer.usually);
@@ -201,7 +201,7 @@ fn extend(signed: &Signed, grant: &GrantView, offer: &Offer, now: Timestamp) -> 
                     }
                 }
                 option value="most" data-instant=(last.strftime("%Y-%m-%dT%H:%M:%SZ")) {
-                    "As long as allowed, to " (words::at(last)) (asks(most_left))
+                    "The maximum, until " (words::at(last)) (asks(most_left))
                 }
             }
             button type="submit" { "Extend" span.unseen { " " (grant.target) } }
@@ -226,7 +226,7 @@ pub fn answers(signed: &Signed, grant: &GrantView, back: &str) -> Markup {
     let answer = |agree: &str, class: &str, text: &str| {
         html! {
             button class=(class) type="submit" name="agree" value=(agree) {
-                (text) span.unseen { " to " (grant.person) " opening " (grant.target) }
+                (text) span.unseen { " the request of " (grant.person) " for " (grant.target) }
             }
         }
     };
@@ -235,8 +235,8 @@ pub fn answers(signed: &Signed, grant: &GrantView, back: &str) -> Markup {
             (token(signed))
             input type="hidden" name="back" value=(back);
             input type="hidden" name="seen" value=(grant.revision);
-            (answer("yes", "main", "Agree"))
-            (answer("no", "", "Refuse"))
+            (answer("yes", "main", "Approve"))
+            (answer("no", "", "Deny"))
         }
     }
 }
@@ -246,16 +246,16 @@ pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
     html! {
         li.card.asked #(grant.id) data-key=(grant.id) data-version=(version(grant)) {
             div.head {
-                h3 { (grant.person) " asks for " (grant.target) }
+                h3 { (grant.person) " requests " (grant.target) }
             }
             dl.facts {
                 dt { "For" } dd { (words::lasting(grant.asked_for.unwrap_or_default())) }
                 dt { "Admits" } dd { code { (words::source(grant.source)) } }
                 dt { "Reason" }
                 dd { @if let Some(reason) = &grant.reason { (reason) } @else { span.quiet { "none given" } } }
-                @if let Some(also) = &grant.also { dt { "Also gives" } dd { (also) } }
-                @if grant.revision > 0 { dt { "Changed" } dd { "since it was first asked for" } }
-                @if let Some(asked) = grant.since { dt { "Asked" } dd { (words::time(asked)) } }
+                @if let Some(also) = &grant.also { dt { "Also allows" } dd { (also) } }
+                @if grant.revision > 0 { dt { "Changed" } dd { "after it was first requested" } }
+                @if let Some(asked) = grant.since { dt { "Requested" } dd { (words::time(asked)) } }
             }
             (answers(signed, grant, "/"))
         }
@@ -297,7 +297,7 @@ mod tests {
         let grant = grant_view("2026-11-22T10:00:00Z", "2026-11-22T12:00:00Z");
         let now = instant("2026-11-22T10:30:00Z");
         let page = extend(&signed(), &grant, &offer(3600, 7200), now).into_string();
-        assert!(!page.contains("<form") && page.contains("as long as the policy allows"), "{page}");
+        assert!(!page.contains("<form") && page.contains("the policy allows at most"), "{page}");
         let page = extend(&signed(), &grant, &offer(7200, 28_800), now).into_string();
         assert!(page.contains("<option value=\"7200\" selected>2 h from now</option>"), "{page}");
         assert!(page.contains("<option value=\"14400\">4 h from now</option>"), "{page}");
@@ -308,9 +308,7 @@ mod tests {
             shorter.split("<option value=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(lengths, ["3600", "7200", "14400", "most"], "the shortest first");
         assert!(
-            page.contains(
-                "data-instant=\"2026-11-22T18:00:00Z\">As long as allowed, to 2026-11-22 18:00 UTC"
-            ),
+            page.contains("data-instant=\"2026-11-22T18:00:00Z\">The maximum, until 2026-11-22 18:00 UTC"),
             "{page}"
         );
     }
@@ -328,7 +326,7 @@ mod tests {
         assert!(!page("2001:db8::7").contains("/move"), "an address of the other family is another");
         for never in ["10.0.0.7", "169.254.0.7"] {
             let page = page(never);
-            assert!(page.contains("which this does not admit") && !page.contains("/move"), "{page}");
+            assert!(page.contains("which this grant does not admit") && !page.contains("/move"), "{page}");
         }
     }
 

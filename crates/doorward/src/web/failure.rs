@@ -39,7 +39,7 @@ impl Failure {
 
     /// No session, or one that is over.
     pub fn signed_out() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "you are not signed in, or no longer")
+        Self::new(StatusCode::UNAUTHORIZED, "you are not signed in, or your session has expired")
             .hint("sign in again; on the command line: `doorward login`")
     }
 
@@ -48,13 +48,13 @@ impl Failure {
         let seconds = too_many.wait.as_secs() + u64::from(too_many.wait.subsec_nanos() > 0);
         let seconds = seconds.max(1);
         let words = super::words::lasting(i64::try_from(seconds).unwrap_or(i64::MAX));
-        let why = format!("there were too many tries; try again in {words}");
+        let why = format!("too many attempts; try again in {words}");
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, why) }
     }
 
     /// Too many others sign in.
     pub fn busy() -> Self {
-        let why = "the server is busy with other sign-ins, so yours was not looked at; try again in 5 s";
+        let why = "the server is busy with other sign-ins, so yours was not checked; try again in 5 s";
         Self { retry_after: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, why) }
     }
 
@@ -64,30 +64,33 @@ impl Failure {
             store::Error::Full => {
                 tracing::error!(%error, "the store is full");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-                    .hint("an operator has to make room on the disk under the store")
+                    .hint("an operator has to free space on the store's disk")
             }
             store::Error::Distrusted { why } => {
-                tracing::error!(why, "nothing is opened, since the record in the store was altered");
+                tracing::error!(why, "refusing to open grants: the audit log in the store was altered");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
                     .hint("an operator runs `doorward audit verify`, and then `doorward audit accept`")
             }
             store::Error::Conflict => {
-                Self::new(StatusCode::CONFLICT, error.to_string()).hint("look again, then try again")
+                Self::new(StatusCode::CONFLICT, error.to_string()).hint("reload and try again")
             }
             _ => {
                 let why = chain(error);
-                tracing::error!(why, "the store failed");
+                tracing::error!(why, "store error");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-                    .hint("an operator finds the cause in the server's log")
+                    .hint("an operator can find the cause in the server's log")
             }
         }
     }
 
     /// Something that nobody can do anything about from outside.
     pub fn broken(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(why = chain(error), "a request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server could not do this")
-            .hint("an operator finds the cause in the server's log")
+        tracing::error!(why = chain(error), "request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal error: the server could not complete the request",
+        )
+        .hint("an operator can find the cause in the server's log")
     }
 
     /// Every reason, one by one, in words.
@@ -119,7 +122,7 @@ impl From<requests::Error> for Failure {
                     .max_by_key(|status| rank(*status))
                     .unwrap_or(StatusCode::FORBIDDEN);
                 let hint = refusals.iter().find_map(Refusal::hint);
-                Self { refusals, hint, ..Self::new(status, "the policy says no") }
+                Self { refusals, hint, ..Self::new(status, "denied by the policy") }
             }
             requests::Error::TooManyBytes { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
@@ -132,7 +135,7 @@ impl From<requests::Error> for Failure {
             }
             requests::Error::Changed(ref grant) => {
                 let hint = format!(
-                    "look at it again, and approve it as it is now: `seen` is {0}, or `doorward approve {1} --seen {0}`",
+                    "review the changed request and approve that: `seen` is {0}, or `doorward approve {1} --seen {0}`",
                     grant.revision(),
                     grant.id()
                 );
@@ -194,21 +197,21 @@ fn rank(status: StatusCode) -> u8 {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let title = match self.status {
-            StatusCode::NOT_FOUND => "Nothing here",
-            StatusCode::FORBIDDEN => "Not for you",
-            StatusCode::TOO_MANY_REQUESTS => "Too often",
-            StatusCode::CONFLICT => "Meanwhile it changed",
-            StatusCode::MISDIRECTED_REQUEST => "Another host",
-            StatusCode::SERVICE_UNAVAILABLE => "Not now",
-            StatusCode::INTERNAL_SERVER_ERROR => "This went wrong",
-            _ => "This cannot be done",
+            StatusCode::NOT_FOUND => "Not found",
+            StatusCode::FORBIDDEN => "Access denied",
+            StatusCode::TOO_MANY_REQUESTS => "Too many attempts",
+            StatusCode::CONFLICT => "Changed in the meantime",
+            StatusCode::MISDIRECTED_REQUEST => "Unknown host",
+            StatusCode::SERVICE_UNAVAILABLE => "Temporarily unavailable",
+            StatusCode::INTERNAL_SERVER_ERROR => "Internal error",
+            _ => "Request failed",
         };
         let page = layout::bare(
             title,
             html! {
                 h1 { (title) }
                 (reasons(&self))
-                p { a href="/" { "Back to the start" } }
+                p { a href="/" { "Back to the home page" } }
             },
         );
         let mut response = (self.status, layout::written(page)).into_response();

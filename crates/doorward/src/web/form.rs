@@ -38,7 +38,7 @@ impl Fields {
         match Form::<Vec<(String, String)>>::from_request(request, web).await {
             Ok(Form(fields)) => Ok(Self(fields)),
             Err(FormRejection::InvalidFormContentType(_)) => {
-                Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "this takes a form and nothing else"))
+                Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "this page accepts only form data"))
             }
             Err(rejection) => Err(Failure::new(rejection.status(), "the form could not be read")),
         }
@@ -70,7 +70,7 @@ impl FromRequest<Arc<Web>> for Posted {
             return Err(session::of_another_page("so nothing was done").into_response());
         }
         if !signed.sent(fields.exactly("token")) {
-            let why = "this form was not sent from a page of yours, so nothing was done";
+            let why = "this form was not sent from a page of your session, so nothing was done";
             return Err(Failure::new(StatusCode::FORBIDDEN, why)
                 .hint("go back, load the page again and send the form once more")
                 .into_response());

@@ -69,9 +69,9 @@ pub async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(TAKES, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let failure =
-                Failure::new(StatusCode::SERVICE_UNAVAILABLE, "this took too long and was given up")
-                    .hint("look what is open before you try again: part of it may have been done");
+            let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, "the request timed out").hint(
+                "check which grants are open before you try again: part of the request may have taken effect",
+            );
             arrival::refused(&path, failure)
         }
     }

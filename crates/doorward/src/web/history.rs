@@ -22,10 +22,10 @@ pub async fn page(State(web): State<Arc<Web>>, signed: Signed) -> Result<Respons
     let main = html! {
         h1 { "My history" }
         @if grants.is_empty() {
-            p.nothing { "Nothing that you opened has ended yet." }
+            p.nothing { "None of your grants has ended yet." }
         } @else {
             table role="table" {
-                caption.unseen { "Grants that have ended, the latest first" }
+                caption.unseen { "Ended grants, the latest first" }
                 thead role="rowgroup" {
                     tr role="row" {
                         @for title in ["Target", "Admitted", "Open", "Ended", "Reason"] {
@@ -36,7 +36,7 @@ pub async fn page(State(web): State<Arc<Web>>, signed: Signed) -> Result<Respons
                 tbody role="rowgroup" { @for grant in &grants { (row(grant)) } }
             }
             @if grants.len() >= SHOWN as usize {
-                p.quiet { "These are the latest " (SHOWN) "; the record has them all." }
+                p.quiet { "Only the latest " (SHOWN) " are shown; the audit log has all of them." }
             }
         }
     };

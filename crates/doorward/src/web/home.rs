@@ -132,7 +132,7 @@ async fn open_part(
             (overdue::section(&late))
             @if !to_answer.is_empty() {
                 section data-key="answers" data-list aria-labelledby="answers" {
-                    h2 #answers { "Waiting for your answer" }
+                    h2 #answers { "Requests for your approval" }
                     ul.cards data-list data-key="list" {
                         @for grant in &to_answer { (card::to_answer(signed, grant)) }
                     }
@@ -149,7 +149,7 @@ async fn open_part(
                         @let elsewhere = card::elsewhere(&policy, grant, origin.client);
                         (card::mine(signed, grant, offer, &connect, problem.as_ref(), elsewhere, now))
                     }
-                    @if grants.is_empty() { (card::nothing("nothing of yours is open")) }
+                    @if grants.is_empty() { (card::nothing("you have no open grants")) }
                 }
             }
         }
@@ -170,7 +170,7 @@ fn moved(policy: &Policy, origin: Origin, grants: &[GrantView]) -> Markup {
             section.moved data-key="moved" data-version=(format!("{seen} {version}")) aria-labelledby="moved" {
                 h2 #moved { "Your address has changed" }
                 div.note {
-                    p { "You come from " code { (seen) } " now, and this is still open for another address:" }
+                    p { "Your address is now " code { (seen) } ", and these grants still admit another one:" }
                     ul {
                         @for grant in &elsewhere {
                             li { a href={ "#" (grant.id) } { (grant.target) } " for " code { (words::source(grant.source)) } }
@@ -178,9 +178,9 @@ fn moved(policy: &Policy, origin: Origin, grants: &[GrantView]) -> Markup {
                     }
                     p.hint {
                         @if movable.contains(&true) {
-                            "Move what you need to the address that you have now, and close the rest: the old one may be somebody else's."
+                            "Move the grants that you need to your current address and revoke the others: the old address may belong to somebody else by now."
                         } @else {
-                            "Close what you no longer need: the old address may be somebody else's. The one that you have now cannot be admitted there."
+                            "Revoke the grants that you no longer need: the old address may belong to somebody else by now. Your current address cannot be admitted there."
                         }
                     }
                 }
@@ -192,7 +192,7 @@ fn moved(policy: &Policy, origin: Origin, grants: &[GrantView]) -> Markup {
 fn problem(failure: &Failure) -> Markup {
     html! {
         div.problem role="alert" tabindex="-1" autofocus {
-            strong { "This was not done." }
+            strong { "This request failed." }
             (failure::reasons(failure))
         }
     }
@@ -202,7 +202,7 @@ fn address(web: &Web, signed: &Signed, origin: Origin) -> Markup {
     let loaded = web.requests().loaded();
     html! {
         section.address aria-labelledby="address" {
-            h2 #address { "You come from" }
+            h2 #address { "Your address" }
             @if let Some(seen) = origin.client {
                 @let (family, url) = probe::other(&loaded.policy, seen);
                 ul {
@@ -217,14 +217,14 @@ fn address(web: &Web, signed: &Signed, origin: Origin) -> Markup {
                         data-nonce=(signed.nonce()) data-family=(family) {
                         span.family { (family) }
                         @match &url {
-                            Some(url) => a href=(url) { "Look which " (family) " address you have" },
-                            None => span.quiet { "Your " (family) " address is not known here." },
+                            Some(url) => a href=(url) { "Detect your " (family) " address" },
+                            None => span.quiet { "Your " (family) " address is not known." },
                         }
                     }
                 }
             } @else {
                 @if let Err(failure) = origin.admitted() {
-                    div.problem { (failure::reasons(&failure)) p { "Until then nothing can be opened from here." } }
+                    div.problem { (failure::reasons(&failure)) p { "Until then you cannot open targets from here." } }
                 }
             }
         }
@@ -253,11 +253,11 @@ pub fn target(
     let way_in = offer.transports.first().copied().unwrap_or(Transport::Direct);
     let rest = html! {
             dl.facts {
-                dt { "Where" }
+                dt { "Address" }
                 dd { @for way in web.requests().ways(name, way_in) { code { (way) } " " } }
-                @if let Some(also) = &offer.by_ssh_also { dt { "By ssh also" } dd { (also) } }
+                @if let Some(also) = &offer.by_ssh_also { dt { "SSH also allows" } dd { (also) } }
             }
-            @if always { p.quiet { "Your address is always let in here: it is on the static list." } }
+            @if always { p.quiet { "Your address is always admitted: it is on the static list." } }
             @if let Some(draft) = draft { (problem(&draft.failure)) }
             form.stack method="post" action="/grants" {
                 (token(signed))
@@ -278,7 +278,7 @@ pub fn target(
                     }
                     @if offer.transports.len() > 1 {
                         div {
-                            label for=(id("transport")) { "By way of" }
+                            label for=(id("transport")) { "Transport" }
                             select id=(id("transport")) name="transport" {
                                 @for transport in &offer.transports {
                                     @let chosen = draft.is_some_and(|draft| draft.transport == transport.to_string());
@@ -289,7 +289,7 @@ pub fn target(
                     }
                     div.wide {
                         label for=(id("reason")) {
-                            "Reason" @if !offer.reason_required { span.quiet { " (if you like)" } }
+                            "Reason" @if !offer.reason_required { span.quiet { " (optional)" } }
                         }
                         input id=(id("reason")) type="text" name="reason" value=(reason) maxlength="500"
                             required[offer.reason_required] autocomplete="off";
@@ -334,15 +334,15 @@ fn lengths(offer: &Offer, id: &str, draft: Option<&Draft>) -> Markup {
                 @let above = offer.approval_above.is_some_and(|above| *length > above);
                 option value=(length) selected[*length == chosen] {
                     (words::lasting(*length))
-                    @if above { ", if " (agreed(offer)) " agree" }
-                    @else if *length == offer.at_most && lengths.len() > 1 { ", the longest" }
+                    @if above { ", needs approval by " (approvers(offer)) }
+                    @else if *length == offer.at_most && lengths.len() > 1 { ", the maximum" }
                 }
             }
         }
     }
 }
 
-fn agreed(offer: &Offer) -> String {
+fn approvers(offer: &Offer) -> String {
     let names: Vec<&str> = offer.approval_from.iter().map(|group| group.as_str()).collect();
     names.join(" or ")
 }

@@ -37,7 +37,7 @@ pub enum Wrong {
     #[error("the target and `Host` of the request name different hosts")]
     Differ,
     /// What stands there is no host.
-    #[error("the request names something that is no host")]
+    #[error("the host in the request is not a valid name or address")]
     Unreadable,
 }
 
@@ -161,10 +161,12 @@ pub fn misdirected(authority: &Authority, server: &Server, through_proxy: bool) 
     );
     failure.hint(match &server.url {
         Some(url) if through_proxy => {
-            format!("its address is `{url}`; the proxy in front of it has to hand on `Host` as the browser sent it")
+            format!(
+                "its address is `{url}`; the proxy in front of it has to forward the `Host` header unchanged"
+            )
         }
         Some(url) => format!("its address is `{url}`"),
-        None => "an operator names the address that people type with `url` in `[server]`".into(),
+        None => "an operator sets `url` in `[server]` to the address that people type".into(),
     })
 }
 

@@ -81,7 +81,7 @@ pub async fn bounded(State(web): State<Arc<Web>>, request: Request, next: Next) 
     let origin = request.extensions().get::<Origin>().copied();
     let network = origin.and_then(|origin| origin.client).map(Network::of);
     if !web.in_flight().lock().begins(network) {
-        let why = "too many requests from your network are being answered at this moment";
+        let why = "too many requests from your network are in progress";
         let failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, why).hint("try again in a few seconds");
         return arrival::refused(request.uri().path(), Failure { retry_after: Some(2), ..failure });
     }

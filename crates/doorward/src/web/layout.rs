@@ -32,9 +32,9 @@ impl Here {
         match self {
             Self::Home => "Targets",
             Self::History => "My history",
-            Self::Operators => "All that is open",
-            Self::Reach => "Who can reach what",
-            Self::Record => "Record",
+            Self::Operators => "Open grants",
+            Self::Reach => "Reachability",
+            Self::Record => "Audit log",
             Self::Account => "Your account",
         }
     }
@@ -43,9 +43,9 @@ impl Here {
         match self {
             Self::Home => "Targets",
             Self::History => "History",
-            Self::Operators => "All open",
-            Self::Reach => "Reach",
-            Self::Record => "Record",
+            Self::Operators => "Open grants",
+            Self::Reach => "Reachability",
+            Self::Record => "Audit log",
             Self::Account => "Account",
         }
     }

@@ -194,7 +194,7 @@ impl Web {
         let Some(why) = summary else { return };
         let event = Event::new(clock.now(), Who::Doorward, What::SignInRefused { why });
         if let Err(error) = self.requests.record(vec![event]).await {
-            tracing::error!(%error, "refused sign-ins could not be recorded");
+            tracing::error!(%error, "recording refused sign-ins failed");
         }
     }
 }
@@ -243,7 +243,7 @@ async fn nothing(uri: Uri) -> Response {
 }
 
 async fn not_that_way() -> Failure {
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this page does not know that method")
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this page does not support that method")
 }
 
 /// The pages to which somebody may be sent back after signing in; no other place can be named.

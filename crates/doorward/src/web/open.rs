@@ -90,7 +90,7 @@ fn asked(web: &Web, posted: &Posted) -> Result<Asked, Failure> {
         transports.into_iter().find(|transport| transport.to_string() == name)
     });
     let transport = match transport {
-        Some(None) => return Err(wrong("there is no such way to a target")),
+        Some(None) => return Err(wrong("there is no such transport")),
         Some(transport) => transport,
         None => None,
     };
@@ -102,12 +102,12 @@ fn asked(web: &Web, posted: &Posted) -> Result<Asked, Failure> {
     if admits.contains(&"other") {
         let statement = fields.get("statement").unwrap_or_default();
         let other = probe::stated(web, &posted.signed, statement).ok_or_else(|| {
-            wrong("what the page knew of your other address is out of date").hint("load the page again")
+            wrong("your other address on this page is out of date").hint("load the page again")
         })?;
         addresses.push(other);
     }
     if addresses.is_empty() {
-        return Err(wrong("no address was chosen, so there is nobody to admit"));
+        return Err(wrong("no address was chosen"));
     }
     let reason = fields.get("reason").map(str::to_owned);
     Ok(Asked { target, addresses, transport, lasts: seconds(fields.get("lasts"))?, reason })
@@ -167,10 +167,12 @@ async fn extended(web: &Web, id: &str, posted: &Posted) -> Result<Opened, Failur
     web.change(&caller.person)?;
     let grant = web.requests().one(caller, &grant_id(id)?).await?;
     if grant.person != caller.person {
-        return Err(Failure::new(StatusCode::FORBIDDEN, "only the person whose grant it is can extend it"));
+        return Err(Failure::new(StatusCode::FORBIDDEN, "only the owner of a grant can extend it"));
     }
     let (Some(since), requests::State::Open) = (grant.since, grant.state) else {
-        return Err(Failure::new(StatusCode::CONFLICT, "it is no longer open").hint("open it anew"));
+        return Err(
+            Failure::new(StatusCode::CONFLICT, "the grant is no longer open").hint("open the target again")
+        );
     };
     let lasts = match posted.fields.get("lasts") {
         Some("most") => {
@@ -246,23 +248,28 @@ pub async fn answer(
     let agree = match posted.fields.get("agree") {
         Some("yes") => true,
         Some("no") => false,
-        _ => return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the answer is neither yes nor no")),
+        _ => {
+            return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the answer has to be `yes` or `no`"));
+        }
     };
     if agree {
         web.change(&posted.signed.caller.person)?;
     }
     // A form that does not say what it showed showed what was first asked for.
     let seen = posted.fields.get("seen").map_or(Ok(0), str::parse::<u32>).map_err(|_| {
-        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the form does not say what it showed")
+        Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "the form lacks the revision of the request that it showed",
+        )
     })?;
     let opened = web.requests().answer(&posted.signed.caller, &grant_id(&id)?, agree, seen).await?;
     let grant = grant_of(&opened);
     let (person, target) = (grant.person(), grant.target());
     let note = html! {
         @if agree {
-            p { strong { "You agreed." } " " (person) " has " (target) " open" @if let Some(until) = grant.until() { " until " (words::time(until)) } "." }
+            p { strong { "You approved the request." } " " (person) " has " (target) " open" @if let Some(until) = grant.until() { " until " (words::time(until)) } "." }
         } @else {
-            p { strong { "You refused." } " " (person) " does not get " (target) " opened." }
+            p { strong { "You denied the request." } " " (person) " does not get access to " (target) "." }
         }
     };
     noted(&web, &posted, note)
@@ -301,7 +308,7 @@ async fn outcome(web: &Web, opened: &[Opened]) -> Markup {
     html! {
         @for opened in opened { (told(opened)) }
         @for (grant, found) in &beside { (lets_besides(grant, found)) }
-        @if let Some(connect) = connect { p { "Now connect to" } (card::ways(&connect)) }
+        @if let Some(connect) = connect { p { "Connect to" } (card::ways(&connect)) }
         @if let Some(closing) = closing { (card::promise(closing)) }
     }
 }
@@ -319,7 +326,7 @@ fn lets_besides(grant: &Grant, found: &Result<Vec<Beside>, String>) -> Markup {
         @match found {
             Ok(found) if found.is_empty() => {}
             Ok(found) => {
-                p { @if grant.until().is_some() { "This also lets " } @else { "This would also let " } code { (source) } " reach:" }
+                p { @if grant.until().is_some() { "This also allows " } @else { "This would also allow " } code { (source) } " to reach:" }
                 ul.beside {
                     @for one in found {
                         li {
@@ -330,7 +337,7 @@ fn lets_besides(grant: &Grant, found: &Result<Vec<Beside>, String>) -> Markup {
                     }
                 }
             }
-            Err(why) => p.hint { "What else this lets " code { (source) } " reach is not known: " (marked(why)) "." }
+            Err(why) => p.hint { "Collateral access of " code { (source) } " is not known: " (marked(why)) "." }
         }
     }
 }
@@ -348,7 +355,7 @@ fn told(opened: &Opened) -> Markup {
                 p {
                     strong {
                         (grant.target())
-                        @if *standing != Standing::AsWanted { " is granted, and not open yet," }
+                        @if *standing != Standing::AsWanted { " is granted, but not open yet," }
                         @else if *extended { " stays open" }
                         @else { " is open" }
                     }
@@ -359,17 +366,17 @@ fn told(opened: &Opened) -> Markup {
                 @match standing {
                     Standing::AsWanted => {}
                     Standing::Failing { why } => p.problem {
-                        "The firewall does not let you in yet: " (marked(why)) ". Doorward keeps trying."
+                        "The firewall does not admit your address yet: " (marked(why)) ". Doorward will retry."
                     },
                     Standing::Unknown => p {
-                        "The firewall has not yet confirmed it; the card below says when it has."
+                        "The firewall has not confirmed the rule yet; the card below shows when it has."
                     },
                 }
             }
             Opened::Waiting { reasons, changed, .. } => {
                 p {
-                    strong { @if *changed { "Changed the request for " } @else { "Asked for " } (grant.target()) "." }
-                    " It opens for " code { (words::source(grant.source())) } " once somebody agrees."
+                    strong { @if *changed { "Changed the request for " } @else { "Requested " } (grant.target()) "." }
+                    " It opens for " code { (words::source(grant.source())) } " once the request is approved."
                 }
                 @for reason in reasons {
                     @if matches!(reason, Reason::Approval { .. } | Reason::HeldBefore { .. }) { p { (sentence(&reason.to_string())) } }
@@ -387,17 +394,17 @@ fn what_closed(closed: &Closed) -> Markup {
             strong {
                 (grant.target())
                 @if !was_open { " is withdrawn" }
-                @else if closed.standing == Standing::AsWanted { " is closed" }
-                @else { " is being closed" }
+                @else if closed.standing == Standing::AsWanted { " is revoked" }
+                @else { " is being revoked" }
             }
             " for " code { (words::source(grant.source())) } "."
         }
         @if was_open {
             @match &closed.standing {
                 Standing::Failing { why } => {
-                    p.problem { "The firewall still lets the address in: " (marked(why)) ". Doorward keeps trying." }
+                    p.problem { "The firewall still admits the address: " (marked(why)) ". Doorward will retry." }
                 }
-                Standing::Unknown => p { "The firewall has not yet confirmed it." },
+                Standing::Unknown => p { "The firewall has not confirmed it yet." },
                 Standing::AsWanted => {}
             }
             @match (closed.closing, closed.cut) {
@@ -406,18 +413,18 @@ fn what_closed(closed: &Closed) -> Markup {
                 (Closing::Severs, 1) => p { "One open connection was cut." },
                 (Closing::Severs, cut) => p { (cut) " open connections were cut." },
                 (Closing::RefusesNewOnly, _) => p {
-                    "New connections are refused. One that was already open lives on until either side ends it: "
-                    "this firewall cannot cut it."
+                    "New connections are refused. Connections that are already open stay open until either side closes them: "
+                    "this firewall cannot cut them."
                 },
             }
             @if let Some(credentials) = &closed.credentials {
                 p.problem {
-                    "Credentials that were vended for it open sessions until " (words::at(credentials.until)) ": "
-                    (marked(&credentials.why)) ". Doorward ends the sessions that it finds."
+                    "Credentials that were vended for this grant can start sessions until " (words::at(credentials.until)) ": "
+                    (marked(&credentials.why)) ". Doorward terminates the sessions that it finds."
                 }
             }
             @if let Some(still) = &closed.still {
-                p.hint { "The address is still let in, because of " (marked(still)) "." }
+                p.hint { "The address is still admitted because of " (marked(still)) "." }
             }
         }
     }
@@ -457,11 +464,11 @@ mod tests {
         };
         check(
             Ok(vec![beside(&["tcp/5432", "udp/53"], &[])]),
-            &["This also lets", "database &lt;reports&gt;", "tcp/5432, udp/53"],
+            &["This also allows", "database &lt;reports&gt;", "tcp/5432, udp/53"],
             "perhaps",
         );
         check(Ok(vec![beside(&[], &["tcp/22"])]), &["perhaps <code>tcp/22</code>"], "not known");
-        check(Err("the folder is gone".into()), &["is not known: the folder is gone"], "also lets");
+        check(Err("the folder is gone".into()), &["is not known: the folder is gone"], "also allows");
         assert_eq!(lets_besides(&open_grant(), &Ok(Vec::new())).into_string(), "");
     }
 }

@@ -34,7 +34,7 @@ pub async fn page(
     let grants = Grants::of(&web, &signed).await?;
     let note = noted.note.and_then(|id| web.notes().take(&id, &signed.name()));
     let main = html! {
-        h1 { "All that is open" }
+        h1 { "Open grants" }
         @if let Some(note) = note { div.note role="status" tabindex="-1" autofocus { (note) } }
         (part(&web, &signed, &grants))
     };
@@ -73,11 +73,11 @@ fn part(web: &Web, signed: &Signed, grants: &Grants) -> Markup {
             section data-key="open" data-version=(grants.is_empty()) data-list aria-labelledby="open" {
                 h2 #open { "Grants" }
                 table role="table" data-list data-key="table" {
-                    caption.unseen { "Everybody's grants that are open or wait, the next to end first" }
+                    caption.unseen { "All open and waiting grants, the next to expire first" }
                     thead role="rowgroup" {
                         tr role="row" {
-                            @for title in ["Person", "Target", "Admitted", "Since", "Left", "Why", ""] {
-                                th role="columnheader" scope="col" { (title) @if title.is_empty() { span.unseen { "Close" } } }
+                            @for title in ["Person", "Target", "Admitted", "Since", "Left", "Reason", ""] {
+                                th role="columnheader" scope="col" { (title) @if title.is_empty() { span.unseen { "Revoke" } } }
                             }
                         }
                     }
@@ -87,7 +87,7 @@ fn part(web: &Web, signed: &Signed, grants: &Grants) -> Markup {
                         }
                         @if !grants.iter().any(|grant| going_on(&grant)) {
                             tr role="row" data-key="nothing" data-version="0" {
-                                td.nothing role="cell" colspan="7" { "Nothing is open." }
+                                td.nothing role="cell" colspan="7" { "No grant is open." }
                             }
                         }
                     }
@@ -108,20 +108,20 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView, is_to_answer: bool) -> Mar
                 (grant.target) " "
                 @if let Some(state) = &grant.standing { (card::standing(state)) }
                 @if waits { span.badge.pending { "Waiting" } }
-                @if let Some(also) = &grant.also { " " span.quiet { "also gives " (also) } }
+                @if let Some(also) = &grant.also { " " span.quiet { "also allows " (also) } }
             }
             td role="cell" data-title="Admitted" { code { (words::source(grant.source)) } }
             td role="cell" data-title="Since" { @if let Some(since) = grant.since { (words::time(since)) } }
             td role="cell" data-title="Left" {
                 @if waits {
-                    span.quiet { "asks for " (words::lasting(grant.asked_for.unwrap_or_default())) }
+                    span.quiet { "requests " (words::lasting(grant.asked_for.unwrap_or_default())) }
                 } @else {
                     (card::countdown(grant, now))
                 }
             }
-            td role="cell" data-title="Why" {
+            td role="cell" data-title="Reason" {
                 @match &grant.reason { Some(reason) => (reason), None => span.quiet { "no reason given" } }
-                @if let Some(by) = &grant.approved_by { " " span.quiet { "agreed by " (by) } }
+                @if let Some(by) = &grant.approved_by { " " span.quiet { "approved by " (by) } }
             }
             td role="cell" {
                 @if is_to_answer { (card::answers(signed, grant, "/operators")) }
@@ -129,7 +129,7 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView, is_to_answer: bool) -> Mar
                     (token(signed))
                     input type="hidden" name="back" value="/operators";
                     button.danger type="submit" {
-                        @if waits { "Withdraw" } @else { "Close" }
+                        @if waits { "Withdraw" } @else { "Revoke" }
                         span.unseen { " " (grant.target) " for " (grant.person) }
                     }
                 }
@@ -144,14 +144,14 @@ fn unrecorded(web: &Web) -> Markup {
     html! {
         @if !ends.is_empty() {
             section data-key="unrecorded" data-version=(format!("{ends:?}")) aria-labelledby="unrecorded" {
-                h2 #unrecorded { "Ended and not recorded" }
+                h2 #unrecorded { "Ended, but not in the audit log yet" }
                 div.problem role="alert" {
-                    p { "These grants have ended, and their access is taken away. The store does not record it; Doorward tries until it does:" }
+                    p { "These grants have ended and their access is revoked, but the store could not record it. Doorward retries until it can:" }
                     ul {
                         @for end in &ends {
                             li {
                                 code { (end.grant) } ", " (end.how) ". " (layout::sentence(&end.why))
-                                @if !end.kept { " " strong { "A restart before that would open it again." } }
+                                @if !end.kept { " " strong { "A restart before then would open the grant again." } }
                             }
                         }
                     }
@@ -184,33 +184,33 @@ fn problems(web: &Web) -> Markup {
     html! {
         @if !is_well {
             section data-key="problems" data-version=(version) aria-labelledby="problems" {
-                h2 #problems { "What needs your hand" }
+                h2 #problems { "Needs attention" }
                 div.problem role="alert" {
                     @for (name, why) in &failing {
-                        p { "The firewall " strong { (name) } " is not as it should be. " (layout::sentence(why)) }
+                        p { "The firewall " strong { (name) } " is out of sync. " (layout::sentence(why)) }
                     }
                     @for Irrevocable { what, why, fix } in irrevocable {
                         p {
-                            "What is opened cannot be revoked: AWS does not permit it for the " strong { (what) } ". "
+                            "Grants could not be revoked: AWS denies the permission for the " strong { (what) } ". "
                             (layout::sentence(why)) " " (layout::sentence(fix))
                         }
                     }
                     @for (person, takes) in &costly {
                         p {
-                            strong { (person) } " cannot sign in: their password would take " (takes) " to try. "
-                            code { "doorward user passwd " (person) } " sets a new one."
+                            strong { (person) } " cannot sign in: checking their password hash would take " (takes) ". "
+                            code { "doorward user passwd " (person) } " sets a new password."
                         }
                     }
                     @if !status.alarms.is_empty() {
                         p {
-                            "The store is not what Doorward wrote. What the audit log does not say is not enforced. "
-                            code { "doorward audit verify" } " names every difference, and "
-                            code { "doorward audit accept" } " ends this alarm:"
+                            "The store was altered by somebody without the key of the audit log. Grants that the audit log does not confirm are not enforced. "
+                            code { "doorward audit verify" } " lists every difference, and "
+                            code { "doorward audit accept" } " clears this alarm:"
                         }
                         ul { @for alarm in &status.alarms { li { (layout::sentence(alarm)) } } }
                     }
                     @if !status.mistakes.is_empty() {
-                        p { "The policy on disk has mistakes, so the last good one stays in force, without what was taken out of it:" }
+                        p { "The policy file has errors, so the last valid policy stays in force, without the entries that the file no longer has:" }
                         ul { @for mistake in &status.mistakes { li { (mistake) } } }
                     }
                 }
@@ -227,11 +227,11 @@ fn proxies(web: &Web) -> Markup {
     html! {
         @if !seen.is_empty() {
             section data-key="proxies" data-version=(format!("{seen:?}")) aria-labelledby="proxies" {
-                h2 #proxies { "Proxies that the policy does not name" }
+                h2 #proxies { "Proxies that the policy does not list" }
                 div.problem {
                     p {
-                        "Nothing is opened for people who come through them, because the rule would admit the proxy. "
-                        "Where one is yours, add its address to " code { "proxies" } " in " code { "[server]" } "."
+                        "Grants are refused to people behind these proxies, because a rule would admit the proxy itself. "
+                        "If a proxy is yours, add its address to " code { "proxies" } " in " code { "[server]" } "."
                     }
                     ul {
                         @for (peer, header) in &seen {
@@ -251,7 +251,7 @@ fn firewalls(web: &Web) -> Markup {
     html! {
         section data-key="firewalls" data-version=(version) aria-labelledby="firewalls" {
             h2 #firewalls { "Firewalls" }
-            @if status.at.is_none() { p.quiet { "No pass over the firewalls has ended yet." } }
+            @if status.at.is_none() { p.quiet { "No reconciliation pass has completed yet." } }
             ul.firewalls {
                 @for firewall in loaded.policy.firewalls.values() {
                     li {

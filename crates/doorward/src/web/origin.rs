@@ -34,7 +34,7 @@ pub enum Unknown {
     Silent,
     /// A proxy of ours hands on two headers that name different addresses.
     Contradiction,
-    /// The request came through a proxy that the policy does not name: this header tells.
+    /// The request came through a proxy that the policy does not list: this header tells.
     Unnamed(&'static str),
 }
 
@@ -90,13 +90,13 @@ impl Unknown {
     pub fn why(self, peer: IpAddr) -> String {
         match self {
             Self::Silent => {
-                "your address is not known, because the proxy in front of Doorward does not say it".into()
+                "your address is not known, because the proxy in front of Doorward does not forward it".into()
             }
             Self::Contradiction => {
                 "your address is not known: `X-Forwarded-For` and `Forwarded` name different ones".into()
             }
             Self::Unnamed(header) => format!(
-                "your address is not known: you come through a proxy ({peer} sent `{}`) that the policy does not name",
+                "your address is not known: you come through a proxy ({peer} sent `{}`) that the policy does not list",
                 as_written(header)
             ),
         }
@@ -105,13 +105,13 @@ impl Unknown {
     /// What would help.
     pub fn hint(self, peer: IpAddr) -> String {
         match self {
-            Self::Silent => "an operator has the proxy send `X-Forwarded-For` or `Forwarded`".into(),
+            Self::Silent => "an operator configures the proxy to send `X-Forwarded-For` or `Forwarded`".into(),
             Self::Contradiction => {
-                "an operator has the proxy set one of the two, and remove what clients send of the other"
+                "an operator configures the proxy to set one of the two headers and to remove the other from what clients send"
                     .into()
             }
             Self::Unnamed(_) => format!(
-                "an operator adds `proxies = [\"{peer}\"]` to `[server]`; if it is no proxy of theirs, come without it"
+                "an operator adds `proxies = [\"{peer}\"]` to `[server]`; if it is not their proxy, connect without it"
             ),
         }
     }

@@ -10,7 +10,7 @@ pub fn section(overdue: &[Overdue]) -> Markup {
     html! {
         @if !overdue.is_empty() {
             section data-key="overdue" data-version=(format!("{overdue:?}")) aria-labelledby="overdue" {
-                h2 #overdue { "Past its end and not revoked" }
+                h2 #overdue { "Expired, but not revoked yet" }
                 div.problem role="alert" {
                     @for one in overdue { (entry(one)) }
                 }
@@ -27,11 +27,11 @@ fn entry(one: &Overdue) -> Markup {
                 _ => "A rule",
             }
             @if let Some(source) = one.source { " from " code { (words::source(source)) } }
-            @if one.seen { " still stands in " } @else { " may still stand in " }
-            (one.at) " although it ended at " (words::at(one.since)) ". "
+            @if one.seen { " still exists in " } @else { " may still exist in " }
+            (one.at) " although the grant ended at " (words::at(one.since)) ". "
             (layout::sentence(&one.why))
         }
-        p { "Doorward tries again by itself. To close it manually: " code { (one.fix) } }
+        p { "Doorward will retry. To revoke it manually: " code { (one.fix) } }
     }
 }
 

@@ -53,7 +53,7 @@ pub async fn change(
     Rules { person: &person, least }.check(new).map_err(|error| weak(error.to_string()))?;
     let proved = prove_again(web, &person, present, origin).await?;
     if present == new {
-        return Err(weak("the new password is the present one".into()));
+        return Err(weak("the new password is the same as the current one".into()));
     }
     let hashed = {
         let turn = web.verifying().turn(origin.counted(), person.as_str()).await;
@@ -83,7 +83,7 @@ pub async fn change(
     };
     if let Err(error) = written {
         if let Err(error) = store.see_password(&person, &from, now()).await {
-            tracing::warn!(%error, %person, "that a password was not changed could not be noted");
+            tracing::warn!(%error, %person, "could not record that a password change failed");
         }
         return Err(unwritten(&error, &person));
     }
@@ -102,8 +102,8 @@ fn unwritten(error: &FileError, person: &doorward_core::policy::Person) -> Failu
             Failure::new(StatusCode::CONFLICT, error.to_string()).hint("sign in again, then try again")
         }
         error => {
-            tracing::error!(why = %chain(error), "a password could not be written");
-            let why = "the server cannot write the password file, so the password is as it was";
+            tracing::error!(why = %chain(error), "could not write the password file");
+            let why = "the server cannot write the password file, so the password was not changed";
             Failure::new(StatusCode::CONFLICT, why).hint(by_hand)
         }
     }

@@ -80,7 +80,7 @@ impl Known {
             Ok(marks) => {
                 *self.marks.lock().unwrap_or_else(PoisonError::into_inner) = marks.into_iter().collect();
             }
-            Err(error) => tracing::warn!(%error, "who signed in before could not be read"),
+            Err(error) => tracing::warn!(%error, "could not read earlier sign-ins"),
         }
     }
 }
@@ -125,7 +125,7 @@ pub async fn prove(
     let uptime = || web.requests().clock().uptime();
     let Ok(turn) = web.verifying().turn(address, name).await else {
         web.guard().not_tried(&pass, uptime());
-        tracing::warn!("the server is busy with sign-ins, so one was turned away");
+        tracing::warn!("busy with sign-ins, turned one away");
         return Err(Failure::busy());
     };
     let begun = Instant::now();
@@ -146,7 +146,7 @@ pub async fn prove(
     hold(begun, takes).await;
     Err(match pass.answered() {
         Some(too_many) => Failure::too_many(too_many),
-        None => Failure::new(StatusCode::UNAUTHORIZED, "the name or the password is wrong"),
+        None => Failure::new(StatusCode::UNAUTHORIZED, "wrong name or password"),
     })
 }
 
@@ -179,7 +179,7 @@ pub async fn prove_again(
         }
         None => {
             hold(begun, takes).await;
-            Err(Failure::new(StatusCode::FORBIDDEN, "the present password is wrong, so nothing was changed"))
+            Err(Failure::new(StatusCode::FORBIDDEN, "the current password is wrong, so nothing was changed"))
         }
     }
 }
@@ -194,7 +194,7 @@ fn usable(person: Option<&Person>, hash: Option<PasswordHash>, password: &str) -
             let person = person.map(Person::as_str).unwrap_or_default();
             tracing::warn!(
                 person, %kind, takes,
-                "a password hash is too costly, so this person cannot sign in; `doorward user passwd` sets another"
+                "password hash too costly, person cannot sign in; `doorward user passwd` sets another"
             );
             None
         }

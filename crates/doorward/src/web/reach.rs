@@ -62,7 +62,7 @@ fn shown(signed: &Signed, status: StatusCode, content: &Markup) -> Response {
     let main = html! {
         link rel="stylesheet" href=(PICTURE.path());
         script defer src=(REACH.path()) {}
-        h1 { "Who can reach what" }
+        h1 { "Reachability" }
         (content)
     };
     layout::page(signed, Here::Reach, status, main)
@@ -74,9 +74,9 @@ fn nothing(why: Markup) -> Markup {
 
 fn no_folder() -> Markup {
     html! {
-        p { "No inventory: the policy names no recorded account to look at." }
+        p { "No inventory: the policy names no recorded account." }
         p {
-            "Record one with " code { "doorward inventory save FOLDER" } ", then put it into the policy: "
+            "Record one with " code { "doorward inventory save FOLDER" } ", then name it in the policy: "
             code { "[inventory]" } " with " code { "folder = \"FOLDER\"" } "."
         }
     }
@@ -98,9 +98,9 @@ fn recording(seen: &Seen, open: usize) -> Markup {
             @if let Some(recorded) = seen.recorded() { " at " (words::time(recorded)) }
             ", not as it is now. "
             @match open {
-                0 => "What is opened by grants is not in it.",
-                1 => "The grant that is open now is not in it.",
-                open => { "The " (open) " grants that are open now are not in it." }
+                0 => "It does not include the rules of grants.",
+                1 => "It does not include the grant that is open now.",
+                open => { "It does not include the " (open) " grants that are open now." }
             }
         }
     }
@@ -161,7 +161,7 @@ fn form(reachability: &Reachability, asked: &Asked) -> Markup {
                             autocomplete="off" autocapitalize="off" spellcheck="false" placeholder="a database, a group, an address";
                     }
                     div {
-                        label for="flow" { "What" span.quiet { " (all that passes otherwise)" } }
+                        label for="flow" { "What" span.quiet { " (optional; all allowed traffic without it)" } }
                         input #flow type="text" name="flow" value=(asked.flow) maxlength="2000"
                             autocomplete="off" autocapitalize="off" spellcheck="false" placeholder="tcp/5432";
                     }
@@ -198,7 +198,7 @@ fn figure(seen: &Seen, drawing: &Drawing, focus: Option<Focus>, asked: &Asked) -
                 }
             }
             p.quiet {
-                "Follow a line to see why it passes, and a box to see its lines alone. "
+                "Select a line to see why its traffic is allowed, or a box to see only its own paths. "
                 a href="#ways" { "The same as a table" }
             }
             div.sheet tabindex="0" role="region" aria-label="The picture, which can be scrolled" { (PreEscaped(svg)) }
@@ -211,7 +211,7 @@ fn gaps(reachability: &Reachability) -> Markup {
     html! {
         @if !gaps.is_empty() {
             details.gaps {
-                summary { (gaps.len()) " calls gave no answer when the account was recorded, so something may be missing" }
+                summary { (gaps.len()) " calls failed when the account was recorded, so paths may be missing" }
                 ul { @for gap in gaps { li { (gap) } } }
             }
         }

@@ -59,19 +59,19 @@ pub async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let before = asked.before.as_deref().map(str::parse::<u64>).transpose().map_err(|_| {
-        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "the part to show is not the number of a line")
+        Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "`before` is not the number of an entry")
     })?;
     let lines = read(&web, &signed.caller, before, SHOWN).await?;
     let earlier = lines.last().map(|line| line.seq).filter(|seq| *seq > 1);
     let main = html! {
-        h1 { "Record" }
+        h1 { "Audit log" }
         p.quiet {
-            "Every decision and every change, each line chained to the one before. "
+            "Every decision and every change; each entry is chained to the one before. "
             code { "doorward audit verify" } " checks the chain."
         }
-        @if lines.is_empty() { p.nothing { "There is nothing before this." } }
+        @if lines.is_empty() { p.nothing { "There are no earlier entries." } }
         ol.record reversed { @for line in &lines { (entry(line)) } }
-        nav.pages aria-label="Parts of the record" {
+        nav.pages aria-label="Pages of the audit log" {
             @if before.is_some() { a href="/record" { "Latest" } }
             @if let Some(seq) = earlier { a rel="next" href={ "/record?before=" (seq) } { "Earlier" } }
         }
@@ -113,9 +113,9 @@ fn what(what: &What) -> Markup {
         @match what {
             What::Started { version } => { "started version " (version) }
             What::PolicyRead { .. } => { "read the policy" }
-            What::PolicyUnreadable { mistakes } => { "found " (counted(*mistakes, "mistake")) " in the policy and kept the last good one" }
+            What::PolicyUnreadable { mistakes } => { "found " (counted(*mistakes, "error")) " in the policy and kept the last valid one" }
             What::SignedIn => { "signed in" }
-            What::SignInRefused { why } => { "was not signed in: " (layout::marked(why)) }
+            What::SignInRefused { why } => { "failed to sign in: " (layout::marked(why)) }
             What::SignedOut => { "signed out" }
             What::SessionRevoked { session } => { "ended the sign-in session " code { (session) } }
             What::PasswordChanged { .. } => { "changed their own password" }
@@ -124,24 +124,24 @@ fn what(what: &What) -> Markup {
                 "opened " b { (target) } " for " code { (words::source(*source)) } " until " (words::time(*until))
             }
             What::Extended { grant, until, .. } => { "extended " code { (grant) } " until " (words::time(*until)) }
-            What::Asked { target, seconds, .. } => { "asked for " b { (target) } " for " (words::lasting(*seconds)) }
+            What::Asked { target, seconds, .. } => { "requested " b { (target) } " for " (words::lasting(*seconds)) }
             What::RequestChanged { target, source, seconds, .. } => {
-                "now asks for " b { (target) } " for " (words::lasting(*seconds)) " from " code { (words::source(*source)) }
+                "changed the request to " b { (target) } " for " (words::lasting(*seconds)) " from " code { (words::source(*source)) }
             }
             What::Moved { target, was, source, until, .. } => {
                 "moved " b { (target) } " from " code { (words::source(*was)) } " to "
                 code { (words::source(*source)) } " until " (words::at(*until))
             }
-            What::Refused { asked, .. } => { "was refused: " (asked) }
+            What::Refused { asked, .. } => { "was denied: " (asked) }
             What::Ended { grant, how } => { "ended " code { (grant) } ": " (layout::marked(&how.to_string())) }
             What::RulesAdded { firewall, rules } => { "added " (counted(rules.len(), "rule")) " to " b { (firewall) } }
             What::RulesRemoved { firewall, rules, cut } => {
-                "took " (counted(rules.len(), "rule")) " from " b { (firewall) }
+                "removed " (counted(rules.len(), "rule")) " from " b { (firewall) }
                 @if *cut > 0 { " and cut " (counted(usize::try_from(*cut).unwrap_or(usize::MAX), "connection")) }
             }
-            What::DriftRighted { firewall, .. } => { "put " b { (firewall) } " right" }
-            What::FirewallFailed { firewall, why } => { "could not bring " b { (firewall) } " to what is wanted: " (layout::marked(why)) }
-            What::FirewallRecovered { firewall } => { "has " b { (firewall) } " as wanted again" }
+            What::DriftRighted { firewall, .. } => { "corrected drift in " b { (firewall) } }
+            What::FirewallFailed { firewall, why } => { "could not reconcile " b { (firewall) } ": " (layout::marked(why)) }
+            What::FirewallRecovered { firewall } => { "has " b { (firewall) } " in sync again" }
             What::TransportOpened { grant, transport, .. } => { "connected " code { (grant) } " by " (transport) }
             What::TransportReconnected { grant, transport, why, .. } => {
                 "connected " code { (grant) } " by " (transport) " again: " (layout::marked(why))
@@ -152,8 +152,8 @@ fn what(what: &What) -> Markup {
             What::SessionEnded { grant, target, .. } => {
                 "ended a session to " code { (target) } " that had outlived " code { (grant) }
             }
-            What::SessionsFailed { place, why } => { "could not end what outlived its grant in " (place) ": " (layout::marked(why)) }
-            What::SessionsRecovered { place } => { "ends what outlives its grant in " (place) " again" }
+            What::SessionsFailed { place, why } => { "could not terminate sessions of ended grants in " (place) ": " (layout::marked(why)) }
+            What::SessionsRecovered { place } => { "terminates sessions of ended grants in " (place) " again" }
             What::CredentialsVended { grant, until } => {
                 "vended credentials for " code { (grant) } " until " (words::at(*until))
             }
@@ -163,13 +163,13 @@ fn what(what: &What) -> Markup {
                 " in " (role)
             }
             What::CredentialsNotDenied { role, why, until } => {
-                "could not deny revoked credentials in " (role) ", which are good until " (words::at(*until)) ": " (layout::marked(why))
+                "could not deny revoked credentials in " (role) ", which are valid until " (words::at(*until)) ": " (layout::marked(why))
             }
-            What::RecordRead => { "read the record" }
+            What::RecordRead => { "read the audit log" }
             What::RowsNoted { noted } => { "noted " (noted) }
-            What::LogAlarm { found } => { "found " (counted(found.len(), "difference")) " between the store and the record" }
+            What::LogAlarm { found } => { "found " (counted(found.len(), "difference")) " between the store and the audit log" }
             What::LogSealed { found, .. } => {
-                "sealed the record as it stood"
+                "sealed the audit log as it was"
                 @if !found.is_empty() { ", although it was altered" }
             }
         }

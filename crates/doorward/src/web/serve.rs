@@ -51,7 +51,7 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another program listens there.
-    #[error("{address} is taken: another program listens there")]
+    #[error("{address} is in use by another program")]
     Taken {
         /// Where.
         address: SocketAddr,
@@ -80,8 +80,8 @@ pub enum Error {
         /// What it should have.
         what: &'static str,
     },
-    /// The certificate and the key do not go together.
-    #[error("the certificate in `{certificate}` and the key in `{key}` do not go together")]
+    /// The certificate and the key do not match.
+    #[error("the certificate in `{certificate}` and the key in `{key}` do not match")]
     Pair {
         /// The certificate's file.
         certificate: String,
@@ -172,7 +172,7 @@ impl Listener {
                     let wrong = read.err().map(|error| error.to_string());
                     if let Some(error) = wrong.as_ref().filter(|wrong| asked || told.as_ref() != Some(*wrong))
                     {
-                        tracing::warn!(error, "the new certificate cannot be used; the one in use stays");
+                        tracing::warn!(error, "cannot use the new certificate, keeping the current one");
                     }
                     told = wrong;
                 }
@@ -191,7 +191,7 @@ impl Listener {
             is_empty(&house, CLOSES).await;
         }
         if tokio::time::timeout(SUMMARY_TAKES, web.keep_house(true)).await.is_err() {
-            tracing::warn!("the last summary of refused sign-ins could not be written in time");
+            tracing::warn!("could not record the last summary of refused sign-ins in time");
         }
         ended
     }
@@ -202,12 +202,7 @@ fn tell_of(house: &Admission) {
     let (turned_away, gave_way) = house.taken();
     if turned_away + gave_way > 0 {
         let open = house.open();
-        tracing::warn!(
-            open,
-            gave_way,
-            turned_away,
-            "the limit of connections was reached; idle ones gave way"
-        );
+        tracing::warn!(open, gave_way, turned_away, "connection limit reached, closed idle connections");
     }
 }
 

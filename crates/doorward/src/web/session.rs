@@ -195,7 +195,7 @@ fn note_use(
     let from = origin.counted().to_string();
     tokio::spawn(async move {
         if let Err(error) = store::in_time(store.use_session(token.as_str(), &session, &from, now)).await {
-            tracing::debug!(%error, "the use of a session could not be noted");
+            tracing::debug!(%error, "could not record the use of a session");
         }
     });
 }
@@ -369,9 +369,9 @@ pub fn from_our_page(headers: &HeaderMap, extensions: &Extensions, policy: &Poli
 
 /// Says that a form came from a page of another site, which may be this one under a name that the server does not know.
 pub fn of_another_page(so: &str) -> Failure {
-    let why = format!("this form was not sent from a page of this server as your browser sees it, {so}");
+    let why = format!("this form was not sent from a page of this server, {so}");
     Failure::new(StatusCode::FORBIDDEN, why).hint(
-        "if you came by a link of somebody else's, open the page anew; behind a proxy an operator sets `url` and has it hand on `Host`",
+        "if you followed a link from another site, open the page again; behind a proxy, an operator sets `url` and has the proxy forward `Host`",
     )
 }
 

@@ -84,9 +84,9 @@ pub async fn page(
         return Ok(to("/"));
     }
     let said = if asked.ended.is_some() {
-        Some("You were no longer signed in, so nothing was done.")
+        Some("Your session had expired, so nothing was done.")
     } else if asked.out.is_some() {
-        Some("You are signed out. What you opened stays open until its end.")
+        Some("You are signed out. Your open grants stay open until they expire.")
     } else {
         None
     };

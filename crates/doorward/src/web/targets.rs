@@ -31,7 +31,7 @@ pub fn section(
     let groups = grouped(web, signed, &found);
     html! {
         section aria-labelledby="targets" {
-            h2 #targets { "What you may open" }
+            h2 #targets { "Your targets" }
             @if many { (search(&find, found.len(), offers.len())) }
             @if groups.len() > 1 && many {
                 @for (group, offers) in &groups {
@@ -42,9 +42,9 @@ pub fn section(
                 ul.cards {
                     @for offer in &found { (home::target(web, signed, origin, offer, grants, draft, folded)) }
                     @if offers.is_empty() {
-                        (card::nothing("no target is yours to open; an operator puts you in the group of those that you need"))
+                        (card::nothing("you have no targets yet; ask an operator to add you to a group"))
                     } @else if found.is_empty() {
-                        (card::nothing("no target of yours fits that"))
+                        (card::nothing("none of your targets matches"))
                     }
                 }
             }

@@ -28,7 +28,7 @@ impl Unnamed {
         if self.seen.len() < MOST {
             self.seen.insert(origin.peer, (header, now));
             let peer = origin.peer;
-            tracing::warn!(%peer, header, "a proxy that `proxies` does not name; nothing is opened through it");
+            tracing::warn!(%peer, header, "proxy is not listed in `proxies`; grants through it are refused");
         }
     }
 

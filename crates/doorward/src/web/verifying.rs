@@ -119,7 +119,7 @@ pub async fn tried(turn: Turn, hash: PasswordHash, costs: Arc<Costs>, password: 
     match thread {
         Ok(_) => told.await.unwrap_or(false),
         Err(error) => {
-            tracing::error!(%error, "a password could not be looked at");
+            tracing::error!(%error, "could not verify a password");
             false
         }
     }

@@ -85,8 +85,8 @@ fn full() -> Result<(), Failed> {
     assert!(stands(0));
 
     let filler = disk.fill();
-    let words = "error: the disk under the store is full, so nothing was changed\n";
-    let hint = "hint: an operator has to make room on the disk under the store\n";
+    let words = "error: the store's disk is full, so nothing was changed\n";
+    let hint = "hint: an operator has to free space on the store's disk\n";
     jon.run(&["open", "db-1"]).is(69, &[], &[words, hint]);
     jon.run(&["open", "db-0"]).is(69, &[], &[words, hint]);
     // A refusal is an answer only when it is recorded, for which there may be just enough room.
@@ -101,7 +101,7 @@ fn full() -> Result<(), Failed> {
     // Its end comes, and nothing can be written.
     eventually("an expired rule goes", || !stands(0));
     eventually("the log says so", || {
-        server.log().contains("ended grants could not be written; their rules are taken away all the same")
+        server.log().contains("could not record ended grants, removing their rules nevertheless")
     });
     jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
     // A server starts all the same, since there may be something to close.
@@ -134,13 +134,12 @@ fn not_a_store() -> Result<(), Failed> {
         ("folder", "it is a folder"),
         ("letter", "it is not an SQLite database"),
         ("short", "it is not an SQLite database"),
-        ("missing/doorward.db", "its folder is not there"),
+        ("missing/doorward.db", "its folder does not exist"),
         ("people.groups", "it is not an SQLite database"),
     ] {
         house.keep_store_at(store);
         let before = fs::read(at(store)).ok();
-        let words =
-            format!("error: the store `{}` could not be opened\ncaused by: {why}", at(store).display());
+        let words = format!("error: cannot open the store `{}`\ncaused by: {why}", at(store).display());
         let verbs = [&["serve"][..], &["list", "--as", "jon"], &["audit", "verify"], &["audit", "list"]];
         // Reading the record of what is not there is told in other words, below.
         for verb in &verbs[..if before.is_some() || store == "folder" { 4 } else { 2 }] {
@@ -168,7 +167,7 @@ fn not_a_store() -> Result<(), Failed> {
     run("python3", &["-c", script, &path], "");
     let (code, _, err) = house.run(&["serve"]);
     assert_eq!(code, 74, "{err}");
-    assert!(err.contains("could not be brought to this version's form"), "{err}");
+    assert!(err.contains("cannot migrate the store"), "{err}");
     Ok(())
 }
 
@@ -177,8 +176,7 @@ fn no_database() -> Result<(), Failed> {
     house.keep_store_at("postgres://doorward:s3cret@127.0.0.1:1/doorward");
     let (code, _, err) = house.run(&["serve"]);
     assert_eq!(code, 74, "{err}");
-    let shown =
-        "error: the store `postgres://doorward@127.0.0.1:1/doorward` could not be opened\ncaused by: ";
+    let shown = "error: cannot open the store `postgres://doorward@127.0.0.1:1/doorward`\ncaused by: ";
     assert!(err.contains(shown) && err.contains("Connection refused"), "{err}");
     assert!(!err.contains("s3cret"), "its password is nobody's business: {err}");
     Ok(())
@@ -196,7 +194,7 @@ fn read_only() -> Result<(), Failed> {
     let (code, out, err) = house.run(&["serve"]);
     assert_eq!((code, out.as_str()), (74, ""), "{err}");
     let words = format!(
-        "the store `{}` could not be opened\ncaused by: it cannot be written",
+        "cannot open the store `{}`\ncaused by: it is not writable",
         house.folder().join("disk/doorward.db").display()
     );
     assert!(err.contains(&words), "{err}");
@@ -217,7 +215,7 @@ fn port_taken() -> Result<(), Failed> {
         let (code, out, err) = house.run(&["serve"]);
         assert_eq!((code, out.as_str()), (69, ""), "{err}");
         let words = format!(
-            "error: {} is taken: another program listens there\nhint: choose another address with `listen` in `[server]`, or end what has it\n",
+            "error: {} is in use by another program\nhint: choose another address with `listen` in `[server]`, or end what has it\n",
             house.listen
         );
         assert!(err.ends_with(&words), "{err}");

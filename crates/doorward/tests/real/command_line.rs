@@ -39,7 +39,7 @@ fn sign_in() -> Result<(), Failed> {
     jon.run(&["logout"]).is(0, &["You were not signed in.\n"], &[]);
 
     let wrong = jon.type_in(&["login", &server.url, "--stdin"], "close-sesame");
-    wrong.is(77, &[], &["error: the name or the password is wrong\n"]);
+    wrong.is(77, &[], &["error: wrong name or password\n"]);
     assert!(!wrong.err.contains("hint"), "there is nothing more to say: {wrong:?}");
     let stranger = jon.type_in(&["login", &server.url, "--stdin", "--as", "nobody"], PASSWORD);
     assert_eq!((stranger.code, &stranger.err), (77, &wrong.err), "who is there is not told");
@@ -63,7 +63,10 @@ fn sign_in() -> Result<(), Failed> {
     jon.run(&["list"]).is(
         77,
         &[],
-        &["error: you are not signed in, or no longer\n", "hint: sign in again with `doorward login http"],
+        &[
+            "error: you are not signed in, or your session has expired\n",
+            "hint: sign in again with `doorward login http",
+        ],
     );
     // Whose password changes is signed out everywhere.
     jon.signs_in(&server);

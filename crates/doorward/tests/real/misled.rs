@@ -58,11 +58,13 @@ fn overdue() -> Result<(), Failed> {
 
     let told = |server: &Server| {
         // Just after a start it is not ready for another reason: no pass has ended.
-        eventually("it is not ready", || get(server, None, "/readyz").1.to_string().contains("past the end"));
+        eventually("it is not ready", || get(server, None, "/readyz").1.to_string().contains("not revoked"));
         assert_eq!(get(server, None, "/readyz").0, 503);
         let (_, ready) = get(server, None, "/readyz");
         assert!(
-            ready["reasons"][0].as_str().is_some_and(|why| why.contains("1 grant is past the end")),
+            ready["reasons"][0]
+                .as_str()
+                .is_some_and(|why| why.contains("1 grant is expired but not revoked")),
             "{ready}"
         );
         assert!(!ready.to_string().contains("jon"), "anybody may ask: {ready}");
@@ -98,9 +100,8 @@ fn overdue() -> Result<(), Failed> {
         let words = ["past its end since ", "not revoked: ", "was denied: UnauthorizedOperation", fix];
         jon.run(&["list"]).is(0, &words, &[]);
         let log = server.log();
-        let line = log
-            .lines()
-            .find(|line| line.contains("a grant is past its end and not revoked") && line.contains("sgr-"));
+        let line =
+            log.lines().find(|line| line.contains("grant expired but not revoked") && line.contains("sgr-"));
         let line = line.expect("a line of the log");
         for part in [" ERROR ", "person=jon", "target=db-0", &admits, "sgr-", "UnauthorizedOperation"] {
             assert!(line.contains(part), "{part}: {line}");

@@ -55,14 +55,14 @@ fn story(setup: Setup, name: &str) {
     browser.go(&server.url);
     assert!(browser.url().ends_with("/sign-in"), "{}", browser.url());
     sign_in(&browser, &server.url, "jon", "wrong");
-    browser.says("The name or the password is wrong.");
+    browser.says("Wrong name or password.");
     assert_eq!(browser.find("#name").property("value"), "jon");
     browser.screenshot(&format!("{name}-1-refused"));
     sign_in(&browser, &server.url, "jon", PASSWORD);
 
-    browser.says("Nothing of yours is open.");
+    browser.says("You have no open grants.");
     browser.says(OUTSIDE);
-    browser.says("Your IPv6 address is not known here.");
+    browser.says("Your IPv6 address is not known.");
     browser.says("new connections are refused; one that is already open may live on");
     assert_eq!(browser.count("a[href='/operators']"), 0);
     browser.find("#reason-orders-db").type_in("ticket 4711");
@@ -84,41 +84,41 @@ fn story(setup: Setup, name: &str) {
     // A reason is asked for; the browser would not send the form without one, so a blank goes past it.
     browser.find("#reason-reports-db").type_in("   ");
     browser.find("#target-reports-db button.main").click();
-    browser.says("This was not done.");
+    browser.says("This request failed.");
     browser.says("reports-db is opened only with a reason.");
     browser.screenshot(&format!("{name}-3-refused"));
     browser.find("#reason-reports-db").type_in("quarterly numbers");
     browser.find("#lasts-reports-db option[value='28800']").click();
     browser.find("#target-reports-db button.main").click();
-    browser.says(&format!("It opens for {OUTSIDE} once somebody agrees."));
-    browser.says("Waiting for leads");
+    browser.says(&format!("It opens for {OUTSIDE} once the request is approved."));
+    browser.says("Waiting for approval by leads");
 
     let lead = signed_in(setup, &server.url, "richard");
-    lead.says("jon asks for reports-db");
+    lead.says("jon requests reports-db");
     lead.screenshot(&format!("{name}-4-asked"));
     lead.find(".asked button.main").click();
-    lead.says("You agreed.");
+    lead.says("You approved the request.");
     browser.go(&server.url);
-    browser.says("Agreed by");
+    browser.says("Approved by");
     browser.says("7 h 59 min");
     assert_eq!(browser.count(".grant"), 2);
 
     let operator = signed_in(setup, &server.url, "maria");
     operator.go(&format!("{}/operators", server.url));
     operator.says("ticket 4711");
-    operator.says("agreed by richard");
+    operator.says("approved by richard");
     assert_eq!(operator.count("tbody tr"), 2);
     operator.screenshot(&format!("{name}-5-operators"));
     operator.find("tbody tr:last-child button.danger").click();
-    operator.says("reports-db is closed");
+    operator.says("reports-db is revoked");
     assert!(operator.url().contains("/operators"), "{}", operator.url());
     assert_eq!(operator.count("tbody tr"), 1);
 
     browser.go(&server.url);
     browser.find(".grant button.danger").click();
-    browser.says(&format!("orders-db is closed for {OUTSIDE}."));
-    browser.says("New connections are refused. One that was already open lives on");
-    browser.says("Nothing of yours is open.");
+    browser.says(&format!("orders-db is revoked for {OUTSIDE}."));
+    browser.says("New connections are refused. Connections that are already open stay open");
+    browser.says("You have no open grants.");
     browser.screenshot(&format!("{name}-6-closed"));
     browser.go(&format!("{}/history", server.url));
     browser.says("ticket 4711");
@@ -188,9 +188,9 @@ fn by_keyboard() {
     tab_to(&browser, "Extend wiki");
     browser.press(&ENTER.to_string());
     browser.says("wiki stays open");
-    tab_to(&browser, &format!("Close wiki for {OUTSIDE}"));
+    tab_to(&browser, &format!("Revoke wiki for {OUTSIDE}"));
     browser.press(" ");
-    browser.says("wiki is closed");
+    browser.says("wiki is revoked");
     tab_to(&browser, "Sign out");
     browser.press(&ENTER.to_string());
     browser.says("You are signed out.");
@@ -215,7 +215,7 @@ fn every_page_fits() {
         browser.go(&server.url);
         look(&browser, "sign-in");
         sign_in(&browser, &server.url, "jon", PASSWORD);
-        browser.says("Nothing of yours is open.");
+        browser.says("You have no open grants.");
         look(&browser, "nothing-open");
         let long = format!("a reason without end: {}", "x".repeat(200));
         browser.find("#reason-orders-db").type_in(&long);
@@ -225,7 +225,7 @@ fn every_page_fits() {
         browser.find("#reason-reports-db").type_in("quarterly numbers");
         browser.find("#lasts-reports-db").type_in("8 h");
         browser.find("#target-reports-db button.main").click();
-        browser.says("Waiting for leads");
+        browser.says("Waiting for approval by leads");
         look(&browser, "waiting");
         let lead = signed_in(setup, &server.url, "richard");
         look(&lead, "asked");
@@ -236,7 +236,7 @@ fn every_page_fits() {
         }
         browser.go(&server.url);
         browser.find(".grant button.danger").click();
-        browser.says("orders-db is closed");
+        browser.says("orders-db is revoked");
         for page in ["history", "nothing-here"] {
             browser.go(&format!("{}/{page}", server.url));
             look(&browser, page);
@@ -253,7 +253,7 @@ fn look_again(browser: &Browser) {
 fn live() {
     let server = Inside::start();
     let browser = signed_in(DESK, &server.url, "jon");
-    browser.says("Nothing of yours is open.");
+    browser.says("You have no open grants.");
     browser.find("#reason-wiki").type_in("half a sen");
     let elsewhere = signed_in(WITHOUT_SCRIPTS, &server.url, "jon");
     elsewhere.find("#target-orders-db button.main").click();
@@ -271,7 +271,7 @@ fn live() {
     browser.wait("the second grant appears", |browser| browser.count(".grant") == 2);
     assert_eq!(browser.count(".grant[data-seen]"), 1);
     elsewhere.find(".grant button.danger").click();
-    elsewhere.says("is closed for");
+    elsewhere.says("is revoked for");
     look_again(&browser);
     browser.wait("the closed one goes", |browser| browser.count(".grant") == 1);
 }
@@ -290,8 +290,8 @@ fn falls_shut() {
     std::thread::sleep(Duration::from_millis(2200));
     let second = seconds().expect("a countdown");
     assert!(second < first && first - second <= 4, "{first} and then {second}");
-    browser.says("Nothing of yours is open.");
-    assert_eq!(browser.script("return document.getElementById('say').textContent"), "fuse is closed");
+    browser.says("You have no open grants.");
+    assert_eq!(browser.script("return document.getElementById('say').textContent"), "fuse has ended");
 }
 
 /// The page came over IPv4; a script learns the IPv6 address from the other name, and both are let in.
@@ -346,7 +346,7 @@ fn many_and_long() {
     let server = crowded();
     for (kind, setup) in [("phone", PHONE), ("desk", DESK), ("plain", WITHOUT_SCRIPTS)] {
         let browser = signed_in(setup, &server.url, "richard");
-        browser.says("What you may open");
+        browser.says("Your targets");
         assert!(browser.fits(), "a long word is wider than a {kind}");
         assert_eq!(browser.count(".target details"), 43, "{kind}");
         browser.find("#find").type_in("part-15");
@@ -358,7 +358,7 @@ fn many_and_long() {
         assert!(browser.fits(), "a long word in a grant is wider than a {kind}");
         browser.screenshot(&format!("crowded-{kind}"));
         browser.find(".grant button.danger").click();
-        browser.says("part-15 is closed");
+        browser.says("part-15 is revoked");
     }
     let operator = signed_in(PHONE, &server.url, "maria");
     operator.go(&format!("{}/reach", server.url));
@@ -416,5 +416,5 @@ fn leaves() {
     look_again(&browser);
     browser.wait("jon is signed out", |browser| browser.url().ends_with("/sign-in"));
     sign_in(&browser, &server.url, "jon", PASSWORD);
-    browser.says("The name or the password is wrong.");
+    browser.says("Wrong name or password.");
 }

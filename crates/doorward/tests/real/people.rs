@@ -105,7 +105,8 @@ fn what_we_write() -> Result<(), Failed> {
     let short = doorward(folder.path(), &["user", "add", "p0", "--stdin"], "hello")?;
     assert_eq!(short.status.code(), Some(65));
     assert!(
-        String::from_utf8_lossy(&short.stderr).contains("the password has 5 characters, and 10 is the least")
+        String::from_utf8_lossy(&short.stderr)
+            .contains("the password has 5 characters, at least 10 are required")
     );
     for (index, password) in SET.iter().enumerate() {
         succeed(&doorward(folder.path(), &["user", "add", &format!("p{index}"), "--stdin"], password)?)?;

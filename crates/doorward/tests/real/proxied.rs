@@ -19,7 +19,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("proxied: hosts as they stand in a request", &[], hosts),
         trial("proxied: nginx that the policy names", &[Need::Nginx, Need::Curl], named),
-        trial("proxied: nginx that the policy does not name", &[Need::Nginx, Need::Curl], not_named),
+        trial("proxied: nginx that the policy does not list", &[Need::Nginx, Need::Curl], not_named),
         trial("proxied: haproxy and its health check", &[Need::Haproxy, Need::Curl], haproxy),
         trial("proxied: a path in front of every path", &[Need::Nginx, Need::Curl], under_a_path),
         trial("proxied: the pages under a path", &[Need::Nginx, Need::Chromium], pages_under_a_path),
@@ -281,8 +281,8 @@ fn named() -> Result<(), Failed> {
     // nginx puts its own idea of the host unless it is told otherwise.
     let lost = curl(&proxy.certificate(), &[&format!("{}/nohost/sign-in", proxy.url())]);
     assert_eq!(lost.status, 421);
-    assert!(lost.body.contains("has to hand on <code>Host</code>"), "{}", lost.body);
-    assert!(!server.log().contains("does not name"), "{}", server.log());
+    assert!(lost.body.contains("has to forward the <code>Host</code> header"), "{}", lost.body);
+    assert!(!server.log().contains("not listed"), "{}", server.log());
     Ok(())
 }
 
@@ -307,14 +307,14 @@ fn not_named() -> Result<(), Failed> {
     }
     assert!(!wiki.lets_in());
     let log = server.log();
-    assert_eq!(log.matches("a proxy that `proxies` does not name").count(), 1, "{log}");
+    assert_eq!(log.matches("proxy is not listed in `proxies`").count(), 1, "{log}");
     let maria = proxy.sign_in("", "--http2", "maria").cookies();
     let page = |path: &str| {
         let cookies = format!("Cookie: {maria}");
         curl(&proxy.certificate(), &["-H", &cookies, &format!("{}{path}", proxy.url())]).body
     };
     assert!(page("/operators").contains("<code>127.0.0.1</code> sent <code>X-Forwarded-For</code>"));
-    assert!(page("/").contains("that the policy does not name"));
+    assert!(page("/").contains("that the policy does not list"));
     // Once it is named, it is believed, and nothing is shown.
     house.set_server("proxies = [\"127.0.0.0/8\"]");
     eventually("the policy is read", || !page("/operators").contains("sent <code>X-Forwarded-For</code>"));
@@ -398,11 +398,11 @@ fn pages_under_a_path() -> Result<(), Failed> {
         browser.find("#name").type_in("maria");
         browser.find("#password").type_in(PASSWORD);
         browser.find("main button").click();
-        browser.says("You come from");
+        browser.says("Your address");
         browser.find("#target-wiki button.main").click();
         browser.says("wiki is open for 203.0.113.7");
         for (link, title) in
-            [("All open", "All that is open"), ("Record", "Record"), ("Targets", "What you may open")]
+            [("Open grants", "Open grants"), ("Audit log", "Audit log"), ("Targets", "Your targets")]
         {
             browser.script(&format!(
                 "[...document.querySelectorAll('nav a')].find(a => a.textContent === '{link}').click()"
@@ -411,7 +411,7 @@ fn pages_under_a_path() -> Result<(), Failed> {
             assert!(browser.url().starts_with(&format!("{}/door/", proxy.url())), "{}", browser.url());
         }
         browser.find(".grant button.danger").click();
-        browser.says("wiki is closed");
+        browser.says("wiki is revoked");
         browser.find(".who button").click();
         browser.says("You are signed out.");
         assert_eq!(browser.complaints(), Vec::<String>::new());

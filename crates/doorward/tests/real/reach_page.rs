@@ -97,7 +97,7 @@ fn ten() {
     browser.find("#to").type_in("orders-db-0");
     browser.find("#flow").type_in("tcp/5432");
     browser.find(".ask button").click();
-    browser.says("In the way");
+    browser.says("Blocked by");
     assert_eq!(browser.count(".answer .badge.bad"), 1);
     browser.screenshot("reach-10-no");
     // A box, whose lines alone are shown.
@@ -140,7 +140,7 @@ fn five_hundred() {
     browser.script(
         "document.querySelector('.picture a.wire.many.db').dispatchEvent(new MouseEvent('click', { bubbles: true }))",
     );
-    browser.says("The ways from");
+    browser.says("Paths from");
     browser.screenshot("reach-500-bundle");
     open_table(&browser);
     browser.find("table.ways tbody tr td a").click();

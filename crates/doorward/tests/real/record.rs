@@ -313,9 +313,7 @@ fn forged() -> Result<(), Failed> {
     assert!(wiki.lets_in());
     jon.run(&["close", "wiki"]).is(0, &["wiki is closed"], &[]);
     assert!(!wiki.lets_in(), "it is not the forged grant that lets in");
-    eventually("the log says it", || {
-        server.log().contains("a grant in the store is not what the record says")
-    });
+    eventually("the log says it", || server.log().contains("grant in the store differs from the audit log"));
     let list = |server: &House| server.run(&["audit", "list", "--limit", "1000"]).1;
     assert!(
         list(&house).contains("found the store altered: the grant \"g-aaaaaaaaaaaa\""),
@@ -343,7 +341,7 @@ fn forged() -> Result<(), Failed> {
         UPDATE head SET seq = (SELECT max(seq) FROM record), \
         hash = (SELECT substr(line, instr(line, '\"hash\":\"') + 8, 64) FROM record ORDER BY seq DESC LIMIT 1)";
     sqlite(&house, cut);
-    let refused = "error: the record in the store is not what was written, so nothing is opened\n";
+    let refused = "error: the audit log in the store was altered, so no grant is opened\n";
     jon.run(&["open", "wiki", "--for", "30m"]).is(
         69,
         &[],
@@ -357,7 +355,7 @@ fn forged() -> Result<(), Failed> {
     // The head outside finds it at the next start, too.
     let server = house.serve();
     // Nobody can say either who is signed in.
-    jon.run(&["open", "wiki"]).is(77, &[], &["error: you are not signed in, or no longer"]);
+    jon.run(&["open", "wiki"]).is(77, &[], &["error: you are not signed in, or your session has expired"]);
     jon.signs_in(&server);
     jon.run(&["open", "wiki"]).is(69, &[], &[refused]);
     let (_, _, err) = house.run(&["audit", "verify"]);

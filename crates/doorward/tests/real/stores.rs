@@ -122,8 +122,7 @@ fn begun(postgres: &Postgres, database: &str, statement: &str) -> std::process::
 
 /// Whatever PostgreSQL answers to an end, access goes at once, and the end is recorded once that can be done.
 fn ends() -> Result<(), Failed> {
-    const NOT_YET: &str =
-        "is closed, but that is not recorded yet: it is written as soon as the store takes it";
+    const NOT_YET: &str = "is closed, but the audit log does not have that yet: it is recorded as soon as the store can be written";
     let postgres = shared();
     let wiki = Wiki::new(LASTS);
     let house = House::new(&GROUPS, &wiki.policy);
@@ -397,7 +396,7 @@ fn goes_away() -> Result<(), Failed> {
     let lived = opened.elapsed();
     // Who looks for changes and who makes the pass each wait a second for the store before they do without it.
     assert!(lived < Duration::from_secs(8), "{lived:?}");
-    let words = "error: the store gave no answer\nhint: an operator finds the cause in the server's log\n";
+    let words = "error: the store did not answer\nhint: an operator can find the cause in the server's log\n";
     jon.run(&["list"]).is(69, &[], &[words]);
     jon.run(&["open", "db-0"]).is(69, &[], &[words]);
     assert!(!stands());

@@ -20,7 +20,7 @@ pub fn trials() -> Vec<Trial> {
         trial("tls: a form by HTTP/1.1 and by HTTP/2", &[Need::Curl], by_either_version),
         trial("tls: the pages by HTTP/2", &[Need::Chromium], pages),
         trial("tls: a certificate renewed while it serves", &[], renewed),
-        trial("tls: files that are missing, swapped or do not go together", &[], wrong_files),
+        trial("tls: files that are missing, swapped or do not match", &[], wrong_files),
     ]
 }
 
@@ -177,7 +177,7 @@ fn pages() -> Result<(), Failed> {
     browser.find("#name").type_in("jon");
     browser.find("#password").type_in(PASSWORD);
     browser.find("main button").click();
-    browser.says("What you may open");
+    browser.says("Your targets");
     browser.find(".who button").click();
     browser.says("You are signed out.");
     Ok(())
@@ -188,11 +188,11 @@ fn renewed() -> Result<(), Failed> {
     let server = tls.serve();
     let answers = |trusted: &str| agent(trusted).get(format!("{}/healthz", tls.url)).call().is_ok();
     let (first, key) = (tls.trusted(), fs::read(tls.path("server.key"))?);
-    // The certificate comes before its key, and for a moment they do not go together.
+    // The certificate comes before its key, and for a moment they do not match.
     let (second, second_key) = pair();
     fs::write(tls.path("server.pem"), &second)?;
     std::thread::sleep(Duration::from_secs(6));
-    assert!(answers(&first) && !answers(&second), "the one in use stays");
+    assert!(answers(&first) && !answers(&second), "keeping the current one");
     fs::write(tls.path("server.key"), second_key)?;
     eventually("the new one is taken", || answers(&second));
     assert!(!answers(&first));
@@ -201,11 +201,11 @@ fn renewed() -> Result<(), Failed> {
     let said = server.ends();
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(
-        said.err.matches("the new certificate cannot be used; the one in use stays").count(),
+        said.err.matches("cannot use the new certificate, keeping the current one").count(),
         1,
         "{said:?}"
     );
-    assert_eq!(said.err.matches("took the new certificate").count(), 1, "{said:?}");
+    assert_eq!(said.err.matches("certificate reloaded").count(), 1, "{said:?}");
     Ok(())
 }
 
@@ -233,7 +233,7 @@ fn wrong_files() -> Result<(), Failed> {
     });
     refused(&|tls| put(tls, "server.key", pair().1.as_bytes()), 65, &|folder| {
         let (certificate, key) = (at(folder, "server.pem"), at(folder, "server.key"));
-        format!("the certificate in `{certificate}` and the key in `{key}` do not go together\n")
+        format!("the certificate in `{certificate}` and the key in `{key}` do not match\n")
     });
     Ok(())
 }

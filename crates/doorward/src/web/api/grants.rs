@@ -91,7 +91,7 @@ pub async fn open(
 fn lasts(value: &Value) -> Result<Option<SignedDuration>, Failure> {
     let wrong = || {
         let typed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let why = format!("`{typed}` is not a length of time");
+        let why = format!("`{typed}` is not a duration");
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why)
             .hint("write `\"2h\"`, `\"90m\"` or a number of seconds")
     };

@@ -44,34 +44,31 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
     let (clock, status) = (web.requests().clock(), web.requests().nudge().status());
     let mut reasons = Vec::new();
     match status.at {
-        None => reasons.push("no pass over the firewalls has ended yet".to_owned()),
+        None => reasons.push("no reconciliation pass has completed yet".to_owned()),
         at if !alive(at, clock.now(), clock.uptime()) => {
-            reasons.push("no pass over the firewalls has ended for two minutes".to_owned());
+            reasons.push("no reconciliation pass has completed for two minutes".to_owned());
         }
         Some(_) => {}
     }
     let late = status.overdue.len();
     if late > 0 {
-        let stand = if late == 1 { "1 grant is" } else { &format!("{late} grants are") };
-        reasons.push(format!(
-            "{stand} past the end and not revoked: `/operators` and the log say which and why"
-        ));
+        let grants = if late == 1 { "1 grant is" } else { &format!("{late} grants are") };
+        reasons.push(format!("{grants} expired but not revoked: see `/operators` and the log"));
     }
     if !status.irrevocable.is_empty() {
         reasons.push(
-            "AWS does not permit all that a revocation needs: `/operators` and the log say what is missing"
-                .to_owned(),
+            "AWS denies permissions that a revocation needs: `/operators` and the log list them".to_owned(),
         );
     }
     let unrecorded = web.requests().unrecorded().len();
     if unrecorded > 0 {
-        let ends = if unrecorded == 1 { "1 end" } else { &format!("{unrecorded} ends") };
+        let grants = if unrecorded == 1 { "1 grant" } else { &format!("{unrecorded} grants") };
         reasons.push(format!(
-            "{ends} of grants could not be recorded, and are in force all the same: `/operators` and the log say which and why"
+            "{grants} ended and revoked, but not yet in the audit log: see `/operators` and the log"
         ));
     }
     if !status.alarms.is_empty() {
-        reasons.push("the store was altered: `doorward audit verify` says how".to_owned());
+        reasons.push("the store was altered: `doorward audit verify` lists the differences".to_owned());
     }
     if in_time(web.requests().store().last_change()).await.is_err() {
         reasons.push("the store does not answer".to_owned());

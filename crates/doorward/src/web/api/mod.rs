@@ -65,14 +65,14 @@ pub fn router() -> Router<Arc<Web>> {
 }
 
 async fn nothing() -> Refused {
-    Failure::new(StatusCode::NOT_FOUND, "there is no such call")
-        .hint("`/api/v1/openapi.json` has them all")
+    Failure::new(StatusCode::NOT_FOUND, "there is no such endpoint")
+        .hint("`/api/v1/openapi.json` lists them all")
         .into()
 }
 
 async fn not_that_way() -> Refused {
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this call does not know that method")
-        .hint("`/api/v1/openapi.json` has them all")
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "this endpoint does not support that method")
+        .hint("`/api/v1/openapi.json` lists them all")
         .into()
 }
 
@@ -143,7 +143,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Web>> for Body<T> {
             serde_json::from_slice(&bytes).or_else(|error| whole(&bytes).ok_or(error)).map_err(|error| {
                 let status =
                     if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };
-                Failure::new(status, format!("the body is not what this call takes: {error}"))
+                Failure::new(status, format!("the body does not match what this endpoint accepts: {error}"))
             })?;
         Ok(Self(body))
     }

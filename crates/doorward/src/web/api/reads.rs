@@ -90,5 +90,5 @@ pub async fn overdue(
 /// A query that is not what the call takes.
 pub fn query(rejection: &QueryRejection) -> Failure {
     Failure::new(StatusCode::UNPROCESSABLE_ENTITY, rejection.body_text().to_lowercase())
-        .hint("`/api/v1/openapi.json` has the parameters of each call")
+        .hint("`/api/v1/openapi.json` lists the parameters of each endpoint")
 }

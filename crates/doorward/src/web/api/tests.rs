@@ -230,7 +230,7 @@ async fn every_call_answers_as_the_document_says() {
         let refused = described(&house, "post", &path, &richard, Some(stale), 409).await;
         let error = refused["error"].as_str().expect("words");
         assert!(
-            error.contains("jon now asks for `orders-db` for 7h from 203.0.113.7/32 (\"ticket 8\")"),
+            error.contains("jon now requests `orders-db` for 7h from 203.0.113.7/32 (\"ticket 8\")"),
             "{error}"
         );
         assert!(refused["hint"].as_str().expect("a hint").contains("`seen` is 1"), "{refused}");

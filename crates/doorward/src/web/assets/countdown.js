@@ -99,7 +99,7 @@
         heading?.setAttribute("tabindex", "-1");
         heading?.focus();
       }
-      if (gone.classList.contains("grant")) announce(`${gone.querySelector("h3").textContent} is closed`);
+      if (gone.classList.contains("grant")) announce(`${gone.querySelector("h3").textContent} has ended`);
       gone.remove();
     }
   };

@@ -56,11 +56,11 @@ fn in_markup(problems: &[Problem]) -> Markup {
 fn question(reachability: &Reachability, asked: &Asked) -> Result<Markup, Vec<Problem>> {
     let end = |text: &str, which: &str| {
         if text.is_empty() {
-            return Err(Problem::new(format!("say {which}, too"), None));
+            return Err(Problem::new(format!("enter {which}"), None));
         }
         Selector::find(text, reachability.inventory()).map_err(|error| not_found(&error))
     };
-    let (from, to) = (end(&asked.from, "from where"), end(&asked.to, "to where"));
+    let (from, to) = (end(&asked.from, "a source"), end(&asked.to, "a destination"));
     let (from, to, flows) = match (from, to, flows(&asked.flow)) {
         (Ok(from), Ok(to), Ok(flows)) => (from, to, flows),
         (from, to, flows) => {
@@ -81,12 +81,12 @@ fn not_found(error: &NotFound) -> Problem {
     match error {
         NotFound::Nothing { meant, gaps, .. } => {
             let hint = meant.as_ref().map(|meant| format!("did you mean `{meant}`?"));
-            let unseen = gaps.iter().map(|gap| format!("Not seen: {gap}")).collect();
+            let unseen = gaps.iter().map(|gap| format!("Missing from the inventory: {gap}")).collect();
             Problem { why, hint, unseen }
         }
         NotFound::Several { .. } => Problem::new(
             why,
-            Some("name one of them as it is listed: by its id, its ARN, or like `rds:REGION/NAME`".into()),
+            Some("enter one of them as listed: by its id, its ARN, or as `rds:REGION/NAME`".into()),
         ),
         NotFound::Address(_) => Problem::new(why, None),
     }
@@ -116,9 +116,9 @@ fn answered(answer: &Answer, words: &str) -> Markup {
         Verdict::Partly | Verdict::Unknown => "badge pending",
     };
     let way = match answer.verdict {
-        Verdict::Yes => "The way",
-        Verdict::Partly if !answer.flows.is_empty() => "The way of what passes",
-        Verdict::No | Verdict::Partly | Verdict::Unknown => "As far as it gets",
+        Verdict::Yes => "Path",
+        Verdict::Partly if !answer.flows.is_empty() => "Path of the allowed traffic",
+        Verdict::No | Verdict::Partly | Verdict::Unknown => "Partial path",
     };
     html! {
         section #answer.card.answer aria-labelledby="verdict" {
@@ -129,17 +129,17 @@ fn answered(answer: &Answer, words: &str) -> Markup {
                 @if answer.verdict != Verdict::No { (back(&answer.back)) }
             }
             @if !answer.blockers.is_empty() {
-                h3 { "In the way" }
+                h3 { "Blocked by" }
                 ul.blockers { @for one in answer.blockers.iter().take(SHOWN) { (blocker(one)) } }
                 (more(answer.blockers.len(), "blockers"))
             }
             @if !answer.parts.is_empty() { (parts(&answer.parts)) }
             @if !answer.gaps.is_empty() {
-                h3 { "Not seen, and could change this answer" }
+                h3 { "Missing from the inventory, could change this answer" }
                 ul.plain { @for gap in &answer.gaps { li { (gap) } } }
             }
             @if !answer.notes.is_empty() {
-                h3 { "To know" }
+                h3 { "Notes" }
                 ul.plain { @for note in &answer.notes { li { (sentence(note)) } } }
             }
         }
@@ -149,7 +149,7 @@ fn answered(answer: &Answer, words: &str) -> Markup {
 fn more(count: usize, what: &str) -> Markup {
     html! {
         @if count > SHOWN {
-            p.quiet { "and " (count - SHOWN) " more " (what) "; " code { "doorward reach --json" } " has them all" }
+            p.quiet { "and " (count - SHOWN) " more " (what) "; " code { "doorward reach --json" } " lists all of them" }
         }
     }
 }
@@ -190,7 +190,7 @@ fn back(back: &Back) -> Markup {
             p.quiet { (words) "." }
         } @else {
             details open[back.verdict != Verdict::Yes] {
-                summary { (words) ": the way back" }
+                summary { (words) ": the return path" }
                 (hops(&back.hops))
             }
         }
@@ -203,26 +203,26 @@ fn blocker(blocker: &Blocker) -> Markup {
         li {
             p { code.code title=(code.meaning()) { (code) } " " span.kind { (id.kind()) } " " (resource(id.id(), name.as_deref())) }
             p { (sentence(why)) }
-            @if *replies { p.quiet { "Stops the replies of " (flows) "." } }
-            @else if !flows.is_empty() && !flows.is_all() { p.quiet { "Stops " (flows) "." } }
-            @if !lift.is_empty() { p.lift { "To lift it: " (lift) } }
+            @if *replies { p.quiet { "Blocks the replies to " (flows) "." } }
+            @else if !flows.is_empty() && !flows.is_all() { p.quiet { "Blocks " (flows) "." } }
+            @if !lift.is_empty() { p.lift { "Fix: " (lift) } }
         }
     }
 }
 
 fn parts(parts: &[Part]) -> Markup {
     html! {
-        h3 { "It differs by who sends and receives" }
+        h3 { "The answer differs by source and destination" }
         table role="table" {
             thead role="rowgroup" {
-                tr role="row" { @for title in ["From", "To", "Passes"] { th role="columnheader" scope="col" { (title) } } }
+                tr role="row" { @for title in ["From", "To", "Allowed"] { th role="columnheader" scope="col" { (title) } } }
             }
             tbody role="rowgroup" {
                 @for part in parts.iter().take(SHOWN) {
                     tr role="row" {
                         th role="rowheader" scope="row" { (part.from) }
                         td role="cell" data-title="To" { (part.to) }
-                        td role="cell" data-title="Passes" {
+                        td role="cell" data-title="Allowed" {
                             @match part.verdict {
                                 Verdict::Yes => (part.flows),
                                 Verdict::No => "nothing",

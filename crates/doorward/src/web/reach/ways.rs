@@ -29,16 +29,16 @@ pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> M
     html! {
         section #ways aria-labelledby="the-ways" {
             @if ways.is_empty() {
-                h2 #the-ways { "No ways" }
-                p.nothing { "Nothing reaches anything here." }
+                h2 #the-ways { "No paths" }
+                p.nothing { "No traffic is allowed here." }
             } @else {
               details open[ways.len() <= OPEN] {
-                summary { h2 #the-ways { (counted(ways.len(), "way", "ways")) " as a table" } }
+                summary { h2 #the-ways { (counted(ways.len(), "path", "paths")) " as a table" } }
                 table.ways role="table" {
-                    caption.unseen { "What passes between roles and the outside: what comes in, what passes inside, what goes out" }
+                    caption.unseen { "Allowed paths between roles and the outside: inbound, internal, outbound" }
                     thead role="rowgroup" {
                         tr role="row" {
-                            @for title in ["From", "To", "What", "Why"] { th role="columnheader" scope="col" { (title) } }
+                            @for title in ["From", "To", "Traffic", "Why"] { th role="columnheader" scope="col" { (title) } }
                         }
                     }
                     tbody role="rowgroup" {
@@ -48,9 +48,9 @@ pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> M
                                 td role="cell" data-title="To" {
                                     @if way.from == way.to { span.quiet { "others of the same role" } } @else { (name(way.to)) }
                                 }
-                                td role="cell" data-title="What" {
+                                td role="cell" data-title="Traffic" {
                                     span class={ "kind-of " (way.kind.class()) } { (way.says()) }
-                                    @if !way.whole { " " span.quiet { "not all of it between any two" } }
+                                    @if !way.whole { " " span.quiet { "not between every pair" } }
                                 }
                                 td role="cell" data-title="Why" { (why(reachability, drawing, asked, way, &name)) }
                             }
@@ -59,7 +59,7 @@ pub fn table(reachability: &Reachability, drawing: &Drawing, asked: &Asked) -> M
                 }
                 @if ways.len() > SHOWN {
                     p.quiet {
-                        "and " (ways.len() - SHOWN) " more: choose a box of the picture to see its own, or ask "
+                        "and " (ways.len() - SHOWN) " more: select a box of the picture to see only its paths, or run "
                         code { "doorward reach --all" }
                     }
                 }

@@ -63,7 +63,7 @@ impl Door {
 
     /// Ready when it has ended by itself, which it should not.
     pub(super) async fn broke(&mut self) -> io::Error {
-        (&mut self.over).await.unwrap_or_else(|_| io::Error::other("the thread that takes connections ended"))
+        (&mut self.over).await.unwrap_or_else(|_| io::Error::other("the listener thread ended"))
     }
 
     /// Takes no more, and gives the address back.
@@ -107,7 +107,7 @@ impl Taking {
         }
         if self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY) {
             self.told = Some(Instant::now());
-            tracing::warn!(%error, "connections cannot be taken at present; grants are revoked all the same");
+            tracing::warn!(%error, "cannot accept connections; grants are still revoked");
         }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);

@@ -62,8 +62,7 @@ impl HttpBody for Received {
                     return Poll::Pending;
                 }
                 self.is_whole();
-                let late =
-                    io::Error::new(io::ErrorKind::TimedOut, "the body of the request did not come in time");
+                let late = io::Error::new(io::ErrorKind::TimedOut, "the request body timed out");
                 Poll::Ready(Some(Err(late.into())))
             }
         }

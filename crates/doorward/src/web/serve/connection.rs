@@ -131,11 +131,11 @@ impl Arrived {
         let opened = match open(stream, peer, begun, &mut ticket, &mut serving, web).await {
             Ok(Some(opened)) => opened,
             Ok(None) => return,
-            Err(error) => return tracing::debug!(%peer, %error, "a connection came to nothing"),
+            Err(error) => return tracing::debug!(%peer, %error, "connection setup failed"),
         };
         let life = Life::new(ticket.seat(), begun, serving.times);
         if let Err(error) = requests(opened, serving, life, &ticket).await {
-            tracing::debug!(%peer, %error, "a connection broke");
+            tracing::debug!(%peer, %error, "connection failed");
         }
         // The socket is closed by now: the seat is free.
         drop(ticket);

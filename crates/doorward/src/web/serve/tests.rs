@@ -96,7 +96,7 @@ async fn what_is_wrong_with_a_certificate_is_said() {
     let said = refused(&server(Some(no_key))).await;
     assert_eq!(said, format!("`{}` has no private key in PEM form", good.certificate));
     let mixed = Tls { key: another.key, ..good };
-    assert!(refused(&server(Some(mixed))).await.ends_with("do not go together"));
+    assert!(refused(&server(Some(mixed))).await.ends_with("do not match"));
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_port_that_is_taken_is_said() {
     let second = Server { listen, ..server(None) };
     let Err(Error::Taken { address }) = Listener::bind(&second).await else { panic!("not taken") };
     assert_eq!(address, listen);
-    assert_eq!(refused(&second).await, format!("{listen} is taken: another program listens there"));
+    assert_eq!(refused(&second).await, format!("{listen} is in use by another program"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -86,7 +86,7 @@ pub(super) fn read_again(
     if is_new {
         certificate.replace(new.config(files)?);
         *contents = new;
-        tracing::info!(certificate = files.certificate, "took the new certificate");
+        tracing::info!(certificate = files.certificate, "certificate reloaded");
     }
     Ok(is_new)
 }

@@ -188,7 +188,7 @@ async fn the_page_changes_a_password_and_says_why_not() {
     let answer = house.post("/account/password", &browser, &form(PASSWORD, NEW, "another")).await;
     assert!(answer.text().contains("The two new passwords differ"), "{}", answer.text());
     let answer = house.post("/account/password", &browser, &form(PASSWORD, "short", "short")).await;
-    assert!(answer.text().contains("10 is the least"), "{}", answer.text());
+    assert!(answer.text().contains("at least 10 are required"), "{}", answer.text());
     let answer = house.post("/account/password", &browser, &form(PASSWORD, NEW, NEW)).await;
     assert_eq!(sent_to(&answer, StatusCode::SEE_OTHER), "/account?done=password");
     assert_eq!(house.get("/account", &browser).await.status, StatusCode::SEE_OTHER);

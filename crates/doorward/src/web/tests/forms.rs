@@ -90,7 +90,7 @@ async fn opening_extending_and_closing_are_told() {
 
     let answer = house.post(&format!("/grants/{id}/close"), &jon, &format!("token={token}")).await;
     let told = house.get(sent_to(&answer, StatusCode::SEE_OTHER), &jon).await.text();
-    assert!(told.contains("is closed") && told.contains("No connection was open"), "{told}");
+    assert!(told.contains("is revoked") && told.contains("No connection was open"), "{told}");
 }
 
 #[tokio::test]
@@ -100,20 +100,23 @@ async fn whoever_may_answer_is_asked() {
     let token = house.get("/", &jon).await.field("token");
     let asked = house.post("/grants", &jon, &format!("token={token}&target=orders-db&lasts=28800")).await;
     let told = house.get(sent_to(&asked, StatusCode::SEE_OTHER), &jon).await.text();
-    assert!(told.contains("once somebody agrees") && told.contains("Waiting for leads"), "{told}");
+    assert!(
+        told.contains("once the request is approved") && told.contains("Waiting for approval by leads"),
+        "{told}"
+    );
     assert!(!told.contains("/answer"), "nobody answers for themselves");
 
     let page = house.get("/", &richard).await;
-    assert!(page.text().contains("jon asks for orders-db"), "{}", page.text());
+    assert!(page.text().contains("jon requests orders-db"), "{}", page.text());
     let grants = house.requests().store().unfinished().await.expect("grants");
     let answer = format!("/grants/{}/answer", grants[0].id());
     let neither = house.post(&answer, &richard, &format!("token={}", page.field("token"))).await;
     assert_eq!(neither.status, StatusCode::UNPROCESSABLE_ENTITY);
     let agreed = house.post(&answer, &richard, &format!("token={}&agree=yes", page.field("token"))).await;
     let told = house.get(sent_to(&agreed, StatusCode::SEE_OTHER), &richard).await.text();
-    assert!(told.contains("You agreed.") && told.contains("2026-11-22 18:00 UTC"), "{told}");
+    assert!(told.contains("You approved the request.") && told.contains("2026-11-22 18:00 UTC"), "{told}");
     let page = house.get("/live", &jon).await.text();
-    assert!(page.contains("Agreed by") && page.contains("8 h left"), "{page}");
+    assert!(page.contains("Approved by") && page.contains("8 h left"), "{page}");
 }
 
 #[tokio::test]
@@ -150,7 +153,7 @@ async fn every_reason_of_a_refusal_is_said_and_the_form_is_kept() {
     ] {
         let answer = house.post("/grants", &jon, &format!("token={token}&{form}")).await;
         assert_eq!(answer.status, status, "{form}: {}", answer.text());
-        assert!(answer.text().contains("This was not done."), "{form}");
+        assert!(answer.text().contains("This request failed."), "{form}");
     }
     assert!(house.requests().store().unfinished().await.expect("grants").is_empty());
 }

@@ -40,7 +40,7 @@ async fn many_targets_are_found_without_a_script() {
     assert!(few.contains("11 of 205 targets.") && few.contains("Show all"), "{few}");
     assert!(few.contains("value=\"shop SHARD-17\""));
     let none = house.get("/?find=%3Ci%3E", &richard).await.text();
-    assert!(none.contains("No target of yours fits that.") && none.contains("value=\"&lt;i&gt;\""), "{none}");
+    assert!(none.contains("None of your targets matches.") && none.contains("value=\"&lt;i&gt;\""), "{none}");
     // A form that is refused comes back unfolded.
     let token = house.get("/", &richard).await.field("token");
     let refused =
@@ -67,7 +67,7 @@ async fn what_is_open_for_an_address_that_is_no_longer_ones_own_is_pointed_out()
     let get = |path: &str| Request::get(path).header(COOKIE, &jon).body(Body::empty()).expect("a request");
     for path in ["/", "/live"] {
         let moved = house.through([198, 51, 100, 4], &[], get(path)).await.text();
-        assert!(moved.contains("You come from <code>198.51.100.4</code> now"), "{moved}");
+        assert!(moved.contains("Your address is now <code>198.51.100.4</code>"), "{moved}");
         assert!(moved.contains("orders-db</a> for <code>203.0.113.7</code>"), "{moved}");
     }
     let form = format!("token={}&target=reports&reason=x", page.field("token"));

@@ -38,7 +38,7 @@ async fn a_proxy_that_is_not_named_opens_nothing_and_is_shown() {
     let form = format!("token={}&target=orders-db", home.field("token"));
     let refused = house.through(PROXY, &added, form_request("/grants", &jon, &form)).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(refused.text().contains("that the policy does not name"), "{}", refused.text());
+    assert!(refused.text().contains("that the policy does not list"), "{}", refused.text());
     for added in [[("via", "1.1 squid")], [("forwarded", "for=203.0.113.7")], [("x-real-ip", "203.0.113.7")]]
     {
         let refused = open(&house, &added).await;

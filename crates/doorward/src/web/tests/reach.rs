@@ -84,7 +84,7 @@ async fn the_picture_and_the_table_lead_to_every_trace() {
     let alone = link_behind(&page, "class=\"node role\"").replace("#picture", "");
     assert!(alone.starts_with("/reach?show=role-"), "{alone}");
     let part = house.get(&alone, &maria).await.text();
-    assert!(part.contains("The ways of ") && part.contains("Show everything"), "{alone}");
+    assert!(part.contains("Paths of ") && part.contains("Show everything"), "{alone}");
     assert!(part.matches("class=\"hit\"").count() < page.matches("class=\"hit\"").count());
 }
 
@@ -95,7 +95,7 @@ async fn a_question_is_answered_with_its_reasons() {
     let no = house.get("/reach?from=internet&to=group%3Aweb&flow=tcp%2F22", &maria).await;
     assert_eq!(no.status, StatusCode::OK);
     let text = no.text();
-    assert!(text.contains("badge bad") && text.contains("In the way"), "{text}");
+    assert!(text.contains("badge bad") && text.contains("Blocked by"), "{text}");
     assert!(text.contains("ENI_SG_RULES_MISMATCH"), "{text}");
     // What was typed stays in the fields.
     assert!(text.contains("value=\"group:web\"") && text.contains("value=\"tcp/22\""));
@@ -109,7 +109,7 @@ async fn what_cannot_be_asked_is_said_beside_the_picture() {
     let maria = house.sign_in("maria").await;
     for (query, says) in [
         ("from=internet&to=nobody", "nothing in the inventory is called"),
-        ("from=internet&to=", "to where"),
+        ("from=internet&to=", "enter a destination"),
         ("from=10.0.0.1/8&to=internet", "bits set behind its prefix"),
         ("from=internet&to=group:web&flow=5432", "is not a flow"),
         ("from=%3Cscript%3Ealert(1)%3C/script%3E&to=internet", "&lt;script&gt;"),
