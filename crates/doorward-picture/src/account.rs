@@ -1,4 +1,4 @@
-//! From an account to a drawing: names, tiers and ways as people would call them.
+//! From an account to a drawing: names, tiers and paths as people would name them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! Narrowing: the same drawing with only the ways of a role, or between two tiers.
+//! Narrowing: the same drawing with only the paths of a role, or between two tiers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

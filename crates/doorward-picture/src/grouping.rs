@@ -1,4 +1,4 @@
-//! Folding: what a reader need not tell apart becomes one box or one line.
+//! Folding: roles and paths that a reader need not distinguish become one box or one line.
 
 use std::collections::{BTreeMap, BTreeSet};
 

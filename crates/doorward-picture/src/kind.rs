@@ -1,4 +1,4 @@
-//! What kind of flow passes: what a reader looks for first, and what its line is coloured by.
+//! The kind of allowed traffic, which decides the colour of a line.
 
 use doorward_core::net::{Flow, Ports};
 use doorward_core::reach::Flows;

@@ -1,4 +1,4 @@
-//! Labels: what passes, written on the lines where there is room for it.
+//! Labels: the allowed traffic, written on the lines where there is room for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

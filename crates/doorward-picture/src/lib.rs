@@ -1,8 +1,8 @@
-//! Pictures of an account: VPC, subnet and role boxes with the ways between them, as SVG.
+//! Pictures of an account: VPC, subnet and role boxes with the allowed paths between them, as SVG.
 //!
-//! A [`Drawing`] says what is to be seen, without coordinates. It is folded until a person can read it, arranged so
-//! that few lines cross, routed through the space between the boxes, and written. The same drawing is always the
-//! same text.
+//! A [`Drawing`] describes the content, without coordinates. It is folded until a person can read it, arranged so that
+//! few lines cross, routed through the space between the boxes, and written. The same drawing always gives the same
+//! text.
 
 mod account;
 mod boxes;

@@ -1,5 +1,4 @@
-//! Routing: every line leads through the space between boxes, and those that have an end and a kind in common share
-//! their way there.
+//! Routing: every line runs through the space between boxes, and lines with a common end and kind share a trunk.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Writing: what was laid out, as SVG text that stands in a file or in a page.
+//! Writing: the layout as SVG text for a file or a page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

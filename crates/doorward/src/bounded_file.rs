@@ -1,4 +1,4 @@
-//! Files whose size strangers or accidents decide: read up to a limit.
+//! Reads files up to a size limit, because strangers or accidents can make them large.
 
 use std::fs;
 use std::io::{self, Read as _};

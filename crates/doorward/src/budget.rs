@@ -1,9 +1,9 @@
-//! How many file descriptors each part of the server may hold, decided once at its start.
+//! The number of file descriptors of each part of the server, decided once at its start.
 //!
-//! A process has one limit on descriptors (`RLIMIT_NOFILE`), and strangers can make the web and the relay use up as many
-//! as they are let. Without a share of its own for everything that ends a grant, a few thousand connections that say
-//! nothing would hold every revocation back. So the shares are disjoint, and each part gets its own as a number that it
-//! may not pass; nothing is taken on trust of the limit itself.
+//! A process has one limit on descriptors (`RLIMIT_NOFILE`), and strangers can make the web and the relay use up their
+//! share. If everything that ends a grant had no share of its own, a few thousand idle connections could block every
+//! revocation. So the shares are disjoint, and each part gets its own as a number that it must not exceed; none relies
+//! on the limit itself.
 
 use std::fmt;
 

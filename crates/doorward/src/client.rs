@@ -34,20 +34,10 @@ pub enum Error {
     },
     /// It was not reached.
     #[error("`{url}` was not reached")]
-    Unreachable {
-        /// Which.
-        url: String,
-        /// Why.
-        source: ureq::Error,
-    },
+    Unreachable { url: String, source: ureq::Error },
     /// It is no Doorward.
     #[error("`{url}` did not answer as a Doorward server does")]
-    Foreign {
-        /// Which.
-        url: String,
-        /// Why.
-        source: ureq::Error,
-    },
+    Foreign { url: String, source: ureq::Error },
     /// What is secret would cross a network without TLS, and nobody said that it may.
     #[error("`{url}` has no TLS, so {what} would cross the network in clear text")]
     InClear {
@@ -75,12 +65,7 @@ pub enum Error {
     NotASession(String),
     /// The session's file could not be read or written.
     #[error("`{}` could not be used", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     /// There is no folder to keep a session in.
     #[error("neither XDG_CONFIG_HOME nor HOME is set, so there is nowhere to keep a session")]
     NoHome,
@@ -102,7 +87,6 @@ pub struct Login {
     pub person: Person,
     /// The token.
     pub token: String,
-    /// Its end.
     pub ends: Timestamp,
     /// Whether the token may cross a network without TLS, because the person said so when they signed in.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

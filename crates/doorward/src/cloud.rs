@@ -1,4 +1,4 @@
-//! The seam to AWS: the accounts that a policy names, or one that lives in memory.
+//! The interface to AWS: the accounts that a policy names, or a simulated one in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

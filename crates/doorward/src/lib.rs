@@ -1,4 +1,8 @@
-//! Doorward, the program: what the commands, the pages and the reconciler share.
+//! Doorward, the program: its commands, pages and reconciler.
+#![expect(
+    missing_docs,
+    reason = "only the program and its tests use this library; a name that says it needs no comment"
+)]
 
 pub mod account;
 mod answer_text;

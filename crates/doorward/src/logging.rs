@@ -1,8 +1,8 @@
-//! The log: one line an event on the standard error, as words or as JSON.
+//! The log: one line per event on standard error, as text or as JSON.
 //!
-//! A line is a time, a level, a short message and field words (`person=jon target=orders-db`), so that it can be grepped.
-//! Values may come from strangers: what does not show is escaped, and no value begins a line of its own.
-//! No level prints a secret, since no library is asked for more than warnings.
+//! A line is a time, a level, a short message and fields (`person=jon target=orders-db`), so that it can be grepped.
+//! Values may come from strangers: invisible characters are escaped, and no value starts a new line. No level prints a
+//! secret, because no library logs below warnings.
 
 mod faults;
 mod own;

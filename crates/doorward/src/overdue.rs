@@ -1,5 +1,8 @@
-//! What still stands, or may stand, after its grant has ended: who, from where, to what, since when, why, and the
-//! command that closes it manually.
+//! Ended grants whose rule or session still exists, or may: the person, the source, the target, the time, the reason,
+//! and the command that revokes it manually.
+//!
+//! It is derived only from the last observation and the store, so that a restart finds the same: an ended grant stays
+//! unsettled until its rules were seen to be gone.
 
 use std::fmt;
 
@@ -13,15 +16,12 @@ use serde::{Deserialize, Serialize};
 /// Something that stands past its end, or may.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Overdue {
-    /// Its end.
     pub since: Timestamp,
     /// The grant that it was opened by, where its mark says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantId>,
-    /// Whose grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<Person>,
-    /// To what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetName>,
     /// The addresses that are still admitted; none of a session.

@@ -1,9 +1,9 @@
-//! The policy file and the two people files: read together, and read again when one of them changes.
+//! The policy file, the password file and the group file: read together, and reloaded when one of them changes.
 //!
-//! A mistake in one file holds back nothing that another takes away. While the policy has a mistake, the last good one
-//! holds without what the new one no longer names, and the people's files count as they are. While a people's file
-//! cannot be read at all, the last content of it holds: an editor may be putting a new one in its place, and who wants
-//! to shut everybody out empties it. A mistake within a people's file concerns its line.
+//! An error in one file does not delay a revocation that another causes. While the policy has an error, the last valid
+//! one is in force without the entries that the new one no longer has, and the password and group files count as they
+//! are. While one of these cannot be read at all, its last content counts: an editor may be replacing it, and an
+//! operator who wants to lock everybody out empties it. An error within them affects only its line.
 
 mod findings;
 mod following;
@@ -46,12 +46,7 @@ pub struct Loaded {
 pub enum LoadError {
     /// The policy file cannot be read.
     #[error("cannot read the policy `{}`", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// It, or a people file, has mistakes.
     #[error("the policy `{}` has errors", path.display())]
     Mistakes {
@@ -83,9 +78,7 @@ pub struct Examined {
 /// Where the people files are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeoplePaths {
-    /// The password file.
     pub passwords: PathBuf,
-    /// The group file.
     pub groups: PathBuf,
     /// The least characters of a password that is set.
     pub least_length: usize,

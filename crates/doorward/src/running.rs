@@ -1,4 +1,4 @@
-//! The program's parts put together: store, requests, reconciler and firewalls, running until stopped.
+//! Starts and stops the program's parts: store, requests, reconciler and firewalls.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

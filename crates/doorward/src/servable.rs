@@ -1,4 +1,4 @@
-//! What a server would stumble over at its start, found before: the files that a policy names, one by one.
+//! Finds before the start what would stop a server: checks the files that a policy names, one by one.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Status of the last pass, and the nudge that has one made: what the reconciler last saw and did: for the pages, and for whoever waits for a rule to stand.
+//! What the reconciler last observed and did: for the pages, and for requests that wait for a rule.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,10 +20,7 @@ pub enum Standing {
     /// It lets in exactly what is wanted.
     AsWanted,
     /// It could not be brought there; the next pass tries again.
-    Failing {
-        /// Why, in words.
-        why: String,
-    },
+    Failing { why: String },
     /// No pass has ended since.
     Unknown,
 }

@@ -1,4 +1,4 @@
-//! Credentials for exactly one grant: the policy's role, narrowed to the grant's machine, document and end.
+//! AWS credentials for exactly one grant: the policy's role, restricted to the grant's machine, document and expiry.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,8 @@
-//! Who may write the files that decide who is let in: whoever may is an operator, whatever the policy says.
+//! Who can write the files that decide who gets access: write access makes somebody an operator, whatever the policy
+//! says.
 //!
 //! The rule is OpenSSH's (`safe_path`): a file and every folder above it belong to root or to the user who reads them,
-//! and nobody else may write them.
+//! and nobody else can write them.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;

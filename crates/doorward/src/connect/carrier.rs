@@ -48,7 +48,6 @@ pub enum Error {
     /// There is one, and it is not ready.
     #[error("the endpoint {id} carries nothing: it is {state}")]
     NotReady {
-        /// Which.
         id: String,
         /// Its state.
         state: String,
@@ -56,7 +55,6 @@ pub enum Error {
     /// The jump host has no address that is of use here.
     #[error("{instance} has no {what} address")]
     NoAddress {
-        /// Which.
         instance: String,
         /// Which kind.
         what: &'static str,
@@ -66,12 +64,7 @@ pub enum Error {
     Key(#[from] LoginError),
     /// The key's file.
     #[error("cannot read the key `{}`", path.display())]
-    KeyFile {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    KeyFile { path: PathBuf, source: std::io::Error },
     /// No agent runs.
     #[error("the policy has SSH log in by your agent's keys, and SSH_AUTH_SOCK names none")]
     NoAgent,
@@ -110,7 +103,6 @@ impl Error {
 pub struct Place {
     /// The grant, which every session bears in its reason.
     pub grant: GrantId,
-    /// Its end.
     pub until: Option<Timestamp>,
     /// By whose credentials AWS is asked.
     pub accounts: Arc<Accounts>,

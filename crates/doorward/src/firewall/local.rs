@@ -1,4 +1,4 @@
-//! The doors of this machine itself: its nftables, and the relay.
+//! The firewalls of this machine itself: its nftables, and the relay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Drivers that bring a ruleset to where it is enforced.
+//! Drivers that apply a ruleset to a firewall.
 
 mod local;
 pub mod nftables;

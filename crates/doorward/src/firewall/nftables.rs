@@ -1,7 +1,7 @@
-//! This machine's nftables: one table of our own, replaced whole by the `nft` program.
+//! This machine's nftables: one table of our own, replaced as a whole by the `nft` program.
 //!
-//! The table is left as it is when the server stops: what is guarded stays guarded, and every grant in it ends by
-//! the kernel's own count. [`Nftables::remove`] is for an operator who wants no firewall any more.
+//! The table stays when the server stops: its ports stay protected, and every grant in it expires by the kernel's own
+//! timer. [`Nftables::remove`] is for an operator who no longer wants a firewall.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,12 +31,7 @@ pub enum NftError {
     NotPermitted,
     /// The program could not be run.
     #[error("cannot run `{}`", program.display())]
-    Run {
-        /// Which.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Run { program: PathBuf, source: io::Error },
     /// It did not come to an end.
     #[error("`nft` did not answer within {} s", LIMIT.as_secs())]
     TooLong,
@@ -50,19 +45,13 @@ pub enum NftError {
     },
     /// It answered something else.
     #[error("cannot read back table `inet {table}`")]
-    Answer {
-        /// Which.
-        table: TableName,
-        /// Why.
-        source: NotNft,
-    },
+    Answer { table: TableName, source: NotNft },
     /// A table of that name is somebody else's, and is left as it is.
     #[error(transparent)]
     NotOurs(#[from] NotOurs),
     /// It took the table and shows another.
     #[error("table `inet {table}` differs from what was written: {differs}")]
     NotAsWritten {
-        /// Which.
         table: TableName,
         /// In what they differ, in words.
         differs: String,

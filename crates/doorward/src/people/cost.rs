@@ -1,6 +1,6 @@
-//! How long a hash takes to compute on this machine, estimated from its cost and never found out by computing it.
+//! Estimates how long a hash takes to compute on this machine, from its cost parameter and without computing it.
 //!
-//! Costs are written into the hash, and go up to years: `$2y$31$`, `rounds=999999999`. A cheap hash of the same kind
+//! Costs are written into the hash, and go up to years: `$2y$31$`, `rounds=999999999`. A cheap hash of the same scheme
 //! is measured once; the work is linear in the rounds.
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The crypt(3) of old Unix: DES, salted and run 25 times; some password files still have it.
 //!
-//! The tables are those of FIPS 46-3, by its names; the salt swaps bits of E as in Seventh Edition Unix. No
-//! kept library has it. It is as weak as it was then: eight characters of seven bits.
+//! The tables are those of FIPS 46-3, by its names; the salt swaps bits of E as in Seventh Edition Unix. No maintained
+//! library has it. It is as weak as it was then: eight characters of seven bits.
 
 /// The digits of crypt(3)'s base 64.
 pub(super) const DIGITS: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

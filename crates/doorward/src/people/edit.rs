@@ -1,9 +1,9 @@
-//! Edits the password file and the group file: a line at a time, in one step, and nothing else of them.
+//! Edits the password file and the group file: one line at a time, atomically, and preserves everything else.
 //!
-//! A file with a mistake takes nobody in until it is mended, and lets go of whoever leaves.
+//! A file with an error accepts no new people until it is fixed, but people can be removed from it.
 //!
-//! The new file is written beside the old one and takes its place whole, so that whoever reads meanwhile sees one or
-//! the other. Edits by several processes wait for each other on a lock of the folder.
+//! The new file is written next to the old one and replaces it as a whole, so that readers see one or the other. Edits
+//! by several processes wait for each other on a lock of the folder.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -21,78 +21,45 @@ use crate::bounded_file::read;
 pub enum FileError {
     /// It cannot be read.
     #[error("cannot read `{}`", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// It cannot be written.
     #[error("cannot write `{}`", path.display())]
-    Unwritable {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Unwritable { path: PathBuf, source: io::Error },
     /// The new file could not be given the old one's owner.
     #[error("cannot preserve the owner of `{}`", path.display())]
-    NotTheOwner {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    NotTheOwner { path: PathBuf, source: io::Error },
     /// It has mistakes, and what is not understood is not edited.
     #[error("`{}` has errors, so it was not changed", path.display())]
     Mistakes {
-        /// Which file.
         path: PathBuf,
         /// Its errors.
         mistakes: Vec<Mistake>,
     },
     /// The person is there already.
     #[error("`{person}` is in `{}` already", path.display())]
-    There {
-        /// Who.
-        person: Person,
-        /// The password file.
-        path: PathBuf,
-    },
+    There { person: Person, path: PathBuf },
     /// There is no such person.
     #[error("there is no `{person}` in `{}`", path.display())]
     NoPerson {
-        /// Who.
         person: Person,
-        /// The password file.
         path: PathBuf,
         /// Who was probably meant.
         meant: Option<String>,
     },
     /// Somebody else changed the same password in the meantime.
     #[error("the password of `{person}` was changed in the meantime, so it was not replaced")]
-    Changed {
-        /// Whose.
-        person: Person,
-    },
+    Changed { person: Person },
     /// There is no such group.
     #[error("there is no group `{group}` in `{}`", path.display())]
     NoGroup {
-        /// Which.
         group: Group,
-        /// The group file.
         path: PathBuf,
         /// Which was probably meant.
         meant: Option<String>,
     },
     /// The group is there already.
     #[error("there is a group `{group}` in `{}` already", path.display())]
-    GroupThere {
-        /// Which.
-        group: Group,
-        /// The group file.
-        path: PathBuf,
-    },
+    GroupThere { group: Group, path: PathBuf },
     /// The name cannot be written into it.
     #[error(transparent)]
     Name(#[from] EditError),

@@ -1,4 +1,4 @@
-//! MD5-crypt as FreeBSD made it (`$1$`) and as Apache has it (`$apr1$`): the same but for its magic word.
+//! MD5-crypt of FreeBSD (`$1$`) and of Apache (`$apr1$`): identical except for the magic string.
 //!
 //! Poul-Henning Kamp, `crypt-md5.c`; `apr_md5_encode` in APR.
 

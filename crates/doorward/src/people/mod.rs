@@ -1,4 +1,4 @@
-//! People at the edge: trying their passwords, and editing the two files that they stand in.
+//! People at the edge: verifying their passwords, and editing the password and group files.
 
 pub mod cost;
 mod des_crypt;

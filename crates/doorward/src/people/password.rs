@@ -1,4 +1,4 @@
-//! Tries a password against a hash of any kind that Apache knows, and hashes new ones by bcrypt.
+//! Verifies a password against a hash of any scheme that Apache knows, and hashes new ones by bcrypt.
 
 use base64::Engine as _;
 use base64::alphabet::BCRYPT;

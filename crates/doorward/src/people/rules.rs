@@ -1,4 +1,4 @@
-//! What a password that Doorward sets must be: long enough, short enough for bcrypt, and not the first that is guessed.
+//! The rules for passwords that Doorward sets: long enough, short enough for bcrypt, and not easily guessed.
 
 use doorward_core::policy::Person;
 

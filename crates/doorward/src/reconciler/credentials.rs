@@ -1,9 +1,8 @@
-//! Credentials of grants that were revoked: denied by a policy in the role that they are of, beside all firewalls.
+//! Credentials of revoked grants: denied by a policy of their role, independently of the firewalls.
 //!
-//! The session policy of what is vended ends with the grant, so a grant whose time is up needs nothing. One that ends
-//! before its time leaves credentials that are good for a while: those that the audit log has. Each of them stands in the
-//! role's policy until it is over by itself, and its grant is not settled before, so that a restart, and every later
-//! change of the policy, has it too.
+//! Vended credentials expire with the grant, so an expired grant needs nothing. A grant that is revoked earlier leaves
+//! credentials that are valid for a while; the audit log lists them. Each of them stays in the role's policy until it
+//! expires, and its grant is not settled before, so that a restart, and every later change of the policy, includes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! The ends of open grants by the clock that cannot be set back.
+//! The expiry of open grants by the monotonic clock.
 //!
-//! A wall clock that is set back would lengthen every grant. Here each end is noted once as a distance from
-//! now, so a grant lives no longer than it was given, whatever the wall clock does; set forward, the wall
-//! clock itself ends it earlier.
+//! A wall clock that is set back would extend every grant. Here each expiry is stored once as a distance from now, so a
+//! grant lasts no longer than its duration, whatever the wall clock does; if it is set forward, the wall clock itself
+//! ends the grant earlier.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

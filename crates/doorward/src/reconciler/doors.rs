@@ -1,4 +1,4 @@
-//! The security groups of a pass: those of the policy, and those that it no longer names.
+//! The security groups of a pass: those of the policy, and those that it no longer lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What somebody else did to our rules.
+//! Changes by others to our rules.
 
 use std::collections::BTreeSet;
 

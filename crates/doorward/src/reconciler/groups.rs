@@ -1,4 +1,4 @@
-//! Security groups of one place: what a pass does to them, in a task of its own.
+//! The security groups of one account and Region: what a pass does to them, in a separate task.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,8 @@
-//! Observes, decides, performs: by timer, nudge and restart alike, with no input.
+//! Observes, decides, performs: by timer, nudge and restart alike, without input.
 //!
-//! A pass reads the policy and the grants, ends what is over, and brings every firewall to exactly the rules
-//! of what is live. Each place (a profile and a Region) is brought by a task of its own, so a Region that
-//! answers slowly holds up no other; and a gap in what is seen can block an opening, never a closing.
+//! A pass reads the policy and the grants, ends expired grants, and reconciles every firewall to exactly the rules of
+//! the live grants. Each account and Region is reconciled by its own task, so a slow Region delays no other; and a gap
+//! in the observation can block an opening, never a revocation.
 
 mod credentials;
 mod deadlines;

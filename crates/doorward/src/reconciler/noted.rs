@@ -1,7 +1,7 @@
-//! Rules that are ours by their ids, in memory and in the store.
+//! The ids of our rules, in memory and in the store.
 //!
-//! A rule is noted when AWS answers that it was made, and when it is seen with our tag and our mark. From then on nobody
-//! hides it from us by editing its description or its tag.
+//! A rule's id is stored when AWS returns it for a new rule, and when a rule is seen with our tag and our mark. From
+//! then on nobody can hide it from us by editing its description or its tag.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

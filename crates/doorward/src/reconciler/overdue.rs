@@ -1,7 +1,7 @@
-//! Finds what is overdue in what the last observation saw.
+//! Finds what is overdue in the last observation.
 //!
-//! It is read from what the last observation saw and from the store, and from nothing else, so that a restart finds the
-//! same: an ended grant stays unsettled until its rules were seen gone.
+//! It uses only the last observation and the store, so that a restart finds the same: an ended grant stays unsettled
+//! until its rules were seen to be gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! One pass: what is over ends, what is wanted is decided, and tasks are sent out that make it so.
+//! One pass: ends expired grants, decides the desired state, and starts the tasks that reconcile it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,9 +1,10 @@
-//! Whether AWS permits what a revocation needs: tried by a server before its first grant, and again while it does not.
+//! Whether AWS permits the calls of a revocation: tried by a server before its first grant, and again while one is
+//! missing.
 //!
-//! A lacking permission would else be found when something has to be revoked. Nothing is simulated, so that whatever
-//! decides in AWS (the role's policies, boundaries, an organisation's) has decided: a rule that nobody has is revoked in a
-//! dry run, open sessions are listed, a session that nobody has is ended. The policy of a role whose credentials are
-//! vended is written by [`super::credentials`].
+//! Otherwise a missing permission would be found only when something has to be revoked. Nothing is simulated, so that
+//! everything that decides in AWS (the role's policies, boundaries, an organisation's policies) has decided: a
+//! non-existent rule is revoked in a dry run, open sessions are listed, a non-existent session is terminated. The
+//! policy of a role whose credentials are vended is written by [`super::credentials`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,7 +1,8 @@
-//! Sessions that have outlived their grant: looked for and ended in a task of each place, beside all firewalls.
+//! Sessions that have outlived their grant: listed and terminated by a task for each account and Region, independently
+//! of the firewalls.
 //!
-//! A grant that was carried counts as unsettled in the store until no session bears it any more, so that a restart goes
-//! on where the last life of the program was. Where no grant has just ended, nobody is asked.
+//! A grant with a transport stays unsettled in the store until none of its sessions is open, so that a restart
+//! continues the work. If no grant has just ended, AWS is not called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

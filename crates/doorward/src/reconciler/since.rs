@@ -1,4 +1,4 @@
-//! Grants that another Doorward of the same store opened after a pass had read it: their rules are nothing to take away.
+//! Grants that another server of the same store opened after a pass had read it: their rules are kept.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

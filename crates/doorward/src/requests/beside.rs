@@ -1,4 +1,4 @@
-//! What else a grant lets in, looked up in the recorded account that the policy names.
+//! Collateral access of a grant, computed from the recorded account that the policy names.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! Ends that somebody decides: in force in memory at once, and recorded as soon as the store takes them.
+//! Revocations by people: in force in memory at once, and recorded as soon as the store can be written.
 //!
-//! No answer of the store undoes one, nor does a client that waits no longer. What is not recorded quickly is kept in a file
-//! beside the head of the record, so that it outlives the process, too.
+//! No answer of the store undoes one, nor does a client that disconnects. If it is not recorded quickly, it is kept in
+//! a file next to the head of the audit log, so that it survives the process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

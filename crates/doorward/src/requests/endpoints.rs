@@ -1,4 +1,4 @@
-//! Where targets answer, as AWS knows them: looked up in a task of its own, so that no request waits for AWS.
+//! Endpoints of targets from AWS: looked up by a separate task, so that no request waits for AWS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -73,7 +73,7 @@ impl Endpoints {
         if let Err(why) = &found
             && self.why_not(address).as_ref() != Some(why)
         {
-            tracing::warn!(target = name, why, "could not look up the endpoint of a target");
+            tracing::warn!(target = name, why, "endpoint lookup of a target failed");
         }
         self.known.send_modify(|known| match (known.get(&name), &found) {
             // What was found once is better than nothing.

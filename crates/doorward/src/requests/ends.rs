@@ -1,4 +1,4 @@
-//! How grants end by themselves: by their time, by the policy, and also while the store cannot be told.
+//! How grants end without a person's decision: by expiry or by the policy, even if the store cannot be written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What a grant that was revoked leaves behind in AWS: credentials that nobody denies.
+//! Credentials of a revoked grant that AWS still accepts.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What people ask for, and the only writer of grants: every page, call and command comes through here.
+//! People's requests, and the only writer of grants: every page, API call and command uses this.
 
 mod beside;
 mod closes;
@@ -47,7 +47,6 @@ use endpoints::Endpoints;
 /// Somebody who was recognised, and where they come from.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who.
     pub person: Person,
     /// The address they come from, when they came over a network.
     pub from: Option<IpAddr>,
@@ -73,7 +72,6 @@ pub struct Ask {
     pub transport: Option<Transport>,
     /// For how long; none: as is usual.
     pub lasts: Option<SignedDuration>,
-    /// Why.
     pub reason: Option<String>,
 }
 
@@ -82,7 +80,6 @@ pub struct Ask {
 pub enum Opened {
     /// It is open.
     Granted {
-        /// The grant.
         grant: Grant,
         /// Whether it had been open before and has a later end now.
         extended: bool,
@@ -95,11 +92,9 @@ pub enum Opened {
     },
     /// Somebody else has to approve.
     Waiting {
-        /// The grant.
         grant: Grant,
         /// Whether it had been asked for before, and is asked for otherwise now.
         changed: bool,
-        /// Why.
         reasons: Vec<Reason>,
     },
 }
@@ -145,17 +140,14 @@ pub enum Error {
     /// A grant was closed, and the store could not be told.
     #[error("{grant} is {}, but the audit log does not have that yet: it is recorded as soon as the store can be written", if *.denied { "denied" } else { "closed" })]
     Unwritten {
-        /// Which.
         grant: GrantId,
         /// Whether it was a request that waited, and was denied.
         denied: bool,
-        /// Why.
         source: Arc<store::Error>,
     },
     /// More was carried than can have been.
     #[error("{grant} cannot have transferred that much: at most {most} bytes since it was opened")]
     TooManyBytes {
-        /// Which.
         grant: GrantId,
         /// The most.
         most: u64,

@@ -1,4 +1,4 @@
-//! Opens a target, extends what is open, and changes what waits.
+//! Opens a target, extends an open grant, and changes a waiting request.
 
 use doorward_core::audit::What;
 use doorward_core::decision::{Decision, Past, Reason, Request, decide, window, within_limits};

@@ -1,5 +1,5 @@
-//! A password that an operator replaced, or locked, ends what was opened under the old one; a person who changes their
-//! own keeps what they have open.
+//! A password that an operator replaced or locked ends the grants that were opened under the old one; people who change
+//! their own password keep their grants.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Where a grant is enforced: whether there is room, whether its rule stands, and what lets in beside it.
+//! The firewall of a grant: its free capacity, whether the rule exists, and other rules that admit the same address.
 
 use doorward_core::decision::Refusal;
 use doorward_core::firewall::rulesets;

@@ -1,4 +1,4 @@
-//! Moves a grant to the address that its person comes from by now: the old one is revoked in the same step.
+//! Moves a grant to the person's current address: the old one is revoked in the same step.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What carries a grant to its target: what whoever carries it has to know of the policy, and what became of it.
+//! Transport settings for a grant, as the client needs them, and events reported back.
 
 use std::net::IpAddr;
 
@@ -196,7 +196,6 @@ pub enum Carried {
         /// Bytes from it.
         #[serde(deserialize_with = "whole")]
         down: u64,
-        /// Why.
         why: String,
     },
 }

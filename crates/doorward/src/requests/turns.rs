@@ -1,7 +1,7 @@
-//! Whose turn it is: requests about the same thing are decided one after the other, and all others at once.
+//! Serialises requests about the same thing; all others are decided concurrently.
 //!
-//! Nothing that is outside this program is waited for during a turn, except the store, which every request needs. So a
-//! Region that does not answer holds up nobody. Between two processes the store's `Conflict` has the loser decide again.
+//! Except for the store, which every request needs, nothing outside this program is awaited during a turn. So an
+//! unresponsive Region delays nobody. Between two processes the store's `Conflict` makes the loser decide again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

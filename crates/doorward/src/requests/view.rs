@@ -1,4 +1,4 @@
-//! What people see: the targets they may open, and grants with what is known of them.
+//! Views for people: their targets, and grants with their current state.
 
 use std::fmt;
 
@@ -17,7 +17,6 @@ use crate::status::Standing;
 /// A target that a person may open.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Offer {
-    /// Its name.
     pub target: TargetName,
     /// What it is.
     pub about: String,
@@ -76,11 +75,8 @@ impl fmt::Display for State {
 /// A grant as it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GrantView {
-    /// Its name.
     pub id: GrantId,
-    /// Whose.
     pub person: Person,
-    /// To what.
     pub target: TargetName,
     /// By which way.
     pub transport: Transport,
@@ -123,7 +119,6 @@ pub struct GrantView {
 /// What came of opening, extending or answering, as it is shown: the API's answer, and a command's `--json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenedView {
-    /// The grant.
     pub grant: GrantView,
     /// Whether it had been open before and has a later end now.
     pub extended: bool,

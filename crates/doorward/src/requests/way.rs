@@ -1,4 +1,4 @@
-//! Where to connect to once a target is open.
+//! The endpoint to connect to once a target is open.
 
 use std::fmt;
 

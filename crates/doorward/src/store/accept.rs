@@ -1,4 +1,4 @@
-//! A store that was altered, accepted by an operator as it stands.
+//! An operator accepts an altered store as it is.
 
 use doorward_core::audit::{Event, Head, Left, RowLeft, What};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! How a store is trusted for the first time, or anew once it was accepted.
+//! How trust in a store begins, or begins again after an operator accepted it.
 
 use doorward_core::audit::{Broken, Contained, Entry, Head, Ledger};
 
@@ -89,7 +89,7 @@ impl Store {
         }
         if noted.is_none() && read.end.seq > 0 {
             let file = self.trust.outside.display();
-            self.trust.distrust(format!("the head file of the audit log, `{file}`, is missing, so nobody can tell whether the audit log was truncated: restore it from a current copy, or from another server of this store"));
+            self.trust.distrust(format!("the head file of the audit log, `{file}`, is missing, so a truncation of the audit log cannot be ruled out: restore it from a current copy, or from another server of this store"));
             return Ok(());
         }
         self.trust.inner().ledger = read.ledger;

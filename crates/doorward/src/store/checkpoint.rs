@@ -1,9 +1,9 @@
-//! What the record said when it was last read to its end, kept outside of the store, so that a start reads only what came
-//! after.
+//! The state of the audit log at its last complete read, kept outside the store, so that a start reads only the later
+//! entries.
 //!
-//! It lies beside the head and not in the store: in the store somebody could put an earlier one back, and would need to be
-//! caught by the head all the same. It bears a MAC over all of it, the installation and the entry at which it ends, and it is
-//! only used where the store still has that very entry. Without it, or with one of another version, the whole record is read.
+//! It is next to the head and not in the store, where somebody could restore an earlier one, which only the head would
+//! reveal. It has a MAC over its content, the installation and its last entry, and is used only if the store still has
+//! that very entry. Without it, or with one of another version, the whole audit log is read.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,7 @@
-//! Ends that somebody decided and that are not recorded yet, kept outside of the store: they outlive the process, also where
-//! the disk is full.
+//! Revocations that are not recorded yet, kept outside the store: they survive the process, even if the disk is full.
 //!
-//! The file has its bytes from the start, so that a line is written over blanks. A line is a MAC and the event, which ends a
-//! grant; once that is recorded, the line is blanks again. Whoever writes here without the key is not heard, and could only
-//! close anything by it.
+//! The file is preallocated, so that a line overwrites blanks. A line is a MAC and the event that ends a grant; once
+//! the event is recorded, the line is blanked again. A line without a valid MAC is ignored, and could only revoke.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};

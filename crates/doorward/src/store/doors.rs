@@ -1,4 +1,4 @@
-//! The places of enforcement that ever had a rule of ours and were not yet seen empty since the policy forgot them.
+//! The firewalls that ever had one of our rules and were not yet seen empty since the policy stopped listing them.
 
 use doorward_core::audit::{RowLeft, Table};
 use jiff::Timestamp;

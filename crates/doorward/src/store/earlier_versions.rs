@@ -1,4 +1,4 @@
-//! Stores that an earlier version wrote, brought to what this one believes: each step once, by the start that adds it.
+//! Migrates the trust in stores of earlier versions: each step once, by the start that adds it.
 
 use doorward_core::audit::{Event, Hash, Head, Left, What, Who};
 use doorward_core::grant::Grant;

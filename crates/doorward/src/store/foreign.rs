@@ -1,5 +1,5 @@
-//! A store whose record somebody wrote with another key: nothing is written to it, since its own servers could not believe
-//! that, and would open nothing any more.
+//! A store whose audit log has another key: nothing is written to it, because its own servers could not verify that and
+//! would refuse to open grants.
 
 use doorward_core::audit::Entry;
 use sqlx::AnyPool;

@@ -1,4 +1,4 @@
-//! Grants as they are kept: one row each, written together with the entries of the record that tell of it.
+//! Stored grants: one row each, written together with its entries of the audit log.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Grants that have ended, as far as the record tells of them: a row that somebody else put there is no history.
+//! Ended grants according to the audit log: a row that somebody else inserted is no history.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The key that authenticates the record and the rows of the store. It is kept outside of the store.
+//! The key that authenticates the audit log and the rows of the store. It is kept outside the store.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -23,26 +23,13 @@ impl fmt::Debug for Key {
 pub enum KeyError {
     /// The file cannot be read.
     #[error("cannot read the audit key `{}`", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// The file holds something else.
     #[error("`{}` is not an audit key: it has to contain 64 hexadecimal digits", path.display())]
-    NotAKey {
-        /// Which file.
-        path: PathBuf,
-    },
+    NotAKey { path: PathBuf },
     /// It cannot be made.
     #[error("cannot create the audit key `{}`", path.display())]
-    NotMade {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    NotMade { path: PathBuf, source: io::Error },
     /// It was there, since a head that it authenticates is noted.
     #[error(
         "the audit key `{}` is missing, but `{}` shows that there was one",
@@ -72,7 +59,6 @@ pub enum KeyError {
         path.display()
     )]
     Foreign {
-        /// Which file.
         path: PathBuf,
         /// Where the head should be.
         head: PathBuf,

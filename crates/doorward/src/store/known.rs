@@ -1,4 +1,4 @@
-//! Who signed in before, from where and with which device: it outlives a restart, so that a restart locks nobody out.
+//! Earlier sign-ins with their network and device: they survive a restart, so that a restart locks nobody out.
 
 use doorward_core::audit::{RowLeft, Table};
 use doorward_core::policy::Person;

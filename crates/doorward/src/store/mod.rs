@@ -1,6 +1,6 @@
-//! What outlives the program: grants, the record, sessions. SQLite, or PostgreSQL when one machine is not enough.
+//! Persistent state: grants, the audit log, sessions. SQLite, or PostgreSQL for several servers.
 //!
-//! Every change of grants is written in one transaction with the lines of the record that tell of it.
+//! Every change of grants is written in one transaction with its entries of the audit log.
 
 mod accept;
 mod beginning;
@@ -78,7 +78,6 @@ pub enum Error {
     Open {
         /// As the policy names it, without a password.
         store: String,
-        /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Its tables are not ours.
@@ -86,7 +85,6 @@ pub enum Error {
     Form {
         /// As the policy names it, without a password.
         store: String,
-        /// Why.
         source: sqlx::migrate::MigrateError,
     },
     /// No room on the disk.
@@ -115,12 +113,7 @@ pub enum Error {
     Random(#[source] getrandom::Error),
     /// What is kept cannot be read: another version's, or damaged.
     #[error("cannot read `{what}` in the store")]
-    Damaged {
-        /// Which row.
-        what: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Damaged { what: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
 /// Why an SQLite file cannot be a store, where that can be told better than SQLite does.

@@ -1,4 +1,4 @@
-//! The last head of the record, noted outside of the store: what finds an end that was cut off.
+//! The last head of the audit log, stored outside the store: it reveals a truncated audit log.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, chown};

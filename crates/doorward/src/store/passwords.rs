@@ -1,7 +1,7 @@
-//! Which password each person had when it was last looked at, so that a change by an operator is noticed.
+//! The last known password of each person, so that a change by an operator is noticed.
 //!
-//! Kept is a digest of the hash. Two servers of one store that read different password files take each other's for a
-//! change: grants end then, and nobody is let in.
+//! It is stored as a digest of the hash. Two servers of one store with different password files take each other's for a
+//! change: grants end then, and nobody gets access.
 
 use std::collections::BTreeMap;
 

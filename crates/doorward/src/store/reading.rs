@@ -1,4 +1,4 @@
-//! The record as it is read: from its first line, or what came behind an entry that is believed.
+//! Reads the audit log: from its first entry, or from a verified entry on.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! The record as it is kept: each line's exact text, and the head that says where it ends.
+//! The stored audit log: each entry's exact text, and the head that marks its end.
 
 use doorward_core::audit::{Entry, Head};
 use doorward_core::grant::GrantId;

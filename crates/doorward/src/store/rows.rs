@@ -1,4 +1,4 @@
-//! Rows of grants, each measured by the record before anybody sees it.
+//! Rows of grants, each verified by the audit log before it is used.
 
 use std::collections::BTreeSet;
 

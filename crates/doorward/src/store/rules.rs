@@ -1,4 +1,4 @@
-//! Rules of security groups that are ours by their ids: a description and a tag can be edited, an id cannot.
+//! The ids of our security group rules: a description and a tag can be edited, an id cannot.
 
 use doorward_core::audit::{RowLeft, Table};
 use doorward_core::inventory::{SecurityGroupId, SecurityGroupRuleId};

@@ -1,4 +1,4 @@
-//! Who is signed in. A token itself is never kept, only its SHA-256.
+//! Sign-in sessions. A token itself is never stored, only its SHA-256.
 
 use doorward_core::audit::{Event, RowLeft, Table};
 use doorward_core::policy::Person;
@@ -37,11 +37,9 @@ impl SessionKind {
 /// A signed-in person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Who.
     pub person: Person,
     /// What it opens.
     pub kind: SessionKind,
-    /// Since when.
     pub made: Timestamp,
     /// Its end, if it is used until then.
     pub ends: Timestamp,
@@ -60,7 +58,6 @@ pub struct Listed {
     pub id: String,
     /// What it opens.
     pub kind: SessionKind,
-    /// Since when.
     pub made: Timestamp,
     /// When it was last used, to the minute.
     pub used: Timestamp,

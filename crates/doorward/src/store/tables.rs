@@ -1,5 +1,5 @@
-//! The tables beside the grants. Each of their rows bears a MAC, so that nobody without the key makes one, and is what the
-//! record says of it, so that nobody puts an earlier one back, or deletes one, unseen.
+//! The tables other than the grants. Each row has a MAC, so that nobody without the key can create one, and is covered
+//! by the audit log, so that restoring or deleting one is noticed.
 
 use doorward_core::audit::{Earlier, Hash, RowLeft, Table};
 use jiff::Timestamp;

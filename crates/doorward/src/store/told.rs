@@ -1,4 +1,5 @@
-//! Rows beside the grants: written together with the entry that tells of them, and read as far as the record does.
+//! Rows of the tables other than the grants: written together with the entry that covers them, and verified by the
+//! audit log when they are read.
 
 use std::ops::{Deref, DerefMut};
 

@@ -1,8 +1,8 @@
-//! What is believed of the store: what the record says, as far as the holder of the key wrote it.
+//! The verified content of the store: what the audit log contains, as far as the holder of the key wrote it.
 //!
-//! A [`Ledger`] in memory follows the record from its first line on; each line is read and checked once. The store's
-//! rows are measured by it. Where the record itself is not whole, the ledger stays as it is: nothing that was added since is
-//! believed, and nothing new is opened until an operator has looked.
+//! A [`Ledger`] in memory follows the audit log from its first entry on; each entry is read and checked once, and the
+//! store's rows are verified by it. If the audit log itself is not intact, the ledger stays as it is: later entries are
+//! not accepted, and no grants are opened until an operator has accepted the store.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! The whole check: the record from its first line, what is noted outside, and every row of the store beside it.
+//! The complete verification: the audit log from its first entry, the files outside the store, and every row.
 
 use std::collections::{BTreeMap, BTreeSet};
 

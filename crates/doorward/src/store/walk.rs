@@ -1,7 +1,8 @@
-//! The store checked again while the server runs: the record from its first line, a part at a time, its latest entries, and
-//! every row beside the grants. Grants are compared at each pass of the reconciler, and the last entry each second.
+//! Verifies the store again while the server runs: the audit log from its first entry, in parts, its latest entries,
+//! and every row other than the grants. Grants are compared in each pass of the reconciler, and the last entry each
+//! second.
 //!
-//! It only reads, by the connections of the requests and without the writers' turn, so that it delays neither.
+//! It only reads, over the connections of the requests and without the writers' turn, so that it delays neither.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One's own account: the password, and the sessions that are signed in with it.
+//! The person's own account: the password, and the sign-in sessions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is settled of a request before any page sees it: where it comes from, which host it is for, and its path.
+//! Checks of a request before any page handles it: the client's address, the host, and the path.
 
 use std::sync::Arc;
 

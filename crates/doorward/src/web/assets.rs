@@ -1,4 +1,4 @@
-//! The style, the scripts and the icon; each under a name with its hash, so that it can be kept for ever.
+//! The style sheet, the scripts and the icon, each under a name with its hash, so that browsers can cache it for ever.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! A grant as a card: how long it is still open, what it admits, and what can be done about it.
+//! A grant as a card: the time left, the admitted address, and the possible actions.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! The cookie by which a browser is known that signed in before, so that others who share its network cannot keep its
-//! person out. It signs nobody in.
+//! The cookie that identifies a browser that signed in before, so that others in its network cannot keep its person
+//! out. It does not sign anybody in.
 
 use axum::http::HeaderMap;
 use doorward_core::policy::Policy;

@@ -1,4 +1,4 @@
-//! Why a request was not fulfilled, for pages and API alike: the status, every reason, and what would help.
+//! Why a request failed, for pages and API alike: the status, every reason, and a hint.
 
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;

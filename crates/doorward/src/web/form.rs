@@ -1,4 +1,4 @@
-//! What a form sent: read only once its session, its token and the page that it came from were checked.
+//! The fields of a form: read only after its session, its token and the page that it came from were checked.
 
 use std::sync::Arc;
 
@@ -48,7 +48,6 @@ impl Fields {
 /// A form that a signed-in person sent from a page of ours.
 #[derive(Debug)]
 pub struct Posted {
-    /// Who.
     pub signed: Signed,
     /// From where.
     pub origin: Origin,

@@ -1,4 +1,4 @@
-//! What a proxy says of the client: `Forwarded` (RFC 7239) and `X-Forwarded-For`, read from the nearest hop outwards.
+//! The client's address from a proxy: `Forwarded` (RFC 7239) and `X-Forwarded-For`, read from the nearest hop outwards.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,16 +1,18 @@
-//! How often somebody may try to sign in: delays and budgets that slow guessing down and lock nobody out.
+//! Limits on sign-in attempts: delays and budgets that slow guessing down and lock nobody out.
 //!
-//! Everybody is counted by the account and the network together (the delay doubles), by the network over all accounts,
-//! and by the account over all networks. Budgets can be used up by strangers, so who is held up only by them gets a
-//! turn of their own after five minutes. All of this is counted in cells of a fixed number: a try that is refused changes
-//! none of them, and none is emptied to make room.
+//! Attempts are counted by account and network together (the delay doubles), by network over all accounts, and by
+//! account over all networks. Strangers can use up budgets, so a client that is delayed only by them gets its own turn
+//! after five minutes. All counters are in a fixed number of cells: a refused attempt changes none of them, and none is
+//! emptied to make room.
 //!
-//! Where somebody has signed in before, strangers and neighbours cannot keep them out:
-//! - A *device*, a browser or a login file that got a secret at a sign-in, has a budget of its own that nobody else can
+//! A person who has signed in before cannot be kept out by strangers and neighbours:
+//! - A *device*, a browser or a login file that got a secret at a sign-in, has a budget of its own that nobody else
+//!   can
 //!   use (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
-//! - A *known pair*, an account and a network from which it signed in, has some more tries, which those who share the
-//!   network can use as well. So they are few, the same wrong password is no second try, and a wrong one is answered as
-//!   if it had not been looked at: nobody learns from it who signs in from there.
+//! - A *known pair*, an account and a network from which it signed in, has some additional attempts, which those
+//!   who
+//!   share the network can use as well. So they are few, repeating a wrong password does not count twice, and a wrong
+//!   one is answered as if it had not been checked, so that it does not reveal who signs in from there.
 
 mod kept;
 mod sketch;

@@ -1,4 +1,4 @@
-//! What every answer carries, and how long it may take.
+//! The headers of every response, and the time limit of every request.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What I had open: the ended grants of the person who looks.
+//! The signed-in person's ended grants.
 
 use std::sync::Arc;
 

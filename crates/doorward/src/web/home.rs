@@ -1,4 +1,4 @@
-//! What I may open and what is open: the page on which everything begins.
+//! The home page: the person's open grants and targets.
 
 use std::sync::Arc;
 
@@ -36,7 +36,6 @@ pub struct Draft {
     pub transport: String,
     /// The reason that was typed.
     pub reason: String,
-    /// Why not.
     pub failure: Failure,
 }
 

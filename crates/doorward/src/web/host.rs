@@ -1,5 +1,5 @@
-//! The host that a request is for. A page of another name must not speak to this server through somebody's browser, whose
-//! address that name was made to resolve to (DNS rebinding).
+//! The host of a request. A page of another name must not send requests to this server through a person's browser,
+//! after that name was made to resolve to our address (DNS rebinding).
 
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
-//! How many requests are answered at once: in all, and of one network.
+//! Limits on concurrent requests: in total, and per network.
 //!
-//! A request may hang for as long as a firewall takes, and one connection of HTTP/2 carries many of them. So connections are
-//! not all that has to be bounded.
+//! A request can wait as long as a firewall takes, and one HTTP/2 connection has many requests. So limits on
+//! connections are not enough.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! The pages and the API: what people do with a browser or a program, each request through one authorisation.
+//! The pages and the API: each request of a browser or a program passes one authorisation.
 
 mod account;
 pub mod api;

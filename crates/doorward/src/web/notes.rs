@@ -1,4 +1,4 @@
-//! What a page says once: the outcome of a form, kept here until the page that follows it is shown.
+//! One-time messages: the outcome of a form, kept until the following page is shown.
 
 use std::collections::VecDeque;
 

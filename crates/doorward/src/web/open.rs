@@ -1,4 +1,5 @@
-//! What the forms do: open, extend, close, answer. Each ends at a page that says what came of it.
+//! Form handlers for grants: open, extend, revoke, move, approve and deny. Each redirects to a page that shows the
+//! outcome.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! All that is open: by whom, since when, why; and whether the firewalls are as they should be.
+//! The operators' page: open grants, problems that need attention, and the state of the firewalls.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The address that a person comes from, and whether by TLS; believed from a proxy only where the policy names that proxy.
+//! The client's address, and whether it uses TLS; accepted from a proxy only if the policy lists that proxy.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,4 +1,5 @@
-//! What stands past its end: first on the page of whoever it concerns, with the command that closes it manually.
+//! Expired grants that are not revoked: shown first on the pages of the person and the operators, with the command that
+//! revokes them manually.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! A person changes their own password: in the file, and in every session of theirs.
+//! Changing one's own password: in the password file, and in all of the person's sessions.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! A path in front of every path (`url = "https://x.example/door"`). Pages, forms and redirects are written as if the server
-//! stood at the root; this is the only place that knows better, so that no page can forget it.
+//! The base path of the server (`url = "https://x.example/door"`). Pages, forms and redirects are written as if the
+//! server was at the root; only this module adds and removes the base path, so that no page can forget it.
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};

@@ -1,8 +1,9 @@
-//! A person's address in the other family: learnt by a script from our other name, and stated so that it cannot be forged.
+//! A person's address in the other address family: detected by a script through the server's other name, and signed so
+//! that it cannot be forged.
 //!
-//! The page is on one name of the server; a script on it asks the name that resolves to the other family which
-//! address it sees. The answer is a statement, valid for two minutes and for that session alone, which the
-//! open form carries back.
+//! The page is on one name of the server; a script on it asks the name that resolves to the other family for the
+//! client's address. The answer is a statement, valid for two minutes and for that session only, which the open form
+//! sends back.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,10 +1,9 @@
-//! Whether a name and a password belong together: looked at at a bounded pace, and told in the same time whoever asks
-//! for whomever.
+//! Verifies names and passwords: at a limited rate, and in the same time for every name.
 //!
-//! A refusal takes as long as the dearest hash that anybody has: by work of that cost, so that a busy machine tells no
-//! more than an idle one, and by a time that is held, counted from when the password is looked at, or from the start
-//! where it is not looked at at all. So neither its time nor its words say whether there is such a person,
-//! whether they have a password, or how it is hashed.
+//! A refusal takes as long as the most expensive hash of all people: by work of that cost, so that a busy machine
+//! reveals no more than an idle one, and by a fixed duration from the start of the verification, or from the start of
+//! the request if there is none. So neither the time nor the text of a refusal reveals whether the name exists, whether
+//! it has a password, or how the password is hashed.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +35,6 @@ const KNOWN_FOR: Duration = Duration::from_secs(60);
 /// A person, and the hash that their password fitted.
 #[derive(Debug)]
 pub struct Proved {
-    /// Who.
     pub person: Person,
     /// Of their password.
     pub hash: PasswordHash,

@@ -1,6 +1,6 @@
-//! Who can reach what: the account as a picture, and any question about it answered with its reasons.
+//! Reachability: the account as a picture, and queries about it with reasons.
 //!
-//! For operators only: what a network is like helps whoever wants to break into it.
+//! For operators only, because the layout of a network helps an attacker.
 
 mod answer;
 mod query;

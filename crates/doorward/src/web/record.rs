@@ -1,4 +1,4 @@
-//! The record, page by page, for operators; that somebody reads it is recorded, too.
+//! The audit log, page by page, for operators; reading it is recorded, too.
 
 use std::sync::Arc;
 use std::time::Duration;

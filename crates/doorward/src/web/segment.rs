@@ -1,4 +1,4 @@
-//! The part of a path that names something. What cannot be read names nothing, and is answered like any other name that nothing has.
+//! A path segment that names an object. An unreadable segment is treated as a name that does not exist.
 
 use std::convert::Infallible;
 

@@ -1,10 +1,9 @@
-//! Listening: plain behind a proxy, or TLS from two files that are read again when they change.
+//! Listens: plain HTTP behind a proxy, or TLS from two files that are reloaded when they change.
 //!
-//! Everything here is bounded, since it is done for strangers: how many connections there are, in all and of one network
-//! ([`admission`]), and how long each may take from its first packet to its first request, for a body, for an answer and
-//! between two requests ([`connection`], [`life`]). Where the processors are not enough for all, networks take turns
-//! ([`turns`]). They are taken by a thread of their own ([`accept`]), so that the queue
-//! of the kernel never fills up with those that are to be turned away.
+//! Everything here is limited, because it serves strangers: the number of connections, in total and per network
+//! ([`admission`]), and their time from the first packet to the first request, for a body, for a response and between
+//! two requests ([`connection`], [`life`]). When the CPUs are saturated, networks take turns ([`turns`]). Connections
+//! are accepted by a separate thread ([`accept`]), so that the kernel's queue never fills up.
 
 mod accept;
 mod admission;
@@ -52,30 +51,16 @@ const BACKLOG: i32 = 4096;
 pub enum Error {
     /// Another program listens there.
     #[error("{address} is in use by another program")]
-    Taken {
-        /// Where.
-        address: SocketAddr,
-    },
+    Taken { address: SocketAddr },
     /// It cannot be listened there.
     #[error("cannot listen on {address}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
+    Listen { address: SocketAddr, source: io::Error },
     /// A file of the certificate cannot be read.
     #[error("`{file}` cannot be read")]
-    Unreadable {
-        /// Which.
-        file: String,
-        /// Why.
-        source: io::Error,
-    },
+    Unreadable { file: String, source: io::Error },
     /// A file has no certificate or key in it.
     #[error("`{file}` has no {what} in PEM form")]
     NotPem {
-        /// Which.
         file: String,
         /// What it should have.
         what: &'static str,
@@ -87,7 +72,6 @@ pub enum Error {
         certificate: String,
         /// The key's.
         key: String,
-        /// Why.
         source: rustls::Error,
     },
     /// It stopped by itself.

@@ -1,8 +1,8 @@
-//! Who is calling: the cookie, the session behind it, and the tokens that tie a form to it.
+//! The caller's session: the cookie, the stored session, and the tokens that bind a form to it.
 //!
-//! The cookie is `SameSite=Lax`, not `Strict`: whoever follows a link from a mail ("jon waits for you") should
-//! be signed in as they are. That gives nothing away, because no GET changes anything and every form carries
-//! a token of its session besides a check of where it came from.
+//! The cookie is `SameSite=Lax`, not `Strict`: a person who follows a link from a mail ("jon waits for you") should be
+//! signed in. That is safe, because no GET changes anything and every form has a token of its session, besides the
+//! check of its origin.
 
 use std::sync::Arc;
 
@@ -76,7 +76,6 @@ pub struct Signed {
     pub operator: bool,
     /// When the session ends by itself.
     pub ends: Timestamp,
-    /// Its token.
     pub token: Token,
 }
 

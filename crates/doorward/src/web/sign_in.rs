@@ -26,9 +26,7 @@ use crate::store::{Mark, SessionKind};
 /// A session that began.
 #[derive(Debug)]
 pub struct Begun {
-    /// Whose it is.
     pub person: Person,
-    /// Its token.
     pub token: Token,
     /// Its end, if it is used until then.
     pub ends: Timestamp,

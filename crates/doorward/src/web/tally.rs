@@ -1,4 +1,4 @@
-//! Which refused sign-ins get a line of the record of their own, so that a flood of them does not fill it.
+//! Decides which refused sign-ins get their own audit entry, so that a flood of them does not fill the audit log.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a person may open: one card each, and where there are many of them a search, headings by group, and cards that unfold.
+//! The person's targets: one card each, and if there are many, a search, headings by group, and folded cards.
 
 use doorward_core::policy::Group;
 use maud::{Markup, html};

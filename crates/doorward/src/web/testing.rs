@@ -1,4 +1,4 @@
-//! What the web's own tests share: a policy and people in a folder, the router over them, and requests to it.
+//! Shared parts of the web's tests: a policy and people in a folder, the router over them, and requests to it.
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Proxies that the policy does not name: noticed by what they add to requests, logged once, and shown to operators.
+//! Proxies that the policy does not list: detected by the headers that they add, logged once, and shown to operators.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

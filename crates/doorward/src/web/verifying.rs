@@ -1,9 +1,9 @@
-//! Who tries a password next: a few at once, and everybody else in a line that is fair to networks.
+//! The queue of password verifications: a few at a time, in an order that is fair to networks.
 //!
-//! Passwords are slow on purpose, so processors are what guessers use up. Turns go round providers, in each of them
-//! round neighbourhoods, in each of these round addresses, and there round the names that were typed: sixty guessers in
-//! one network cost somebody in another one place in the line. The line is bounded; where it is full, the longest part
-//! of it loses its newest.
+//! Passwords are slow on purpose, so attackers can use up the CPUs. The queue is served in rotation over providers,
+//! within each over neighbourhoods, within each of these over addresses, and there over the typed names: sixty
+//! attackers in one network delay a client of another one by one place. The queue is limited; if it is full, its
+//! longest part loses its newest entry.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};

@@ -1,4 +1,4 @@
-//! How long and until when, as people say it.
+//! Formats durations and times for people.
 
 use doorward_core::net::Cidr;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Grants for programs: list, open, extend, look at, close, answer.
+//! Grants in the API: list, open, extend, get, revoke, approve.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Whether the server lives (it answers, and the reconciler makes passes), and whether it also does all that it should.
+//! Liveness (the server answers, and the reconciler completes passes) and readiness (it is also fully working).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The JSON API under `/api/v1`: what the pages do, for programs. A bearer token and no cookie, so no form can reach it.
+//! The JSON API under `/api/v1`: the functions of the pages, for programs. It takes a bearer token and no cookie, so no
+//! form can use it.
 
 mod grants;
 pub mod health;

@@ -1,4 +1,5 @@
-//! The description of the API: `openapi.json`, with what is so of every call and with the path under which this server answers.
+//! The OpenAPI document: `openapi.json`, extended with the responses that every endpoint has and with this server's
+//! base path.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! What is only read: who one is, what one may open, the record.
+//! Read-only endpoints: the caller, the targets, the audit log.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A map that forgets what was unused for longest rather than grow: for what is no harm when it is forgotten.
+//! A map of limited size that forgets its least recently used entry, for data that may be lost.
 
 use std::collections::HashMap;
 use std::hash::Hash;

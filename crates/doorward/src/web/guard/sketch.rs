@@ -1,9 +1,8 @@
-//! Counts of any number of keys in a fixed number of cells, which nobody can choose.
+//! Counters for any number of keys in a fixed number of cells, which an attacker cannot choose.
 //!
 //! A count-min sketch (Cormode, Muthukrishnan 2005): a key is counted in one cell of each row, and its count is the
-//! least of them. A cell may also count others, so that a key can be taken for busier than it is and never for idler;
-//! who wanted to choose whom they share a cell with would have to know this process's key of the hash. Nothing is ever
-//! thrown out to make room.
+//! least of them. A cell may also count other keys, so a count can be too high but never too low; choosing keys that
+//! share a cell requires this process's hash key. Nothing is ever evicted.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! A try for who is held up only by what others did: whoever comes back after [`TURN`] gets one.
+//! Attempts for clients that are delayed only by the attempts of others: a client that returns after [`TURN`] gets one.
 //!
-//! A refused try writes itself down here, and only where nobody else stands: a neighbourhood has few places, which lie
-//! where this process's key says, and no place is taken from anybody.
+//! A refused attempt is entered here only in a free place: a neighbourhood has few places, whose positions depend on
+//! this process's key, and no place is taken from anybody.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;

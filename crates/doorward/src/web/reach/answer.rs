@@ -1,4 +1,4 @@
-//! The answer to a question: the verdict, the way hop by hop, the replies, and all that is in the way.
+//! The answer to a reachability query: the verdict, the path hop by hop, the return path, and all blockers.
 
 use axum::http::StatusCode;
 use doorward_core::net::{Flow, NetError};

@@ -1,4 +1,4 @@
-//! What is asked for, as it stands in the address of the page.
+//! The query parameters of the reachability page.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The ways as a table: what the picture shows, for those who do not see it, and for whoever looks for one.
+//! The allowed paths as a table: the same content as the picture, accessible and searchable.
 
 use doorward_core::reach::Reachability;
 use maud::{Markup, html};

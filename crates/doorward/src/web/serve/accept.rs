@@ -1,7 +1,8 @@
-//! Taking connections, on a thread of its own.
+//! Accepts connections, on a separate thread.
 //!
-//! Whatever the other threads do, this one takes what the kernel queues and closes what is too much. Where descriptors run
-//! out all the same (somebody has lowered the limit, or the whole machine is out of them) it waits and tries again.
+//! Whatever the other threads do, this one accepts what the kernel queues and closes excess connections. If descriptors
+//! run out nevertheless (somebody has lowered the limit, or the whole machine is out of them), it waits and tries
+//! again.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};

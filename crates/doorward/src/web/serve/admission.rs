@@ -1,10 +1,9 @@
-//! Which connections may stay: so many in all, of one network, and before their first request.
+//! Limits on connections: in total, per network, and before their first request.
 //!
-//! A full house does not turn strangers away. The newcomer takes the seat of a connection that does nothing, of the network
-//! that holds the most: so a network gets as much as any other that wants as much, and a flood out of few networks crowds
-//! out itself. Where every network holds little (an attacker with very many addresses), the wider network (/24, /48) that
-//! holds the most gives way. Proxies that the policy names are not strangers: their connections give way to nobody else's, and
-//! they leave a quarter of the house to others.
+//! When a limit is reached, a new connection replaces an idle one of the network with the most connections. So a
+//! network gets as much as any other that wants as much, and a flood out of few networks displaces itself. If every
+//! network has few connections (an attacker with very many addresses), the wider network (/24, /48) with the most is
+//! reduced. Proxies that the policy lists are not displaced by strangers, and leave a quarter of the limit to others.
 
 mod census;
 

@@ -1,4 +1,4 @@
-//! Bodies that know when they are over: a request's with a time limit, an answer's that keeps its request alive.
+//! Bodies with an end: a request body with a time limit, and a response body that keeps its request alive.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! One connection: whose it is, its TLS, its requests, and its end.
+//! One connection: its network, TLS, requests, and end.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,4 +1,5 @@
-//! What a client sends, read in portions: a step of a connection ends after so many bytes, however many more have come.
+//! Reads a client's data in portions: a step of a connection ends after a fixed number of bytes, even if more are
+//! available.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! The certificate: two files, read again when they change.
+//! The TLS certificate: two files, reloaded when they change.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};

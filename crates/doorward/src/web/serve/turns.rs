@@ -1,9 +1,9 @@
-//! Turns at the processors, by network: whoever keeps them busy with handshakes and requests waits behind everybody else.
+//! Schedules CPU time by network: a network that keeps the CPUs busy with handshakes and requests waits for all others.
 //!
-//! What a connection does is done in steps, between which it waits for bytes. Everybody who wants to take one lines up, and
-//! is called when one that was called before is over: one of the network that took the fewest steps. So networks that flood
-//! share the processors evenly, however many connections they have, and a person who was at rest before waits for none of
-//! them. Nobody takes a step uncalled, for then the line would be that of the runtime, which knows no networks.
+//! A connection works in steps, between which it waits for bytes. Each step is queued and starts when an earlier one
+//! has finished: the network with the fewest steps comes first. So networks that flood the server share the CPUs
+//! evenly, for any number of connections, and an idle client does not wait for them. No step runs unscheduled, because
+//! the runtime's own queue does not distinguish networks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Counts by name, and who has the most.
+//! Counters by name, and the name with the highest one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
