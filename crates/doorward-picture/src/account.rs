@@ -74,6 +74,7 @@ fn title(inventory: &Inventory, scope: &PathQuery) -> String {
         Selector::Resource(resource) => {
             resource.name.clone().unwrap_or_else(|| resource.resource.to_string())
         }
+        Selector::Several(several) => several.text.clone(),
     };
     let what = match (&scope.from, &scope.to) {
         (None, None) => "Network reachability".to_owned(),

@@ -81,6 +81,7 @@ pub(crate) fn end(endpoint: &Selector) -> String {
         Selector::Resource(resource) => {
             format!("{} {}", resource.resource.kind(), named(&resource.resource, resource.name.as_deref()))
         }
+        Selector::Several(several) => several.to_string(),
     }
 }
 

@@ -55,6 +55,8 @@ kinds! {
     Address "address", None, &[], &[];
     /// A prefix of addresses.
     Prefix "prefix", None, &[], &[];
+    /// Several resources that one text means.
+    Several "resources", None, &[], &[];
     /// A VPC.
     Vpc "VPC", Some("vpc-"), &[Call::Vpcs], &["vpc"];
     /// A subnet.

@@ -23,7 +23,7 @@ pub use matrix::exposure::Exposure;
 pub use result::{
     AllowedPath, Answer, Back, Blocker, Comparison, End, Hop, Pair, Part, Role, RoleId, Verdict,
 };
-pub use selector::{Candidate, NotFound, Selector};
+pub use selector::{Candidate, NotFound, Selector, Several};
 
 use std::ops::ControlFlow;
 

@@ -4,9 +4,10 @@
 //! `PROPTEST_CASES` sets another number for all.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 
-use doorward_core::inventory::Inventory;
+use doorward_core::inventory::{Destination, Inventory, PrefixListId};
 use doorward_core::net::{Flow, Ports};
 use doorward_core::reach::{Flows, PathQuery, Reachability, Selector, Verdict};
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ use proptest::test_runner::TestCaseError;
 use crate::accounts::{Account, accounts};
 use crate::naive::{Packet, Point, is_internet};
 use crate::questions::{
-    Question, behind, clients, hosts, is_own, outside, packets, points_outside, ports_back,
+    Question, behind, clients, hosts, is_own, outside, packets, points_inside, points_outside, ports_back,
 };
 
 fn config(cases: u32) -> ProptestConfig {
@@ -200,6 +201,78 @@ proptest! {
             asked.agrees(&question)?;
         }
     }
+}
+
+/// Every public address of an interface, to and from interfaces and some addresses outside.
+fn with_public_addresses(inventory: &Inventory, seed: usize) -> Vec<Question> {
+    let interfaces = inventory.interfaces.values().filter(|host| host.attached);
+    let own = interfaces.flat_map(|host| host.addresses.iter().filter_map(|own| own.public));
+    let mut others = hosts(inventory);
+    let clear =
+        |address: &IpAddr| !is_own(inventory, *address) && points_outside(inventory, *address).len() == 1;
+    let outside = outside(inventory).into_iter().filter(clear).skip(seed % 7).step_by(9).take(3);
+    others.extend(outside.map(|address| (address.to_string(), points_outside(inventory, address))));
+    let mut questions = Vec::new();
+    for public in own {
+        let text = public.to_string();
+        let sends = points_inside(inventory, public.into(), false);
+        let receives = points_inside(inventory, public.into(), true);
+        for other in &others {
+            let other = (other.0.as_str(), other.1.as_slice());
+            questions.push(Question::new(inventory, other, (&text, &receives)));
+            questions.push(Question::new(inventory, (&text, &sends), other));
+        }
+        questions.push(Question::new(inventory, (&text, &sends), (&text, &receives)));
+    }
+    questions
+}
+
+proptest! {
+    #![proptest_config(config(600))]
+
+    #[test]
+    fn on_public_addresses(account in accounts(), seed in 0..100_usize) {
+        let asked = Asked::of(&account);
+        for question in with_public_addresses(&account.inventory, seed) {
+            asked.agrees(&question)?;
+        }
+    }
+
+    /// What the entries of a prefix list decide that were not seen lies between an empty list and one of all addresses.
+    #[test]
+    fn on_a_list_whose_entries_were_not_seen(account in accounts()) {
+        let mut lists = account.inventory.prefix_lists.keys();
+        let Some(list) = lists.rfind(|list| !is_routed(&account.inventory, list)).cloned() else {
+            return Ok(());
+        };
+        let with = |entries: Option<&[&str]>| {
+            let mut inventory = account.inventory.clone();
+            if let Some(list) = inventory.prefix_lists.get_mut(&list) {
+                list.entries = entries.map(|all| all.iter().map(|cidr| cidr.parse().expect("a prefix")).collect());
+            }
+            inventory
+        };
+        let (none, all) = (with(Some(&[])), with(Some(&["0.0.0.0/0", "::/0"])));
+        let real = Reachability::of(with(None));
+        let packets = packets(&account.inventory);
+        let clients = clients(&account.inventory);
+        for (least, most) in between_interfaces(&none).iter().zip(between_interfaces(&all)) {
+            let end = |text: &str| Selector::find(text, real.inventory()).expect("an interface");
+            let answer = real.ask(&end(&least.from), &end(&least.to), None);
+            for &packet in &packets {
+                let flow: Flows = packet.flow().into();
+                let bounds = (answer.flows.covers(&flow), answer.at_most.covers(&flow));
+                let expected = (least.passes(&none, packet, &clients), most.may_pass(&all, packet, &clients));
+                prop_assert_eq!(bounds, expected, "{} -> {}: {}", least.from, least.to, packet.flow());
+            }
+        }
+    }
+}
+
+fn is_routed(inventory: &Inventory, list: &PrefixListId) -> bool {
+    let routes = inventory.route_tables.values().flat_map(|table| &table.routes);
+    let mut destinations = routes.map(|route| &route.destination);
+    destinations.any(|destination| matches!(destination, Destination::PrefixList(id) if id == list))
 }
 
 proptest! {

@@ -263,6 +263,23 @@ pub fn points_outside(inventory: &Inventory, address: IpAddr) -> Vec<Point> {
     points
 }
 
+/// The interfaces that have an address, a public one or one inside, which may be of a delegated prefix.
+pub fn points_inside(inventory: &Inventory, address: IpAddr, receives: bool) -> Vec<Point> {
+    let mut points = Vec::new();
+    for host in inventory.interfaces.values().filter(|host| host.attached) {
+        if host.has(address) {
+            points.push(Point::Host(host.id.clone(), address));
+        }
+        for own in host.addresses.iter().filter(|own| own.public.map(IpAddr::V4) == Some(address)) {
+            points.push(match receives {
+                true => Point::Public(host.id.clone(), own.address, address),
+                false => Point::Host(host.id.clone(), own.address),
+            });
+        }
+    }
+    points
+}
+
 /// Every point behind one VPN gateway or peering.
 pub fn behind(inventory: &Inventory, gateway: &str) -> Vec<Point> {
     let mut points = Vec::new();

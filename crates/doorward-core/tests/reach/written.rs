@@ -5,11 +5,12 @@
 //! subnet subnet-a vpc-1 a 10.0.1.0/24
 //! group sg-a vpc-1
 //! sg-a in tcp/5432 sg-b
-//! eni eni-a subnet-a 10.0.1.10=203.0.113.10 2001:db8:1:1::10 sg-a kind=lambda forwards detached
+//! eni eni-a subnet-a 10.0.1.10=203.0.113.10 2001:db8:1:1::10 sg-a kind=lambda prefix=10.0.1.32/28 forwards detached
 //! instance i-a eni-a
-//! rds orders eni-a
+//! rds orders eni-a public
 //! service api staging eni-a
 //! list pl-a 198.51.100.0/24
+//! list pl-b unseen
 //! acl acl-a vpc-1 subnet-a              default
 //! acl-a in 100 allow tcp/22 0.0.0.0/0
 //! table rtb-a vpc-1 main subnet-a igw-1
@@ -162,7 +163,7 @@ impl Line<'_> {
                     id: self.id(),
                     place: Place::default(),
                     name: String::new(),
-                    entries: Some(self.all()),
+                    entries: (!self.says("unseen")).then(|| self.all()),
                     max_entries: None,
                 };
                 inventory.prefix_lists.insert(list.id.clone(), list);
@@ -325,7 +326,7 @@ impl Line<'_> {
             zone: None,
             subnets: [interface.subnet.clone()].into(),
             groups: interface.groups.clone(),
-            public: false,
+            public: self.says("public"),
             host: Some(format!("{}.{region}.rds.amazonaws.com", self.id)),
             port: Some(5432),
             cluster: None,
@@ -396,7 +397,11 @@ impl Line<'_> {
             subnet,
             groups: self.all(),
             addresses: self.addresses(),
-            prefixes: BTreeSet::new(),
+            prefixes: self
+                .rest
+                .iter()
+                .filter_map(|word| word.strip_prefix("prefix=")?.parse().ok())
+                .collect(),
             source_dest_check: !self.says("forwards"),
             kind: kind.into(),
             requester: None,

@@ -54,16 +54,17 @@ pub fn with_grant(
 /// A target that is not found in the inventory, like a name of DNS that nothing there has, is told like all else.
 pub fn collateral(opened: &Comparison, with: &Reachability, target: &Address) -> Vec<Collateral> {
     let target = Selector::find(&target.to_string(), with.inventory()).ok();
-    let target = target.and_then(|endpoint| match endpoint {
-        Selector::Resource(resource) => Some(resource),
-        Selector::Internet | Selector::Address(_) | Selector::Cidr(_) => None,
+    let targets = target.map_or_else(Vec::new, |endpoint| match endpoint {
+        Selector::Resource(resource) => vec![resource],
+        Selector::Several(several) => several.resources,
+        Selector::Internet | Selector::Address(_) | Selector::Cidr(_) => Vec::new(),
     });
     let mut found: BTreeMap<NamedResource, (Flows, Flows)> = BTreeMap::new();
     for way in &opened.opened {
         let End::Role(id) = &way.to else { continue };
         let Some(role) = with.roles().iter().find(|role| role.id == *id) else { continue };
         let is_target =
-            |owner: &&NamedResource| target.as_ref().is_some_and(|it| it.resource == owner.resource);
+            |owner: &&NamedResource| targets.iter().any(|target| target.resource == owner.resource);
         for thing in role.owners.iter().filter(|owner| !is_target(owner)) {
             let (flows, perhaps) = found.entry(thing.clone()).or_default();
             *flows = flows.union(&way.flows);

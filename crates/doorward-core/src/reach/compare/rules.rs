@@ -106,7 +106,7 @@ impl<'a> PairComparer<'a> {
         let cx = self.cx;
         let interface = cx.network.interfaces.at(index);
         let packet_ends = interface.addresses.iter().map(|own| {
-            let packet_end = PacketEnd { interface: index, own: *own };
+            let packet_end = PacketEnd::of(index, *own);
             (packet_end, self.paths.of(cx, packet_end))
         });
         let near = Rc::new(PairEnd {

@@ -25,7 +25,8 @@ pub struct Exposure {
 
 pub(crate) fn exposure(cx: Context<'_>, to: &Selector) -> Vec<Exposure> {
     let mut admitted = Vec::new();
-    for (interface, _) in resolve::resolve(cx, to).interfaces {
+    let meant = resolve::resolve(cx, to).interfaces;
+    for interface in meant.into_iter().map(|selected| selected.interface) {
         for family in [Family::V4, Family::V6] {
             let all = cx.network.internet(family);
             let mut alike: BTreeMap<(Flows, Flows), Vec<(u128, u128)>> = BTreeMap::new();

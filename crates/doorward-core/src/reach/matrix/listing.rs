@@ -42,7 +42,7 @@ fn chosen(cx: Context<'_>, ends: Option<Endpoints>) -> Chosen {
     match ends {
         None => Chosen { interfaces: None, outside: everything() },
         Some(ends) => Chosen {
-            interfaces: Some(ends.interfaces.iter().map(|(index, _)| *index).collect()),
+            interfaces: Some(ends.interfaces.iter().map(|selected| selected.interface).collect()),
             outside: ends.outside,
         },
     }
@@ -226,7 +226,7 @@ pub(crate) fn outside_ends(
         let public = *outside != Outside::Internet || own.public || family == Family::V6;
         ranges::family(own.address) == family && public
     });
-    addresses.map(|own| PacketEnd { interface, own: *own }).collect()
+    addresses.map(|own| PacketEnd::of(interface, *own)).collect()
 }
 
 fn outgoing(
@@ -246,7 +246,7 @@ fn outgoing(
                 let addresses =
                     node.addresses.iter().filter(|own| ranges::family(own.address) == ranges.family);
                 for own in addresses {
-                    let packet_end = PacketEnd { interface, own: *own };
+                    let packet_end = PacketEnd::of(interface, *own);
                     let aim = Aim::of(outside);
                     let pieces = address_space::pieces(cx, ranges, interface).into_iter().map(
                         |(first, last, address)| {

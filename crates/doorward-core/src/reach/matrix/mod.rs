@@ -114,7 +114,7 @@ impl<'a> Matrix<'a> {
             let interface = network.interfaces.at(index);
             for own in &interface.addresses {
                 let family = ranges::family(own.address);
-                let packet_end = PacketEnd { interface: index, own: *own };
+                let packet_end = PacketEnd::of(index, *own);
                 let vantage = self.paths.of(self.cx, packet_end);
                 let number = self.atoms.len();
                 let at = named.at(own.address).copied();
@@ -318,7 +318,7 @@ impl<'a> Matrix<'a> {
             .iter()
             .position(|own| *own == node.packet_end.own);
         let own = position.and_then(|at| self.cx.network.interfaces.at(other).addresses.get(at));
-        PacketEnd { interface: other, own: own.copied().unwrap_or(node.packet_end.own) }
+        PacketEnd::of(other, own.copied().unwrap_or(node.packet_end.own))
     }
 
     /// What load balancers at either end leave of it.

@@ -30,6 +30,15 @@ pub(crate) struct InterfaceNode {
 }
 
 impl InterfaceNode {
+    /// Notes that it has a public address, recorded or not, since the service that it belongs to says so.
+    fn is_public(&mut self) {
+        let known = self.addresses.iter().any(|own| own.public);
+        let v4 = self.addresses.iter_mut().find(|own| own.address.is_ipv4());
+        if let Some(own) = v4.filter(|_| !known) {
+            own.public = true;
+        }
+    }
+
     /// How people know it: what it belongs to, with its name.
     pub(crate) fn title(&self) -> String {
         match &self.owner {
@@ -86,6 +95,9 @@ pub(crate) fn settle(network: &mut Network, inventory: &Inventory) {
                 host.owner = Some(owner.clone());
             }
             host.balancer = placement.balancer.map(str::to_owned).or(host.balancer.take());
+            if placement.public {
+                host.is_public();
+            }
             network.members.entry(owner.resource.clone()).or_default().push(index);
         }
         if hosts.is_empty() {
@@ -162,6 +174,34 @@ pub(crate) fn settled(network: &mut Network, host: InterfaceNode) -> InterfaceIx
 pub(crate) struct PacketEnd {
     pub(crate) interface: InterfaceIx,
     pub(crate) own: NodeAddress,
+    pub(crate) named: Named,
+}
+
+/// As what an end is asked about, which says whether packets are for its private address or for its public one. An
+/// address of IPv6 is the same inside and outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Named {
+    /// As the interface: by its private address, and from the internet by its public one.
+    Interface,
+    /// By its private address, which means nothing on the internet.
+    Private,
+    /// By its public address, from wherever: also what the name of an internet-facing load balancer resolves to
+    /// (Elastic Load Balancing API, `CreateLoadBalancer`, `Scheme`).
+    Public,
+    /// By a name that resolves to its private address in its own VPC and to its public one elsewhere: that of a
+    /// database that is publicly accessible (RDS user guide, hiding a DB instance in a VPC from the internet).
+    PublicElsewhere,
+}
+
+impl PacketEnd {
+    /// As the interface.
+    pub(crate) fn of(interface: InterfaceIx, own: NodeAddress) -> Self {
+        Self { interface, own, named: Named::Interface }
+    }
+
+    pub(crate) fn named(self, named: Named) -> Self {
+        Self { named, ..self }
+    }
 }
 
 /// An address of a host in the family of another.

@@ -29,9 +29,32 @@ pub(crate) struct GroupSet {
     /// Rules that name a group: which one, and what they let through.
     pub(crate) in_from: Vec<(GroupIx, Flows)>,
     pub(crate) out_to: Vec<(GroupIx, Flows)>,
-    pub(crate) gaps: Vec<GapIx>,
+    /// What of its rules was not seen.
+    pub(crate) doubts: Vec<Doubt>,
     /// Every prefix in its rules.
     pub(crate) cidrs: Vec<Cidr>,
+}
+
+/// Rules that may allow more than was seen of them.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) direction: Direction,
+    /// What they may allow at most.
+    pub(crate) flows: Flows,
+    pub(crate) gap: GapIx,
+    /// What was not seen, in words.
+    pub(crate) unseen: String,
+}
+
+impl GroupSet {
+    /// What may allow some of these flows and was not seen.
+    pub(crate) fn doubts_of<'a>(
+        &'a self,
+        direction: Direction,
+        flows: &'a Flows,
+    ) -> impl Iterator<Item = &'a Doubt> {
+        self.doubts.iter().filter(move |doubt| doubt.direction == direction && doubt.flows.meets(flows))
+    }
 }
 
 impl Network {
@@ -120,21 +143,24 @@ impl Network {
     fn built(&mut self, groups: &[GroupIx], inventory: &Inventory) -> GroupSet {
         let mut by_address: [Vec<(Cidr, Flows)>; 2] = [Vec::new(), Vec::new()];
         let mut by_group: [Vec<(GroupIx, Flows)>; 2] = [Vec::new(), Vec::new()];
-        let mut gaps = Vec::new();
-        let mut vague = [false, false];
+        let mut doubts: Vec<Doubt> = Vec::new();
         for group in groups {
             let node = self.groups.at(*group);
             if let Some(gap) = node.gap {
-                gaps.push(gap);
-                vague = [true, true];
+                let unseen = format!("not all rules of {} were seen", node.id);
+                doubts.extend([Direction::In, Direction::Out].map(|direction| Doubt {
+                    direction,
+                    flows: Flows::all(),
+                    gap,
+                    unseen: unseen.clone(),
+                }));
             }
             for rule in node.rules.clone() {
                 let flows = Flows::from(rule.flow);
-                let ([inward, outward], [in_from, out_to], [in_vague, out_vague]) =
-                    (&mut by_address, &mut by_group, &mut vague);
-                let (addresses, references, vague) = match rule.direction {
-                    Direction::In => (inward, in_from, in_vague),
-                    Direction::Out => (outward, out_to, out_vague),
+                let ([inward, outward], [in_from, out_to]) = (&mut by_address, &mut by_group);
+                let (addresses, references) = match rule.direction {
+                    Direction::In => (inward, in_from),
+                    Direction::Out => (outward, out_to),
                 };
                 match &rule.peer {
                     Peer::Cidr(cidr) => addresses.push((*cidr, flows)),
@@ -145,28 +171,34 @@ impl Network {
                             Some(entries) => {
                                 addresses.extend(entries.iter().map(|cidr| (*cidr, flows.clone())));
                             }
+                            // Whatever its entries are, the rule allows its own protocol and ports only.
                             None => {
-                                *vague = true;
-                                let place = Self::place_of(inventory, &self.groups.at(*group).id);
+                                let group = &self.groups.at(*group).id;
+                                let unseen = format!(
+                                    "the entries of {list} were not seen: {group} has the rule {rule}"
+                                );
+                                let place = Self::place_of(inventory, group);
                                 let why = format!("nothing was recorded of the entries of {list}");
-                                gaps.push(self.gap(Call::PrefixListEntries, &place, &why));
+                                let gap = self.gap(Call::PrefixListEntries, &place, &why);
+                                doubts.push(Doubt { direction: rule.direction, flows, gap, unseen });
                             }
                         }
                     }
                 }
             }
         }
-        let line = |rules: &[(Cidr, Flows)], vague: bool| {
+        let line = |rules: &[(Cidr, Flows)], direction: Direction| {
+            let doubtful = doubts.iter().filter(|doubt| doubt.direction == direction);
+            let doubtful = doubtful.fold(Flows::NONE, |sum, doubt| sum.union(&doubt.flows));
             let cidrs: Vec<Cidr> = rules.iter().map(|(cidr, _)| *cidr).collect();
             AddressMap::new(&cidrs, |address| {
                 let matching = rules.iter().filter(|(cidr, _)| cidr.contains(address));
                 let must = matching.fold(Flows::NONE, |sum, (_, flows)| sum.union(flows));
-                if vague { Bounds { must, may: Flows::all() } } else { Bounds::exact(must) }
+                Bounds { may: must.union(&doubtful), must }
             })
         };
         let [in_rules, out_rules] = &by_address;
-        let [in_vague, out_vague] = vague;
-        let (inward, outward) = (line(in_rules, in_vague), line(out_rules, out_vague));
+        let (inward, outward) = (line(in_rules, Direction::In), line(out_rules, Direction::Out));
         let [in_from, out_to] = by_group;
         let cidrs: BTreeSet<Cidr> = by_address.iter().flatten().map(|(cidr, _)| *cidr).collect();
         GroupSet {
@@ -175,7 +207,7 @@ impl Network {
             outward,
             in_from,
             out_to,
-            gaps,
+            doubts,
             cidrs: cidrs.into_iter().collect(),
         }
     }

@@ -100,7 +100,7 @@ pub(crate) fn owners(inventory: &Inventory) -> BTreeMap<InterfaceId, NamedResour
 pub(crate) struct Placement<'a> {
     subnets: Vec<SubnetId>,
     groups: &'a BTreeSet<SecurityGroupId>,
-    public: bool,
+    pub(crate) public: bool,
     open: bool,
     evidence: Evidence,
     /// The key of a load balancer in the inventory.

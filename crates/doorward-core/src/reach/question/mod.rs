@@ -16,7 +16,8 @@ use crate::reach::network::table::GapIx;
 use crate::reach::question::blockers::Blockers;
 use crate::reach::question::pairs::PairGroup;
 use crate::reach::result::{Answer, Back, Blocker, Hop, Part, Verdict};
-use crate::reach::selector::{Selector, resolve};
+use crate::reach::selector::Selector;
+use crate::reach::selector::resolve::{self, Absent, Certain, Endpoints};
 use crate::reach::trace::path_text;
 use crate::reach::trace::round_trip::RoundTrip;
 use crate::reach::trace::steps::{Detail, Step, StepKind};
@@ -42,31 +43,31 @@ pub(crate) fn ask(cx: Context<'_>, from: &Selector, to: &Selector, asked: Option
     pairs::from_outside(cx, &senders, &receivers, &mut cases);
     pairs::to_outside(cx, &senders, &receivers, &mut cases);
     if cases.is_empty() {
-        return nobody(cx, from, to, notes);
+        return nobody(cx, (from, &senders), (to, &receivers), notes);
     }
+    // What has no interface is told of beside those that have one.
+    notes.extend(senders.absent.iter().chain(&receivers.absent).map(|absent| absent.why.clone()));
     answer(cx, &cases, asked, notes)
 }
 
-fn nobody(cx: Context<'_>, from: &Selector, to: &Selector, notes: Vec<String>) -> Answer {
+/// An end as it was named, and who is meant.
+type Asked<'e> = (&'e Selector, &'e Endpoints);
+
+fn nobody(cx: Context<'_>, from: Asked<'_>, to: Asked<'_>, notes: Vec<String>) -> Answer {
     let calls = [Call::Interfaces, Call::Instances];
-    let gaps: Vec<Gap> =
-        cx.inventory.gaps.iter().filter(|gap| calls.iter().any(|call| gap.is_of(*call))).cloned().collect();
-    let empty = |endpoint: &Selector| {
-        let ends = resolve::resolve(cx, endpoint);
-        ends.interfaces.is_empty() && ends.outside.is_empty() && ends.targets.is_empty()
-    };
-    let (which, role) = if empty(from) { (from, "sends") } else { (to, "receives") };
-    let why = if empty(from) || empty(to) {
-        format!("nothing that is in use {role} there")
-    } else {
-        "there are not two to ask about, or they share no family of addresses".to_owned()
-    };
-    Answer {
-        verdict: if gaps.is_empty() { Verdict::No } else { Verdict::Unknown },
-        flows: Flows::NONE,
-        at_most: if gaps.is_empty() { Flows::NONE } else { Flows::all() },
-        hops: Vec::new(),
-        blockers: vec![Blocker {
+    let absent = || from.1.absent.iter().chain(&to.1.absent);
+    let certain = absent().any(|absent| matches!(absent.certain, Certain::Yes));
+    let gaps = cx.inventory.gaps.iter().filter(|gap| !certain && calls.iter().any(|call| gap.is_of(*call)));
+    let gaps: Vec<Gap> = gaps.cloned().collect();
+    let mut blockers: Vec<Blocker> = absent().map(Absent::blocker).collect();
+    if blockers.is_empty() {
+        let (which, role) = if from.1.is_empty() { (from.0, "sends") } else { (to.0, "receives") };
+        let why = if from.1.is_empty() || to.1.is_empty() {
+            format!("nothing that is in use {role} there")
+        } else {
+            "there are not two to ask about, or they share no family of addresses".to_owned()
+        };
+        blockers.push(Blocker {
             code: Code::NoDestination,
             resource: which.resource(),
             name: None,
@@ -74,7 +75,14 @@ fn nobody(cx: Context<'_>, from: &Selector, to: &Selector, notes: Vec<String>) -
             lift: "name an interface that is in use, or what carries one".into(),
             flows: Flows::NONE,
             replies: false,
-        }],
+        });
+    }
+    Answer {
+        verdict: if gaps.is_empty() { Verdict::No } else { Verdict::Unknown },
+        flows: Flows::NONE,
+        at_most: if gaps.is_empty() { Flows::NONE } else { Flows::all() },
+        hops: Vec::new(),
+        blockers,
         back: Back { verdict: Verdict::No, ports: Vec::new(), hops: Vec::new() },
         gaps,
         parts: Vec::new(),
@@ -228,11 +236,15 @@ fn gaps(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>) -> Vec<
             if step.allow.is_exact() {
                 continue;
             }
-            match step.gap {
-                Some(gap) => {
+            match (step.gap, &step.note) {
+                (_, StepKind::SecurityGroups(asked)) => {
+                    let set = cx.network.sets.at(cx.network.interfaces.at(asked.interface).set);
+                    known.extend(set.doubts_of(asked.direction, &open).map(|doubt| doubt.gap));
+                }
+                (Some(gap), _) => {
                     known.insert(gap);
                 }
-                None => {
+                (None, _) => {
                     let Some(blocker) = blockers::blocker(cx, step, open.clone()) else { continue };
                     let gap = Gap::behind(blocker.resource, blocker.why);
                     if !gaps.contains(&gap) {

@@ -11,17 +11,14 @@ use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::address_space::{self, Outside};
-use crate::reach::network::interfaces::PacketEnd;
+use crate::reach::network::interfaces::{Named, PacketEnd};
 use crate::reach::network::remotes;
-use crate::reach::network::table::{ClassIx, Index as _, InterfaceIx};
+use crate::reach::network::table::{ClassIx, InterfaceIx};
 use crate::reach::result::{Hop, Verdict};
-use crate::reach::selector::resolve::Endpoints;
+use crate::reach::selector::resolve::{Endpoints, Selected};
 use crate::reach::trace::hop::load_balancer::{self, Client};
 use crate::reach::trace::round_trip::{self, Aim, RoundTrip};
 use crate::reach::trace::steps::Detail;
-
-/// A interface, with the addresses of it that are meant.
-pub(crate) type Selected = (InterfaceIx, Vec<PacketEnd>);
 
 /// Where a case begins or ends.
 #[derive(Debug, Clone)]
@@ -110,19 +107,21 @@ pub(crate) fn between_interfaces<'e>(
     };
     let detail = [Family::V4, Family::V6].map(detail);
     let words = |interfaces: &[&Selected]| Rc::<str>::from(several(cx, interfaces));
-    let (from, to) = (by_class(cx, senders), by_class(cx, receivers));
+    let by_public = |end: &PacketEnd| matches!(end.named, Named::Public | Named::PublicElsewhere);
+    let by_public = receivers.interfaces.iter().flat_map(|sink| &sink.packet_ends).any(by_public);
+    let (from, to) = (by_class(cx, senders, by_public), by_class(cx, receivers, false));
     let to: Vec<_> = to.into_values().map(|sinks| (words(&sinks), sinks)).collect();
     for sources in from.values() {
         let from = words(sources);
         for (to, sinks) in &to {
             let pair = sources.iter().find_map(|source| {
-                let sink = sinks.iter().find(|sink| sink.0 != source.0)?;
+                let sink = sinks.iter().find(|sink| sink.interface != source.interface)?;
                 Some((*source, *sink))
             });
             let Some((source, sink)) = pair else { continue };
             let round_trips = round_trips(cx, source, sink, &detail);
             let universe = universe(round_trips.iter().map(|(family, _)| *family));
-            let tips = (PathEnd::Interface(source.0), PathEnd::Interface(sink.0));
+            let tips = (PathEnd::Interface(source.interface), PathEnd::Interface(sink.interface));
             let case = PairGroup::new((&from, to), tips, round_trips, universe);
             cases.push(PairGroup { pair: Some((source, sink)), ..case });
         }
@@ -137,8 +136,8 @@ pub(crate) fn round_trips(
     [v4, v6]: &[Detail; 2],
 ) -> Vec<(Family, RoundTrip)> {
     let mut round_trips = Vec::new();
-    for a in &source.1 {
-        for b in &sink.1 {
+    for a in &source.packet_ends {
+        for b in &sink.packet_ends {
             let family = ranges::family(a.own.address);
             if family == ranges::family(b.own.address) {
                 let detail = if family == Family::V4 { v4 } else { v6 };
@@ -151,19 +150,23 @@ pub(crate) fn round_trips(
     round_trips
 }
 
-fn by_class<'e>(cx: Context<'_>, ends: &'e Endpoints) -> BTreeMap<(ClassIx, usize), Vec<&'e Selected>> {
-    let mut classes: BTreeMap<(ClassIx, usize), Vec<&'e Selected>> = BTreeMap::new();
-    for end in &ends.interfaces {
-        let interface = cx.network.interfaces.at(end.0);
-        // Of an interface only some of whose addresses are meant nobody else is the like.
-        let part = if end.1.len() == interface.addresses.len() { 0 } else { 1 + end.0.number() };
-        classes.entry((interface.class, part)).or_default().push(end);
+/// Which ends fare alike: those of one class that are named alike; otherwise an end is like no other.
+type Alike = (ClassIx, Result<Named, usize>);
+
+/// Sorts ends by whether they fare alike. Senders to public addresses are told apart by their own.
+fn by_class<'e>(cx: Context<'_>, ends: &'e Endpoints, by_public: bool) -> BTreeMap<Alike, Vec<&'e Selected>> {
+    let mut classes: BTreeMap<Alike, Vec<&'e Selected>> = BTreeMap::new();
+    for (number, end) in ends.interfaces.iter().enumerate() {
+        let interface = cx.network.interfaces.at(end.interface);
+        let apart = by_public && interface.addresses.iter().any(|own| own.public);
+        let alike = end.alike(cx).filter(|_| !apart).ok_or(number);
+        classes.entry((interface.class, alike)).or_default().push(end);
     }
     classes
 }
 
 pub(crate) fn several(cx: Context<'_>, ends: &[&Selected]) -> String {
-    let titles: Vec<String> = ends.iter().map(|end| cx.network.interfaces.at(end.0).title()).collect();
+    let titles: Vec<String> = ends.iter().map(|end| end.title(cx)).collect();
     match titles.as_slice() {
         [first, _, _, rest @ ..] if !rest.is_empty() => {
             format!("{first} and {} more like it", titles.len() - 1)
@@ -191,8 +194,8 @@ pub(crate) fn from_outside(
     receivers: &Endpoints,
     cases: &mut Vec<PairGroup<'_>>,
 ) {
-    for sinks in by_class(cx, receivers).values() {
-        let Some((sink, packet_ends)) = sinks.first() else { continue };
+    for sinks in by_class(cx, receivers, false).values() {
+        let Some(Selected { interface: sink, packet_ends, .. }) = sinks.first() else { continue };
         let mut of_sink = Vec::new();
         for (outside, ranges) in &senders.outside {
             if !remotes::can_enter(cx, outside, *sink) {
@@ -263,8 +266,8 @@ pub(crate) fn to_outside(
         None if receivers.internet_only => Aim::Internet,
         None => Aim::Anywhere,
     };
-    for sources in by_class(cx, senders).values() {
-        let Some((source, packet_ends)) = sources.first() else { continue };
+    for sources in by_class(cx, senders, false).values() {
+        let Some(Selected { interface: source, packet_ends, .. }) = sources.first() else { continue };
         for (family, range) in &ranges {
             let range = Ranges::join(*family, range.clone());
             let packet_ends: Vec<&PacketEnd> = packet_ends

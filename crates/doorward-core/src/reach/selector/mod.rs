@@ -2,6 +2,7 @@
 
 mod catalog;
 pub(crate) mod resolve;
+mod several;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,8 +10,13 @@ use std::net::IpAddr;
 
 pub use self::catalog::Candidate;
 use self::catalog::Entry;
+pub use self::several::Several;
+use self::several::are_instances;
 use crate::inventory::{Gap, GapSource, Inventory, NamedResource, ResourceKind, ResourceRef, Tags};
 use crate::net::{Cidr, NetError};
+
+/// The tag that EC2 Auto Scaling puts on the instances of a group.
+const AUTO_SCALING_GROUP: &str = "aws:autoscaling:groupName";
 
 /// One end of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +29,8 @@ pub enum Selector {
     Cidr(Cidr),
     /// A resource.
     Resource(NamedResource),
+    /// Several resources that one text means together.
+    Several(Several),
 }
 
 /// What was named is no end of a question, or not there.
@@ -58,8 +66,9 @@ fn listed(found: &[Candidate]) -> String {
 impl Selector {
     /// What a text names in an inventory.
     ///
-    /// `internet`, an address, a prefix, an id, a `Name`, an ARN, `tag:KEY=VALUE`, or `KIND:NAME` to choose among
-    /// several of one name: `instance:`, `rds:`, `cluster:`, `proxy:`, `cache:`, `function:`, `service:`, `task:`,
+    /// `internet`, an address, a prefix, an id, a `Name`, an ARN, a name in DNS, `tag:KEY=VALUE` for all that are tagged
+    /// so, `asg:NAME` for the instances of an Auto Scaling group, or `KIND:NAME` to choose among several of one name:
+    /// `instance:`, `rds:`, `cluster:`, `proxy:`, `cache:`, `function:`, `service:`, `task:`,
     /// `lb:`, `group:`, `interface:`, `subnet:`, `vpc:`, `endpoint:`, `nat:`, `vpn:`. A name that is unique only within
     /// an account, a Region or a cluster may have them before it: `rds:eu-west-1/orders`, `service:staging/api`.
     pub fn find(text: &str, inventory: &Inventory) -> Result<Self, NotFound> {
@@ -88,8 +97,9 @@ impl Selector {
         };
         let is_word = |word: &str| ResourceKind::ALL.iter().any(|kind| kind.selectors().contains(&word));
         let chosen = text.split_once(':').filter(|(word, _)| is_word(word));
-        let found = if let Some(tag) = text.strip_prefix("tag:") {
-            let (key, value) = tag.split_once('=').unwrap_or((tag, ""));
+        let tag = text.strip_prefix("tag:").map(|tag| tag.split_once('=').unwrap_or((tag, "")));
+        let group = text.strip_prefix("asg:").map(|group| (AUTO_SCALING_GROUP, group));
+        let found = if let Some((key, value)) = tag.or(group) {
             those(&|entry| entry.is_tagged(key, value))
         } else if let Some((word, name)) = chosen {
             those(&|entry| entry.is_chosen(word, name))
@@ -101,6 +111,10 @@ impl Selector {
         let mut each = found.iter();
         match (each.next(), each.next()) {
             (Some(only), None) => Ok(Self::Resource((*only).clone())),
+            (Some(_), Some(_)) if tag.or(group).is_some() || are_instances(&found) => {
+                let resources = found.into_iter().cloned().collect();
+                Ok(Self::Several(Several { text: text.to_owned(), resources }))
+            }
             (Some(_), Some(_)) => {
                 let found = catalog::candidates(&found, &all);
                 Err(NotFound::Several { text: text.to_owned(), found })
@@ -128,6 +142,7 @@ impl Selector {
             Self::Address(address) => ResourceRef::of(ResourceKind::Address, &address.to_string()),
             Self::Cidr(cidr) => ResourceRef::of(ResourceKind::Prefix, &cidr.to_string()),
             Self::Resource(resource) => resource.resource.clone(),
+            Self::Several(several) => ResourceRef::of(ResourceKind::Several, &several.text),
         }
     }
 }
@@ -145,6 +160,7 @@ impl fmt::Display for Selector {
             Self::Address(address) => address.fmt(f),
             Self::Cidr(cidr) => cidr.fmt(f),
             Self::Resource(resource) => resource.fmt(f),
+            Self::Several(several) => several.fmt(f),
         }
     }
 }

@@ -88,8 +88,8 @@ pub(crate) fn security_groups(
         }
     }
     let family = Flows::of_family(ranges::family(other));
-    let gap = set.gaps.first().copied();
-    trace.meet(allow.within(&family), gap, || {
+    // Which of its doubts matter depends on the flows that are asked about (`GroupSet::doubts_of`).
+    trace.meet(allow.within(&family), None, || {
         StepKind::SecurityGroups(GroupCheck { interface: index, direction, other, peer, references })
     });
 }

@@ -3,6 +3,7 @@
 pub(crate) mod filters;
 pub(crate) mod hop;
 pub(crate) mod path_text;
+pub(crate) mod public_address;
 pub(crate) mod round_trip;
 pub(crate) mod route;
 pub(crate) mod steps;

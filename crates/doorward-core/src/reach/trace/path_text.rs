@@ -30,11 +30,12 @@ pub(crate) fn hop(cx: Context<'_>, step: &Step, flow: &Flows) -> Hop {
                 name: Some(group.name.clone()).filter(|name| !name.is_empty()),
                 because: rule_words(cx, rule),
             },
-            None => Hop {
-                resource: cx.network.interfaces.at(asked.interface).resource.clone(),
-                name: None,
-                because: "its groups were not all seen".into(),
-            },
+            None => {
+                let interface = cx.network.interfaces.at(asked.interface);
+                let doubt = cx.network.sets.at(interface.set).doubts_of(asked.direction, flow).next();
+                let because = doubt.map_or_else(|| "it allows it".into(), |doubt| doubt.unseen.clone());
+                Hop { resource: interface.resource.clone(), name: None, because }
+            }
         },
     }
 }

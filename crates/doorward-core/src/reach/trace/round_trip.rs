@@ -16,7 +16,7 @@ use crate::reach::trace::hop::{
     vpc_endpoint, vpc_peering, vpn_gateway,
 };
 use crate::reach::trace::steps::{Detail, Step, StepText, Trace};
-use crate::reach::trace::{self, Delivery, Origin, References, RouteTaken, Sender, filters};
+use crate::reach::trace::{self, Delivery, Origin, References, RouteTaken, Sender, filters, public_address};
 
 /// What passes between two addresses.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ pub(crate) fn across(
     let family = ranges::family(other);
     let addresses = cx.network.interfaces.at(interface).addresses.iter();
     addresses.filter(|own| ranges::family(own.address) == family).fold(Bounds::none(), |sum, own| {
-        let packet_end = PacketEnd { interface, own: *own };
+        let packet_end = PacketEnd::of(interface, *own);
         let round_trip = match direction {
             Direction::In => inward(cx, outside, other, packet_end, Detail::Sum),
             Direction::Out => outward(cx, packet_end, other, Aim::of(outside), Detail::Sum),
@@ -109,8 +109,11 @@ pub(crate) fn sender(cx: Context<'_>, packet_end: PacketEnd) -> Sender {
     }
 }
 
-/// Between two interfaces, by the private address of the receiver, or its address of IPv6.
+/// Between two interfaces, by the address of the receiver that is meant.
 pub(crate) fn between(cx: Context<'_>, from: PacketEnd, to: PacketEnd, detail: Detail) -> RoundTrip {
+    if public_address::is_meant(cx, from.interface, to) {
+        return public_address::between(cx, from, to, &detail);
+    }
     let mut trace = Trace::new(detail);
     let way = path(cx, &mut trace, sender(cx, from), to.interface, to.own.address);
     let rest = trace.steps.split_off(0);
@@ -243,43 +246,62 @@ pub(crate) fn inward(
     detail: Detail,
 ) -> RoundTrip {
     let mut trace = Trace::new(detail);
-    let interface = cx.network.interfaces.at(to.interface);
-    let entered = match outside {
-        Outside::Internet => internet_gateway::ingress(cx, &mut trace, from, to),
-        Outside::Vpn(id) => vpn_gateway::ingress(cx, &mut trace, id, from, to),
-        Outside::Peering(id) => vpc_peering::ingress(cx, &mut trace, id, from, to),
-        Outside::Transit(gateway, id) => transit_gateway::ingress(cx, &mut trace, gateway, id, to),
-        Outside::TransitGateway(id) => Some(transit_gateway::hidden_ingress(&mut trace, id)),
-        Outside::Other(id) => Some(other_gateway::ingress(&mut trace, id)),
-    };
-    if let Some(entered) = &entered {
-        filters::arrive(cx, &mut trace, interface.vpc, to.own.address, from, entered.origin);
-    }
-    receive(cx, &mut trace, to.interface, from, None, false);
-    if let Some(Entered { gateway, appliances: by, .. }) = entered
+    let entered = enter(cx, &mut trace, outside, from, to);
+    if let Some(entered) = entered
         && !trace.is_over()
     {
-        trace.replies = true;
-        let sender = Sender {
-            subnet: interface.subnet,
-            address: to.own.address,
-            public: true,
-            interface: Some(to.interface),
-        };
-        let taken = trace::send(cx, &mut trace, sender, from);
-        let home = match &taken.delivery {
-            Delivery::Internet(_) | Delivery::Remote(_) => {
-                taken.delivery.gateway().as_ref() == Some(&gateway)
-                    && taken.appliances.iter().all(|appliance| by.contains(appliance))
-            }
-            Delivery::Unknown => true,
-            _ => taken.delivery == Delivery::Dropped,
-        };
-        if !home {
-            lost_reply(cx, &mut trace, &taken.delivery, &gateway);
-        }
+        reply_outward(cx, &mut trace, to, from, &entered);
     }
     finished(trace, ranges::family(from))
+}
+
+/// In from outside up to the receiver.
+pub(crate) fn enter(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    outside: &Outside,
+    from: IpAddr,
+    to: PacketEnd,
+) -> Option<Entered> {
+    let vpc = cx.network.interfaces.at(to.interface).vpc;
+    public_address::meets_outside(cx, trace, outside, to);
+    let entered = match outside {
+        Outside::Internet => internet_gateway::ingress(cx, trace, from, to),
+        Outside::Vpn(id) => vpn_gateway::ingress(cx, trace, id, from, to),
+        Outside::Peering(id) => vpc_peering::ingress(cx, trace, id, from, to),
+        Outside::Transit(gateway, id) => transit_gateway::ingress(cx, trace, gateway, id, to),
+        Outside::TransitGateway(id) => Some(transit_gateway::hidden_ingress(trace, id)),
+        Outside::Other(id) => Some(other_gateway::ingress(trace, id)),
+    };
+    if let Some(entered) = &entered {
+        filters::arrive(cx, trace, vpc, to.own.address, from, entered.origin);
+    }
+    receive(cx, trace, to.interface, from, None, false);
+    entered
+}
+
+/// The reply to what came in from outside, which has to leave by the same gateway.
+pub(crate) fn reply_outward(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    from: PacketEnd,
+    to: IpAddr,
+    Entered { gateway, appliances: by, .. }: &Entered,
+) {
+    trace.replies = true;
+    let sender = Sender { public: true, ..sender(cx, from) };
+    let taken = trace::send(cx, trace, sender, to);
+    let home = match &taken.delivery {
+        Delivery::Internet(_) | Delivery::Remote(_) => {
+            taken.delivery.gateway().as_ref() == Some(gateway)
+                && taken.appliances.iter().all(|appliance| by.contains(appliance))
+        }
+        Delivery::Unknown => true,
+        _ => taken.delivery == Delivery::Dropped,
+    };
+    if !home {
+        lost_reply(cx, trace, &taken.delivery, gateway);
+    }
 }
 
 /// What an interface takes in: by its groups and, of a load balancer, by its listeners.
@@ -307,7 +329,7 @@ pub(crate) fn receive(
     load_balancer::listen(cx, trace, index);
 }
 
-fn finished(trace: Trace, family: Family) -> RoundTrip {
+pub(crate) fn finished(trace: Trace, family: Family) -> RoundTrip {
     let (bounds, whole) = trace.passes();
     let bounds = bounds.within(&Flows::of_family(family));
     let whole = whole.and(&bounds.must);

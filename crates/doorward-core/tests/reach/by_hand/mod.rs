@@ -4,6 +4,7 @@
 //! brackets is the rule in `src/reach/SEMANTICS.md` that a test shows.
 
 mod acls;
+mod addresses;
 mod endpoints;
 mod found;
 mod gateways;
@@ -14,13 +15,14 @@ mod peering;
 mod routing;
 mod transit;
 mod unrecorded;
+mod unseen;
 
 use doorward_core::inventory::Inventory;
 use doorward_core::net::{Flow, Icmp};
 use doorward_core::reach::{Reachability, Selector, Verdict};
 
 use crate::naive::{Packet, Passage, Point, is_internet, packet};
-use crate::questions::{behind, clients, hosts, outside, points_outside};
+use crate::questions::{behind, clients, hosts, outside, points_inside, points_outside};
 use crate::written::account;
 
 /// A group that is in nobody's way.
@@ -65,9 +67,13 @@ fn check(lines: &[&str], questions: &[(&str, &str, &str, Verdict)]) {
     }
 }
 
-fn points(inventory: &Inventory, text: &str) -> Vec<Point> {
+/// What a text stands for, of who sends or of who receives.
+fn points(inventory: &Inventory, text: &str, receives: bool) -> Vec<Point> {
     match text.parse() {
-        Ok(address) => points_outside(inventory, address),
+        Ok(address) => {
+            let own = points_inside(inventory, address, receives);
+            if own.is_empty() { points_outside(inventory, address) } else { own }
+        }
         Err(_) if text == "internet" => {
             let addresses = outside(inventory).into_iter();
             addresses.filter(|address| is_internet(inventory, *address)).map(Point::Internet).collect()
@@ -92,8 +98,13 @@ fn naive(inventory: &Inventory, from: &str, to: &str, flow: &str) -> Verdict {
     assert_eq!(asked.flow().to_string(), flow, "one packet");
     let clients = clients(inventory);
     let (mut best, mut unsure) = (0, false);
-    for sender in points(inventory, from) {
-        for receiver in points(inventory, to) {
+    for sender in points(inventory, from, false) {
+        for receiver in points(inventory, to, true) {
+            // A private address that is asked for means nothing on the internet.
+            let is_private = matches!(&receiver, Point::Host(_, own) if to.parse() == Ok(*own));
+            if is_private && matches!(&sender, Point::Internet(address) if address.is_ipv4()) {
+                continue;
+            }
             let passage = |client: &u16| packet(inventory, &sender, &receiver, asked, *client);
             best = best.max(clients.iter().filter(|client| passage(client) == Passage::Passes).count());
             unsure |= clients.iter().any(|client| passage(client) == Passage::Unknown);

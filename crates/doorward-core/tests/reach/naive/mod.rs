@@ -24,6 +24,8 @@ pub use way::{Way, back, forward};
 pub enum Point {
     /// An interface, by one of its addresses inside.
     Host(InterfaceId, IpAddr),
+    /// An interface by the public address of one of its addresses inside: both of them. Only a receiver is that.
+    Public(InterfaceId, IpAddr, IpAddr),
     /// A public address.
     Internet(IpAddr),
     /// An address behind a VPN.
@@ -42,7 +44,10 @@ pub enum Far {
 impl Point {
     pub fn address(&self) -> IpAddr {
         match self {
-            Self::Host(_, address) | Self::Internet(address) | Self::Remote(_, address) => *address,
+            Self::Host(_, address)
+            | Self::Public(.., address)
+            | Self::Internet(address)
+            | Self::Remote(_, address) => *address,
         }
     }
 }

@@ -55,6 +55,7 @@ impl<'a> Walk<'a> {
                 masks: Vec::new(),
                 unsure: false,
                 lost_track: false,
+                halves: None,
             },
         }
     }

@@ -32,6 +32,8 @@ pub struct Way {
     pub unsure: bool,
     /// Whether it cannot be followed to its end, so that nothing is known of the way back.
     pub lost_track: bool,
+    /// From inside to a public address: the way out to the internet, the source there, and the way in.
+    pub halves: Option<Box<(Way, IpAddr, Way)>>,
 }
 
 /// Where a way ends.
@@ -70,8 +72,12 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
     if family(from.address()) != family(to.address()) {
         return Err("another family");
     }
+    if let Point::Public(id, inside, public) = to {
+        return to_public(inventory, from, id, *inside, *public);
+    }
     let mut walk = Walk::new(inventory, from.address(), to.address());
     match from {
+        Point::Public(..) => return Err("a public address sends nothing"),
         Point::Host(id, address) => {
             if matches!(to, Point::Host(other, _) if other == id) {
                 return Err("itself");
@@ -135,8 +141,69 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
     Ok(walk.way)
 }
 
+/// [5] [14] Whoever is inside goes out to the internet and comes in again, from a public address.
+fn to_public(
+    inventory: &Inventory,
+    from: &Point,
+    id: &InterfaceId,
+    inside: IpAddr,
+    public: IpAddr,
+) -> Result<Way, Lost> {
+    let host = Point::Host(id.clone(), inside);
+    match from {
+        Point::Internet(_) => return forward(inventory, from, &host),
+        Point::Remote(..) => return Err("a VPN leads to private addresses only"),
+        Point::Public(..) => return Err("a public address sends nothing"),
+        Point::Host(sender, _) if sender == id => return Err("itself"),
+        Point::Host(..) => {}
+    }
+    let out = forward(inventory, from, &Point::Internet(public))?;
+    if out.lost_track {
+        return Ok(out);
+    }
+    if !matches!(out.crossings.last(), Some(Crossing::Internet(_))) {
+        return Err("it does not leave by an internet gateway");
+    }
+    let last = out.masks.last().ok_or("nobody sends")?;
+    let vpc = &inventory.subnets[&last.subnet].vpc;
+    let public_of = |host: &Interface| {
+        host.addresses.iter().find(|own| own.address == last.address).and_then(|own| own.public)
+    };
+    let own = inventory.interfaces.values().filter(|host| host.vpc == *vpc).find_map(public_of);
+    let mut nats = inventory.nat_gateways.values().filter(|nat| nat.vpc == *vpc);
+    let nat = nats.find(|nat| nat.private_address.map(IpAddr::V4) == Some(last.address));
+    let source = own.or(nat.and_then(|nat| nat.public_address)).ok_or("no public address")?;
+    let inward = forward(inventory, &Point::Internet(source.into()), &host)?;
+    let checks = out.checks.iter().chain(&inward.checks).cloned().collect();
+    let appliances = out.appliances.iter().chain(&inward.appliances).cloned().collect();
+    let crossings = out.crossings.iter().chain(&inward.crossings).cloned().collect();
+    Ok(Way {
+        family: out.family,
+        checks,
+        end: inward.end.clone(),
+        appliances,
+        crossings,
+        masks: out.masks.clone(),
+        unsure: out.unsure || inward.unsure,
+        lost_track: false,
+        halves: Some(Box::new((out, source.into(), inward))),
+    })
+}
+
 /// Walks the way of a reply, which has to come back the way that the packet took.
 pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> Result<Way, Lost> {
+    if let (Some(halves), Point::Public(id, inside, public)) = (&forward.halves, to) {
+        let (out, source, inward) = halves.as_ref();
+        let mut way = back(inventory, &Point::Internet(*source), &Point::Host(id.clone(), *inside), inward)?;
+        let rest = back(inventory, from, &Point::Internet(*public), out)?;
+        way.checks.extend(rest.checks);
+        way.unsure |= rest.unsure;
+        return Ok(way);
+    }
+    let to = &match to {
+        Point::Public(id, inside, _) => Point::Host(id.clone(), *inside),
+        other => other.clone(),
+    };
     let goal = forward.masks.last().cloned();
     let address = goal.as_ref().map_or(from.address(), |goal| goal.address);
     let mut walk = Walk::new(inventory, to.address(), address);
@@ -145,6 +212,7 @@ pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> R
         return Ok(walk.way);
     }
     match to {
+        Point::Public(..) => return Err("it is the host"),
         Point::Host(id, _) => walk.leave(&inventory.subnets[&inventory.interfaces[id].subnet])?,
         Point::Internet(_) | Point::Remote(..) => {
             let Some(goal) = &goal else { return Err("from outside to outside") };

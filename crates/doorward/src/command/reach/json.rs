@@ -132,6 +132,9 @@ fn endpoint(endpoint: &Selector) -> EndpointView<'_> {
             id: Some(resource.resource.id().to_owned()),
             name: resource.name.as_deref(),
         },
+        Selector::Several(several) => {
+            EndpointView { kind: "several", id: Some(several.text.clone()), name: None }
+        }
     }
 }
 

@@ -22,11 +22,12 @@ use super::account::{Account, Source};
 
 /// Say who can reach what, and why
 ///
-/// FROM and TO are `internet`, an address, a CIDR, or a resource by id, name or ARN; a security group stands for
-/// whatever carries it, a subnet or a VPC for whatever is in it. `tag:Name=web` chooses by a tag, and `instance:`,
-/// `rds:`, `proxy:`, `cache:`, `function:`, `service:`, `lb:`, `group:`, `subnet:` and `vpc:` before a name choose
-/// among several of that name. FLOW is what should pass, like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`,
-/// `proto/107` or `all`; several are asked together, and none asks for all that passes.
+/// FROM and TO are `internet`, an address, a CIDR, or a resource by id, name, ARN or name in DNS; a security group
+/// stands for the interfaces that have it attached, a subnet or a VPC for the interfaces in it. `tag:Name=web` means
+/// all resources with a tag, `asg:web` the instances of an Auto Scaling group, and `instance:`, `rds:`, `proxy:`,
+/// `cache:`, `function:`, `service:`, `lb:`, `group:`, `subnet:` and `vpc:` before a name choose among several of that
+/// name. FLOW is what should pass, like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`, `proto/107` or `all`;
+/// several are asked together, and none asks for all that passes.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "doorward reach [OPTIONS] FROM TO [FLOW]...

@@ -10,7 +10,7 @@ use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::address_space::Outside;
-use crate::reach::network::interfaces::PacketEnd;
+use crate::reach::network::interfaces::{Named, PacketEnd};
 use crate::reach::network::table::InterfaceIx;
 use crate::reach::trace::round_trip::{self, RoundTrip};
 use crate::reach::trace::steps::{Detail, Step, StepKind, StepText, Trace};
@@ -29,6 +29,12 @@ pub(crate) fn of<'a>(cx: Context<'a>, index: InterfaceIx) -> Option<&'a LoadBala
     let key = cx.network.interfaces.at(index).balancer.as_ref()?;
     let by_key = cx.inventory.load_balancers.get(key);
     by_key.or_else(|| cx.inventory.load_balancers.values().find(|balancer| balancer.arn == *key))
+}
+
+/// As what a load balancer is asked: the name of one that is internet-facing resolves to public addresses only, also
+/// inside (Elastic Load Balancing API, `CreateLoadBalancer`, `Scheme`).
+pub(crate) fn named(balancer: &LoadBalancer) -> Named {
+    if balancer.public { Named::Public } else { Named::Interface }
 }
 
 /// Meets the listeners of a load balancer, if the interface is a node of one.
@@ -182,7 +188,7 @@ fn by_node(
     let family = ranges::family(to.own.address);
     let heard = heard(sent.listener);
     let mut asked = node.addresses.iter().filter_map(|own| {
-        let own = PacketEnd { interface: index, own: *own };
+        let own = PacketEnd::of(index, *own).named(named(balancer));
         let round_trip = match client {
             Client::Interface(from) if from.interface == index => return None,
             Client::Interface(from)
@@ -199,7 +205,7 @@ fn by_node(
     });
     let first = asked.next()?;
     let own = node.addresses.iter().find(|own| ranges::family(own.address) == family)?;
-    let own = PacketEnd { interface: index, own: *own };
+    let own = PacketEnd::of(index, *own);
     let second = round_trip::between(cx, own, to, Detail::All);
     let mut second_bounds = second.bounds.within(&sent.flows);
     let mut steps = in_words(cx, &first.steps, &heard);

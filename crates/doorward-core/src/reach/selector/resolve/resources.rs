@@ -1,102 +1,23 @@
-//! Resolves a selector to interfaces and address ranges.
+//! Resources by id, name or ARN: the interfaces that they have, or what is outside behind them.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-
+use super::{Endpoints, Selected, addresses, internet_ends};
 use crate::inventory::{
     AnsweredId, Attachment, AttachmentTarget, NamedResource, ResourceKind, ResourceRef, VpcId, VpnGatewayId,
 };
-use crate::net::ranges::Ranges;
-use crate::net::{Cidr, Family};
+use crate::net::Family;
 use crate::reach::context::Context;
-use crate::reach::network::address_space::{self, Outside};
-use crate::reach::network::interfaces::{InterfaceNode, PacketEnd};
+use crate::reach::network::address_space::Outside;
+use crate::reach::network::interfaces::{InterfaceNode, Named};
 use crate::reach::network::remotes;
 use crate::reach::network::table::InterfaceIx;
-use crate::reach::selector::Selector;
-
-/// Who is meant.
-#[derive(Debug, Default)]
-pub(crate) struct Endpoints {
-    /// Hosts, each with the addresses that are meant.
-    pub(crate) interfaces: Vec<(InterfaceIx, Vec<PacketEnd>)>,
-    pub(crate) outside: Vec<(Outside, Ranges)>,
-    /// Addresses outside that packets may be for, whatever leads there; those of `outside` where this is empty.
-    pub(crate) targets: Vec<Ranges>,
-    /// Whether only what is really on the internet counts.
-    pub(crate) internet_only: bool,
-    /// The gateway or attachment that they are behind, where that was named.
-    pub(crate) behind: Option<Outside>,
-    /// What a reader should know.
-    pub(crate) notes: Vec<String>,
-}
-
-pub(crate) fn resolve(cx: Context<'_>, endpoint: &Selector) -> Endpoints {
-    match endpoint {
-        Selector::Internet => internet_ends(cx),
-        Selector::Address(address) => range_ends(cx, Cidr::host(*address)),
-        Selector::Cidr(cidr) => range_ends(cx, *cidr),
-        Selector::Resource(resource) => resource_ends(cx, resource),
-    }
-}
-
-fn internet_ends(cx: Context<'_>) -> Endpoints {
-    let outside = [Family::V4, Family::V6].map(|family| (Outside::Internet, cx.network.internet(family)));
-    Endpoints { outside: outside.into(), internet_only: true, ..Endpoints::default() }
-}
-
-fn packet_ends(cx: Context<'_>, index: InterfaceIx) -> Vec<PacketEnd> {
-    cx.network
-        .interfaces
-        .at(index)
-        .addresses
-        .iter()
-        .map(|own| PacketEnd { interface: index, own: *own })
-        .collect()
-}
+use crate::reach::trace::hop::load_balancer;
 
 fn with_addresses(
     cx: Context<'_>,
     interfaces: impl IntoIterator<Item = InterfaceIx>,
-) -> Vec<(InterfaceIx, Vec<PacketEnd>)> {
-    interfaces.into_iter().map(|index| (index, packet_ends(cx, index))).collect()
-}
-
-/// Whoever has an address of a prefix, inside and outside.
-fn range_ends(cx: Context<'_>, cidr: Cidr) -> Endpoints {
-    let mut ends = Endpoints::default();
-    for (index, interface) in cx.network.interfaces.enumerate() {
-        let within = interface.addresses.iter().filter(|own| cidr.contains(own.address));
-        let packet_ends: Vec<PacketEnd> =
-            within.map(|own| PacketEnd { interface: index, own: *own }).collect();
-        if !packet_ends.is_empty() {
-            ends.interfaces.push((index, packet_ends));
-        }
-        let public = interface.addresses.iter().filter_map(|own| own.public_address);
-        for address in public.filter(|address| cidr.contains(IpAddr::V4(*address))) {
-            ends.notes.push(format!(
-                "{address} is a public address of {}: asked for as one outside",
-                interface.title()
-            ));
-        }
-    }
-    let family = cidr.family();
-    let range = Ranges::of(family, [cidr]);
-    let internet = range.and(&cx.network.internet(family));
-    if !internet.is_empty() {
-        ends.outside.push((Outside::Internet, internet));
-    }
-    // Whoever sends from there may be behind any VPN that routes lead to; where a packet for there ends, routes say.
-    let beyond = range.and(&address_space::beyond(cx.network, family));
-    ends.targets = ends.outside.iter().map(|(_, range)| range.clone()).collect();
-    ends.targets.extend(Some(beyond).filter(|beyond| !beyond.is_empty()));
-    for remote in remotes::remotes(cx) {
-        let behind = range.and(&remotes::behind(cx, remote, family));
-        if !behind.is_empty() {
-            ends.outside.push((remote.clone(), behind));
-        }
-    }
-    ends
+    named: Named,
+) -> Vec<Selected> {
+    interfaces.into_iter().map(|interface| Selected::whole(cx, interface, named)).collect()
 }
 
 fn remote_ends(cx: Context<'_>, outside: Outside) -> Endpoints {
@@ -111,14 +32,14 @@ fn remote_ends(cx: Context<'_>, outside: Outside) -> Endpoints {
     ends
 }
 
-fn resource_ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
+pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
     let network = cx.network;
     let resource = &named.resource;
     let id = resource.id();
     let of = |test: &dyn Fn(&InterfaceNode) -> bool| {
         let found = network.interfaces.enumerate().filter(|(_, interface)| test(interface));
         let found: Vec<InterfaceIx> = found.map(|(index, _)| index).collect();
-        Endpoints { interfaces: with_addresses(cx, found), ..Endpoints::default() }
+        Endpoints { interfaces: with_addresses(cx, found, Named::Interface), ..Endpoints::default() }
     };
     let of_vpc = |vpc: Option<&VpcId>| {
         let index = vpc.and_then(|vpc| network.vpc_of.get(vpc)).copied();
@@ -128,14 +49,19 @@ fn resource_ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
         ResourceKind::Interface => {
             let index = network.interface_of.get(id).copied();
             match index {
-                Some(index) => Endpoints { interfaces: with_addresses(cx, [index]), ..Endpoints::default() },
-                None => Endpoints::default(),
+                Some(index) => Endpoints {
+                    interfaces: with_addresses(cx, [index], Named::Interface),
+                    ..Endpoints::default()
+                },
+                None => {
+                    Endpoints { absent: vec![addresses::not_attached(named.clone())], ..Endpoints::default() }
+                }
             }
         }
         ResourceKind::SecurityGroup => {
             let index = network.group_of.get(id);
             let carriers = index.map(|index| network.groups.at(*index).carriers.clone());
-            let interfaces = with_addresses(cx, carriers.unwrap_or_default());
+            let interfaces = with_addresses(cx, carriers.unwrap_or_default(), Named::Interface);
             Endpoints { interfaces, ..Endpoints::default() }
         }
         ResourceKind::Subnet => {
@@ -177,9 +103,10 @@ fn resource_ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
                 .members
                 .iter()
                 .map(|member| ResourceRef::named(ResourceKind::Database, member, &cluster.place));
-            let found: BTreeSet<InterfaceIx> =
-                members.flat_map(|member| members_of(cx, &member).to_vec()).collect();
-            Endpoints { interfaces: with_addresses(cx, found), ..Endpoints::default() }
+            Endpoints {
+                interfaces: members.flat_map(|member| by_name(cx, &member)).collect(),
+                ..Endpoints::default()
+            }
         }
         ResourceKind::Instance
         | ResourceKind::NatGateway
@@ -192,12 +119,13 @@ fn resource_ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
         | ResourceKind::Function
         | ResourceKind::ContainerService
         | ResourceKind::ContainerTask => {
-            let interfaces = with_addresses(cx, members_of(cx, resource).iter().copied());
+            let interfaces = by_name(cx, resource);
             with_notes(cx, Endpoints { interfaces, ..Endpoints::default() }, named)
         }
         // Nothing of these kinds is an end of a question.
         ResourceKind::Address
         | ResourceKind::Prefix
+        | ResourceKind::Several
         | ResourceKind::NetworkAcl
         | ResourceKind::RouteTable
         | ResourceKind::PrefixList
@@ -226,9 +154,31 @@ fn members_of<'a>(cx: Context<'a>, resource: &ResourceRef) -> &'a [InterfaceIx] 
     cx.network.members.get(resource).map_or(&[], Vec::as_slice)
 }
 
+/// The interfaces of a resource, as its name resolves.
+fn by_name(cx: Context<'_>, resource: &ResourceRef) -> Vec<Selected> {
+    with_addresses(cx, members_of(cx, resource).iter().copied(), resolves(cx, resource))
+}
+
+/// To which address the name of a resource in DNS resolves.
+fn resolves(cx: Context<'_>, resource: &ResourceRef) -> Named {
+    match resource.kind() {
+        ResourceKind::LoadBalancer | ResourceKind::ClassicLoadBalancer => {
+            let mut balancers = cx.inventory.load_balancers.values();
+            let balancer = balancers.find(|balancer| balancer.resource() == *resource);
+            balancer.map_or(Named::Interface, load_balancer::named)
+        }
+        ResourceKind::Database => {
+            let mut databases = cx.inventory.databases.values();
+            let public = databases.any(|database| database.public && database.resource() == *resource);
+            if public { Named::PublicElsewhere } else { Named::Interface }
+        }
+        _ => Named::Interface,
+    }
+}
+
 fn with_notes(cx: Context<'_>, mut ends: Endpoints, named: &NamedResource) -> Endpoints {
-    for (index, _) in &ends.interfaces {
-        let interface = cx.network.interfaces.at(*index);
+    for selected in &ends.interfaces {
+        let interface = cx.network.interfaces.at(selected.interface);
         if let (None, Some(own)) = (&interface.id, interface.addresses.first()) {
             let subnet = &cx.network.subnets.at(interface.subnet).id;
             ends.notes.push(format!(
