@@ -94,4 +94,12 @@ pub(crate) struct RuleShape {
 pub(crate) struct ReferencedGroup {
     #[serde(rename = "GroupId", alias = "groupId", default)]
     pub(crate) group: Option<String>,
+    #[serde(rename = "UserId", alias = "userId", default)]
+    pub(crate) owner: Option<String>,
+    #[serde(rename = "VpcId", alias = "vpcId", default)]
+    pub(crate) vpc: Option<String>,
+    #[serde(rename = "VpcPeeringConnectionId", alias = "vpcPeeringConnectionId", default)]
+    pub(crate) peering: Option<String>,
+    #[serde(rename = "PeeringStatus", alias = "peeringStatus", default)]
+    pub(crate) state: Option<String>,
 }

@@ -86,6 +86,15 @@ pub(crate) struct RangeShape {
     pub(crate) peer: Option<String>,
     #[serde(rename = "Description", alias = "description", default)]
     pub(crate) description: Option<String>,
+    // What a group on the other side has besides.
+    #[serde(rename = "UserId", alias = "userId", default)]
+    pub(crate) owner: Option<String>,
+    #[serde(rename = "VpcId", alias = "vpcId", default)]
+    pub(crate) vpc: Option<String>,
+    #[serde(rename = "VpcPeeringConnectionId", alias = "vpcPeeringConnectionId", default)]
+    pub(crate) peering: Option<String>,
+    #[serde(rename = "PeeringStatus", alias = "peeringStatus", default)]
+    pub(crate) state: Option<String>,
 }
 
 #[cfg(test)]

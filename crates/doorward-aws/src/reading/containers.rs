@@ -1,6 +1,8 @@
 //! Functions of Lambda, services and tasks of ECS: what runs on interfaces that it did not make.
 
-use doorward_core::inventory::{AnsweredId, Call, ContainerService, ContainerTask, Function, InterfaceId};
+use doorward_core::inventory::{
+    AnsweredId, Call, ContainerService, ContainerTask, Function, InterfaceId, TaskNetwork,
+};
 
 use super::{Member, Reader, Unreadable, id, ids, needed_text, text};
 use crate::operation::FunctionShape;
@@ -13,19 +15,17 @@ impl Member for FunctionShape {
         self.name.as_deref()
     }
 
-    /// One that is in no VPC has no interface and is left out.
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let name = needed_text(self.name.as_ref(), "FunctionName")?;
-        let Some(network) = self.network.as_ref().filter(|network| !network.subnets.0.is_empty()) else {
-            return Ok(());
-        };
+        // One that is attached to no VPC has no interface.
+        let network = self.network.as_ref().filter(|network| !network.subnets.0.is_empty());
         let function = Function {
             name: name.clone(),
             arn: text(self.arn.as_ref()),
             place: reader.place.clone(),
-            vpc: id(network.vpc.as_deref())?,
-            subnets: ids(&network.subnets.0)?,
-            groups: ids(&network.groups.0)?,
+            vpc: id(network.and_then(|network| network.vpc.as_deref()))?,
+            subnets: network.map(|network| ids(&network.subnets.0)).transpose()?.unwrap_or_default(),
+            groups: network.map(|network| ids(&network.groups.0)).transpose()?.unwrap_or_default(),
         };
         reader.keep(
             |inventory| &mut inventory.functions,
@@ -43,19 +43,23 @@ impl Member for ServiceShape {
         self.service_arn.as_deref()
     }
 
-    /// One whose tasks share the interface of their instance is left out, and so is one that was deleted.
+    /// One that was deleted is left out.
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let arn = needed_text(self.service_arn.as_ref(), "serviceArn")?;
         let status = text(self.status.as_ref()).unwrap_or_default();
-        let Some(network) = self.network().filter(|_| status != "INACTIVE") else { return Ok(()) };
+        if status == "INACTIVE" {
+            return Ok(());
+        }
+        let network = self.network();
         let service = ContainerService {
             name: text(self.service_name.as_ref()).unwrap_or_default(),
             cluster: text(self.cluster_arn.as_ref()),
             place: reader.place.clone(),
             status,
-            subnets: ids(&network.subnets.0)?,
-            groups: ids(&network.security_groups.0)?,
-            public: network.assign_public_ip.as_deref() == Some("ENABLED"),
+            subnets: network.map(|network| ids(&network.subnets.0)).transpose()?.unwrap_or_default(),
+            groups: network.map(|network| ids(&network.security_groups.0)).transpose()?.unwrap_or_default(),
+            public: network.is_some_and(|network| network.assign_public_ip.as_deref() == Some("ENABLED")),
+            network: if network.is_some() { TaskNetwork::AwsVpc } else { TaskNetwork::ContainerInstance },
             arn: arn.clone(),
         };
         reader.keep(|inventory| &mut inventory.container_services, arn, service, PartialEq::eq)

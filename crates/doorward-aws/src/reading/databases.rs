@@ -1,16 +1,17 @@
-//! Databases and caches: RDS and ElastiCache.
+//! Databases: RDS; and the subnet groups of databases and caches.
 
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    Cache, Call, Database, DatabaseCluster, DatabaseProxy, SecurityGroupId, SubnetGroup, SubnetId,
+    Call, Database, DatabaseCluster, DatabaseProxy, DatabaseProxyEndpoint, SecurityGroupId, SubnetGroup,
+    SubnetId,
 };
 
 use super::{Member, Reader, Unreadable, id, ids, needed, needed_text, tags, text};
-use crate::operation::cache::{CacheShape, CacheSubnetGroup};
+use crate::operation::cache::CacheSubnetGroup;
 use crate::operation::database::{
-    ClusterShape, DatabaseShape, DatabaseSubnetGroup, GroupMembership, ProxyShape, ProxyTargetShape,
-    SubnetGroupShape,
+    ClusterShape, DatabaseShape, DatabaseSubnetGroup, GroupMembership, ProxyEndpointShape, ProxyShape,
+    ProxyTargetShape, SubnetGroupShape,
 };
 
 impl Member for DatabaseShape {
@@ -65,7 +66,15 @@ impl Member for ClusterShape {
             subnet_group: text(self.subnet_group.as_ref()),
             groups: groups(&self.groups.0)?,
             host: text(self.host.as_ref()),
+            reader_host: text(self.reader.as_ref()),
+            custom_hosts: self.custom.0.iter().filter_map(|host| text(Some(host))).collect(),
             port: self.port,
+            writer: self
+                .members
+                .0
+                .iter()
+                .find(|member| member.writer == Some(true))
+                .and_then(|member| text(member.name.as_ref())),
             members: self
                 .members
                 .0
@@ -139,7 +148,7 @@ fn subnets(shape: &SubnetGroupShape) -> Result<BTreeSet<SubnetId>, Unreadable> {
 }
 
 /// One that is being taken off is on until it is off.
-fn groups(shapes: &[GroupMembership]) -> Result<BTreeSet<SecurityGroupId>, Unreadable> {
+pub(super) fn groups(shapes: &[GroupMembership]) -> Result<BTreeSet<SecurityGroupId>, Unreadable> {
     shapes.iter().map(|shape| needed(shape.id.as_deref(), "VpcSecurityGroupId")).collect()
 }
 
@@ -172,36 +181,44 @@ impl Member for ProxyShape {
     }
 }
 
+impl Member for ProxyEndpointShape {
+    const CALL: Call = Call::DatabaseProxyEndpoints;
+
+    fn named(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The one that a proxy tells of itself is left out.
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        if self.default == Some(true) {
+            return Ok(());
+        }
+        let name = needed_text(self.name.as_ref(), "DBProxyEndpointName")?;
+        let endpoint = DatabaseProxyEndpoint {
+            name: name.clone(),
+            arn: text(self.arn.as_ref()),
+            proxy: text(self.proxy.as_ref()),
+            place: reader.place.clone(),
+            status: text(self.status.as_ref()).unwrap_or_default(),
+            vpc: id(self.vpc.as_deref())?,
+            subnets: ids(&self.subnets.0)?,
+            groups: ids(&self.groups.0)?,
+            host: text(self.host.as_ref()),
+        };
+        reader.keep(
+            |inventory| &mut inventory.database_proxy_endpoints,
+            (reader.place.clone(), name),
+            endpoint,
+            PartialEq::eq,
+        )
+    }
+}
+
 impl Reader {
     /// Takes what stands behind a proxy.
     pub(crate) fn behind(&mut self, proxy: &str, shapes: &[ProxyTargetShape]) {
         let names = shapes.iter().flat_map(|target| [&target.id, &target.cluster]);
         let names = names.filter_map(|name| text(name.as_ref()));
         self.apart.behind.entry(proxy.to_owned()).or_default().extend(names);
-    }
-}
-
-impl Member for CacheShape {
-    const CALL: Call = Call::Caches;
-
-    fn named(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
-        let name = needed_text(self.name.as_ref(), "CacheClusterId")?;
-        let cache = Cache {
-            name: name.clone(),
-            arn: text(self.arn.as_ref()),
-            place: reader.place.clone(),
-            engine: text(self.engine.as_ref()).unwrap_or_default(),
-            status: text(self.status.as_ref()).unwrap_or_default(),
-            subnet_group: text(self.subnet_group.as_ref()),
-            replication_group: text(self.replication_group.as_ref()),
-            groups: groups(&self.groups.0)?,
-            host: self.endpoint().and_then(|endpoint| text(endpoint.host.as_ref())),
-            port: self.endpoint().and_then(|endpoint| endpoint.port),
-        };
-        reader.keep(|inventory| &mut inventory.caches, (reader.place.clone(), name), cache, PartialEq::eq)
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::firewall::Mark;
 use doorward_core::inventory::{
-    AnsweredId, Call, Direction, Gap, Inventory, Peer, Place, PrefixListId, RuleIdentity, SecurityGroup,
-    SecurityGroupId, SecurityGroupRuleId, StandingRule,
+    AnsweredId, Call, Direction, Gap, GroupReference, Inventory, Peer, Place, PrefixListId, RuleIdentity,
+    SecurityGroup, SecurityGroupId, SecurityGroupRuleId, StandingRule,
 };
 
-use super::{Member, Reader, Unreadable, cidr, id, line};
+use super::{Member, Reader, Unreadable, cidr, id, line, text};
 use crate::operation::{GroupShape, PermissionShape, RuleShape};
 use crate::wire::Protocol;
 
@@ -19,6 +19,8 @@ pub(super) struct Told {
     permissions: BTreeMap<SecurityGroupId, Rules>,
     /// By themselves, with the owner of the group.
     rules: BTreeMap<SecurityGroupId, (Rules, Option<String>)>,
+    /// What is told of references to groups, by who has the rule and whom it references.
+    references: BTreeMap<(SecurityGroupId, SecurityGroupId), GroupReference>,
 }
 
 /// Rules, and whether there are some that cannot be read.
@@ -68,6 +70,11 @@ impl Member for GroupShape {
             }
         }
         let id = group.id.clone();
+        for pair in self.ingress.0.iter().chain(&self.egress.0).flat_map(|shape| &shape.groups.0) {
+            let told =
+                (pair.owner.as_ref(), pair.vpc.as_deref(), pair.peering.as_deref(), pair.state.as_ref());
+            reader.groups.reference(&id, pair.peer.as_deref(), told);
+        }
         if reader.contradicts
             && let Some(known) = reader.inventory.groups.get(&id)
             && let Some(before) = reader.groups.permissions.get_mut(&id)
@@ -93,6 +100,10 @@ impl Member for RuleShape {
 
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let group = SecurityGroupId::answered(&self.group)?;
+        if let Some(of) = &self.referenced {
+            let told = (of.owner.as_ref(), of.vpc.as_deref(), of.peering.as_deref(), of.state.as_ref());
+            reader.groups.reference(&group, of.group.as_deref(), told);
+        }
         let (rules, owner) = reader.groups.rules.entry(group).or_default();
         *owner = owner.take().or_else(|| self.owner.clone());
         let read = rule(self);
@@ -112,10 +123,28 @@ impl Member for RuleShape {
     }
 }
 
+/// The owner, the VPC, the peering connection and its state, as a reference tells them.
+type ToldOfReference<'t> = (Option<&'t String>, Option<&'t str>, Option<&'t str>, Option<&'t String>);
+
 impl Told {
+    fn reference(
+        &mut self,
+        group: &SecurityGroupId,
+        peer: Option<&str>,
+        (owner, vpc, peering, state): ToldOfReference<'_>,
+    ) {
+        // A reference to what cannot be read is told of as a rule.
+        let Some(peer) = peer.and_then(|peer| SecurityGroupId::answered(peer).ok()) else { return };
+        let known = self.references.entry((group.clone(), peer)).or_default();
+        known.owner = text(owner).or(known.owner.take());
+        known.vpc = id(vpc).ok().flatten().or(known.vpc.take());
+        known.peering = id(peering).ok().flatten().or(known.peering.take());
+        known.peering_state = text(state).or(known.peering_state.take());
+    }
+
     /// Gives the groups their rules: those with ids where they were told.
     pub(super) fn finish(self, inventory: &mut Inventory, place: &Place) {
-        let Self { mut permissions, rules } = self;
+        let Self { mut permissions, rules, references } = self;
         for (id, (mut rules, owner)) in rules {
             for rule in rules.take_contradicted() {
                 let why = format!("`{rule}` cannot be read: {}", Unreadable::Contradicted);
@@ -134,6 +163,14 @@ impl Told {
             }
         }
         inventory.incomplete_groups.extend(incomplete);
+        // Within an account and VPC there is nothing to tell.
+        let abroad = references.into_iter().filter(|((group, _), reference)| {
+            let owner = inventory.groups.get(group).and_then(|group| group.owner.as_ref());
+            let other = reference.owner.as_ref().is_some_and(|other| owner != Some(other));
+            other || reference.peering.is_some() || reference.peering_state.is_some()
+        });
+        let abroad: Vec<_> = abroad.collect();
+        inventory.group_references.extend(abroad);
     }
 }
 

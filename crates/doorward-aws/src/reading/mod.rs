@@ -6,6 +6,7 @@ mod acls;
 mod apart;
 mod balancers;
 mod block;
+mod caches;
 mod containers;
 mod databases;
 mod gateways;

@@ -7,7 +7,7 @@ use doorward_core::inventory::{Call, Gap, Inventory, Place};
 use serde::de::DeserializeOwned;
 
 use super::apart::Apart;
-use super::{Source, Unreadable, block, groups, interfaces, lists, routes, transit};
+use super::{Source, Unreadable, block, caches, groups, interfaces, lists, routes, transit};
 
 /// How many things of one call are named that cannot be read, before the rest is counted.
 const UNREADABLE: usize = 50;
@@ -125,6 +125,7 @@ impl Reader {
         transit.finish(&mut inventory);
         block.finish(&mut inventory, &place);
         routes::finish(&mut inventory);
+        caches::finish(&mut inventory);
         inventory
     }
 }

@@ -1,6 +1,6 @@
 //! Answers of the services besides EC2, in both notations.
 
-use doorward_core::inventory::{Call, Inventory, LoadBalancerKind, Place};
+use doorward_core::inventory::{Call, Inventory, LoadBalancerKind, Place, TaskNetwork};
 
 use super::Reader;
 use super::tests::alike;
@@ -8,9 +8,12 @@ use crate::operation::balancer::{
     DescribeClassicLoadBalancers, DescribeListeners, DescribeLoadBalancerAttributes, DescribeLoadBalancers,
     DescribeRules, DescribeTargetGroups, DescribeTargetHealth,
 };
-use crate::operation::cache::DescribeCacheClusters;
+use crate::operation::cache::{DescribeCacheClusters, DescribeReplicationGroups, DescribeServerlessCaches};
 use crate::operation::container::{DescribeServices, DescribeTasks};
-use crate::operation::database::{DescribeDBInstances, DescribeDBProxies, DescribeDBProxyTargets};
+use crate::operation::database::{
+    DescribeDBClusters, DescribeDBInstances, DescribeDBProxies, DescribeDBProxyEndpoints,
+    DescribeDBProxyTargets,
+};
 use crate::operation::{ListFunctions, Operation, Paged};
 
 const ELB: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012";
@@ -21,6 +24,17 @@ fn answer<O: Operation>(text: &str) -> O::Answer {
 
 fn members<O: Paged>(text: &str) -> Vec<O::Item> {
     O::split(answer::<O>(text)).0
+}
+
+/// What the AWS CLI writes down of an answer.
+fn recorded<O: Paged>(json: &str) -> Inventory
+where
+    O::Item: super::Member,
+{
+    let mut reader = Reader::default();
+    let answer = serde_json::from_str(json).expect("an answer");
+    reader.take(&O::split(answer).0);
+    reader.finish()
 }
 
 fn whys(inventory: &Inventory) -> Vec<String> {
@@ -195,7 +209,7 @@ fn a_cache_answers_by_its_node_or_by_an_address_of_its_own() {
 }
 
 #[test]
-fn what_has_no_interface_of_its_own_is_left_out() {
+fn what_has_no_interface_of_its_own_is_known_as_that() {
     let functions = r#"{"Functions": [{"FunctionName": "in", "VpcConfig": {"VpcId": "vpc-0a", "SubnetIds": ["subnet-0a"],
         "SecurityGroupIds": ["sg-0a"]}}, {"FunctionName": "out", "VpcConfig": {"VpcId": "", "SubnetIds": [],
         "SecurityGroupIds": []}}, {"FunctionName": "old"}]}"#;
@@ -222,8 +236,65 @@ fn what_has_no_interface_of_its_own_is_left_out() {
     let tasks = answer::<DescribeTasks>(&tasks);
     reader.tasks(&tasks.tasks.0, &tasks.failures.0);
     let seen = reader.finish();
-    assert_eq!(seen.functions.keys().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["in"]);
-    assert_eq!(seen.container_services.keys().collect::<Vec<_>>(), ["a"]);
+    let attached = seen.functions.values().map(|function| (function.name.as_str(), function.subnets.len()));
+    assert_eq!(attached.collect::<Vec<_>>(), [("in", 1), ("old", 0), ("out", 0)]);
+    let networks = seen.container_services.values().map(|service| (service.arn.as_str(), service.network));
+    let expected = [("a", TaskNetwork::AwsVpc), ("b", TaskNetwork::ContainerInstance)];
+    assert_eq!(networks.collect::<Vec<_>>(), expected);
     assert_eq!(seen.container_tasks.keys().collect::<Vec<_>>(), ["a"]);
     assert_eq!(whys(&seen), ["ecs:DescribeServices e: THROTTLED"]);
+}
+
+#[test]
+fn the_endpoints_of_a_cluster_are_told_apart() {
+    let seen = recorded::<DescribeDBClusters>(
+        r#"{"DBClusters": [{"DBClusterIdentifier": "aur", "Endpoint": "w", "ReaderEndpoint": "r", "CustomEndpoints": ["c"],
+        "DBClusterMembers": [{"DBInstanceIdentifier": "a", "IsClusterWriter": false}, {"DBInstanceIdentifier": "b",
+        "IsClusterWriter": true}]}]}"#,
+    );
+    let cluster = seen.database_clusters.values().next().expect("a cluster");
+    assert_eq!((cluster.host.as_deref(), cluster.reader_host.as_deref()), (Some("w"), Some("r")));
+    assert_eq!(cluster.custom_hosts.iter().collect::<Vec<_>>(), ["c"]);
+    assert_eq!(cluster.writer.as_deref(), Some("b"));
+}
+
+#[test]
+fn a_further_endpoint_of_a_proxy_has_subnets_and_groups_of_its_own() {
+    let seen = recorded::<DescribeDBProxyEndpoints>(
+        r#"{"DBProxyEndpoints": [{"DBProxyEndpointName": "px-ro", "DBProxyName": "px", "VpcId": "vpc-0b", "VpcSubnetIds":
+        ["subnet-0b"], "VpcSecurityGroupIds": ["sg-0b"], "Endpoint": "px-ro.example.org", "IsDefault": false},
+        {"DBProxyEndpointName": "px", "DBProxyName": "px", "IsDefault": true}]}"#,
+    );
+    let endpoints: Vec<_> = seen.database_proxy_endpoints.values().collect();
+    let [endpoint] = endpoints.as_slice() else { panic!("{endpoints:?}") };
+    assert_eq!((endpoint.name.as_str(), endpoint.proxy.as_deref()), ("px-ro", Some("px")));
+    assert_eq!((endpoint.subnets.len(), endpoint.groups.len()), (1, 1));
+}
+
+#[test]
+fn a_replication_group_is_known_by_itself_or_by_its_caches() {
+    let groups = r#"{"ReplicationGroups": [{"ReplicationGroupId": "sess", "MemberClusters": ["sess-001", "sess-002"],
+        "NodeGroups": [{"PrimaryEndpoint": {"Address": "p"}, "ReaderEndpoint": {"Address": "r"}, "NodeGroupMembers":
+        [{"CacheClusterId": "sess-001", "CurrentRole": "primary"}, {"CacheClusterId": "sess-002", "CurrentRole": "replica"}]}]}]}"#;
+    let caches = r#"{"CacheClusters": [{"CacheClusterId": "other-001", "ReplicationGroupId": "other"}]}"#;
+    let mut seen = recorded::<DescribeReplicationGroups>(groups);
+    seen.merge(recorded::<DescribeCacheClusters>(caches));
+    let members = |name: &str| {
+        let group = seen.replication_groups.values().find(|group| group.name == name).expect("a group");
+        (group.members.iter().cloned().collect::<Vec<_>>(), group.primaries.len())
+    };
+    assert_eq!(members("sess"), (vec!["sess-001".to_owned(), "sess-002".to_owned()], 1));
+    assert_eq!(members("other"), (vec!["other-001".to_owned()], 0));
+}
+
+#[test]
+fn a_serverless_cache_has_subnets_and_two_names() {
+    let seen = recorded::<DescribeServerlessCaches>(
+        r#"{"ServerlessCaches": [{"ServerlessCacheName": "s", "SubnetIds": ["subnet-0a"], "SecurityGroupIds": ["sg-0a"],
+        "Endpoint": {"Address": "s.example.org", "Port": 6379}, "ReaderEndpoint": {"Address": "s-ro.example.org", "Port": 6380}}]}"#,
+    );
+    let cache = seen.serverless_caches.values().next().expect("a cache");
+    assert_eq!((cache.host.as_deref(), cache.port), (Some("s.example.org"), Some(6379)));
+    assert_eq!(cache.reader_host.as_deref(), Some("s-ro.example.org"));
+    assert_eq!((cache.subnets.len(), cache.groups.len()), (1, 1));
 }

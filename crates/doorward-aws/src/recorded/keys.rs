@@ -8,8 +8,10 @@ use super::passed_over::Unread;
 use super::piece::Names;
 use super::shapes::{Held, shape};
 use crate::operation::balancer::{ClassicShape, LoadBalancerShape, TargetGroupShape};
-use crate::operation::cache::{CacheShape, CacheSubnetGroup};
-use crate::operation::database::{ClusterShape, DatabaseShape, DatabaseSubnetGroup, ProxyShape};
+use crate::operation::cache::{CacheShape, CacheSubnetGroup, GroupOfCachesShape, ServerlessCacheShape};
+use crate::operation::database::{
+    ClusterShape, DatabaseShape, DatabaseSubnetGroup, ProxyEndpointShape, ProxyShape,
+};
 use crate::operation::{
     AddressShape, AttachmentShape, BlockExclusionShape, BlockOptionsShape, EgressOnlyGatewayShape,
     EndpointShape, FunctionShape, GroupShape, InstanceShape, InterfaceShape, InternetGatewayShape, ListShape,
@@ -90,7 +92,10 @@ const KEYS: &[Key] = &[
     each::<ClusterShape>("DBClusters", &["DBClusterIdentifier"], &["DBClusterMembers", "ReaderEndpoint"], &["DBClusterSnapshotIdentifier", "DBInstanceIdentifier", "EndpointType"]),
     each::<DatabaseSubnetGroup>("DBSubnetGroups", &["DBSubnetGroupName"], &["Subnets"], &[]),
     each::<ProxyShape>("DBProxies", &["DBProxyName"], &["VpcSubnetIds", "RequireTLS"], &["TargetGroupName", "DBProxyEndpointName"]),
+    each::<ProxyEndpointShape>("DBProxyEndpoints", &["DBProxyEndpointName"], &["VpcSubnetIds", "TargetRole"], &[]),
     together("Targets", Call::DatabaseProxyTargets, owned::behind, &["RdsResourceId", "TrackedClusterId"], &["TargetHealth", "Type"], &[]),
+    each::<GroupOfCachesShape>("ReplicationGroups", &["ReplicationGroupId"], &["NodeGroups", "MemberClusters"], &["CacheClusterId", "SnapshotName"]),
+    each::<ServerlessCacheShape>("ServerlessCaches", &["ServerlessCacheName"], &["SubnetIds", "CacheUsageLimits"], &["ServerlessCacheSnapshotName"]),
     each::<CacheShape>("CacheClusters", &["CacheClusterId"], &["CacheClusterStatus"], &["SnapshotName"]),
     each::<CacheSubnetGroup>("CacheSubnetGroups", &["CacheSubnetGroupName"], &["Subnets"], &["CacheClusterId"]),
     each::<FunctionShape>("Functions", &["FunctionName"], &["FunctionArn"], &["FunctionMetadata"]),

@@ -67,6 +67,11 @@ fn nothing_to_ask(call: Call, inventory: &Inventory, told: &BTreeMap<Call, Pages
         Call::Listeners | Call::ListenerRules | Call::LoadBalancerAttributes => (Call::LoadBalancers, true),
         Call::TargetGroupAttributes | Call::TargetHealth => (Call::TargetGroups, true),
         Call::DatabaseProxyTargets => (Call::DatabaseProxies, true),
+        Call::DatabaseProxyEndpoints => (Call::DatabaseProxies, inventory.database_proxies.is_empty()),
+        // A cache tells which group it is in.
+        Call::ReplicationGroups => {
+            (Call::Caches, inventory.caches.values().all(|cache| cache.replication_group.is_none()))
+        }
         Call::ContainerServices | Call::ContainerTasks => (Call::ContainerClusters, true),
         _ => return false,
     };

@@ -7,13 +7,15 @@ use crate::operation::balancer::{
     DescribeClassicLoadBalancers, DescribeListeners, DescribeLoadBalancerAttributes, DescribeLoadBalancers,
     DescribeRules, DescribeTargetGroupAttributes, DescribeTargetGroups, DescribeTargetHealth,
 };
-use crate::operation::cache::{DescribeCacheClusters, DescribeCacheSubnetGroups};
+use crate::operation::cache::{
+    DescribeCacheClusters, DescribeCacheSubnetGroups, DescribeReplicationGroups, DescribeServerlessCaches,
+};
 use crate::operation::container::{
     DescribeServices, DescribeTasks, ListClusters, ListServices, ListTasks, SERVICES_A_CALL, TASKS_A_CALL,
 };
 use crate::operation::database::{
-    DescribeDBClusters, DescribeDBInstances, DescribeDBProxies, DescribeDBProxyTargets,
-    DescribeDBSubnetGroups,
+    DescribeDBClusters, DescribeDBInstances, DescribeDBProxies, DescribeDBProxyEndpoints,
+    DescribeDBProxyTargets, DescribeDBSubnetGroups,
 };
 use crate::operation::{
     Asked, DescribeAddresses, DescribeEgressOnlyInternetGateways, DescribeInstances,
@@ -36,6 +38,8 @@ impl Survey {
         self.databases();
         self.ask(DescribeCacheClusters::default());
         self.ask(DescribeCacheSubnetGroups::default());
+        self.ask(DescribeReplicationGroups::default());
+        self.ask(DescribeServerlessCaches::default());
         self.ask(ListFunctions::default());
         self.containers();
     }
@@ -156,6 +160,7 @@ impl Survey {
         self.ask(DescribeDBInstances::default());
         self.ask(DescribeDBClusters::default());
         self.ask(DescribeDBSubnetGroups::default());
+        self.ask(DescribeDBProxyEndpoints::default());
         self.all(Call::DatabaseProxies, DescribeDBProxies::default(), |survey, proxies| {
             survey.reader.take(&proxies);
             for proxy in proxies.into_iter().filter_map(|proxy| proxy.name) {

@@ -126,6 +126,9 @@ fn places(inventory: &Inventory) -> BTreeSet<Place> {
     let services = inventory.databases.keys().chain(inventory.database_clusters.keys());
     let services = services.chain(inventory.database_subnet_groups.keys());
     let services = services.chain(inventory.database_proxies.keys()).chain(inventory.caches.keys());
+    let services = services.chain(inventory.database_proxy_endpoints.keys());
+    let services = services.chain(inventory.replication_groups.keys());
+    let services = services.chain(inventory.serverless_caches.keys());
     let services = services.chain(inventory.cache_subnet_groups.keys()).chain(inventory.functions.keys());
     failed
         .map(|gap| &gap.place)
@@ -241,6 +244,9 @@ fn names(call: Call) -> (&'static str, &'static str) {
         Call::DatabaseSubnetGroups => ("rds-describe-db-subnet-groups", "DBSubnetGroups"),
         Call::DatabaseProxies => ("rds-describe-db-proxies", "DBProxies"),
         Call::DatabaseProxyTargets => ("rds-describe-db-proxy-targets", "Targets"),
+        Call::DatabaseProxyEndpoints => ("rds-describe-db-proxy-endpoints", "DBProxyEndpoints"),
+        Call::ReplicationGroups => ("elasticache-describe-replication-groups", "ReplicationGroups"),
+        Call::ServerlessCaches => ("elasticache-describe-serverless-caches", "ServerlessCaches"),
         Call::Caches => ("elasticache-describe-cache-clusters", "CacheClusters"),
         Call::CacheSubnetGroups => ("elasticache-describe-cache-subnet-groups", "CacheSubnetGroups"),
         Call::Functions => ("lambda-list-functions", "Functions"),

@@ -1,9 +1,11 @@
 //! Security groups and their rules.
 
 use doorward_core::firewall::Mark;
-use doorward_core::inventory::{Call, Direction, Peer, RuleIdentity, SecurityGroup, StandingRule};
+use doorward_core::inventory::{
+    Call, Direction, GroupReference, Peer, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule,
+};
 use doorward_core::net::Family;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answers::{Answers, each, told};
 use crate::wire::written;
@@ -16,7 +18,7 @@ impl Answers<'_> {
                 && group.rules.values().all(|rule| rule.id.is_none() && rule.tag.is_none());
             let rules = |direction: Direction| -> Value {
                 let rules = group.rules.iter().filter(|(rule, _)| inside && rule.direction == direction);
-                each(rules, |(rule, standing)| permission(rule, standing))
+                each(rules, |(rule, standing)| permission(rule, standing, self.reference(group, rule)))
             };
             // One that was not described itself is known by its rules.
             let nameless = group.name.is_empty() && group.vpc.is_none() && !group.rules.is_empty();
@@ -33,20 +35,48 @@ impl Answers<'_> {
                 self.add(Call::SecurityGroups, &group.place, member);
             }
             for (rule, standing) in group.rules.iter().filter(|_| !inside) {
-                self.add(Call::SecurityGroupRules, &group.place, group_rule(group, rule, standing));
+                self.add(
+                    Call::SecurityGroupRules,
+                    &group.place,
+                    group_rule(group, rule, standing, self.reference(group, rule)),
+                );
             }
         }
     }
+
+    /// What is known of the group that a rule references.
+    fn reference(&self, group: &SecurityGroup, rule: &RuleIdentity) -> Option<&GroupReference> {
+        let Peer::Group(peer) = &rule.peer else { return None };
+        self.inventory.group_references.get(&(group.id.clone(), peer.clone()))
+    }
 }
 
-fn group_rule(group: &SecurityGroup, rule: &RuleIdentity, standing: &StandingRule) -> Value {
+/// A group on the other side, with what is known of it.
+fn referenced(id: &SecurityGroupId, reference: Option<&GroupReference>) -> Map<String, Value> {
+    let reference = reference.cloned().unwrap_or_default();
+    let fields = [
+        ("GroupId", Some(id.to_string())),
+        ("UserId", reference.owner),
+        ("VpcId", reference.vpc.map(|vpc| vpc.to_string())),
+        ("VpcPeeringConnectionId", reference.peering.map(|peering| peering.to_string())),
+        ("PeeringStatus", reference.peering_state),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+}
+
+fn group_rule(
+    group: &SecurityGroup,
+    rule: &RuleIdentity,
+    standing: &StandingRule,
+    reference: Option<&GroupReference>,
+) -> Value {
     let (protocol, from, to) = written(rule.flow);
     let cidr = |family: Family| match &rule.peer {
         Peer::Cidr(cidr) if cidr.family() == family => Some(*cidr),
         _ => None,
     };
-    let referenced = match &rule.peer {
-        Peer::Group(id) => Some(json!({ "GroupId": id })),
+    let other = match &rule.peer {
+        Peer::Group(id) => Some(referenced(id, reference)),
         Peer::Cidr(_) | Peer::PrefixList(_) => None,
     };
     let list = match &rule.peer {
@@ -64,26 +94,28 @@ fn group_rule(group: &SecurityGroup, rule: &RuleIdentity, standing: &StandingRul
         "CidrIpv4": cidr(Family::V4),
         "CidrIpv6": cidr(Family::V6),
         "PrefixListId": list,
-        "ReferencedGroupInfo": referenced,
+        "ReferencedGroupInfo": other,
         "Description": standing.description,
         "Tags": each(&standing.tag, |tag| json!({"Key": Mark::TAG, "Value": tag})),
     }))
 }
 
-fn permission(rule: &RuleIdentity, standing: &StandingRule) -> Value {
+fn permission(rule: &RuleIdentity, standing: &StandingRule, reference: Option<&GroupReference>) -> Value {
     let (protocol, from, to) = written(rule.flow);
-    let (list, field, peer) = match &rule.peer {
+    let one = |field: &str, peer: String| Map::from_iter([(field.to_owned(), Value::from(peer))]);
+    let (list, mut peer) = match &rule.peer {
         Peer::Cidr(cidr) => match cidr.family() {
-            Family::V4 => ("IpRanges", "CidrIp", cidr.to_string()),
-            Family::V6 => ("Ipv6Ranges", "CidrIpv6", cidr.to_string()),
+            Family::V4 => ("IpRanges", one("CidrIp", cidr.to_string())),
+            Family::V6 => ("Ipv6Ranges", one("CidrIpv6", cidr.to_string())),
         },
-        Peer::Group(group) => ("UserIdGroupPairs", "GroupId", group.to_string()),
-        Peer::PrefixList(id) => ("PrefixListIds", "PrefixListId", id.to_string()),
+        Peer::Group(group) => ("UserIdGroupPairs", referenced(group, reference)),
+        Peer::PrefixList(id) => ("PrefixListIds", one("PrefixListId", id.to_string())),
     };
+    peer.insert("Description".to_owned(), standing.description.as_str().into());
     json!({
         "IpProtocol": protocol,
         "FromPort": from,
         "ToPort": to,
-        list: [{ field: peer, "Description": standing.description }],
+        list: [peer],
     })
 }

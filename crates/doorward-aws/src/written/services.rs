@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward_core::inventory::{Call, Place, SecurityGroupId, SubnetGroup, SubnetId};
+use doorward_core::inventory::{Call, Place, SecurityGroupId, SubnetGroup, SubnetId, TaskNetwork};
 use serde_json::{Value, json};
 
 use super::answers::{Answers, each, tags, texts, told, unnamed};
@@ -10,6 +10,7 @@ use super::answers::{Answers, each, tags, texts, told, unnamed};
 impl Answers<'_> {
     pub(super) fn services(&mut self) {
         self.databases();
+        self.endpoints();
         for cache in self.inventory.caches.values() {
             let endpoint = endpoint(cache.host.as_ref(), cache.port);
             let member = told(json!({
@@ -29,14 +30,15 @@ impl Answers<'_> {
             self.add(Call::CacheSubnetGroups, &group.place, member);
         }
         for function in self.inventory.functions.values() {
+            let attached = !function.subnets.is_empty();
             let member = told(json!({
                 "FunctionName": function.name,
                 "FunctionArn": function.arn,
-                "VpcConfig": told(json!({
+                "VpcConfig": attached.then(|| told(json!({
                     "VpcId": function.vpc,
                     "SubnetIds": texts(&function.subnets),
                     "SecurityGroupIds": texts(&function.groups),
-                })),
+                }))),
             }));
             self.add(Call::Functions, &function.place, member);
         }
@@ -71,8 +73,13 @@ impl Answers<'_> {
                 "DBSubnetGroup": cluster.subnet_group,
                 "VpcSecurityGroups": groups(&cluster.groups),
                 "Endpoint": cluster.host,
+                "ReaderEndpoint": cluster.reader_host,
+                "CustomEndpoints": texts(&cluster.custom_hosts),
                 "Port": cluster.port,
-                "DBClusterMembers": each(&cluster.members, |name| json!({ "DBInstanceIdentifier": name })),
+                "DBClusterMembers": each(&cluster.members, |name| {
+                    let writes = cluster.writer.as_ref().map(|writer| writer == name);
+                    told(json!({"DBInstanceIdentifier": name, "IsClusterWriter": writes}))
+                }),
                 "TagList": tags(&cluster.tags),
             }));
             self.add(Call::DatabaseClusters, &cluster.place, member);
@@ -100,20 +107,70 @@ impl Answers<'_> {
         }
     }
 
+    fn endpoints(&mut self) {
+        for proxy in self.inventory.database_proxy_endpoints.values() {
+            let member = told(json!({
+                "DBProxyEndpointName": proxy.name,
+                "DBProxyEndpointArn": proxy.arn,
+                "DBProxyName": proxy.proxy,
+                "Status": proxy.status,
+                "VpcId": proxy.vpc,
+                "VpcSubnetIds": texts(&proxy.subnets),
+                "VpcSecurityGroupIds": texts(&proxy.groups),
+                "Endpoint": proxy.host,
+            }));
+            self.add(Call::DatabaseProxyEndpoints, &proxy.place, member);
+        }
+        for group in self.inventory.replication_groups.values() {
+            let one = |host: &String| json!({ "Address": host });
+            let primaries = group.primary_hosts.iter().map(|host| json!({"PrimaryEndpoint": one(host)}));
+            let readers = group.reader_hosts.iter().map(|host| json!({"ReaderEndpoint": one(host)}));
+            let nodes =
+                each(&group.primaries, |name| json!({"CacheClusterId": name, "CurrentRole": "primary"}));
+            let shards = primaries.chain(readers).chain([json!({ "NodeGroupMembers": nodes })]);
+            let member = told(json!({
+                "ReplicationGroupId": group.name,
+                "ARN": group.arn,
+                "Status": group.status,
+                "MemberClusters": texts(&group.members),
+                "ConfigurationEndpoint": group.configuration_host.as_ref().map(one),
+                "NodeGroups": shards.collect::<Vec<_>>(),
+            }));
+            self.add(Call::ReplicationGroups, &group.place, member);
+        }
+        for cache in self.inventory.serverless_caches.values() {
+            let reader = cache.reader_host.as_ref().map(|host| json!({ "Address": host }));
+            let member = told(json!({
+                "ServerlessCacheName": cache.name,
+                "ARN": cache.arn,
+                "Engine": cache.engine,
+                "Status": cache.status,
+                "SubnetIds": texts(&cache.subnets),
+                "SecurityGroupIds": texts(&cache.groups),
+                "Endpoint": endpoint(cache.host.as_ref(), cache.port),
+                "ReaderEndpoint": reader,
+            }));
+            self.add(Call::ServerlessCaches, &cache.place, member);
+        }
+    }
+
     fn containers(&mut self) {
         let mut clusters: BTreeSet<(Place, &String)> = BTreeSet::new();
         for service in self.inventory.container_services.values() {
             clusters.extend(service.cluster.iter().map(|cluster| (unnamed(&service.place), cluster)));
+            let network = (service.network == TaskNetwork::AwsVpc).then(|| {
+                json!({"awsvpcConfiguration": {
+                    "subnets": texts(&service.subnets),
+                    "securityGroups": texts(&service.groups),
+                    "assignPublicIp": if service.public { "ENABLED" } else { "DISABLED" },
+                }})
+            });
             let member = told(json!({
                 "serviceArn": service.arn,
                 "serviceName": service.name,
                 "clusterArn": service.cluster,
                 "status": service.status,
-                "networkConfiguration": {"awsvpcConfiguration": {
-                    "subnets": texts(&service.subnets),
-                    "securityGroups": texts(&service.groups),
-                    "assignPublicIp": if service.public { "ENABLED" } else { "DISABLED" },
-                }},
+                "networkConfiguration": network,
             }));
             self.add(Call::ContainerServices, &service.place, member);
         }

@@ -309,6 +309,9 @@ mod tests {
     #[test]
     fn the_instances_of_a_cluster_are_told_with_it() {
         let cluster = crate::inventory::DatabaseCluster {
+            reader_host: None,
+            custom_hosts: BTreeSet::new(),
+            writer: None,
             name: "orders".into(),
             arn: None,
             place: place(),

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use super::Subject;
 use super::reached::{Reached, reached};
 use crate::inventory::{
-    AttachmentTarget, Call, Direction, Gap, Interface, Inventory, Peer, Place, ResourceRef, SecurityGroup,
-    SecurityGroupId, SubnetId, Tags, VpcId,
+    AttachmentTarget, Call, Direction, Gap, GroupReference, Interface, Inventory, Peer, Place, ResourceRef,
+    SecurityGroup, SecurityGroupId, SubnetId, Tags, VpcId,
 };
 use crate::reach::{End, Flows, Hop, PathQuery, Reachability, Role, RoleId, Selector};
 
@@ -185,6 +185,11 @@ impl<'a> Facts<'a> {
         peer: &SecurityGroupId,
         direction: Direction,
     ) -> Reference {
+        if let Some(reference) = self.inventory.group_references.get(&(group.id.clone(), peer.clone()))
+            && let Some(told) = told_of(peer, reference)
+        {
+            return told;
+        }
         let Some(own) = &group.vpc else { return Reference::Holds };
         let Some(other) = self.inventory.groups.get(peer) else {
             return self.unseen_reference(group, own, peer);
@@ -226,6 +231,12 @@ impl<'a> Facts<'a> {
     }
 
     fn unseen_reference(&self, group: &SecurityGroup, own: &VpcId, peer: &SecurityGroupId) -> Reference {
+        let reference = self.inventory.group_references.get(&(group.id.clone(), peer.clone()));
+        let foreign = reference.and_then(|reference| reference.owner.as_ref());
+        if let Some(owner) = foreign.filter(|owner| group.owner.as_ref() != Some(owner)) {
+            let why = format!("{peer} belongs to account {owner}, of which this inventory has nothing");
+            return Reference::Unknown(why, Vec::new());
+        }
         let mut gaps = self.gaps(&[Call::SecurityGroups, Call::Peerings], &group.place);
         gaps.extend(self.inventory.gaps.iter().filter(|gap| gap.groups.contains(peer)).cloned());
         if !gaps.is_empty() {
@@ -281,6 +292,15 @@ impl<'a> Facts<'a> {
         ours.intersection(&theirs).any(|gateway| {
             self.inventory.transit_gateways.get(*gateway).is_some_and(|gateway| gateway.group_references)
         })
+    }
+}
+
+/// What AWS tells of a reference itself; none where that does not decide.
+fn told_of(peer: &SecurityGroupId, reference: &GroupReference) -> Option<Reference> {
+    let by = reference.peering.as_ref().map_or_else(|| "the peering connection".into(), ToString::to_string);
+    match reference.peering_state.as_deref()? {
+        "active" => Some(Reference::Holds),
+        state => Some(Reference::Stale(format!("{peer} is referenced over {by}, whose state is `{state}`"))),
     }
 }
 
@@ -349,6 +369,12 @@ fn users(inventory: &Inventory) -> BTreeMap<&SecurityGroupId, BTreeSet<String>> 
     }
     for it in inventory.database_proxies.values() {
         uses(&it.groups, format!("database proxy {}", it.name));
+    }
+    for it in inventory.database_proxy_endpoints.values() {
+        uses(&it.groups, format!("database proxy endpoint {}", it.name));
+    }
+    for it in inventory.serverless_caches.values() {
+        uses(&it.groups, format!("serverless cache {}", it.name));
     }
     for it in inventory.caches.values() {
         uses(&it.groups, format!("cache {}", it.name));

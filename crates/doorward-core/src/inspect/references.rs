@@ -80,9 +80,9 @@ fn es(count: usize) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Account, check, found};
+    use super::super::testing::{Account, check, found, id};
     use super::*;
-    use crate::inventory::Call;
+    use crate::inventory::{Call, GroupReference};
 
     const RULE: Rule = Rule::StaleReference;
 
@@ -125,6 +125,33 @@ mod tests {
         let abroad = two().peering_between("pcx-a", ("vpc-a", "eu-west-1"), ("vpc-b", "us-east-1"));
         check(&abroad, RULE, &[(Severity::Low, "sg-db")]);
         check(&two().gap(Call::Peerings), RULE, &[(Severity::Note, "sg-db")]);
+    }
+
+    #[test]
+    fn what_aws_tells_of_a_reference_decides() {
+        let told = |owner: Option<&str>, state: Option<&str>| {
+            let reference = GroupReference {
+                owner: owner.map(str::to_owned),
+                vpc: None,
+                peering: Some(id("pcx-z")),
+                peering_state: state.map(str::to_owned),
+            };
+            let account = Account::new().group("sg-db", "vpc-a", &["in tcp/5432 sg-far"]);
+            account.change(|it| drop(it.group_references.insert((id("sg-db"), id("sg-far")), reference)))
+        };
+        check(&told(None, Some("active")), RULE, &[]);
+        let deleted = told(Some("210987654321"), Some("deleted"));
+        let [finding] = found(&deleted, RULE).try_into().expect("one finding");
+        assert_eq!(finding.severity, Severity::Low);
+        assert_eq!(finding.evidence[1], "sg-far is referenced over pcx-z, whose state is `deleted`");
+        // Of another account nothing is known.
+        let foreign = told(Some("210987654321"), None);
+        let [finding] = found(&foreign, RULE).try_into().expect("one finding");
+        assert_eq!(finding.severity, Severity::Note);
+        assert_eq!(
+            finding.evidence[1],
+            "sg-far belongs to account 210987654321, of which this inventory has nothing"
+        );
     }
 
     #[test]

@@ -313,10 +313,16 @@ pub enum Call {
     DatabaseProxies,
     /// `rds:DescribeDBProxyTargets`
     DatabaseProxyTargets,
+    /// `rds:DescribeDBProxyEndpoints`
+    DatabaseProxyEndpoints,
     /// `elasticache:DescribeCacheClusters`
     Caches,
     /// `elasticache:DescribeCacheSubnetGroups`
     CacheSubnetGroups,
+    /// `elasticache:DescribeReplicationGroups`
+    ReplicationGroups,
+    /// `elasticache:DescribeServerlessCaches`
+    ServerlessCaches,
     /// `lambda:ListFunctions`
     Functions,
     /// `ecs:ListClusters`
@@ -370,8 +376,11 @@ impl Call {
         Self::DatabaseSubnetGroups,
         Self::DatabaseProxies,
         Self::DatabaseProxyTargets,
+        Self::DatabaseProxyEndpoints,
         Self::Caches,
         Self::CacheSubnetGroups,
+        Self::ReplicationGroups,
+        Self::ServerlessCaches,
         Self::Functions,
         Self::ContainerClusters,
         Self::ContainerServices,
@@ -429,8 +438,11 @@ impl Call {
             Self::DatabaseSubnetGroups => "rds:DescribeDBSubnetGroups",
             Self::DatabaseProxies => "rds:DescribeDBProxies",
             Self::DatabaseProxyTargets => "rds:DescribeDBProxyTargets",
+            Self::DatabaseProxyEndpoints => "rds:DescribeDBProxyEndpoints",
             Self::Caches => "elasticache:DescribeCacheClusters",
             Self::CacheSubnetGroups => "elasticache:DescribeCacheSubnetGroups",
+            Self::ReplicationGroups => "elasticache:DescribeReplicationGroups",
+            Self::ServerlessCaches => "elasticache:DescribeServerlessCaches",
             Self::Functions => "lambda:ListFunctions",
             Self::ContainerClusters => "ecs:ListClusters",
             Self::ContainerServices => "ecs:DescribeServices",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::{NotAnId, Place, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use super::{NotAnId, PeeringId, Place, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
 use crate::mark::Mark;
 use crate::name::InstallationId;
 use crate::net::{Cidr, Family, Flow, NetError};
@@ -150,6 +150,28 @@ impl FromStr for Peer {
         } else {
             Self::Cidr(text.parse()?)
         })
+    }
+}
+
+/// What AWS tells of a reference from a group to one of another account or VPC.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupReference {
+    /// The account that owns the referenced group.
+    pub owner: Option<String>,
+    /// The VPC of the referenced group.
+    pub vpc: Option<VpcId>,
+    /// The peering connection between the VPCs.
+    pub peering: Option<PeeringId>,
+    /// The state of the peering connection, like `active` or `deleted`.
+    pub peering_state: Option<String>,
+}
+
+impl GroupReference {
+    /// Whether the peering connection that it needs is gone or not there yet: then it matches nothing.
+    ///
+    /// Source: VPC peering guide, working with stale security group rules.
+    pub fn is_stale(&self) -> bool {
+        self.peering_state.as_deref().is_some_and(|state| state != "active")
     }
 }
 

@@ -27,7 +27,9 @@ pub use gateway::{
     Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway, NatGateway,
     Peering, PeeringSide, TransitGateway, TransitRoute, TransitTable, VpnConnection, VpnGateway,
 };
-pub use group::{Direction, NotARule, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule};
+pub use group::{
+    Direction, GroupReference, NotARule, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule,
+};
 pub use id::{
     AccountId, AnsweredId, AttachmentId, ConnectEndpointId, EgressOnlyGatewayId, EndpointId, InstanceId,
     InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, NotAnId, PeeringId, PrefixListId,
@@ -42,8 +44,9 @@ pub use network::{
 pub use partition::Partition;
 pub use resource::{NamedResource, ResourceKind, ResourceRef, Scope};
 pub use service::{
-    Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, Function, Listener,
-    LoadBalancer, LoadBalancerKind, SubnetGroup, Target, TargetGroup,
+    Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, DatabaseProxyEndpoint,
+    Function, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache, SubnetGroup,
+    Target, TargetGroup, TaskNetwork,
 };
 
 /// The tags of a resource.
@@ -77,6 +80,9 @@ impl fmt::Display for Place {
 pub struct Inventory {
     /// The security groups that were asked for and are there.
     pub groups: BTreeMap<SecurityGroupId, SecurityGroup>,
+    /// What AWS tells of references to groups of other accounts and VPCs, by the group that has the rule and the one that
+    /// it references.
+    pub group_references: BTreeMap<(SecurityGroupId, SecurityGroupId), GroupReference>,
     /// How many entries a prefix list counts for against a group's quota: a customer's, its `MaxEntries`.
     pub prefix_list_weights: BTreeMap<PrefixListId, u32>,
     /// Rules a group may have, for each direction and family, where that is known: quota `L-0EA8095F`.
@@ -133,11 +139,17 @@ pub struct Inventory {
     pub database_subnet_groups: BTreeMap<(Place, String), SubnetGroup>,
     /// RDS proxies by name.
     pub database_proxies: BTreeMap<(Place, String), DatabaseProxy>,
+    /// Further endpoints of RDS proxies by name.
+    pub database_proxy_endpoints: BTreeMap<(Place, String), DatabaseProxyEndpoint>,
+    /// Replication groups of caches by name.
+    pub replication_groups: BTreeMap<(Place, String), ReplicationGroup>,
+    /// Serverless caches by name.
+    pub serverless_caches: BTreeMap<(Place, String), ServerlessCache>,
     /// Cache clusters by name.
     pub caches: BTreeMap<(Place, String), Cache>,
     /// Subnet groups of caches by name.
     pub cache_subnet_groups: BTreeMap<(Place, String), SubnetGroup>,
-    /// Functions in a VPC by name.
+    /// Functions by name.
     pub functions: BTreeMap<(Place, String), Function>,
     /// Services of ECS by ARN.
     pub container_services: BTreeMap<String, ContainerService>,
@@ -188,6 +200,7 @@ impl Inventory {
         // Every member is named, so that none that is added later is forgotten.
         let Self {
             groups,
+            group_references,
             prefix_list_weights,
             rules_per_group,
             incomplete_groups,
@@ -216,6 +229,9 @@ impl Inventory {
             database_clusters,
             database_subnet_groups,
             database_proxies,
+            database_proxy_endpoints,
+            replication_groups,
+            serverless_caches,
             caches,
             cache_subnet_groups,
             functions,
@@ -225,6 +241,7 @@ impl Inventory {
             noted,
         } = self;
         groups.keys().eq(other.groups.keys())
+            && *group_references == other.group_references
             && *prefix_list_weights == other.prefix_list_weights
             && *rules_per_group == other.rules_per_group
             && *incomplete_groups == other.incomplete_groups
@@ -253,6 +270,9 @@ impl Inventory {
             && *database_clusters == other.database_clusters
             && *database_subnet_groups == other.database_subnet_groups
             && *database_proxies == other.database_proxies
+            && *database_proxy_endpoints == other.database_proxy_endpoints
+            && *replication_groups == other.replication_groups
+            && *serverless_caches == other.serverless_caches
             && *caches == other.caches
             && *cache_subnet_groups == other.cache_subnet_groups
             && *functions == other.functions
@@ -267,6 +287,7 @@ impl Inventory {
         // Every member is named, so that none that is added later is lost.
         let Self {
             groups,
+            group_references,
             prefix_list_weights,
             rules_per_group,
             incomplete_groups,
@@ -295,6 +316,9 @@ impl Inventory {
             database_clusters,
             database_subnet_groups,
             database_proxies,
+            database_proxy_endpoints,
+            replication_groups,
+            serverless_caches,
             caches,
             cache_subnet_groups,
             functions,
@@ -304,6 +328,7 @@ impl Inventory {
             noted,
         } = other;
         self.groups.extend(groups);
+        self.group_references.extend(group_references);
         self.prefix_list_weights.extend(prefix_list_weights);
         self.rules_per_group.extend(rules_per_group);
         self.incomplete_groups.extend(incomplete_groups);
@@ -332,6 +357,9 @@ impl Inventory {
         self.database_clusters.extend(database_clusters);
         self.database_subnet_groups.extend(database_subnet_groups);
         self.database_proxies.extend(database_proxies);
+        self.database_proxy_endpoints.extend(database_proxy_endpoints);
+        self.replication_groups.extend(replication_groups);
+        self.serverless_caches.extend(serverless_caches);
         self.caches.extend(caches);
         self.cache_subnet_groups.extend(cache_subnet_groups);
         self.functions.extend(functions);

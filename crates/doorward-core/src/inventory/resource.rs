@@ -7,9 +7,10 @@ use serde::{Serialize, Serializer};
 
 use super::{
     AttachmentId, Cache, Call, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy,
-    EgressOnlyGatewayId, EndpointId, Function, InstanceId, InterfaceId, InternetGatewayId, LoadBalancer,
-    LoadBalancerKind, NatGatewayId, NetworkAclId, PeeringId, Place, PrefixListId, RouteTableId, RouteTarget,
-    SecurityGroupId, SubnetId, TransitGatewayId, TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
+    DatabaseProxyEndpoint, EgressOnlyGatewayId, EndpointId, Function, InstanceId, InterfaceId,
+    InternetGatewayId, LoadBalancer, LoadBalancerKind, NatGatewayId, NetworkAclId, PeeringId, Place,
+    PrefixListId, ReplicationGroup, RouteTableId, RouteTarget, SecurityGroupId, ServerlessCache, SubnetId,
+    TransitGatewayId, TransitTableId, VpcId, VpnConnectionId, VpnGatewayId,
 };
 use crate::text::shown;
 
@@ -105,6 +106,16 @@ kinds! {
     DatabaseCluster "database cluster", None, &[Call::DatabaseClusters], &["cluster"];
     /// An RDS Proxy.
     DatabaseProxy "database proxy", None, &[Call::DatabaseProxies], &["proxy"];
+    /// A further endpoint of an RDS Proxy.
+    DatabaseProxyEndpoint "database proxy endpoint", None, &[Call::DatabaseProxyEndpoints], &["proxy"];
+    /// An endpoint of an RDS cluster, by its name in DNS.
+    DatabaseEndpoint "database endpoint", None, &[Call::DatabaseClusters], &[];
+    /// A replication group of ElastiCache.
+    ReplicationGroup "replication group", None, &[Call::ReplicationGroups, Call::Caches], &["cache"];
+    /// An endpoint of a replication group, by its name in DNS.
+    CacheEndpoint "cache endpoint", None, &[Call::ReplicationGroups], &[];
+    /// A serverless cache of ElastiCache.
+    ServerlessCache "serverless cache", None, &[Call::ServerlessCaches], &["cache"];
     /// A cache cluster of ElastiCache.
     Cache "cache", None, &[Call::Caches], &["cache"];
     /// A function of Lambda.
@@ -132,6 +143,9 @@ impl ResourceKind {
                 | Self::Database
                 | Self::DatabaseCluster
                 | Self::DatabaseProxy
+                | Self::DatabaseProxyEndpoint
+                | Self::ReplicationGroup
+                | Self::ServerlessCache
                 | Self::Cache
                 | Self::Function
                 | Self::ContainerService
@@ -279,7 +293,9 @@ macro_rules! named {
     };
 }
 
-named!(Database DatabaseCluster DatabaseProxy Cache Function);
+named! {
+    Database DatabaseCluster DatabaseProxy DatabaseProxyEndpoint ReplicationGroup ServerlessCache Cache Function
+}
 
 impl LoadBalancer {
     /// A reference to it.

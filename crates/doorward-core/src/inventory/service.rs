@@ -143,10 +143,16 @@ pub struct DatabaseCluster {
     pub groups: BTreeSet<SecurityGroupId>,
     /// Its name in DNS, for writing.
     pub host: Option<String>,
+    /// The name in DNS of all that only read.
+    pub reader_host: Option<String>,
+    /// The names in DNS of its custom endpoints, each for some of its instances.
+    pub custom_hosts: BTreeSet<String>,
     /// Its port.
     pub port: Option<u16>,
     /// The names of its instances.
     pub members: BTreeSet<String>,
+    /// The name of the instance that writes, where that was told.
+    pub writer: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -187,6 +193,77 @@ pub struct DatabaseProxy {
     pub targets: Option<BTreeSet<String>>,
 }
 
+/// A further endpoint of an RDS Proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseProxyEndpoint {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// The name of its proxy.
+    pub proxy: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its status.
+    pub status: String,
+    /// Its VPC, which may be another than the proxy's.
+    pub vpc: Option<VpcId>,
+    /// Its subnets.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Its groups.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// Its name in DNS.
+    pub host: Option<String>,
+}
+
+/// A replication group of ElastiCache: caches with endpoints in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplicationGroup {
+    /// `ReplicationGroupId`
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its status.
+    pub status: String,
+    /// The names of its cache clusters.
+    pub members: BTreeSet<String>,
+    /// Those among them that are primary, where that was told: not in cluster mode.
+    pub primaries: BTreeSet<String>,
+    /// Its name in DNS in cluster mode, for all of its nodes.
+    pub configuration_host: Option<String>,
+    /// The names in DNS of its primary nodes.
+    pub primary_hosts: BTreeSet<String>,
+    /// The names in DNS of its replicas.
+    pub reader_hosts: BTreeSet<String>,
+}
+
+/// A serverless cache of ElastiCache, which is reached by VPC endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerlessCache {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// Its engine, like `valkey`.
+    pub engine: String,
+    /// Its status.
+    pub status: String,
+    /// Its subnets.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Its groups.
+    pub groups: BTreeSet<SecurityGroupId>,
+    /// Its name in DNS.
+    pub host: Option<String>,
+    /// Its name in DNS for reading.
+    pub reader_host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+}
+
 /// A cache cluster of ElastiCache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
@@ -212,7 +289,7 @@ pub struct Cache {
     pub port: Option<u16>,
 }
 
-/// A function of Lambda that is in a VPC; others have no interface.
+/// A function of Lambda. One that is attached to no VPC has no interface, subnets or groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
     /// Its name.
@@ -229,7 +306,7 @@ pub struct Function {
     pub groups: BTreeSet<SecurityGroupId>,
 }
 
-/// A service of ECS whose tasks have interfaces of their own.
+/// A service of ECS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerService {
     /// Its ARN.
@@ -248,6 +325,17 @@ pub struct ContainerService {
     pub groups: BTreeSet<SecurityGroupId>,
     /// Whether its tasks get public addresses.
     pub public: bool,
+    /// How its tasks are connected.
+    pub network: TaskNetwork,
+}
+
+/// How the tasks of a service of ECS are connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskNetwork {
+    /// By interfaces of their own: network mode `awsvpc`.
+    AwsVpc,
+    /// By those of their container instances: network mode `bridge` or `host`.
+    ContainerInstance,
 }
 
 /// A task of ECS that has an interface of its own.

@@ -78,7 +78,7 @@ codes! {
     BlockPublicAccess "VPC_BLOCK_PUBLIC_ACCESS_ENABLED" "VPC Block Public Access forbids it",
     EndpointInitiates "VPC_ENDPOINT_CANNOT_INITIATE" "an interface endpoint answers and starts nothing (Doorward's own code)",
     Reply "RETURN_PATH" "the replies do not find their way back (Doorward's own code)",
-    NotAttached "NOT_ATTACHED" "the interface is not in use (Doorward's own code)",
+    NotAttached "NOT_ATTACHED" "it is attached to nothing (Doorward's own code)",
     Loop "TOO_MANY_HOPS" "the way does not end (Doorward's own code)",
 }
 

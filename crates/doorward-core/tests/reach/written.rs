@@ -4,11 +4,19 @@
 //! vpc vpc-1 10.0.0.0/16 2001:db8:1::/56 in us-east-1
 //! subnet subnet-a vpc-1 a 10.0.1.0/24
 //! group sg-a vpc-1
-//! sg-a in tcp/5432 sg-b
+//! sg-a in tcp/5432 sg-b peering=deleted
 //! eni eni-a subnet-a 10.0.1.10=203.0.113.10 2001:db8:1:1::10 sg-a kind=lambda prefix=10.0.1.32/28 forwards detached
-//! instance i-a eni-a
+//! instance i-a eni-a Name=web aws:autoscaling:groupName=web state=stopped
 //! rds orders eni-a public
+//! cluster aurora orders writer=orders
+//! balancer shop eni-a public tcp/443
+//! function fn subnet-a sg-a
 //! service api staging eni-a
+//! bridged api staging
+//! cache sess-1 eni-a group=sess
+//! replicated sess sess-1 sess-2 primary=sess-1
+//! serverless carts subnet-a sg-a
+//! proxyendpoint px-ro subnet-a sg-a
 //! list pl-a 198.51.100.0/24
 //! list pl-b unseen
 //! acl acl-a vpc-1 subnet-a              default
@@ -33,6 +41,8 @@
 //! ```
 //!
 //! A VPC without a default ACL gets one that admits all, one without a main table an empty one.
+
+mod services;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -112,6 +122,10 @@ fn place(region: &str) -> Place {
     Place { region: Some(region.into()), ..Place::default() }
 }
 
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.into(), value.into())
+}
+
 /// A line behind its first word.
 struct Line<'a> {
     line: &'a str,
@@ -145,6 +159,11 @@ impl Line<'_> {
         self.rest.iter().filter_map(|word| word.parse().ok()).collect()
     }
 
+    /// What stands behind `KEY=`.
+    fn value(&self, key: &str) -> Option<&str> {
+        self.rest.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+    }
+
     fn state(&self, good: &str) -> String {
         if self.says("pending") { "pending".into() } else { good.into() }
     }
@@ -158,6 +177,10 @@ impl Line<'_> {
             "instance" => self.instance(inventory),
             "rds" => self.database(inventory),
             "service" => self.service(inventory),
+            "bridged" => self.bridged(inventory),
+            "cluster" | "cache" | "replicated" | "serverless" | "proxyendpoint" | "balancer" | "function" => {
+                self.named_service(kind, inventory);
+            }
             "list" => {
                 let list = PrefixList {
                     id: self.id(),
@@ -335,6 +358,24 @@ impl Line<'_> {
         inventory.databases.insert((database.place.clone(), database.name.clone()), database);
     }
 
+    /// A service of ECS whose tasks use the interfaces of their instances.
+    fn bridged(&self, inventory: &mut Inventory) {
+        let arn = |kind: &str, name: &str| format!("arn:aws:ecs:eu-west-1:111111111111:{kind}/{name}");
+        let cluster = self.word(0);
+        let service = ContainerService {
+            arn: arn("service", &format!("{cluster}/{}", self.id)),
+            name: self.id.into(),
+            cluster: Some(arn("cluster", cluster)),
+            place: place("eu-west-1"),
+            status: "ACTIVE".into(),
+            subnets: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            public: false,
+            network: TaskNetwork::ContainerInstance,
+        };
+        inventory.container_services.insert(service.arn.clone(), service);
+    }
+
     /// A service of ECS with one task.
     fn service(&self, inventory: &mut Inventory) {
         let (interface, region) = self.home(inventory);
@@ -350,6 +391,7 @@ impl Line<'_> {
             subnets: [subnet].into(),
             groups,
             public: false,
+            network: TaskNetwork::AwsVpc,
         };
         let task = ContainerTask {
             arn: arn("task", &format!("{cluster}/{id}")),
@@ -374,6 +416,11 @@ impl Line<'_> {
             word if word.starts_with("pl-") => Peer::PrefixList(self.read(word)),
             word => Peer::Cidr(self.read(word)),
         };
+        if let (Peer::Group(peer), Some(state)) = (&peer, self.value("peering")) {
+            let reference =
+                GroupReference { peering_state: Some(state.to_owned()), ..GroupReference::default() };
+            inventory.group_references.insert((self.read(group), peer.clone()), reference);
+        }
         let rule = RuleIdentity { direction, flow: self.at(0), peer };
         let group = inventory.groups.get_mut(group).unwrap_or_else(|| panic!("no group: {}", self.line));
         group.rules.insert(rule, StandingRule::default());
@@ -417,10 +464,10 @@ impl Line<'_> {
         let instance = Instance {
             id: self.id(),
             place: Place::default(),
-            state: "running".into(),
+            state: self.value("state").unwrap_or("running").into(),
             interfaces: self.all(),
             platform: None,
-            tags: Tags::new(),
+            tags: self.rest.iter().filter_map(|word| word.split_once('=')).map(owned).collect(),
         };
         for interface in &instance.interfaces {
             if let Some(interface) = inventory.interfaces.get_mut(interface) {

@@ -82,7 +82,9 @@ impl LookedAt {
             services: inventory.databases.len()
                 + inventory.database_clusters.len()
                 + inventory.database_proxies.len()
+                + inventory.database_proxy_endpoints.len()
                 + inventory.caches.len()
+                + inventory.serverless_caches.len()
                 + inventory.functions.len()
                 + inventory.container_services.len()
                 + inventory.load_balancers.len(),

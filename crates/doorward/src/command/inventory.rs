@@ -184,6 +184,7 @@ fn kinds(inventory: &Inventory) -> Vec<Kind> {
     // Every member is named, so that a kind that is added later is counted or left out on purpose.
     let Inventory {
         groups,
+        group_references: _,
         prefix_list_weights: _,
         rules_per_group: _,
         incomplete_groups: _,
@@ -212,6 +213,9 @@ fn kinds(inventory: &Inventory) -> Vec<Kind> {
         database_clusters,
         database_subnet_groups,
         database_proxies,
+        database_proxy_endpoints,
+        replication_groups,
+        serverless_caches,
         caches,
         cache_subnet_groups,
         functions,
@@ -249,7 +253,10 @@ fn kinds(inventory: &Inventory) -> Vec<Kind> {
         kind("database_clusters", database_clusters.len()),
         kind("database_subnet_groups", database_subnet_groups.len()),
         kind("database_proxies", database_proxies.len()),
+        kind("database_proxy_endpoints", database_proxy_endpoints.len()),
         kind("caches", caches.len()),
+        kind("replication_groups", replication_groups.len()),
+        kind("serverless_caches", serverless_caches.len()),
         kind("cache_subnet_groups", cache_subnet_groups.len()),
         kind("functions", functions.len()),
         kind("container_services", container_services.len()),

@@ -261,8 +261,9 @@ ALL = {
         describe_transit_gateway_route_tables describe_vpc_endpoints""".split(),
     "elb": ["describe_load_balancers"],
     "elbv2": ["describe_load_balancers", "describe_target_groups"],
-    "rds": ["describe_db_instances", "describe_db_clusters", "describe_db_subnet_groups", "describe_db_proxies"],
-    "elasticache": ["describe_cache_subnet_groups"],
+    "rds": ["describe_db_instances", "describe_db_clusters", "describe_db_subnet_groups", "describe_db_proxies"]
+    + ["describe_db_proxy_endpoints"],
+    "elasticache": ["describe_cache_subnet_groups", "describe_replication_groups", "describe_serverless_caches"],
     "lambda": ["list_functions"],
     "ecs": ["list_clusters"],
 }

@@ -43,6 +43,10 @@ pub(crate) struct ClusterShape {
     pub(crate) groups: List<GroupMembership>,
     #[serde(rename = "Endpoint", default)]
     pub(crate) host: Option<String>,
+    #[serde(rename = "ReaderEndpoint", default)]
+    pub(crate) reader: Option<String>,
+    #[serde(rename = "CustomEndpoints", default)]
+    pub(crate) custom: List<String>,
     #[serde(rename = "Port", default)]
     pub(crate) port: Option<u16>,
     #[serde(rename = "Engine", default)]
@@ -63,4 +67,6 @@ pub(crate) struct ClusterShape {
 pub(crate) struct MemberShape {
     #[serde(rename = "DBInstanceIdentifier", default)]
     pub(crate) name: Option<String>,
+    #[serde(rename = "IsClusterWriter", default)]
+    pub(crate) writer: Option<bool>,
 }

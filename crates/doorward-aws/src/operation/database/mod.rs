@@ -3,6 +3,7 @@
 mod describe_clusters;
 mod describe_instances;
 mod describe_proxies;
+mod describe_proxy_endpoints;
 mod describe_proxy_targets;
 mod describe_subnet_groups;
 
@@ -11,6 +12,7 @@ use serde::Deserialize;
 pub(crate) use describe_clusters::{ClusterShape, ClustersAnswer, DescribeDBClusters};
 pub(crate) use describe_instances::{DatabaseShape, DatabasesAnswer, DescribeDBInstances};
 pub(crate) use describe_proxies::{DescribeDBProxies, ProxiesAnswer, ProxyShape};
+pub(crate) use describe_proxy_endpoints::{DescribeDBProxyEndpoints, ProxyEndpointShape};
 pub(crate) use describe_proxy_targets::{DescribeDBProxyTargets, ProxyTargetShape};
 pub(crate) use describe_subnet_groups::{DatabaseSubnetGroup, DescribeDBSubnetGroups};
 

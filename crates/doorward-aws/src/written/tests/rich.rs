@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::inventory::{
     AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Direction, ElasticAddress, Excepted,
-    Instance, Interface, InterfaceAddress, Inventory, NetworkAcl, Peer, Place, PrefixList, Route, RouteTable,
-    RouteTarget, RuleIdentity, SecurityGroup, StandingRule, Subnet, Tags, Vpc,
+    GroupReference, Instance, Interface, InterfaceAddress, Inventory, NetworkAcl, Peer, Place, PrefixList,
+    Route, RouteTable, RouteTarget, RuleIdentity, SecurityGroup, StandingRule, Subnet, Tags, Vpc,
 };
 
 use super::{servers, ways_out};
@@ -58,6 +58,13 @@ fn groups(inventory: &mut Inventory) {
         rules: BTreeMap::new(),
         ..group.clone()
     };
+    let reference = GroupReference {
+        owner: text("210987654321"),
+        vpc: Some(id("vpc-0f")),
+        peering: Some(id("pcx-0a")),
+        peering_state: text("deleted"),
+    };
+    inventory.group_references = BTreeMap::from([((id("sg-0a"), id("sg-0b")), reference)]);
     inventory.groups = [group, bare].into_iter().map(|group| (group.id.clone(), group)).collect();
     inventory.incomplete_groups = set(&["sg-0b"]);
     inventory.rules_per_group = BTreeMap::from([(here(), 100)]);

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, Function, Inventory,
-    Listener, LoadBalancer, LoadBalancerKind, SubnetGroup, Tags, Target, TargetGroup,
+    Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, DatabaseProxyEndpoint,
+    Function, Inventory, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache,
+    SubnetGroup, Tags, Target, TargetGroup, TaskNetwork,
 };
 
 use super::rich::{here, id, set, tags, text};
@@ -147,6 +148,9 @@ pub(super) fn services(inventory: &mut Inventory) {
         subnet_group: text("private"),
         groups: set(&["sg-0a"]),
         host: text("c.example.org"),
+        reader_host: text("c-ro.example.org"),
+        custom_hosts: BTreeSet::from(["c-1.example.org".to_owned(), "c-2.example.org".to_owned()]),
+        writer: text("orders"),
         port: Some(5432),
         members: BTreeSet::from(["orders".into()]),
         tags: tags("c"),
@@ -176,6 +180,43 @@ pub(super) fn services(inventory: &mut Inventory) {
         DatabaseProxy { name: "q".into(), targets: Some(BTreeSet::new()), ..proxy.clone() },
     );
     inventory.database_proxies.insert(key("p"), proxy);
+    let endpoint = DatabaseProxyEndpoint {
+        name: "p-ro".into(),
+        arn: text("arn:aws:rds:eu-west-1:123456789012:db-proxy-endpoint:prx-endpoint-1"),
+        proxy: text("p"),
+        place: here(),
+        status: "available".into(),
+        vpc: Some(id("vpc-0a")),
+        subnets: set(&["subnet-0a"]),
+        groups: set(&["sg-0a"]),
+        host: text("p-ro.example.org"),
+    };
+    inventory.database_proxy_endpoints.insert(key("p-ro"), endpoint);
+    let group = ReplicationGroup {
+        name: "r".into(),
+        arn: text("arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:r"),
+        place: here(),
+        status: "available".into(),
+        members: BTreeSet::from(["sessions".to_owned(), "sessions-2".to_owned()]),
+        primaries: BTreeSet::from(["sessions".to_owned()]),
+        configuration_host: text("r.example.org"),
+        primary_hosts: BTreeSet::from(["r-1.example.org".to_owned()]),
+        reader_hosts: BTreeSet::from(["r-ro.example.org".to_owned()]),
+    };
+    inventory.replication_groups.insert(key("r"), group);
+    let serverless = ServerlessCache {
+        name: "s".into(),
+        arn: None,
+        place: here(),
+        engine: "valkey".into(),
+        status: "available".into(),
+        subnets: set(&["subnet-0a"]),
+        groups: set(&["sg-0a"]),
+        host: text("s.example.org"),
+        reader_host: text("s-ro.example.org"),
+        port: Some(6379),
+    };
+    inventory.serverless_caches.insert(key("s"), serverless);
     let cache = Cache {
         name: "sessions".into(),
         arn: None,
@@ -197,6 +238,14 @@ pub(super) fn services(inventory: &mut Inventory) {
         subnets: set(&["subnet-0a"]),
         groups: set(&["sg-0b"]),
     };
+    let unattached = Function {
+        name: "g".into(),
+        vpc: None,
+        subnets: BTreeSet::new(),
+        groups: BTreeSet::new(),
+        ..function.clone()
+    };
+    inventory.functions.insert(key("g"), unattached);
     inventory.functions.insert(key("f"), function);
     let service = ContainerService {
         arn: "arn:aws:ecs:eu-west-1:123456789012:service/k/s".into(),
@@ -207,7 +256,18 @@ pub(super) fn services(inventory: &mut Inventory) {
         subnets: set(&["subnet-0a"]),
         groups: set(&["sg-0b"]),
         public: true,
+        network: TaskNetwork::AwsVpc,
     };
+    let bridged = ContainerService {
+        arn: "arn:aws:ecs:eu-west-1:123456789012:service/k/b".into(),
+        name: "b".into(),
+        subnets: BTreeSet::new(),
+        groups: BTreeSet::new(),
+        public: false,
+        network: TaskNetwork::ContainerInstance,
+        ..service.clone()
+    };
+    inventory.container_services.insert(bridged.arn.clone(), bridged);
     inventory.container_services.insert(service.arn.clone(), service);
     let task = ContainerTask {
         arn: "arn:aws:ecs:eu-west-1:123456789012:task/k/1".into(),

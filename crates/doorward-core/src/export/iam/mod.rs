@@ -238,9 +238,12 @@ fn resources_of(action: &str) -> Option<(&'static str, &'static str)> {
         "ecs:ListTasks" => Some(("ecs", "container-instance/*")),
         "elasticache:DescribeCacheClusters" => Some(("elasticache", "cluster:*")),
         "elasticache:DescribeCacheSubnetGroups" => Some(("elasticache", "subnetgroup:*")),
+        "elasticache:DescribeReplicationGroups" => Some(("elasticache", "replicationgroup:*")),
+        "elasticache:DescribeServerlessCaches" => Some(("elasticache", "serverlesscache:*")),
         "rds:DescribeDBClusters" => Some(("rds", "cluster:*")),
         "rds:DescribeDBInstances" => Some(("rds", "db:*")),
         "rds:DescribeDBProxies" => Some(("rds", "db-proxy:*")),
+        "rds:DescribeDBProxyEndpoints" => Some(("rds", "db-proxy-endpoint:*")),
         // It asks for the proxy and for its targets.
         "rds:DescribeDBProxyTargets" => Some(("rds", "*")),
         "rds:DescribeDBSubnetGroups" => Some(("rds", "subgrp:*")),

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::inventory::{Call, Direction, Inventory, Peer, Place, RuleIdentity, SecurityGroupId};
+use crate::inventory::{
+    Call, Direction, GroupReference, Inventory, Peer, Place, RuleIdentity, SecurityGroupId,
+};
 use crate::net::Cidr;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
@@ -165,7 +167,11 @@ impl Network {
                 match &rule.peer {
                     Peer::Cidr(cidr) => addresses.push((*cidr, flows)),
                     // A group that is nowhere carries nobody: the reference is stale and matches nothing.
-                    Peer::Group(id) => references.extend(self.group_of.get(id).map(|group| (*group, flows))),
+                    Peer::Group(id) => {
+                        let stale = is_stale(inventory, &self.groups.at(*group).id, id);
+                        let peer = self.group_of.get(id).filter(|_| !stale);
+                        references.extend(peer.map(|peer| (*peer, flows)));
+                    }
                     Peer::PrefixList(list) => {
                         match inventory.prefix_lists.get(list).and_then(|list| list.entries.as_ref()) {
                             Some(entries) => {
@@ -215,4 +221,10 @@ impl Network {
     pub(crate) fn place_of(inventory: &Inventory, group: &SecurityGroupId) -> Place {
         inventory.groups.get(group).map(|group| group.place.clone()).unwrap_or_default()
     }
+}
+
+/// Whether a reference from a group to another matches nothing, since the peering connection between them is not active.
+pub(crate) fn is_stale(inventory: &Inventory, group: &SecurityGroupId, peer: &SecurityGroupId) -> bool {
+    let reference = inventory.group_references.get(&(group.clone(), peer.clone()));
+    reference.is_some_and(GroupReference::is_stale)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{
-    InterfaceId, Inventory, LoadBalancerKind, NamedResource, SecurityGroupId, SubnetId, Tags,
+    InterfaceId, Inventory, LoadBalancerKind, NamedResource, SecurityGroupId, SubnetId, Tags, TaskNetwork,
 };
 use crate::net::{Cidr, Family, ranges};
 use crate::reach::network::Network;
@@ -115,8 +115,17 @@ enum Evidence {
     Made { by: &'static str, but_not: Option<&'static str> },
     /// By its description, which begins so, its groups and its subnet.
     Begins(&'static str),
+    /// By its being a VPC endpoint's, its groups and its subnet.
+    Endpoint,
     /// Only by tasks, which name their interfaces.
     Task,
+}
+
+impl<'a> Placement<'a> {
+    /// Without a public address.
+    fn private(subnets: Vec<SubnetId>, groups: &'a BTreeSet<SecurityGroupId>, evidence: Evidence) -> Self {
+        Self { subnets, groups, public: false, open: false, evidence, balancer: None }
+    }
 }
 
 impl Placement<'_> {
@@ -133,6 +142,7 @@ impl Placement<'_> {
                     && alike()
             }
             Evidence::Begins(words) => interface.description.starts_with(words) && alike(),
+            Evidence::Endpoint => interface.kind == "vpc_endpoint" && alike(),
             Evidence::Task => false,
         }
     }
@@ -166,50 +176,31 @@ pub(crate) fn services(inventory: &Inventory) -> Vec<(NamedResource, Placement<'
         let owner = NamedResource { resource: proxy.resource(), name: None };
         let subnets = proxy.subnets.iter().cloned().collect();
         let evidence = Evidence::Begins("Network interface for DBProxy");
-        services.push((
-            owner,
-            Placement {
-                subnets,
-                groups: &proxy.groups,
-                public: false,
-                open: false,
-                evidence,
-                balancer: None,
-            },
-        ));
+        services.push((owner, Placement::private(subnets, &proxy.groups, evidence)));
+    }
+    for endpoint in inventory.database_proxy_endpoints.values() {
+        let owner = NamedResource { resource: endpoint.resource(), name: None };
+        let subnets = endpoint.subnets.iter().cloned().collect();
+        let evidence = Evidence::Begins("Network interface for DBProxy");
+        services.push((owner, Placement::private(subnets, &endpoint.groups, evidence)));
+    }
+    for cache in inventory.serverless_caches.values() {
+        let owner = NamedResource { resource: cache.resource(), name: None };
+        let subnets = cache.subnets.iter().cloned().collect();
+        services.push((owner, Placement::private(subnets, &cache.groups, Evidence::Endpoint)));
     }
     for cache in inventory.caches.values() {
         let owner = NamedResource { resource: cache.resource(), name: None };
         let subnets =
             group_subnets(&inventory.cache_subnet_groups, &cache.place, cache.subnet_group.as_ref());
         let evidence = Evidence::Exactly(format!("ElastiCache {}", cache.name));
-        services.push((
-            owner,
-            Placement {
-                subnets,
-                groups: &cache.groups,
-                public: false,
-                open: false,
-                evidence,
-                balancer: None,
-            },
-        ));
+        services.push((owner, Placement::private(subnets, &cache.groups, evidence)));
     }
     for function in inventory.functions.values() {
         let owner = NamedResource { resource: function.resource(), name: None };
         let subnets = function.subnets.iter().cloned().collect();
         let evidence = Evidence::Begins("AWS Lambda VPC ENI");
-        services.push((
-            owner,
-            Placement {
-                subnets,
-                groups: &function.groups,
-                public: false,
-                open: false,
-                evidence,
-                balancer: None,
-            },
-        ));
+        services.push((owner, Placement::private(subnets, &function.groups, evidence)));
     }
     let tasked: BTreeSet<(Option<&String>, &str)> = inventory
         .container_tasks
@@ -218,7 +209,8 @@ pub(crate) fn services(inventory: &Inventory) -> Vec<(NamedResource, Placement<'
         .filter_map(|task| Some((task.cluster.as_ref(), task.group.as_deref()?.strip_prefix("service:")?)))
         .collect();
     for service in inventory.container_services.values() {
-        if tasked.contains(&(service.cluster.as_ref(), service.name.as_str())) {
+        let apart = service.network == TaskNetwork::ContainerInstance;
+        if apart || tasked.contains(&(service.cluster.as_ref(), service.name.as_str())) {
             continue;
         }
         let owner = NamedResource { resource: service.resource(), name: None };

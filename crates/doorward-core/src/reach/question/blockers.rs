@@ -215,16 +215,16 @@ fn acl_blocker(
 
 /// A rule that would admit if it were known who carries its group.
 fn unheard<'a>(cx: Context<'a>, asked: GroupCheck, flows: &Flows) -> Option<&'a RuleIdentity> {
-    if asked.references {
-        return None;
-    }
     let set = cx.network.sets.at(cx.network.interfaces.at(asked.interface).set);
-    let mut rules = set.groups.iter().flat_map(|group| &cx.network.groups.at(*group).rules);
-    rules.find(|rule| {
+    let groups = set.groups.iter().map(|group| cx.network.groups.at(*group));
+    let mut rules = groups.flat_map(|group| group.rules.iter().map(move |rule| (group, rule)));
+    let found = rules.find(|(group, rule)| {
         matches!(rule.peer, Peer::Group(_))
+            && (!asked.references || path_text::is_stale(cx, group, rule))
             && path_text::matches(cx, rule, asked, true)
             && Flows::from(rule.flow).meets(flows)
-    })
+    });
+    found.map(|(_, rule)| rule)
 }
 
 fn group_blocker(
@@ -249,13 +249,17 @@ fn group_blocker(
         })
         .collect();
     let (code, why) = match unheard {
-        Some(rule) => (
-            Code::ReferencesLost,
-            format!(
-                "its rule {} does not count here: who carries a group is not known behind this way",
-                path_text::rule_words(cx, rule)
-            ),
-        ),
+        Some(rule) => {
+            let rule = path_text::rule_words(cx, rule);
+            let why = if references {
+                format!("its rule {rule} is stale: the peering connection to that group is not active")
+            } else {
+                format!(
+                    "its rule {rule} does not count here: who carries a group is not known behind this way"
+                )
+            };
+            (Code::ReferencesLost, why)
+        }
         None if groups.is_empty() => {
             (Code::SecurityGroupEmpty, format!("{} carries no security group", interface.title()))
         }

@@ -2,6 +2,7 @@
 
 mod blockers;
 mod pairs;
+mod unattached;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -42,6 +43,7 @@ pub(crate) fn ask(cx: Context<'_>, from: &Selector, to: &Selector, asked: Option
     pairs::between_interfaces(cx, &senders, &receivers, asked, &mut cases);
     pairs::from_outside(cx, &senders, &receivers, &mut cases);
     pairs::to_outside(cx, &senders, &receivers, &mut cases);
+    unattached::cases(cx, &senders, &receivers, &mut cases);
     if cases.is_empty() {
         return nobody(cx, (from, &senders), (to, &receivers), notes);
     }
@@ -58,7 +60,9 @@ fn nobody(cx: Context<'_>, from: Asked<'_>, to: Asked<'_>, notes: Vec<String>) -
     let absent = || from.1.absent.iter().chain(&to.1.absent);
     let certain = absent().any(|absent| matches!(absent.certain, Certain::Yes));
     let gaps = cx.inventory.gaps.iter().filter(|gap| !certain && calls.iter().any(|call| gap.is_of(*call)));
-    let gaps: Vec<Gap> = gaps.cloned().collect();
+    let others = absent().filter(|absent| !certain && matches!(absent.certain, Certain::No));
+    let others = others.map(|absent| Gap::behind(absent.resource.clone(), absent.why.clone()));
+    let gaps: Vec<Gap> = gaps.cloned().chain(others).collect();
     let mut blockers: Vec<Blocker> = absent().map(Absent::blocker).collect();
     if blockers.is_empty() {
         let (which, role) = if from.1.is_empty() { (from.0, "sends") } else { (to.0, "receives") };

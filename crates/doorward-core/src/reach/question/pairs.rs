@@ -46,7 +46,7 @@ pub(crate) struct PairGroup<'e> {
 }
 
 impl<'e> PairGroup<'e> {
-    fn new(
+    pub(crate) fn new(
         (from, to): (&Rc<str>, &Rc<str>),
         tips: (PathEnd, PathEnd),
         round_trips: Vec<(Family, RoundTrip)>,

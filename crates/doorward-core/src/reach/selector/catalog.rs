@@ -15,8 +15,8 @@ pub(super) struct Entry {
     place: Place,
     arn: Option<String>,
     tags: Tags,
-    /// Its name in DNS.
-    host: Option<String>,
+    /// Its names in DNS.
+    hosts: Vec<String>,
 }
 
 /// One of several resources of one name.
@@ -37,7 +37,7 @@ impl fmt::Display for Candidate {
 impl Entry {
     fn new(resource: ResourceRef, name: Option<String>, place: &Place) -> Self {
         let named = NamedResource { resource, name: name.filter(|name| !name.is_empty()) };
-        Self { named, place: place.clone(), arn: None, tags: Tags::new(), host: None }
+        Self { named, place: place.clone(), arn: None, tags: Tags::new(), hosts: Vec::new() }
     }
 
     fn tagged(resource: ResourceRef, tags: &Tags, place: &Place) -> Self {
@@ -49,7 +49,7 @@ impl Entry {
     }
 
     fn with_host(self, host: Option<&String>) -> Self {
-        Self { host: host.cloned(), ..self }
+        Self { hosts: host.cloned().into_iter().collect(), ..self }
     }
 
     fn kind(&self) -> ResourceKind {
@@ -71,7 +71,7 @@ impl Entry {
         self.is(text)
             || self.named.resource.id() == text
             || self.named.name.as_deref() == Some(text)
-            || self.host.as_deref() == Some(text)
+            || self.hosts.iter().any(|host| dns_name(host) == dns_name(text))
     }
 
     pub(super) fn is_tagged(&self, key: &str, value: &str) -> bool {
@@ -139,6 +139,17 @@ pub(super) fn text_of(resource: &ResourceRef, all: &[Entry]) -> String {
     entry.map_or_else(|| resource.to_string(), |entry| entry.typed(all))
 }
 
+/// A name in DNS as configurations have it: in any case, with a dot or a port behind it, with the `dualstack.` that Route 53
+/// puts before the names of load balancers in aliases.
+fn dns_name(text: &str) -> String {
+    let host = match text.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        _ => text,
+    };
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    host.strip_prefix("dualstack.").map(str::to_owned).unwrap_or(host)
+}
+
 /// Everything that a question can name.
 pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
     let nowhere = Place::default();
@@ -163,10 +174,14 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         databases,
         database_clusters,
         database_proxies,
+        database_proxy_endpoints,
+        replication_groups,
+        serverless_caches,
         caches,
         functions,
         container_services,
         container_tasks,
+        group_references: _,
         prefix_list_weights: _,
         rules_per_group: _,
         incomplete_groups: _,
@@ -224,14 +239,43 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         let entry = Entry::tagged(it.resource(), &it.tags, &it.place);
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
     }));
-    all.extend(database_clusters.values().map(|it| {
-        let entry = Entry::tagged(it.resource(), &it.tags, &it.place);
-        entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
-    }));
+    all.extend(
+        database_clusters
+            .values()
+            .map(|it| Entry::tagged(it.resource(), &it.tags, &it.place).with_arn(it.arn.as_ref())),
+    );
     all.extend(database_proxies.values().map(|it| {
         let entry = Entry::new(it.resource(), None, &it.place);
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
     }));
+    for cluster in database_clusters.values() {
+        let hosts = cluster.host.iter().chain(&cluster.reader_host).chain(&cluster.custom_hosts);
+        all.extend(hosts.map(|host| {
+            let resource = ResourceRef::of(ResourceKind::DatabaseEndpoint, host);
+            Entry::new(resource, None, &cluster.place).with_host(Some(host))
+        }));
+    }
+    all.extend(database_proxy_endpoints.values().map(|it| {
+        let entry = Entry::new(it.resource(), None, &it.place);
+        entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
+    }));
+    all.extend(
+        replication_groups
+            .values()
+            .map(|it| Entry::new(it.resource(), None, &it.place).with_arn(it.arn.as_ref())),
+    );
+    for group in replication_groups.values() {
+        let hosts = group.configuration_host.iter().chain(&group.primary_hosts).chain(&group.reader_hosts);
+        all.extend(hosts.map(|host| {
+            let resource = ResourceRef::of(ResourceKind::CacheEndpoint, host);
+            Entry::new(resource, None, &group.place).with_host(Some(host))
+        }));
+    }
+    for cache in serverless_caches.values() {
+        let entry = Entry::new(cache.resource(), None, &cache.place).with_arn(cache.arn.as_ref());
+        let hosts: Vec<&String> = cache.host.iter().chain(&cache.reader_host).collect();
+        all.push(Entry { hosts: hosts.into_iter().cloned().collect(), ..entry });
+    }
     all.extend(caches.values().map(|it| {
         let entry = Entry::new(it.resource(), None, &it.place);
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())

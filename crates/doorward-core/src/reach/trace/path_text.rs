@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::inventory::{Direction, Peer, ResourceRef, RuleIdentity};
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
-use crate::reach::network::security_groups::GroupNode;
+use crate::reach::network::security_groups::{self, GroupNode};
 use crate::reach::network::table::{AclIx, SubnetIx};
 use crate::reach::result::Hop;
 use crate::reach::trace::steps::{GroupCheck, Step, StepKind};
@@ -83,7 +83,19 @@ fn admitting<'a>(
     let set = cx.network.sets.at(cx.network.interfaces.at(asked.interface).set);
     let groups = set.groups.iter().map(|group| cx.network.groups.at(*group));
     let mut rules = groups.flat_map(|group| group.rules.iter().map(move |rule| (group, rule)));
-    rules.find(|(_, rule)| matches(cx, rule, asked, asked.references) && Flows::from(rule.flow).meets(flow))
+    rules.find(|(group, rule)| {
+        matches(cx, rule, asked, asked.references)
+            && !is_stale(cx, group, rule)
+            && Flows::from(rule.flow).meets(flow)
+    })
+}
+
+/// Whether a rule references a group by a peering connection that is not active.
+pub(crate) fn is_stale(cx: Context<'_>, group: &GroupNode, rule: &RuleIdentity) -> bool {
+    match &rule.peer {
+        Peer::Group(peer) => security_groups::is_stale(cx.inventory, &group.id, peer),
+        Peer::Cidr(_) | Peer::PrefixList(_) => false,
+    }
 }
 
 pub(crate) fn matches(cx: Context<'_>, rule: &RuleIdentity, asked: GroupCheck, references: bool) -> bool {

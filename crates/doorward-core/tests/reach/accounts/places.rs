@@ -133,6 +133,8 @@ pub enum PeerRecipe {
     Cidr(Where, Pick),
     Group(Pick),
     Deleted,
+    /// By a peering that is gone.
+    Stale(Pick),
     List(Pick),
 }
 
@@ -141,6 +143,7 @@ pub fn peer() -> impl Strategy<Value = PeerRecipe> {
         12 => place().prop_map(|(place, pick)| PeerRecipe::Cidr(place, pick)),
         8 => pick().prop_map(PeerRecipe::Group),
         1 => Just(PeerRecipe::Deleted),
+        1 => pick().prop_map(PeerRecipe::Stale),
         2 => pick().prop_map(PeerRecipe::List),
     ]
 }

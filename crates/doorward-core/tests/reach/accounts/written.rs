@@ -58,6 +58,9 @@ impl Recipe {
                         PeerRecipe::Cidr(place, pick) => self.cidr((place, pick)),
                         PeerRecipe::Group(pick) => format!("sg-{}", usize::from(pick) % self.groups.len()),
                         PeerRecipe::Deleted => "sg-deleted".into(),
+                        PeerRecipe::Stale(pick) => {
+                            format!("sg-{} peering=deleted", usize::from(pick) % self.groups.len())
+                        }
                         PeerRecipe::List(pick) => format!("pl-{}", usize::from(pick) % self.lists.len()),
                     };
                     line(text, format_args!("sg-{number} {direction} {flow} {peer}"));

@@ -152,6 +152,17 @@ fn a_stale_reference_matches_nothing() {
     check(&[PAIR, "sg-c out all 0.0.0.0/0", "sg-s in all sg-gone"], &[("eni-c", "eni-s", "tcp/5432", NO)]);
 }
 
+/// [5] A reference over a peering that is gone is stale, whoever has the group attached.
+#[test]
+fn a_reference_over_a_deleted_peering_matches_nothing() {
+    let asked = |expected| [("eni-c", "eni-s", "tcp/5432", expected)];
+    let all = "sg-c out all 0.0.0.0/0";
+    check(&[PAIR, all, "sg-s in all sg-c peering=active"], &asked(YES));
+    for state in ["deleted", "expired", "pending-acceptance"] {
+        check(&[PAIR, all, &format!("sg-s in all sg-c peering={state}")], &asked(NO));
+    }
+}
+
 /// [6] An interface carries a group of another VPC that is associated with its own.
 #[test]
 fn a_group_serves_an_associated_vpc() {

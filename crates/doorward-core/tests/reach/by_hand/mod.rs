@@ -13,6 +13,7 @@ mod internet;
 mod names;
 mod peering;
 mod routing;
+mod services;
 mod transit;
 mod unrecorded;
 mod unseen;

@@ -106,7 +106,12 @@ fn groups_admit(
             let who = match &rule.peer {
                 Peer::Cidr(cidr) => cidr.contains(other),
                 Peer::PrefixList(list) => entries(inventory, list).any(|entry| entry.contains(other)),
-                Peer::Group(group) => peer.is_some_and(|peer| peer.groups.contains(group)),
+                // [5]
+                Peer::Group(peer_group) => {
+                    let told = inventory.group_references.get(&(group.id.clone(), peer_group.clone()));
+                    let state = told.and_then(|told| told.peering_state.as_deref()).unwrap_or("active");
+                    state == "active" && peer.is_some_and(|peer| peer.groups.contains(peer_group))
+                }
             };
             if who && rule.direction == direction && matches(rule.flow, packet) {
                 return true;

@@ -1,6 +1,8 @@
 //! Resolves a selector to interfaces and address ranges.
 
 mod addresses;
+mod apart;
+mod endpoints;
 mod resources;
 mod states;
 
@@ -31,6 +33,8 @@ pub(crate) struct Endpoints {
     pub(crate) behind: Option<Outside>,
     /// What was named and has no interface that sends or receives.
     pub(crate) absent: Vec<Absent>,
+    /// Something outside every VPC that sends to public addresses, from one that is not known.
+    pub(crate) unattached: Option<Absent>,
     /// What a reader should know.
     pub(crate) notes: Vec<String>,
 }
@@ -60,6 +64,8 @@ pub(crate) enum Certain {
     Yes,
     /// If all interfaces were recorded.
     IfAllWereSeen,
+    /// No: it uses interfaces of others, and which ones is not known.
+    No,
 }
 
 impl Endpoints {
@@ -130,8 +136,8 @@ fn together(cx: Context<'_>, several: &Several) -> Endpoints {
     let mut all = Endpoints { notes: vec![several.in_full()], ..Endpoints::default() };
     let mut known: BTreeSet<InterfaceIx> = BTreeSet::new();
     for resource in &several.resources {
-        let Endpoints { interfaces, outside, targets, internet_only, behind: _, absent, notes } =
-            resources::ends(cx, resource);
+        let ends = resources::ends(cx, resource);
+        let Endpoints { interfaces, outside, targets, internet_only, absent, notes, .. } = ends;
         all.interfaces.extend(interfaces.into_iter().filter(|selected| known.insert(selected.interface)));
         all.outside.extend(outside);
         all.targets.extend(targets);

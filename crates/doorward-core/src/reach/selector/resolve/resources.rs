@@ -1,6 +1,6 @@
 //! Resources by id, name or ARN: the interfaces that they have, or what is outside behind them.
 
-use super::{Endpoints, Selected, addresses, internet_ends};
+use super::{Endpoints, Selected, addresses, apart, endpoints, internet_ends};
 use crate::inventory::{
     AnsweredId, Attachment, AttachmentTarget, NamedResource, ResourceKind, ResourceRef, VpcId, VpnGatewayId,
 };
@@ -108,6 +108,9 @@ pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
                 ..Endpoints::default()
             }
         }
+        ResourceKind::DatabaseEndpoint | ResourceKind::CacheEndpoint | ResourceKind::ReplicationGroup => {
+            endpoints::ends(cx, resource)
+        }
         ResourceKind::Instance
         | ResourceKind::NatGateway
         | ResourceKind::Endpoint
@@ -115,10 +118,15 @@ pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
         | ResourceKind::ClassicLoadBalancer
         | ResourceKind::Database
         | ResourceKind::DatabaseProxy
+        | ResourceKind::DatabaseProxyEndpoint
+        | ResourceKind::ServerlessCache
         | ResourceKind::Cache
         | ResourceKind::Function
         | ResourceKind::ContainerService
         | ResourceKind::ContainerTask => {
+            if let Some(ends) = apart::ends(cx, named) {
+                return ends;
+            }
             let interfaces = by_name(cx, resource);
             with_notes(cx, Endpoints { interfaces, ..Endpoints::default() }, named)
         }
@@ -155,7 +163,7 @@ fn members_of<'a>(cx: Context<'a>, resource: &ResourceRef) -> &'a [InterfaceIx] 
 }
 
 /// The interfaces of a resource, as its name resolves.
-fn by_name(cx: Context<'_>, resource: &ResourceRef) -> Vec<Selected> {
+pub(super) fn by_name(cx: Context<'_>, resource: &ResourceRef) -> Vec<Selected> {
     with_addresses(cx, members_of(cx, resource).iter().copied(), resolves(cx, resource))
 }
 

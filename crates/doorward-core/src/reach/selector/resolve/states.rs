@@ -59,6 +59,14 @@ fn state<'i>(inventory: &'i Inventory, resource: &ResourceRef) -> Option<&'i str
             let mut all = inventory.database_proxies.values();
             all.find(|it| it.resource() == *resource).map(|it| it.status.as_str())
         }
+        ResourceKind::DatabaseProxyEndpoint => {
+            let mut all = inventory.database_proxy_endpoints.values();
+            all.find(|it| it.resource() == *resource).map(|it| it.status.as_str())
+        }
+        ResourceKind::ServerlessCache => {
+            let mut all = inventory.serverless_caches.values();
+            all.find(|it| it.resource() == *resource).map(|it| it.status.as_str())
+        }
         ResourceKind::Cache => {
             let mut all = inventory.caches.values();
             all.find(|it| it.resource() == *resource).map(|it| it.status.as_str())
