@@ -121,6 +121,7 @@ fn a_private_address_is_not_reached_from_the_internet() {
 fn a_public_address_is_not_reached_by_a_vpn() {
     let vpn = "
         vgw vgw-1 vpc-1
+        vpn vpn-1 vgw-1 192.168.0.0/16
         rtb-a 192.168.0.0/16 vgw-1
     ";
     check(
