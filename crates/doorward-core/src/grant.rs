@@ -34,8 +34,11 @@ pub enum Life {
         since: Timestamp,
         /// Its end. From this instant on it is not live.
         until: Timestamp,
-        /// Who agreed, when the policy asked for that.
+        /// Who approved it, when the policy asked for that.
         approved_by: Option<Person>,
+        /// When, of a grant that had been open without an approval before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_at: Option<Timestamp>,
     },
     /// Over.
     Ended {
@@ -48,6 +51,9 @@ pub enum Life {
         /// Who had approved it, when the policy asked for that: only time without approval counts against a person.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<Person>,
+        /// When, of a grant that had been open without an approval before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_at: Option<Timestamp>,
     },
 }
 
@@ -71,10 +77,13 @@ pub enum Ending {
         /// Why, in words.
         why: String,
     },
-    /// Who was asked said no.
+    /// An approver denied the request.
     Rejected {
         /// Who.
         by: Person,
+        /// Why, in the approver's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Nobody agreed in time.
     Unanswered,
@@ -82,6 +91,11 @@ pub enum Ending {
     Moved {
         /// The other grant.
         to: GrantId,
+    },
+    /// It was a request that was approved, and its person's open grant lasts longer since.
+    Extended {
+        /// The open grant.
+        grant: GrantId,
     },
 }
 
@@ -91,9 +105,11 @@ impl fmt::Display for Ending {
             Self::TimeUp => f.write_str("its time was up"),
             Self::Closed { by } => write!(f, "closed by {by}"),
             Self::NoLongerAllowed { why } => write!(f, "no longer allowed: {why}"),
-            Self::Rejected { by } => write!(f, "refused by {by}"),
+            Self::Rejected { by, reason: None } => write!(f, "denied by {by}"),
+            Self::Rejected { by, reason: Some(reason) } => write!(f, "denied by {by}: {reason}"),
             Self::Unanswered => f.write_str("nobody agreed in time"),
             Self::Moved { to } => write!(f, "moved to another address as {to}"),
+            Self::Extended { grant } => write!(f, "approved: it extended {grant}"),
         }
     }
 }
@@ -198,6 +214,14 @@ impl Grant {
         }
     }
 
+    /// When it was approved, where it had been open without an approval before.
+    pub fn approved_at(&self) -> Option<Timestamp> {
+        match self.life {
+            Life::Open { approved_at, .. } | Life::Ended { approved_at, .. } => approved_at,
+            Life::Waiting { .. } => None,
+        }
+    }
+
     /// Where it is in its life.
     pub fn life(&self) -> &Life {
         &self.life
@@ -223,7 +247,10 @@ impl Grant {
     /// Whether it was open, and ended before its time: by somebody, or by the policy.
     pub fn was_revoked(&self) -> bool {
         let Life::Ended { since: Some(_), how, .. } = &self.life else { return false };
-        !matches!(how, Ending::TimeUp | Ending::Rejected { .. } | Ending::Unanswered)
+        !matches!(
+            how,
+            Ending::TimeUp | Ending::Rejected { .. } | Ending::Unanswered | Ending::Extended { .. }
+        )
     }
 
     /// Whether it is over.
@@ -241,12 +268,11 @@ impl Grant {
 
     /// The grant as it is once it has ended so; an ended grant stays as it was.
     pub fn end(&self, how: Ending, now: Timestamp) -> Self {
-        let (since, approved_by) = match &self.life {
-            Life::Ended { .. } => return self.clone(),
-            Life::Open { since, approved_by, .. } => (Some(*since), approved_by.clone()),
-            Life::Waiting { .. } => (None, None),
-        };
-        self.with_life(Life::Ended { since, at: now, how, approved_by })
+        if self.ended() {
+            return self.clone();
+        }
+        let (approved_by, approved_at) = (self.approved_by().cloned(), self.approved_at());
+        self.with_life(Life::Ended { since: self.since(), at: now, how, approved_by, approved_at })
     }
 
     /// How it must end now on account of the time alone, if it must.

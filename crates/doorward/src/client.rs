@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::tls::{RootCerts, TlsConfig};
 
-use crate::requests::{Carried, ClosedView, GrantView, Offer, OpenedView, Through};
+use crate::requests::{Answer, Carried, ClosedView, GrantView, Offer, OpenedView, Through};
 use crate::vending::Vended;
 
 /// Why a server did not do what was asked.
@@ -471,8 +471,12 @@ impl Client {
     }
 
     /// Approves what waits, as it was seen, or denies it.
-    pub fn answer(&self, grant: &GrantId, agree: bool, seen: u32) -> Result<OpenedView, Error> {
-        let body = serde_json::json!({ "agree": agree, "seen": seen });
+    pub fn answer(&self, grant: &GrantId, answer: &Answer) -> Result<OpenedView, Error> {
+        let body = match answer {
+            Answer::Approve { seen } => serde_json::json!({ "agree": true, "seen": seen }),
+            Answer::Deny { reason: Some(reason) } => serde_json::json!({ "agree": false, "reason": reason }),
+            Answer::Deny { reason: None } => serde_json::json!({ "agree": false }),
+        };
         self.send("POST", &format!("/api/v1/grants/{grant}/approval"), Some(&body))
     }
 

@@ -8,6 +8,7 @@
 mod findings;
 mod following;
 mod stamps;
+mod watched;
 
 #[cfg(test)]
 mod tests;
@@ -71,9 +72,12 @@ pub struct Examined {
     /// What the policy still names where it has one.
     remains: Option<Remains>,
     /// What the people's files are, as far as they can be read.
-    passwords: Option<Vec<u8>>,
-    groups: Option<Vec<u8>>,
+    passwords: Option<Arc<Vec<u8>>>,
+    groups: Option<Arc<Vec<u8>>>,
 }
+
+/// How the people's files are read.
+type ReadPeople<'r> = dyn FnMut(&Path) -> io::Result<Arc<Vec<u8>>> + 'r;
 
 /// Where the people files are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +86,12 @@ pub struct PeoplePaths {
     pub groups: PathBuf,
     /// The least characters of a password that is set.
     pub least_length: usize,
+}
+
+impl PeoplePaths {
+    fn names(&self, path: &Path) -> bool {
+        self.passwords == path || self.groups == path
+    }
 }
 
 /// Reads a policy file and the people files beside it. A line of the people's files that counts for nothing is told of in
@@ -146,10 +156,15 @@ fn paths(policy: &Path, files: &FilesAt) -> PeoplePaths {
 pub fn examine(path: &Path) -> Result<Examined, LoadError> {
     let bytes =
         read(path, POLICY_AT_MOST).map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
-    Ok(examine_bytes(path, &bytes))
+    Ok(examine_bytes(path, &bytes, true, &mut from_disk))
 }
 
-fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
+fn from_disk(path: &Path) -> io::Result<Arc<Vec<u8>>> {
+    read(path, PEOPLE_AT_MOST).map(Arc::new)
+}
+
+/// Examines a policy of these bytes. Where it does not `answer` any more, nor is anything else asked about its file.
+fn examine_bytes(path: &Path, bytes: &[u8], answers: bool, read: &mut ReadPeople<'_>) -> Examined {
     let name = path.display().to_string();
     let nothing = |mistake| Examined { mistakes: vec![mistake], ..Examined::default() };
     let text = match utf8(bytes, &name) {
@@ -164,9 +179,11 @@ fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
     };
     let mut mistakes = reading.mistakes.clone();
     let paths = paths(path, files);
-    let mut people_file = |path: &Path, at: Spot| match read(path, PEOPLE_AT_MOST) {
+    let mut answers = answers;
+    let mut people_file = |path: &Path, at: Spot| match read(path) {
         Ok(bytes) => Some(bytes),
         Err(error) => {
+            answers &= error.kind() != io::ErrorKind::TimedOut;
             let hint = (error.kind() == io::ErrorKind::NotFound).then(|| missing_hint(at, files));
             let what = format!("cannot read `{}`: {error}", path.display());
             mistakes.push(Mistake::error(&name, at, what, hint));
@@ -176,25 +193,32 @@ fn examine_bytes(path: &Path, bytes: &[u8]) -> Examined {
     let passwords = people_file(&paths.passwords, files.passwords_at);
     let groups = people_file(&paths.groups, files.groups_at);
     // Where one of the two cannot be read, what is wrong in the other is said all the same.
-    let (people, mut told) = people_of(&paths, passwords.as_deref(), groups.as_deref());
-    told.extend(too_costly(&people, passwords.as_deref().unwrap_or_default(), &paths.passwords));
+    let (of_passwords, of_groups) = (bytes_of(passwords.as_ref()), bytes_of(groups.as_ref()));
+    let (people, mut told) = people_of(&paths, of_passwords, of_groups);
+    told.extend(too_costly(&people, of_passwords.unwrap_or_default(), &paths.passwords));
     if groups.is_some() {
         mistakes.extend(policy::check(&named_in(&reading, &people, passwords.is_some()), &people, &name));
     }
-    mistakes.extend(written_by_others(path, &paths, policy.as_deref(), &name));
-    mistakes.extend(reading.inventory.as_ref().and_then(|folder| no_account(path, folder, &name)));
+    if answers {
+        mistakes.extend(written_by_others(path, &paths, policy.as_deref(), &name));
+        mistakes.extend(reading.inventory.as_ref().and_then(|folder| no_account(path, folder, &name)));
+    }
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
     mistakes.append(&mut told);
     let loaded = match (&policy, &passwords, &groups) {
         (Some(policy), Some(passwords), Some(groups)) => Some(Loaded {
             policy: Arc::clone(policy),
             people: Arc::new(people),
-            digest: digest([bytes, passwords, groups]),
+            digest: digest([bytes, passwords.as_slice(), groups.as_slice()]),
             warnings: mistakes.clone(),
         }),
         _ => None,
     };
     Examined { loaded, mistakes, files: Some(paths), policy, remains, passwords, groups }
+}
+
+fn bytes_of(file: Option<&Arc<Vec<u8>>>) -> Option<&[u8]> {
+    file.map(|bytes| bytes.as_slice())
 }
 
 /// The people of two files, as far as they can be read, and what is wrong in them.
@@ -238,6 +262,9 @@ fn resolved(mut policy: Policy, path: &Path) -> Policy {
     if let Some(tls) = &mut policy.server.tls {
         resolve(&mut tls.certificate);
         resolve(&mut tls.key);
+    }
+    if let Some(known_hosts) = policy.ssh.as_mut().and_then(|ssh| ssh.known_hosts.as_mut()) {
+        resolve(known_hosts);
     }
     if let Some(folder) = &mut policy.inventory {
         resolve(folder);

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::budget::{Budget, TooFew};
 use crate::clock::{Clock, random};
 use crate::cloud::{Cloud, groups};
-use crate::firewall::Local;
+use crate::firewall::{Local, RelayTurn};
 use crate::policy_file::PolicyFile;
 use crate::reconciler::Reconciler;
 use crate::requests::{Requests, look_up};
@@ -90,6 +90,7 @@ impl Running {
         clock: Clock,
         with: impl FnOnce(Reconciler) -> Reconciler,
     ) -> Result<Self, Error> {
+        let (file, loaded) = (Arc::clone(&policy), policy.current());
         let (requests, nudged) = requests(policy, clock).await?;
         requests.keep_closes().await;
         let (stop, stopped) = oneshot::channel();
@@ -101,7 +102,8 @@ impl Running {
         let looking_up = tokio::spawn(look_up(Arc::clone(&requests), beside));
         let verifying = tokio::spawn(keep_verifying(Arc::clone(&requests)));
         let relaying = Relaying::start()?;
-        let local = Local::new(budget.relays(), relaying.handle());
+        let turn = RelayTurn::beside(&AuditFiles::of(&loaded.policy, file.path()).head);
+        let local = Local::new(budget.relays(), relaying.handle(), turn);
         let reconciler = with(Reconciler::new(Arc::clone(&requests), cloud, local, nudged));
         let (reconciler, reconciles) = apart(move || {
             reconciler.run(async {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use assembled::{HASH, account, assembled};
 use doorward::clock::Clock;
 use doorward::reconciler::Reconciler;
-use doorward::requests::{Ask, Caller, Opened, Relocated, Requests};
+use doorward::requests::{Answer, Ask, Caller, Opened, Relocated, Requests};
 use doorward_aws::Simulated;
 use doorward_core::firewall::Mark;
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
@@ -391,13 +391,15 @@ impl World {
                 let (caller, requests) = (self.caller(2), Arc::clone(&self.requests));
                 let answering = id.clone();
                 let seen = if stale { revision + 1 } else { revision };
-                let answered = self
-                    .answered(async move { requests.answer(&caller, &answering, agree, seen).await })
-                    .await;
+                let answer = if agree { Answer::Approve { seen } } else { Answer::Deny { reason: None } };
+                let answered =
+                    self.answered(async move { requests.answer(&caller, &answering, answer).await }).await;
                 assert!(!(stale && agree && answered.is_ok()), "what was changed since was approved");
                 if let Ok(opened) = answered
                     && agree
                 {
+                    // It is the grant now, or has extended one.
+                    self.waiting.remove(&id);
                     self.note(opened, person);
                 }
             }

@@ -11,7 +11,7 @@ use super::{Entry, Hash, Head, Table, What};
 use crate::grant::GrantId;
 use rows::{Before, Rows};
 
-pub use rows::UntoldRow;
+pub use rows::{KEPT_AFTER_EXPIRY, UntoldRow};
 
 /// Why a row is not believed, said of the grant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -57,9 +57,14 @@ impl Said {
                     }
                 }
             }
-            What::Extended { grant, until, .. } => {
-                if let Some((_, _, end)) = self.0.get_mut(grant).and_then(|said| said.opened.as_mut()) {
-                    *end = *until;
+            What::Extended { grant, until, approved, .. } => {
+                if let Some(words) = self.0.get_mut(grant) {
+                    if let Some((_, _, end)) = words.opened.as_mut() {
+                        *end = *until;
+                    }
+                    if approved.is_some() {
+                        words.approver = Some(who.clone());
+                    }
                 }
             }
             What::Ended { grant, .. } => {

@@ -10,6 +10,17 @@ use crate::grant::{Ending, GrantId};
 use crate::net::Cidr;
 use crate::policy::{FirewallName, Person, TargetName, Transport};
 
+/// A request that was approved, and that extended a grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovedRequest {
+    /// Which request.
+    pub request: GrantId,
+    /// Whose it was.
+    pub person: Person,
+    /// What allowed it.
+    pub because: String,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
@@ -78,6 +89,9 @@ pub enum What {
         /// The person's reason, if a new one was given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The request for it, where somebody else approved that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved: Option<ApprovedRequest>,
     },
     /// A grant was asked for and waits.
     Asked {
@@ -317,6 +331,7 @@ impl What {
         match self {
             Self::Opened { person, .. } => person.as_ref(),
             Self::Moved { person, .. } => Some(person),
+            Self::Extended { approved, .. } => approved.as_ref().map(|approved| &approved.person),
             _ => None,
         }
     }

@@ -46,7 +46,10 @@ impl fmt::Display for What {
                 write!(f, "opened {target} for {source} by {transport} until {until} as {grant}")?;
                 reasoned(f, reason)
             }
-            Self::Extended { grant, until, reason } => {
+            Self::Extended { grant, until, reason, approved } => {
+                if let Some(approved) = approved {
+                    write!(f, "approved {} of {}: ", approved.request, approved.person)?;
+                }
                 write!(f, "extended {grant} until {}", whole_seconds(until))?;
                 reasoned(f, reason)
             }

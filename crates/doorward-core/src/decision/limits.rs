@@ -2,20 +2,28 @@
 
 use jiff::Timestamp;
 
-use super::{Most, Refusal};
+use super::{Most, Refusal, extends};
 use crate::grant::{Grant, GrantId};
 use crate::policy::{Person, Policy, Target};
 
-/// Whether one grant more keeps to the policy's limits.
+/// Whether one grant more keeps to the policy's limits, beside all others but the one of that name.
+///
+/// A request that extends an open grant once it is approved is none more.
 pub fn check(
     policy: &Policy,
     target: &Target,
     person: &Person,
-    unfinished: &[Grant],
+    (unfinished, but): (&[Grant], Option<&GrantId>),
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let limits = &policy.limits;
-    let going_on = || unfinished.iter().filter(|grant| !grant.ended() && grant.overdue(now).is_none());
+    let counts = |grant: &&Grant| {
+        !grant.ended()
+            && grant.overdue(now).is_none()
+            && Some(grant.id()) != but
+            && extends(grant, unfinished, now).is_none()
+    };
+    let going_on = || unfinished.iter().filter(counts);
     let mine = || going_on().filter(|grant| grant.person() == person);
     let to_target = |grant: &&Grant| grant.target() == &target.name;
     let ids = |grants: Vec<&Grant>| -> Vec<GrantId> {

@@ -9,8 +9,8 @@ use crate::net::{Cidr, Family};
 use crate::policy::{
     Firewall, Group, People, Person, Policy, Target, TargetName, Transport, did_you_mean, in_words,
 };
-use crate::text;
 
+mod held;
 mod limits;
 mod reason;
 mod relocate;
@@ -19,9 +19,9 @@ mod source;
 mod tests;
 mod unapproved;
 
+pub use held::extends;
 pub use limits::check as within_limits;
-use reason::LONGEST_REASON;
-pub use reason::{Most, Reason, Refusal};
+pub use reason::{Most, Reason, Refusal, readable_reason};
 pub use relocate::{Relocation, There, admissible, relocate};
 use source::source;
 pub use unapproved::window;
@@ -63,8 +63,6 @@ pub struct Request {
 /// What was granted before, as far as a decision depends on it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Past<'a> {
-    /// The person's open grant to the same target from the same address, which is extended rather than doubled.
-    pub held: Option<&'a Grant>,
     /// Everybody's grants that wait or are open, and those that have ended and are not settled.
     pub unfinished: &'a [Grant],
     /// The person's grants that ended within the [`window`] of the target. One that is in `unfinished` too counts once.
@@ -181,12 +179,7 @@ pub fn decide(
             Refusal::NotYours { person: request.person.clone(), target: request.target.clone(), meant: None };
         return Decision::Refused { reasons: vec![refusal] };
     };
-    let held = past.held.filter(|held| {
-        held.live(now).is_some()
-            && held.person() == &request.person
-            && held.target() == &request.target
-            && request.transport.is_none_or(|transport| transport == held.transport())
-    });
+    let held = held::of_request(request, past.unfinished, now);
 
     let mut refusals = Vec::new();
     let wanted = request.transport.or(held.map(Grant::transport));
@@ -195,15 +188,14 @@ pub fn decide(
     if target.ports.is_empty() {
         refusals.push(Refusal::NoPorts { target: target.name.clone() });
     }
-    let reason = request.reason.as_deref().map(str::trim).filter(|reason| !text::is_blank(reason));
-    if target.reason_required && reason.is_none() && held.is_none() && waiting.is_none() {
+    let reason = readable_reason(request.reason.as_deref());
+    if target.reason_required && reason == Ok(None) && held.is_none() && waiting.is_none() {
         refusals.push(Refusal::NoReason { target: target.name.clone() });
     }
-    let unreadable =
-        |reason: &str| reason.chars().count() > LONGEST_REASON || reason.contains(text::is_disruptive);
-    if reason.is_some_and(unreadable) {
-        refusals.push(Refusal::UnreadableReason);
-    }
+    let reason = reason.unwrap_or_else(|refusal| {
+        refusals.push(refusal);
+        None
+    });
     // Where no transport is permitted that is the reason, and of the address only what the one asked for would need.
     let way = transport.or(wanted).unwrap_or(Transport::Direct);
     let source = source(&policy.grants, way, firewall(policy, target), request.from)
@@ -213,9 +205,9 @@ pub fn decide(
     // A beginning that lies ahead is that of a clock that was set back, and gives no time away.
     let begun = since.min(now);
     let until = end(target, request.lasts, held, begun, now).map_err(|refusal| refusals.push(refusal)).ok();
+    let others = (past.unfinished, waiting.map(Grant::id));
     if held.is_none()
-        && waiting.is_none()
-        && let Err(refusal) = limits::check(policy, target, &request.person, past.unfinished, now)
+        && let Err(refusal) = limits::check(policy, target, &request.person, others, now)
     {
         refusals.push(refusal);
     }
@@ -225,12 +217,14 @@ pub fn decide(
     };
 
     let mut reasons = vec![member, Reason::Permitted { transport }];
-    let approved_by = held.and_then(Grant::approved_by).cloned();
+    let (approved_by, approved_at) =
+        (held.and_then(Grant::approved_by).cloned(), held.and_then(Grant::approved_at));
     let reason = reason.map(str::to_owned);
     if let Some(approval) = &target.approval {
         let later = held.and_then(Grant::until).is_none_or(|held| until > held);
-        let before = unapproved::unapproved(policy, target, &request.person, past, None, now);
-        let whole = unapproved::unapproved(policy, target, &request.person, past, Some((begun, until)), now);
+        let of = (policy, target, &request.person);
+        let before = unapproved::unapproved(of, past, (held, None), now);
+        let whole = unapproved::unapproved(of, past, (held, Some((begun, until))), now);
         // Whoever approved did so to the end that is held, and to none later.
         if later && (approved_by.is_some() || whole > approval.above) {
             let from: Vec<Group> = approval.from.iter().cloned().collect();
@@ -250,7 +244,7 @@ pub fn decide(
             return Decision::NeedsApproval { grant, reasons };
         }
     }
-    let life = Life::Open { since, until, approved_by };
+    let life = Life::Open { since, until, approved_by, approved_at };
     let grant = match held {
         Some(held) => {
             reasons.push(Reason::Extended { grant: held.id().clone() });
@@ -259,7 +253,7 @@ pub fn decide(
         None => {
             // Somebody whose request waits may open what needs no approval meanwhile, as far as the limits allow it.
             let limits =
-                waiting.map(|_| limits::check(policy, target, &request.person, past.unfinished, now));
+                waiting.map(|_| limits::check(policy, target, &request.person, (past.unfinished, None), now));
             if let Some(Err(refusal)) = limits {
                 return Decision::Refused { reasons: vec![refusal] };
             }
@@ -317,8 +311,16 @@ fn change(
     changed.with_life(Life::Waiting { asked: now, seconds, from, revision })
 }
 
-/// Decides what becomes of a grant that waits, once somebody has agreed.
-pub fn approve(policy: &Policy, people: &People, grant: &Grant, by: &Person, now: Timestamp) -> Decision {
+/// Decides what becomes of a request that waits, once somebody has approved it: the grant that its person holds already
+/// lasts longer, or there is none, and the request itself becomes a grant.
+pub fn approve(
+    policy: &Policy,
+    people: &People,
+    grant: &Grant,
+    by: &Person,
+    unfinished: &[Grant],
+    now: Timestamp,
+) -> Decision {
     let refused = |refusal| Decision::Refused { reasons: vec![refusal] };
     let answered = authorise(policy, people, by, Act::Answer(grant));
     let member = authorise(policy, people, grant.person(), Act::Open(grant.target()));
@@ -343,7 +345,21 @@ pub fn approve(policy: &Policy, people: &People, grant: &Grant, by: &Person, now
     // The policy may have become stricter while the request waited.
     let lasts = SignedDuration::from_secs(*seconds).min(target.lasts.at_most);
     let Ok(until) = now.checked_add(lasts) else { return refused(Refusal::TooShort) };
-    let grant = grant.with_life(Life::Open { since: now, until, approved_by: Some(by.clone()) });
+    let held = held::extends(grant, unfinished, now);
+    if held.is_none()
+        && let Err(refusal) =
+            limits::check(policy, target, grant.person(), (unfinished, Some(grant.id())), now)
+    {
+        return refused(refusal.of_another(grant.person()));
+    }
+    let extended = held.map(|held| Reason::Extended { grant: held.id().clone() });
+    let approved = match held {
+        Some(held) => lengthened(held, grant, target, (by, until), now),
+        None => {
+            let approved_by = Some(by.clone());
+            grant.with_life(Life::Open { since: now, until, approved_by, approved_at: None })
+        }
+    };
     // Two people are told of: each reason names whose it is.
     let group = |reason| match reason {
         Reason::Member { group } => Some(group),
@@ -351,8 +367,28 @@ pub fn approve(policy: &Policy, people: &People, grant: &Grant, by: &Person, now
     };
     let person = grant.person().clone();
     let holder = group(member).map(|group| Reason::Holder { person, group });
-    let approved = Reason::Approved { by: by.clone(), group: group(answered) };
-    Decision::Granted { grant, reasons: holder.into_iter().chain([approved]).collect() }
+    let by = Reason::Approved { by: by.clone(), group: group(answered) };
+    Decision::Granted { grant: approved, reasons: holder.into_iter().chain(extended).chain([by]).collect() }
+}
+
+/// A grant that is held, as long as was approved. All of it lasts no longer than the policy allows in one go, and what it
+/// was open without an approval until now counts as that.
+fn lengthened(
+    held: &Grant,
+    request: &Grant,
+    target: &Target,
+    (by, until): (&Person, Timestamp),
+    now: Timestamp,
+) -> Grant {
+    let since = held.since().unwrap_or(now);
+    let last = since.min(now).checked_add(target.lasts.at_most).unwrap_or(until);
+    let until = held.until().map_or(until, |held| until.min(last).max(held));
+    let approved_at = match held.approved_by() {
+        Some(_) => held.approved_at(),
+        None => Some(now),
+    };
+    let life = Life::Open { since, until, approved_by: Some(by.clone()), approved_at };
+    held.with_life(life).with_reason(request.reason().map(str::to_owned))
 }
 
 /// Whether the policy as it is now still allows a grant that it once allowed.

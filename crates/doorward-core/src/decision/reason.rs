@@ -10,6 +10,7 @@ use crate::grant::GrantId;
 use crate::inventory::Cause;
 use crate::net::Cidr;
 use crate::policy::{Group, Person, TargetName, Transport};
+use crate::text::{is_blank, is_disruptive};
 
 /// What speaks for a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,7 +80,19 @@ impl fmt::Display for Reason {
 }
 
 /// The most characters of a reason.
-pub(super) const LONGEST_REASON: usize = 500;
+const LONGEST_REASON: usize = 500;
+
+/// A reason that somebody gave, without the blanks around it; none where there is nothing to read. It has to be a line that
+/// lists, terminals and the audit log can show.
+pub fn readable_reason(text: Option<&str>) -> Result<Option<&str>, Refusal> {
+    let reason = text.map(str::trim).filter(|reason| !is_blank(reason));
+    match reason {
+        Some(reason) if reason.chars().count() > LONGEST_REASON || reason.contains(is_disruptive) => {
+            Err(Refusal::UnreadableReason)
+        }
+        reason => Ok(reason),
+    }
+}
 
 /// What speaks against a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -355,6 +368,21 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The same, said to another person than the one whose grants are counted.
+    pub(super) fn of_another(self, person: &Person) -> Self {
+        let Self::TooManyGrants { of, most, .. } = self else { return self };
+        let of = match of {
+            Most::Person => Most::Another { person: person.clone(), target: None },
+            Most::PersonAndTarget { target } => {
+                Most::Another { person: person.clone(), target: Some(target) }
+            }
+            of => of,
+        };
+        Self::TooManyGrants { of, most, yours: Vec::new() }
+    }
+}
+
 /// What a limit counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "limit", rename_all = "kebab-case")]
@@ -371,6 +399,13 @@ pub enum Most {
         /// Which.
         target: TargetName,
     },
+    /// The grants of another person than the one who is told, all or those to a target.
+    Another {
+        /// Who.
+        person: Person,
+        /// Which.
+        target: Option<TargetName>,
+    },
 }
 
 impl fmt::Display for Most {
@@ -379,6 +414,8 @@ impl fmt::Display for Most {
             Self::Person => f.write_str("of yours"),
             Self::PersonAndTarget { target } => write!(f, "of yours to `{target}`"),
             Self::Target { target } => write!(f, "of all people to `{target}`"),
+            Self::Another { person, target: None } => write!(f, "of `{person}`"),
+            Self::Another { person, target: Some(target) } => write!(f, "of `{person}` to `{target}`"),
         }
     }
 }

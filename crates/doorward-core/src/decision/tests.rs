@@ -98,7 +98,7 @@ fn request(who: &str, target: &str) -> Request {
 }
 
 fn holding(held: Option<&Grant>) -> Past<'_> {
-    Past { held, ..Past::default() }
+    Past { unfinished: held.map(std::slice::from_ref).unwrap_or_default(), ended: &[] }
 }
 
 fn hours(hours: i64) -> Option<SignedDuration> {
@@ -273,7 +273,7 @@ fn a_long_one_waits_for_somebody_else() {
         panic!("it should wait");
     };
     assert!(grant.live(noon()).is_none(), "what waits is not live");
-    let refused = |by: &str| match approve(&policy, &people, &grant, &person(by), noon()) {
+    let refused = |by: &str| match approve(&policy, &people, &grant, &person(by), &[], noon()) {
         Decision::Refused { reasons } => reasons[0].to_string(),
         other => panic!("{other:?}"),
     };
@@ -281,7 +281,7 @@ fn a_long_one_waits_for_somebody_else() {
     let not = format!("`jon` is not among those who may answer for {}", grant.id());
     assert_eq!(refused("jon"), not);
     let later = noon() + 1.hour();
-    let grant = granted(approve(&policy, &people, &grant, &person("maria"), later));
+    let grant = granted(approve(&policy, &people, &grant, &person("maria"), &[], later));
     assert_eq!(grant.until(), Some(later + 6.hours()));
     assert_eq!(grant.overdue(later + 6.hours()), Some(Ending::TimeUp));
 }
@@ -312,7 +312,7 @@ fn who_agreed_to_little_did_not_agree_to_more() {
     else {
         panic!("it should wait");
     };
-    let held = granted(approve(&policy, &people, &grant, &person("maria"), noon()));
+    let held = granted(approve(&policy, &people, &grant, &person("maria"), &[], noon()));
     let longer = Request { lasts: hours(8), ..request("jon", "orders-db") };
     let decided = decide(&policy, &people, &longer, &holding(Some(&held)), noon());
     assert!(matches!(decided, Decision::NeedsApproval { .. }), "{decided:?}");
@@ -342,7 +342,7 @@ fn what_nobody_answers_ends() {
     let late = noon().checked_add(APPROVAL_WAITS).expect("later");
     assert_eq!(grant.overdue(late), Some(Ending::Unanswered));
     // Also where nobody has looked at it since.
-    let decided = approve(&policy, &people, &grant, &person("maria"), late);
+    let decided = approve(&policy, &people, &grant, &person("maria"), &[], late);
     assert!(matches!(decided, Decision::Refused { .. }), "{decided:?}");
 }
 
@@ -372,6 +372,7 @@ fn who_leaves_the_group_loses_what_is_open() {
         since: noon(),
         until: grant.until().expect("an end"),
         approved_by: Some(person("richard")),
+        approved_at: None,
     };
     assert_eq!(still_allowed(&asks, &people, &grant.with_life(life), later), Ok(()));
 }
@@ -447,16 +448,9 @@ impl Day {
     }
 
     fn decide(&self, request: &Request) -> Decision {
-        let same = |grant: &&Grant| {
-            grant.target() == &request.target
-                && grant.live(self.now).is_some()
-                && (grant.transport() != Transport::Direct || grant.source().contains(request.from))
-                && request.transport.is_none_or(|transport| transport == grant.transport())
-        };
-        let held = self.grants.iter().filter(same).max_by_key(|grant| grant.until());
         let (ended, unfinished): (Vec<Grant>, Vec<Grant>) =
             self.grants.iter().cloned().partition(|grant| grant.ended());
-        let past = Past { held, unfinished: &unfinished, ended: &ended };
+        let past = Past { unfinished: &unfinished, ended: &ended };
         decide(&self.policy, &self.people, request, &past, self.now)
     }
 
@@ -493,8 +487,21 @@ impl Day {
     }
 
     fn approves(&mut self, grant: &Grant) -> Grant {
-        let approved = granted(approve(&self.policy, &self.people, grant, &person("maria"), self.now));
-        self.grants.retain(|other| other.id() != approved.id());
+        let by = person("maria");
+        let approved = granted(approve(&self.policy, &self.people, grant, &by, &self.grants, self.now));
+        self.grants.retain(|other| other.id() != approved.id() && other.id() != grant.id());
+        if approved.id() != grant.id() {
+            self.grants.push(grant.end(Ending::Extended { grant: approved.id().clone() }, self.now));
+        }
+        self.grants.push(approved.clone());
+        approved
+    }
+
+    /// As earlier versions approved: beside what is open from the same address.
+    fn approves_beside(&mut self, grant: &Grant) -> Grant {
+        let by = person("maria");
+        let approved = granted(approve(&self.policy, &self.people, grant, &by, &[], self.now));
+        self.grants.retain(|other| other.id() != grant.id());
         self.grants.push(approved.clone());
         approved
     }
@@ -576,6 +583,98 @@ fn what_was_approved_does_not_count_and_is_not_lengthened() {
     let (asked, _) = day.waits(Request { lasts: hours(5), ..request("jon", "orders-db") });
     day.approves(&asked);
     day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });
+}
+
+#[test]
+fn an_approval_extends_what_is_open_already() {
+    let mut day = Day::new();
+    let first = day.opens(1);
+    day.wait(30);
+    let asks = Request { lasts: hours(6), reason: Some("ticket 4711".into()), ..request("jon", "orders-db") };
+    let (asked, _) = day.waits(asks);
+    day.wait(10);
+    let longer = day.approves(&asked);
+    assert_eq!((longer.id(), longer.since()), (first.id(), first.since()));
+    assert_eq!(longer.until(), Some(day.now + 6.hours()), "as long as was approved, from the approval");
+    assert_eq!((longer.approved_by(), longer.approved_at()), (Some(&person("maria")), Some(day.now)));
+    assert_eq!(longer.reason(), Some("ticket 4711"));
+    assert_eq!(still_allowed(&day.policy, &day.people, &longer, day.now + 6.hours()), Ok(()));
+    let live = day.grants.iter().filter(|grant| grant.live(day.now).is_some());
+    assert_eq!(live.count(), 1, "one grant");
+    let over = day.grants.iter().find(|grant| grant.id() == asked.id()).expect("the request");
+    assert!(over.ended() && !over.was_revoked(), "{over:?}");
+
+    // The 40 minutes before count as time without approval: 3 h 20 min of the four hours are left.
+    day.close(longer.id());
+    let minutes =
+        |minutes| Request { lasts: Some(SignedDuration::from_mins(minutes)), ..request("jon", "orders-db") };
+    day.waits(minutes(201));
+    granted(day.ask(minutes(200)));
+}
+
+#[test]
+fn an_approval_extends_no_further_than_the_policy_allows_in_one_go_and_only_the_same() {
+    let ask = |lasts: i64, from: &str| Request {
+        lasts: hours(lasts),
+        from: from.parse().expect("an address"),
+        ..request("jon", "orders-db")
+    };
+    let mut day = Day::new();
+    let first = day.opens(3);
+    day.wait(120);
+    let (asked, _) = day.waits(ask(6, "203.0.113.7"));
+    day.wait(30);
+    let longer = day.approves(&asked);
+    assert_eq!((longer.id(), longer.until()), (first.id(), Some(noon() + 8.hours())));
+    // What was approved in the beginning stays so, whoever approves more.
+    let mut day = Day::new();
+    let (asked, _) = day.waits(ask(5, "203.0.113.7"));
+    let first = day.approves(&asked);
+    let (asked, _) = day.waits(ask(7, "203.0.113.7"));
+    let longer = day.approves(&asked);
+    assert_eq!((longer.id(), longer.approved_at()), (first.id(), None));
+    // From another address, by another transport, and after its end it is a grant of its own.
+    let (other, _) = day.waits(ask(7, "203.0.113.8"));
+    assert_eq!(day.approves(&other).id(), other.id());
+    let (carried, _) = day.waits(Request { transport: Some(Transport::Ssm), ..ask(7, "203.0.113.7") });
+    assert_eq!(day.approves(&carried).id(), carried.id());
+    let mut day = Day::new();
+    day.opens(1);
+    let (asked, _) = day.waits(ask(6, "203.0.113.7"));
+    day.wait(60);
+    let own = day.approves(&asked);
+    assert_eq!((own.id(), own.since(), own.approved_at()), (asked.id(), Some(day.now), None));
+}
+
+#[test]
+fn a_request_for_more_of_what_is_open_is_no_grant_more() {
+    let mut day = Day::new();
+    day.policy.limits.per_person_and_target = 1;
+    day.opens(1);
+    let (asked, _) = day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });
+    let longer = Request { lasts: Some(SignedDuration::from_mins(90)), ..request("jon", "orders-db") };
+    granted(day.ask(longer));
+    let elsewhere =
+        Request { from: "203.0.113.8".parse().expect("an address"), ..request("jon", "orders-db") };
+    let most = "1 grants of yours to `orders-db` are open or wait, the most that the policy allows";
+    assert_eq!(day.refused(elsewhere.clone()), most);
+    // Asked for from another address it would be one more.
+    assert_eq!(day.refused(Request { lasts: hours(6), ..elsewhere }), most);
+    // Nor is it approved once what is open admits another address.
+    let open = day.grants.iter().find(|grant| grant.live(day.now).is_some()).expect("open").clone();
+    let (by, to) = (person("jon"), "203.0.113.9".parse().expect("an address"));
+    let fresh = GrantId::from_random([9; 8]);
+    let moved = relocate(&day.policy, &day.people, &open, (&by, fresh, to), &day.grants, day.now);
+    let Relocation::Moved { after: There::New(after), .. } = moved else { panic!("{moved:?}") };
+    day.grants.retain(|grant| grant.id() != open.id());
+    day.grants.push(after.clone());
+    let by = person("maria");
+    let decided = approve(&day.policy, &day.people, &asked, &by, &day.grants, day.now);
+    let Decision::Refused { reasons } = decided else { panic!("{decided:?}") };
+    let most = "1 grants of `jon` to `orders-db` are open or wait, the most that the policy allows";
+    assert_eq!(reasons.iter().map(ToString::to_string).collect::<Vec<_>>(), [most]);
+    day.close(after.id());
+    assert_eq!(day.approves(&asked).id(), asked.id());
 }
 
 #[test]
@@ -667,6 +766,7 @@ fn a_grant_moves_with_its_end_and_its_approval() {
         at: day.now,
         how: Ending::Moved { to: fresh() },
         approved_by: Some(person("maria")),
+        approved_at: None,
     };
     assert_eq!((before.id(), before.life()), (grant.id(), &moved));
     assert_eq!((after.id(), after.source().to_string().as_str()), (&fresh(), "203.0.113.99/32"));
@@ -718,7 +818,7 @@ fn a_slip_of_the_pen_is_noticed_among_what_somebody_may_open() {
 fn an_approval_says_of_each_person_which_group_lets_them() {
     let mut day = Day::new();
     let (asked, _) = day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });
-    let reasons = match approve(&day.policy, &day.people, &asked, &person("maria"), day.now) {
+    let reasons = match approve(&day.policy, &day.people, &asked, &person("maria"), &[], day.now) {
         Decision::Granted { reasons, .. } => reasons,
         other => panic!("not granted: {other:?}"),
     };
@@ -758,7 +858,7 @@ fn an_address_that_was_left_is_admitted_by_no_other_grant() {
         let mut day = Day::new();
         let short = granted(day.ask(Request { lasts: hours(1), ..request("jon", "orders-db") }));
         let (asked, _) = day.waits(Request { lasts: hours(6), ..request("jon", "orders-db") });
-        let long = day.approves(&asked);
+        let long = day.approves_beside(&asked);
         if let Some(hours_there) = there {
             let from = new.parse().expect("an address");
             let asks = Request { from, lasts: hours(hours_there), ..request("jon", "orders-db") };
@@ -865,11 +965,16 @@ proptest! {
             Life::Waiting { .. } => None,
         }).max().unwrap_or(0);
         let mut held = vec![false; last + 1];
-        for grant in day.grants.iter().filter(|grant| grant.approved_by().is_none()) {
+        for grant in &day.grants {
             let (since, end) = match grant.life() {
                 Life::Open { since, until, .. } => (*since, *until),
                 Life::Ended { since: Some(since), at, .. } => (*since, *at),
                 Life::Ended { since: None, .. } | Life::Waiting { .. } => continue,
+            };
+            let end = match (grant.approved_by(), grant.approved_at()) {
+                (Some(_), None) => continue,
+                (Some(_), Some(approved)) => end.min(approved),
+                (None, _) => end,
             };
             held[minute(since)..minute(end)].fill(true);
         }

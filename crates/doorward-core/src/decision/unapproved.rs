@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Past;
 use crate::grant::{Grant, Life};
-use crate::policy::{Enforcement, Policy, Target};
+use crate::policy::{Enforcement, Person, Policy, Target};
 
 /// What a grant that lasts longer than the policy allows without approval cannot be cut into: a day, or the longest
 /// life of a grant where that is longer.
@@ -17,23 +17,20 @@ pub fn window(target: &Target) -> SignedDuration {
 }
 
 /// How long a person would have held a target without approval since the beginning of the window, with `more`: the
-/// grant that is decided on, from its beginning to its end.
+/// grant that is decided on, from its beginning to its end, instead of `held`, which it extends.
 ///
 /// What is ahead counts too, so that any window that ends before the last end holds no more than this.
 pub(super) fn unapproved(
-    policy: &Policy,
-    target: &Target,
-    person: &crate::policy::Person,
+    (policy, target, person): (&Policy, &Target, &Person),
     past: &Past<'_>,
-    more: Option<(Timestamp, Timestamp)>,
+    (held, more): (Option<&Grant>, Option<(Timestamp, Timestamp)>),
     now: Timestamp,
 ) -> SignedDuration {
     let from = now.checked_sub(window(target)).unwrap_or(Timestamp::MIN);
-    let held = past.held.map(Grant::id);
+    let held = held.map(Grant::id);
     let counts = |grant: &&Grant| {
         grant.person() == person
             && Some(grant.id()) != held
-            && grant.approved_by().is_none()
             && (grant.target() == &target.name
                 || policy.targets.get(grant.target()).is_some_and(|other| is_same(policy, target, other)))
     };
@@ -43,12 +40,17 @@ pub(super) fn unapproved(
     union(clipped.collect())
 }
 
-/// From when to when a grant was or will be open. A beginning that lies ahead is that of a clock that was set back.
+/// From when to when a grant was or will be open without an approval. A beginning that lies ahead is that of a clock that
+/// was set back.
 fn span(grant: &Grant, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-    match *grant.life() {
-        Life::Waiting { .. } => None,
-        Life::Open { since, until, .. } => Some((since.min(now), until)),
-        Life::Ended { since, at, .. } => since.map(|since| (since.min(at), since.max(at))),
+    let (begins, ends) = match *grant.life() {
+        Life::Waiting { .. } => return None,
+        Life::Open { since, until, .. } => (since.min(now), until),
+        Life::Ended { since, at, .. } => since.map(|since| (since.min(at), since.max(at)))?,
+    };
+    match (grant.approved_by(), grant.approved_at()) {
+        (None, _) => Some((begins, ends)),
+        (Some(_), at) => at.map(|at| (begins, at.min(ends))),
     }
 }
 

@@ -85,7 +85,7 @@ fn granted((flow, source, seconds): &(Flow, Cidr, i64)) -> Vec<Rule> {
         Transport::Direct,
         *source,
         None,
-        Life::Open { since: NOW, until, approved_by: None },
+        Life::Open { since: NOW, until, approved_by: None, approved_at: None },
     );
     let target = target([*flow]);
     grant.live(NOW).into_iter().flat_map(|live| live.rules(&target).collect::<Vec<_>>()).collect()

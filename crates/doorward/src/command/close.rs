@@ -30,7 +30,7 @@ pub struct Close {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    way: Way,
+    pub(super) way: Way,
 }
 
 impl Close {

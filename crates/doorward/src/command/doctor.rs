@@ -38,7 +38,7 @@ pub struct Doctor {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    asking: Asking,
+    pub(super) asking: Asking,
 }
 
 /// How a link is.

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use doorward_aws::{Account, Put};
 use doorward_core::export::session_document;
-use doorward_core::policy::{Address, Policy, Ssm, Target, Transport};
+use doorward_core::policy::{Address, Policy, Ssm, Target, TargetName, Transport};
+use serde::Serialize;
 
 use super::{Code, Failure, access};
 use crate::policy_file;
@@ -18,11 +19,25 @@ use crate::policy_file;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward documents
-  doorward documents --apply")]
+  doorward documents --apply
+  doorward documents --apply --json | jq -r '.[] | select(.state != \"unchanged\") | .name'")]
 pub struct Documents {
     /// Put them into Systems Manager, those that are not as they should be
     #[arg(long)]
     apply: bool,
+    /// Print JSON: a list of the documents, with what became of each where they are put
+    #[arg(long)]
+    json: bool,
+}
+
+/// A document as `--json` prints it.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    target: TargetName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    document: serde_json::Value,
 }
 
 impl Documents {
@@ -44,11 +59,22 @@ impl Documents {
     async fn all(&self, policy: &Policy, ssm: &Ssm) -> Result<ExitCode, Failure> {
         let account = Account::connect(&ssm.at).await.map_err(Failure::with(Code::Unavailable))?;
         let carried = policy.targets.values().filter(|target| target.transports.contains(&Transport::Ssm));
+        let mut rows = Vec::new();
         for target in carried {
             let host = host(&account, ssm, target).await?;
             let document = session_document(target, host.as_deref()).map_err(Failure::with(Code::Data))?;
+            let mut row = Row {
+                name: document.name.clone(),
+                target: target.name.clone(),
+                state: None,
+                document: serde_json::from_str(&document.text()).map_err(Failure::with(Code::Internal))?,
+            };
             if !self.apply {
-                super::print(&super::json(&document)?)?;
+                if self.json {
+                    rows.push(row);
+                } else {
+                    super::print(&super::json(&document)?)?;
+                }
                 continue;
             }
             let put = account.put_document(&document.name, &document.text()).await;
@@ -57,12 +83,20 @@ impl Documents {
                     .context(format!("`{}` was not put", document.name))
                     .hint_of(error.hint())
             })?;
-            let how = match put {
-                Put::Created => "made",
-                Put::Updated => "changed",
-                Put::Unchanged => "as it should be",
+            let (how, state) = match put {
+                Put::Created => ("made", "created"),
+                Put::Updated => ("changed", "updated"),
+                Put::Unchanged => ("as it should be", "unchanged"),
             };
-            super::print(&format!("{}  {how}\n", document.name))?;
+            if self.json {
+                row.state = Some(state);
+                rows.push(row);
+            } else {
+                super::print(&format!("{}  {how}\n", document.name))?;
+            }
+        }
+        if self.json {
+            super::print(&super::json(&rows)?)?;
         }
         Ok(ExitCode::SUCCESS)
     }

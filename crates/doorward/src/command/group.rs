@@ -43,6 +43,9 @@ Examples:
         /// Make the group, which must not be there
         #[arg(long)]
         new: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Take people out of a group
     ///
@@ -56,6 +59,9 @@ Examples:
         /// Who
         #[arg(required = true, value_name = "PERSON")]
         people: Vec<Person>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// List the groups and who is in them
     #[command(after_help = "\
@@ -74,15 +80,35 @@ impl GroupCommand {
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         let files = people_files(policy, matches!(self.verb, Verb::List { .. }))?;
         match self.verb {
-            Verb::Add { group, people, new } => add(&files, &group, &people, new)?,
-            Verb::Remove { group, people } => remove(&files, &group, &people)?,
+            Verb::Add { group, people, new, json } => add(&files, &group, &people, new, json)?,
+            Verb::Remove { group, people, json } => remove(&files, &group, &people, json)?,
             Verb::List { json } => list(&files, json)?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn add(files: &PeoplePaths, group: &Group, people: &[Person], new: bool) -> Result<(), Failure> {
+/// What became of a group, as `--json` prints it.
+#[derive(Serialize)]
+struct Changed<'r> {
+    group: &'r Group,
+    /// The group file.
+    groups: String,
+    /// Whether the group was made.
+    made: bool,
+    /// Who was put into it.
+    added: Vec<&'r Person>,
+    /// Who was taken out of it.
+    removed: Vec<&'r Person>,
+}
+
+fn add(
+    files: &PeoplePaths,
+    group: &Group,
+    people: &[Person],
+    new: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
     let known = read_passwords(files)?.named;
     if let Some(stranger) = people.iter().find(|person| !known.contains_key(*person)) {
         let error = edit::no_person(&files.passwords, stranger, known.keys());
@@ -96,6 +122,11 @@ fn add(files: &PeoplePaths, group: &Group, people: &[Person], new: bool) -> Resu
         refuse_hidden(group.as_str())?;
     }
     let joined = edit::join(&files.groups, group, people, new)?;
+    if as_json {
+        let groups = files.groups.display().to_string();
+        let (made, added) = (new, joined.iter().collect());
+        return print(&json(&Changed { group, groups, made, added, removed: Vec::new() })?);
+    }
     if new {
         print(&format!("made the group `{group}` in {}\n", files.groups.display()))?;
     }
@@ -110,10 +141,15 @@ fn add(files: &PeoplePaths, group: &Group, people: &[Person], new: bool) -> Resu
     Ok(())
 }
 
-fn remove(files: &PeoplePaths, group: &Group, people: &[Person]) -> Result<(), Failure> {
+fn remove(files: &PeoplePaths, group: &Group, people: &[Person], as_json: bool) -> Result<(), Failure> {
     let left = edit::leave(&files.groups, group, people)?;
+    if as_json {
+        let groups = files.groups.display().to_string();
+        let (added, removed) = (Vec::new(), left.iter().collect());
+        print(&json(&Changed { group, groups, made: false, added, removed })?)?;
+    }
     let mut told = std::collections::BTreeSet::new();
-    for person in people.iter().filter(|person| told.insert(*person)) {
+    for person in people.iter().filter(|person| told.insert(*person) && !as_json) {
         print(&if left.contains(person) {
             format!("took `{person}` out of the group `{group}`\n")
         } else {

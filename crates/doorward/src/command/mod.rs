@@ -43,7 +43,8 @@ mod ways;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use doorward_core::decision::Refusal;
 use doorward_core::policy::Transport;
 use doorward_core::text::shown;
@@ -100,6 +101,9 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     policy: PathBuf,
+    /// Whether the command line names the policy, and not only a variable.
+    #[arg(skip)]
+    policy_is_typed: bool,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -124,11 +128,9 @@ enum Verb {
     Relocate(relocate::Relocate),
     #[command(alias = "status")]
     List(list::List),
-    /// Agree to a grant that waits for approval
-    Approve(answer::Answer),
-    /// Refuse a grant that waits for approval
+    Approve(answer::Approve),
     #[command(alias = "deny")]
-    Reject(answer::Answer),
+    Reject(answer::Reject),
     Connect(Box<connect::Connect>),
     Ssh(Box<ssh::Ssh>),
     Shell(Box<shell::Shell>),
@@ -151,6 +153,26 @@ enum Verb {
 }
 
 impl Verb {
+    /// Which way it takes, of those that go through a server or work on the policy file of this machine.
+    fn way(&self) -> Option<&ways::Way> {
+        Some(match self {
+            Self::Open(verb) => &verb.way,
+            Self::Close(verb) => &verb.way,
+            Self::Relocate(verb) => &verb.way,
+            Self::List(verb) => &verb.way,
+            Self::Approve(verb) => &verb.way,
+            Self::Reject(verb) => &verb.way,
+            Self::Connect(verb) => &verb.asking.way,
+            Self::Ssh(verb) => &verb.asking.way,
+            Self::Shell(verb) => &verb.asking.way,
+            Self::ProxyCommand(verb) => &verb.asking.way,
+            Self::Doctor(verb) => &verb.asking.way,
+            Self::SshConfig(verb) => &verb.way,
+            Self::Token(verb) => &verb.way,
+            _ => return None,
+        })
+    }
+
     fn reads_a_policy(&self) -> bool {
         !matches!(
             self,
@@ -182,6 +204,14 @@ fn not_a_strangers(policy: &Path) -> Result<(), Failure> {
 }
 
 impl Cli {
+    /// Reads the arguments of this process.
+    pub fn read() -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches()?;
+        let cli = Self::from_arg_matches(&matches)?;
+        let policy_is_typed = matches.value_source("policy") == Some(ValueSource::CommandLine);
+        Ok(Self { policy_is_typed, ..cli })
+    }
+
     /// What is logged, and how: as the server is told, or as the variable DOORWARD_LOG says.
     pub fn log(&self) -> Result<Log, Failure> {
         if let Verb::Serve(verb) = &self.verb {
@@ -209,6 +239,11 @@ impl Cli {
         if self.verb.reads_a_policy() {
             not_a_strangers(policy)?;
         }
+        if self.policy_is_typed
+            && let Some(way) = self.verb.way()
+        {
+            way.reads_the_policy_named()?;
+        }
         match self.verb {
             Verb::Demo(verb) => verb.run().map(done),
             Verb::Serve(verb) => verb.run(policy).map(done),
@@ -232,8 +267,8 @@ impl Cli {
             Verb::Documents(verb) => verb.run(policy),
             Verb::Token(verb) => verb.run(policy).map(done),
             Verb::List(verb) => verb.run(policy).map(done),
-            Verb::Approve(verb) => verb.run(policy, true).map(done),
-            Verb::Reject(verb) => verb.run(policy, false).map(done),
+            Verb::Approve(verb) => verb.run(policy).map(done),
+            Verb::Reject(verb) => verb.run(policy).map(done),
             Verb::Sweep(verb) => verb.run(policy).map(done),
             Verb::Reach(verb) => verb.run(policy),
             Verb::Audit(verb) => verb.run(policy),

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use clap::Args;
 use doorward_core::grant::Grant;
-use doorward_core::policy::{TargetName, Transport};
+use doorward_core::policy::{Enforcement, TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ways::{self, Found, Way};
 use super::{Code, Failure};
+use crate::firewall::RelayTurn;
 use crate::policy_file::PolicyFile;
 use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State, Through};
 use crate::status::Standing;
+use crate::store::AuditFiles;
 
 /// Open a target for your address, until its time is up
 ///
@@ -49,7 +51,7 @@ pub struct Open {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    way: Way,
+    pub(super) way: Way,
 }
 
 impl Open {
@@ -83,6 +85,9 @@ impl Open {
             .await
             .map_err(Failure::with(Code::Internal))??,
         };
+        if self.detach {
+            self.outlives_the_command(&file)?;
+        }
         let running = ways::start(file).await?;
         let ask = Ask {
             target: self.target.clone(),
@@ -94,6 +99,28 @@ impl Open {
         let done = self.here(running.requests(), caller, ask).await;
         running.stop().await;
         done
+    }
+
+    /// That what is opened stays open once the command has returned: a relay listens only while a process carries it.
+    fn outlives_the_command(&self, file: &PolicyFile) -> Result<(), Failure> {
+        let policy = &file.current().policy;
+        let relay = policy.targets.get(&self.target).and_then(|target| {
+            let transport = self.via.or(target.transports.first().copied());
+            let firewall = policy.firewalls.get(target.firewall.as_ref()?)?;
+            let is_relay = matches!(firewall.kind, Enforcement::Relay { .. });
+            (is_relay && transport == Some(Transport::Direct)).then_some(&firewall.name)
+        });
+        let Some(relay) = relay else { return Ok(()) };
+        if !RelayTurn::beside(&AuditFiles::of(policy, file.path()).head).take() {
+            return Ok(());
+        }
+        let what = format!(
+            "`{}` is behind the relay `{relay}`, and no server carries it: it would listen no longer than this command runs",
+            self.target
+        );
+        Err(Failure::new(Code::Usage, what).hint(
+            "leave out `--detach`, and the command carries it until the grant ends; or start `doorward serve` on this policy",
+        ))
     }
 
     async fn here(&self, requests: &Requests, caller: &Caller, ask: Ask) -> Result<ExitCode, Failure> {

@@ -34,7 +34,7 @@ pub struct ProxyCommand {
     #[arg(long)]
     pub user: Option<SshUser>,
     #[command(flatten)]
-    asking: Asking,
+    pub(super) asking: Asking,
 }
 
 impl ProxyCommand {
@@ -107,7 +107,7 @@ pub struct SshConfig {
     #[arg(long, value_name = "FILE", default_value = "~/.ssh/id_ed25519")]
     pub identity: String,
     #[command(flatten)]
-    way: super::ways::Way,
+    pub(super) way: super::ways::Way,
 }
 
 impl SshConfig {

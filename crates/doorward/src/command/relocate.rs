@@ -33,7 +33,7 @@ pub struct Relocate {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    way: Way,
+    pub(super) way: Way,
 }
 
 impl Relocate {

@@ -32,7 +32,7 @@ pub struct Shell {
     /// The target, as the policy names it
     pub target: TargetName,
     #[command(flatten)]
-    asking: Asking,
+    pub(super) asking: Asking,
 }
 
 impl Shell {

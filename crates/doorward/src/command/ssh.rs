@@ -46,7 +46,7 @@ pub struct Ssh {
     #[arg(long)]
     pub user: Option<SshUser>,
     #[command(flatten)]
-    asking: Asking,
+    pub(super) asking: Asking,
     /// The command; a shell otherwise
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub command: Vec<String>,

@@ -29,7 +29,7 @@ pub struct Token {
     #[arg(long)]
     pub profile: Option<String>,
     #[command(flatten)]
-    way: super::ways::Way,
+    pub(super) way: super::ways::Way,
 }
 
 impl Token {

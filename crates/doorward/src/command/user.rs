@@ -41,7 +41,8 @@ enum Verb {
 Examples:
   doorward user add maria
   doorward user add maria --group dbs --group leads
-  pass show maria | doorward user add maria --stdin")]
+  pass show maria | doorward user add maria --stdin
+  pass show maria | doorward user add maria --stdin --json | jq .groups")]
     Add {
         /// The person's name
         name: Person,
@@ -51,6 +52,9 @@ Examples:
         /// Read the password from the first line of the standard input
         #[arg(long)]
         stdin: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Remove a person, from all groups too
     ///
@@ -61,6 +65,9 @@ Examples:
     Remove {
         /// The person's name
         name: Person,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Set a person's password
     ///
@@ -79,6 +86,9 @@ Examples:
         /// Read the password from the first line of the standard input
         #[arg(long)]
         stdin: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Lock a person out, and keep their password
     ///
@@ -90,6 +100,9 @@ Examples:
     Lock {
         /// The person's name
         name: Person,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Let a person sign in again with the password that they had
     #[command(after_help = "\
@@ -98,6 +111,9 @@ Examples:
     Unlock {
         /// The person's name
         name: Person,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// List the people, how their passwords are hashed, and their groups
     #[command(after_help = "\
@@ -116,11 +132,11 @@ impl User {
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         let files = people_files(policy, matches!(self.verb, Verb::Add { .. } | Verb::List { .. }))?;
         match self.verb {
-            Verb::Add { name, groups, stdin } => add(&files, &name, &groups, stdin)?,
-            Verb::Remove { name } => remove(&files, &name)?,
-            Verb::Passwd { name, stdin } => passwd(&files, &name, stdin)?,
-            Verb::Lock { name } => lock(&files, &name, true)?,
-            Verb::Unlock { name } => lock(&files, &name, false)?,
+            Verb::Add { name, groups, stdin, json } => add(&files, &name, &groups, stdin, json)?,
+            Verb::Remove { name, json } => remove(&files, &name, json)?,
+            Verb::Passwd { name, stdin, json } => passwd(&files, &name, stdin, json)?,
+            Verb::Lock { name, json } => lock(&files, &name, true, json)?,
+            Verb::Unlock { name, json } => lock(&files, &name, false, json)?,
             Verb::List { json } => list(&files, json)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -156,7 +172,42 @@ pub(super) fn refuse_hidden(name: &str) -> Result<(), Failure> {
     Err(Failure::new(Code::Data, what).hint("type the name rather than paste it"))
 }
 
-fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Result<(), Failure> {
+/// Somebody whose lines were changed, as `--json` prints them.
+#[derive(Serialize)]
+struct Changed<'r> {
+    name: &'r Person,
+    /// The password file.
+    passwords: String,
+    /// What became of the person: `added`, `removed`, `password-set`, `locked` or `unlocked`; `unchanged` where that was so
+    /// before.
+    done: &'static str,
+    /// Of somebody who was added, the groups that they are in; of somebody who was removed, those that they were in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<Group>>,
+}
+
+/// Says what was done, in words or as JSON.
+fn tell(
+    files: &PeoplePaths,
+    name: &Person,
+    words: &str,
+    done: &'static str,
+    as_json: bool,
+) -> Result<(), Failure> {
+    if !as_json {
+        return print(words);
+    }
+    let passwords = files.passwords.display().to_string();
+    print(&json(&Changed { name, passwords, done, groups: None })?)
+}
+
+fn add(
+    files: &PeoplePaths,
+    name: &Person,
+    wanted: &[Group],
+    stdin: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
     // All that can be refused is refused before a password is asked for, and before a file is touched.
     refuse_hidden(name.as_str())?;
     if files.passwords.exists() {
@@ -192,12 +243,14 @@ fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Res
     let hash = hash_new(&new_password(name, stdin, &rules)?, &rules)?;
     let made = edit::set_password(&files.passwords, name, &hash, Whose::New)?;
     let file = files.passwords.display();
-    print(&if made {
+    // With `--json` there is one object, once all is done.
+    let say = |words: String| if as_json { Ok(()) } else { print(&words) };
+    say(if made {
         format!("made {file}, with `{name}` in it\n")
     } else {
         format!("added `{name}` to {file}\n")
     })?;
-    for group in member_of {
+    for group in &member_of {
         note(&format!("note: `{name}` was named in the group `{group}` already, and is in it now"));
     }
     let mut told: Vec<&Group> = Vec::new();
@@ -209,33 +262,44 @@ fn add(files: &PeoplePaths, name: &Person, wanted: &[Group], stdin: bool) -> Res
         if made_groups {
             let file = files.groups.display();
             let what = if told.is_empty() { format!("made {file}, with") } else { "made".into() };
-            print(&format!("{what} the group `{group}` and `{name}` in it\n"))?;
+            say(format!("{what} the group `{group}` and `{name}` in it\n"))?;
         } else if !joined.is_empty() {
-            print(&format!("put `{name}` into the group `{group}`\n"))?;
+            say(format!("put `{name}` into the group `{group}`\n"))?;
         }
         told.push(group);
     }
-    Ok(())
+    if !as_json {
+        return Ok(());
+    }
+    let mut groups: Vec<Group> = member_of.iter().chain(told).cloned().collect();
+    groups.sort();
+    groups.dedup();
+    let passwords = file.to_string();
+    print(&json(&Changed { name, passwords, done: "added", groups: Some(groups) })?)
 }
 
-fn remove(files: &PeoplePaths, name: &Person) -> Result<(), Failure> {
+fn remove(files: &PeoplePaths, name: &Person, as_json: bool) -> Result<(), Failure> {
     // The password file first: without a line in it nobody is let in, whatever the groups say.
     let was = edit::remove_person(&files.passwords, name)?;
-    if was {
+    if was && !as_json {
         print(&format!("removed `{name}` from {}\n", files.passwords.display()))?;
     }
     let left = if files.groups.exists() { edit::leave_all(&files.groups, name)? } else { Vec::new() };
-    for group in &left {
+    for group in left.iter().filter(|_| !as_json) {
         print(&format!("took `{name}` out of the group `{group}`\n"))?;
     }
     if !was && left.is_empty() {
         let read = read_passwords(files)?;
         return Err(edit::no_person(&files.passwords, name, read.named.keys()).into());
     }
+    if as_json {
+        let passwords = files.passwords.display().to_string();
+        print(&json(&Changed { name, passwords, done: "removed", groups: Some(left.clone()) })?)?;
+    }
     super::group::tell_empty(files, &left)
 }
 
-fn passwd(files: &PeoplePaths, name: &Person, stdin: bool) -> Result<(), Failure> {
+fn passwd(files: &PeoplePaths, name: &Person, stdin: bool, as_json: bool) -> Result<(), Failure> {
     let read = read_passwords(files)?;
     if !read.named.contains_key(name) {
         return Err(edit::no_person(&files.passwords, name, read.named.keys()).into());
@@ -243,18 +307,20 @@ fn passwd(files: &PeoplePaths, name: &Person, stdin: bool) -> Result<(), Failure
     let rules = Rules { person: name, least: files.least_length };
     let hash = hash_new(&new_password(name, stdin, &rules)?, &rules)?;
     edit::set_password(&files.passwords, name, &hash, Whose::Known)?;
-    print(&format!("set a new password for `{name}` in {}\n", files.passwords.display()))
+    let words = format!("set a new password for `{name}` in {}\n", files.passwords.display());
+    tell(files, name, &words, "password-set", as_json)
 }
 
-fn lock(files: &PeoplePaths, name: &Person, locked: bool) -> Result<(), Failure> {
+fn lock(files: &PeoplePaths, name: &Person, locked: bool, as_json: bool) -> Result<(), Failure> {
     let changed = edit::set_locked(&files.passwords, name, locked)?;
     let file = files.passwords.display();
-    print(&match (locked, changed) {
-        (true, true) => format!("locked `{name}` in {file}\n"),
-        (true, false) => format!("`{name}` was locked already\n"),
-        (false, true) => format!("unlocked `{name}` in {file}\n"),
-        (false, false) => format!("`{name}` was not locked\n"),
-    })?;
+    let (words, done) = match (locked, changed) {
+        (true, true) => (format!("locked `{name}` in {file}\n"), "locked"),
+        (true, false) => (format!("`{name}` was locked already\n"), "unchanged"),
+        (false, true) => (format!("unlocked `{name}` in {file}\n"), "unlocked"),
+        (false, false) => (format!("`{name}` was not locked\n"), "unchanged"),
+    };
+    tell(files, name, &words, done, as_json)?;
     if changed {
         // Somebody tries it at once, and is refused once more.
         note("note: a running server reads the file again within a second or two");

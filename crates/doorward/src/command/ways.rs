@@ -38,6 +38,24 @@ pub enum Found {
 }
 
 impl Way {
+    /// That the policy file is read which the command line names: who is signed in to a server is asked about that server.
+    pub fn reads_the_policy_named(&self) -> Result<(), Failure> {
+        if self.local || self.person.is_some() {
+            return Ok(());
+        }
+        match client::Login::kept(Clock::system().now()).map_err(super::server_failure)? {
+            None => Ok(()),
+            Some(login) => {
+                let what = format!(
+                    "`--policy` names a policy file of this machine, and you are signed in to {}",
+                    login.url
+                );
+                Err(Failure::new(Code::Usage, what)
+                    .hint("leave it out, or add `--local` to work on that file; `doorward logout` signs out"))
+            }
+        }
+    }
+
     /// A server, when somebody is signed in to one; else the policy file.
     pub fn find(&self, policy: &Path) -> Result<Found, Failure> {
         if let (false, Some(person)) = (self.local, &self.person)

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 
 use super::Outcome;
 use super::nftables::{NftError, Nftables};
+use super::turn::{Carried, RelayTurn};
 
 /// What this machine enforces by itself.
 #[derive(Debug, Default)]
@@ -22,6 +23,11 @@ pub struct Local {
     relays: BTreeMap<FirewallName, Relay>,
     limits: Limits,
     carriers: Option<Handle>,
+    turn: RelayTurn,
+    /// The change of a grant to which another process brings the relays, where one carries them.
+    elsewhere: Option<u64>,
+    /// Whether that has not come to it yet.
+    awaited: bool,
 }
 
 /// A relay, and how the last pass left it.
@@ -37,13 +43,56 @@ struct Relay {
 const GRACE: Duration = Duration::from_secs(2);
 
 impl Local {
-    /// Each relay within these limits, and its connections carried by that runtime: by default, by the one that calls.
-    pub fn new(limits: Limits, carriers: Handle) -> Self {
-        Self { limits, carriers: Some(carriers), ..Self::default() }
+    /// Each relay within these limits, and its connections carried by that runtime: by default, by the one that calls. By
+    /// default no other process carries them.
+    pub fn new(limits: Limits, carriers: Handle, turn: RelayTurn) -> Self {
+        Self { limits, carriers: Some(carriers), turn, ..Self::default() }
     }
 
-    /// Brings every relay of this machine to its ruleset. It waits for nobody.
+    /// Whether there is more to do for the relays that another process carries, or carried when they were last looked at.
+    pub fn is_behind(&mut self) -> bool {
+        let Some(change) = self.elsewhere else { return false };
+        let is_there = self.awaited && self.turn.noted().is_some_and(|carried| carried.change >= change);
+        is_there || self.turn.take()
+    }
+
+    /// Whether another process has not come to what the relays shall let in.
+    pub fn awaits(&self) -> bool {
+        self.elsewhere.is_some() && self.awaited
+    }
+
+    /// Brings every relay of this machine to its ruleset, or says what another process made of them, which carries them.
+    /// It waits for nobody. `change` is the last change of a grant that the rulesets come from.
     pub fn relays(
+        &mut self,
+        policy: &Policy,
+        wanted: &BTreeMap<FirewallName, Ruleset>,
+        change: u64,
+    ) -> BTreeMap<FirewallName, Outcome> {
+        let is_relay = |name: &&FirewallName| {
+            let firewall = policy.firewalls.get(*name);
+            firewall.is_some_and(|firewall| matches!(firewall.kind, Enforcement::Relay { .. }))
+        };
+        let any = wanted.keys().any(|name| is_relay(&name));
+        if any && !self.turn.take() {
+            self.elsewhere = Some(change);
+            let carried = self.turn.noted().filter(|carried| carried.change >= change);
+            self.awaited = carried.is_none();
+            let outcome = |name: &FirewallName| match &carried {
+                Some(carried) => Outcome { failed: carried.failing.get(name).cloned(), ..Outcome::default() },
+                None => Outcome { awaited: true, ..Outcome::default() },
+            };
+            return wanted.keys().filter(is_relay).map(|name| (name.clone(), outcome(name))).collect();
+        }
+        self.elsewhere = None;
+        let outcomes = self.brought(policy, wanted);
+        let failing =
+            |(name, outcome): (&FirewallName, &Outcome)| Some((name.clone(), outcome.failed.clone()?));
+        self.turn.note(&Carried { change, failing: outcomes.iter().filter_map(failing).collect() });
+        outcomes
+    }
+
+    fn brought(
         &mut self,
         policy: &Policy,
         wanted: &BTreeMap<FirewallName, Ruleset>,
@@ -286,6 +335,6 @@ firewall   = "relay"
         let by = InstallationId::from_random([1; 4]);
         let tables = local.tables(&policy, &wanted, &by).bring(Timestamp::UNIX_EPOCH);
         assert!(tokio::time::timeout(Duration::from_millis(300), tables).await.is_err(), "nft is slow");
-        assert_eq!(local.relays(&policy, &wanted).len(), 1);
+        assert_eq!(local.relays(&policy, &wanted, 0).len(), 1);
     }
 }

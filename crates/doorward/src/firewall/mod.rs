@@ -2,8 +2,10 @@
 
 mod local;
 pub mod nftables;
+mod turn;
 
 pub use local::{Local, Tables};
+pub use turn::RelayTurn;
 
 /// What was done to one firewall.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,4 +20,6 @@ pub struct Outcome {
     pub cut: u64,
     /// Why it is not as wanted, if it is not.
     pub failed: Option<String>,
+    /// Whether another process has to make it so, and has not come to it yet.
+    pub awaited: bool,
 }

@@ -1,15 +1,19 @@
 //! A policy that follows its files: read again when one of them changes, and what is in force meanwhile.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use doorward_core::policy::{Mistake, Policy, Spot};
 
-use super::stamps::Stamps;
+use super::watched::{READS, Watched};
 use super::{
-    Examined, LoadError, Loaded, POLICY_AT_MOST, PeoplePaths, digest, examine_bytes, people_of, people_paths,
-    read,
+    Examined, LoadError, Loaded, POLICY_AT_MOST, PeoplePaths, ReadPeople, digest, examine_bytes, from_disk,
+    people_of,
 };
+use crate::bounded_file::read;
 use crate::people::PEOPLE_AT_MOST;
 
 /// What [`PolicyFile::refresh`] found.
@@ -29,31 +33,42 @@ pub enum Refreshed {
 pub struct PolicyFile {
     path: PathBuf,
     state: Mutex<State>,
-    /// Held while the files are read, which may take long on a network; the state is held only to look at it or to
-    /// change it.
+    /// Held while the files are read; the state is held only to look at it or to change it.
     files: Mutex<Files>,
 }
 
 /// The files as they were last read.
 #[derive(Debug)]
 struct Files {
-    /// SHA-256 of the files as they were last taken in, whatever they said.
-    taken: Option<String>,
+    policy: Watched,
+    people: BTreeMap<PathBuf, Watched>,
     /// The last policy without a mistake, and the bytes of its people's files when they could last be read.
     last: Last,
-    stamps: Stamps,
+    /// Whether they are taken in although none of them changed.
+    forced: bool,
     /// How often they were taken in.
     taken_in: u64,
 }
 
 impl Files {
-    /// SHA-256 of what the files hold now; none where one of them cannot be read.
-    fn raw(&self, policy: &Path) -> Option<String> {
-        let people = self.stamps.people.iter().flat_map(|people| [&people.passwords, &people.groups]);
-        let people = people.map(|path| (path.as_path(), PEOPLE_AT_MOST));
-        let all = std::iter::once((policy, POLICY_AT_MOST)).chain(people);
-        let all: Vec<Vec<u8>> = all.map(|(path, most)| read(path, most).ok()).collect::<Option<_>>()?;
-        Some(digest(all.iter().map(Vec::as_slice)))
+    /// Looks at all of them at once. Whether one is another than before, or answers now and did not, or the other way round.
+    fn look(&mut self) -> bool {
+        self.policy.begin();
+        self.people.values_mut().for_each(Watched::begin);
+        let until = Instant::now() + READS;
+        let all = std::iter::once(&mut self.policy).chain(self.people.values_mut());
+        all.fold(false, |changed, file| file.take(until) | changed)
+    }
+
+    /// The people's files, each as it is now; one that nobody named before is read first.
+    fn person_file(&mut self, path: &Path) -> io::Result<Arc<Vec<u8>>> {
+        let file = self.people.entry(path.to_owned()).or_insert_with(|| {
+            let mut file = Watched::unread(path, PEOPLE_AT_MOST);
+            file.begin();
+            file.take(Instant::now() + READS);
+            file
+        });
+        file.content()
     }
 }
 
@@ -68,21 +83,19 @@ struct State {
 /// The last that was good, of each file.
 #[derive(Debug, Clone)]
 struct Last {
-    policy: Vec<u8>,
+    policy: Arc<Vec<u8>>,
     whole: Arc<Policy>,
     files: PeoplePaths,
-    passwords: Vec<u8>,
-    groups: Vec<u8>,
+    passwords: Arc<Vec<u8>>,
+    groups: Arc<Vec<u8>>,
 }
 
 impl PolicyFile {
     /// Reads the files for the first time.
     pub fn open(path: &Path) -> Result<Self, LoadError> {
-        let people = people_paths(path).ok();
-        let stamps = Stamps::of(path, people.into_iter().collect());
         let bytes = read(path, POLICY_AT_MOST)
             .map_err(|source| LoadError::Unreadable { path: path.into(), source })?;
-        let examined = examine_bytes(path, &bytes);
+        let examined = examine_bytes(path, &bytes, true, &mut from_disk);
         let Examined {
             loaded: Some(good),
             files: Some(files),
@@ -93,13 +106,16 @@ impl PolicyFile {
         else {
             return Err(LoadError::Mistakes { path: path.into(), mistakes: examined.mistakes });
         };
+        let bytes = Arc::new(bytes);
+        let watched = |path: &PathBuf, bytes: &Arc<Vec<u8>>| {
+            (path.clone(), Watched::new(path, PEOPLE_AT_MOST, Arc::clone(bytes)))
+        };
+        let people = [watched(&files.passwords, &passwords), watched(&files.groups, &groups)].into();
+        let policy = Watched::new(path, POLICY_AT_MOST, Arc::clone(&bytes));
         let last = Last { policy: bytes, whole: Arc::clone(&good.policy), files, passwords, groups };
         let state = Mutex::new(State { good: Arc::new(good), broken: Vec::new() });
-        Ok(Self {
-            path: path.into(),
-            state,
-            files: Mutex::new(Files { taken: None, last, stamps, taken_in: 1 }),
-        })
+        let files = Mutex::new(Files { policy, people, last, forced: false, taken_in: 1 });
+        Ok(Self { path: path.into(), state, files })
     }
 
     /// Where the policy is.
@@ -117,46 +133,35 @@ impl PolicyFile {
         self.state().broken.clone()
     }
 
-    /// Looks whether a file changed, and reads all three if so.
+    /// Looks whether a file changed, and takes all three in if so. One that does not answer is as it was.
     pub fn refresh(&self) -> Refreshed {
-        let mut files = self.files();
-        let stamps = Stamps::of(&self.path, files.stamps.people.clone());
-        if stamps == files.stamps && files.stamps.settled {
+        let mut guard = self.files();
+        let files = &mut *guard;
+        if !files.look() && !std::mem::take(&mut files.forced) {
             return Refreshed::Unchanged;
         }
-        // A change of a moment ago is read again, since a further one may bear the same time; as a rule there is none, and
-        // what a large file says need not be found out twice.
-        let raw = files.raw(&self.path);
-        let is_same = stamps.files == files.stamps.files && stamps.people == files.stamps.people;
-        if is_same && raw.is_some() && raw == files.taken {
-            files.stamps = stamps;
-            return Refreshed::Unchanged;
-        }
-        files.taken = raw;
+        files.forced = false;
         files.taken_in += 1;
-        // The stamps are older than what is read below: what changes in between is read at the next refresh.
-        files.stamps = stamps;
-        let (examined, bytes) = match read(&self.path, POLICY_AT_MOST) {
-            Ok(bytes) => (examine_bytes(&self.path, &bytes), bytes),
-            Err(error) => {
-                let what = format!("cannot read the policy: {error}");
-                let mistake = Mistake::error(&self.path.display().to_string(), Spot::START, what, None);
-                (Examined { mistakes: vec![mistake], ..Examined::default() }, Vec::new())
-            }
-        };
-        files.last.note(&examined, bytes.clone());
-        let (loaded, broken) = match examined.loaded {
+        let (bytes, unread) = (files.policy.last(), files.policy.content().err());
+        let answers = unread.as_ref().is_none_or(|error| error.kind() != io::ErrorKind::TimedOut);
+        let mut last = files.last.clone();
+        let examined = examine_bytes(&self.path, &bytes, answers, &mut |path| files.person_file(path));
+        last.note(&examined, &bytes);
+        let unread = unread.map(|error| {
+            let what = format!("cannot read the policy: {error}");
+            Mistake::error(&self.path.display().to_string(), Spot::START, what, None)
+        });
+        let named = examined.files.clone();
+        let (loaded, mut broken) = match examined.loaded {
             Some(loaded) => (loaded, Vec::new()),
-            None => files.last.without(&examined, &bytes),
+            None => last.without(&examined, &bytes, &mut |path| files.person_file(path)),
         };
-        let people: Vec<PeoplePaths> = match (&examined.files, &files.last.files) {
-            (Some(newest), last) if newest != last => vec![last.clone(), newest.clone()],
-            (_, last) => vec![last.clone()],
+        broken.splice(0..0, unread);
+        let follows = |path: &PathBuf| {
+            [Some(&last.files), named.as_ref()].into_iter().flatten().any(|files| files.names(path))
         };
-        if people != files.stamps.people {
-            // Other files from now on, which have no stamp yet, so that the next refresh reads them again.
-            files.stamps = Stamps { people, settled: false, ..Stamps::default() };
-        }
+        files.people.retain(|path, _| follows(path));
+        files.last = last;
         let mut state = self.state();
         let mended = broken.is_empty() && !state.broken.is_empty();
         let told = broken == state.broken;
@@ -172,9 +177,15 @@ impl PolicyFile {
     pub fn reread(&self) -> Refreshed {
         {
             let mut files = self.files();
-            (files.stamps.settled, files.taken) = (false, None);
+            files.forced = true;
         }
         self.refresh()
+    }
+
+    /// Reads the policy otherwise than from the disk.
+    #[cfg(test)]
+    pub(super) fn read_policy_by(&self, by: super::watched::Read) {
+        self.files().policy.read_by(by);
     }
 
     /// How often the files were taken in since they were opened.
@@ -195,7 +206,7 @@ impl PolicyFile {
 
 impl Last {
     /// Takes what is good in what was read.
-    fn note(&mut self, examined: &Examined, policy: Vec<u8>) {
+    fn note(&mut self, examined: &Examined, policy: &Arc<Vec<u8>>) {
         let whole = examined.policy.as_ref().zip(examined.files.as_ref());
         // A policy whose people's files were never readable would be a policy of nobody.
         let Some((whole, files)) = whole.filter(|(_, files)| {
@@ -203,7 +214,7 @@ impl Last {
         }) else {
             return;
         };
-        self.policy = policy;
+        self.policy = Arc::clone(policy);
         self.whole = Arc::clone(whole);
         self.files.clone_from(files);
         if let Some(passwords) = &examined.passwords {
@@ -216,9 +227,14 @@ impl Last {
 
     /// What is in force while the files cannot be used as they are, and why they cannot: the last good policy without
     /// what the newest no longer names, and of each people's file what could last be read.
-    fn without(&mut self, examined: &Examined, newest: &[u8]) -> (Loaded, Vec<Mistake>) {
+    fn without(
+        &mut self,
+        examined: &Examined,
+        newest: &[u8],
+        read: &mut ReadPeople<'_>,
+    ) -> (Loaded, Vec<Mistake>) {
         let mut broken = examined.mistakes.clone();
-        let mut again = |path: &Path, last: &mut Vec<u8>| match read(path, PEOPLE_AT_MOST) {
+        let mut again = |path: &Path, last: &mut Arc<Vec<u8>>| match read(path) {
             Ok(bytes) => *last = bytes,
             Err(error) => {
                 let what = format!("cannot read it: {error}");

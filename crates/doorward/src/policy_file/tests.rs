@@ -329,3 +329,65 @@ fn a_pipe_is_not_waited_for() {
     );
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
+
+/// A file that does not answer, as on a network that broke off; until it answers again.
+mod hanging {
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+
+    static HANGS: Mutex<bool> = Mutex::new(false);
+    static CHANGED: Condvar = Condvar::new();
+
+    pub(super) fn set(hangs: bool) {
+        *HANGS.lock().expect("a lock") = hangs;
+        CHANGED.notify_all();
+    }
+
+    pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        drop(CHANGED.wait_while(HANGS.lock().expect("a lock"), |hangs| *hangs).expect("a lock"));
+        super::read(path, most)
+    }
+}
+
+#[test]
+fn a_file_that_does_not_answer_delays_none_of_the_others() {
+    let folder = Folder::new();
+    folder.write("g", "dbs: jon maria\n");
+    let file = folder.open();
+    // What the newest no longer names stays taken away, also when nobody can read that any more.
+    folder.write("g", "dbs: jon maria\nleads: maria\n");
+    folder.write("p.toml", &POLICY.replace("\"dbs\"", "\"dbs\", \"leads\""));
+    changed(&file);
+    folder.write("p.toml", &POLICY.replace("\"dbs\"", "\"leads\"").replace("tcp/1", "tcp/x"));
+    changed(&file);
+    assert_eq!(members(&file), ["maria"]);
+
+    file.read_policy_by(hanging::read);
+    hanging::set(true);
+    folder.write("g", "dbs: jon maria\nleads:\n");
+    let begun = Instant::now();
+    changed(&file);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(members(&file), [""; 0]);
+    let told = file.mistakes().into_iter().map(|mistake| mistake.what).collect::<Vec<_>>();
+    assert_eq!(
+        told.first().map(String::as_str),
+        Some("cannot read the policy: it did not answer within 400 ms")
+    );
+    // It is not waited for again, and what changes meanwhile is taken in.
+    let begun = Instant::now();
+    unchanged(&file);
+    folder.write("h", "maria:abl0JrMf6tlhw\n");
+    assert_eq!(changed(&file).people.passwords.len(), 1);
+    assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
+
+    folder.write("p.toml", POLICY);
+    hanging::set(false);
+    let begun = Instant::now();
+    while !file.mistakes().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", file.mistakes());
+        file.refresh();
+    }
+    assert_eq!(members(&file), ["maria"]);
+}

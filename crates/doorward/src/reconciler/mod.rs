@@ -4,17 +4,21 @@
 //! the live grants. Each account and Region is reconciled by its own task, so a slow Region delays no other; and a gap
 //! in the observation can block an opening, never a revocation.
 
+mod carrying;
 mod credentials;
 mod deadlines;
 mod doors;
 mod drift;
+mod finishing;
 mod groups;
 mod noted;
 mod overdue;
 mod pass;
 mod permissions;
+mod remembering;
 mod sessions;
 mod since;
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,6 +49,9 @@ const LOOKS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often the files and the store are looked at for changes by others.
 const LISTENS_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the process that carries the relays has come to what they shall let in.
+const AWAITS_EVERY: Duration = Duration::from_millis(100);
 
 /// How often the log says again what stands past its end.
 const TELLS_OVERDUE_EVERY: Duration = Duration::from_secs(60);
@@ -117,7 +124,9 @@ impl Reconciler {
             self.begin().await;
             let next = self.next_end();
             let mut looks_at = Instant::now() + self.looks_in();
+            let (store, mut noticed) = (self.requests.reserved().clone(), false);
             loop {
+                let listens_every = if self.local.awaits() { AWAITS_EVERY } else { LISTENS_EVERY };
                 let limit = self.ends_in(next).min(looks_at.saturating_duration_since(Instant::now()));
                 if limit.is_zero() {
                     break;
@@ -135,12 +144,14 @@ impl Reconciler {
                         // What has just failed is not left until the next look of what is well.
                         looks_at = looks_at.min(Instant::now() + self.looks_in());
                     }
-                    () = self.nudged.wait(limit.min(LISTENS_EVERY)) => {}
+                    () = store.row_noticed() => noticed = true,
+                    () = self.nudged.wait(limit.min(listens_every)) => {}
                 }
-                let behind = self.memory.again.iter().any(|place| !self.memory.busy.contains(place))
+                let behind = self.local.is_behind()
+                    || self.memory.again.iter().any(|place| !self.memory.busy.contains(place))
                     || self.memory.sessions.is_behind()
                     || (self.memory.tables_again && !self.memory.tables_busy);
-                if behind || self.nudged.count() > covers || self.changed_elsewhere().await {
+                if behind || noticed || self.nudged.count() > covers || self.changed_elsewhere().await {
                     break;
                 }
             }

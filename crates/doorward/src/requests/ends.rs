@@ -114,14 +114,14 @@ impl Requests {
     /// again and again would only fill the record.
     fn not_given_up(&self, mistrusted: &[Mistrusted]) -> Vec<Mistrusted> {
         let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys: BTreeSet<_> = mistrusted.iter().map(key).collect();
+        let keys: BTreeSet<_> = mistrusted.iter().map(Mistrusted::key).collect();
         given_up.retain(|key| keys.contains(key));
-        mistrusted.iter().filter(|one| !given_up.contains(&key(one))).cloned().collect()
+        mistrusted.iter().filter(|one| !given_up.contains(&one.key())).cloned().collect()
     }
 
     fn give_up(&self, ended: &[Mistrusted]) {
         let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        given_up.extend(ended.iter().map(key));
+        given_up.extend(ended.iter().map(Mistrusted::key));
     }
 
     /// Grants as they are now when the store cannot be read: what was closed, or is allowed no more, has ended.
@@ -144,10 +144,4 @@ impl Requests {
     pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What tells a row that is not believed from another: its name and what it holds.
-fn key(one: &Mistrusted) -> (String, String) {
-    let row = one.row.as_ref().and_then(|row| serde_json::to_string(row).ok());
-    (one.id.clone(), row.unwrap_or_default())
 }

@@ -1,9 +1,11 @@
 //! People's requests, and the only writer of grants: every page, API call and command uses this.
 
+mod answer;
 mod beside;
 mod closes;
 mod endpoints;
 mod ends;
+mod host_keys;
 mod leftover;
 mod open;
 mod passwords;
@@ -20,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use doorward_core::audit::{Event, Login, What, Who};
-use doorward_core::decision::{Act, Decision, Reason, Refusal, approve, authorise};
+use doorward_core::decision::{Act, Reason, Refusal, authorise};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::inventory::SecurityGroupId;
 use doorward_core::policy::{Closing, FirewallName, Person, TargetName, Transport, in_words};
@@ -30,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use closes::Closes;
 use turns::{Turns, Waits};
 
+pub use answer::Answer;
 pub use beside::Beside;
 pub use closes::Unrecorded;
 pub use endpoints::look_up;
@@ -41,8 +44,9 @@ pub use way::{Way, command};
 use crate::clock::Clock;
 use crate::policy_file::{Loaded, PolicyFile};
 use crate::status::{Nudge, Standing};
-use crate::store::{self, Change, Store};
+use crate::store::{self, Store};
 use endpoints::Endpoints;
+use host_keys::HostKeys;
 
 /// Somebody who was recognised, and where they come from.
 #[derive(Debug, Clone)]
@@ -221,6 +225,7 @@ pub struct Requests {
     // Rows that are not believed and that were ended already: the store does not take it.
     given_up: Mutex<BTreeSet<(String, String)>>,
     endpoints: Endpoints,
+    host_keys: HostKeys,
     // Everybody's password as it was last seen, for when the store cannot be read.
     seen: Mutex<BTreeMap<Person, store::Seen>>,
     // The policy and people for which the sessions of those who are gone were ended.
@@ -242,6 +247,7 @@ impl Requests {
             waits: Waits::default(),
             given_up: Mutex::default(),
             endpoints: Endpoints::default(),
+            host_keys: HostKeys::default(),
             seen: Mutex::default(),
             swept: Arc::default(),
         }
@@ -302,76 +308,6 @@ impl Requests {
         Ok(Closed { closing: self.closing(&grant), grant, standing, cut, still, credentials })
     }
 
-    /// Approves a grant that waits, or denies it. `seen` is the revision that the approver saw: what was changed since
-    /// is not approved.
-    pub async fn answer(
-        &self,
-        caller: &Caller,
-        id: &GrantId,
-        agree: bool,
-        seen: u32,
-    ) -> Result<Opened, Error> {
-        if caller.claimed_by.is_some() {
-            return Err(Error::Refused(vec![Refusal::OnlyClaimed { person: caller.person.clone() }]));
-        }
-        if !agree {
-            return self.deny(caller, id).await;
-        }
-        let known = self.visible(&self.policy.current(), caller, id).await?;
-        self.group_seen(&self.policy.current(), &known, &caller.person).await;
-        let turn = self.people.turn((known.person().clone(), known.target().clone())).await;
-        let room = self.turn_at(&self.policy.current(), known.target(), known.transport()).await;
-        let (grant, reasons) = retried!(async {
-            let loaded = self.policy.current();
-            let now = self.clock.now();
-            let grant = self.visible(&loaded, caller, id).await?;
-            if let Err(refusal) =
-                authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&grant))
-            {
-                return Err(Error::Refused(vec![refusal]));
-            }
-            if grant.revision() != seen {
-                return Err(Error::Changed(Box::new(grant)));
-            }
-            let (after, reasons) = match approve(&loaded.policy, &loaded.people, &grant, &caller.person, now)
-            {
-                Decision::Granted { grant, reasons } => (grant, reasons),
-                Decision::NeedsApproval { grant, reasons } => return Ok((grant, reasons)),
-                Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
-            };
-            let unfinished = self.unfinished().await?;
-            if let Err(refusal) = self.room(&loaded, &unfinished, &after, now) {
-                return Err(Error::Refused(vec![refusal]));
-            }
-            let mut what = opened(&after, after.until().unwrap_or(now), &reasons);
-            if let What::Opened { person, .. } = &mut what {
-                *person = Some(after.person().clone());
-            }
-            let change = Change { before: Some(grant), after: after.clone() };
-            self.store.commit(&[change], vec![self.event(caller, what)]).await?;
-            Ok((after, reasons))
-        })?;
-        drop((turn, room));
-        if grant.until().is_none() {
-            return Ok(Opened::Waiting { grant, changed: false, reasons });
-        }
-        let standing = self.standing(&grant).await;
-        Ok(Opened::Granted { closing: self.closing(&grant), grant, extended: false, reasons, standing })
-    }
-
-    /// Denies a request. It waits for nobody's turn.
-    async fn deny(&self, caller: &Caller, id: &GrantId) -> Result<Opened, Error> {
-        let before = self.to_be_ended(id).await?;
-        let loaded = self.policy.current();
-        authorise(&loaded.policy, &loaded.people, &caller.person, Act::See(&before))
-            .map_err(|_| Error::NoSuchGrant(id.clone()))?;
-        authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&before))
-            .map_err(|refusal| Error::Refused(vec![refusal]))?;
-        let how = Ending::Rejected { by: caller.person.clone() };
-        let grant = self.decide_end(caller, &before, how).await?;
-        Ok(Opened::Waiting { grant, changed: false, reasons: Vec::new() })
-    }
-
     /// Appends events that change no grant.
     pub async fn record(&self, events: Vec<Event>) -> Result<(), Error> {
         if !events.is_empty() {
@@ -415,20 +351,6 @@ impl Requests {
             Ok(_) => Error::Refused(reasons),
             Err(error) => Error::Store(error),
         }
-    }
-}
-
-fn opened(grant: &Grant, until: Timestamp, reasons: &[Reason]) -> What {
-    let because: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-    What::Opened {
-        grant: grant.id().clone(),
-        target: grant.target().clone(),
-        transport: grant.transport(),
-        source: grant.source(),
-        until,
-        reason: grant.reason().map(str::to_owned),
-        because: because.join("; "),
-        person: None,
     }
 }
 

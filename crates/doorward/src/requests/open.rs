@@ -1,13 +1,13 @@
 //! Opens a target, extends an open grant, and changes a waiting request.
 
 use doorward_core::audit::What;
-use doorward_core::decision::{Decision, Past, Reason, Request, decide, window, within_limits};
+use doorward_core::decision::{Decision, Past, Reason, Request, decide, extends, window, within_limits};
 use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::{Policy, TargetName, Transport};
 use doorward_core::text;
 use jiff::Timestamp;
 
-use super::{Ask, Caller, Error, Opened, Requests, TRIES, opened, retried};
+use super::{Ask, Caller, Error, Opened, Requests, TRIES, retried};
 use crate::clock::random;
 use crate::store::{self, Change};
 
@@ -53,22 +53,9 @@ impl Requests {
         };
         let unfinished = self.unfinished().await?;
         let ended = self.ended_lately(policy, caller, &ask.target, now).await?;
-        let same = |grant: &&Grant| {
-            grant.person() == &caller.person
-                && grant.target() == &ask.target
-                // What is carried is reached from wherever its person is.
-                && (grant.transport() != Transport::Direct || grant.source().contains(ask.address))
-                && ask.transport.is_none_or(|transport| grant.transport() == transport)
-        };
-        let live = unfinished.iter().filter(same).filter(|grant| grant.live(now).is_some());
-        // One that was approved stands beside the one that it was asked from.
-        let held = live.max_by_key(|grant| grant.until());
-        let allowed = |grant: &Grant, others: &[Grant]| {
-            let target = policy.targets.get(grant.target());
-            target.is_some_and(|target| within_limits(policy, target, grant.person(), others, now).is_ok())
-        };
-        let past = Past { held, unfinished: &unfinished, ended: &ended };
-        let (grant, extended, reasons) = match decide(policy, people, &request, &past, now) {
+        let allowed = within(policy, now);
+        let past = Past { unfinished: &unfinished, ended: &ended };
+        let (grant, reasons) = match decide(policy, people, &request, &past, now) {
             Decision::Refused { reasons } => return Err(self.refuse(caller, ask, reasons).await),
             Decision::NeedsApproval { grant, reasons } => {
                 let before = unfinished.iter().find(|before| before.id() == grant.id());
@@ -81,13 +68,12 @@ impl Requests {
                 }
                 return Ok(Decided::Waiting { grant, changed, reasons });
             }
-            Decision::Granted { grant, reasons } => {
-                let extended = held.is_some_and(|held| held.id() == grant.id());
-                (grant, extended, reasons)
-            }
+            Decision::Granted { grant, reasons } => (grant, reasons),
         };
+        let held = unfinished.iter().find(|held| held.id() == grant.id());
+        let extended = held.is_some();
         // Asked for less than is left, it stays as it is, and there is nothing to write.
-        if extended && held.is_some_and(|held| *held == grant) {
+        if held == Some(&grant) {
             return Ok(Decided::Granted { grant, extended, reasons });
         }
         if let Err(refusal) = self.room(&loaded, &unfinished, &grant, now) {
@@ -96,11 +82,11 @@ impl Requests {
         let until = grant.until().unwrap_or(now);
         let reason = ask.reason.clone().filter(|reason| !text::is_blank(reason));
         let what = if extended {
-            What::Extended { grant: grant.id().clone(), until, reason }
+            What::Extended { grant: grant.id().clone(), until, reason, approved: None }
         } else {
             opened(&grant, until, &reasons)
         };
-        let change = Change { before: held.filter(|_| extended).cloned(), after: grant.clone() };
+        let change = Change { before: held.cloned(), after: grant.clone() };
         self.store.commit_within(&[change], vec![self.event(caller, what)], &allowed).await?;
         Ok(Decided::Granted { grant, extended, reasons })
     }
@@ -125,6 +111,35 @@ impl Requests {
 fn transport_of(policy: &Policy, ask: &Ask) -> Option<Transport> {
     let target = policy.targets.get(&ask.target)?;
     ask.transport.or_else(|| target.transports.first().copied())
+}
+
+/// Whether a grant keeps to the policy's limits beside others, at the moment of writing.
+pub(super) fn within(policy: &Policy, now: Timestamp) -> impl Fn(&Grant, &[Grant]) -> bool + Sync {
+    move |grant, others| {
+        let target = policy.targets.get(grant.target());
+        let keeps = |target| within_limits(policy, target, grant.person(), (others, None), now).is_ok();
+        // What extends a grant is none more.
+        extends(grant, others, now).is_some() || target.is_some_and(keeps)
+    }
+}
+
+/// What the audit log says of a grant that is opened.
+pub(super) fn opened(grant: &Grant, until: Timestamp, reasons: &[Reason]) -> What {
+    What::Opened {
+        grant: grant.id().clone(),
+        target: grant.target().clone(),
+        transport: grant.transport(),
+        source: grant.source(),
+        until,
+        reason: grant.reason().map(str::to_owned),
+        because: reasons_in_words(reasons),
+        person: None,
+    }
+}
+
+pub(super) fn reasons_in_words(reasons: &[Reason]) -> String {
+    let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    reasons.join("; ")
 }
 
 /// What the audit log says of a request that waits: that it was made, or that it was changed.

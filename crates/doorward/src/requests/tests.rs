@@ -1,6 +1,6 @@
 //! What is asked twice, and what still admits somebody whose grant is over.
 
-use doorward_core::decision::{Past, Request, decide};
+use doorward_core::decision::{Decision, Past, Request, decide};
 use doorward_core::policy::parse;
 
 use super::place::admits_still;
@@ -22,19 +22,32 @@ fn caller(name: &str) -> Caller {
 }
 
 #[tokio::test]
-async fn asking_again_extends_what_was_agreed_to() {
+async fn what_is_approved_extends_what_is_open_already() {
     for _ in 0..8 {
         let house = House::new("").await;
         let (requests, jon) = (house.requests(), caller("jon"));
-        requests.open(&jon, ask(None)).await.expect("open");
+        let open = requests.open(&jon, ask(None)).await.expect("open");
+        let Opened::Granted { grant: open, .. } = open else { panic!("{open:?}") };
         let waiting = requests.open(&jon, ask(Some(6))).await.expect("asked");
         let Opened::Waiting { grant, .. } = waiting else { panic!("{waiting:?}") };
-        requests.answer(&caller("richard"), grant.id(), true, 0).await.expect("agreed");
+        let approved = requests.answer(&caller("richard"), grant.id(), Answer::Approve { seen: 0 }).await;
+        let Ok(Opened::Granted { grant: longer, extended: true, .. }) = approved else {
+            panic!("{approved:?}")
+        };
+        assert_eq!(
+            (longer.id(), longer.until()),
+            (open.id(), Some(house.now() + SignedDuration::from_hours(6)))
+        );
+        let unfinished = requests.store().unfinished().await.expect("read");
+        assert_eq!(unfinished, [longer], "the request is over, and there is one grant");
+        let over = requests.store().grant(grant.id()).await.expect("read").expect("a request");
+        assert!(
+            matches!(over.life(), Life::Ended { how: Ending::Extended { grant }, .. } if grant == open.id())
+        );
         house.pass(60);
-        // Names are random: whichever of the two stands first, it is the one that lasts longer.
         let again = requests.open(&jon, ask(Some(5))).await.expect("extended");
         let Opened::Granted { grant: again, extended, .. } = again else { panic!("{again:?}") };
-        assert_eq!((again.id(), extended), (grant.id(), true));
+        assert_eq!((again.id(), extended), (open.id(), true));
     }
 }
 

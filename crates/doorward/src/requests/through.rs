@@ -258,7 +258,12 @@ impl Requests {
     /// What carries a grant of the caller's own that is open.
     pub async fn carries(&self, caller: &Caller, id: &GrantId) -> Result<Through, Error> {
         let grant = self.open_grant(caller, id).await?;
-        self.through(&grant).ok_or_else(|| Error::NoSuchGrant(id.clone()))
+        let mut through = self.through(&grant).ok_or_else(|| Error::NoSuchGrant(id.clone()))?;
+        let file = self.loaded().policy.ssh.as_ref().and_then(|ssh| ssh.known_hosts.clone());
+        if let (By::Ssh(machine), Some(file)) = (&mut through.by, file) {
+            machine.known_hosts = Some(self.host_keys.read(file).await);
+        }
+        Ok(through)
     }
 
     /// A grant of the caller's own that is open.
@@ -315,8 +320,6 @@ fn sessions(ssm: &policy::Ssm, target: &Target) -> Sessions {
 }
 
 fn machine(ssh: &policy::Ssh) -> Machine {
-    // What cannot be read vouches for nobody: an empty list refuses every key.
-    let known_hosts = ssh.known_hosts.as_ref().map(|path| std::fs::read_to_string(path).unwrap_or_default());
     Machine {
         jump_host: ssh.jump_host.to_string(),
         user: ssh.user.to_string(),
@@ -329,6 +332,7 @@ fn machine(ssh: &policy::Ssh) -> Machine {
             SshKey::File(path) => Key::File(path.clone()),
         },
         then: ssh.then.as_ref().map(ToString::to_string),
-        known_hosts,
+        // Read only for whoever connects: see `host_keys`.
+        known_hosts: None,
     }
 }

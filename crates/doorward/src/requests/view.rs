@@ -362,7 +362,7 @@ impl Requests {
     pub fn view(&self, grant: &Grant) -> GrantView {
         let (state, since, until, approved_by, ended) = match grant.life() {
             Life::Waiting { asked, .. } => (State::Waiting, Some(*asked), grant.next_change(), None, None),
-            Life::Open { since, until, approved_by } => {
+            Life::Open { since, until, approved_by, .. } => {
                 (State::Open, Some(*since), Some(*until), approved_by.clone(), None)
             }
             Life::Ended { since, at, how, .. } => (State::Ended, *since, Some(*at), None, Some(how)),

@@ -56,7 +56,15 @@ fn line(event: &Event, grant: Option<&Grant>) {
                 ),
             }
         }
-        What::Extended { grant: id, until, reason } => {
+        What::Extended { grant: id, until, reason, approved: Some(approved) } => {
+            let (reason, request, approver) =
+                (reason.as_deref(), &approved.request, event.who.person().map(display));
+            log!(
+                info, grant = %id, %request, person, approver, target, %until, from, reason,
+                "request approved, grant extended"
+            );
+        }
+        What::Extended { grant: id, until, reason, approved: None } => {
             let reason = reason.as_deref();
             log!(info, grant = %id, person, target, %until, from, login, reason, "grant extended");
         }
@@ -86,9 +94,15 @@ fn line(event: &Event, grant: Option<&Grant>) {
             Ending::NoLongerAllowed { why } => {
                 log!(info, grant = %id, person, target, why, "grant revoked by the policy");
             }
-            Ending::Rejected { by } => log!(info, grant = %id, person, target, %by, from, "request denied"),
+            Ending::Rejected { by, reason } => {
+                let reason = reason.as_deref();
+                log!(info, grant = %id, person, target, %by, from, reason, "request denied");
+            }
             Ending::Moved { to } => {
                 log!(info, grant = %id, person, target, %to, from, login, "grant moved away")
+            }
+            Ending::Extended { grant } => {
+                log!(info, grant = %id, person, target, extended = %grant, "request approved");
             }
             Ending::Unanswered => log!(info, grant = %id, person, target, "request expired"),
         },

@@ -23,7 +23,7 @@ pub struct Change {
     pub after: Grant,
 }
 
-/// Whether a new grant is allowed beside others that are open or wait.
+/// Whether a grant that is new, or was or is a request, is allowed beside others that are open or wait.
 pub type Allowed<'a> = dyn Fn(&Grant, &[Grant]) -> bool + Sync + 'a;
 
 impl Store {
@@ -35,7 +35,7 @@ impl Store {
         self.commit_within(changes, events, &|_, _| true).await
     }
 
-    /// Likewise, as long as each new grant is allowed beside what its person holds, and others do at its target, at the
+    /// Likewise, as long as each grant that is new, or was or is a request, is allowed beside what its person holds, and others do at its target, at the
     /// moment of writing: another server of this store may have opened something since it was decided.
     pub async fn commit_within(
         &self,
@@ -78,7 +78,7 @@ impl Store {
             // What never was open has no rules to be seen gone.
             let settled = change.after.ended() && change.after.since().is_none();
             let seal = if settled { self.settled_seal(change.after.id().as_str()) } else { String::new() };
-            if change.before.is_none() {
+            if begins(change) {
                 self.alone(turn, &change.after, allowed).await?;
             }
             if !write(turn, change, body, seal).await? {
@@ -120,7 +120,8 @@ impl Store {
             let is_told = self.trust.at(u64::MAX, |ledger| ledger.check(other.id(), body, false).is_ok());
             is_told.unwrap_or(false).then_some(other)
         };
-        let others: Vec<Grant> = bodies.iter().filter_map(believed).collect();
+        let others = bodies.iter().filter_map(believed).filter(|other| other.id() != grant.id());
+        let others: Vec<Grant> = others.collect();
         let is_free = others.iter().all(|other| !is_same(grant, other));
         if is_free && allowed(grant, &others) { Ok(()) } else { Err(Error::Conflict) }
     }
@@ -164,6 +165,7 @@ impl Store {
         let (head, entries) = turn.writing.end(done).await?;
         let events: Vec<Event> = entries.iter().map(|entry| entry.line.event.clone()).collect();
         self.appended((head, entries));
+        self.trust.noticed.forget(mistrusted);
         super::event_log::log(&events, &[]);
         Ok(())
     }
@@ -318,6 +320,12 @@ async fn write(
     let row = row.fetch_optional(&mut *connection).await?;
     let kept: Option<String> = row.map(|row| row.try_get(0)).transpose()?;
     if kept == Some(to_text(before)?) { Ok(false) } else { Err(Error::Conflict) }
+}
+
+/// Whether there is a grant or a request afterwards that there was not before, or was otherwise.
+fn begins(change: &Change) -> bool {
+    let waits = |grant: &Grant| matches!(grant.life(), Life::Waiting { .. });
+    change.before.as_ref().is_none_or(waits) || waits(&change.after)
 }
 
 /// Whether another grant gives the person the same: from the same addresses; of requests that wait there is one to a

@@ -14,6 +14,7 @@ mod grants;
 mod history;
 mod key;
 mod known;
+mod noticed;
 mod outside;
 mod passwords;
 mod reading;

@@ -29,6 +29,17 @@ impl Mistrusted {
     pub fn told(&self) -> String {
         format!("the grant {:?} in the store: {}", self.id, self.why)
     }
+
+    /// What tells it from another: its name and what it holds.
+    pub fn key(&self) -> (String, String) {
+        let row = self.row.as_ref().and_then(|row| serde_json::to_string(row).ok());
+        (self.id.clone(), row.unwrap_or_default())
+    }
+}
+
+/// A grant whose row is not there, although the record tells of it.
+fn gone((id, untold): (GrantId, Untold)) -> Mistrusted {
+    Mistrusted { id: id.to_string(), row: None, why: untold.to_string(), known: true }
 }
 
 /// Grants that are not settled, as the store has them.
@@ -150,9 +161,12 @@ fn split(kept: Vec<Kept>, ledger: &Earlier<'_>) -> Standing {
     standing
 }
 
-/// The believed ones; the reconciler tells of the others.
-fn believed(kept: Vec<Kept>, ledger: &Earlier<'_>) -> Vec<Grant> {
-    split(kept, ledger).grants
+/// Likewise of all that are not settled, with those that are missing.
+fn split_all(kept: Vec<Kept>, ledger: &Earlier<'_>) -> Standing {
+    let ids: BTreeSet<String> = kept.iter().map(|row| row.id.clone()).collect();
+    let mut standing = split(kept, ledger);
+    standing.mistrusted.extend(ledger.gone(|id| ids.contains(id.as_str())).into_iter().map(gone));
+    standing
 }
 
 impl Store {
@@ -174,15 +188,7 @@ impl Store {
     pub async fn standing(&self) -> Result<Standing, Error> {
         let standing = measured!(self, rows!("g.settled = 0"), |kept: Vec<Kept>, ledger: &Earlier<'_>| {
             let ids: BTreeSet<String> = kept.iter().map(|row| row.id.clone()).collect();
-            let mut standing = split(kept, ledger);
-            let gone = ledger.gone(|id| ids.contains(id.as_str())).into_iter();
-            standing.mistrusted.extend(gone.map(|(id, untold)| Mistrusted {
-                id: id.to_string(),
-                row: None,
-                why: untold.to_string(),
-                known: true,
-            }));
-            (standing, ledger.over(|id| ids.contains(id.as_str())))
+            (split_all(kept, ledger), ledger.over(|id| ids.contains(id.as_str())))
         });
         let (mut standing, over) = standing;
         if !over.is_empty() {
@@ -223,25 +229,31 @@ impl Store {
 
     /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name.
     pub async fn unfinished(&self) -> Result<Vec<Grant>, Error> {
-        Ok(measured!(self, rows!("g.settled = 0"), believed))
+        Ok(self.believed(measured!(self, rows!("g.settled = 0"), split_all)))
     }
 
     /// A person's among them.
     pub async fn unfinished_of(&self, person: &Person) -> Result<Vec<Grant>, Error> {
         let query = || rows!("g.settled = 0 AND g.person = $1").bind(person.as_str());
-        Ok(measured!(self, query(), believed))
+        Ok(self.believed(measured!(self, query(), split)))
     }
 
     /// Every grant that waits for somebody's answer, by name.
     pub async fn waiting(&self) -> Result<Vec<Grant>, Error> {
-        Ok(measured!(self, rows!("g.state = 'waiting'"), believed))
+        Ok(self.believed(measured!(self, rows!("g.state = 'waiting'"), split)))
     }
 
     /// One grant.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, Error> {
         let query = || rows!("g.id = $1").bind(id.as_str());
-        let found: Vec<Grant> = measured!(self, query(), believed);
-        Ok(found.into_iter().next())
+        let standing = measured!(self, query(), |kept: Vec<Kept>, ledger: &Earlier<'_>| {
+            let is_there = !kept.is_empty();
+            let mut standing = split(kept, ledger);
+            let missing = ledger.gone(|other| is_there || other != id);
+            standing.mistrusted.extend(missing.into_iter().map(gone));
+            standing
+        });
+        Ok(self.believed(standing).into_iter().next())
     }
 
     /// Whether the record says of a grant that it is open or waits.
@@ -257,7 +269,7 @@ impl Store {
                 .bind(person.as_str())
                 .bind(since.as_millisecond())
         };
-        Ok(measured!(self, query(), believed))
+        Ok(measured!(self, query(), split).grants)
     }
 }
 

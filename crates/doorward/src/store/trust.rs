@@ -14,6 +14,7 @@ use doorward_core::grant::GrantId;
 use super::Store;
 use super::checkpoint::Checkpoint;
 use super::key::Key;
+use super::noticed::Noticed;
 use super::outside::Noted;
 
 /// Entries behind a checkpoint until there is a new one, so that a start reads no more than about these.
@@ -30,6 +31,7 @@ pub(super) struct Trust {
     pub lines_read: AtomicU64,
     inner: Mutex<Inner>,
     noting: AtomicBool,
+    pub noticed: Noticed,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +55,8 @@ pub(super) struct Untrusted {
 impl Trust {
     pub fn new(key: Key, key_is_new: bool, outside: PathBuf, installation: String) -> Self {
         let lines_read = AtomicU64::new(0);
-        let (inner, noting) = (Mutex::default(), AtomicBool::new(false));
-        Self { key, key_is_new, outside, installation, lines_read, inner, noting }
+        let (inner, noting, noticed) = (Mutex::default(), AtomicBool::new(false), Noticed::default());
+        Self { key, key_is_new, outside, installation, lines_read, inner, noting, noticed }
     }
 
     pub fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -23,7 +23,7 @@ use super::origin::Origin;
 use super::segment::Segment;
 use super::{Web, card, own_page, probe, words};
 use crate::clock::random;
-use crate::requests::{self, Ask, Beside, Closed, Opened, Relocated};
+use crate::requests::{self, Answer, Ask, Beside, Closed, Opened, Relocated};
 use crate::status::Standing;
 
 /// `POST /grants`: opens a target, or extends what is open from the same address.
@@ -263,7 +263,9 @@ pub async fn answer(
             "the form lacks the revision of the request that it showed",
         )
     })?;
-    let opened = web.requests().answer(&posted.signed.caller, &grant_id(&id)?, agree, seen).await?;
+    let reason = posted.fields.get("reason").map(str::to_owned);
+    let answer = if agree { Answer::Approve { seen } } else { Answer::Deny { reason } };
+    let opened = web.requests().answer(&posted.signed.caller, &grant_id(&id)?, answer).await?;
     let grant = grant_of(&opened);
     let (person, target) = (grant.person(), grant.target());
     let note = html! {

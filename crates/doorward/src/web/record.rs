@@ -123,7 +123,10 @@ fn what(what: &What) -> Markup {
                 @if let Some(person) = person { "approved " code { (grant) } " of " b { (person) } ": " }
                 "opened " b { (target) } " for " code { (words::source(*source)) } " until " (words::time(*until))
             }
-            What::Extended { grant, until, .. } => { "extended " code { (grant) } " until " (words::time(*until)) }
+            What::Extended { grant, until, approved, .. } => {
+                @if let Some(approved) = approved { "approved " code { (approved.request) } " of " b { (approved.person) } ": " }
+                "extended " code { (grant) } " until " (words::time(*until))
+            }
             What::Asked { target, seconds, .. } => { "requested " b { (target) } " for " (words::lasting(*seconds)) }
             What::RequestChanged { target, source, seconds, .. } => {
                 "changed the request to " b { (target) } " for " (words::lasting(*seconds)) " from " code { (words::source(*source)) }
@@ -189,7 +192,10 @@ fn details(what: &What) -> Markup {
                 @if let Some(reason) = reason { p { "“" (reason) "”" } }
                 p.quiet { code { (grant) } ", " (transport) ". " (layout::sentence(because)) }
             }
-            What::Extended { reason: Some(reason), .. } => p { "“" (reason) "”" },
+            What::Extended { reason, approved, .. } => {
+                @if let Some(reason) = reason { p { "“" (reason) "”" } }
+                @if let Some(approved) = approved { p.quiet { (layout::sentence(&approved.because)) } }
+            }
             What::Asked { grant, reason, .. } | What::RequestChanged { grant, reason, .. } => {
                 @if let Some(reason) = reason { p { "“" (reason) "”" } }
                 p.quiet { code { (grant) } }

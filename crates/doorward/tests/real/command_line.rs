@@ -11,12 +11,15 @@ use crate::server::{House, PASSWORD, free_address};
 type Story = fn() -> Result<(), Failed>;
 
 pub fn trials() -> Vec<Trial> {
-    let named: [(&str, Story); 6] = [
+    let named: [(&str, Story); 9] = [
         ("signing in and out", sign_in),
         ("open, extend, list and close", open_and_close),
         ("every reason of a refusal", refused),
         ("somebody else agrees, or does not", approval),
         ("operators see everything, others do not", operators),
+        ("more of what is held is one request, and one grant", longer),
+        ("options that are for a local policy", local_options),
+        ("people and groups as JSON", people_as_json),
         ("a server that is not there, or is none", no_server),
     ];
     named.into_iter().map(|(name, test)| trial(&format!("command line: {name}"), &[], test)).collect()
@@ -106,7 +109,7 @@ fn open_and_close() -> Result<(), Failed> {
         (&"open".into(), &"ticket 4711".into(), &"as-wanted".into())
     );
     let id = grant["id"].as_str().ok_or("no id")?;
-    jon.run(&["list"]).is(0, &[id, "5m more", "ticket 4711"], &[]);
+    jon.run(&["list"]).is(0, &[id, " more", "ticket 4711"], &[]);
 
     // Asking again extends: the same grant.
     jon.run(&["open", "wiki", "--for", "30m"]).is(0, &["wiki stays open", "(30m)", id], &[]);
@@ -226,7 +229,14 @@ fn approval() -> Result<(), Failed> {
     jon.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
 
     let id = asks()?;
-    richard.run(&["reject", &id]).is(0, &[&format!("{id} of jon to wiki is refused\n")], &[]);
+    let two_lines = richard.run(&["reject", &id, "--reason", "no\nand no"]);
+    two_lines.is(1, &[], &["a reason is one line of at most 500 characters"]);
+    let why = ["--reason", " ten minutes are enough for that "];
+    let denied = richard.run(&[&["reject", &id], &why[..]].concat());
+    denied.is(0, &[&format!("{id} of jon to wiki is denied\n")], &[]);
+    jon.run(&["list", "--history"]).is(0, &["denied by richard: ten minutes are enough for that"], &[]);
+    let (_, out, _) = house.run(&["audit", "list", "--person", "richard"]);
+    assert!(out.contains(&format!("ended {id}: denied by richard: ten minutes are enough")), "{out}");
     jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
     // What was asked for can be taken back.
     let id = asks()?;
@@ -264,6 +274,127 @@ fn operators() -> Result<(), Failed> {
     assert!(wiki.lets_in());
     jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
     assert_eq!(richard.run(&["list", "--all", "--json"]).json()["grants"].as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+fn longer() -> Result<(), Failed> {
+    let wiki = Wiki::new(&format!("{LASTS}\napproval = {{ from = [\"leads\"], above = \"5m\" }}"));
+    let house = House::new(&GROUPS, &format!("[limits]\nper-person = 1\n\n{}", wiki.policy));
+    let server = house.serve();
+    let (jon, richard) = (Desk::new(&house, "jon"), Desk::new(&house, "richard"));
+    jon.signs_in(&server);
+    richard.signs_in(&server);
+    jon.run(&["open", "wiki", "--for", "4m"]).is(0, &["wiki is open"], &[]);
+    let held = jon.run(&["list", "--json"]).json()["grants"][0]["id"].as_str().ok_or("no id")?.to_owned();
+    let live = std::net::TcpStream::connect(wiki.door)?;
+    let asked = jon.run(&["open", "wiki", "--for", "20m", "--json"]);
+    assert_eq!(asked.code, 2, "{asked:?}");
+    let request = asked.json()["grant"]["id"].as_str().ok_or("no id")?.to_owned();
+    assert_ne!(request, held);
+    let again = jon.run(&["open", "wiki", "--for", "30m", "--json"]).json();
+    assert_eq!((&again["grant"]["id"], &again["grant"]["revision"]), (&request.as_str().into(), &1.into()));
+
+    let approved = richard.run(&["approve", &request, "--seen", "1"]);
+    let words = format!("as {request} asked\n");
+    approved.is(0, &[&format!("{held} of jon to wiki is extended until 20"), &words], &[]);
+    let listed = jon.run(&["list", "--json"]).json();
+    let grants = listed["grants"].as_array().ok_or("no list")?;
+    assert_eq!(grants.len(), 1, "{listed}");
+    assert_eq!(
+        (&grants[0]["id"], &grants[0]["state"], &grants[0]["approved_by"]),
+        (&held.as_str().into(), &"open".into(), &"richard".into())
+    );
+    let left = grants[0]["until"].as_str().ok_or("no end")?.parse::<jiff::Timestamp>()?;
+    assert!(left.duration_since(jiff::Timestamp::now()).as_mins() >= 25, "{listed}");
+    jon.run(&["list", "--history"]).is(0, &[&request, &format!("approved: it extended {held}")], &[]);
+    assert!(wiki.lets_in());
+    live.set_read_timeout(Some(std::time::Duration::from_millis(200)))?;
+    let read = std::io::Read::read(&mut &live, &mut [0; 1]);
+    assert!(read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "nothing was cut");
+    let (_, out, _) = house.run(&["audit", "list", "--grant", &held]);
+    assert!(out.contains(&format!("approved {request} of jon: extended {held} until ")), "{out}");
+    jon.run(&["close", "wiki"]).is(0, &[&held, "is closed: 1 open connection was cut"], &[]);
+    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
+    drop(server);
+    let (code, out, err) = house.run(&["audit", "verify"]);
+    assert_eq!(code, 0, "{out}{err}");
+    Ok(())
+}
+
+fn local_options() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    let policy = house.policy();
+    let policy = policy.to_str().ok_or("a path")?;
+    // Who is signed in to no server works on the policy file.
+    jon.run(&["list", "--policy", policy, "--as", "jon"]).is(0, &["wiki"], &[]);
+    jon.signs_in(&server);
+    let signed_in = format!("and you are signed in to {}\n", server.url);
+    let said = jon.run(&["list", "--as", "jon"]);
+    said.is(
+        64,
+        &[],
+        &["error: `--as` is for a local policy, ", &signed_in, "hint: leave it out, or add `--local`"],
+    );
+    for verb in [vec!["list"], vec!["open", "wiki"], vec!["close", "--all"], vec!["connect", "wiki"]] {
+        for line in [[&verb[..], &["--policy", policy]].concat(), [&["--policy", policy], &verb[..]].concat()]
+        {
+            let words = ["error: `--policy` names a policy file of this machine, ", signed_in.as_str()];
+            let said = jon.run(&line);
+            said.is(64, &[], &[&words[..], &["hint: leave it out, or add `--local`"]].concat());
+        }
+    }
+    assert!(!wiki.lets_in());
+    jon.run(&["list", "--local", "--as", "jon", "--policy", policy]).is(0, &["wiki"], &[]);
+    jon.run(&["check", "--policy", policy]).is(0, &["doorward.toml"], &[]);
+    // A variable of the machine is not typed.
+    let listed = crate::desk::said(jon.command(&["list"]).env("DOORWARD_POLICY", policy).output()?);
+    listed.is(0, &["wiki"], &[]);
+    Ok(())
+}
+
+fn people_as_json() -> Result<(), Failed> {
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&[("staff", &["jon"])], &wiki.policy);
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let (code, out, err) = house.run(&[arguments, &["--json"]].concat());
+        assert_eq!(code, 0, "{out}{err}");
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
+    };
+    let made = json(&["group", "add", "--new", "leads", "jon"]);
+    assert_eq!((&made["made"], &made["added"]), (&true.into(), &serde_json::json!(["jon"])));
+    let again = json(&["group", "add", "leads", "jon"]);
+    assert_eq!((&again["made"], &again["added"]), (&false.into(), &serde_json::json!([])));
+    let mut add = house.doorward(&["user", "add", "maria", "--group", "leads", "--stdin", "--json"]);
+    let mut add = crate::desk::start(add.stdin(std::process::Stdio::piped()));
+    std::io::Write::write_all(&mut add.0.stdin.take().ok_or("no pipe")?, b"a-long-password\n")?;
+    let added = add.ends().json();
+    assert_eq!(
+        (&added["name"], &added["done"], &added["groups"]),
+        (&"maria".into(), &"added".into(), &serde_json::json!(["leads"]))
+    );
+    assert_eq!(json(&["user", "lock", "maria"])["done"], "locked");
+    assert_eq!(json(&["user", "lock", "maria"])["done"], "unchanged");
+    assert_eq!(json(&["user", "unlock", "maria"])["done"], "unlocked");
+    let left = json(&["group", "remove", "leads", "jon"]);
+    assert_eq!(left["removed"], serde_json::json!(["jon"]));
+    let removed = json(&["user", "remove", "maria"]);
+    assert_eq!((&removed["done"], &removed["groups"]), (&"removed".into(), &serde_json::json!(["leads"])));
+    json(&["user", "remove", "jon"]);
+    // Nobody is left: that is said, and the list is empty.
+    let (code, out, err) = house.run(&["user", "list"]);
+    assert_eq!((code, out.as_str()), (0, ""), "{err}");
+    assert!(
+        err.contains("nobody is in ") && err.contains("hint: `doorward user add NAME` adds somebody"),
+        "{err}"
+    );
+    assert_eq!(json(&["user", "list"]), serde_json::json!([]));
+    // There is a store once a server has run.
+    drop(house.serve());
+    let accepted = json(&["audit", "accept", "--head", &format!("1:{}", "0".repeat(64))]);
+    assert_eq!(accepted, serde_json::json!({ "found": [], "ended": 0, "goes_on": 0 }));
     Ok(())
 }
 

@@ -301,12 +301,32 @@ fn beside_a_relay() -> Result<(), Failed> {
     let wiki = Wiki::new(LASTS);
     let house = House::new(&GROUPS, &wiki.policy);
     let server = house.serve();
-    let beside = start(&mut house.doorward(&open(&[])));
-    eventually("the server lets in", || wiki.lets_in());
+    // The server carries what the command opens, and the command says what became of it.
+    let beside = hold(&house, &open(&[]));
+    assert!(wiki.lets_in());
     beside.signal("INT");
-    eventually("the server does not any more", || !wiki.lets_in());
-    beside.ends();
+    beside.ends().is(0, &["at its end"], &[" to wiki is closed"]);
+    assert!(!wiki.lets_in());
     assert_eq!(recorded(&house, "closed by jon"), 1);
+    let (code, out, err) = house.run(&open(&["--for", "4s", "--detach"]));
+    assert!(code == 0 && out.contains("wiki is open for 127.0.0.1/32"), "{code}: {out}{err}");
+    assert!(wiki.lets_in(), "it outlives the command");
+    eventually("its time is up", || !wiki.lets_in());
+
+    // Whoever is left takes over.
+    let held = hold(&house, &open(&["--for", "10m"]));
+    server.kill();
+    eventually("the command carries it", || wiki.lets_in());
+    let server = house.serve();
+    let jon = Desk::new(&house, "jon");
+    jon.signs_in(&server);
+    jon.run(&["list"]).is(0, &["wiki", "127.0.0.1/32"], &[]);
+    assert!(wiki.lets_in());
+    jon.run(&["close", "wiki"]).is(0, &["to wiki is closed"], &[]);
+    assert!(!wiki.lets_in());
+    held.ends().is(0, &["at its end"], &[" to wiki is closed"]);
+    jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
+    eventually("the server carries it again", || wiki.lets_in());
     drop(server);
     whole(&house);
     Ok(())
@@ -349,6 +369,15 @@ fn silent() -> Result<(), Failed> {
 fn nothing() -> Result<(), Failed> {
     let wiki = Wiki::new(LASTS);
     let house = House::new(&GROUPS, &wiki.policy);
+    let (code, out, err) = house.run(&open(&["--detach"]));
+    assert_eq!((code, out.as_str()), (64, ""), "{err}");
+    for words in [
+        "`wiki` is behind the relay `door`, and no server carries it",
+        "leave out `--detach`",
+        "doorward serve",
+    ] {
+        assert!(err.contains(words), "{err}");
+    }
     let (code, out, err) = house.run(&["close", "--all", "--as", "jon"]);
     assert_eq!((code, out.as_str()), (0, "Nothing is open.\n"), "{err}");
     let (code, _, err) = house.run(&["close", "wiki", "--as", "jon"]);

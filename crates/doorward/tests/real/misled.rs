@@ -346,8 +346,8 @@ fn approver() -> Result<(), Failed> {
     );
     let listed = jon.run(&["list"]);
     assert!(!listed.out.contains("WAITS FOR YOUR ANSWER"), "{listed:?}");
-    richard.run(&["deny", &id]).is(0, &["is refused"], &[]);
-    jon.run(&["list", "--history"]).is(0, &["WAS OPEN", &id, "refused by richard"], &[]);
+    richard.run(&["deny", &id]).is(0, &["is denied"], &[]);
+    jon.run(&["list", "--history"]).is(0, &["WAS OPEN", &id, "denied by richard"], &[]);
     Ok(())
 }
 

@@ -45,6 +45,8 @@ pub enum Need {
     Systemd,
     /// `setpriv`, from Debian's util-linux.
     Setpriv,
+    /// `unshare`, `nsenter` and `mount`, from Debian's util-linux and mount, for mount namespaces.
+    Mounts,
     /// `systemd-resolved` and `resolvectl`, unpacked from Debian's systemd-resolved into the folder that `./test` names in
     /// `DOORWARD_RESOLVED` (its installation takes over the machine's names), with a bus.
     Resolved,
@@ -75,6 +77,7 @@ impl Need {
             Self::Schemathesis => absent(&["schemathesis"]),
             Self::Systemd => absent(&["systemd-analyze"]),
             Self::Setpriv => absent(&["setpriv"]),
+            Self::Mounts => absent(&["unshare", "nsenter", "mount"]),
             Self::Resolved => {
                 absent(&["systemd-resolved", "resolvectl", "dbus-daemon", "unshare", "nsenter"])
             }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::nat::Nat;
+use crate::need::find;
 
 /// The password of everybody in a [`House`], and its hash at bcrypt's least cost, so that tests do not wait.
 pub const PASSWORD: &str = "open-sesame";
@@ -18,6 +19,8 @@ const HASH: &str = "$2y$04$jJ/WporsmEoDRE2e/WABxO0LceGeskU4GolGQywMqjrYT0Gfi4ExS
 pub struct House {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
+    /// The process in whose mount namespace the program runs, if it is not this one's.
+    mounts: Option<u32>,
     nat: Option<Nat>,
     /// Where it will listen.
     pub listen: SocketAddr,
@@ -28,7 +31,7 @@ impl House {
     pub fn new(groups: &[(&str, &[&str])], policy: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let listen = free_address();
-        let house = Self { folder, environment: Vec::new(), nat: None, listen };
+        let house = Self { folder, environment: Vec::new(), mounts: None, nat: None, listen };
         house.write_people(groups);
         house.write_policy(policy);
         house
@@ -69,6 +72,12 @@ impl House {
     fn behind_nat(mut self) -> Self {
         self.nat = Some(Nat::before(self.listen));
         self.trust_proxies();
+        self
+    }
+
+    /// Runs the program in the mount namespace of a process.
+    pub fn in_mounts_of(mut self, pid: u32) -> Self {
+        self.mounts = Some(pid);
         self
     }
 
@@ -170,7 +179,17 @@ impl House {
 
     /// The built program on this policy.
     pub fn doorward(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+        let program = env!("CARGO_BIN_EXE_doorward");
+        let mut command = match self.mounts {
+            None => Command::new(program),
+            Some(pid) => {
+                // Entered, the working folder is the root.
+                let mut command = Command::new(find("nsenter").expect("nsenter"));
+                let inside = ["-m", "--", "/bin/sh", "-c", "cd \"$0\" && exec \"$@\""];
+                command.args(["-t", &pid.to_string()]).args(inside).arg(self.folder()).arg(program);
+                command
+            }
+        };
         command
             .args(arguments)
             .env("DOORWARD_POLICY", self.policy())

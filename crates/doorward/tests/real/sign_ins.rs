@@ -329,6 +329,12 @@ fn sessions() -> Result<(), Failed> {
     jon.run(&["sessions"]).is(0, &["SESSION", "LAST USED", "127.0.0.1", "this one"], &[]);
     let list = jon.run(&["sessions", "--json"]);
     let list: Value = serde_json::from_str(&list.out)?;
+    for one in list.as_array().ok_or("no list")? {
+        for text in ["id", "kind", "since", "from", "used", "used_from", "ends"] {
+            assert!(one[text].is_string(), "{text}: {one}");
+        }
+        assert!(one["current"].is_boolean(), "{one}");
+    }
     let gone = list.as_array().and_then(|list| list.iter().find(|one| one["current"] == false));
     let gone = gone.and_then(|one| one["id"].as_str()).ok_or("another session")?;
     jon.run(&["sessions", "--end", gone]).is(0, &[&format!("The session {gone} has ended.\n")], &[]);

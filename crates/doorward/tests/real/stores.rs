@@ -210,7 +210,7 @@ fn sql_in(postgres: &Postgres, database: &str, statement: &str) {
 }
 
 /// The houses of two servers of one store: the same policy, people and account, and a port each.
-fn twins(groups: &[(&str, &[&str])], policies: [&str; 2], store: &str) -> [House; 2] {
+pub fn twins(groups: &[(&str, &[&str])], policies: [&str; 2], store: &str) -> [House; 2] {
     let houses = policies.map(|policy| {
         let house = House::new(groups, policy);
         house.keep_store_at(store);
@@ -227,7 +227,7 @@ fn twins(groups: &[(&str, &[&str])], policies: [&str; 2], store: &str) -> [House
 }
 
 /// Starts one and then the other, which begins with a copy of the head that the first noted.
-fn serve(houses: &[House; 2]) -> Result<[Server; 2], Failed> {
+pub fn serve(houses: &[House; 2]) -> Result<[Server; 2], Failed> {
     let first = houses[0].serve();
     std::fs::copy(houses[0].folder().join("audit.head"), houses[1].folder().join("audit.head"))?;
     Ok([first, houses[1].serve()])

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::RECENT;
@@ -53,9 +54,11 @@ pub(super) struct Rows {
 /// Entries between two sweeps, at least.
 const SWEEP: usize = 1024;
 
-/// By how many milliseconds the clocks of those who write and of those who read a store may differ: around its end a row may
-/// be there or not.
-const SLACK: i64 = 3_600_000;
+/// How long a row stays in the store after it has expired: by so much may the clocks of those who write and of those who read
+/// a store differ. A row that has not expired by the reader's clock was deleted by nobody who may.
+pub const KEPT_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(1);
+
+const SLACK: i64 = KEPT_AFTER_EXPIRY.as_millis() as i64;
 
 impl Rows {
     /// Takes in what an entry says; returns the oldest entry whose change is no longer known, if one was dropped.
@@ -163,7 +166,7 @@ impl Rows {
         let now_there = rows.filter(|(key, _)| !changed(key)).map(|(key, told)| (&**key, *told));
         let then = before.iter().filter(|((at, key), _)| *at == table && within(key));
         let then = then.filter_map(|((_, key), told)| Some((*key, (*told)?)));
-        let due = |told: &Told| told.until.is_none_or(|until| until > now.saturating_add(SLACK));
+        let due = |told: &Told| told.until.is_none_or(|until| until > now);
         let missing = now_there.chain(then).filter(|(key, told)| due(told) && !held(key));
         missing.map(|(key, told)| (key.to_string(), told.seq)).collect()
     }

@@ -8,8 +8,9 @@ use doorward_core::audit::{Event, Head};
 use doorward_core::grant::Grant;
 use doorward_core::policy::Person;
 use jiff::Timestamp;
+use serde::Serialize;
 
-use crate::command::{Code, Failure, count, print};
+use crate::command::{Code, Failure, count, json, print};
 use crate::store::{self, Mistrusted, Store};
 
 /// Go on with a store that was altered, as it stands
@@ -28,6 +29,20 @@ pub(super) struct Accept {
     /// The last entry, as `verify` printed it: NUMBER:HASH
     #[arg(long, value_name = "HEAD")]
     head: Head,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of it, as `--json` prints it.
+#[derive(Serialize)]
+struct Accepted {
+    /// What had been found, in words; nothing: there was nothing to accept.
+    found: Vec<String>,
+    /// Grants that ended with it.
+    ended: usize,
+    /// Grants that go on.
+    goes_on: usize,
 }
 
 impl Accept {
@@ -42,7 +57,9 @@ impl Accept {
             .collect::<Vec<_>>();
         words.extend(new);
         if words.is_empty() {
-            print("Nothing was found altered, so there is nothing to accept.\n")?;
+            let nothing = "Nothing was found altered, so there is nothing to accept.\n";
+            let none = Accepted { found: words, ended: 0, goes_on: 0 };
+            print(&if self.json { json(&none)? } else { nothing.to_owned() })?;
             return Ok(ExitCode::SUCCESS);
         }
         if found.head != self.head {
@@ -55,7 +72,7 @@ impl Accept {
         let seen = store.seen_passwords(now).await.map_err(Failure::with(Code::Io))?;
         let doubted: BTreeSet<Person> =
             seen.into_iter().filter(|(_, seen)| !seen.authentic).map(|(person, _)| person).collect();
-        let accepted = store.accept(found.head, |what| Event::new(now, who, what), words).await;
+        let accepted = store.accept(found.head, |what| Event::new(now, who, what), words.clone()).await;
         let accepted = accepted.map_err(|error| match error {
             store::Error::Conflict => Failure::of(Code::No, &error)
                 .context("the record grew meanwhile")
@@ -79,6 +96,10 @@ impl Accept {
         let ended = accepted + mistrusted.len();
         if !mistrusted.is_empty() {
             store.end_mistrusted(&mistrusted, now, false).await.map_err(Failure::with(Code::Io))?;
+        }
+        if self.json {
+            print(&json(&Accepted { found: words, ended, goes_on: others.len() })?)?;
+            return Ok(ExitCode::SUCCESS);
         }
         print(&format!(
             "The store is accepted as it stands; {} ended, and {} on.\n",

@@ -69,7 +69,7 @@ pub struct Connect {
     #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
     pub exec: Vec<OsString>,
     #[command(flatten)]
-    asking: Asking,
+    pub(super) asking: Asking,
 }
 
 /// A target and the local port that it is to have.

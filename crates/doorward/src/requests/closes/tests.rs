@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use sqlx::{AnyConnection, Connection as _};
 
+use super::super::Answer;
 use super::*;
 use crate::requests::{Ask, Opened};
 use crate::status::Nudge;
@@ -107,7 +108,7 @@ async fn an_end_that_is_not_recorded_outlives_the_process() {
     does(&mut other, NO).await;
     let closed = house.requests().close(&caller("jon"), open.id()).await;
     assert!(matches!(closed, Err(Error::Unwritten { denied: false, .. })), "{closed:?}");
-    let denied = house.requests().answer(&caller("richard"), waits.id(), false, 0).await;
+    let denied = house.requests().answer(&caller("richard"), waits.id(), Answer::Deny { reason: None }).await;
     assert!(matches!(denied, Err(Error::Unwritten { denied: true, .. })), "{denied:?}");
 
     // Another process, and nothing of the first but its files.
@@ -116,7 +117,7 @@ async fn an_end_that_is_not_recorded_outlives_the_process() {
     let (file, clock) = (house.requests().policy_shared(), house.requests().clock().clone());
     let again = Requests::new(store, file, clock, Nudge::pair().0);
     assert!(open_by_a_pass(&again).await.is_empty());
-    let approved = again.answer(&caller("richard"), waits.id(), true, 0).await;
+    let approved = again.answer(&caller("richard"), waits.id(), Answer::Approve { seen: 0 }).await;
     assert!(matches!(approved, Err(Error::Refused(_))), "{approved:?}");
     again.keep_closes().await;
     does(&mut other, AGAIN).await;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Bearer, Body, Refused, reads};
-use crate::requests::{Ask, Carried, ClosedView, GrantView, Opened, OpenedView, Through};
+use crate::requests::{Answer, Ask, Carried, ClosedView, GrantView, Opened, OpenedView, Through};
 use crate::vending::{self, Vended};
 use crate::web::failure::Failure;
 use crate::web::origin::Origin;
@@ -144,12 +144,14 @@ pub async fn close(
 
 /// An answer.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `agree` and `seen`")]
-pub struct Answer {
+#[serde(deny_unknown_fields, expecting = "an object with `agree`, and `seen` or `reason`")]
+pub struct Answered {
     agree: bool,
     // The revision that the approver saw; 0, as it was first asked for, otherwise.
     #[serde(default)]
     seen: u32,
+    // Why it is denied.
+    reason: Option<String>,
 }
 
 /// `POST /grants/{id}/approval`
@@ -157,13 +159,21 @@ pub async fn answer(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
     Segment(id): Segment,
-    Body(answer): Body<Answer>,
+    Body(Answered { agree, seen, reason }): Body<Answered>,
 ) -> Result<Json<OpenedView>, Refused> {
+    let answer = match (agree, reason) {
+        (true, Some(_)) => {
+            let why = "`reason` says why a request is denied, and this approves it";
+            return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why).into());
+        }
+        (true, None) => Answer::Approve { seen },
+        (false, reason) => Answer::Deny { reason },
+    };
     // Closing and denying are never too many.
-    if answer.agree {
+    if agree {
         web.change(&signed.caller.person)?;
     }
-    let opened = web.requests().answer(&signed.caller, &read(&id)?, answer.agree, answer.seen).await?;
+    let opened = web.requests().answer(&signed.caller, &read(&id)?, answer).await?;
     Ok(Json(web.requests().opened(opened).await))
 }
 

@@ -215,6 +215,27 @@ async fn every_call_answers_as_the_document_says() {
         described(&house, "delete", &format!("/grants/{id}"), &maria, None, 200).await;
     }
 
+    // More of what is held is one request, whose approval extends the grant; a reason is for a denial.
+    let open = described(&house, "post", "/grants", jon, Some(json!({ "target": "orders-db" })), 201).await;
+    let wanted = json!({ "target": "orders-db", "lasts": "6h" });
+    let asked = described(&house, "post", "/grants", jon, Some(wanted), 202).await;
+    let path = format!("/grants/{}/approval", asked["grant"]["id"].as_str().expect("a grant"));
+    let both = json!({ "agree": true, "reason": "ticket 9" });
+    described(&house, "post", &path, &richard, Some(both), 422).await;
+    let longer = described(&house, "post", &path, &richard, Some(json!({ "agree": true })), 200).await;
+    assert_eq!((&longer["grant"]["id"], &longer["extended"]), (&open["grant"]["id"], &json!(true)));
+    let mine = described(&house, "get", "/grants", jon, None, 200).await;
+    assert_eq!(mine.as_array().map(Vec::len), Some(1), "{mine}");
+    let path = format!("/grants/{}", open["grant"]["id"].as_str().expect("a grant"));
+    described(&house, "delete", &path, jon, None, 200).await;
+    let wanted = json!({ "target": "orders-db", "lasts": "6h" });
+    let asked = described(&house, "post", "/grants", jon, Some(wanted), 202).await;
+    let path = format!("/grants/{}", asked["grant"]["id"].as_str().expect("a grant"));
+    let denial = Some(json!({ "agree": false, "reason": "not today" }));
+    described(&house, "post", &format!("{path}/approval"), &richard, denial, 200).await;
+    let denied = described(&house, "get", &path, jon, None, 200).await;
+    assert_eq!(denied["ended"], "denied by richard: not today");
+
     // Asking again while it waits changes it, and what was seen before approves nothing.
     let wanted = |lasts: &str| Some(json!({ "target": "orders-db", "lasts": lasts, "reason": "ticket 8" }));
     let first = described(&house, "post", "/grants", jon, wanted("5h"), 202).await;
@@ -427,5 +448,22 @@ fn an_integer_may_be_written_with_a_fraction_of_nothing() {
         "{",
     ] {
         assert_eq!(read(text), None, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_region_of_the_policy_reaches_people() {
+    for region in [None, Some("eu-west-3")] {
+        let lines = region.map_or_else(String::new, |region| format!("[aws]\nregion = \"{region}\"\n"));
+        let house = House::new(&lines).await;
+        let jon = house.token("jon").await;
+        let offers = described(&house, "get", "/targets", &jon, None, 200).await;
+        assert_eq!(offers[0]["region"].as_str(), region, "{offers}");
+        let wanted = json!({ "target": "orders-db" });
+        let opened = described(&house, "post", "/grants", &jon, Some(wanted), 201).await;
+        assert_eq!(opened["through"]["region"].as_str(), region, "{opened}");
+        let path = format!("/grants/{}/transport", opened["grant"]["id"].as_str().expect("a grant"));
+        let through = described(&house, "get", &path, &jon, None, 200).await;
+        assert_eq!(through["region"].as_str(), region, "{through}");
     }
 }

@@ -120,6 +120,44 @@ async fn whoever_may_answer_is_asked() {
 }
 
 #[tokio::test]
+async fn an_operator_who_may_approve_does_so_on_their_own_page() {
+    let house = House::new("").await;
+    std::fs::write(house.folder().join("people.groups"), "dbs: jon\nleads: maria\nops: maria richard\n")
+        .expect("groups");
+    house.requests().policy_file().reread();
+    let (jon, maria) = (house.sign_in("jon").await, house.sign_in("maria").await);
+    let richard = house.sign_in("richard").await;
+    let token = house.get("/", &jon).await.field("token");
+    let asks = async || {
+        house.post("/grants", &jon, &format!("token={token}&target=orders-db&lasts=28800")).await;
+        house.requests().store().waiting().await.expect("grants")[0].id().to_string()
+    };
+    let id = asks().await;
+    let button = format!("action=\"/grants/{id}/answer\"");
+    // An operator sees it, and answers only where the target's approval says so.
+    let page = house.get("/operators", &richard).await.text();
+    assert!(page.contains(&id) && !page.contains(&button), "{page}");
+    let page = house.get("/operators", &maria).await;
+    assert!(page.text().contains(&button) && page.text().contains("name=\"reason\""), "{}", page.text());
+    let answer = format!("/grants/{id}/answer");
+    let form = format!("token={}&agree=yes&seen=0&back=%2Foperators&reason=", page.field("token"));
+    let agreed = house.post(&answer, &maria, &form).await;
+    let to = sent_to(&agreed, StatusCode::SEE_OTHER);
+    assert!(to.starts_with("/operators?note="), "{to}");
+    let told = house.get(to, &maria).await.text();
+    assert!(told.contains("You approved the request.") && told.contains("approved by maria"), "{told}");
+    house.post(&format!("/grants/{id}/close"), &jon, &format!("token={token}")).await;
+
+    let id = asks().await;
+    let form = format!("token={}&agree=no&back=%2Foperators&reason=+not+today+", page.field("token"));
+    let denied = house.post(&format!("/grants/{id}/answer"), &maria, &form).await;
+    let told = house.get(sent_to(&denied, StatusCode::SEE_OTHER), &maria).await.text();
+    assert!(told.contains("You denied the request."), "{told}");
+    let history = house.get("/history", &jon).await.text();
+    assert!(history.contains("denied by maria: not today"), "{history}");
+}
+
+#[tokio::test]
 async fn every_reason_of_a_refusal_is_said_and_the_form_is_kept() {
     let house = House::new("").await;
     let jon = house.sign_in("jon").await;

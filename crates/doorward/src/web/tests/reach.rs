@@ -125,3 +125,20 @@ async fn what_cannot_be_asked_is_said_beside_the_picture() {
     // A role that is not there any more: all is shown.
     assert_eq!(house.get("/reach?show=role-4711", &maria).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn the_recording_and_each_mistake_are_named() {
+    let house = house(EXAMPLE).await;
+    let maria = house.sign_in("maria").await;
+    let page = house.get("/reach", &maria).await.text();
+    let named = format!("This is the account as it was recorded in <code>{EXAMPLE}</code>");
+    assert!(page.contains(&named) && page.contains("It does not include the rules of grants."), "{page}");
+    // All that is wrong with a question is said at once.
+    let query = "from=nobody&to=10.0.0.1/8&flow=5432";
+    let page = house.get(&format!("/reach?{query}"), &maria).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let text = page.text().to_lowercase();
+    for says in ["nothing in the inventory is called", "bits set behind its prefix", "is not a flow"] {
+        assert!(text.contains(says), "{says}: {text}");
+    }
+}

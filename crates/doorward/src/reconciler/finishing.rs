@@ -1,0 +1,105 @@
+//! What a task did, taken in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use doorward_core::audit::{Event, What, Who};
+use doorward_core::grant::GrantId;
+use doorward_core::policy::FirewallName;
+use tokio::task::JoinError;
+
+use super::Reconciler;
+use super::doors::Remembered;
+use super::groups::Done;
+use super::permissions::Permissions;
+
+impl Reconciler {
+    /// Takes in what a task did.
+    pub(super) async fn finish(&mut self, done: Result<Done, JoinError>) {
+        self.take_in(done).await;
+        self.tell_overdue();
+    }
+
+    async fn take_in(&mut self, done: Result<Done, JoinError>) {
+        let now = self.requests.clock().now();
+        match done {
+            Ok(Done::Brought { place, covers, known, doors }) => {
+                self.memory.busy.remove(&place);
+                if self.memory.known.contains_key(&place) {
+                    self.memory.known.insert(place, known);
+                }
+                self.show_inventory();
+                let mut outcomes = BTreeMap::new();
+                let mut settled = BTreeSet::new();
+                for (door, outcome) in doors {
+                    if outcome.failed.is_none() {
+                        settled.extend(door.settles);
+                    }
+                    match door.firewall {
+                        Some(firewall) => {
+                            outcomes.insert(firewall, outcome);
+                        }
+                        None if outcome.failed.is_none() => {
+                            self.forget(&Remembered { group: door.group, at: door.place }).await;
+                        }
+                        None => {
+                            tracing::warn!(group = %door.group, why = ?outcome.failed, "rules of ours remain in a security group that the policy no longer lists")
+                        }
+                    }
+                }
+                self.settle(settled).await;
+                self.tell(outcomes, covers, now, Vec::new()).await;
+            }
+            Ok(Done::Closed { place, door, outcome, gone }) => {
+                if gone.is_empty() {
+                    tracing::warn!(group = %door.group, %place, why = ?outcome.failed, "could not remove expired rules, will retry");
+                }
+                if let Some(firewall) = door.firewall.filter(|_| !gone.is_empty()) {
+                    let removed = What::RulesRemoved { firewall, rules: outcome.removed, cut: 0 };
+                    self.record(vec![Event::new(now, Who::Doorward, removed)]).await;
+                }
+            }
+            Ok(Done::Tables { covers, outcomes, settles }) => {
+                self.memory.tables_busy = false;
+                let well = |(firewall, _): &(FirewallName, GrantId)| {
+                    outcomes.get(firewall).is_some_and(|outcome| outcome.failed.is_none())
+                };
+                let settled = settles.into_iter().filter(well).map(|(_, grant)| grant).collect();
+                self.settle(settled).await;
+                self.tell(outcomes, covers, now, Vec::new()).await;
+            }
+            Ok(Done::Looked(looked)) => {
+                let uptime = self.requests.clock().uptime();
+                let told = self.memory.sessions.take(*looked, uptime);
+                self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
+                    .await;
+                let (_, over) = self.carried(now, uptime);
+                self.settle(self.settled(&over, now, uptime)).await;
+            }
+            Ok(Done::Tried(tried)) => {
+                let uptime = self.requests.clock().uptime();
+                if let Some(permissions) = &mut self.memory.permissions {
+                    permissions.take(*tried, uptime);
+                }
+                self.show_irrevocable();
+            }
+            Ok(Done::Denied(denied)) => {
+                let uptime = self.requests.clock().uptime();
+                let told = self.memory.credentials.take(*denied, uptime);
+                self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
+                    .await;
+                let (_, over) = self.carried(now, uptime);
+                self.show_leftovers(&over, now, uptime);
+                self.show_irrevocable();
+            }
+            // A task that broke off leaves its place busy for ever, unless all are taken to be free.
+            Err(error) => {
+                tracing::error!(%error, "reconciling an account and Region failed, will retry");
+                self.memory.again.append(&mut self.memory.busy);
+                self.memory.tables_again |= std::mem::take(&mut self.memory.tables_busy);
+                self.memory.sessions.free();
+                self.memory.credentials.free();
+                self.memory.permissions.iter_mut().for_each(Permissions::free);
+            }
+        }
+    }
+}

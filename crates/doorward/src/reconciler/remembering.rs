@@ -1,0 +1,73 @@
+//! Groups that had rules of ours, and what is noted of them and of ended grants.
+
+use std::collections::BTreeSet;
+
+use doorward_core::audit::Table;
+use doorward_core::grant::GrantId;
+use doorward_core::policy::Policy;
+
+use super::Reconciler;
+use super::doors::Remembered;
+use crate::store::in_time;
+
+impl Reconciler {
+    /// Groups that had rules of ours and that the policy no longer names; those that it names are remembered.
+    ///
+    /// They are remembered here, too: who deletes a row meanwhile has no group forgotten that was not seen empty.
+    pub(super) async fn remembered(&mut self, policy: &Policy) -> Vec<Remembered> {
+        let store = self.requests.reserved().clone();
+        let now = self.requests.clock().now();
+        let known = match in_time(store.doors(now)).await {
+            Ok(kept) => {
+                let read = |places: &[String]| -> BTreeSet<Remembered> {
+                    places.iter().filter_map(|place| serde_json::from_str(place).ok()).collect()
+                };
+                // Looking where somebody else says takes away nothing but our own rules.
+                self.memory.doors.extend(read(&kept.forged).into_iter().chain(read(&kept.missing)));
+                if !(kept.forged.is_empty() && kept.missing.is_empty())
+                    && let Err(error) = in_time(store.mend(Table::Doors, now)).await
+                {
+                    tracing::error!(%error, "could not repair the list of firewalls in the store");
+                }
+                Some(read(&kept.places))
+            }
+            Err(error) => {
+                tracing::error!(%error, "could not read the security groups that the policy no longer lists");
+                None
+            }
+        };
+        let mut current = BTreeSet::new();
+        for (firewall, place) in Remembered::all(policy) {
+            if known.as_ref().is_some_and(|known| !known.contains(&place)) {
+                let text = serde_json::to_string(&place).unwrap_or_default();
+                if let Err(error) = in_time(store.keep_door(&text, firewall.as_str(), now)).await {
+                    tracing::error!(%error, %firewall, "could not store a firewall");
+                }
+            }
+            current.insert(place);
+        }
+        self.memory.doors.extend(known.into_iter().flatten());
+        self.memory.doors.extend(current.iter().cloned());
+        self.memory.doors.difference(&current).cloned().collect()
+    }
+
+    pub(super) async fn forget(&mut self, place: &Remembered) {
+        self.memory.doors.remove(place);
+        let (text, now) = (serde_json::to_string(place).unwrap_or_default(), self.requests.clock().now());
+        if let Err(error) = in_time(self.requests.reserved().forget_door(&text, now)).await {
+            tracing::error!(%error, "could not remove an empty security group from the store");
+        }
+    }
+
+    /// Notes that the rules of ended grants are gone.
+    pub(super) async fn settle(&mut self, grants: BTreeSet<GrantId>) {
+        if grants.is_empty() {
+            return;
+        }
+        if let Err(error) = in_time(self.requests.reserved().settle(&grants)).await {
+            tracing::error!(%error, "could not mark grants as settled, will retry in the next pass");
+            return;
+        }
+        self.memory.grants.retain(|grant| !grant.ended() || !grants.contains(grant.id()));
+    }
+}

@@ -1,0 +1,128 @@
+//! Approves a request that waits, or denies it.
+
+use doorward_core::audit::{ApprovedRequest, What};
+use doorward_core::decision::{Act, Decision, Reason, Refusal, approve, authorise, readable_reason};
+use doorward_core::grant::{Ending, Grant, GrantId};
+
+use super::open::{opened, reasons_in_words, within};
+use super::{Caller, Error, Opened, Requests, TRIES, retried};
+use crate::store::{self, Change};
+
+/// What an approver answers to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is approved.
+    Approve {
+        /// The revision that the approver saw: what was changed since is not approved.
+        seen: u32,
+    },
+    /// It is denied.
+    Deny {
+        /// Why; the person who asked reads it.
+        reason: Option<String>,
+    },
+}
+
+/// What an approval made.
+struct Approved {
+    /// The grant that is open, or still waits.
+    grant: Grant,
+    /// Whether that is one that was open before.
+    extended: bool,
+    reasons: Vec<Reason>,
+}
+
+impl Requests {
+    /// Approves a request that waits, or denies it.
+    pub async fn answer(&self, caller: &Caller, id: &GrantId, answer: Answer) -> Result<Opened, Error> {
+        if caller.claimed_by.is_some() {
+            return Err(Error::Refused(vec![Refusal::OnlyClaimed { person: caller.person.clone() }]));
+        }
+        let seen = match answer {
+            Answer::Approve { seen } => seen,
+            Answer::Deny { reason } => return self.deny(caller, id, reason.as_deref()).await,
+        };
+        let known = self.visible(&self.policy.current(), caller, id).await?;
+        self.group_seen(&self.policy.current(), &known, &caller.person).await;
+        let turn = self.people.turn((known.person().clone(), known.target().clone())).await;
+        let room = self.turn_at(&self.policy.current(), known.target(), known.transport()).await;
+        let Approved { grant, extended, reasons } = retried!(self.decide_approval(caller, id, seen))?;
+        drop((turn, room));
+        if grant.until().is_none() {
+            return Ok(Opened::Waiting { grant, changed: false, reasons });
+        }
+        let standing = self.standing(&grant).await;
+        Ok(Opened::Granted { closing: self.closing(&grant), grant, extended, reasons, standing })
+    }
+
+    async fn decide_approval(&self, caller: &Caller, id: &GrantId, seen: u32) -> Result<Approved, Error> {
+        let loaded = self.policy.current();
+        let (policy, people) = (&loaded.policy, &loaded.people);
+        let now = self.clock.now();
+        let request = self.visible(&loaded, caller, id).await?;
+        if let Err(refusal) = authorise(policy, people, &caller.person, Act::Answer(&request)) {
+            return Err(Error::Refused(vec![refusal]));
+        }
+        if request.revision() != seen {
+            return Err(Error::Changed(Box::new(request)));
+        }
+        let unfinished = self.unfinished().await?;
+        let (after, reasons) = match approve(policy, people, &request, &caller.person, &unfinished, now) {
+            Decision::Granted { grant, reasons } => (grant, reasons),
+            Decision::NeedsApproval { grant, reasons } => {
+                return Ok(Approved { grant, extended: false, reasons });
+            }
+            Decision::Refused { reasons } => return Err(Error::Refused(reasons)),
+        };
+        if let Err(refusal) = self.room(&loaded, &unfinished, &after, now) {
+            return Err(Error::Refused(vec![refusal]));
+        }
+        let until = after.until().unwrap_or(now);
+        let held = unfinished.into_iter().find(|held| held.id() == after.id() && held.id() != request.id());
+        let extended = held.is_some();
+        let (changes, events) = match held {
+            Some(held) => {
+                let approved = ApprovedRequest {
+                    request: request.id().clone(),
+                    person: request.person().clone(),
+                    because: reasons_in_words(&reasons),
+                };
+                let (grant, reason) = (after.id().clone(), request.reason().map(str::to_owned));
+                let longer = What::Extended { grant: grant.clone(), until, reason, approved: Some(approved) };
+                let how = Ending::Extended { grant };
+                let over = What::Ended { grant: request.id().clone(), how: how.clone() };
+                let ended = request.end(how, now);
+                let changes = vec![
+                    Change { before: Some(held), after: after.clone() },
+                    Change { before: Some(request), after: ended },
+                ];
+                (changes, vec![longer, over])
+            }
+            None => {
+                let mut what = opened(&after, until, &reasons);
+                if let What::Opened { person, .. } = &mut what {
+                    *person = Some(after.person().clone());
+                }
+                (vec![Change { before: Some(request), after: after.clone() }], vec![what])
+            }
+        };
+        let events = events.into_iter().map(|what| self.event(caller, what)).collect();
+        self.store.commit_within(&changes, events, &within(policy, now)).await?;
+        Ok(Approved { grant: after, extended, reasons })
+    }
+
+    /// Denies a request. It waits for nobody's turn.
+    async fn deny(&self, caller: &Caller, id: &GrantId, reason: Option<&str>) -> Result<Opened, Error> {
+        let reason = readable_reason(reason).map_err(|refusal| Error::Refused(vec![refusal]))?;
+        let before = self.to_be_ended(id).await?;
+        let loaded = self.policy.current();
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::See(&before))
+            .map_err(|_| Error::NoSuchGrant(id.clone()))?;
+        authorise(&loaded.policy, &loaded.people, &caller.person, Act::Answer(&before))
+            .map_err(|refusal| Error::Refused(vec![refusal]))?;
+        let (by, reason) = (caller.person.clone(), reason.map(str::to_owned));
+        let how = Ending::Rejected { by, reason };
+        let grant = self.decide_end(caller, &before, how).await?;
+        Ok(Opened::Waiting { grant, changed: false, reasons: Vec::new() })
+    }
+}

@@ -1,0 +1,224 @@
+//! Tests of what a check of the whole store finds.
+
+use doorward_core::audit::{Event, Head, What, Who, append};
+use jiff::Timestamp;
+
+use super::super::{AuditFiles, Store};
+use super::STANDING;
+
+fn event() -> Event {
+    Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, What::RecordRead)
+}
+
+async fn opened(folder: &std::path::Path) -> Store {
+    let path = folder.join("doorward.db").display().to_string();
+    Store::open(&path, [1; 4]).await.expect("a store")
+}
+
+#[tokio::test]
+async fn a_line_that_was_put_behind_the_end_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = opened(folder.path()).await;
+    let head = store.commit(&[], vec![event(), event()]).await.expect("recorded");
+    assert_eq!(store.verify().await.expect("read"), Ok(head));
+    // Chained as it should be, and yet nobody appended it.
+    let (line, _) = append(head, event()).expect("a line");
+    sqlx::query("INSERT INTO record (seq, at, grant_id, line) VALUES ($1, 0, NULL, $2)")
+        .bind(3_i64)
+        .bind(line)
+        .execute(&store.pool)
+        .await
+        .expect("a row");
+    let found = store.verify().await.expect("read").expect_err("a fault");
+    assert_eq!(found, "the record ends at entry 3, but its head says 2: its end was cut off or replaced");
+}
+
+/// One appends, the other cuts what was appended off, as they run.
+#[tokio::test]
+async fn an_end_that_is_cut_off_is_found_by_whoever_knew_it_and_by_the_head_outside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = opened(folder.path()).await;
+    let earlier = store.commit(&[], vec![event(), event()]).await.expect("recorded");
+    store.commit(&[], vec![event(), event()]).await.expect("recorded");
+    store.close().await;
+    let store = opened(folder.path()).await;
+    let cut = |head: Head| {
+        let pool = store.pool.clone();
+        async move {
+            sqlx::query("DELETE FROM record WHERE seq > $1")
+                .bind(head.seq as i64)
+                .execute(&pool)
+                .await
+                .expect("cut");
+            sqlx::query("UPDATE head SET seq = $1, hash = $2")
+                .bind(head.seq as i64)
+                .bind(head.hash.to_string())
+                .execute(&pool)
+                .await
+                .expect("a head");
+        }
+    };
+    store.check_head().await.expect("read");
+    assert_eq!(store.distrusted(), None);
+    cut(earlier).await;
+    store.check_head().await.expect("read");
+    assert!(store.distrusted().is_some());
+    assert_eq!(store.unrecorded_alarm(), store.distrusted());
+    assert_eq!(store.unrecorded_alarm(), None, "once");
+    store.close().await;
+    let again = opened(folder.path()).await;
+    let found = again.distrusted().expect("an alarm");
+    assert_eq!(found, "the record ends at entry 2, but its head says 4: its end was cut off or replaced");
+    again.close().await;
+    // Nobody but the head outside can know it, so that one that is missing is no head that fits.
+    std::fs::remove_file(AuditFiles::beside(&folder.path().join("doorward.db").display().to_string()).head)
+        .expect("a file");
+    let without = opened(folder.path()).await;
+    let found = without.distrusted().expect("an alarm");
+    assert!(found.contains("the head file of the audit log") && found.contains("is missing"), "{found}");
+    let verified = without.verify_all(&[]).await.expect("read");
+    assert_eq!(verified.found, [found]);
+    let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+    without.accept(verified.head, event, verified.found).await.expect("accepted");
+    assert_eq!(without.distrusted(), None);
+    without.close().await;
+    assert_eq!(opened(folder.path()).await.distrusted(), None);
+}
+
+#[tokio::test]
+async fn the_head_is_noted_before_there_is_an_entry() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = opened(folder.path()).await;
+    assert!(AuditFiles::beside(&folder.path().join("doorward.db").display().to_string()).head.exists());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_alarm_stands_in_the_check_until_an_operator_accepts_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = opened(folder.path()).await;
+    let alarm = What::LogAlarm { found: vec!["a grant that was forged".into()] };
+    let alarm = Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, alarm);
+    store.commit(&[], vec![alarm, event()]).await.expect("recorded");
+    let verified = store.verify_all(&[]).await.expect("read");
+    assert_eq!(verified.found, [format!("{STANDING}a grant that was forged")]);
+    let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+    store.accept(verified.head, event, verified.found).await.expect("accepted");
+    assert!(store.verify().await.expect("read").is_ok());
+}
+
+fn checkpoint(folder: &std::path::Path) -> std::path::PathBuf {
+    folder.join("doorward.db.audit-head.checkpoint")
+}
+
+#[tokio::test]
+async fn a_start_reads_only_what_came_behind_the_checkpoint() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = opened(folder.path()).await;
+    for _ in 0..5 {
+        store.commit(&[], vec![event(); 1000]).await.expect("recorded");
+    }
+    store.close().await;
+    let read = async || {
+        let store = opened(folder.path()).await;
+        assert_eq!(store.distrusted(), None);
+        (store.lines_read(), store)
+    };
+    let (lines, store) = read().await;
+    assert_eq!(lines, 1, "the entry at which it ends");
+    store.commit(&[], vec![event(); 7]).await.expect("recorded");
+    // As after a crash, which leaves the checkpoint as it was.
+    let crashed = std::fs::read(checkpoint(folder.path())).expect("a checkpoint");
+    store.close().await;
+    std::fs::write(checkpoint(folder.path()), crashed).expect("a file");
+    let (lines, store) = read().await;
+    assert_eq!(lines, 1 + 7);
+    assert!(store.verify().await.expect("read").is_ok());
+    store.close().await;
+    // None, and one of another version: all of it.
+    std::fs::remove_file(checkpoint(folder.path())).expect("a file");
+    let (lines, store) = read().await;
+    assert_eq!(lines, 5007);
+    store.close().await;
+    std::fs::write(checkpoint(folder.path()), "doorward-checkpoint-2 and so on").expect("a file");
+    let (lines, store) = read().await;
+    assert_eq!(lines, 5007);
+    store.close().await;
+    assert_eq!(read().await.0, 1, "a new one was written");
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_not_ours_is_an_alarm_and_an_altered_store_is_found_behind_one() {
+    for (what, found) in [
+        ("a letter", "was not written with the audit key"),
+        ("the end", "its end was cut off or replaced"),
+        ("the entry", "does not follow the line before it"),
+        ("behind", "was changed"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = opened(folder.path()).await;
+        store.commit(&[], vec![event(); 5]).await.expect("recorded");
+        store.close().await;
+        let kept = std::fs::read_to_string(checkpoint(folder.path())).expect("a checkpoint");
+        let store = opened(folder.path()).await;
+        store.commit(&[], vec![event(); 5]).await.expect("recorded");
+        let run = async |statement: &'static str| {
+            sqlx::query(statement).execute(&store.pool).await.expect("a statement");
+        };
+        let mut wrong = kept.clone();
+        match what {
+            "a letter" => wrong = kept.replacen("\"seq\":5", "\"seq\":6", 1),
+            "the end" => {
+                run("DELETE FROM record WHERE seq > 4").await;
+                run("UPDATE head SET seq = 4").await;
+            }
+            "the entry" => {
+                run("UPDATE record SET line = (SELECT line FROM record WHERE seq = 4) WHERE seq = 5").await;
+                run("UPDATE record SET line = replace(line, '\"seq\":4', '\"seq\":5') WHERE seq = 5").await;
+            }
+            _ => {
+                run("UPDATE record SET line = replace(line, 'record-read', 'signed-in') WHERE seq = 8").await
+            }
+        }
+        store.close().await;
+        std::fs::write(checkpoint(folder.path()), wrong).expect("a file");
+        let store = opened(folder.path()).await;
+        let why = store.distrusted().unwrap_or_default();
+        assert!(why.contains(found) || what == "the entry" && !why.is_empty(), "{what}: {why}");
+        let verified = store.verify_all(&[]).await.expect("read");
+        let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+        store.accept(verified.head, event, verified.found).await.expect("accepted");
+        store.close().await;
+        let store = opened(folder.path()).await;
+        assert_eq!(store.distrusted(), None, "{what}");
+        assert_eq!(store.lines_read(), 1, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_was_deleted_is_not_taken_for_a_new_one_until_an_operator_accepts_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = opened(folder.path()).await;
+    store.commit(&[], vec![event(), event()]).await.expect("recorded");
+    let installation = store.installation().clone();
+    store.close().await;
+    for entry in std::fs::read_dir(folder.path()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if !path.to_string_lossy().contains("audit") {
+            std::fs::remove_file(path).expect("a file");
+        }
+    }
+    let again = Store::open(&folder.path().join("doorward.db").display().to_string(), [2; 4]).await;
+    let again = again.expect("a store");
+    assert!(again.distrusted().is_some());
+    assert_eq!(*again.installation(), installation, "its rules in AWS are ours still");
+    let verified = again.verify_all(&[]).await.expect("read");
+    assert!(!verified.found.is_empty());
+    let event = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+    again.accept(verified.head, event, verified.found).await.expect("accepted");
+    assert_eq!(again.distrusted(), None);
+    again.close().await;
+    let third = opened(folder.path()).await;
+    assert_eq!(third.distrusted(), None);
+    assert!(third.verify().await.expect("read").is_ok());
+}
