@@ -13,7 +13,7 @@ use doorward_core::policy::{Enforcement, FirewallName, Person, Policy, TargetNam
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Something that stands past its end, or may.
+/// The rule or session of an expired grant that still exists, or may.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Overdue {
     pub since: Timestamp,
@@ -30,17 +30,17 @@ pub struct Overdue {
     /// The firewall of the policy; none of a session, and of a group that the policy no longer names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firewall: Option<FirewallName>,
-    /// Where it stands, in words: `security group sg-… in eu-west-1`.
+    /// Where it exists: `security group sg-… in eu-west-1`.
     pub at: String,
-    /// Whether it was seen; else it is only not known to be gone.
+    /// Whether it was seen; otherwise its removal is only unconfirmed.
     pub seen: bool,
     /// Why it could not be removed.
     pub why: String,
-    /// What closes it manually, as it is typed.
+    /// The command that revokes it manually.
     pub fix: String,
 }
 
-/// What tells one overdue thing from another.
+/// The identity of an overdue rule or session.
 pub(crate) type OverdueKey = (Option<GrantId>, String, Timestamp);
 
 impl Overdue {

@@ -13,25 +13,26 @@ use tokio::sync::{Notify, watch};
 
 use crate::overdue::Overdue;
 
-/// Whether a firewall is as it should be.
+/// Whether a firewall is in sync.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Standing {
-    /// It lets in exactly what is wanted.
-    AsWanted,
-    /// It could not be brought there; the next pass tries again.
+    /// It has exactly the desired rules.
+    #[serde(rename = "as-wanted")]
+    InSync,
+    /// It could not be reconciled; the next pass tries again.
     Failing { why: String },
     /// No pass has ended since.
     Unknown,
 }
 
-/// What a grant that was revoked left behind in AWS.
+/// What a revoked grant left behind in AWS.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "left", rename_all = "kebab-case")]
 pub enum Leftover {
-    /// Nothing that opens anything.
+    /// Nothing that gives access.
     Nothing,
-    /// Credentials that open sessions still.
+    /// Credentials that can still start sessions.
     Credentials {
         /// Their end.
         until: Timestamp,
@@ -58,11 +59,11 @@ pub struct Status {
     pub covers: u64,
     /// When it began; none before the first.
     pub at: Option<Timestamp>,
-    /// Each firewall of the policy, and the last nudge that its state was decided after.
+    /// Each firewall of the policy, and the last nudge that its state reflects.
     pub firewalls: BTreeMap<FirewallName, (u64, Standing)>,
     /// Live connections that were cut, summed since the start.
     pub cut: u64,
-    /// The account as it was seen.
+    /// The account as observed.
     pub inventory: Arc<Inventory>,
     /// What the grants that were revoked of late left behind, as far as that is known.
     pub leftovers: BTreeMap<GrantId, Leftover>,

@@ -37,8 +37,7 @@ pub async fn measure(shop: &Shop, missed: &mut Vec<String>) -> Arc<Requests> {
         let begun = Instant::now();
         // The first pass of a process knows nothing yet, and moto is slow: what it did not take is tried again.
         let mut passes = 1;
-        while !reconciler.pass().await.firewalls.values().all(|(_, standing)| *standing == Standing::AsWanted)
-        {
+        while !reconciler.pass().await.firewalls.values().all(|(_, standing)| *standing == Standing::InSync) {
             passes += 1;
             assert!(passes < 10, "{:?}", requests.nudge().status().firewalls);
         }
@@ -164,7 +163,7 @@ async fn change(
     for (place, hours) in [1, 2].into_iter().enumerate() {
         let (before, begun) = (calls(cloud).1, Instant::now());
         let (opened, ()) = tokio::join!(requests.open(&caller, ask(hours)), reconciler.pass_when_nudged());
-        let Ok(Opened::Granted { grant, standing: Standing::AsWanted, extended, .. }) = opened else {
+        let Ok(Opened::Granted { grant, standing: Standing::InSync, extended, .. }) = opened else {
             panic!("{opened:?}");
         };
         assert_eq!(extended, place == 1);
@@ -175,7 +174,7 @@ async fn change(
     let before = calls(cloud).1;
     let id = id.expect("a grant");
     let (closed, ()) = tokio::join!(requests.close(&caller, &id), reconciler.pass_when_nudged());
-    assert_eq!(closed.expect("closed").standing, Standing::AsWanted);
+    assert_eq!(closed.expect("closed").standing, Standing::InSync);
     writes[2] = calls(cloud).1 - before;
     (writes, opening.expect("an opening"))
 }

@@ -170,7 +170,7 @@ pub(super) fn failure(closed: &ClosedView) -> Option<Failure> {
     // What never was open has no rule.
     closed.grant.since?;
     let why = match &closed.standing {
-        Standing::AsWanted => return None,
+        Standing::InSync => return None,
         Standing::Failing { why } => why,
         Standing::Unknown => "its firewall has not answered yet",
     };

@@ -216,7 +216,7 @@ fn not_yet(answer: &OpenedView) -> Option<String> {
     match &answer.standing {
         Some(Standing::Failing { why }) => Some(format!("its firewall does not let it in yet: {why}")),
         Some(Standing::Unknown) => Some("its firewall has not answered yet".into()),
-        Some(Standing::AsWanted) | None => None,
+        Some(Standing::InSync) | None => None,
     }
 }
 

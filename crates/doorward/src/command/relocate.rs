@@ -155,7 +155,7 @@ fn line(moved: &OpenedView) -> String {
 /// That what was moved does not stand yet, if so.
 fn failure(moved: &OpenedView) -> Option<Failure> {
     let why = match moved.standing.as_ref()? {
-        Standing::AsWanted => return None,
+        Standing::InSync => return None,
         Standing::Failing { why } => why,
         Standing::Unknown => "its firewall has not answered yet",
     };

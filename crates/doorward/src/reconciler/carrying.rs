@@ -18,7 +18,7 @@ use crate::status::Irrevocable;
 use crate::store::in_time;
 
 impl Reconciler {
-    /// A task for each place in which a grant that is over may have sessions; those that need none any more.
+    /// A task for each account and Region in which an ended grant may have sessions; the grants that need none any more.
     pub(super) fn look_for_sessions(
         &mut self,
         policy: &Policy,
@@ -38,7 +38,7 @@ impl Reconciler {
         self.settled(&over, now, uptime)
     }
 
-    /// Those that need nothing more: no session bears them, and their credentials are over.
+    /// Those that need nothing more: they have no session left, and their credentials have expired.
     pub(super) fn settled(&self, over: &[Grant], now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
         let mut settled = self.memory.sessions.settled(over, now, uptime);
         let keeps = |grant: &&Grant| self.memory.credentials.keeps(grant, now, uptime);
@@ -109,7 +109,7 @@ impl Reconciler {
         }
     }
 
-    /// Carried grants that are live, and those that are over and not settled.
+    /// Tunnelled grants that are live, and those that have ended and are not settled.
     pub(super) fn carried(&self, now: Timestamp, uptime: Duration) -> (Vec<Grant>, Vec<Grant>) {
         let carried = |grant: &&Grant| is_carried(grant) && grant.since().is_some();
         let ended = |grant: &Grant| match self.memory.deadlines.passed(grant, uptime) {

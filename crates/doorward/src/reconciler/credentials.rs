@@ -141,7 +141,7 @@ impl Credentials {
         self.vended.insert(grant, until);
     }
 
-    /// What is to be written now; it is taken to be done. `over` are all carried grants that are over and not settled.
+    /// The policies to write now; they are marked as done. `over` are all tunnelled grants that have ended and are not settled.
     pub(super) fn due(
         &mut self,
         policy: &Policy,
@@ -184,13 +184,13 @@ impl Credentials {
         (now.duration_since(until) < APART).then_some(until)
     }
 
-    /// Whether a grant that is over has to be kept: its credentials are still good, or nobody knows.
+    /// Whether an ended grant has to be kept: its credentials are still valid, or that is unknown.
     pub(super) fn keeps(&self, grant: &Grant, now: Timestamp, uptime: Duration) -> bool {
         self.is_vended(grant)
             && (!self.vended.contains_key(grant.id()) || self.good_until(grant.id(), now, uptime).is_some())
     }
 
-    /// Whether sessions may still be started with the credentials of a grant that is over.
+    /// Whether sessions may still be started with the credentials of an ended grant.
     pub(super) fn can_start(&self, grant: &Grant, now: Timestamp, uptime: Duration) -> bool {
         self.keeps(grant, now, uptime) && !self.denied.contains(grant.id())
     }
@@ -253,7 +253,7 @@ impl Credentials {
         self.at.values().filter_map(|at| at.failing.as_ref())
     }
 
-    /// A task broke off, and which is not known: all may begin anew.
+    /// A task failed, and which one is unknown: all may start again.
     pub(super) fn free(&mut self) {
         self.at.values_mut().for_each(|at| at.busy = false);
     }

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     open: BTreeMap<GrantId, Deadline>,
-    /// Of grants that have ended. Where the store could not be told, it says of them that they are open.
+    /// Ended grants. If the store could not be written, it still has them as open.
     ended: BTreeMap<GrantId, Deadline>,
 }
 
@@ -207,7 +207,7 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let mut deadlines = Deadlines::default();
         deadlines.note(std::slice::from_ref(&open), most, at("2026-11-22T10:00:00Z"), Duration::ZERO);
-        // The wall clock was set back, the hour is over, and the store cannot be written.
+        // The wall clock was set back, the hour has passed, and the store cannot be written.
         let now = at("2026-11-22T09:30:00Z");
         assert!(deadlines.passed(&open, hour));
         deadlines.note(&[open.end(Ending::TimeUp, now)], most, now, hour);

@@ -6,7 +6,7 @@ use doorward_core::firewall::InstallationId;
 use doorward_core::inventory::{Inventory, RuleIdentity, SecurityGroup, StandingRule};
 use doorward_core::plan::Step;
 
-use super::doors::Door;
+use super::desired::DesiredGroup;
 use super::groups::Newest;
 
 /// What somebody else did to our rules since they were left, and has to be put right: what is as it should be now
@@ -17,7 +17,7 @@ pub(super) fn drift(
     is: &SecurityGroup,
     left: &SecurityGroup,
     by: &InstallationId,
-    door: &Door,
+    desired: &DesiredGroup,
     steps: &[Step],
     newest: &Newest,
 ) -> Vec<String> {
@@ -35,7 +35,7 @@ pub(super) fn drift(
     let missing = missing.filter(|(rule, _)| newest.wants(&left.id, rule));
     let gone = missing.map(|(rule, _)| format!("{rule} had been removed"));
     let more = is.rules.iter().filter(|(rule, _)| {
-        extra.contains(rule) && !left.rules.contains_key(*rule) && !door.over.contains(*rule)
+        extra.contains(rule) && !left.rules.contains_key(*rule) && !desired.expired.contains(*rule)
     });
     let new = more.filter(ours).map(|(rule, _)| format!("{rule} had been added under our mark"));
     let differ = left.rules.iter().filter(|(rule, was)| {

@@ -8,7 +8,7 @@ use doorward_core::policy::FirewallName;
 use tokio::task::JoinError;
 
 use super::Reconciler;
-use super::doors::Remembered;
+use super::desired::Remembered;
 use super::groups::Done;
 use super::permissions::Permissions;
 
@@ -22,7 +22,7 @@ impl Reconciler {
     async fn take_in(&mut self, done: Result<Done, JoinError>) {
         let now = self.requests.clock().now();
         match done {
-            Ok(Done::Brought { place, covers, known, doors }) => {
+            Ok(Done::Brought { place, covers, known, desired_groups }) => {
                 self.memory.busy.remove(&place);
                 if self.memory.known.contains_key(&place) {
                     self.memory.known.insert(place, known);
@@ -30,30 +30,30 @@ impl Reconciler {
                 self.show_inventory();
                 let mut outcomes = BTreeMap::new();
                 let mut settled = BTreeSet::new();
-                for (door, outcome) in doors {
+                for (desired, outcome) in desired_groups {
                     if outcome.failed.is_none() {
-                        settled.extend(door.settles);
+                        settled.extend(desired.settles);
                     }
-                    match door.firewall {
+                    match desired.firewall {
                         Some(firewall) => {
                             outcomes.insert(firewall, outcome);
                         }
                         None if outcome.failed.is_none() => {
-                            self.forget(&Remembered { group: door.group, at: door.place }).await;
+                            self.forget(&Remembered { group: desired.group, at: desired.place }).await;
                         }
                         None => {
-                            tracing::warn!(group = %door.group, why = ?outcome.failed, "rules of ours remain in a security group that the policy no longer lists")
+                            tracing::warn!(group = %desired.group, why = ?outcome.failed, "rules of ours remain in a security group that the policy no longer lists")
                         }
                     }
                 }
                 self.settle(settled).await;
                 self.tell(outcomes, covers, now, Vec::new()).await;
             }
-            Ok(Done::Closed { place, door, outcome, gone }) => {
+            Ok(Done::Closed { place, desired, outcome, gone }) => {
                 if gone.is_empty() {
-                    tracing::warn!(group = %door.group, %place, why = ?outcome.failed, "could not remove expired rules, will retry");
+                    tracing::warn!(group = %desired.group, %place, why = ?outcome.failed, "could not remove expired rules, will retry");
                 }
-                if let Some(firewall) = door.firewall.filter(|_| !gone.is_empty()) {
+                if let Some(firewall) = desired.firewall.filter(|_| !gone.is_empty()) {
                     let removed = What::RulesRemoved { firewall, rules: outcome.removed, cut: 0 };
                     self.record(vec![Event::new(now, Who::Doorward, removed)]).await;
                 }

@@ -15,7 +15,7 @@ use doorward_core::policy::FirewallName;
 use tokio::task::JoinSet;
 
 use super::credentials::Denied;
-use super::doors::Door;
+use super::desired::DesiredGroup;
 use super::drift::drift;
 use super::noted::Noted;
 use super::permissions::Tried;
@@ -34,7 +34,7 @@ pub(super) struct Known {
     pub clean: BTreeSet<SecurityGroupId>,
     /// What the newest pass wants, which may be newer than the task that is at work.
     pub newest: Newest,
-    /// Rules that were closed in groups that could not be seen, so that nobody takes them to stand.
+    /// Rules that were revoked in groups that could not be read, so that they do not count as existing.
     pub closed: BTreeMap<SecurityGroupId, BTreeSet<RuleIdentity>>,
 }
 
@@ -45,8 +45,8 @@ pub(super) struct Newest(Arc<Mutex<BTreeMap<SecurityGroupId, BTreeSet<RuleIdenti
 
 impl Newest {
     /// Takes the newest decision.
-    pub fn set(&self, doors: &[Door]) {
-        let wanted = doors.iter().map(|door| (door.group.clone(), door.wanted())).collect();
+    pub fn set(&self, desired_groups: &[DesiredGroup]) {
+        let wanted = desired_groups.iter().map(|desired| (desired.group.clone(), desired.wanted())).collect();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
     }
 
@@ -74,7 +74,7 @@ pub(super) struct Work {
     /// The nudges that had come before it was decided.
     pub covers: u64,
     pub by: InstallationId,
-    pub doors: Vec<Door>,
+    pub desired_groups: Vec<DesiredGroup>,
     pub known: Known,
     pub read: Read,
     pub noted: Noted,
@@ -84,9 +84,9 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) enum Done {
     /// A place was brought to what is wanted, as far as that went.
-    Brought { place: Place, covers: u64, known: Known, doors: Vec<(Door, Outcome)> },
-    /// Rules that are over were taken from a group whose place is still being brought.
-    Closed { place: Place, door: Box<Door>, outcome: Outcome, gone: Vec<RuleIdentity> },
+    Brought { place: Place, covers: u64, known: Known, desired_groups: Vec<(DesiredGroup, Outcome)> },
+    /// Expired rules were revoked in a group whose account and Region is still being reconciled.
+    Closed { place: Place, desired: Box<DesiredGroup>, outcome: Outcome, gone: Vec<RuleIdentity> },
     /// The tables of this machine's nftables were brought to what is wanted, as far as that went.
     Tables {
         covers: u64,
@@ -98,7 +98,7 @@ pub(super) enum Done {
     Looked(Box<Looked>),
     /// What a revocation needs of AWS was tried.
     Tried(Box<Tried>),
-    /// A role was told which credentials to deny.
+    /// The policy of a role that denies credentials was written.
     Denied(Box<Denied>),
 }
 
@@ -106,110 +106,127 @@ pub(super) enum Done {
 const AT_ONCE: usize = 8;
 
 impl Work {
-    /// Closes what is over by what was last known, observes, and brings every group to its ruleset.
+    /// Revokes expired rules from the last known state, observes, and reconciles every group to its ruleset.
     pub async fn bring(self) -> Done {
-        let Self { cloud, clock, place, covers, by, doors, known, read, noted } = self;
+        let Self { cloud, clock, place, covers, by, desired_groups, known, read, noted } = self;
         let hand = Hand { cloud, clock, place, newest: known.newest, noted };
-        let mut outcomes = vec![Outcome::default(); doors.len()];
+        let mut outcomes = vec![Outcome::default(); desired_groups.len()];
         let mut before = known.inventory;
         let ids = hand.noted.ids();
         if before.noted != ids {
             Arc::make_mut(&mut before).noted = ids;
         }
 
-        // A closing waits for nothing, not even for a look.
-        let over =
-            doors.iter().enumerate().map(|(number, door)| (number, Job::Close(over(&before, door, &by))));
+        // A revocation waits for nothing, not even for a poll.
+        let over = desired_groups
+            .iter()
+            .enumerate()
+            .map(|(number, desired)| (number, Job::Close(expired_rules(&before, desired, &by))));
         let over = over.filter(|(_, job)| !job.is_empty()).collect();
-        for (number, done) in perform(&hand, &doors, over).await {
-            let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
-            note(door, done, outcome, &mut Arc::make_mut(&mut before).groups);
+        for (number, done) in perform(&hand, &desired_groups, over).await {
+            let (Some(desired), Some(outcome)) = (desired_groups.get(number), outcomes.get_mut(number))
+            else {
+                continue;
+            };
+            note(desired, done, outcome, &mut Arc::make_mut(&mut before).groups);
         }
 
-        let groups: Vec<SecurityGroupId> = doors.iter().map(|door| door.group.clone()).collect();
+        let groups: Vec<SecurityGroupId> =
+            desired_groups.iter().map(|desired| desired.group.clone()).collect();
         let mut seen = hand.cloud.observe_at(&hand.place, &groups).await;
         hand.noted.take_in(&mut seen, &by, hand.clock.now());
         let mut jobs = Vec::new();
-        for (number, (door, outcome)) in doors.iter().zip(&mut outcomes).enumerate() {
-            let job = match seen.group(&door.group) {
+        for (number, (desired, outcome)) in desired_groups.iter().zip(&mut outcomes).enumerate() {
+            let job = match seen.group(&desired.group) {
                 Seen::There(group) => {
-                    let steps = steps(&seen, group, door, &by, outcome);
+                    let steps = steps(&seen, group, desired, &by, outcome);
                     let steps = read.spare(steps, group, hand.clock.now()).await;
                     if let Some(left) =
-                        before.groups.get(&door.group).filter(|_| known.clean.contains(&door.group))
+                        before.groups.get(&desired.group).filter(|_| known.clean.contains(&desired.group))
                     {
-                        outcome.drift = drift(&seen, group, left, &by, door, &steps, &hand.newest);
+                        outcome.drift = drift(&seen, group, left, &by, desired, &steps, &hand.newest);
                     }
                     Job::Steps(steps)
                 }
                 Seen::Gone => {
                     // One that the policy has forgotten is as it should be when it is gone.
-                    outcome.failed = door
+                    outcome.failed = desired
                         .firewall
                         .as_ref()
-                        .map(|_| format!("security group {} is not in {}", door.group, door.place));
+                        .map(|_| format!("security group {} is not in {}", desired.group, desired.place));
                     continue;
                 }
                 Seen::Unseen(gap) => {
                     outcome.failed = Some(gap.to_string());
                     // What was known was closed above. Without that, by what the ended grants had opened.
-                    let known = before.groups.contains_key(&door.group);
-                    Job::Close(door.over.iter().filter(|_| !known).map(|rule| (rule.clone(), None)).collect())
+                    let known = before.groups.contains_key(&desired.group);
+                    Job::Close(
+                        desired.expired.iter().filter(|_| !known).map(|rule| (rule.clone(), None)).collect(),
+                    )
                 }
             };
             if !job.is_empty() {
                 jobs.push((number, job));
             }
         }
-        // A group that could not be seen is kept as it was last known: the next closing needs that.
-        for door in &doors {
-            if let (Seen::Unseen(_), Some(known)) = (seen.group(&door.group), before.groups.get(&door.group))
+        // A group that could not be read keeps its last known state: the next revocation needs that.
+        for desired in &desired_groups {
+            if let (Seen::Unseen(_), Some(known)) =
+                (seen.group(&desired.group), before.groups.get(&desired.group))
             {
-                seen.groups.entry(door.group.clone()).or_insert_with(|| known.clone());
+                seen.groups.entry(desired.group.clone()).or_insert_with(|| known.clone());
             }
         }
         let mut closed = known.closed;
         closed.retain(|group, _| matches!(seen.group(group), Seen::Unseen(_)));
-        for (number, done) in perform(&hand, &doors, jobs).await {
-            let (Some(door), Some(outcome)) = (doors.get(number), outcomes.get_mut(number)) else { continue };
+        for (number, done) in perform(&hand, &desired_groups, jobs).await {
+            let (Some(desired), Some(outcome)) = (desired_groups.get(number), outcomes.get_mut(number))
+            else {
+                continue;
+            };
             if let Did::Closed(done) = &done {
                 let gone =
                     done.iter().filter(|(_, result)| result.is_ok()).flat_map(|(rules, _)| rules.clone());
-                closed.entry(door.group.clone()).or_default().extend(gone);
+                closed.entry(desired.group.clone()).or_default().extend(gone);
             }
-            note(door, done, outcome, &mut seen.groups);
+            note(desired, done, outcome, &mut seen.groups);
         }
-        let good = doors.iter().zip(&outcomes).filter(|(_, outcome)| outcome.failed.is_none());
-        let clean = good.map(|(door, _)| door.group.clone()).collect();
+        let good = desired_groups.iter().zip(&outcomes).filter(|(_, outcome)| outcome.failed.is_none());
+        let clean = good.map(|(desired, _)| desired.group.clone()).collect();
         seen.noted = hand.noted.ids();
         hand.noted.write(&seen, hand.clock.now()).await;
         let Hand { place, newest, .. } = hand;
         let known = Known { inventory: Arc::new(seen), clean, newest, closed };
-        Done::Brought { place, covers, known, doors: doors.into_iter().zip(outcomes).collect() }
+        Done::Brought {
+            place,
+            covers,
+            known,
+            desired_groups: desired_groups.into_iter().zip(outcomes).collect(),
+        }
     }
 }
 
-/// Takes away what is over in one group whose place is busy: it answers slowly, and a closing does not wait.
-pub(super) async fn close(cloud: Cloud, place: Place, door: Door, rules: Vec<Over>) -> Done {
+/// Revokes expired rules in one group whose account and Region is busy: it is slow, and a revocation does not wait.
+pub(super) async fn close(cloud: Cloud, place: Place, desired: DesiredGroup, rules: Vec<Over>) -> Done {
     let mut outcome = Outcome::default();
     let mut gone = Vec::new();
-    for (rules, result) in take_away(&cloud, &place, &door.group, rules).await {
+    for (rules, result) in take_away(&cloud, &place, &desired.group, rules).await {
         match result {
             Ok(_) => gone.extend(rules),
             Err(error) => outcome.failed = Some(error.to_string()),
         }
     }
     outcome.removed = gone.iter().map(ToString::to_string).collect();
-    Done::Closed { place, door: Box::new(door), outcome, gone }
+    Done::Closed { place, desired: Box::new(desired), outcome, gone }
 }
 
 /// A rule that nothing wants any more, and the right to take it away by its id where that is known.
 pub(super) type Over = (RuleIdentity, Option<Owned<SecurityGroupRuleId>>);
 
 /// Our rules in a group, as it is known, that nothing wants any more.
-pub(super) fn over(known: &Inventory, door: &Door, by: &InstallationId) -> Vec<Over> {
-    let Some(group) = known.groups.get(&door.group) else { return Vec::new() };
-    let wanted = door.wanted();
+pub(super) fn expired_rules(known: &Inventory, desired: &DesiredGroup, by: &InstallationId) -> Vec<Over> {
+    let Some(group) = known.groups.get(&desired.group) else { return Vec::new() };
+    let wanted = desired.wanted();
     let unwanted = group.rules.iter().filter(|(rule, _)| !wanted.contains(*rule));
     let inward = unwanted.filter(|(rule, _)| rule.direction == Direction::In);
     let over = inward.filter(|(_, standing)| known.made_by(standing, by));
@@ -246,30 +263,30 @@ async fn take_away(
 fn steps(
     seen: &Inventory,
     group: &SecurityGroup,
-    door: &Door,
+    desired: &DesiredGroup,
     by: &InstallationId,
     outcome: &mut Outcome,
 ) -> Vec<Step> {
-    let wrong = door.vpc.as_ref().filter(|vpc| group.vpc.as_ref() != Some(vpc));
+    let wrong = desired.vpc.as_ref().filter(|vpc| group.vpc.as_ref() != Some(vpc));
     let ruleset = match wrong {
-        None => door.ruleset.clone(),
-        // In doubt a door stays shut: what is ours there goes, and nothing is added.
+        None => desired.ruleset.clone(),
+        // In doubt a group stays closed: what is ours there goes, and nothing is added.
         Some(vpc) => {
             let actual = group.vpc.as_ref().map_or("no VPC", VpcId::as_str);
             outcome.failed =
-                Some(format!("security group {} is in {actual}, but the policy says {vpc}", door.group));
+                Some(format!("security group {} is in {actual}, but the policy says {vpc}", desired.group));
             Ruleset::default()
         }
     };
     // One group at a time, so that one that cannot be brought to its rules holds up no other.
     let alone = Inventory {
-        groups: BTreeMap::from([(door.group.clone(), group.clone())]),
+        groups: BTreeMap::from([(desired.group.clone(), group.clone())]),
         prefix_list_weights: seen.prefix_list_weights.clone(),
         rules_per_group: seen.rules_per_group.clone(),
         noted: seen.noted.clone(),
         ..Inventory::default()
     };
-    let wanted = plan::wanted(&alone, &BTreeMap::from([(door.group.clone(), ruleset)]), by);
+    let wanted = plan::wanted(&alone, &BTreeMap::from([(desired.group.clone(), ruleset)]), by);
     plan::difference(&alone, &wanted, by).for_account(alone.digest()).unwrap_or_default()
 }
 
@@ -277,7 +294,7 @@ fn steps(
 enum Job {
     /// It was seen.
     Steps(Vec<Step>),
-    /// It was not: rules that are over are taken away by what they let through.
+    /// It was not: expired rules are revoked by their flows and sources.
     Close(Vec<Over>),
 }
 
@@ -305,15 +322,15 @@ struct Hand {
     noted: Noted,
 }
 
-async fn perform(hand: &Hand, doors: &[Door], jobs: Vec<(usize, Job)>) -> Vec<(usize, Did)> {
+async fn perform(hand: &Hand, desired_groups: &[DesiredGroup], jobs: Vec<(usize, Job)>) -> Vec<(usize, Did)> {
     let mut running = JoinSet::new();
     let mut done = Vec::new();
     for (number, job) in jobs {
-        let Some(door) = doors.get(number) else { continue };
+        let Some(desired) = desired_groups.get(number) else { continue };
         if running.len() >= AT_ONCE {
             done.extend(running.join_next().await.and_then(Result::ok));
         }
-        let (hand, group) = (hand.clone(), door.group.clone());
+        let (hand, group) = (hand.clone(), desired.group.clone());
         running.spawn(async move {
             let did = match job {
                 Job::Steps(steps) => {
@@ -340,7 +357,7 @@ impl Hand {
         made: &mut Vec<Made>,
     ) -> Vec<(Step, Result<Performed, Error>)> {
         let done = self.each(steps, made).await;
-        // Before anybody can have edited what stands there now.
+        // Before anybody can have edited the new rules.
         self.noted.note(group, made.iter().map(|(_, id)| id.clone()), self.clock.now());
         done
     }
@@ -349,9 +366,9 @@ impl Hand {
         let mut done = Vec::new();
         for step in steps {
             let Some(step) = self.still_wanted(step) else { continue };
-            // A step that fails holds up no other: a closing never waits for an opening.
+            // A failed step delays no other: a revocation never waits for an opening.
             match (self.cloud.perform_noting(&self.place, &step, made).await, step) {
-                // AWS refuses a whole call when one rule too many is in it; as many as fit are let in.
+                // AWS refuses a whole call that has one rule too many; as many as fit are added.
                 (Err(Error::Full { .. }), Step::Authorize { group, rules }) if rules.len() > 1 => {
                     for rule in rules {
                         let step = Step::Authorize { group: group.clone(), rules: vec![rule] };
@@ -383,13 +400,18 @@ impl Hand {
 
 /// Tells what was done to a group, and notes it in what is known of it. A rule that is new has the id that AWS answered
 /// with; without an answer the next look finds it.
-fn note(door: &Door, did: Did, outcome: &mut Outcome, known: &mut BTreeMap<SecurityGroupId, SecurityGroup>) {
-    let mut rules = known.get_mut(&door.group).map(|group| &mut group.rules);
+fn note(
+    desired: &DesiredGroup,
+    did: Did,
+    outcome: &mut Outcome,
+    known: &mut BTreeMap<SecurityGroupId, SecurityGroup>,
+) {
+    let mut rules = known.get_mut(&desired.group).map(|group| &mut group.rules);
     match did {
         Did::Closed(closed) => {
             for (closed, result) in closed {
                 if let Err(error) = result {
-                    tracing::warn!(group = %door.group, %error, "could not remove expired rules, will retry in the next pass");
+                    tracing::warn!(group = %desired.group, %error, "could not remove expired rules, will retry in the next pass");
                     continue;
                 }
                 outcome.removed.extend(closed.iter().map(ToString::to_string));

@@ -7,7 +7,7 @@
 mod carrying;
 mod credentials;
 mod deadlines;
-mod doors;
+mod desired;
 mod drift;
 mod finishing;
 mod groups;
@@ -44,7 +44,7 @@ use noted::Noted;
 use permissions::Permissions;
 use sessions::Sessions;
 
-/// How often the account is looked at when nothing happens: drift by hand is put right within this time.
+/// How often the account is polled when nothing happens: manual drift is corrected within this time.
 const LOOKS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often the files and the store are looked at for changes by others.
@@ -53,7 +53,7 @@ const LISTENS_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether the process that carries the relays has come to what they shall let in.
 const AWAITS_EVERY: Duration = Duration::from_millis(100);
 
-/// How often the log says again what stands past its end.
+/// How often the log repeats which expired grants are not revoked.
 const TELLS_OVERDUE_EVERY: Duration = Duration::from_secs(60);
 
 /// How long the policy's files may take to be read before the rest goes on without them.
@@ -77,7 +77,7 @@ pub struct Reconciler {
 struct Memory {
     grants: Vec<Grant>,
     /// Groups that may have rules of ours, as far as this process knows.
-    doors: BTreeSet<doors::Remembered>,
+    remembered: BTreeSet<desired::Remembered>,
     known: BTreeMap<Place, Known>,
     /// Places that a task is bringing now, and those among them that have to be brought once more after it.
     busy: BTreeSet<Place>,
@@ -98,7 +98,7 @@ struct Memory {
     tries: u32,
     /// When the log last said what is overdue, by the clock that cannot be set back, and what that was.
     overdue_told: (Duration, BTreeSet<OverdueKey>),
-    /// The last line of the record about a grant that was known when the grants were read.
+    /// The last audit entry about a grant that was known when the grants were read.
     head: u64,
 }
 

@@ -156,7 +156,7 @@ impl Looking<'_> {
         is_static || self.grants.iter().filter(same).any(|grant| grant.live(self.now).is_some())
     }
 
-    /// Rules of ours whose mark's end has passed, of grants that are not among those that are told of already.
+    /// Our rules that have expired by their mark, of grants that are not reported already.
     fn rules_without_grant(&self) -> Vec<Overdue> {
         let known: BTreeSet<&GrantId> = self.grants.iter().map(Grant::id).collect();
         let mut found: BTreeMap<(GrantId, SecurityGroupId), (Overdue, Place, Rules)> = BTreeMap::new();

@@ -11,7 +11,7 @@ use doorward_core::policy::{Enforcement, FirewallName, Policy};
 use jiff::Timestamp;
 
 use super::Reconciler;
-use super::doors::{Door, doors};
+use super::desired::{DesiredGroup, desired_groups};
 use super::groups::{self, Done, Known, Newest, Work};
 use super::since::Read;
 use crate::firewall::Tables;
@@ -35,7 +35,7 @@ impl Reconciler {
         let asked = match in_time(self.requests.reserved().last_change()).await {
             Ok(head) => {
                 self.memory.head = head;
-                in_time(self.requests.end_what_is_over(&loaded, now, outlived)).await
+                in_time(self.requests.end_expired(&loaded, now, outlived)).await
             }
             Err(error) => Err(error.into()),
         };
@@ -61,17 +61,17 @@ impl Reconciler {
             .filter(|grant| grant.live(now).is_none() && grant.since().is_some() && !is_carried(grant))
             .collect();
 
-        let doors = doors(&loaded.policy, &wanted, &ended, &remembered);
+        let desired_groups = desired_groups(&loaded.policy, &wanted, &ended, &remembered);
         let local_settles = of_no_group(&loaded.policy, &ended);
-        if answered && !doors.is_empty() {
+        if answered && !desired_groups.is_empty() {
             self.noted.read(now).await;
         }
-        self.send_out(doors, covers);
+        self.send_out(desired_groups, covers);
         self.deny_credentials(&loaded.policy, answered, now, uptime).await;
         self.try_permissions(&loaded.policy, uptime);
         let carried_settles = self.look_for_sessions(&loaded.policy, now, uptime);
 
-        // This machine's own doors do not wait for a cloud that answers slowly, nor does anything for its `nft`.
+        // This machine's own firewalls do not wait for a cloud that answers slowly, nor does anything for its `nft`.
         let by = self.requests.reserved().installation().clone();
         let tables = self.local.tables(&loaded.policy, &wanted, &by);
         let (of_tables, local_settles): (Vec<_>, Vec<_>) = local_settles
@@ -121,10 +121,10 @@ impl Reconciler {
 
     /// A task for each place. One that is busy is brought again when its task has ended; only what is over is
     /// closed meanwhile.
-    fn send_out(&mut self, doors: Vec<Door>, covers: u64) {
-        let mut places: BTreeMap<Place, Vec<Door>> = BTreeMap::new();
-        for door in doors {
-            places.entry(door.place.clone()).or_default().push(door);
+    fn send_out(&mut self, desired_groups: Vec<DesiredGroup>, covers: u64) {
+        let mut places: BTreeMap<Place, Vec<DesiredGroup>> = BTreeMap::new();
+        for desired in desired_groups {
+            places.entry(desired.place.clone()).or_default().push(desired);
         }
         self.memory.known.retain(|place, _| places.contains_key(place));
         self.memory.again.clear();
@@ -132,28 +132,28 @@ impl Reconciler {
         let grants = self.memory.grants.iter().map(|grant| grant.id().clone()).collect();
         let read = Read { store: self.requests.reserved().clone(), grants: Arc::new(grants) };
         let before = self.memory.known.len();
-        for (place, doors) in places {
+        for (place, desired_groups) in places {
             let cloud = self.cloud.clone();
             let known = self.memory.known.entry(place.clone()).or_insert_with(|| Known {
                 inventory: Arc::new(Known::unasked(
                     &place,
-                    doors.iter().map(|door| door.group.clone()).collect(),
+                    desired_groups.iter().map(|desired| desired.group.clone()).collect(),
                 )),
                 clean: BTreeSet::new(),
                 newest: Newest::default(),
                 closed: BTreeMap::new(),
             });
-            known.newest.set(&doors);
+            known.newest.set(&desired_groups);
             if self.memory.busy.contains(&place) {
-                for door in doors {
-                    let rules = groups::over(&known.inventory, &door, &by);
+                for desired in desired_groups {
+                    let rules = groups::expired_rules(&known.inventory, &desired, &by);
                     if !rules.is_empty() {
                         // Until the task that has begun tells otherwise; another pass need not close it again.
                         let inventory = Arc::make_mut(&mut known.inventory);
-                        if let Some(group) = inventory.groups.get_mut(&door.group) {
+                        if let Some(group) = inventory.groups.get_mut(&desired.group) {
                             group.rules.retain(|rule, _| !rules.iter().any(|(over, _)| over == rule));
                         }
-                        self.work.spawn(groups::close(cloud.clone(), place.clone(), door, rules));
+                        self.work.spawn(groups::close(cloud.clone(), place.clone(), desired, rules));
                     }
                 }
                 self.memory.again.insert(place);
@@ -166,7 +166,7 @@ impl Reconciler {
                 place,
                 covers,
                 by: by.clone(),
-                doors,
+                desired_groups,
                 known: known.clone(),
                 read: read.clone(),
                 noted: self.noted.clone(),
@@ -180,7 +180,7 @@ impl Reconciler {
 
     /// The policy in force: the newest that could be read.
     async fn refresh(&mut self, now: Timestamp, events: &mut Vec<Event>) -> Arc<Loaded> {
-        // What it found is asked below: somebody else may have been told first.
+        // Its result is read below: another process may have received it first.
         self.read_policy().await;
         let mut note = |what| events.push(Event::new(now, Who::Doorward, what));
         let file = self.requests.policy_file();

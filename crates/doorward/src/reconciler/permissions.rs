@@ -83,7 +83,7 @@ impl Permissions {
         &self.lacking
     }
 
-    /// A task broke off: it may begin anew.
+    /// A task failed: it may start again.
     pub(super) fn free(&mut self) {
         self.busy = false;
     }
@@ -94,7 +94,7 @@ impl Permissions {
     }
 }
 
-/// Tries it. What fails for another reason than a permission is found, and told, by who needs it.
+/// Tries it. A failure for another reason than a permission is reported by the task that needs the call.
 pub(super) async fn try_all(cloud: Cloud, wanted: Wanted) -> Tried {
     let mut lacking = Vec::new();
     let mut note = |what: String, done: Result<(), Error>| {

@@ -7,7 +7,7 @@ use doorward_core::grant::GrantId;
 use doorward_core::policy::Policy;
 
 use super::Reconciler;
-use super::doors::Remembered;
+use super::desired::Remembered;
 use crate::store::in_time;
 
 impl Reconciler {
@@ -23,7 +23,7 @@ impl Reconciler {
                     places.iter().filter_map(|place| serde_json::from_str(place).ok()).collect()
                 };
                 // Looking where somebody else says takes away nothing but our own rules.
-                self.memory.doors.extend(read(&kept.forged).into_iter().chain(read(&kept.missing)));
+                self.memory.remembered.extend(read(&kept.forged).into_iter().chain(read(&kept.missing)));
                 if !(kept.forged.is_empty() && kept.missing.is_empty())
                     && let Err(error) = in_time(store.mend(Table::Doors, now)).await
                 {
@@ -46,13 +46,13 @@ impl Reconciler {
             }
             current.insert(place);
         }
-        self.memory.doors.extend(known.into_iter().flatten());
-        self.memory.doors.extend(current.iter().cloned());
-        self.memory.doors.difference(&current).cloned().collect()
+        self.memory.remembered.extend(known.into_iter().flatten());
+        self.memory.remembered.extend(current.iter().cloned());
+        self.memory.remembered.difference(&current).cloned().collect()
     }
 
     pub(super) async fn forget(&mut self, place: &Remembered) {
-        self.memory.doors.remove(place);
+        self.memory.remembered.remove(place);
         let (text, now) = (serde_json::to_string(place).unwrap_or_default(), self.requests.clock().now());
         if let Err(error) = in_time(self.requests.reserved().forget_door(&text, now)).await {
             tracing::error!(%error, "could not remove an empty security group from the store");

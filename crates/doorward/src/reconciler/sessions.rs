@@ -31,12 +31,12 @@ const RESTS: Duration = Duration::from_secs(10);
 /// How many sessions of a place are ended at once; Session Manager allows few calls a second.
 const AT_ONCE: usize = 4;
 
-/// What is known of the sessions of carried grants.
+/// The known state of the sessions of grants with a transport.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     /// Where they may be: as the policy said while the grant was open.
     places: BTreeMap<GrantId, BTreeSet<Place>>,
-    /// The end of each grant that is over, as the store has it, and for how long it had been over at which uptime.
+    /// The end of each ended grant, as stored, and how long before which uptime it ended.
     ended: BTreeMap<GrantId, (Timestamp, SignedDuration, Duration)>,
     at: BTreeMap<Place, At>,
 }
@@ -48,9 +48,9 @@ struct At {
     busy: bool,
     /// A grant ended while it was looking.
     behind: bool,
-    /// Grants that a look was begun for after their end.
+    /// Grants for which a poll began after their end.
     looked_for: BTreeSet<GrantId>,
-    /// Grants that no session here bears any more.
+    /// Grants without any session left here.
     clear: BTreeSet<GrantId>,
     /// Sessions that were ended, and were still listed the last time.
     ending: BTreeSet<String>,
@@ -63,9 +63,9 @@ struct At {
 }
 
 impl Sessions {
-    /// Which places are to be looked at now, each with the grants that are over. It is taken to be done.
+    /// The accounts and Regions to poll now, each with its ended grants. They are marked as busy.
     ///
-    /// `over` are all carried grants that are over and not settled, `live` those that are not over.
+    /// `over` are all tunnelled grants that have ended and are not settled, `live` those that are open.
     pub(super) fn due<'a>(
         &mut self,
         policy: &Policy,
@@ -144,7 +144,7 @@ impl Sessions {
         grants.iter().filter(lingered).map(|grant| grant.id().clone()).collect()
     }
 
-    /// Grants that are over and need nothing more: no session bears them, or it was tried for long enough.
+    /// Ended grants that need nothing more: they have no session left, or it was tried for long enough.
     pub(super) fn settled(&self, over: &[Grant], now: Timestamp, uptime: Duration) -> BTreeSet<GrantId> {
         let is_settled = |grant: &&Grant| {
             let Some(places) = self.places.get(grant.id()) else { return false };
@@ -157,7 +157,7 @@ impl Sessions {
         over.iter().filter(is_settled).map(|grant| grant.id().clone()).collect()
     }
 
-    /// Takes in what a look found: what is to be recorded.
+    /// Processes the result of a poll and returns the events to record.
     pub(super) fn take(&mut self, looked: Looked, uptime: Duration) -> Vec<What> {
         let at = self.at.entry(looked.place.clone()).or_default();
         at.busy = false;
@@ -206,7 +206,7 @@ impl Sessions {
         })
     }
 
-    /// A task broke off, and which is not known: all may begin anew.
+    /// A task failed, and which one is unknown: all may start again.
     pub(super) fn free(&mut self) {
         for at in self.at.values_mut() {
             at.behind |= at.busy;
@@ -214,7 +214,7 @@ impl Sessions {
         }
     }
 
-    /// Whether a grant ended while its place was being looked at, and the look is over.
+    /// Whether a grant ended during a poll of its account and Region, and the poll has ended.
     pub(super) fn is_behind(&self) -> bool {
         self.at.values().any(|at| at.behind && !at.busy)
     }
@@ -232,7 +232,7 @@ pub(super) struct Looked {
     place: Place,
     /// Sessions that were ended, each with its grant.
     ended: Vec<(OpenSession, GrantId, Transport)>,
-    /// Grants that no session bears any more.
+    /// Grants without any session left.
     clear: BTreeSet<GrantId>,
     /// Sessions that could not be ended, each with its grant.
     left: Vec<(String, GrantId)>,

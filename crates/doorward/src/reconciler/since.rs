@@ -51,7 +51,7 @@ impl Read {
         if self.grants.contains(id) {
             return false;
         }
-        // A store that does not answer knows of no grant: in doubt a door stays shut.
+        // A store that does not answer knows of no grant: in doubt a group stays closed.
         let grant = in_time(self.store.grant(id)).await.ok().flatten();
         grant.is_some_and(|grant| grant.live(now).is_some())
     }

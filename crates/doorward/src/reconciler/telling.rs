@@ -51,14 +51,14 @@ impl Reconciler {
                     if self.memory.failing.remove(&firewall).is_some() {
                         note(What::FirewallRecovered { firewall: firewall.clone() });
                     }
-                    Standing::AsWanted
+                    Standing::InSync
                 }
             };
             standings.push((firewall, standing));
         }
         self.memory.tries =
             if self.memory.failing.is_empty() { 0 } else { self.memory.tries.saturating_add(1) };
-        // Recorded before it is shown: whoever is told that a rule stands finds it in the record.
+        // Recorded before it is shown: once a rule is reported, the audit log has it.
         self.record(events).await;
         self.nudged.change(|status| {
             status.cut += cut;
@@ -74,7 +74,7 @@ impl Reconciler {
         }
     }
 
-    /// Shows what stands past its end, and says it in the log: when it begins, then every minute.
+    /// Reports expired grants that are not revoked, also in the log: at once, then every minute.
     pub(super) fn tell_overdue(&mut self) {
         let (clock, loaded) = (self.requests.clock(), self.requests.loaded());
         let (now, uptime) = (clock.now(), clock.uptime());

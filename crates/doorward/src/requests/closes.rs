@@ -22,10 +22,10 @@ use crate::store::{self, Change, Store};
 /// connections go.
 const QUICKLY: Duration = Duration::from_millis(300);
 
-/// How long whoever closes waits in all for it to be recorded.
+/// How long a revoking client waits in total for it to be recorded.
 const WAITS: Duration = Duration::from_secs(3);
 
-/// How long one try may take. A database that is slow is waited for: a try that was given up begins anew.
+/// How long one attempt may take. A slow database is waited for: an abandoned attempt starts again.
 const TRY: Duration = Duration::from_secs(180);
 
 /// How long to wait after a round of tries of which one failed.
@@ -73,7 +73,7 @@ pub(super) struct Closes {
     inner: Mutex<Inner>,
     /// Changes whenever one is recorded, or fails to be.
     tried: watch::Sender<()>,
-    /// Where recording goes on although whoever asked is gone.
+    /// The runtime in which recording continues although the client is gone.
     runtime: Option<Handle>,
 }
 
@@ -161,7 +161,7 @@ impl Closes {
         });
     }
 
-    /// Whether there is anything left to record; if not, the next who decides begins anew.
+    /// Whether there is anything left to record; if not, the next revocation starts the task again.
     fn goes_on(&self) -> bool {
         let mut inner = self.inner();
         inner.recording = !inner.decided.is_empty();
@@ -226,7 +226,7 @@ impl Closes {
                 None if self.store.tells_open(id) => Vec::new(),
                 None => return Ok(()),
             };
-            // The log tells when each entry came; when it ended is told by the grant.
+            // The log has the time of each entry; the grant has the time of its end.
             let event = Event { at: self.clock.now(), ..event.clone() };
             match self.store.commit(&changes, vec![event]).await {
                 Err(store::Error::Conflict) => {}

@@ -64,7 +64,7 @@ impl Endpoints {
         }
         let name = address.to_string();
         let mut known = self.known.subscribe();
-        // What takes longer is told without a name.
+        // A longer look-up is reported without a name.
         let _ = tokio::time::timeout(WAITS, known.wait_for(|known| known.contains_key(&name))).await;
     }
 

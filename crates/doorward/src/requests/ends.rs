@@ -21,7 +21,7 @@ impl Requests {
     /// Ends what the time or the policy ends, and returns what is open then; called by the reconciler.
     ///
     /// `outlived` says of an open grant that it has lived its time by the clock that cannot be set back.
-    pub async fn end_what_is_over(
+    pub async fn end_expired(
         &self,
         loaded: &Loaded,
         now: Timestamp,
@@ -75,7 +75,7 @@ impl Requests {
         Err(Error::Store(store::Error::Conflict))
     }
 
-    /// Grants as the record tells of them. What the store has otherwise lets nobody in: it is ended, and operators hear of it.
+    /// Grants according to the audit log. A row that differs admits nobody: it is ended, with an alarm for operators.
     async fn believed(&self, now: Timestamp) -> Result<Vec<Grant>, Error> {
         let store = self.reserved();
         store.check_head().await?;
@@ -87,7 +87,7 @@ impl Requests {
                 store.alarm_is_unrecorded();
             }
         }
-        // Where the record itself is altered nobody can say what is right: nothing is written over.
+        // If the audit log itself was altered, the correct state is unknown: nothing is overwritten.
         if !standing.mistrusted.is_empty() && store.distrusted().is_none() {
             let fresh = self.not_given_up(&standing.mistrusted);
             if fresh.is_empty() {
@@ -111,7 +111,7 @@ impl Requests {
     }
 
     /// Rows that are not believed, without those that were ended before and that the store did not take: once is recorded,
-    /// again and again would only fill the record.
+    /// repeatedly would only fill the audit log.
     fn not_given_up(&self, mistrusted: &[Mistrusted]) -> Vec<Mistrusted> {
         let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
         let keys: BTreeSet<_> = mistrusted.iter().map(Mistrusted::key).collect();

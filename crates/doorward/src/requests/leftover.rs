@@ -9,11 +9,11 @@ use jiff::SignedDuration;
 use super::{LivesOn, Requests};
 use crate::status::Leftover;
 
-/// How long an answer waits for IAM to deny credentials, which takes it a second.
+/// How long a response waits for IAM to deny credentials, which takes about a second.
 const DENIES: Duration = Duration::from_secs(3);
 
 impl Requests {
-    /// Credentials that were vended for a grant which has ended, and open sessions still.
+    /// Vended credentials of an ended grant that can still start sessions.
     pub(super) async fn living_on(&self, grant: &Grant) -> Option<LivesOn> {
         let vends = self.through(grant).is_some_and(|through| through.vended);
         if !vends || !grant.was_revoked() {

@@ -1,8 +1,8 @@
 //! People's requests, and the only writer of grants: every page, API call and command uses this.
 
 mod answer;
-mod beside;
 mod closes;
+mod collateral;
 mod endpoints;
 mod ends;
 mod host_keys;
@@ -33,8 +33,8 @@ use closes::Closes;
 use turns::{Turns, Waits};
 
 pub use answer::Answer;
-pub use beside::Beside;
 pub use closes::Unrecorded;
+pub use collateral::Collateral;
 pub use endpoints::look_up;
 pub use relocate::Relocated;
 pub use through::{By, Carried, Key, Machine, Names, Relay, Sessions, Through};
@@ -103,7 +103,7 @@ pub enum Opened {
     },
 }
 
-/// What came of closing.
+/// The outcome of a revocation.
 #[derive(Debug, Clone)]
 pub struct Closed {
     /// The grant, ended.
@@ -114,9 +114,9 @@ pub struct Closed {
     pub standing: Standing,
     /// Live connections that were cut.
     pub cut: u64,
-    /// Why the address is still let in, if it is: another grant, or the static list.
+    /// Why the address is still admitted, if it is: another grant, or the static list.
     pub still: Option<String>,
-    /// Credentials that open sessions still.
+    /// Credentials that can still start sessions.
     pub credentials: Option<LivesOn>,
 }
 
@@ -141,7 +141,7 @@ pub enum Error {
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// A grant was closed, and the store could not be told.
+    /// A grant was revoked, but the store could not be written.
     #[error("{grant} is {}, but the audit log does not have that yet: it is recorded as soon as the store can be written", if *.denied { "denied" } else { "closed" })]
     Unwritten {
         grant: GrantId,
@@ -149,7 +149,7 @@ pub enum Error {
         denied: bool,
         source: Arc<store::Error>,
     },
-    /// More was carried than can have been.
+    /// A client reported more bytes than possible.
     #[error("{grant} cannot have transferred that much: at most {most} bytes since it was opened")]
     TooManyBytes {
         grant: GrantId,
@@ -186,7 +186,7 @@ fn quoted(reason: Option<&str>) -> String {
 /// How long an answer waits for the firewall before it says that it is still on its way.
 const WAITS: Duration = Duration::from_secs(10);
 
-/// How often a change is decided anew when somebody else changed the same grant in that moment.
+/// How often a change is decided again if somebody else changed the same grant at the same time.
 const TRIES: usize = 5;
 
 /// Decides again when somebody else changed the same grant in the same moment.
@@ -233,7 +233,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Over a store and a policy; `nudge` wakes whoever reconciles.
+    /// Over a store and a policy; `nudge` wakes the reconciler.
     pub fn new(store: Store, policy: Arc<PolicyFile>, clock: Clock, nudge: Nudge) -> Self {
         Self {
             reserved: store.reserved(),
@@ -346,7 +346,7 @@ impl Requests {
             asked: format!("open {} for {}", ask.target, ask.address),
             why: reasons.iter().map(ToString::to_string).collect(),
         };
-        // A refusal stands although it could not be recorded: nothing was opened.
+        // A refusal is final although it could not be recorded: nothing was opened.
         match self.store.commit(&[], vec![self.event(caller, what)]).await {
             Ok(_) => Error::Refused(reasons),
             Err(error) => Error::Store(error),

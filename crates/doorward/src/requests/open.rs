@@ -107,7 +107,7 @@ impl Requests {
     }
 }
 
-/// How a request would be carried, where that can be told before it is decided.
+/// The transport of a request, if that is clear before it is decided.
 fn transport_of(policy: &Policy, ask: &Ask) -> Option<Transport> {
     let target = policy.targets.get(&ask.target)?;
     ask.transport.or_else(|| target.transports.first().copied())

@@ -17,7 +17,7 @@ use crate::store::{self, Binding, Change, Seen, Store};
 #[derive(Debug, Default)]
 pub(super) struct Replaced {
     people: BTreeMap<Person, String>,
-    /// Those among them of whom the store says what we did not note, and the password that they have.
+    /// Those among them whose password record in the store is not ours, and the password that they have.
     pub(super) forged: BTreeMap<Person, Binding>,
     /// Whose password is to be noted once nothing of the old one is left.
     noted: Vec<(Person, Binding)>,
@@ -81,7 +81,7 @@ impl Requests {
     }
 
     /// Notes the passwords that people have now; called once all that was opened under others has ended.
-    /// `forged` are those who had something open and of whom the store says what we did not note.
+    /// `forged` are people with open grants whose password record in the store is not ours.
     pub(super) async fn note_passwords(
         &self,
         replaced: &Replaced,
@@ -150,7 +150,7 @@ impl Requests {
         if std::mem::replace(&mut *lock(&self.swept), digest.clone()) == digest {
             return;
         }
-        // Beside the pass: a closing does not wait for it.
+        // Independently of the pass: a revocation does not wait for it.
         let (store, people, swept) =
             (self.store().clone(), Arc::clone(&loaded.people), Arc::clone(&self.swept));
         let now = self.clock().now();

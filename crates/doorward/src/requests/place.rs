@@ -51,7 +51,7 @@ impl Requests {
         Some(self.groups.turn(group.clone()).await)
     }
 
-    /// Whether the place of enforcement can hold a grant's rules beside all others, by what was last seen of it.
+    /// Whether the firewall has room for a grant's rules in addition to all others, according to the last poll.
     pub(super) fn room(
         &self,
         loaded: &Loaded,
@@ -86,14 +86,14 @@ impl Requests {
 
     pub(super) fn closing(&self, grant: &Grant) -> Closing {
         if grant.transport() != Transport::Direct {
-            // Whoever carries the packets stops.
+            // The client program stops forwarding.
             return Closing::Severs;
         }
         let loaded = self.loaded();
         self.firewall_of(&loaded, grant).map_or(Closing::RefusesNewOnly, |firewall| firewall.kind.closing())
     }
 
-    /// How it stands once a grant has ended: what carried it is looked for by a pass that has begun by then.
+    /// The state once a grant has ended: its sessions are looked for by a pass that has begun by then.
     pub(super) async fn standing_at_end(&self, grant: &Grant) -> Standing {
         if grant.transport() != Transport::Direct
             && let Some(_wait) = self.waits.begin(&(grant.person().clone(), None), WAITING)
@@ -105,12 +105,12 @@ impl Requests {
 
     pub(super) async fn standing(&self, grant: &Grant) -> Standing {
         if grant.transport() != Transport::Direct {
-            return Standing::AsWanted;
+            return Standing::InSync;
         }
         let firewall = self.firewall_name(grant);
         let key = (grant.person().clone(), firewall.clone());
         let Some(_wait) = self.waits.begin(&key, WAITING) else {
-            // A person whose requests wait by the dozen is told that this one is on its way.
+            // A person with dozens of pending requests hears that this one is in progress.
             self.nudge().wake();
             return Standing::Unknown;
         };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::way::host_of;
 use super::{Caller, Error, Requests};
 
-/// What carries a grant to its target, as far as whoever carries it has to know.
+/// Transport settings of a grant, as the client needs them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Through {
     /// Where the target is, as the policy says: `rds:orders-prod`, an address or a name. None of a network.
@@ -29,7 +29,7 @@ pub struct Through {
     pub profile: Option<String>,
     /// The Region of the jump host; of the policy itself, where there is none.
     pub region: Option<String>,
-    /// The relay that stands before the target: packets go to it, and not to the target's own address.
+    /// The relay in front of the target: packets go to it, and not to the target's own address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay: Option<Relay>,
     /// Whether the server vends credentials for it; else the person's own are used.
@@ -41,7 +41,7 @@ pub struct Through {
 }
 
 impl Through {
-    /// What carries a grant of a target; none where the policy does not say how.
+    /// Transport settings for a grant of a target; none if the policy lacks them.
     pub(super) fn of(policy: &Policy, target: &Target, transport: Transport) -> Option<Through> {
         let (by, at) = match transport {
             Transport::Direct => (By::Direct, policy.aws.clone()),
@@ -123,7 +123,7 @@ pub enum By {
 pub struct Sessions {
     /// An instance or a tag.
     pub jump_host: String,
-    /// The document in which the target stands; none: AWS's own.
+    /// The session document with the target pinned in it; none: AWS's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
     /// How many sessions at most.
@@ -140,7 +140,7 @@ pub struct Machine {
     pub user: String,
     /// Where its sshd listens.
     pub port: u16,
-    /// What carries the connection to it.
+    /// The transport of the connection to it.
     pub over: Over,
     /// Which Instance Connect Endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,11 +155,11 @@ pub struct Machine {
     pub known_hosts: Option<String>,
 }
 
-/// By which key one is let in.
+/// The key for authentication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Key {
-    /// A new one each time, let in by EC2 Instance Connect.
+    /// A new one each time, authorised by EC2 Instance Connect.
     InstanceConnect,
     /// Those of the person's own agent.
     Agent,
@@ -167,7 +167,7 @@ pub enum Key {
     File(String),
 }
 
-/// What became of what carries a grant, as whoever carries it tells.
+/// An event of a grant's transport, as the client reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Carried {
@@ -200,7 +200,7 @@ pub enum Carried {
     },
 }
 
-/// A count that may be written with a fraction of nothing (`5.0` is an integer in JSON Schema), and fits the record.
+/// A count that may be written with a zero fraction (`5.0` is an integer in JSON Schema), and fits the audit log.
 fn whole<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     // Up to here each integer has a double of its own.
     const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -215,10 +215,10 @@ fn whole<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     count.or_else(written_with_a_fraction).ok_or_else(wrong)
 }
 
-/// No connection carries more bytes in a second: 400 Gbit/s.
+/// No connection transfers more bytes in a second: 400 Gbit/s.
 const MOST_PER_SECOND: u64 = 50_000_000_000;
 
-/// The most characters of a text that others send into the record.
+/// The most characters of a client's text in the audit log.
 const LONGEST: usize = 300;
 
 impl Carried {
@@ -248,14 +248,14 @@ impl Carried {
 }
 
 impl Requests {
-    /// What carries a grant; none where the policy knows the target no more.
+    /// Transport settings of a grant; none if the policy no longer has the target.
     pub fn through(&self, grant: &Grant) -> Option<Through> {
         let loaded = self.loaded();
         let target = loaded.policy.targets.get(grant.target())?;
         Through::of(&loaded.policy, target, grant.transport())
     }
 
-    /// What carries a grant of the caller's own that is open.
+    /// Transport settings of one of the caller's open grants.
     pub async fn carries(&self, caller: &Caller, id: &GrantId) -> Result<Through, Error> {
         let grant = self.open_grant(caller, id).await?;
         let mut through = self.through(&grant).ok_or_else(|| Error::NoSuchGrant(id.clone()))?;

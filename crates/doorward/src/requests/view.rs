@@ -10,7 +10,7 @@ use doorward_core::policy::{Closing, Group, Person, TargetName, Transport};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Beside, Caller, Closed, Error, LivesOn, Opened, Relocated, Requests, Through, Way};
+use super::{Caller, Closed, Collateral, Error, LivesOn, Opened, Relocated, Requests, Through, Way};
 use crate::overdue::Overdue;
 use crate::status::Standing;
 
@@ -40,7 +40,7 @@ pub struct Offer {
     pub closing: Option<Closing>,
     /// Whether its firewall is as it should be.
     pub standing: Standing,
-    /// Addresses that are always let in.
+    /// Addresses that are always admitted.
     pub always_from: Vec<Cidr>,
     /// What a grant by SSH gives besides the target, in words; none where it is not opened by SSH.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ pub struct GrantView {
     /// What it gives besides the target, in words: by SSH a login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub also: Option<String>,
-    /// What of it still stands although it has ended, or may.
+    /// Its rule or session that still exists although it has ended, or may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue: Option<Overdue>,
     /// Why the store has not recorded that it ended, while it has not; it has ended all the same.
@@ -136,18 +136,18 @@ pub struct OpenedView {
     pub standing: Option<Standing>,
     /// Where to connect to; nowhere while somebody has to agree.
     pub connect: Vec<Way>,
-    /// What carries it, and how; none while somebody has to agree.
+    /// Its transport settings; none while it waits for approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Through>,
-    /// What else it lets in, or will once somebody agrees, as far as the policy names a recorded account.
+    /// Its collateral access, now or once it is approved, if the policy names a recorded account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub beside: Vec<Beside>,
+    pub beside: Vec<Collateral>,
     /// Why that could not be looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside_unknown: Option<String>,
 }
 
-/// What came of closing, as it is shown: the API's answer, and a command's `--json`.
+/// The outcome of a revocation as it is shown: the API's response, and a command's `--json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClosedView {
     /// The grant, ended.
@@ -158,7 +158,7 @@ pub struct ClosedView {
     pub standing: Standing,
     /// Live connections that were cut.
     pub cut: u64,
-    /// Why the address is still let in, if it is.
+    /// Why the address is still admitted, if it is.
     pub still: Option<String>,
     /// Credentials that were vended for it and open sessions still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,7 +171,7 @@ impl Requests {
         let grant = match &opened {
             Opened::Granted { grant, .. } | Opened::Waiting { grant, .. } => grant,
         };
-        let (beside, beside_unknown) = match self.beside(grant).await {
+        let (beside, beside_unknown) = match self.collateral(grant).await {
             Ok(beside) => (beside, None),
             Err(why) => (Vec::new(), Some(why)),
         };
@@ -221,7 +221,7 @@ impl Requests {
         OpenedView { moved_from: Some(was).filter(|was| *was != view.grant.source), ..view }
     }
 
-    /// What came of closing, as it is shown.
+    /// The outcome of a revocation as it is shown.
     pub fn closed(&self, closed: Closed) -> ClosedView {
         let Closed { grant, closing, standing, cut, still, credentials } = closed;
         ClosedView { grant: self.view(&grant), closing, standing, cut, still, credentials }
@@ -305,7 +305,7 @@ impl Requests {
         Ok(self.view(&grant))
     }
 
-    /// Lines of the record before `before` (none: from the end), the latest first, for an operator.
+    /// Audit entries before `before` (none: from the end), the latest first, for an operator.
     pub async fn record_before(
         &self,
         caller: &Caller,
@@ -374,7 +374,7 @@ impl Requests {
         let standing = (state == State::Open).then(|| {
             if grant.transport() != Transport::Direct {
                 // No firewall has to let anything in.
-                return Standing::AsWanted;
+                return Standing::InSync;
             }
             let firewall = self.firewall_name(grant);
             firewall.map_or(Standing::Unknown, |firewall| self.nudge().status().of(&firewall))

@@ -14,7 +14,7 @@ use super::through::relay;
 pub struct Way {
     /// The host: a name or an address; or, where only AWS knows it, the policy's word for it.
     pub host: String,
-    /// Whether `host` can be typed as it stands.
+    /// Whether a client can connect to `host` as given.
     pub known: bool,
     /// The protocol and the ports.
     pub flow: Flow,
@@ -82,9 +82,9 @@ impl fmt::Display for Way {
 }
 
 impl Requests {
-    /// Where to connect to once a target is open; a relay's own address where one stands before it.
+    /// The endpoint of an open target; a relay's own address if there is one in front of it.
     ///
-    /// What is carried is reached on the person's own machine, at a port that `doorward connect` says.
+    /// A tunnelled target is reached on the person's own machine, at a port that `doorward connect` prints.
     pub fn ways(&self, target: &TargetName, transport: Transport) -> Vec<Way> {
         let loaded = self.loaded();
         let policy = &loaded.policy;

@@ -32,10 +32,10 @@ pub fn version(grant: &GrantView) -> String {
     })
 }
 
-/// Whether the firewall lets it in.
+/// Whether the firewall has the grant's rules.
 pub fn standing(standing: &Standing) -> Markup {
     match standing {
-        Standing::AsWanted => html! { span.badge.good { "In force" } },
+        Standing::InSync => html! { span.badge.good { "In force" } },
         Standing::Failing { why } => html! { span.badge.bad title=(why) { "Not in force" } },
         Standing::Unknown => html! { span.badge.pending { "Being put in force" } },
     }
@@ -56,7 +56,7 @@ pub fn countdown(grant: &GrantView, now: Timestamp) -> Markup {
     }
 }
 
-/// Where to connect to, and with what.
+/// Endpoints, each with an example command.
 pub fn ways(ways: &[Way]) -> Markup {
     html! {
         @for way in ways {
@@ -75,7 +75,7 @@ pub fn ways(ways: &[Way]) -> Markup {
     }
 }
 
-/// What closing will do, said before.
+/// How revoking affects open connections, said before.
 pub fn promise(closing: Closing) -> Markup {
     html! { p.quiet.promise { "When the grant ends, " (closing) "." } }
 }
@@ -221,7 +221,7 @@ pub fn lengths(offer: &Offer) -> Vec<i64> {
     lengths
 }
 
-/// The two answers to somebody else's request; the browser then goes `back`.
+/// The buttons to approve or deny somebody else's request; the browser then goes `back`.
 pub fn answers(signed: &Signed, grant: &GrantView, back: &str) -> Markup {
     let answer = |agree: &str, class: &str, text: &str| {
         html! {
@@ -243,7 +243,7 @@ pub fn answers(signed: &Signed, grant: &GrantView, back: &str) -> Markup {
     }
 }
 
-/// Somebody else's request that waits for an answer.
+/// Somebody else's request that waits for a decision.
 pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
     html! {
         li.card.asked #(grant.id) data-key=(grant.id) data-version=(version(grant)) {
@@ -264,7 +264,7 @@ pub fn to_answer(signed: &Signed, grant: &GrantView) -> Markup {
     }
 }
 
-/// What stands in a list that is empty.
+/// The text of an empty list.
 pub fn nothing(text: &str) -> Markup {
     html! { li.nothing data-key="nothing" data-version="0" { (sentence(text)) } }
 }

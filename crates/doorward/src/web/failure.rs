@@ -37,7 +37,7 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// No session, or one that is over.
+    /// No session, or an expired one.
     pub fn signed_out() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "you are not signed in, or your session has expired")
             .hint("sign in again; on the command line: `doorward login`")

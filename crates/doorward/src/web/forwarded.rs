@@ -113,7 +113,7 @@ fn elements(headers: &HeaderMap) -> Option<Vec<Element>> {
     Some(elements)
 }
 
-/// The first hop of a header, and what stands behind its comma.
+/// The first hop of a header, and the rest after its comma.
 fn element(text: &str) -> Option<(Element, Option<&str>)> {
     let (mut element, mut rest) = (Element::default(), text);
     let mut seen: Vec<String> = Vec::new();
@@ -121,7 +121,7 @@ fn element(text: &str) -> Option<(Element, Option<&str>)> {
         rest = rest.trim_start_matches([' ', '\t']);
         let (name, after) = rest.split_once('=')?;
         let name = name.to_ascii_lowercase();
-        // No parameter may stand twice in one element (section 4).
+        // No parameter may occur twice in one element (section 4).
         if !is_token(&name) || seen.contains(&name) {
             return None;
         }
@@ -143,7 +143,7 @@ fn element(text: &str) -> Option<(Element, Option<&str>)> {
     }
 }
 
-/// A token or a quoted string (RFC 9110, section 5.6), and what stands behind it.
+/// A token or a quoted string (RFC 9110, section 5.6), and the rest after it.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([';', ',', ' ', '\t']).unwrap_or(text.len());

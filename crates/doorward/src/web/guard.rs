@@ -34,7 +34,7 @@ pub use self::kept::Kept;
 const FREE: u32 = 3;
 /// The longest delay between two tries of an account from a network.
 const LONGEST: Duration = Duration::from_secs(120);
-/// After that long without a try, an account and a network begin anew.
+/// After this long without an attempt, the counters of an account and a network are reset.
 const FORGETS: Duration = Duration::from_secs(15 * 60);
 /// Refused tries of one address (an IPv6 site) over all accounts.
 const PER_ADDRESS: Budget = Budget { most: 30, each: Duration::from_secs(10) };
@@ -76,7 +76,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// What is told.
+    /// What is reported.
     pub fn too_many(self) -> TooMany {
         match self {
             Self::Later(too_many) | Self::Soon(too_many) => too_many,
@@ -336,7 +336,7 @@ fn wrong_place(fingerprint: u64) -> usize {
     usize::try_from(fingerprint % WRONG as u64).unwrap_or(0)
 }
 
-/// No account has a longer name, so longer ones need not be told apart.
+/// No account has a longer name, so longer ones need not be distinguished.
 fn key(account: &str) -> String {
     shortened(account, 64).to_owned()
 }

@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::origin::Origin;
 use super::{TAKES, Web, arrival, session};
 
-/// Sets what browsers are told of every answer, and logs it.
+/// Sets the security headers of every response, and logs it.
 pub async fn on_every_answer(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
     let started = web.requests().clock().uptime();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

@@ -36,7 +36,7 @@ pub enum Wrong {
     /// ignore `Host` then; a proxy in front that went by it took the request for another's.
     #[error("the target and `Host` of the request name different hosts")]
     Differ,
-    /// What stands there is no host.
+    /// The text is not a host.
     #[error("the host in the request is not a valid name or address")]
     Unreadable,
 }
@@ -70,7 +70,7 @@ impl Authority {
         }
     }
 
-    /// What stands in `Host` or behind the scheme of an origin: a name or an address, and perhaps a port.
+    /// The content of `Host` or an origin without its scheme: a name or an address, and perhaps a port.
     pub fn read(text: &str) -> Option<Self> {
         let end = match text.starts_with('[') {
             true => text.find(']')? + 1,

@@ -110,7 +110,7 @@ mod tests {
         for number in 10..100 {
             while counts.begins(network(number)) {}
         }
-        // Eight that have many fill the first half; whoever has few goes on.
+        // Eight networks with many requests fill the first half; a network with few goes on.
         assert!(counts.all > ALL && counts.all < 2 * ALL, "{}", counts.all);
         assert!(counts.begins(network(1000)));
         for number in 0..2000 {

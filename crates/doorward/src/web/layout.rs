@@ -150,7 +150,7 @@ pub fn token(signed: &Signed) -> Markup {
     html! { input type="hidden" name="token" value=(signed.form_token()); }
 }
 
-/// A reason as a sentence of a page: a capital first, a full stop, and what stands in back-ticks as code.
+/// A reason as a sentence of a page: a capital first, a full stop, and text in back-ticks as code.
 pub fn sentence(text: &str) -> Markup {
     html! {
         @if begins_with_a_word(text) { (marked(&capital(text))) } @else { (marked(text)) }
@@ -158,7 +158,7 @@ pub fn sentence(text: &str) -> Markup {
     }
 }
 
-/// A part of a sentence, with what stands in back-ticks as code.
+/// A part of a sentence, with text in back-ticks as code.
 pub fn marked(text: &str) -> Markup {
     html! {
         @for (place, part) in text.split('`').enumerate() {

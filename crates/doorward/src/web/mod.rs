@@ -181,7 +181,7 @@ impl Web {
     }
 
     /// A signed-in person asks for a change; refused when it is one of very many. Closing, denying and ending sessions are
-    /// none: whoever shares the budget could use it up, and a revocation waits for nobody.
+    /// none: others who share the budget could use it up, and a revocation waits for nobody.
     fn change(&self, person: &Person) -> Result<(), Failure> {
         let now = self.requests.clock().uptime();
         self.guard().change(person.as_str(), now).map_err(Failure::too_many)

@@ -23,7 +23,7 @@ use super::origin::Origin;
 use super::segment::Segment;
 use super::{Web, card, own_page, probe, words};
 use crate::clock::random;
-use crate::requests::{self, Answer, Ask, Beside, Closed, Opened, Relocated};
+use crate::requests::{self, Answer, Ask, Closed, Collateral, Opened, Relocated};
 use crate::status::Standing;
 
 /// `POST /grants`: opens a target, or extends what is open from the same address.
@@ -202,7 +202,7 @@ pub async fn close(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let closed = web.requests().close(&posted.signed.caller, &grant_id(&id)?).await?;
-    noted(&web, &posted, what_closed(&closed))
+    noted(&web, &posted, revoked_note(&closed))
 }
 
 /// `POST /grants/{id}/move`: to the address that the form was sent from.
@@ -213,7 +213,7 @@ pub async fn relocate(
 ) -> Result<Response, Failure> {
     match relocated(&web, &id, &posted).await {
         Ok(moved) => {
-            let stands = matches!(&moved.opened, Opened::Granted { standing: Standing::AsWanted, .. });
+            let stands = matches!(&moved.opened, Opened::Granted { standing: Standing::InSync, .. });
             let note = html! {
                 p {
                     @if stands {
@@ -282,7 +282,7 @@ fn grant_id(id: &str) -> Result<GrantId, Failure> {
     id.parse().map_err(|_| Failure::new(StatusCode::NOT_FOUND, "there is no such grant"))
 }
 
-/// Keeps what is to be said and sends the browser to the page that says it.
+/// Stores a message and redirects the browser to the page that shows it.
 fn noted(web: &Web, posted: &Posted, note: Markup) -> Result<Response, Failure> {
     let id = u64::from_le_bytes(random().map_err(|error| Failure::broken(&error))?);
     let id = format!("{id:016x}");
@@ -291,10 +291,10 @@ fn noted(web: &Web, posted: &Posted, note: Markup) -> Result<Response, Failure> 
     Ok((StatusCode::SEE_OTHER, [(LOCATION, format!("{page}?note={id}"))]).into_response())
 }
 
-/// What came of opening one target for one or more addresses.
+/// The outcome of opening one target for one or more addresses.
 async fn outcome(web: &Web, opened: &[Opened]) -> Markup {
     let stands = |opened: &&Opened| {
-        matches!(opened, Opened::Granted { extended: false, standing: Standing::AsWanted, .. })
+        matches!(opened, Opened::Granted { extended: false, standing: Standing::InSync, .. })
     };
     let connect = match opened.iter().find(stands).map(grant_of) {
         Some(grant) => Some(web.requests().ways_looked_up(grant.target(), grant.transport()).await),
@@ -306,23 +306,23 @@ async fn outcome(web: &Web, opened: &[Opened]) -> Markup {
     });
     let mut beside = Vec::new();
     for grant in opened.iter().filter(|opened| !is_extension(opened)).map(grant_of) {
-        beside.push((grant, web.requests().beside(grant).await));
+        beside.push((grant, web.requests().collateral(grant).await));
     }
     html! {
-        @for opened in opened { (told(opened)) }
-        @for (grant, found) in &beside { (lets_besides(grant, found)) }
+        @for opened in opened { (opened_note(opened)) }
+        @for (grant, found) in &beside { (collateral_note(grant, found)) }
         @if let Some(connect) = connect { p { "Connect to" } (card::ways(&connect)) }
         @if let Some(closing) = closing { (card::promise(closing)) }
     }
 }
 
-/// What was let in before needs not be said again.
+/// Collateral access that was reported before is not reported again.
 fn is_extension(opened: &Opened) -> bool {
     matches!(opened, Opened::Granted { extended: true, .. })
 }
 
-/// What else a grant lets in; nothing when it is only the target.
-fn lets_besides(grant: &Grant, found: &Result<Vec<Beside>, String>) -> Markup {
+/// The collateral access of a grant; nothing if it admits only to the target.
+fn collateral_note(grant: &Grant, found: &Result<Vec<Collateral>, String>) -> Markup {
     let flows = |flows: &[Flow]| flows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let source = words::source(grant.source());
     html! {
@@ -350,7 +350,7 @@ fn grant_of(opened: &Opened) -> &Grant {
     grant
 }
 
-fn told(opened: &Opened) -> Markup {
+fn opened_note(opened: &Opened) -> Markup {
     let grant = grant_of(opened);
     html! {
         @match opened {
@@ -358,7 +358,7 @@ fn told(opened: &Opened) -> Markup {
                 p {
                     strong {
                         (grant.target())
-                        @if *standing != Standing::AsWanted { " is granted, but not open yet," }
+                        @if *standing != Standing::InSync { " is granted, but not open yet," }
                         @else if *extended { " stays open" }
                         @else { " is open" }
                     }
@@ -367,7 +367,7 @@ fn told(opened: &Opened) -> Markup {
                     ". " (card::standing(standing))
                 }
                 @match standing {
-                    Standing::AsWanted => {}
+                    Standing::InSync => {}
                     Standing::Failing { why } => p.problem {
                         "The firewall does not admit your address yet: " (marked(why)) ". Doorward will retry."
                     },
@@ -389,7 +389,7 @@ fn told(opened: &Opened) -> Markup {
     }
 }
 
-fn what_closed(closed: &Closed) -> Markup {
+fn revoked_note(closed: &Closed) -> Markup {
     let grant = &closed.grant;
     let was_open = grant.since().is_some();
     html! {
@@ -397,7 +397,7 @@ fn what_closed(closed: &Closed) -> Markup {
             strong {
                 (grant.target())
                 @if !was_open { " is withdrawn" }
-                @else if closed.standing == Standing::AsWanted { " is revoked" }
+                @else if closed.standing == Standing::InSync { " is revoked" }
                 @else { " is being revoked" }
             }
             " for " code { (words::source(grant.source())) } "."
@@ -408,10 +408,10 @@ fn what_closed(closed: &Closed) -> Markup {
                     p.problem { "The firewall still admits the address: " (marked(why)) ". Doorward will retry." }
                 }
                 Standing::Unknown => p { "The firewall has not confirmed it yet." },
-                Standing::AsWanted => {}
+                Standing::InSync => {}
             }
             @match (closed.closing, closed.cut) {
-                _ if closed.standing != Standing::AsWanted => {}
+                _ if closed.standing != Standing::InSync => {}
                 (Closing::Severs, 0) => p { "No connection was open." },
                 (Closing::Severs, 1) => p { "One open connection was cut." },
                 (Closing::Severs, cut) => p { (cut) " open connections were cut." },
@@ -433,7 +433,7 @@ fn what_closed(closed: &Closed) -> Markup {
     }
 }
 
-/// A refusal beside something that was done, in one note.
+/// A refusal in the same note as a success.
 fn but(address: IpAddr, failure: &Failure) -> Markup {
     html! {
         div.problem { p { "Nothing was opened for " code { (address) } ":" } (failure::reasons(failure)) }
@@ -451,8 +451,8 @@ mod tests {
         serde_json::from_str(text).expect("a grant")
     }
 
-    fn check(found: Result<Vec<Beside>, String>, expected: &[&str], absent: &str) {
-        let text = lets_besides(&open_grant(), &found).into_string();
+    fn check(found: Result<Vec<Collateral>, String>, expected: &[&str], absent: &str) {
+        let text = collateral_note(&open_grant(), &found).into_string();
         for words in expected {
             assert!(text.contains(words), "no {words:?} in {text}");
         }
@@ -463,7 +463,7 @@ mod tests {
     fn what_else_is_let_in_is_said_and_nothing_where_there_is_nothing() {
         let beside = |flows: &[&str], perhaps: &[&str]| {
             let parsed = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a flow")).collect();
-            Beside { what: "database <reports>".into(), flows: parsed(flows), perhaps: parsed(perhaps) }
+            Collateral { what: "database <reports>".into(), flows: parsed(flows), perhaps: parsed(perhaps) }
         };
         check(
             Ok(vec![beside(&["tcp/5432", "udp/53"], &[])]),
@@ -472,6 +472,6 @@ mod tests {
         );
         check(Ok(vec![beside(&[], &["tcp/22"])]), &["perhaps <code>tcp/22</code>"], "not known");
         check(Err("the folder is gone".into()), &["is not known: the folder is gone"], "also allows");
-        assert_eq!(lets_besides(&open_grant(), &Ok(Vec::new())).into_string(), "");
+        assert_eq!(collateral_note(&open_grant(), &Ok(Vec::new())).into_string(), "");
     }
 }

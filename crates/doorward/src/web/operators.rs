@@ -138,7 +138,7 @@ fn row(web: &Web, signed: &Signed, grant: &GrantView, is_to_answer: bool) -> Mar
     }
 }
 
-/// Ends that are in force and that the store does not record.
+/// Ended grants that the store has not recorded.
 fn unrecorded(web: &Web) -> Markup {
     let ends = web.requests().unrecorded();
     html! {
@@ -161,12 +161,12 @@ fn unrecorded(web: &Web) -> Markup {
     }
 }
 
-/// What needs somebody's hand, first on the page.
+/// Problems that need attention, first on the page.
 fn problems(web: &Web) -> Markup {
     let status = web.requests().nudge().status();
     let failing = status.firewalls.iter().filter_map(|(name, (_, standing))| match standing {
         Standing::Failing { why } => Some((name, why)),
-        Standing::AsWanted | Standing::Unknown => None,
+        Standing::InSync | Standing::Unknown => None,
     });
     let failing: Vec<_> = failing.collect();
     let loaded = web.requests().loaded();
@@ -219,7 +219,7 @@ fn problems(web: &Web) -> Markup {
     }
 }
 
-/// Proxies that people came through and that the policy does not name.
+/// Proxies that people came through and that the policy does not list.
 fn proxies(web: &Web) -> Markup {
     let loaded = web.requests().loaded();
     let named = |peer| loaded.policy.server.proxies.iter().any(|proxy| proxy.contains(peer));

@@ -20,10 +20,10 @@ use crate::requests::Caller;
 
 /// Lines of a page.
 const SHOWN: u32 = 50;
-/// Whoever reads on for so long is recorded once.
+/// Reading within this time is recorded once.
 const SITTING: Duration = Duration::from_secs(3600);
 
-/// Who read lately.
+/// People who read the audit log lately.
 pub type Readers = Kept<Person, Option<Duration>>;
 
 /// Which part.
@@ -32,7 +32,7 @@ pub struct Asked {
     before: Option<String>,
 }
 
-/// Reads lines before `before`, the latest first, and records once a sitting that somebody did.
+/// Reads entries before `before`, the latest first, and records once per sitting that the person did.
 pub async fn read(web: &Web, caller: &Caller, before: Option<u64>, limit: u32) -> Result<Vec<Line>, Failure> {
     let lines = web.requests().record_before(caller, before, limit).await?;
     let now = web.requests().clock().uptime();

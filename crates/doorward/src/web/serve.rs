@@ -35,7 +35,7 @@ pub use self::admission::Network;
 pub use self::connection::Arrival;
 pub use self::tls::usable as usable_certificate;
 
-/// How often the certificate's files are looked at, and after how many of these the record's summaries are written.
+/// How often the certificate's files are checked, and after how many of these the audit log's summaries are written.
 const LOOKS: Duration = Duration::from_secs(5);
 const SUMMARY: u32 = 12;
 /// How long requests may go on once the server was asked to stop, and how long their connections may take to close then.

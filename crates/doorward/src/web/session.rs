@@ -60,7 +60,7 @@ impl Token {
         BASE64.encode(hmac::sign(&key, purpose.as_bytes()))
     }
 
-    /// What ties a session to a password: another password, and the session is over.
+    /// Binds a session to a password: another password ends the session.
     fn bound(&self, hash: &PasswordHash) -> String {
         let (kind, cost) = (hash.kind().prefix(), hash.cost());
         self.derive(&format!("password {kind} {cost} {} {}", hash.salt(), hash.digest()))
@@ -80,7 +80,7 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// What every form of the session carries.
+    /// The token in every form of the session.
     pub fn form_token(&self) -> String {
         self.token.derive("form")
     }
@@ -100,7 +100,7 @@ impl Signed {
         self.token.derive("session")
     }
 
-    /// Whether a form carries this session's token.
+    /// Whether a form has this session's token.
     pub fn sent(&self, form_token: &str) -> bool {
         self.form_token().as_bytes().ct_eq(form_token.as_bytes()).into()
     }
@@ -160,7 +160,7 @@ async fn find(
         let bound = token.bound(hash);
         bool::from(bound.as_bytes().ct_eq(session.bound.as_bytes()))
     });
-    // A clock set back does not lengthen what was promised: what was used in time to come is over.
+    // Setting the clock back does not extend a session: one with a last use in the future has expired.
     let begun = session.made.max(session.used) <= now + SignedDuration::from_mins(5);
     let lengths = loaded.policy.server.sessions;
     let idle = now.duration_since(session.used) >= lengths.idle;
@@ -322,12 +322,12 @@ impl BeforeSession {
         Ok(Self { value: Token::new()?.0, sent: false })
     }
 
-    /// What the form carries.
+    /// The token in the form.
     pub fn form_token(&self, web: &Web) -> String {
         BASE64.encode(hmac::sign(web.key(), format!("sign-in {}", self.value).as_bytes()))
     }
 
-    /// Whether a form carries it.
+    /// Whether a form has it.
     pub fn fits(&self, web: &Web, form_token: &str) -> bool {
         self.sent && bool::from(self.form_token(web).as_bytes().ct_eq(form_token.as_bytes()))
     }
@@ -484,7 +484,7 @@ mod tests {
     #[tokio::test]
     async fn a_password_that_is_changed_meanwhile_starts_no_session() {
         let house = House::new("").await;
-        // While the record is locked the sign-in has been looked at and waits to be recorded.
+        // While the audit log is locked the sign-in has been verified and waits to be recorded.
         let file = house.folder().join("doorward.db").display().to_string();
         let mut other = sqlx::SqliteConnection::connect(&file).await.expect("the store");
         sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.expect("a lock");

@@ -7,7 +7,7 @@ use doorward_core::net::Cidr;
 
 use super::guard::{Kept, site};
 
-/// After that long what was not told is summed up in one line.
+/// The interval at which the remaining refusals are summed up in one entry.
 pub const WINDOW: Duration = Duration::from_secs(600);
 /// Lines of their own in a window: of one address, and of all.
 const OF_ONE: u32 = 10;
@@ -38,7 +38,7 @@ impl Tally {
         true
     }
 
-    /// What is to be said of those that got no line, once their window is over or the program ends.
+    /// The summary of refusals without an entry, once their window has ended or the program ends.
     pub fn summary(&mut self, now: Duration, ending: bool) -> Option<String> {
         let lasted = now.saturating_sub(self.began);
         if !ending && lasted < WINDOW {

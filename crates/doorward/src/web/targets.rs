@@ -66,7 +66,7 @@ fn search(find: &str, found: usize, all: usize) -> Markup {
     }
 }
 
-/// Whether every word of a search stands in what a card says.
+/// Whether every word of a search is in the text of a card.
 fn fits(offer: &Offer, find: &str) -> bool {
     let ports: Vec<String> = offer.ports.iter().map(ToString::to_string).collect();
     let said =

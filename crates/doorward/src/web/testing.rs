@@ -89,7 +89,7 @@ pub fn offer(usually: i64, at_most: i64) -> Offer {
         approval_from: Vec::new(),
         reason_required: false,
         closing: Some(Closing::Severs),
-        standing: Standing::AsWanted,
+        standing: Standing::InSync,
         always_from: Vec::new(),
         by_ssh_also: None,
         region: None,
@@ -115,7 +115,7 @@ pub fn grant_view(since: &str, until: &str) -> GrantView {
         waits_for: Vec::new(),
         approved_by: None,
         ended: None,
-        standing: Some(Standing::AsWanted),
+        standing: Some(Standing::InSync),
         closing: Closing::Severs,
         revision: 0,
     }
@@ -332,10 +332,10 @@ impl House {
     }
 
     /// Does what a pass of the reconciler does with grants.
-    pub async fn end_what_is_over(&self) {
+    pub async fn end_expired(&self) {
         let (requests, loaded) = (&self.requests, self.requests.loaded());
         let now = requests.clock().now();
-        requests.end_what_is_over(&loaded, now, |_| false).await.expect("a pass");
+        requests.end_expired(&loaded, now, |_| false).await.expect("a pass");
     }
 
     /// Calls the API.
@@ -408,7 +408,7 @@ async fn play(requests: Arc<Requests>, nudged: Nudged) {
         let covers = nudged.count();
         let (loaded, now) = (requests.loaded(), requests.clock().now());
         let firewalls = loaded.policy.firewalls.keys();
-        let firewalls = firewalls.map(|name| (name.clone(), (covers, Standing::AsWanted))).collect();
+        let firewalls = firewalls.map(|name| (name.clone(), (covers, Standing::InSync))).collect();
         nudged.change(|status| *status = Status { covers, at: Some(now), firewalls, ..Status::default() });
         nudged.wait(Duration::from_millis(50)).await;
     }

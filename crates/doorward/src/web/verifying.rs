@@ -23,7 +23,7 @@ const WAITS: Duration = Duration::from_secs(10);
 /// The most that wait.
 const LINE: usize = 512;
 
-/// The server has no processor for a try, whoever makes it.
+/// The server has no CPU time for another attempt, of any client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy;
 

@@ -128,7 +128,7 @@ fn story(setup: Setup, name: &str) {
 
     operator.go(&format!("{}/record", server.url));
     for text in
-        ["was not signed in", "opened orders-db", "asked for reports-db", "added a rule to orders-clients"]
+        ["failed to sign in", "opened orders-db", "requested reports-db", "added a rule to orders-clients"]
     {
         operator.says(text);
     }
@@ -411,7 +411,7 @@ fn leaves() {
     let operator = signed_in(DESK, &server.url, "maria");
     operator.wait("what jon had open is closed", |operator| {
         operator.go(&format!("{}/operators", server.url));
-        operator.text().contains("Nothing is open.")
+        operator.text().contains("No grant is open.")
     });
     look_again(&browser);
     browser.wait("jon is signed out", |browser| browser.url().ends_with("/sign-in"));

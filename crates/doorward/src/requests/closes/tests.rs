@@ -42,7 +42,7 @@ async fn does(somebody: &mut AnyConnection, statement: &'static str) {
 /// The grants that are open by a pass of the reconciler.
 async fn open_by_a_pass(requests: &Requests) -> Vec<GrantId> {
     let (loaded, now) = (requests.loaded(), requests.clock().now());
-    let grants = requests.end_what_is_over(&loaded, now, |_| false).await.expect("a pass");
+    let grants = requests.end_expired(&loaded, now, |_| false).await.expect("a pass");
     let live = grants.iter().filter(|grant| grant.live(now).is_some());
     live.map(|grant| grant.id().clone()).collect()
 }

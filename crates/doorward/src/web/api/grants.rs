@@ -189,7 +189,7 @@ pub async fn relocate(
     Ok(Json(web.requests().relocated(moved).await))
 }
 
-/// `GET /grants/{id}/transport`: what carries a grant of one's own that is open, for whoever carries it.
+/// `GET /grants/{id}/transport`: transport settings of one of the caller's open grants, for the client.
 pub async fn through(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
@@ -216,7 +216,7 @@ pub async fn credentials(
     })?))
 }
 
-/// `POST /grants/{id}/transport`: what became of what carries a grant, told by whoever carries it.
+/// `POST /grants/{id}/transport`: an event of a grant's transport, reported by the client.
 pub async fn carried(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,

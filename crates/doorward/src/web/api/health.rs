@@ -39,7 +39,7 @@ pub struct Readiness {
     reasons: Vec<String>,
 }
 
-/// `GET /readyz`: for whoever watches. Anybody may ask, so that it counts, and names neither people nor targets.
+/// `GET /readyz`: for monitoring. It needs no authentication, so it returns counts, and names neither people nor targets.
 pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>) {
     let (clock, status) = (web.requests().clock(), web.requests().nudge().status());
     let mut reasons = Vec::new();

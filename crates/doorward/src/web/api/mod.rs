@@ -105,7 +105,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// A value with its sentence beside its fields.
+/// A value with its sentence next to its fields.
 fn with_text(value: &impl Serialize, text: String) -> Value {
     let mut value = serde_json::to_value(value).unwrap_or_default();
     if let Value::Object(fields) = &mut value {

@@ -38,7 +38,7 @@ pub async fn targets(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Jso
     Json(web.requests().offers(&signed.caller.person))
 }
 
-/// Which part of the record.
+/// The range of audit entries.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "`before` and `limit`")]
 pub struct Part {
@@ -46,11 +46,11 @@ pub struct Part {
     limit: Option<u32>,
 }
 
-/// Lines of the record.
+/// Entries of the audit log.
 #[derive(Debug, Serialize)]
 pub struct Lines {
     lines: Vec<Line>,
-    // What to ask for `before` to read on; none at the beginning of the record.
+    // The `before` of the next page; none at the beginning of the audit log.
     next: Option<u64>,
 }
 

@@ -129,7 +129,7 @@ impl Taking {
                 Err(NotNow::Full) => break,
             }
         }
-        // A reset: nothing of it stays here, and the client is told at once.
+        // A reset: nothing of it stays here, and the client notices at once.
         let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     }
 

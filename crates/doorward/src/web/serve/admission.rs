@@ -55,7 +55,7 @@ impl Limits {
     }
 }
 
-/// Whom a connection is counted for: an IPv4 address, or the /64 of an IPv6 one, in which whoever has one address has all.
+/// The network that a connection counts for: an IPv4 address, or the /64 of an IPv6 one, which has one owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network {
     is_proxy: bool,
@@ -136,7 +136,7 @@ struct Seat {
     gives_way: Arc<Notify>,
 }
 
-/// Why a connection is not let in now.
+/// Why a connection is not accepted now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotNow {
     /// Connections that gave way are still being closed; there is room in a moment.
@@ -172,7 +172,7 @@ impl Admission {
         state.seats.len() + state.leaving
     }
 
-    /// Connections that were not let in, and that gave way to others, since the last time that this was asked.
+    /// Connections that were not accepted, and connections that were displaced, since the last call.
     pub fn taken(&self) -> (u64, u64) {
         let mut state = self.lock();
         (std::mem::take(&mut state.turned_away), std::mem::take(&mut state.gave_way))
@@ -320,7 +320,7 @@ pub struct Ticket {
     gives_way: Arc<Notify>,
 }
 
-/// A seat by its number, for whoever knows what the connection in it does.
+/// A seat by its number, for updates of its connection's state.
 #[derive(Debug, Clone)]
 pub struct SeatNumber {
     house: Arc<Admission>,

@@ -77,7 +77,7 @@ impl HttpBody for Received {
     }
 }
 
-/// What a client is sent. Its request is over when this is dropped.
+/// A response body. Its request ends when this is dropped.
 pub(super) struct Sent {
     body: Body,
     _turn: Arc<Turn>,

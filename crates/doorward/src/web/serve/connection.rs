@@ -39,9 +39,9 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// How often a silent client of HTTP/2 is asked whether it is there, and how long it may take to say so.
 const PINGS: Duration = Duration::from_secs(10);
 const PONGS: Duration = Duration::from_secs(5);
-/// How long an idle client may take to close once it was told.
+/// How long an idle client may take to close after the notification.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How often it is looked whether a connection is over its limit, at the latest.
+/// How often a connection is checked against its time limit, at the latest.
 const LOOKS: Duration = Duration::from_secs(5);
 
 /// How a connection came, for whoever answers its requests; beside it stands [`ConnectInfo`], the client's address.
@@ -80,7 +80,7 @@ impl Serving {
         times: Times,
         stopping: watch::Receiver<Stopping>,
     ) -> Self {
-        // Two for each, so that no processor waits for whoever was called to come.
+        // Two for each, so that no CPU waits for a step that was scheduled to start.
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self { router, certificate, turns: Turns::new(2 * processors), times, stopping }
     }
@@ -236,7 +236,7 @@ async fn header(stream: &mut tokio::net::TcpStream) -> io::Result<Named> {
     }
 }
 
-/// Answers requests until one side ends the connection, it gives way, or its time is over.
+/// Answers requests until one side ends the connection, it is displaced, or its time limit is reached.
 async fn requests(
     opened: Opened,
     serving: Serving,

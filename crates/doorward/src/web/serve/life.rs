@@ -56,7 +56,7 @@ struct State {
 pub(super) enum Verdict {
     /// Nothing before then.
     LiveUntil(Instant),
-    /// It was idle for too long: it is told so, and closed.
+    /// It was idle for too long: the client is notified, and it is closed.
     Idle,
     /// It is cut.
     Over,

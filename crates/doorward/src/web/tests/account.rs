@@ -134,7 +134,7 @@ async fn ones_own_password_is_changed_and_what_is_open_stays_open() {
     let (browser, token, other) =
         (house.sign_in("jon").await, house.token("jon").await, house.token("jon").await);
     open(&house, &token).await;
-    house.end_what_is_over().await;
+    house.end_expired().await;
     for (present, new, status) in [
         ("wrong", NEW, StatusCode::FORBIDDEN),
         (PASSWORD, "short", StatusCode::UNPROCESSABLE_ENTITY),
@@ -151,11 +151,11 @@ async fn ones_own_password_is_changed_and_what_is_open_stays_open() {
     }
     assert_eq!(house.get("/", &browser).await.status, StatusCode::SEE_OTHER);
     assert_eq!(sessions(&house, &new).await.len(), 1);
-    house.end_what_is_over().await;
+    house.end_expired().await;
     assert_eq!(open_of(&house, "jon").await, 1, "the person's own change ends nothing that is open");
     assert_eq!(house.try_sign_in("jon", PASSWORD).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(house.try_sign_in("jon", NEW).await.status, StatusCode::SEE_OTHER);
-    house.end_what_is_over().await;
+    house.end_expired().await;
     assert_eq!(open_of(&house, "jon").await, 1);
     let text = std::fs::read_to_string(house.folder().join("people.htpasswd")).expect("passwords");
     assert!(text.starts_with("jon:$2y$12$") && text.contains(&format!("\nrichard:{HASH}\n")), "{text}");
@@ -201,10 +201,10 @@ async fn a_password_that_an_operator_replaces_ends_what_is_open() {
     let (jon, richard) = (house.token("jon").await, house.token("richard").await);
     open(&house, &jon).await;
     open(&house, &richard).await;
-    house.end_what_is_over().await;
+    house.end_expired().await;
     assert_eq!((open_of(&house, "jon").await, open_of(&house, "richard").await), (1, 1));
     house.people(&[("jon", OTHER_HASH), ("richard", HASH), ("maria", HASH)]);
-    house.end_what_is_over().await;
+    house.end_expired().await;
     assert_eq!((open_of(&house, "jon").await, open_of(&house, "richard").await), (0, 1));
     let record = house.record().await;
     let ended = record.iter().find(|line| line["what"] == "ended").expect("an end");
@@ -218,7 +218,7 @@ async fn a_password_that_an_operator_replaces_ends_what_is_open() {
 async fn what_is_opened_under_the_new_password_stays() {
     let house = House::new("").await;
     open(&house, &house.token("jon").await).await;
-    house.end_what_is_over().await;
+    house.end_expired().await;
     let jon = "jon".parse().expect("a name");
     let hash = hash_new(NEW, &Rules { person: &jon, least: 10 }).expect("a hash");
     house.people(&[("jon", &hash), ("richard", HASH), ("maria", HASH)]);
@@ -228,8 +228,8 @@ async fn what_is_opened_under_the_new_password_stays() {
     let token = answer.json()["token"].as_str().expect("a token").to_owned();
     assert_eq!(open_of(&house, "jon").await, 0, "what was opened under the old one has ended");
     open(&house, &token).await;
-    house.end_what_is_over().await;
-    house.end_what_is_over().await;
+    house.end_expired().await;
+    house.end_expired().await;
     assert_eq!(open_of(&house, "jon").await, 1);
 }
 
@@ -239,7 +239,7 @@ async fn who_is_locked_loses_sessions_and_grants_and_gets_no_session_back() {
     let (token, browser) = (house.token("jon").await, house.sign_in("jon").await);
     open(&house, &token).await;
     house.people(&[("richard", HASH), ("maria", HASH)]);
-    house.end_what_is_over().await;
+    house.end_expired().await;
     assert_eq!(open_of(&house, "jon").await, 0);
     let jon = "jon".parse().expect("a name");
     for _ in 0..500 {
@@ -249,7 +249,7 @@ async fn who_is_locked_loses_sessions_and_grants_and_gets_no_session_back() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     house.people(&[("jon", HASH), ("richard", HASH), ("maria", HASH)]);
-    house.end_what_is_over().await;
+    house.end_expired().await;
     assert_eq!(house.call(Method::GET, "/api/v1/me", &token, None).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(house.get("/", &browser).await.status, StatusCode::SEE_OTHER);
 }

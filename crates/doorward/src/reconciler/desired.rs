@@ -8,7 +8,7 @@ use doorward_core::inventory::{Place, RuleIdentity, SecurityGroupId, VpcId};
 use doorward_core::policy::{Enforcement, FirewallName, Policy, Target};
 use serde::{Deserialize, Serialize};
 
-/// A security group as the store remembers it once the policy does not.
+/// A security group that the store remembers after the policy has dropped it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Remembered {
     pub group: SecurityGroupId,
@@ -16,8 +16,8 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    /// Those that a policy names. A table of nftables is not remembered: it ends its elements by itself, and
-    /// guards on until an operator deletes it. A relay is gone with the process.
+    /// Those of a policy. An nftables table is not remembered: its elements expire by themselves, and it
+    /// stays in force until an operator deletes it. A relay ends with the process.
     pub fn all(policy: &Policy) -> impl Iterator<Item = (&FirewallName, Self)> {
         policy.firewalls.iter().filter_map(|(name, firewall)| match &firewall.kind {
             Enforcement::SecurityGroup { group, at, .. } => {
@@ -28,71 +28,79 @@ impl Remembered {
     }
 }
 
-/// A security group and what it shall let in.
+/// A security group and its desired rules.
 #[derive(Debug, Clone)]
-pub(super) struct Door {
-    /// Its firewall; none when the policy speaks of it no longer and it is only emptied of our rules.
+pub(super) struct DesiredGroup {
+    /// Its firewall; none if the policy no longer lists it and only our rules are removed from it.
     pub firewall: Option<FirewallName>,
     pub group: SecurityGroupId,
     pub place: Place,
     pub vpc: Option<VpcId>,
     pub ruleset: Ruleset,
-    /// What grants that have ended had opened and nothing wants any more.
-    pub over: BTreeSet<RuleIdentity>,
-    /// Grants that have ended, and are settled once this group is as wanted.
+    /// Rules of ended grants that are no longer desired.
+    pub expired: BTreeSet<RuleIdentity>,
+    /// Ended grants that are settled once this group is in sync.
     pub settles: Vec<GrantId>,
 }
 
-impl Door {
-    /// What is wanted, as AWS knows rules.
+impl DesiredGroup {
+    /// The desired rules, in AWS's form.
     pub fn wanted(&self) -> BTreeSet<RuleIdentity> {
         self.ruleset.iter().map(|rule| RuleIdentity::admitting(rule.flow(), rule.peer())).collect()
     }
 }
 
-/// Every group that a pass has to bring to its rules.
-pub(super) fn doors(
+/// Every group that a pass has to reconcile.
+pub(super) fn desired_groups(
     policy: &Policy,
     wanted: &BTreeMap<FirewallName, Ruleset>,
     ended: &[&Grant],
     remembered: &[Remembered],
-) -> Vec<Door> {
+) -> Vec<DesiredGroup> {
     let mut behind: BTreeMap<&FirewallName, Vec<(&Grant, &Target)>> = BTreeMap::new();
     for grant in ended {
         let Some(target) = policy.targets.get(grant.target()) else { continue };
         let Some(firewall) = &target.firewall else { continue };
         behind.entry(firewall).or_default().push((grant, target));
     }
-    let mut doors: Vec<Door> = Vec::new();
+    let mut desired_groups: Vec<DesiredGroup> = Vec::new();
     for (name, firewall) in &policy.firewalls {
         let Enforcement::SecurityGroup { group, at, vpc } = &firewall.kind else { continue };
-        let mut door = Door {
+        let mut desired = DesiredGroup {
             firewall: Some(name.clone()),
             group: group.clone(),
             place: at.clone(),
             vpc: vpc.clone(),
             ruleset: wanted.get(name).cloned().unwrap_or_default(),
-            over: BTreeSet::new(),
+            expired: BTreeSet::new(),
             settles: Vec::new(),
         };
         for (grant, target) in behind.remove(name).unwrap_or_default() {
-            door.settles.push(grant.id().clone());
-            door.over.extend(opened(grant, target));
+            desired.settles.push(grant.id().clone());
+            desired.expired.extend(opened(grant, target));
         }
-        let wanted = door.wanted();
-        door.over.retain(|rule| !wanted.contains(rule));
-        doors.push(door);
+        let wanted = desired.wanted();
+        desired.expired.retain(|rule| !wanted.contains(rule));
+        desired_groups.push(desired);
     }
     for Remembered { group, at } in remembered {
         // A group that the policy names through another profile is not emptied behind its back.
-        if !doors.iter().any(|door| door.group == *group) {
+        if !desired_groups.iter().any(|desired| desired.group == *group) {
             let (group, place) = (group.clone(), at.clone());
             let (vpc, ruleset) = (None, Ruleset::default());
-            let (over, settles) = (BTreeSet::new(), Vec::new());
-            doors.push(Door { firewall: None, group, place, vpc, ruleset, over, settles });
+            let (expired, settles) = (BTreeSet::new(), Vec::new());
+            desired_groups.push(DesiredGroup {
+                firewall: None,
+                group,
+                place,
+                vpc,
+                ruleset,
+                expired,
+                settles,
+            });
         }
     }
-    doors
+    desired_groups
 }
 
 fn opened(grant: &Grant, target: &Target) -> impl Iterator<Item = RuleIdentity> {

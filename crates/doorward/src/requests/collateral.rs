@@ -12,28 +12,28 @@ use serde::{Deserialize, Serialize};
 
 use super::Requests;
 
-/// Something that a grant lets its person reach and that is not its target.
+/// A resource that a grant makes reachable in addition to its target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Beside {
+pub struct Collateral {
     /// What it is, like `database reports`.
     pub what: String,
-    /// What surely passes.
+    /// Traffic that is certainly allowed.
     pub flows: Vec<Flow>,
-    /// What may pass besides: the recorded account does not tell enough to be sure.
+    /// Traffic that may be allowed in addition: the recorded account has gaps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub perhaps: Vec<Flow>,
 }
 
-/// How long an answer waits for it. The rule stands meanwhile.
+/// How long a response waits for it. The rule exists meanwhile.
 const WAITS: Duration = Duration::from_secs(5);
 
 impl Requests {
-    /// What else a grant lets in, or why that is not known. Nothing when the policy names no recorded account.
-    pub async fn beside(&self, grant: &Grant) -> Result<Vec<Beside>, String> {
+    /// The collateral access of a grant, or why it is unknown. Nothing if the policy names no recorded account.
+    pub async fn collateral(&self, grant: &Grant) -> Result<Vec<Collateral>, String> {
         let policy = Arc::clone(&self.loaded().policy);
         let Some(folder) = policy.inventory.clone() else { return Ok(Vec::new()) };
         let grant = grant.clone();
-        let looking = tokio::task::spawn_blocking(move || beside(Path::new(&folder), &policy, &grant));
+        let looking = tokio::task::spawn_blocking(move || collateral(Path::new(&folder), &policy, &grant));
         match tokio::time::timeout(WAITS, looking).await {
             Ok(Ok(found)) => found,
             Ok(Err(_)) => Err("the analysis failed unexpectedly".into()),
@@ -42,14 +42,14 @@ impl Requests {
     }
 }
 
-fn beside(folder: &Path, policy: &Policy, grant: &Grant) -> Result<Vec<Beside>, String> {
+fn collateral(folder: &Path, policy: &Policy, grant: &Grant) -> Result<Vec<Collateral>, String> {
     let account = doorward_aws::recorded(folder).map_err(|error| error.to_string())?;
     let Some(target) = policy.targets.get(grant.target()) else { return Ok(Vec::new()) };
     let compared = with_grant(account, policy, grant).map_err(|error| error.to_string())?;
     let Some((without, with)) = compared else { return Ok(Vec::new()) };
     let (without, with) = (Reachability::of(without), Reachability::of(with));
     let found = reach::collateral(&without.compare(&with), &with, &target.address).into_iter();
-    let view = |one: reach::Collateral| Beside {
+    let view = |one: reach::Collateral| Collateral {
         what: one.what,
         flows: one.flows.list(),
         perhaps: one.perhaps.list(),
