@@ -17,7 +17,7 @@ use rustix::process::{Resource, getrlimit};
 /// | standard streams, signals, runtimes (epoll, eventfd, timer), listeners | 24 |
 /// | the store: eight connections, of SQLite each its file and its log, and the index that they share | 24 |
 /// | look-ups of names, in at most 32 threads of the main runtime and 16 of the reconciler's | 48 |
-/// | `nft` (its pipes, its end), the policy, people's files and certificates, read when they change | 16 |
+/// | `nft` (its pipes, its end), the policy, password and group files and certificates, read when they change | 16 |
 /// | credentials: STS, SSO, the instance's metadata, `credential_process` | 16 |
 /// | AWS: two accounts or Regions of sixteen calls at once each, and what is vended beside them | 48 |
 const RESERVED: u64 = 176;

@@ -28,7 +28,7 @@ impl Clock {
         Self { wall: Arc::new(Timestamp::now), uptime: Arc::new(move || start.elapsed()) }
     }
 
-    /// One that a test turns by hand.
+    /// One that a test turns manually.
     pub fn by_hand(
         wall: impl Fn() -> Timestamp + Send + Sync + 'static,
         uptime: impl Fn() -> Duration + Send + Sync + 'static,

@@ -181,7 +181,7 @@ impl Cloud {
         }
     }
 
-    /// Ends a session in that place; one that is over already is no error.
+    /// Ends a session in that place; one that has ended already is no error.
     pub async fn end_session(&self, place: &Place, session: &str) -> Result<(), Error> {
         match self {
             Self::Live(live) => live.account(place).await?.terminate_session(session).await,

@@ -31,14 +31,14 @@ use crate::people::PEOPLE_AT_MOST;
 /// A policy, the people, and what was told of them.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The policy; its paths are resolved beside the policy file.
+    /// The policy; its paths are resolved next to the policy file.
     pub policy: Arc<Policy>,
     /// Who there is.
     pub people: Arc<People>,
     /// SHA-256 of the three files, in hexadecimal digits.
     pub digest: String,
-    /// What is no reason to refuse them. A line of the people's files that counts for nothing and a group that nobody is
-    /// in are among these, and errors to `doorward check`.
+    /// What is no reason to refuse them. A line of the password and group files that counts for nothing and a group that
+    /// nobody is in are among these, and errors to `doorward check`.
     pub warnings: Vec<Mistake>,
 }
 
@@ -58,7 +58,7 @@ pub enum LoadError {
     },
 }
 
-/// Everything there is to say of a policy file and of the people files that it names.
+/// Everything there is to say of a policy file and of the password and group files that it names.
 #[derive(Debug, Clone, Default)]
 pub struct Examined {
     /// The policy and the people, unless a mistake makes them useless.
@@ -71,15 +71,15 @@ pub struct Examined {
     policy: Option<Arc<Policy>>,
     /// What the policy still names where it has one.
     remains: Option<Remains>,
-    /// What the people's files are, as far as they can be read.
+    /// What the password and group files are, as far as they can be read.
     passwords: Option<Arc<Vec<u8>>>,
     groups: Option<Arc<Vec<u8>>>,
 }
 
-/// How the people's files are read.
+/// How the password and group files are read.
 type ReadPeople<'r> = dyn FnMut(&Path) -> io::Result<Arc<Vec<u8>>> + 'r;
 
-/// Where the people files are.
+/// Where the password and group files are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeoplePaths {
     pub passwords: PathBuf,
@@ -94,8 +94,8 @@ impl PeoplePaths {
     }
 }
 
-/// Reads a policy file and the people files beside it. A line of the people's files that counts for nothing is told of in
-/// the warnings.
+/// Reads a policy file and the password and group files next to it. A line of the password and group files that counts for
+/// nothing is told of in the warnings.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     let Examined { loaded, mistakes, .. } = examine(path)?;
     loaded.ok_or(LoadError::Mistakes { path: path.into(), mistakes })
@@ -119,7 +119,7 @@ pub fn people_paths(path: &Path) -> Result<PeoplePaths, LoadError> {
     Err(LoadError::Mistakes { path: path.into(), mistakes })
 }
 
-/// The people's files of a policy that is still to be written: beside it, by the names that the example has.
+/// The password and group files of a policy that is still to be written: next to it, by the names that the example has.
 pub fn usual_people_paths(policy: &Path) -> PeoplePaths {
     let beside = |name: &str| policy.with_file_name(name);
     PeoplePaths {

@@ -139,7 +139,7 @@ impl Running {
     }
 
     async fn stop_within(self, step: Duration, relays: Duration) {
-        // Relays are carried until this ends.
+        // Relays run until this ends.
         let Self { requests, stop, reconciler, looking_up, verifying, relaying: _relaying, .. } = self;
         looking_up.abort();
         verifying.abort();
@@ -160,7 +160,7 @@ impl Running {
     }
 }
 
-/// Checks the store again and again beside all else.
+/// Checks the store again and again in addition to all else.
 async fn keep_verifying(requests: Arc<Requests>) {
     let clock = requests.clock();
     requests.store().keep_verifying(|| clock.now()).await;
@@ -192,7 +192,7 @@ where
     Ok((reconciled, reconciles))
 }
 
-/// The threads that relays are carried on: whatever the pages have to do, a connection whose grant ended is cut in time.
+/// The threads that relays run on: whatever the pages have to do, a connection whose grant ended is cut in time.
 #[derive(Debug)]
 struct Relaying(Option<Box<tokio::runtime::Runtime>>);
 

@@ -129,7 +129,7 @@ impl Nudge {
         mine
     }
 
-    /// Waits until it is known what a grant that was revoked left behind, or until `limit` is over.
+    /// Waits until it is known what a grant that was revoked left behind, or until `limit` has passed.
     pub async fn leftover(&self, grant: &GrantId, limit: Duration) -> Option<Leftover> {
         let mut status = self.status.clone();
         let known = status.wait_for(|status| status.leftovers.contains_key(grant));
@@ -137,8 +137,8 @@ impl Nudge {
         self.status().leftovers.get(grant).cloned()
     }
 
-    /// Has a pass made and waits until one that began from now on has brought a firewall to its rules or failed
-    /// to, or until `limit` is over; without a firewall, until it has begun. Whether it has, and the last outcome.
+    /// Has a pass made and waits until one that began from now on has brought a firewall to its rules or failed to, or
+    /// until `limit` has passed; without a firewall, until it has begun. Whether it has, and the last outcome.
     pub async fn settled(&self, firewall: Option<&FirewallName>, limit: Duration) -> (bool, Arc<Status>) {
         let mine = self.wake();
         let mut status = self.status.clone();
@@ -154,7 +154,7 @@ impl Nudged {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Waits for a nudge, or until `limit` is over.
+    /// Waits for a nudge, or until `limit` has passed.
     pub async fn wait(&self, limit: Duration) {
         // Elapsed or nudged: either way there is a pass to make.
         let _ = tokio::time::timeout(limit, self.wake.notified()).await;

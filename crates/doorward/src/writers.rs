@@ -13,7 +13,7 @@ const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
-/// Who reads files here: the effective user, and whoever called sudo.
+/// Who reads files here: the effective user, and the user who called sudo.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
     uid: u32,
@@ -65,7 +65,7 @@ fn of_one(kind: &Metadata, reader: Reader) -> Option<String> {
     None
 }
 
-/// Whose a file is, if it is neither root's nor ours, nor that of whoever called sudo.
+/// Whose a file is, if it is neither root's nor ours, nor that of the user who called sudo.
 pub fn stranger(path: &Path, reader: Reader) -> Option<u32> {
     let owners = [fs::symlink_metadata(path), fs::metadata(path)];
     owners.into_iter().flatten().map(|kind| kind.uid()).find(|uid| !reader.trusts(*uid))

@@ -202,8 +202,8 @@ impl Local {
         outcome
     }
 
-    /// Ends what only lives with the program: what the relays carry, after a moment's grace. A table stays, and
-    /// its elements end by the kernel's count.
+    /// Ends what only lives with the program: what the relays forward, after a moment's grace. A table stays, and its
+    /// elements end by the kernel's count.
     pub async fn stop(self) {
         let mut stopping = tokio::task::JoinSet::new();
         for relay in self.relays.into_values() {

@@ -166,7 +166,7 @@ impl Nftables {
         Ok(Replaced { wrote: true, differed, drift })
     }
 
-    /// The table as it stands; none where there is no such table. It may be somebody else's.
+    /// The table as it is; none where there is no such table. It may be somebody else's.
     pub async fn read_back(&self, table: &Table) -> Result<Option<Standing>, NftError> {
         let name = table.name();
         let answer = self.nft(&["-j", "list", "table", "inet", name.as_str()], "", "list the table").await;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// The most bytes that are read of what another process has noted.
 const AT_MOST: u64 = 1 << 20;
 
-/// The turn at carrying relays: a lock on a file beside the head of the audit log, which ends with the process.
+/// The turn at carrying relays: a lock on a file next to the head of the audit log, which ends with the process.
 #[derive(Debug, Default)]
 pub struct RelayTurn {
     /// None: nobody else carries them.

@@ -15,7 +15,7 @@ const AT_A_STRANGERS_WILL: &str = "h2";
 
 /// Whether something may be written: of our own everything, of others warnings and errors, of AWS's crates and `h2` errors.
 ///
-/// What comes by the `log` crate bears the name `log` here, and is of others.
+/// What comes by the `log` crate has the name `log` here, and is of others.
 pub(super) fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let of = metadata.target().split("::").next().unwrap_or_default();
     let errors_alone = of.starts_with(AWS) || of == AT_A_STRANGERS_WILL;

@@ -11,7 +11,7 @@ use super::{PeoplePaths, beside};
 use crate::people::cost;
 use crate::writers::{self, Reader};
 
-/// A warning for each file that decides who is let in and that somebody else may write.
+/// A warning for each file that decides who gets access and that somebody else may write.
 pub(super) fn written_by_others(
     path: &Path,
     files: &PeoplePaths,
@@ -59,7 +59,7 @@ pub(super) fn too_costly(people: &People, passwords: &[u8], file: &Path) -> Vec<
     told
 }
 
-/// The cost as it stands in the hash.
+/// The cost as it is in the hash.
 fn written(hash: &PasswordHash) -> String {
     match hash.kind() {
         HashKind::Bcrypt => format!("bcrypt, cost {}", hash.cost()),
@@ -75,7 +75,7 @@ pub(super) fn missing_hint(at: Spot, files: &FilesAt) -> String {
     }
 }
 
-/// The page about who can reach what says that nothing can be read there; nobody is let in or out by that.
+/// The page about who can reach what says that nothing can be read there; nobody gains or loses access by that.
 pub(super) fn no_account(policy: &Path, named: &FolderAt, file: &str) -> Option<Mistake> {
     let folder = beside(policy, &named.folder);
     let why = match fs::metadata(&folder) {

@@ -42,7 +42,7 @@ pub struct PolicyFile {
 struct Files {
     policy: Watched,
     people: BTreeMap<PathBuf, Watched>,
-    /// The last policy without a mistake, and the bytes of its people's files when they could last be read.
+    /// The last policy without a mistake, and the bytes of its password and group files when they could last be read.
     last: Last,
     /// Whether they are taken in although none of them changed.
     forced: bool,
@@ -60,7 +60,7 @@ impl Files {
         all.fold(false, |changed, file| file.take(until) | changed)
     }
 
-    /// The people's files, each as it is now; one that nobody named before is read first.
+    /// The password and group files, each as it is now; one that nobody named before is read first.
     fn person_file(&mut self, path: &Path) -> io::Result<Arc<Vec<u8>>> {
         let file = self.people.entry(path.to_owned()).or_insert_with(|| {
             let mut file = Watched::unread(path, PEOPLE_AT_MOST);
@@ -208,7 +208,7 @@ impl Last {
     /// Takes what is good in what was read.
     fn note(&mut self, examined: &Examined, policy: &Arc<Vec<u8>>) {
         let whole = examined.policy.as_ref().zip(examined.files.as_ref());
-        // A policy whose people's files were never readable would be a policy of nobody.
+        // A policy whose password and group files were never readable would be a policy of nobody.
         let Some((whole, files)) = whole.filter(|(_, files)| {
             **files == self.files || (examined.passwords.is_some() && examined.groups.is_some())
         }) else {

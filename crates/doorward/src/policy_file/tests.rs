@@ -82,7 +82,7 @@ fn a_change_is_taken_in_once() {
     let maria = "maria".parse().expect("a name");
     folder.write("h", "jon:abl0JrMf6tlhw\n");
     assert!(!changed(&file).people.passwords.contains_key(&maria));
-    // It was changed a moment ago, and a further change might bear the same time; but there is none.
+    // It was changed a moment ago, and a further change might have the same time; but there is none.
     for _ in 0..5 {
         unchanged(&file);
     }

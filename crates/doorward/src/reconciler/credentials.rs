@@ -107,7 +107,7 @@ impl Credentials {
         self.tries = true;
     }
 
-    /// Takes in which carried grants there are: `live`, and those that are over and not settled. The revoked ones among
+    /// Takes in which tunnelled grants there are: `live`, and those that have ended and are not settled. The revoked ones among
     /// them whose credentials are not known yet.
     pub(super) fn note(
         &mut self,

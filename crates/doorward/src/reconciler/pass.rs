@@ -191,14 +191,14 @@ impl Reconciler {
                 tracing::error!("{mistake}");
             }
             tracing::error!(
-                "policy has errors, keeping the last valid one without the entries that were removed"
+                "the policy has errors; the last valid policy stays in effect, without the entries that were removed"
             );
         }
         let mended = mistakes.is_empty() && !self.memory.mistakes.is_empty();
         self.memory.mistakes = mistakes;
         let loaded = self.requests.loaded();
         if mended && self.memory.digest.as_ref() == Some(&loaded.digest) {
-            // The files are again what was in force all the time, so the record has nothing to tell; the last word of
+            // The files are again what was in force all the time, so the audit log has nothing to tell; the last word of
             // the log is not the mistake.
             let digest = loaded.digest.as_str();
             tracing::info!(digest, "policy read");

@@ -19,7 +19,7 @@ pub(super) struct Read {
 }
 
 impl Read {
-    /// The steps without the taking away of what bears the name of a grant that is live and was not there when it was
+    /// The steps without the taking away of what has the name of a grant that is live and was not there when it was
     /// decided. A grant that was there is decided on: a rule in its name that nothing wants is none of ours to keep.
     pub async fn spare(&self, steps: Vec<Step>, group: &SecurityGroup, now: Timestamp) -> Vec<Step> {
         let mut spared = Vec::with_capacity(steps.len());

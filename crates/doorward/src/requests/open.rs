@@ -113,7 +113,7 @@ fn transport_of(policy: &Policy, ask: &Ask) -> Option<Transport> {
     ask.transport.or_else(|| target.transports.first().copied())
 }
 
-/// Whether a grant keeps to the policy's limits beside others, at the moment of writing.
+/// Whether a grant keeps to the policy's limits in addition to others, at the moment of writing.
 pub(super) fn within(policy: &Policy, now: Timestamp) -> impl Fn(&Grant, &[Grant]) -> bool + Sync {
     move |grant, others| {
         let target = policy.targets.get(grant.target());

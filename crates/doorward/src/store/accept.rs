@@ -10,10 +10,10 @@ use super::writing::Writing;
 use super::{Error, Store};
 
 impl Store {
-    /// Accepts a record, and the store beside it, as they stand: what was found is in the entry that seals them.
+    /// Accepts an audit log and its store as they are: what was found is in the entry that seals them.
     ///
-    /// Where the record itself is altered every grant ends, since nobody can say any more what is open; else those stay of
-    /// which the record tells. How many ended.
+    /// Where the audit log itself is altered every grant ends, since nobody can say any more what is open; else those stay
+    /// of which the audit log tells. How many ended.
     pub async fn accept(
         &self,
         end: Head,
@@ -70,7 +70,7 @@ impl Store {
         for table in [&tables::PASSWORDS, &tables::DOORS, &tables::RULES] {
             let measured = self.rows_where(Some(turn), table, ("1 = 1", "2"), &[], now).await?;
             let is_right = |row: &tables::Kept, wrong: &Option<String>| {
-                // Where the record was altered only the MAC says anything.
+                // Where the audit log was altered only the MAC says anything.
                 if whole { wrong.is_none() } else { table.is_sealed(&self.trust.key, row) }
             };
             for (row, _) in measured.rows.iter().filter(|(row, wrong)| !is_right(row, wrong)) {

@@ -8,8 +8,8 @@ use super::reading::Read;
 use super::{Error, Store};
 
 impl Store {
-    /// Trusts the record for the first time, or anew after it was accepted: as far as it goes on from the checkpoint and
-    /// contains the head that is noted outside. Without a checkpoint it is read from its first line.
+    /// Trusts the audit log for the first time, or again after it was accepted: as far as it goes on from the checkpoint
+    /// and contains the head that is noted outside. Without a checkpoint it is read from its first line.
     pub(super) async fn begin_to_trust(&self) -> Result<(), Error> {
         let (outside, key) = (&self.trust.outside, &self.trust.key);
         let noted = self.or_distrust(Noted::read(outside, key)).map(|(_, head)| head);
@@ -39,8 +39,8 @@ impl Store {
         })
     }
 
-    /// Whether the record goes on from a checkpoint without a fault, and is trusted so. Where it does not, reading all of it
-    /// says what is wrong.
+    /// Whether the audit log goes on from a checkpoint without a fault, and is trusted so. Where it does not, reading all
+    /// of it says what is wrong.
     async fn goes_on(&self, end: Head, mut ledger: Ledger, wanted: &mut Contained) -> Result<bool, Error> {
         let mut connection = self.pool.acquire().await?;
         let Ok(head) = super::record::head_of(&mut connection).await? else { return Ok(false) };

@@ -36,7 +36,7 @@ impl Checkpoint {
         beside_head(head, ".checkpoint")
     }
 
-    /// Reads the one beside a head; none where there is none of this version, or none that may be read.
+    /// Reads the one next to a head; none where there is none of this version, or none that may be read.
     pub fn read(head: &Path, key: &Key) -> Result<Option<(Head, Ledger, String)>, Unnoted> {
         let path = Self::path(head);
         let bytes = match crate::bounded_file::read(&path, AT_MOST) {
@@ -63,7 +63,7 @@ impl Checkpoint {
         Ok(Some((end, ledger, (*installation).to_owned())))
     }
 
-    /// Puts it beside a head.
+    /// Puts it next to a head.
     pub fn write(&self, head: &Path, key: &Key) -> io::Result<()> {
         let end = self.head.to_string();
         let mac = key.seal(PURPOSE, &[&self.installation, &end, &self.ledger]);

@@ -48,8 +48,8 @@ impl Store {
         Ok(())
     }
 
-    /// Has the record tell of the rows that a version before left, of which it said nothing; called once, by the start that
-    /// brings the store to this form. Sessions and earlier sign-ins are gone by then.
+    /// Has the audit log tell of the rows that a version before left, of which it said nothing; called once, by the start
+    /// that brings the store to this form. Sessions and earlier sign-ins are gone by then.
     pub(super) async fn tell_of_rows_before(&self) -> Result<(), Error> {
         let needless = {
             let inner = self.trust.inner();
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(verified.found.len(), 2, "{verified:?}");
         assert!(verified.found[0].contains("\"jon\"") && verified.found[1] == noted);
 
-        // Who accepts the store as it stands goes on without those rows.
+        // Who accepts the store as it is goes on without those rows.
         let event = |what| Event::new(now, Who::Doorward, what);
         store.accept(verified.head, event, verified.found).await.expect("accepted");
         assert!(store.verify().await.expect("read").is_ok());
@@ -199,7 +199,7 @@ mod tests {
         early(&path, &password).await;
         as_version(&path, SEALS - 1).await;
         Store::open(&path, [1; 4]).await.expect("a store").close().await;
-        // It is as the last version left it, but for what the record says.
+        // It is as the last version left it, but for what the audit log says.
         let store = Store::open(&path, [1; 4]).await.expect("a store");
         let seen = Seen { seen: password.clone(), own: None, authentic: true };
         assert_eq!(store.seen_passwords(now).await.expect("read")[&jon], seen);

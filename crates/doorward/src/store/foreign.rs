@@ -27,7 +27,7 @@ pub(super) async fn key(files: &AuditFiles, pool: &AnyPool) -> Result<(Key, bool
         let random = crate::clock::random().map_err(Error::Random)?;
         return Ok((Key::make(&path, random)?, true));
     };
-    // With a head of its own it has written this store, whatever somebody made of the record since.
+    // With a head of its own it has written this store, whatever somebody made of the audit log since.
     let is_ours = Noted::read(&head, &key).is_ok_and(|noted| noted.is_some());
     if !is_ours && is_foreign(pool, Some(&key)).await? {
         return Err(KeyError::Foreign { path, head }.into());

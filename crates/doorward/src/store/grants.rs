@@ -23,20 +23,21 @@ pub struct Change {
     pub after: Grant,
 }
 
-/// Whether a grant that is new, or was or is a request, is allowed beside others that are open or wait.
+/// Whether a grant that is new, or was or is a request, is allowed in addition to others that are open or wait.
 pub type Allowed<'a> = dyn Fn(&Grant, &[Grant]) -> bool + Sync + 'a;
 
 impl Store {
     /// Writes grants and the events that tell of them, in one transaction, or nothing at all. Each change has an event of
     /// its grant.
     ///
-    /// While the record is not believed, only what ends a grant is written.
+    /// While the audit log is not believed, only what ends a grant is written.
     pub async fn commit(&self, changes: &[Change], events: Vec<Event>) -> Result<Head, Error> {
         self.commit_within(changes, events, &|_, _| true).await
     }
 
-    /// Likewise, as long as each grant that is new, or was or is a request, is allowed beside what its person holds, and others do at its target, at the
-    /// moment of writing: another server of this store may have opened something since it was decided.
+    /// Likewise, as long as each grant that is new, or was or is a request, is allowed in addition to what its person
+    /// holds, and others do at its target, at the moment of writing: another server of this store may have opened something
+    /// since it was decided.
     pub async fn commit_within(
         &self,
         changes: &[Change],
@@ -101,7 +102,7 @@ impl Store {
     }
 
     /// That nobody gave the person the same in the meantime, through another server of this store: that would have been
-    /// extended or changed, and not doubled. And that it is allowed beside all others that are open or wait.
+    /// extended or changed, and not doubled. And that it is allowed in addition to all others that are open or wait.
     async fn alone(&self, turn: &mut Turn, grant: &Grant, allowed: &Allowed<'_>) -> Result<(), Error> {
         if grant.ended() {
             return Ok(());
@@ -114,7 +115,7 @@ impl Store {
         .fetch_all(&mut **turn)
         .await?;
         let bodies: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        // One that is not what the record says lets nobody in, and keeps nobody else out.
+        // One that is not what the audit log says admits nobody, and keeps nobody else out.
         let believed = |body: &String| {
             let other: Grant = serde_json::from_str(body).ok()?;
             let is_told = self.trust.at(u64::MAX, |ledger| ledger.check(other.id(), body, false).is_ok());
@@ -152,8 +153,8 @@ impl Store {
         Ok((head, entries))
     }
 
-    /// Ends rows that are not what the record says, and says so in the record; with an alarm, or without one where an operator
-    /// has accepted what was found.
+    /// Ends rows that are not what the audit log says, and says so in the audit log; with an alarm, or without one where an
+    /// operator has accepted what was found.
     pub async fn end_mistrusted(
         &self,
         mistrusted: &[Mistrusted],
@@ -278,8 +279,8 @@ async fn hidden(connection: &mut AnyConnection, id: &str) -> Result<Option<Grant
     Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
 }
 
-/// Writes a row; whether the store took it. What is not taken is an end, and the row is as it was: there the record alone
-/// says that it is over.
+/// Writes a row; whether the store took it. What is not taken is an end, and the row is as it was: there the audit log
+/// alone says that it is over.
 async fn write(
     connection: &mut AnyConnection,
     change: &Change,

@@ -42,7 +42,7 @@ pub enum KeyError {
         /// The head that was noted with it.
         head: PathBuf,
     },
-    /// Another server has written the record, and this one has no key.
+    /// Another server has written the audit log, and this one has no key.
     #[error(
         "the audit log in the store is authenticated by a key, but there is no key at `{}`; nothing was written to the store",
         path.display()
@@ -53,7 +53,7 @@ pub enum KeyError {
         /// Where the head should be.
         head: PathBuf,
     },
-    /// Another server has written the record, with another key.
+    /// Another server has written the audit log, with another key.
     #[error(
         "the audit log in the store is authenticated by another key than `{}`; nothing was written to the store",
         path.display()
@@ -127,7 +127,7 @@ impl Key {
         }
     }
 
-    /// The MAC of some fields for one purpose. Fields are told apart by their lengths.
+    /// The MAC of some fields for one purpose. Fields are distinguished by their lengths.
     pub fn seal(&self, purpose: &str, fields: &[&str]) -> String {
         self.mac(&framed(purpose, fields)).to_string()
     }

@@ -58,7 +58,7 @@ pub use rules::NotedRule;
 pub use sessions::{Listed, Session, SessionKind, is_due, session_id};
 pub use verify::Verified;
 
-/// Grants, the record and sessions.
+/// Grants, the audit log and sessions.
 ///
 /// Who ends grants has connections of its own ([`Self::reserved`]): however many requests wait for the others, it waits
 /// for none of them.
@@ -100,13 +100,13 @@ pub enum Error {
     /// The database refused or broke off.
     #[error("the store did not answer")]
     Query(#[source] sqlx::Error),
-    /// The record is not what the holder of the key wrote, so nothing new is opened.
+    /// The audit log is not what the holder of the key wrote, so nothing new is opened.
     #[error("the audit log in the store was altered, so no grant is opened")]
     Distrusted {
         /// What was found, in words; not for those who only ask for a grant.
         why: String,
     },
-    /// The key of the record is not there, or is none.
+    /// The key of the audit log is not there, or is none.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The operating system had no random bytes.
@@ -155,15 +155,15 @@ impl Error {
 }
 
 impl Store {
-    /// Opens a store, making it when it is not there: `postgres://…`, or the path of an SQLite file. The key of its
-    /// record is beside it.
+    /// Opens a store, making it when it is not there: `postgres://…`, or the path of an SQLite file. The key of its record
+    /// is next to it.
     ///
     /// `random` names the installation when the store is new.
     pub async fn open(store: &str, random: [u8; 4]) -> Result<Self, Error> {
         Self::open_with(store, &AuditFiles::beside(store), random).await
     }
 
-    /// The same with the key and the head of the record in files of one's choice; a key that is not there is made.
+    /// The same with the key and the head of the audit log in files of one's choice; a key that is not there is made.
     ///
     /// The whole record is read and checked. One that is not what was written is no reason not to open it: what is
     /// open has to be closed. See [`Self::distrusted`].
@@ -281,9 +281,9 @@ impl Store {
     }
 }
 
-/// The migration by which every row of `passwords` and `doors` came to bear a seal.
+/// The migration by which every row of `passwords` and `doors` came to have a seal.
 const SEALS_OF_ALL: i64 = 6;
-/// The one by which the record came to tell of every row.
+/// The one by which the audit log came to tell of every row.
 const ROWS_TOLD: i64 = 7;
 
 /// Whether a store was brought to a form before; a new one, in which there are no migrations and no rows, is as if it was.

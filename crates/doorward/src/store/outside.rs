@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::key::{Key, sync_folder};
 use crate::writers::{self, Reader};
 
-/// Where the key and the head of a store's record are. A checkpoint is beside the head, which has a folder that is written to.
+/// Where the key and the head of a store's record are. A checkpoint is next to the head, which has a folder that is written
+/// to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditFiles {
     /// The key, in 64 hexadecimal digits.
@@ -21,7 +22,7 @@ pub struct AuditFiles {
 }
 
 impl AuditFiles {
-    /// Those of a policy: as it names them, else beside an SQLite store, else beside the policy itself.
+    /// Those of a policy: as it names them, else next to an SQLite store, else next to the policy itself.
     pub fn of(policy: &doorward_core::policy::Policy, path: &Path) -> Self {
         let store = &policy.server.store;
         let beside = if store.contains("://") { path.with_extension("") } else { PathBuf::from(store) };
@@ -108,7 +109,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A file beside the head, by the head's name with an ending behind it.
+/// A file next to the head, by the head's name with an ending behind it.
 pub(super) fn beside_head(head: &Path, ending: &str) -> PathBuf {
     let mut path = head.as_os_str().to_owned();
     path.push(ending);

@@ -20,7 +20,7 @@ pub(super) struct Read {
     pub digest: Hash,
     pub broken: Option<Broken>,
     pub sealed: Vec<Sealed>,
-    /// Lines that bear a MAC, right or wrong.
+    /// Lines that have a MAC, right or wrong.
     pub macs: u64,
     /// Whether the head in the store is the last line.
     pub ends: bool,
@@ -29,7 +29,7 @@ pub(super) struct Read {
 impl Store {
     /// Whether the head in the store follows what was believed; what is new is read and checked.
     ///
-    /// Where the record was found altered, and an operator has accepted it since, it is read anew.
+    /// Where the audit log was found altered, and an operator has accepted it since, it is read again.
     pub async fn check_head(&self) -> Result<(), Error> {
         if self.trust.broken().is_some() {
             return self.read_again_if_accepted().await;
@@ -140,7 +140,7 @@ impl Store {
         Ok(self.line_behind(connection, end).await?.is_some())
     }
 
-    /// How many lines of the record this process has read from the store to check them.
+    /// How many lines of the audit log this process has read from the store to check them.
     pub fn lines_read(&self) -> u64 {
         self.trust.lines_read.load(Ordering::Relaxed)
     }
@@ -217,7 +217,7 @@ impl Store {
     }
 }
 
-/// A row of the record, with what stands beside the line.
+/// A row of the audit log, with what stands next to the line.
 pub(super) struct Kept {
     pub seq: i64,
     at: i64,
@@ -232,7 +232,7 @@ impl Kept {
         Ok(Self { seq, at, grant: row.try_get(first + 2)?, line: row.try_get(first + 3)? })
     }
 
-    /// What the line says, where it can be read and everything beside it is right.
+    /// What the line says, where it can be read and everything next to it is right.
     pub fn entry(&self) -> Option<Entry> {
         Entry::read(&self.line).ok().filter(|entry| self.misplaced(entry).is_none())
     }

@@ -8,7 +8,7 @@ use super::reading::Kept;
 use super::{Error, Store};
 
 impl Store {
-    /// Where the record ends.
+    /// Where the audit log ends.
     pub async fn head(&self) -> Result<Head, Error> {
         let row = sqlx::query("SELECT seq, hash FROM head WHERE id = 1").fetch_one(&self.pool).await?;
         read_head(&row)
@@ -119,7 +119,7 @@ pub(super) async fn is_kept(
     Ok(!rows.is_empty() && kept == lines)
 }
 
-/// Where the record ends by the store's own word, and its last line, of one moment.
+/// Where the audit log ends by the store's own word, and its last line, of one moment.
 pub(super) async fn tail(
     connection: &mut AnyConnection,
 ) -> Result<(Result<Head, String>, Option<Kept>), Error> {
@@ -150,7 +150,7 @@ pub(super) async fn mend_head(connection: &mut AnyConnection, head: Head) -> Res
     Ok(())
 }
 
-/// Where the record ends by the store's own word, or why that is none.
+/// Where the audit log ends by the store's own word, or why that is none.
 pub(super) async fn head_of(connection: &mut AnyConnection) -> Result<Result<Head, String>, Error> {
     let row = sqlx::query("SELECT seq, hash FROM head WHERE id = 1").fetch_optional(&mut *connection).await?;
     let Some(row) = row else { return Ok(Err(NO_HEAD.into())) };

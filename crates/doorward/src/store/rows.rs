@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 
 use super::{Error, Store};
 
-/// A row that is not what the record says: nobody is let in by it.
+/// A row that is not what the audit log says: nobody is admitted by it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mistrusted {
     /// The name under which it is kept, which may be anything.
@@ -20,7 +20,7 @@ pub struct Mistrusted {
     pub row: Option<Grant>,
     /// Why it is not believed, in words.
     pub why: String,
-    /// Whether the record tells of such a grant as one that is open, waits, or has just ended.
+    /// Whether the audit log tells of such a grant as one that is open, waits, or has just ended.
     pub known: bool,
 }
 
@@ -37,7 +37,7 @@ impl Mistrusted {
     }
 }
 
-/// A grant whose row is not there, although the record tells of it.
+/// A grant whose row is not there, although the audit log tells of it.
 fn gone((id, untold): (GrantId, Untold)) -> Mistrusted {
     Mistrusted { id: id.to_string(), row: None, why: untold.to_string(), known: true }
 }
@@ -45,13 +45,13 @@ fn gone((id, untold): (GrantId, Untold)) -> Mistrusted {
 /// Grants that are not settled, as the store has them.
 #[derive(Debug, Clone, Default)]
 pub struct Standing {
-    /// Those that are what the record says.
+    /// Those that are what the audit log says.
     pub grants: Vec<Grant>,
     /// The others, and those that are missing.
     pub mistrusted: Vec<Mistrusted>,
 }
 
-/// A row as it is kept. The columns beside the body are there to be found by.
+/// A row as it is kept. The columns next to the body are there to be found by.
 pub(super) struct Kept {
     pub id: String,
     person: String,
@@ -84,7 +84,7 @@ impl Kept {
         }))
     }
 
-    /// The grant, where the row is what the record says of it.
+    /// The grant, where the row is what the audit log says of it.
     #[expect(clippy::result_large_err, reason = "a row that is not believed is rare, and read at once")]
     pub fn believed(self, ledger: &Earlier<'_>) -> Result<Grant, Mistrusted> {
         let not = |row, why: String, known| Mistrusted { id: self.id.clone(), row, why, known };
@@ -105,7 +105,7 @@ impl Kept {
     }
 }
 
-/// How often rows are read anew because the record grew by very much meanwhile.
+/// How often rows are read again because the audit log grew by very much meanwhile.
 pub(super) const TRIES: usize = 5;
 
 /// A statement that reads rows of grants together with the head: one statement is one moment on either engine.
@@ -123,7 +123,7 @@ macro_rules! rows {
     };
 }
 
-/// Reads rows by a statement and measures them by the record as it was at that moment.
+/// Reads rows by a statement and measures them by the audit log as it was at that moment.
 macro_rules! measured {
     ($store:expr, $query:expr, $ask:expr) => {{
         let store: &Store = $store;
@@ -183,8 +183,8 @@ impl Store {
         Ok(seq)
     }
 
-    /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name; and what is
-    /// in the store that the record does not say, or is missing from it.
+    /// Every grant that waits or is open, and every ended one whose rules were not yet seen gone, by name; and what is in
+    /// the store that the audit log does not say, or is missing from it.
     pub async fn standing(&self) -> Result<Standing, Error> {
         let standing = measured!(self, rows!("g.settled = 0"), |kept: Vec<Kept>, ledger: &Earlier<'_>| {
             let ids: BTreeSet<String> = kept.iter().map(|row| row.id.clone()).collect();
@@ -256,7 +256,7 @@ impl Store {
         Ok(self.believed(standing).into_iter().next())
     }
 
-    /// Whether the record says of a grant that it is open or waits.
+    /// Whether the audit log says of a grant that it is open or waits.
     pub fn tells_open(&self, id: &GrantId) -> bool {
         let told = self.trust.at(u64::MAX, |ledger| ledger.check(id, "", false));
         matches!(told, Some(Err(Untold::Otherwise { .. })))

@@ -136,8 +136,8 @@ fn read(row: &Kept) -> Result<Session, Error> {
 }
 
 impl Store {
-    /// Keeps a session under its token with the event that tells of it, and forgets those that are over. `marks` are the
-    /// network and the device that they signed in from, which are remembered.
+    /// Keeps a session under its token with the event that tells of it, and forgets those that have expired. `marks` are
+    /// the network and the device that they signed in from, which are remembered.
     pub async fn keep_session(
         &self,
         token: &str,
@@ -181,8 +181,8 @@ impl Store {
         Ok(rows)
     }
 
-    /// The session of a token, unless it is over. One that somebody without the key has put into the store, or back into it,
-    /// is none.
+    /// The session of a token, unless it has expired. One that somebody without the key has put into the store, or back
+    /// into it, is none.
     pub async fn session(&self, token: &str, now: Timestamp) -> Result<Option<Session>, Error> {
         let binds = [Bind::Text(digest(token)), Bind::Number(now.as_millisecond())];
         let of_token = ("t.token = $1 AND t.ends > $2", "2");
@@ -313,8 +313,8 @@ impl Store {
         Ok(())
     }
 
-    /// Has the record say of sessions whose rows somebody took away that they are gone: whoever ends a person's sessions does
-    /// not find those, and a row that comes back later must sign nobody in.
+    /// Has the audit log say of sessions whose rows somebody took away that they are gone: whoever ends a person's sessions
+    /// does not find those, and a row that comes back later must sign nobody in.
     async fn find_hidden_sessions(&self, now: Timestamp) {
         if let Err(error) = self.mend(Table::Sessions, now).await {
             tracing::warn!(%error, "could not check the store for missing sessions");

@@ -38,7 +38,7 @@ pub(super) const RULES: Sealed = Sealed {
     name: "rules",
     purpose: "rule",
     columns: &["id", "group_id", "noted"],
-    // The group as well, so that a rule whose row was deleted is noted again from the record alone.
+    // The group as well, so that a rule whose row was deleted is noted again from the audit log alone.
     key: 2,
     lasting: 3,
     until: None,
@@ -167,7 +167,7 @@ impl Sealed {
         key.seal(self.purpose, &texts(fields))
     }
 
-    /// Whether a row bears its MAC.
+    /// Whether a row has its MAC.
     pub fn is_sealed(&self, key: &Key, row: &Kept) -> bool {
         key.is_seal(&row.seal, self.purpose, &texts(&row.fields))
     }
@@ -188,7 +188,7 @@ impl Sealed {
         Some(column(fields, index).parse::<i64>().ok()?.saturating_add(later))
     }
 
-    /// Why a row is not believed, in words; none of one that is, nor of one whose time is over.
+    /// Why a row is not believed, in words; none of one that is, nor of one that has expired.
     pub fn wrong(&self, key: &Key, row: &Kept, ledger: &Earlier<'_>, now: Timestamp) -> Option<String> {
         let told = || (self.told)(&row.fields);
         if !self.is_sealed(key, row) {

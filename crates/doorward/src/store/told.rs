@@ -13,7 +13,7 @@ use super::tables::{self, Kept, Sealed};
 use super::writing::Writing;
 use super::{Error, Store};
 
-/// A turn at writing, at the record's end: until it ends nobody else appends, and the ledger knows all entries.
+/// A turn at writing, at the audit log's end: until it ends nobody else appends, and the ledger knows all entries.
 pub(super) struct Turn {
     pub writing: Writing,
     pub head: Head,
@@ -112,7 +112,7 @@ impl Store {
         Ok(value)
     }
 
-    /// Reads rows of a table by a statement of [`Sealed::statement`] and measures them by the record as it was at that
+    /// Reads rows of a table by a statement of [`Sealed::statement`] and measures them by the audit log as it was at that
     /// moment, in a turn or by itself; `ask` is told of each row.
     pub(super) async fn measured<T>(
         &self,
@@ -165,8 +165,8 @@ impl Store {
         .await
     }
 
-    /// Whether a row is believed by its MAC alone: where the record is altered nobody can say which is right, and believing
-    /// where rules of ours are takes away nothing but those.
+    /// Whether a row is believed by its MAC alone: where the audit log is altered nobody can say which is right, and
+    /// believing where rules of ours are takes away nothing but those.
     fn is_lenient(&self, table: &Sealed) -> bool {
         matches!(table.table, Table::Doors | Table::Rules) && self.trust.broken().is_some()
     }
@@ -221,7 +221,7 @@ impl Store {
         Ok(all)
     }
 
-    /// What is wrong with the rows beside the grants, in words.
+    /// What is wrong with the rows of the other tables, in words.
     pub(super) async fn wrong_rows(&self, now: Timestamp) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         for table in tables::ALL {
@@ -235,12 +235,12 @@ impl Store {
         Ok(found)
     }
 
-    /// Puts a table right where somebody without the key wrote into it, and says so in the record: what is not believed is
-    /// deleted, a place and a rule whose row is missing are noted again, and other rows that are missing are gone. What was
-    /// found, in words.
+    /// Puts a table right where somebody without the key wrote into it, and says so in the audit log: what is not believed
+    /// is deleted, a place and a rule whose row is missing are noted again, and other rows that are missing are gone. What
+    /// was found, in words.
     ///
-    /// Passwords stay as they are until all that was opened under them has ended; and where the record is altered nothing is
-    /// written over.
+    /// Passwords stay as they are until all that was opened under them has ended; and where the audit log is altered
+    /// nothing is written over.
     pub async fn mend(&self, table: Table, now: Timestamp) -> Result<Vec<String>, Error> {
         let table = tables::of(table);
         let is_right = |measured: &Measured| measured.found(table).is_empty();
@@ -352,8 +352,8 @@ impl Store {
         Ok(())
     }
 
-    /// The rows of the tables without a time that bear their MAC, as an entry tells of them that begins or goes on with
-    /// the store as it stands.
+    /// The rows of the tables without a time that have their MAC, as an entry tells of them that begins or goes on with the
+    /// store as it is.
     pub(super) async fn sealed_rows(&self, turn: &mut Turn) -> Result<Vec<RowLeft>, Error> {
         let mut left = Vec::new();
         for table in [&tables::PASSWORDS, &tables::DOORS, &tables::RULES] {
@@ -378,8 +378,8 @@ fn kept(rows: &[AnyRow]) -> Vec<Kept> {
     rows.iter().filter_map(Kept::read).collect()
 }
 
-/// How often rows are read anew because the record grew by very much meanwhile.
+/// How often rows are read again because the audit log grew by very much meanwhile.
 const TRIES: usize = 5;
 
-/// How many alarms are told one by one until an operator accepts them.
+/// How many alarms are reported one by one until an operator accepts them.
 const ALARMS: usize = 20;

@@ -46,9 +46,9 @@ pub(super) struct Inner {
 #[derive(Debug)]
 pub(super) struct Untrusted {
     pub why: String,
-    /// Whether the alarm is in the record by now.
+    /// Whether the alarm is in the audit log by now.
     recorded: bool,
-    /// What was noted outside when it was found: it changes when an operator accepts the record.
+    /// What was noted outside when it was found: it changes when an operator accepts the audit log.
     pub noted: Option<Head>,
 }
 
@@ -74,7 +74,7 @@ impl Trust {
         self.inner().ledger.sealed()
     }
 
-    /// Why the record is not believed, if it is not.
+    /// Why the audit log is not believed, if it is not.
     pub fn broken(&self) -> Option<String> {
         self.inner().broken.as_ref().map(|broken| broken.why.clone())
     }
@@ -90,14 +90,14 @@ impl Trust {
         }
     }
 
-    /// That what was to be put into the record could not be.
+    /// That what was to be put into the audit log could not be.
     pub fn is_unrecorded(&self) {
         if let Some(broken) = self.inner().broken.as_mut() {
             broken.recorded = false;
         }
     }
 
-    /// What has to be put into the record, once.
+    /// What has to be put into the audit log, once.
     pub fn unrecorded(&self) -> Option<String> {
         let mut inner = self.inner();
         let broken = inner.broken.as_mut().filter(|broken| !broken.recorded)?;
@@ -262,7 +262,7 @@ impl Drop for NotingTurn {
 }
 
 impl Store {
-    /// Why the record in the store is not believed, if it is not: then nothing new is opened.
+    /// Why the audit log in the store is not believed, if it is not: then nothing new is opened.
     pub fn distrusted(&self) -> Option<String> {
         self.trust.broken()
     }
@@ -272,7 +272,7 @@ impl Store {
         self.trust.alarms()
     }
 
-    /// What is to be put into the record because the record itself was found altered; each is told once.
+    /// What is to be put into the audit log because the audit log itself was found altered; each is told once.
     pub fn unrecorded_alarm(&self) -> Option<String> {
         self.trust.unrecorded()
     }

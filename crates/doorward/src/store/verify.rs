@@ -16,19 +16,19 @@ use super::{Error, Store};
 /// What a check of a store came to.
 #[derive(Debug, Clone)]
 pub struct Verified {
-    /// Where the record ends.
+    /// Where the audit log ends.
     pub head: Head,
-    /// What is wrong, in words, the record first. Nothing: it is whole and authentic, and every row agrees with it.
+    /// What is wrong, in words, the audit log first. Nothing: it is whole and authentic, and every row agrees with it.
     pub found: Vec<String>,
-    /// The heads that were given and that the record does not contain, in words.
+    /// The heads that were given and that the audit log does not contain, in words.
     pub not_contained: Vec<String>,
-    /// The entries that sealed the record as it stood then.
+    /// The entries that sealed the audit log as it stood then.
     pub sealed: Vec<Sealed>,
     /// How many grants were compared.
     pub grants: u64,
 }
 
-/// What the record says of a grant since it was last sealed.
+/// What the audit log says of a grant since it was last sealed.
 #[derive(Debug, Clone, Copy)]
 struct Told {
     seq: u64,
@@ -78,11 +78,11 @@ struct Row {
 /// Before what was found earlier and put right since.
 const STANDING: &str = "nobody has accepted yet what was found before: ";
 
-/// How many faults of rows are told one by one.
+/// How many faults of rows are reported one by one.
 const TOLD: usize = 100;
 
 impl Store {
-    /// Checks everything, and that the record contains heads that were noted earlier.
+    /// Checks everything, and that the audit log contains heads that were noted earlier.
     pub async fn verify_all(&self, heads: &[Head]) -> Result<Verified, Error> {
         let mut tries = 0;
         loop {
@@ -95,7 +95,7 @@ impl Store {
         }
     }
 
-    /// Where the record ends, or the first thing that is wrong with the store.
+    /// Where the audit log ends, or the first thing that is wrong with the store.
     pub async fn verify(&self) -> Result<Result<Head, String>, Error> {
         let Verified { head, found, .. } = self.verify_all(&[]).await?;
         Ok(match found.into_iter().next() {
@@ -231,7 +231,7 @@ impl Store {
         }
         let sealed = self.trust.key.is_seal(&row.seal, SETTLED, &[&row.id]);
         let right = match row.settled {
-            // What was settled before there was a key bears no seal.
+            // What was settled before there was a key has no seal.
             1 => grant.ended() && (sealed || told.is_none()),
             0 => row.seal.is_empty(),
             _ => false,

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::reading::{Kept, PAGE};
 use super::{Error, Store};
 
-/// How often a part of the record is read again, and all rows beside the grants.
+/// How often a part of the audit log is read again, and all rows of the other tables.
 const EVERY: Duration = Duration::from_secs(30);
 /// The parts in which a whole record is read again, within twelve hours.
 const PARTS: u64 = 1440;
@@ -21,7 +21,7 @@ const LEAST: u64 = 5000;
 /// The most entries of one part, so that it costs less than a second: a record of over 14 million takes longer.
 const MOST: u64 = 10_000;
 
-/// A way through the record, from its first line to where it ended when the way began.
+/// A way through the audit log, from its first line to where it ended when the way began.
 struct Walk<'k> {
     whole: Whole<'k>,
     after: i64,
@@ -64,7 +64,7 @@ impl<'k> Walk<'k> {
         }
         let (end, sealed) = (self.whole.end(), store.trust.sealed());
         if sealed > self.end.seq {
-            // An operator accepted the record as it stands by now: that is the next walk's.
+            // An operator accepted the audit log as it is by now: that is the next walk's.
             return Ok(true);
         }
         if end.seq >= self.end.seq && end != self.end {
@@ -82,8 +82,8 @@ impl<'k> Walk<'k> {
 }
 
 impl Store {
-    /// Checks the store again and again, until it is dropped: all of the record within twelve hours, and the rows beside the
-    /// grants each minute.
+    /// Checks the store again and again, until it is dropped: all of the audit log within twelve hours, and the rows of the
+    /// other tables each minute.
     pub async fn keep_verifying(&self, now: impl Fn() -> Timestamp) {
         loop {
             let mut walk = Walk::begin(self);
@@ -225,12 +225,12 @@ mod tests {
             assert!(matches!(error, Error::Distrusted { .. }), "{what}: {error}");
             assert!(store.distrusted().is_some(), "{trigger}");
             assert_eq!(store.head().await.expect("a head"), head, "undone: {trigger}");
-            // Who looks on the machine hears of it, although the record is whole.
+            // Who looks on the machine hears of it, although the audit log is whole.
             let path = folder.path().join("doorward.db").display().to_string();
             let again = Store::open(&path, [1; 4]).await.expect("a store");
             assert_eq!(again.verify_all(&[]).await.expect("read").found, [SWALLOWED], "{trigger}");
             again.close().await;
-            // It is told in the record as soon as that keeps anything.
+            // It is told in the audit log as soon as that keeps anything.
             assert_eq!(store.unrecorded_alarm().as_deref(), Some(SWALLOWED));
             store.alarm_is_unrecorded();
             run(&store, "DROP TRIGGER swallows").await;

@@ -21,7 +21,7 @@ pub enum Here {
     Operators,
     /// Who can reach what.
     Reach,
-    /// The record.
+    /// The audit log.
     Record,
     /// One's own password and sessions.
     Account,

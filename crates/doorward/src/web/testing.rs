@@ -128,7 +128,7 @@ pub fn signed() -> Signed {
     Signed { caller, operator: false, ends: Timestamp::UNIX_EPOCH, token }
 }
 
-/// The web over a policy in a folder, with clocks that are turned by hand, and everything always in force.
+/// The web over a policy in a folder, with clocks that are turned manually, and everything always in force.
 pub struct House {
     folder: tempfile::TempDir,
     router: Router,
@@ -232,7 +232,7 @@ impl House {
         *self.now.lock().expect("a clock") -= SignedDuration::from_secs(seconds);
     }
 
-    /// Writes the password file anew, and has it read.
+    /// Writes the password file again, and has it read.
     pub fn people(&self, people: &[(&str, &str)]) {
         write_people(self.folder.path(), people);
         self.requests.policy_file().refresh();
@@ -380,7 +380,7 @@ impl House {
         answer.json()["token"].as_str().expect("a token").to_owned()
     }
 
-    /// Every line of the record.
+    /// Every line of the audit log.
     pub async fn record(&self) -> Vec<Value> {
         let lines = self.requests.store().lines(0, 10_000).await.expect("the record");
         lines.iter().map(|(_, line)| serde_json::from_str(line).expect("a line")).collect()

@@ -301,7 +301,7 @@ fn broken_lines() -> Result<(), Failed> {
 }
 
 fn broken_file(file: &str, text: &[u8], words: &str) {
-    const TOLD: &str = "policy has errors, keeping the last valid one";
+    const TOLD: &str = "the policy has errors; the last valid policy stays in effect";
     let wiki = Wiki::new(LASTS);
     let house = House::new(&GROUPS, &wiki.policy);
     let server = house.serve();

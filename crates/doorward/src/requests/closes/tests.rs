@@ -55,7 +55,7 @@ async fn until(what: &str, so: impl AsyncFn() -> bool) {
     }
 }
 
-/// How often the record tells that a grant was ended by a person.
+/// How often the audit log tells that a grant was ended by a person.
 async fn told(house: &House, grant: &Grant, by: &str) -> usize {
     let lines = house.record().await;
     let told = lines.iter().filter(|line| {

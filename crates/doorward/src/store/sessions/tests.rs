@@ -130,7 +130,7 @@ async fn a_session_that_is_missing_is_found_and_an_earlier_use_of_one_ends_it_ea
     let store = Store::open(&path, [1; 4]).await.expect("a store");
     assert_eq!(store.mend(Table::Sessions, now).await.expect("mended"), std::slice::from_ref(&found));
     assert_eq!(store.mend(Table::Sessions, now).await.expect("mended"), [""; 0], "once");
-    // It is gone by the record now, and stays so.
+    // It is gone by the audit log now, and stays so.
     run(&store, "INSERT INTO sessions SELECT * FROM copy").await;
     assert_eq!(store.session("token", now).await.expect("read"), None);
     assert_eq!(store.alarms(), [found]);
@@ -221,7 +221,7 @@ async fn a_session_that_somebody_wrote_into_the_store_signs_nobody_in() {
         sqlx::query(back).execute(&store.pool).await.expect("an edit");
         assert!(store.session("token", now).await.expect("read").is_some(), "{back}");
     }
-    // Its use is sealed anew.
+    // Its use is sealed again.
     let later = now + SignedDuration::from_mins(2);
     store.use_session("token", &session, "198.51.100.9", later).await.expect("noted");
     let used = store.session("token", later).await.expect("read");

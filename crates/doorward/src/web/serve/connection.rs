@@ -44,7 +44,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How often a connection is checked against its time limit, at the latest.
 const LOOKS: Duration = Duration::from_secs(5);
 
-/// How a connection came, for whoever answers its requests; beside it stands [`ConnectInfo`], the client's address.
+/// How a connection came, for whoever answers its requests; next to it stands [`ConnectInfo`], the client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     /// Whether its bytes came to this program by TLS.
