@@ -377,7 +377,7 @@ fn page() -> Result<(), Failed> {
     browser.find("#new").type_in(NEW);
     browser.find("#again").type_in(NEW);
     browser.find("form[action='/account/password'] button").click();
-    browser.says("The present password is wrong, so nothing was changed.");
+    browser.says("The current password is wrong, so nothing was changed.");
     browser.find("#present").type_in(inside::PASSWORD);
     browser.find("#new").type_in(NEW);
     browser.find("#again").type_in(NEW);
