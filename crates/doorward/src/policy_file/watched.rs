@@ -100,7 +100,7 @@ impl Watched {
                 self.is_late = true;
                 tracing::error!(
                     file = %self.path.display(),
-                    "a file of the policy does not answer; what it last said stays in force, and the others are followed"
+                    "a policy file does not respond; its last content stays in force, and the other files are still followed"
                 );
                 return true;
             }
