@@ -29,6 +29,8 @@ pub enum Said {
     Client(IpAddr),
     /// A header that cannot be read, or that hides the address.
     Unreadable,
+    /// Proxies of ours, and no client.
+    OnlyProxies,
     /// Two headers that name different clients.
     Contradiction,
 }
@@ -37,13 +39,13 @@ pub enum Said {
 pub fn client(headers: &HeaderMap, ours: impl Fn(IpAddr) -> bool) -> Said {
     let x_forwarded_for = headers.contains_key("x-forwarded-for").then(|| nearest(listed(headers), &ours));
     let forwarded = headers.contains_key("forwarded").then(|| {
-        let elements = elements(headers)?;
-        nearest(Some(elements.into_iter().map(|element| element.address).collect()), &ours)
+        let elements = elements(headers);
+        nearest(elements.map(|elements| elements.into_iter().map(|element| element.address).collect()), &ours)
     });
     match (x_forwarded_for, forwarded) {
         (None, None) => Said::Nothing,
         (Some(one), Some(other)) if one != other => Said::Contradiction,
-        (Some(said), _) | (None, Some(said)) => said.map_or(Said::Unreadable, Said::Client),
+        (Some(said), _) | (None, Some(said)) => said,
     }
 }
 
@@ -59,17 +61,17 @@ pub fn is_https(headers: &HeaderMap) -> bool {
         })
 }
 
-/// From the right: what each proxy of ours says of who came to it, until somebody is none of ours.
-fn nearest(hops: Option<Vec<Option<IpAddr>>>, ours: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
-    let mut nearest = None;
-    for hop in hops?.into_iter().rev() {
-        let address = hop?;
-        nearest = Some(address);
-        if !ours(address) {
-            break;
+/// The right-most address that is not a proxy of ours: each proxy of ours names the client that connected to it. Where all
+/// addresses are proxies of ours, the left-most one names no client.
+fn nearest(hops: Option<Vec<Option<IpAddr>>>, ours: impl Fn(IpAddr) -> bool) -> Said {
+    for hop in hops.unwrap_or_else(|| vec![None]).into_iter().rev() {
+        match hop {
+            None => return Said::Unreadable,
+            Some(address) if !ours(address) => return Said::Client(address),
+            Some(_) => {}
         }
     }
-    nearest
+    Said::OnlyProxies
 }
 
 fn listed(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {
@@ -230,10 +232,23 @@ mod tests {
         check(&["203.0.113.7:5511"], "203.0.113.7");
         check(&["[2001:470::7]:443"], "2001:470::7");
         check(&["[2001:470::7]"], "2001:470::7");
-        check(&["10.0.0.8, 10.0.0.9"], "10.0.0.8");
         check(&["::ffff:203.0.113.7"], "203.0.113.7");
         // What a client writes on the left does not matter.
         check(&["nonsense, 203.0.113.7"], "203.0.113.7");
+    }
+
+    #[test]
+    fn a_proxy_of_ours_is_never_the_client() {
+        for line in ["10.0.0.9", "10.0.0.8, 10.0.0.9", "2001:db8::7", "[2001:db8::7]:443", "::ffff:10.0.0.9"]
+        {
+            assert_eq!(said(&[("x-forwarded-for", line)]), Said::OnlyProxies, "{line}");
+        }
+        for line in ["for=10.0.0.9", "for=10.0.0.8, for=\"[2001:db8::7]\""] {
+            assert_eq!(said(&[("forwarded", line)]), Said::OnlyProxies, "{line}");
+        }
+        assert_eq!(said(&[("x-forwarded-for", "unknown, 10.0.0.9")]), Said::Unreadable);
+        let both = [("x-forwarded-for", "10.0.0.9"), ("forwarded", "for=203.0.113.7")];
+        assert_eq!(said(&both), Said::Contradiction);
     }
 
     #[test]

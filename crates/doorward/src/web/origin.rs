@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, StatusCode};
 use doorward_core::policy::Server;
+use doorward_core::proxy_protocol::Named;
 
 use super::Web;
 use super::failure::Failure;
@@ -32,6 +33,11 @@ pub struct Origin {
 pub enum Unknown {
     /// A proxy of ours does not say it, or says something that is no address.
     Silent,
+    /// A proxy of ours has to name the client in a PROXY header and did not. The client wrote all that follows, HTTP headers
+    /// included: a proxy that speaks the PROXY protocol forwards bytes that it does not read.
+    NotInProxyHeader,
+    /// The headers name proxies of ours, and no client.
+    OnlyProxies,
     /// A proxy of ours hands on two headers that name different addresses.
     Contradiction,
     /// The request came through a proxy that the policy does not list: this header tells.
@@ -59,28 +65,33 @@ impl Origin {
             let (peer, unknown) = (Ipv4Addr::UNSPECIFIED.into(), Some(Unknown::Silent));
             return Self { peer, client: None, unknown, secure: server.is_https() };
         };
-        let origin = Self::from_peer(server, peer, headers);
-        let named = extensions.get::<Arrival>().is_some_and(|arrival| arrival.named_by.is_some());
-        if named && origin.client.is_none() && forwarded::client(headers, |_| false) == Said::Client(peer) {
-            // A proxy that names the client twice, ahead of the connection and in a header, and the same.
-            return Self { client: Some(peer), unknown: None, ..origin };
-        }
-        origin
+        Self::from_peer(server, peer, extensions.get::<Arrival>().and_then(|arrival| arrival.header), headers)
     }
 
-    fn from_peer(server: &Server, peer: IpAddr, headers: &HeaderMap) -> Self {
+    /// `peer` is the remote end of the connection, or the client that `header` names.
+    fn from_peer(server: &Server, peer: IpAddr, header: Option<Named>, headers: &HeaderMap) -> Self {
         let ours = |address: IpAddr| server.proxies.iter().any(|proxy| proxy.contains(address));
-        let told = if ours(peer) {
-            match forwarded::client(headers, ours) {
-                Said::Client(client) => Ok(client),
-                Said::Nothing | Said::Unreadable => Err(Unknown::Silent),
-                Said::Contradiction => Err(Unknown::Contradiction),
+        let mut secure = server.is_https();
+        let told = match header {
+            Some(Named::Nobody) => Err(Unknown::NotInProxyHeader),
+            // The policy did not require a PROXY header yet when this connection began.
+            None if ours(peer) && server.proxy_protocol => Err(Unknown::NotInProxyHeader),
+            _ if ours(peer) => {
+                secure |= forwarded::is_https(headers);
+                match forwarded::client(headers, ours) {
+                    Said::Client(client) => Ok(client),
+                    Said::Nothing | Said::Unreadable => Err(Unknown::Silent),
+                    Said::OnlyProxies => Err(Unknown::OnlyProxies),
+                    Said::Contradiction => Err(Unknown::Contradiction),
+                }
             }
-        } else {
-            let added = forwarded::ADDED.into_iter().find(|header| headers.contains_key(*header));
-            added.map_or(Ok(peer), |header| Err(Unknown::Unnamed(header)))
+            // The proxy names the same client twice: in the PROXY header and in an HTTP header.
+            Some(Named::Client(_)) if forwarded::client(headers, |_| false) == Said::Client(peer) => Ok(peer),
+            Some(Named::Client(_)) | None => {
+                let added = forwarded::ADDED.into_iter().find(|header| headers.contains_key(*header));
+                added.map_or(Ok(peer), |header| Err(Unknown::Unnamed(header)))
+            }
         };
-        let secure = server.is_https() || (ours(peer) && forwarded::is_https(headers));
         Self { peer, client: told.ok(), unknown: told.err(), secure }
     }
 }
@@ -91,6 +102,14 @@ impl Unknown {
         match self {
             Self::Silent => {
                 "your address is not known, because the proxy in front of Doorward does not forward it".into()
+            }
+            Self::NotInProxyHeader => {
+                "your address is not known, because the PROXY header of your connection does not name you"
+                    .into()
+            }
+            Self::OnlyProxies => {
+                "your address is not known, because the proxies in front of Doorward name only each other"
+                    .into()
             }
             Self::Contradiction => {
                 "your address is not known: `X-Forwarded-For` and `Forwarded` name different ones".into()
@@ -106,6 +125,13 @@ impl Unknown {
     pub fn hint(self, peer: IpAddr) -> String {
         match self {
             Self::Silent => "an operator configures the proxy to send `X-Forwarded-For` or `Forwarded`".into(),
+            Self::NotInProxyHeader => {
+                "an operator configures the load balancer to name clients by IP address in the PROXY header".into()
+            }
+            Self::OnlyProxies => {
+                "an operator lists only the addresses of proxies in `proxies` of `[server]`; no person may come from one"
+                    .into()
+            }
             Self::Contradiction => {
                 "an operator configures the proxy to set one of the two headers and to remove the other from what clients send"
                     .into()
@@ -144,14 +170,18 @@ mod tests {
     use crate::web::testing::policy;
 
     fn origin(peer: &str, lines: &[(&'static str, &str)], proxies: &[&str]) -> Origin {
+        let mut server = policy().server;
+        server.proxies = proxies.iter().map(|proxy| proxy.parse().expect("a prefix")).collect();
+        arrived(&server, peer, None, lines)
+    }
+
+    fn arrived(server: &Server, peer: &str, header: Option<Named>, lines: &[(&'static str, &str)]) -> Origin {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().expect("a header"));
         }
-        let mut server = policy().server;
-        server.proxies = proxies.iter().map(|proxy| proxy.parse().expect("a prefix")).collect();
         let peer: IpAddr = peer.parse().expect("an address");
-        Origin::from_peer(&server, peer.to_canonical(), &headers)
+        Origin::from_peer(server, peer.to_canonical(), header, &headers)
     }
 
     #[test]
@@ -189,6 +219,45 @@ mod tests {
         assert_eq!(silent.unknown, Some(Unknown::Silent));
         let both = [("x-forwarded-for", "203.0.113.7"), ("forwarded", "for=198.51.100.1")];
         assert_eq!(origin("10.0.0.1", &both, &ours).unknown, Some(Unknown::Contradiction));
+    }
+
+    #[test]
+    fn a_proxy_of_ours_is_admitted_by_no_header() {
+        for line in [("x-forwarded-for", "10.0.0.9"), ("forwarded", "for=10.0.0.1")] {
+            let origin = origin("10.0.0.1", &[line], &["10.0.0.0/8"]);
+            assert_eq!((origin.client, origin.unknown), (None, Some(Unknown::OnlyProxies)));
+            assert!(origin.admitted().is_err());
+        }
+    }
+
+    #[test]
+    fn headers_count_only_from_a_proxy_that_the_proxy_header_names() {
+        let mut server = policy().server;
+        server.proxies = vec!["10.0.0.0/8".parse().expect("a prefix")];
+        server.proxy_protocol = true;
+        let forged =
+            [("x-forwarded-for", "203.0.113.7"), ("forwarded", "for=203.0.113.7"), ("via", "1.1 squid")];
+        for line in forged {
+            for (peer, header) in [("10.0.0.1", Some(Named::Nobody)), ("10.0.0.1", None)] {
+                let origin = arrived(&server, peer, header, &[line, ("x-forwarded-proto", "https")]);
+                assert_eq!((origin.client, origin.unknown), (None, Some(Unknown::NotInProxyHeader)));
+                assert!(!origin.secure && origin.admitted().is_err() && origin.counted().to_string() == peer);
+            }
+        }
+        let named =
+            |address: &str| Some(Named::Client(format!("{address}:4711").parse().expect("an address")));
+        let client = |peer: &str, line: (&'static str, &str)| {
+            let origin = arrived(&server, peer, named(peer), &[line]);
+            origin.client.map(|client| client.to_string()).ok_or(origin.unknown)
+        };
+        let (forwarded, elsewhere) = ("x-forwarded-for", "203.0.113.7");
+        assert_eq!(client("198.51.100.1", ("accept", "*/*")), Ok("198.51.100.1".into()));
+        assert_eq!(client("198.51.100.1", (forwarded, "198.51.100.1")), Ok("198.51.100.1".into()));
+        assert_eq!(client("198.51.100.1", (forwarded, elsewhere)), Err(Some(Unknown::Unnamed(forwarded))));
+        // A proxy of ours behind the load balancer: it reads HTTP, so its header counts.
+        assert_eq!(client("10.0.0.9", (forwarded, elsewhere)), Ok(elsewhere.into()));
+        assert_eq!(client("10.0.0.9", (forwarded, "10.0.0.9")), Err(Some(Unknown::OnlyProxies)));
+        assert_eq!(client("10.0.0.9", ("accept", "*/*")), Err(Some(Unknown::Silent)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Behind nginx and haproxy, named in the policy and not, at the root and under a path.
 
+mod tiers;
+
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -21,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         trial("proxied: nginx that the policy names", &[Need::Nginx, Need::Curl], named),
         trial("proxied: nginx that the policy does not list", &[Need::Nginx, Need::Curl], not_named),
         trial("proxied: haproxy and its health check", &[Need::Haproxy, Need::Curl], haproxy),
+        trial("proxied: haproxy that does not read HTTP", &[Need::Haproxy], tiers::unread),
         trial("proxied: a path in front of every path", &[Need::Nginx, Need::Curl], under_a_path),
         trial("proxied: the pages under a path", &[Need::Nginx, Need::Chromium], pages_under_a_path),
     ]

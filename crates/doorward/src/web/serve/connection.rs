@@ -49,8 +49,8 @@ const LOOKS: Duration = Duration::from_secs(5);
 pub struct Arrival {
     /// Whether its bytes came to this program by TLS.
     pub tls: bool,
-    /// The proxy that named the client by the PROXY protocol; none where nobody did.
-    pub named_by: Option<IpAddr>,
+    /// The PROXY header that a proxy of the policy began the connection with; none where no header was read.
+    pub header: Option<Named>,
 }
 
 /// Whether the server is about to stop.
@@ -162,7 +162,7 @@ async fn open(
             Err(_) => return Ok(None),
         },
     }
-    let mut arrival = Arrival { tls: serving.certificate.is_some(), named_by: None };
+    let mut arrival = Arrival { tls: serving.certificate.is_some(), header: None };
     let mut client = peer;
     if speaks_for_others(web, peer.ip()) {
         let named = tokio::select! {
@@ -173,9 +173,9 @@ async fn open(
                 Err(_) => return Ok(None),
             },
         };
+        arrival.header = Some(named);
         if let Named::Client(address) = named {
             client = address;
-            arrival.named_by = Some(peer.ip());
             if !ticket.belongs_to(Network::of(address.ip())) {
                 return Ok(None);
             }

@@ -80,6 +80,9 @@ async fn a_proxy_that_is_named_says_who_comes() {
         &[("forwarded", "for=_hidden")],
         &[("forwarded", "203.0.113.9")],
         &[("x-real-ip", "203.0.113.9")],
+        // The proxies themselves: a rule for one would admit everybody behind it.
+        &[("x-forwarded-for", "192.0.2.9")],
+        &[("forwarded", "for=192.0.2.1, for=192.0.2.9")],
         &[],
     ] {
         let refused = open(&house, added).await;

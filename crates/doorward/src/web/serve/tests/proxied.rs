@@ -5,8 +5,15 @@ use super::*;
 /// What `/address` sees of a connection that begins with these bytes, from one of this machine's addresses; none where the
 /// connection is ended instead.
 async fn seen(short: &Short, from: [u8; 4], begins: &[u8]) -> Option<String> {
+    seen_with(short, from, begins, "").await
+}
+
+/// The same with lines in the head of the request.
+async fn seen_with(short: &Short, from: [u8; 4], begins: &[u8], lines: &str) -> Option<String> {
     let stream = from_address(short, from).await;
-    let (read, _) = until_it_ends(stream, &[begins, asks().as_bytes()]).await;
+    let (head, end) = (asks(), "\r\n");
+    let head = head.strip_suffix(end).expect("the end of a head");
+    let (read, _) = until_it_ends(stream, &[begins, head.as_bytes(), lines.as_bytes(), end.as_bytes()]).await;
     seen_in(&read)
 }
 
@@ -68,6 +75,33 @@ async fn the_proxy_protocol_is_believed_from_named_proxies_and_needed_from_them(
     let (read, took) = until_it_ends(from_address(&short, proxy).await, &pieces[..2]).await;
     assert!(read.is_empty());
     is_about(took, HEAD);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_header_that_names_nobody_lets_the_client_name_nobody_either() {
+    let short = Short::start("proxies = [\"127.0.0.9\", \"127.0.0.10\"]\nproxy-protocol = true", false).await;
+    let second = |command: u8, family: u8, rest: &[u8]| {
+        let length = u16::try_from(rest.len()).expect("it fits").to_be_bytes();
+        [&b"\r\n\r\n\0\r\nQUIT\n"[..], &[command, family], &length, rest].concat()
+    };
+    let nobodies = [
+        b"PROXY UNKNOWN\r\n".to_vec(),
+        second(0x20, 0, &[]),
+        second(0x21, 0, &[]),
+        second(0x21, 0x31, &[0; 216]),
+    ];
+    for lines in ["", "x-forwarded-for: 203.0.113.8\r\n", "forwarded: for=203.0.113.8;proto=https\r\n"] {
+        for begins in &nobodies {
+            let seen = seen_with(&short, [127, 0, 0, 9], begins, lines).await;
+            assert_eq!(seen.as_deref(), Some("nobody"), "{lines} after {begins:?}");
+        }
+    }
+    // A proxy that reads HTTP, behind the one that does not.
+    let inner = b"PROXY TCP4 127.0.0.10 10.0.0.1 4711 443\r\n";
+    let forwarded = seen_with(&short, [127, 0, 0, 9], inner, "x-forwarded-for: 203.0.113.8\r\n").await;
+    assert_eq!(forwarded.as_deref(), Some("203.0.113.8"));
+    let itself = seen_with(&short, [127, 0, 0, 9], inner, "x-forwarded-for: 127.0.0.10\r\n").await;
+    assert_eq!(itself.as_deref(), Some("nobody"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
