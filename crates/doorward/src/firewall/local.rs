@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use super::Outcome;
-use super::nftables::{NftError, Nftables};
+use super::nftables::{NftError, Nftables, is_local};
 use super::turn::{Carried, RelayTurn};
 
 /// What this machine enforces by itself.
@@ -127,7 +127,8 @@ impl Local {
         let mut tables = BTreeMap::new();
         for firewall in policy.firewalls.values().filter(is_table) {
             let Some(ruleset) = wanted.get(&firewall.name) else { continue };
-            let table = Table::new(firewall, policy.targets.values(), by).map_err(|error| error.to_string());
+            let table = Table::new(firewall, policy.targets.values(), by, is_local);
+            let table = table.map_err(|error| error.to_string());
             let table = table.and_then(|table| Ok((table, self.nftables()?)));
             tables.insert(firewall.name.clone(), table.map(|(table, nft)| (table, ruleset.clone(), nft)));
         }

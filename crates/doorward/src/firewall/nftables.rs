@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -249,6 +250,13 @@ fn drift(left: &Left, standing: Option<&Standing>, now: Timestamp) -> Vec<Differ
     drift
 }
 
+/// Whether an address is this machine's own: the kernel binds a socket to no other. A link-local address counts as one, since
+/// routers do not forward packets to it (RFC 4291, section 2.5.6).
+pub(super) fn is_local(address: IpAddr) -> bool {
+    let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    link_local || std::net::UdpSocket::bind((address, 0)).is_ok()
+}
+
 fn program(name: &'static str) -> Result<PathBuf, NftError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -288,6 +296,15 @@ mod tests {
             false,
         );
         check(3, "", "`nft` failed to list the table: exit status: 3", false);
+    }
+
+    #[test]
+    fn an_address_is_this_machines_or_not() {
+        for (address, expected) in
+            [("127.0.0.9", true), ("192.0.2.1", false), ("2001:db8::1", false), ("fe80::1", true)]
+        {
+            assert_eq!(is_local(address.parse().expect("an address")), expected, "{address}");
+        }
     }
 
     #[test]

@@ -220,7 +220,7 @@ fn is_of(standing: &StandingRule, grant: &GrantId) -> bool {
 }
 
 fn by_hand(firewall: &Firewall, target: &Target, grant: &Grant, by: &InstallationId) -> Option<String> {
-    let table = Table::new(firewall, [target], by).ok()?;
+    let table = Table::new(firewall, [target], by, |_| false).ok()?;
     Some(table.manual_removal(firewall, target, grant.source()).join("; "))
 }
 

@@ -1,5 +1,6 @@
 //! nftables in namespaces: real clients that are refused, admitted and refused again.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use doorward::firewall::nftables::{NftError, Nftables, Replaced};
@@ -16,7 +17,7 @@ use crate::policies::{grant, installation, policy, ruleset};
 /// The tests of this file.
 pub fn trials() -> Vec<Trial> {
     let needs = [Need::Root, Need::Ip, Need::Nft];
-    let tests: [(&str, fn()); 14] = [
+    let tests: [(&str, fn()); 15] = [
         ("refused, admitted, refused again", refused_admitted_refused),
         ("the kernel closes by itself", the_kernel_closes),
         ("a live connection is cut", a_live_connection_is_cut),
@@ -30,6 +31,7 @@ pub fn trials() -> Vec<Trial> {
         ("a pass that changes nothing writes nothing", quiet),
         ("on a router, each destination is its own", router),
         ("a published port is guarded as it was dialled", published),
+        ("an address of this machine guards the port at all of them", every_address_of_its_own),
         ("other flows, and the machine's own connections", other_flows),
     ];
     named("nftables", &needs, tests)
@@ -78,7 +80,9 @@ impl World {
 
     fn table(&self) -> Table {
         let firewall = self.policy.firewalls.values().next().expect("a firewall");
-        Table::new(firewall, self.policy.targets.values(), &installation()).expect("a table")
+        let own = ["10.77.1.1", "10.77.2.1", "2a77:0:0:1::1", "2a77:0:0:2::1"];
+        let is_local = |address: IpAddr| own.contains(&address.to_string().as_str());
+        Table::new(firewall, self.policy.targets.values(), &installation(), is_local).expect("a table")
     }
 
     fn try_replace(&self, grants: &[&Grant]) -> Result<Replaced, NftError> {
@@ -473,6 +477,48 @@ fn published() {
     assert_eq!(talk.line(), "reset");
     assert_eq!(wait.within(Duration::from_millis(1500)), None, "no late answer");
     assert_eq!(server.within(Duration::from_secs(3)).as_deref(), Some("reset"), "the server learns of it");
+}
+
+fn every_address_of_its_own() {
+    let world = World::with(policy(kind(), &[], &[("orders-db", "10.77.1.1", &["tcp/5432"])]));
+    let _server = world.serves();
+    // By another port of another address, on this machine and in a container.
+    world.server.forwards();
+    let container = Netns::new();
+    world.server.cable(&["10.77.9.1/24"], &container, &["10.77.9.2/24"]);
+    container.ip(&["route", "add", "default", "via", "10.77.9.1"]);
+    let nat = "
+        table ip nat {
+            chain pre {
+                type nat hook prerouting priority -100; policy accept;
+                ip daddr 10.77.2.1 tcp dport 8888 redirect to :5432
+                ip daddr 10.77.2.1 tcp dport 5432 dnat to 10.77.9.2:6000
+            }
+        }
+    ";
+    let inside = container.probe(&["serve", "0.0.0.0:6000"]);
+    assert_eq!(inside.line(), "listens");
+    let away = world.near.probe(&["serve", "[::]:5432"]);
+    assert_eq!(away.line(), "listens");
+    let by_another = [(&world.near, DOOR_V6), (&world.far, DOOR_FAR), (&world.far, DOOR_V6_FAR)];
+    for (client, door) in by_another {
+        assert_eq!(client.tries(door), "open", "{door} before there is a table");
+    }
+    let jon = world.grant(NEAR);
+    for grants in [&[][..], &[&jon]] {
+        world.replace(grants);
+        for (client, door) in by_another {
+            assert_eq!(client.tries(door), "refused", "{door}");
+        }
+        assert_eq!(world.near.tries(DOOR), if grants.is_empty() { "refused" } else { "open" });
+        assert_eq!(world.server.tries(DOOR_FAR), "open", "the machine itself");
+        assert_eq!(world.server.tries("10.77.1.2:5432"), "open", "what the machine itself begins");
+    }
+    world.server.nft(&["-f", "-"], nat);
+    for door in ["10.77.2.1:8888", DOOR_FAR] {
+        assert_eq!(world.far.tries(door), "refused", "{door}, rewritten");
+    }
+    assert!(!world.replace(&[&jon]).wrote, "it stands as it was written");
 }
 
 fn other_flows() {

@@ -84,9 +84,17 @@ pub(super) fn lookups(guarded: Guarded, lengths: &Lengths) -> impl Iterator<Item
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chain {
     pub name: String,
-    pub hook: Option<&'static str>,
+    pub hook: Option<Hook>,
     /// What each rule says, and its comment.
     pub rules: Vec<(String, String)>,
+}
+
+/// Where the kernel enters a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hook {
+    pub name: &'static str,
+    /// As nft shows it: -150 is `mangle`, 0 is `filter`.
+    pub priority: i32,
 }
 
 /// Ports from here on are handed out by Linux to connections that name none (`ip_local_port_range`).
@@ -100,24 +108,37 @@ fn plain(flow: Flow) -> bool {
 }
 
 /// Every chain, each before those that jump to it.
-pub(super) fn chains(guarded: &BTreeMap<Guarded, BTreeSet<TargetName>>, lengths: &Lengths) -> Vec<Chain> {
+///
+/// `local` is refused at every address of this machine.
+pub(super) fn chains(
+    guarded: &BTreeMap<Guarded, BTreeSet<TargetName>>,
+    local: &BTreeMap<Flow, BTreeSet<TargetName>>,
+    lengths: &Lengths,
+) -> Vec<Chain> {
     let guards: Vec<Guard> =
         guarded.iter().filter_map(|(guarded, targets)| Guard::new(*guarded, targets)).collect();
+    let elsewhere: Vec<Guard> =
+        local.iter().map(|(flow, targets)| Guard::elsewhere(*flow, targets)).collect();
     let admitting = |see: fn(&Guard) -> Option<String>, kind: &str| Chain {
         name: format!("admitted.{kind}"),
         hook: None,
         rules: rules(&guards, see, |guard| Some(format!("jump {}", guard.chain(kind)))),
     };
-    let refusing = |see: fn(&Guard) -> Option<String>, which: &dyn Fn(&Guard) -> bool| {
-        rules(&guards, see, |guard| which(guard).then(|| "goto refused".into()))
+    let goto = |guards: &[Guard], see: fn(&Guard) -> Option<String>, which: &dyn Fn(&Guard) -> bool| {
+        rules(guards, see, |guard| which(guard).then(|| "goto refused".into()))
     };
+    let refusing =
+        |see: fn(&Guard) -> Option<String>, which: &dyn Fn(&Guard) -> bool| goto(&guards, see, which);
     let here = |guard: &Guard| plain(guard.guarded.flow);
     // A port alone says little about what passes through: any host behind this one may answer from it.
     let through = |guard: &Guard| plain(guard.guarded.flow) && guard.guarded.to.is_some();
-    let entering = |hook: &str, plainly: &dyn Fn(&Guard) -> bool| {
-        let mut rules = refusing(Guard::toward, plainly);
+    let entering = |hook: &str,
+                    guards: &[Guard],
+                    see: fn(&Guard) -> Option<String>,
+                    plainly: &dyn Fn(&Guard) -> bool| {
+        let mut rules = goto(guards, see, plainly);
         rules.push(("ct direction reply return".into(), "answers to what this side began".into()));
-        rules.extend(refusing(Guard::toward, &|guard| !plainly(guard)));
+        rules.extend(goto(guards, see, &|guard| !plainly(guard)));
         Chain { name: format!("guarded.{hook}"), hook: None, rules }
     };
     let guarding = |kind: &str, rules| Chain { name: format!("guarded.{kind}"), hook: None, rules };
@@ -128,13 +149,23 @@ pub(super) fn chains(guarded: &BTreeMap<Guarded, BTreeSet<TargetName>>, lengths:
         admitting(Guard::toward, "toward"),
         admitting(Guard::back, "back"),
         admitting(Guard::dialled, "dialled"),
-        entering("input", &here),
-        entering("forward", &through),
+        entering("input", &guards, Guard::toward, &here),
+        entering("forward", &guards, Guard::toward, &through),
         guarding("output", refusing(Guard::back, &here)),
         guarding("back", refusing(Guard::back, &|_| true)),
         guarding("dialled", refusing(Guard::dialled, &|_| true)),
     ]);
-    chains.extend(hooks());
+    if !elsewhere.is_empty() {
+        let mut replies = goto(&elsewhere, Guard::back, &here);
+        replies.push(("ct direction original return".into(), "what this side began".into()));
+        replies.extend(goto(&elsewhere, Guard::back, &|guard| !here(guard)));
+        chains.extend([
+            entering("arriving", &elsewhere, Guard::toward_local, &here),
+            entering("local", &elsewhere, Guard::toward, &here),
+            guarding("replies", replies),
+        ]);
+    }
+    chains.extend(hooks(!elsewhere.is_empty()));
     chains
 }
 
@@ -178,12 +209,41 @@ fn refused() -> Chain {
 
 /// The chains that the kernel enters. What is not guarded falls through to `policy accept`, and an accepted
 /// packet is still seen by every other table.
-fn hooks() -> [Chain; 3] {
+///
+/// With `local`, services of this machine are guarded at every address that it has: as they were dialled, ahead of what
+/// rewrites destinations, and as they come in after it.
+fn hooks(local: bool) -> Vec<Chain> {
     let chain = |hook: &'static str, rules: &[(&str, &str)]| Chain {
         name: hook.into(),
-        hook: Some(hook),
+        hook: Some(Hook { name: hook, priority: 0 }),
         rules: rules.iter().map(|(rule, why)| ((*rule).to_owned(), (*why).to_owned())).collect(),
     };
+    let mut chains = Vec::from(guarded_hooks(chain));
+    if local {
+        let mut arriving = chain(
+            "prerouting",
+            &[
+                ("iif \"lo\" accept", "this machine itself"),
+                ("jump admitted.toward", "who is admitted"),
+                ("jump guarded.arriving", ELSEWHERE),
+            ],
+        );
+        arriving.hook = Some(Hook { name: "prerouting", priority: BEFORE_REWRITING });
+        chains.push(arriving);
+        for (hook, guarded) in [("input", "local"), ("output", "replies")] {
+            if let Some(chain) = chains.iter_mut().find(|chain| chain.name == hook) {
+                chain.rules.push((format!("jump guarded.{guarded}"), ELSEWHERE.to_owned()));
+            }
+        }
+    }
+    chains
+}
+
+/// Ahead of `dstnat` (-100), which rewrites destinations, and after connections are tracked (-200).
+const BEFORE_REWRITING: i32 = -150;
+const ELSEWHERE: &str = "who comes by another address of this machine";
+
+fn guarded_hooks(chain: impl Fn(&'static str, &[(&str, &str)]) -> Chain) -> [Chain; 3] {
     const ADMITTED: &str = "who is admitted";
     const GUARDED: &str = "who is not";
     const DIALLED: &str = "by what was dialled";
@@ -240,6 +300,13 @@ impl Guard {
         Some(Self { guarded, comment: cut(&format!("{guarded}: {}", names.join(", ")), LONGEST_COMMENT) })
     }
 
+    /// A flow to any address of this machine.
+    fn elsewhere(flow: Flow, targets: &BTreeSet<TargetName>) -> Self {
+        let names: Vec<&str> = targets.iter().map(TargetName::as_str).collect();
+        let comment = format!("{flow} at any address of this machine: {}", names.join(", "));
+        Self { guarded: Guarded { to: None, flow }, comment: cut(&comment, LONGEST_COMMENT) }
+    }
+
     fn chain(&self, kind: &str) -> String {
         format!("{}.{kind}", self.guarded.name())
     }
@@ -263,6 +330,11 @@ impl Guard {
     fn toward(&self) -> Option<String> {
         let to = self.guarded.to.map(|to| format!("{} daddr {to} ", ip(to))).unwrap_or_default();
         Some(format!("{to}{}", self.header("dport")).trim().to_owned())
+    }
+
+    /// The same on its way to an address of this machine.
+    fn toward_local(&self) -> Option<String> {
+        self.toward().map(|toward| format!("fib daddr type local {toward}"))
     }
 
     /// Answers from what is guarded. What has no ports of its own needs none: what was not let in is not
@@ -327,7 +399,11 @@ pub(super) fn text(chains: &[Chain]) -> String {
         let space = if index == 0 { "" } else { "\n" };
         text.push_str(&format!("{space}\tchain {} {{\n", chain.name));
         if let Some(hook) = chain.hook {
-            text.push_str(&format!("\t\ttype filter hook {hook} priority filter; policy accept;\n"));
+            let priority = if hook.priority == 0 { "filter".into() } else { hook.priority.to_string() };
+            text.push_str(&format!(
+                "\t\ttype filter hook {} priority {priority}; policy accept;\n",
+                hook.name
+            ));
         }
         for (rule, comment) in &chain.rules {
             text.push_str(&format!("\t\t{rule} comment \"{comment}\"\n"));

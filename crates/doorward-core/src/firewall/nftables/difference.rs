@@ -167,7 +167,7 @@ impl Table {
                 found.push(Difference::ChainGone(name()));
                 continue;
             };
-            let hook = chain.hook.map(|hook| format!("filter {hook} 0 accept"));
+            let hook = chain.hook.map(|hook| format!("filter {} {} accept", hook.name, hook.priority));
             if stands.hook != hook {
                 found.push(Difference::ChainMoved(name()));
             }

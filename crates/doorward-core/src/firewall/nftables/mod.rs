@@ -29,7 +29,7 @@ pub use standing::{NotNft, NotOurs, Standing};
 
 use self::chains::{Chain, Lengths, Lookup};
 use super::{Because, InstallationId, Mark, Rule, Ruleset};
-use crate::net::{Cidr, Family, Flow};
+use crate::net::{Cidr, Family, Flow, Ports};
 use crate::policy::{Enforcement, Firewall, Target, TargetName};
 
 /// The longest comment that nftables keeps, in bytes (`NFTNL_UDATA_COMMENT_MAXLEN`, its final zero included).
@@ -79,7 +79,8 @@ impl FromStr for TableName {
 /// What a table guards: a flow, to one destination or to any.
 ///
 /// A target whose address is a name or an AWS resource has no destination that a packet could be compared with:
-/// its ports are guarded on this machine and on everything that this machine forwards.
+/// its ports are guarded on this machine and on everything that this machine forwards. The ports of a target whose address
+/// is this machine's own are refused at its other addresses, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Guarded {
     /// Where to; none: anywhere.
@@ -125,26 +126,36 @@ pub struct Table {
     name: TableName,
     by: InstallationId,
     guarded: BTreeMap<Guarded, BTreeSet<TargetName>>,
+    /// The flows that are refused at every address of this machine, because a target has one of these addresses: a service
+    /// rarely listens on one address alone. A grant admits to the target's own address.
+    local: BTreeMap<Flow, BTreeSet<TargetName>>,
 }
 
 impl Table {
-    /// The table of a firewall, guarding every target behind it.
+    /// The table of a firewall, guarding every target behind it. `is_local` says whether an address is this machine's own.
     pub fn new<'a>(
         firewall: &Firewall,
         targets: impl IntoIterator<Item = &'a Target>,
         by: &InstallationId,
+        is_local: impl Fn(IpAddr) -> bool,
     ) -> Result<Self, NotATable> {
         let Enforcement::Nftables { table } = &firewall.kind else {
             return Err(NotATable::Elsewhere(firewall.name.clone()));
         };
         let mut guarded: BTreeMap<Guarded, BTreeSet<TargetName>> = BTreeMap::new();
+        let mut local: BTreeMap<Flow, BTreeSet<TargetName>> = BTreeMap::new();
         for target in targets.into_iter().filter(|target| target.firewall.as_ref() == Some(&firewall.name)) {
+            let to = firewall.destination(target);
             for flow in &target.ports {
-                let door = Guarded { to: firewall.destination(target), flow: *flow };
-                guarded.entry(door).or_default().insert(target.name.clone());
+                guarded.entry(Guarded { to, flow: *flow }).or_default().insert(target.name.clone());
+                // A flow without ports describes an address and not a service.
+                let service = flow.ports().is_some_and(|ports| ports != Ports::ALL);
+                if service && to.is_some_and(&is_local) {
+                    local.entry(*flow).or_default().insert(target.name.clone());
+                }
             }
         }
-        Ok(Self { name: table.parse()?, by: by.clone(), guarded })
+        Ok(Self { name: table.parse()?, by: by.clone(), guarded, local })
     }
 
     /// Its name; the family is always `inet`.
@@ -198,7 +209,7 @@ impl Table {
     }
 
     fn chains(&self, ruleset: &Ruleset) -> Vec<Chain> {
-        chains::chains(&self.guarded, &lengths(ruleset))
+        chains::chains(&self.guarded, &self.local, &lengths(ruleset))
     }
 
     /// Every set of the table, also those that are empty, and what is in each at `now`.

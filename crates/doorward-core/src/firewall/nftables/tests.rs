@@ -107,7 +107,7 @@ fn grants(policy: &Policy, wanted: &[(&str, &str, &str)]) -> Vec<Grant> {
 
 fn table(policy: &Policy) -> Table {
     let firewall = policy.firewalls.values().next().expect("a firewall");
-    Table::new(firewall, policy.targets.values(), &by()).expect("a table")
+    Table::new(firewall, policy.targets.values(), &by(), |_| false).expect("a table")
 }
 
 fn ruleset(policy: &Policy, grants: &[Grant]) -> Ruleset {
@@ -161,6 +161,20 @@ fn every_kind_of_flow_has_its_words() {
     let wanted = [("jon", "203.0.113.7", "orders-db"), ("jon", "203.0.113.7", "lab")];
     let ruleset = ruleset(&policy, &grants(&policy, &wanted));
     check("every-flow.nft", &table(&policy).transaction(&ruleset, now()));
+}
+
+#[test]
+fn a_port_of_this_machine_is_refused_at_all_its_addresses() {
+    let policy = policy(&[], &MANY[..6]);
+    let firewall = policy.firewalls.values().next().expect("a firewall");
+    let local = ["10.0.0.5", "2001:db8::53", "10.0.9.9"].map(|address| address.parse().expect("an address"));
+    let is_local = |address: IpAddr| local.contains(&address);
+    let table = Table::new(firewall, policy.targets.values(), &by(), is_local).expect("a table");
+    let ruleset = ruleset(&policy, &grants(&policy, &[("jon", "203.0.113.7", "orders-db")]));
+    check("local.nft", &table.transaction(&ruleset, now()));
+    // Nobody but who is admitted to the target's own address.
+    let sets = |table: &Table| table.sets(&ruleset, now()).into_keys().collect::<Vec<_>>();
+    assert_eq!(sets(&table), sets(&self::table(&policy)));
 }
 
 #[test]

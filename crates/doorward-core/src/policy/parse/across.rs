@@ -2,7 +2,7 @@
 //! do not fight.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::firewall::FirewallAt;
 use super::target::TargetAt;
@@ -81,7 +81,35 @@ fn behind(walk: &mut Walk<'_>, at: &FirewallAt, targets: &[TargetAt]) {
         let what = format!("no target is behind `[firewall.{name}]`, so it lets nobody in");
         walk.warning(&at.name_at, what, Some(format!("add `firewall = \"{name}\"` to a target")));
     }
-    let Enforcement::Relay { .. } = at.firewall.kind else { return };
+    match at.firewall.kind {
+        Enforcement::Relay { .. } => behind_relay(walk, name, &behind),
+        Enforcement::Nftables { .. } => behind.iter().for_each(|target| behind_table(walk, name, target)),
+        Enforcement::SecurityGroup { .. } => {}
+    }
+}
+
+/// A table compares a packet's destination with the target's address.
+fn behind_table(walk: &mut Walk<'_>, name: &FirewallName, target: &TargetAt) {
+    let Some(address) = target.target.address.ip().filter(|address| !comes_from_elsewhere(*address)) else {
+        return;
+    };
+    let what = format!("no packet comes here for `{address}`, so the table of `{name}` would guard nothing");
+    let hint = "write an address that people dial: the target's own, or one of this machine's if the target runs here";
+    walk.error(&target.address_at, what, Some(hint.to_owned()));
+}
+
+/// Whether a packet that another machine sends to one may bear this destination (RFC 6890, section 2.2.2 and 2.2.3; RFC 1122,
+/// section 3.2.1.3).
+fn comes_from_elsewhere(destination: IpAddr) -> bool {
+    let broadcast = match destination {
+        // 0.0.0.0/8 is "this network".
+        IpAddr::V4(address) => address.is_broadcast() || address.to_bits() >> 24 == 0,
+        IpAddr::V6(_) => false,
+    };
+    !(broadcast || destination.is_unspecified() || destination.is_loopback() || destination.is_multicast())
+}
+
+fn behind_relay(walk: &mut Walk<'_>, name: &FirewallName, behind: &[&TargetAt]) {
     for (index, target) in behind.iter().enumerate() {
         if let Some(first) = behind.first().filter(|_| index > 0) {
             let what = format!(

@@ -736,16 +736,18 @@ fn parts_that_do_not_fit() {
     );
 }
 
+/// A target behind firewall `f`.
+fn behind(name: &str, address: &str, ports: &str) -> String {
+    format!(
+        "[target.{name}]\naddress = \"{address}\"\nports = {ports}\ngroups = [\"g\"]\ntransports = [\"direct\"]\nfirewall = \"f\"\n"
+    )
+}
+
 #[test]
 fn a_relay_leads_to_one_port_of_one_host() {
-    let target = |name: &str, address: &str, ports: &str| {
-        format!(
-            "[target.{name}]\naddress = \"{address}\"\nports = {ports}\ngroups = [\"g\"]\ntransports = [\"direct\"]\nfirewall = \"f\"\n"
-        )
-    };
     let relay = "[firewall.f]\nrelay = \"0.0.0.0:15432\"\n";
     check_below(
-        &format!("{relay}{}{}", target("a", "a", "[\"tcp/1\"]"), target("b", "b", "[\"tcp/1\"]")),
+        &format!("{relay}{}{}", behind("a", "a", "[\"tcp/1\"]"), behind("b", "b", "[\"tcp/1\"]")),
         &[
             "p:17:12: the relay `f` leads to one target, and that is `[target.a]` already\n  hint: give this target a relay of its own, with another port",
         ],
@@ -754,11 +756,38 @@ fn a_relay_leads_to_one_port_of_one_host() {
     let one =
         "p:8:9: the relay `f` leads to exactly one TCP port\n  hint: write it as `ports = [\"tcp/5432\"]`";
     check_below(
-        &format!("{relay}{}", target("a", "rds:a", "[\"tcp/1-2\"]")),
+        &format!("{relay}{}", behind("a", "rds:a", "[\"tcp/1-2\"]")),
         &[&format!("p:7:11: the relay `f` cannot dial `rds:a`{cannot}"), one],
     );
     for ports in ["[\"udp/1\"]", "[\"tcp/1\", \"tcp/2\"]", "[\"all\"]", "[\"tcp/0\"]"] {
-        check_below(&format!("{relay}{}", target("a", "a", ports)), &[one]);
+        check_below(&format!("{relay}{}", behind("a", "a", ports)), &[one]);
+    }
+}
+
+#[test]
+fn a_table_guards_an_address_that_packets_come_for() {
+    let table = "[firewall.f]\nnftables = \"inet doorward\"\n";
+    let hint = "\n  hint: write an address that people dial: the target's own, or one of this machine's if the target runs here";
+    for address in [
+        "0.0.0.0",
+        "0.1.2.3",
+        "::",
+        "127.0.0.1",
+        "127.8.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "255.255.255.255",
+        "224.0.0.1",
+        "ff02::1",
+    ] {
+        let shown = address.trim_start_matches("::ffff:");
+        let expected = format!(
+            "p:7:11: no packet comes here for `{shown}`, so the table of `f` would guard nothing{hint}"
+        );
+        check_below(&format!("{table}{}", behind("a", address, "[\"tcp/1\"]")), &[&expected]);
+    }
+    for address in ["10.0.0.5", "2001:db8::5", "fe80::5", "db.example.org"] {
+        check_below(&format!("{table}{}", behind("a", address, "[\"tcp/1\"]")), &[]);
     }
 }
 
