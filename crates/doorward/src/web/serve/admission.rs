@@ -2,21 +2,20 @@
 //!
 //! When a limit is reached, a new connection replaces an idle one of the network with the most connections. So a
 //! network gets as much as any other that wants as much, and a flood out of few networks displaces itself. If every
-//! network has few connections (an attacker with very many addresses), the wider network (/24, /48) with the most is
-//! reduced. Proxies that the policy lists are not displaced by strangers, and leave a quarter of the limit to others.
+//! network has few connections (an attacker with very many addresses), the site or the provider with the most is
+//! reduced by its longest idle connection. Proxies that the policy lists are not displaced by strangers, and leave a
+//! quarter of the limit to others.
 
 mod census;
+mod crowd;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use self::census::Census;
-
-/// A network holds little when it holds no more than this: a browser opens up to six connections.
-const LITTLE: usize = 8;
+use self::crowd::{Crowd, LITTLE, Tally, Width, masked};
 
 /// Among how many of the networks that hold the most a connection is sought that may give way.
 const TRIED: usize = 16;
@@ -72,22 +71,6 @@ impl Network {
     pub fn of_proxy(address: IpAddr) -> Self {
         Self { is_proxy: true, first: address.to_canonical() }
     }
-
-    /// The /24 or the /48 that it is in.
-    fn wider(self) -> Self {
-        Self { first: masked(self.first, 24, 48), ..self }
-    }
-}
-
-fn masked(address: IpAddr, v4: u32, v6: u32) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => {
-            Ipv4Addr::from_bits(address.to_bits() & u32::MAX.checked_shl(32 - v4).unwrap_or(0)).into()
-        }
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & u128::MAX.checked_shl(128 - v6).unwrap_or(0)).into()
-        }
-    }
 }
 
 /// What a connection does; what comes first gives way first.
@@ -105,6 +88,10 @@ pub enum Phase {
     Answering,
 }
 
+impl Phase {
+    const ALL: [Self; 5] = [Self::Arriving, Self::Idle, Self::Receiving, Self::Sending, Self::Answering];
+}
+
 /// The house: who is in, and who gives way.
 #[derive(Debug)]
 pub struct Admission {
@@ -116,11 +103,10 @@ pub struct Admission {
 struct State {
     serial: u64,
     seats: HashMap<u64, Seat>,
-    networks: BTreeMap<Network, BTreeSet<(Phase, u64, u64)>>,
+    crowds: HashMap<Crowd, BTreeSet<(Phase, u64, u64)>>,
     // Of strangers alone: who is not counted here is never chosen to give way to another.
-    all: Census<Network>,
-    arriving: Census<Network>,
-    wider: Census<Network>,
+    all: Tally,
+    arriving: Tally,
     proxies: usize,
     leaving: usize,
     turned_away: u64,
@@ -193,13 +179,14 @@ impl State {
         let id = self.next();
         let entered = self.next();
         self.seats.insert(id, Seat { network, phase, entered, gives_way });
-        self.networks.entry(network).or_default().insert((phase, entered, id));
+        for crowd in Crowd::of(network) {
+            self.crowds.entry(crowd).or_default().insert((phase, entered, id));
+        }
         if network.is_proxy {
             self.proxies += 1;
             return id;
         }
         self.all.add(network);
-        self.wider.add(network.wider());
         if phase == Phase::Arriving {
             self.arriving.add(network);
         }
@@ -209,10 +196,12 @@ impl State {
     fn leave(&mut self, id: u64) -> Option<Seat> {
         let seat = self.seats.remove(&id)?;
         let network = seat.network;
-        if let Some(seats) = self.networks.get_mut(&network) {
-            seats.remove(&(seat.phase, seat.entered, id));
-            if seats.is_empty() {
-                self.networks.remove(&network);
+        for crowd in Crowd::of(network) {
+            if let Some(seats) = self.crowds.get_mut(&crowd) {
+                seats.remove(&(seat.phase, seat.entered, id));
+                if seats.is_empty() {
+                    self.crowds.remove(&crowd);
+                }
             }
         }
         if network.is_proxy {
@@ -220,7 +209,6 @@ impl State {
             return Some(seat);
         }
         self.all.take(network);
-        self.wider.take(network.wider());
         if seat.phase == Phase::Arriving {
             self.arriving.take(network);
         }
@@ -237,31 +225,31 @@ impl State {
             self.arriving.take(network);
         }
         (seat.phase, seat.entered) = (phase, entered);
-        let seats = self.networks.entry(network).or_default();
-        seats.remove(&before);
-        seats.insert((phase, entered, id));
+        for crowd in Crowd::of(network) {
+            let seats = self.crowds.entry(crowd).or_default();
+            seats.remove(&before);
+            seats.insert((phase, entered, id));
+        }
     }
 
     /// Whether there is room for one more of that network that is arriving, made where it can be.
     fn makes_room(&mut self, network: Network, limits: &Limits) -> bool {
+        let own = Crowd::around(network, Width::Network);
         if network.is_proxy {
-            let room = self.proxies < limits.proxies || self.gives_way(network, Phase::Sending);
+            let room = self.proxies < limits.proxies || self.gives_way(own, Phase::Sending);
             return room && (self.seats.len() < limits.connections || self.any_gives_way(Phase::Sending));
         }
-        if self.all.of(network) >= limits.per_network && !self.gives_way(network, Phase::Sending) {
+        if self.all.of(network) >= limits.per_network && !self.gives_way(own, Phase::Sending) {
             return false;
         }
-        if self.arriving.of(network) >= limits.arriving_per_network
-            && !self.gives_way(network, Phase::Arriving)
-        {
+        if self.arriving.of(network) >= limits.arriving_per_network && !self.gives_way(own, Phase::Arriving) {
             return false;
         }
         if self.arriving.len() >= limits.arriving {
-            let most =
-                self.arriving.most().filter(|most| self.arriving.of(*most) > self.arriving.of(network));
-            if !self.gives_way(most.unwrap_or(network), Phase::Arriving)
-                && !self.any_gives_way(Phase::Arriving)
-            {
+            let held = self.arriving.of(network);
+            let most = self.arriving.most().filter(|(_, most)| *most > held).map(|(most, _)| most);
+            let crowd = self.arriving.heaviest().or(most).unwrap_or(own);
+            if !self.gives_way(crowd, Phase::Arriving) && !self.any_gives_way(Phase::Arriving) {
                 return false;
             }
         }
@@ -270,26 +258,23 @@ impl State {
             || self.interrupts(network)
     }
 
-    /// Has one of the network that holds the most give way, if one of it does nothing; else of the next.
+    /// Has one of the crowd that holds the most give way, if one of it does nothing; else of the next network.
     fn any_gives_way(&mut self, up_to: Phase) -> bool {
-        let most = self.all.most();
-        let little = most.is_none_or(|most| self.all.of(most) <= LITTLE);
-        let crowd = self.wider.most().filter(|_| little).and_then(|wide| {
-            let within = self.networks.range(wide..).take_while(|(network, _)| network.wider() == wide);
-            within.map(|(network, _)| *network).max_by_key(|network| self.all.rank(*network))
-        });
-        for network in crowd.into_iter().chain(self.all.descending(TRIED)) {
-            if self.gives_way(network, up_to) {
-                return true;
-            }
-        }
-        false
+        let crowds = self.all.heaviest().into_iter().chain(self.all.descending(TRIED));
+        crowds.into_iter().any(|crowd| self.gives_way(crowd, up_to))
     }
 
-    /// Has the connection of a network give way that has done nothing for the longest.
-    fn gives_way(&mut self, network: Network, up_to: Phase) -> bool {
-        let first = self.networks.get(&network).and_then(|seats| seats.first().copied());
-        let Some((_, _, id)) = first.filter(|(phase, ..)| *phase <= up_to) else { return false };
+    /// Has one connection of a crowd give way: of a network's, the one that does the least; of a wider crowd, the one that has
+    /// been in its phase for the longest, so that a client that has just connected outlasts those that wait.
+    fn gives_way(&mut self, crowd: Crowd, up_to: Phase) -> bool {
+        let Some(seats) = self.crowds.get(&crowd) else { return false };
+        let first = |phase| seats.range((phase, 0, 0)..).next().filter(|(found, ..)| *found == phase);
+        let mut firsts = Phase::ALL.into_iter().filter(|phase| *phase <= up_to).filter_map(first);
+        let chosen = match crowd.width {
+            Width::Network => firsts.next(),
+            Width::Site | Width::Provider => firsts.min_by_key(|(_, entered, _)| *entered),
+        };
+        let Some((_, _, id)) = chosen.copied() else { return false };
         self.put_out(id);
         true
     }
@@ -297,10 +282,8 @@ impl State {
     /// Everybody is at work: who holds many more than the newcomer's network loses one of them all the same.
     fn interrupts(&mut self, network: Network) -> bool {
         let held = self.all.of(network);
-        let Some(most) = self.all.most().filter(|most| self.all.of(*most) > held + LITTLE) else {
-            return false;
-        };
-        self.gives_way(most, Phase::Answering)
+        let most = self.all.most().filter(|(_, most)| *most > held + LITTLE);
+        most.is_some_and(|(most, _)| self.gives_way(most, Phase::Answering))
     }
 
     fn put_out(&mut self, id: u64) {

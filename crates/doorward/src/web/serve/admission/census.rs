@@ -31,11 +31,6 @@ impl<K: Copy + Ord + Hash> Census<K> {
         self.counts.get(&name).map_or(0, |(count, _)| *count)
     }
 
-    /// The count of a name, and among equals the greater the longer it has stood.
-    pub(super) fn rank(&self, name: K) -> (usize, u64) {
-        self.counts.get(&name).copied().unwrap_or_default()
-    }
-
     /// Who has the most; of equals, who has had it for the longest. Nobody loses twice before all equals have lost once.
     pub(super) fn most(&self) -> Option<K> {
         self.order.last().map(|(.., name)| *name)

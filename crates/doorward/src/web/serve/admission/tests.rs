@@ -1,5 +1,7 @@
 //! Floods of the house, without sockets.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::*;
 
 const LIMITS: Limits = Limits {
@@ -43,8 +45,15 @@ fn an_address_is_counted_with_those_that_whoever_has_it_has_as_well() {
     assert_ne!(network("203.0.113.7"), network("203.0.113.8"));
     assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::1"));
     assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-    assert_eq!(network("2001:db8:1:2::1").wider(), network("2001:db8:1:ffff::1").wider());
-    assert_eq!(network("203.0.113.7").wider(), network("203.0.113.250").wider());
+    let around = |text: &str, width| Crowd::around(network(text), width);
+    for (one, site, provider) in [
+        ("2001:db8:1:2::1", "2001:db8:1:ffff::1", "2001:db8:ffff::1"),
+        ("203.0.113.7", "203.0.113.250", "203.0.250.7"),
+    ] {
+        assert_eq!(around(one, Width::Site), around(site, Width::Site));
+        assert_ne!(around(one, Width::Site), around(provider, Width::Site));
+        assert_eq!(around(one, Width::Provider), around(provider, Width::Provider));
+    }
 }
 
 #[test]
@@ -65,8 +74,8 @@ fn nobody_has_more_than_the_limits_say() {
         drop(state);
         drop(tickets);
         let state = house.lock();
-        assert_eq!((state.seats.len(), state.leaving, state.networks.len()), (0, 0, 0));
-        assert_eq!((state.all.len(), state.arriving.len(), state.wider.len()), (0, 0, 0));
+        assert_eq!((state.seats.len(), state.leaving, state.crowds.len()), (0, 0, 0));
+        assert_eq!((state.all.len(), state.arriving.len()), (0, 0));
     }
 }
 
@@ -112,6 +121,50 @@ fn where_all_hold_little_the_wider_network_that_holds_the_most_gives_way() {
     let people: Vec<Ticket> = (0..30).map(|number| house.admit(attacker(number)).expect("a seat")).collect();
     assert!(people.iter().all(|person| !gave_way(person)));
     assert_eq!(crowd.iter().filter(|one| !gave_way(one)).count(), 70);
+}
+
+/// A /64 of an attacker who has a /32: most of its /48 hold one connection.
+fn scattered(number: u128) -> Network {
+    let site = number.wrapping_mul(0x9e37) & 0xffff;
+    Network::of(Ipv6Addr::from_bits(0x2001_0db8_u128 << 96 | site << 80 | number << 64).into())
+}
+
+#[test]
+fn a_browser_that_opens_some_at_once_outlasts_a_flood_of_single_connections() {
+    for person in ["198.51.100.7", "2001:470:1:2::7"] {
+        for stays in [Phase::Arriving, Phase::Idle] {
+            let house = Admission::new(LIMITS);
+            let mut tickets = Vec::new();
+            let mut arrive = |numbers: std::ops::Range<u128>| {
+                for number in numbers {
+                    let ticket = house.admit(scattered(number)).expect("a seat");
+                    ticket.seat().turn(stays);
+                    tickets.push(ticket);
+                }
+            };
+            arrive(0..200);
+            let browser: Vec<Ticket> =
+                (0..6).map(|_| house.admit(network(person)).expect("a seat")).collect();
+            // During its handshakes.
+            arrive(200..1000);
+            assert!(browser.iter().all(|ticket| !gave_way(ticket)), "{person} {stays:?}");
+            browser.iter().for_each(|ticket| ticket.seat().turn(Phase::Idle));
+            arrive(1000..2000);
+            assert!(browser.iter().all(|ticket| !gave_way(ticket)), "{person} {stays:?}");
+        }
+    }
+}
+
+#[test]
+fn in_a_crowd_who_has_waited_for_the_longest_gives_way() {
+    let house = Admission::new(LIMITS);
+    let mut tickets: Vec<Ticket> =
+        (0..200).map(|number| house.admit(scattered(number)).expect("a seat")).collect();
+    // A neighbour of the attacker: the same provider.
+    let neighbour: Vec<Ticket> =
+        (0..6).map(|_| house.admit(network("2001:db8:abcd:1::7")).expect("a seat")).collect();
+    tickets.extend((200..260).map(|number| house.admit(scattered(number)).expect("a seat")));
+    assert!(neighbour.iter().all(|ticket| !gave_way(ticket)));
 }
 
 #[test]
