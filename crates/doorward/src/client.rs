@@ -1,5 +1,6 @@
 //! A Doorward server as the command line sees it: its API, and the session that `doorward login` keeps.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -8,9 +9,11 @@ use std::time::Duration;
 
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{Person, TargetName, Transport, people};
+use doorward_core::text::shown;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::requests::{Answer, Carried, ClosedView, GrantView, Offer, OpenedView, Through};
@@ -511,7 +514,7 @@ impl Client {
             return serde_json::from_str("null").map_err(|error| foreign(ureq::Error::Json(error)));
         }
         if status >= 400 {
-            let said = answer.body_mut().read_json::<Failed>();
+            let said = read::<Failed>(&mut answer);
             return Err(match said {
                 // The session is over; the server does not know by which name it was reached.
                 Ok(failed) if status == 401 && self.token.is_some() => Error::Refused {
@@ -523,13 +526,58 @@ impl Client {
                 Err(error) => foreign(error),
             });
         }
-        answer.body_mut().read_json().map_err(foreign)
+        read(&mut answer).map_err(foreign)
+    }
+}
+
+/// What a server answers. Each text in it is one line that shows all that is in it: whatever answers there writes no lines of
+/// ours, and neither does an error that quotes it.
+fn read<T: DeserializeOwned>(answer: &mut ureq::http::Response<ureq::Body>) -> Result<T, ureq::Error> {
+    let mut value: Value = answer.body_mut().read_json()?;
+    show(&mut value);
+    T::deserialize(value).map_err(ureq::Error::Json)
+}
+
+fn show(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Cow::Owned(shown) = shown(text) {
+                *text = shown;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(show),
+        Value::Object(fields) => {
+            let shown_name = |(name, mut field): (String, Value)| {
+                show(&mut field);
+                (shown(&name).into_owned(), field)
+            };
+            *fields = std::mem::take(fields).into_iter().map(shown_name).collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_writes_no_lines_of_ours() {
+        let mut value = serde_json::json!({
+            "why\nhint: x": ["a\r\nfix: x", { "still": "\u{2028}\u{1b}[2J" }], "plain": "rené \u{26a0}", "n": 1
+        });
+        show(&mut value);
+        let expected = serde_json::json!({
+            "why\\nhint: x": ["a\\r\\nfix: x", { "still": "\\u{2028}\\u{1b}[2J" }], "plain": "rené \u{26a0}", "n": 1
+        });
+        assert_eq!(value, expected);
+        // Neither does an error that quotes it.
+        let quoted = GrantId::deserialize(Value::from("g\nerror: x")).expect_err("no grant");
+        assert!(quoted.to_string().contains('\n'), "{quoted}");
+        let mut value = Value::from("g\nerror: x");
+        show(&mut value);
+        assert!(!GrantId::deserialize(value).expect_err("no grant").to_string().contains('\n'));
+    }
 
     #[test]
     fn nothing_secret_crosses_a_network_in_clear_unasked() {

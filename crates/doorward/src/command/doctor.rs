@@ -97,9 +97,11 @@ fn line(link: &Link) -> String {
         State::Unseen => "-",
         State::Broken => "NO",
     };
-    let mut text = format!("{mark:4} {:12} {}\n", link.link, link.found);
+    // A banner of what listens, or what a server said of itself, is no line of ours.
+    let one = super::printer::line;
+    let mut text = format!("{mark:4} {:12} {}\n", link.link, one(&link.found));
     if let Some(fix) = &link.fix {
-        text.push_str(&format!("     {:12} fix: {fix}\n", ""));
+        text.push_str(&format!("     {:12} fix: {}\n", "", one(fix)));
     }
     text
 }

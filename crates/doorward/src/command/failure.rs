@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use super::note;
+use super::printer::line;
 use crate::people::edit::FileError;
 use crate::people::password::PasswordError;
 use crate::policy_file::LoadError;
@@ -141,15 +142,16 @@ impl Failure {
         for line in &self.details {
             note(line);
         }
+        // One line each: what others wrote, which an error quotes, begins none of its own.
         let mut chain = self.chain.iter();
         if let Some(what) = chain.next() {
-            note(&format!("error: {what}"));
+            note(&line(&format!("error: {what}")));
         }
         for cause in chain {
-            note(&format!("caused by: {cause}"));
+            note(&line(&format!("caused by: {cause}")));
         }
         if let Some(hint) = &self.hint {
-            note(&format!("hint: {hint}"));
+            note(&line(&format!("hint: {hint}")));
         }
         self.code.into()
     }

@@ -411,8 +411,6 @@ fn untrusted(error: &client::Error) -> bool {
 fn server_failure(error: client::Error) -> Failure {
     match error {
         client::Error::Refused { status, message, hint } => {
-            // Whatever answers there, it does not write lines of ours.
-            let (message, hint) = (shown(&message).into_owned(), hint.map(|hint| shown(&hint).into_owned()));
             let code = match status {
                 401 => Code::NoPermission,
                 400..500 => Code::No,
