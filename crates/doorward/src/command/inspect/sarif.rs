@@ -139,8 +139,21 @@ pub(super) fn log<'f>(findings: &'f [Finding], gaps: &[Gap]) -> Log<'f> {
     }
 }
 
+/// A plain text message in which no tag of the account makes a link. Viewers read `[text](URL)` as one unless its brackets are
+/// escaped, and backslashes with them (section 3.11.6); elsewhere both may stand as they are, so that commands can be copied.
 fn message(text: impl Into<String>) -> Message {
-    Message { text: text.into() }
+    let text = text.into();
+    if !text.contains("](") {
+        return Message { text };
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if matches!(letter, '[' | ']' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    Message { text: escaped }
 }
 
 fn level(severity: Severity) -> &'static str {
@@ -284,6 +297,25 @@ mod tests {
         let later = Finding { evidence: Vec::new(), about: "otherwise".into(), ..finding(Severity::Note) };
         assert_eq!(print(one.clone()), print(later));
         assert_ne!(print(one.clone()), print(Finding { of: Some("sg-0c".into()), ..one }));
+    }
+
+    #[test]
+    fn a_tag_makes_no_link() {
+        for (name, expected) in [
+            ("[click me](https://evil.example)", r"\[click me\](https://evil.example)"),
+            (r"[a\](https://evil.example)", r"\[a\\\](https://evil.example)"),
+            ("list[0]", "list[0]"),
+        ] {
+            let about = format!("{name} matches nothing");
+            let log =
+                value(&[Finding { about: about.clone(), evidence: vec![about], ..finding(Severity::Low) }]);
+            let found = text(&log, "/runs/0/results/0/message/text");
+            assert_eq!(found.matches(&format!("{expected} matches nothing")).count(), 2, "{found}");
+        }
+        let gap = Gap::of(Call::Vpcs, &Place::default(), "[click me](https://evil.example)");
+        let log = serde_json::to_value(log(&[], &[gap])).expect("JSON");
+        let told = text(&log, "/runs/0/invocations/0/toolExecutionNotifications/0/message/text");
+        assert!(told.ends_with(r"\[click me\](https://evil.example)"), "{told}");
     }
 
     #[test]
