@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::failure::{self, Failure};
 use super::form::Posted;
 use super::layout::{self, Here, token};
+use super::query::Query;
 use super::session::{self, Signed};
 use super::sign_in::set_cookie;
 use super::{Web, own_password, words};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use doorward_core::net::Cidr;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::failure::{self, Failure};
 use super::layout::{self, Here, token};
 use super::origin::Origin;
+use super::query::Query;
 use super::session::Signed;
 use super::{Web, card, overdue, probe, targets, words};
 use crate::requests::{self, GrantView, Offer};

@@ -25,6 +25,7 @@ mod own_password;
 mod prefix;
 mod probe;
 mod proving;
+mod query;
 mod reach;
 mod record;
 mod segment;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use doorward_core::grant::GrantId;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::failure::Failure;
 use super::layout::{self, Here, token};
 use super::origin::as_written;
+use super::query::Query;
 use super::session::Signed;
 use super::{Web, card, overdue, words};
 use crate::people::cost;

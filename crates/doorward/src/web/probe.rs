@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::Web;
 use super::failure::Failure;
 use super::origin::Origin;
+use super::query::Query;
 use super::session::{Signed, origin_of};
 
 /// How long a statement is believed.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use doorward_core::audit::{Line, What, Who};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::failure::Failure;
 use super::guard::Kept;
 use super::layout::{self, Here};
+use super::query::Query;
 use super::session::Signed;
 use super::{Web, words};
 use crate::requests::Caller;

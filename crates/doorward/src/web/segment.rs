@@ -1,5 +1,7 @@
 //! A path segment that names an object. An unreadable segment is treated as a name that does not exist.
 
+#![expect(clippy::disallowed_types, reason = "what it refuses is made a name here that nothing has")]
+
 use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Path};

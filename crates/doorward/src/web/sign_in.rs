@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +18,7 @@ use super::guard::network;
 use super::layout;
 use super::origin::Origin;
 use super::proving::{Proved, prove};
+use super::query::Query;
 use super::session::{self, BeforeSession, Token, Use};
 use super::{Web, device, own_page};
 use crate::requests::Caller;

@@ -16,6 +16,7 @@ use super::{Bearer, Refused};
 use crate::overdue::Overdue;
 use crate::requests::Offer;
 use crate::web::failure::Failure;
+use crate::web::query::unreadable;
 use crate::web::{Web, record};
 
 /// Who is signed in.
@@ -89,6 +90,5 @@ pub async fn overdue(
 
 /// A query that is not what the call takes.
 pub fn query(rejection: &QueryRejection) -> Failure {
-    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, rejection.body_text().to_lowercase())
-        .hint("`/api/v1/openapi.json` lists the parameters of each endpoint")
+    unreadable(rejection).hint("`/api/v1/openapi.json` lists the parameters of each endpoint")
 }

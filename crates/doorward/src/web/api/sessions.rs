@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use doorward_core::audit::What;
 use doorward_core::policy::Person;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Bearer, Body, Refused};
 use crate::store::{Listed, SessionKind};
 use crate::web::origin::Origin;
+use crate::web::segment::Segment;
 use crate::web::sign_in::sign_in;
 use crate::web::{Web, account, own_password, session};
 
@@ -105,7 +106,7 @@ pub async fn end_others(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> 
 pub async fn end_one(
     State(web): State<Arc<Web>>,
     Bearer(signed): Bearer,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<StatusCode, Refused> {
     account::end_one(&web, &signed, &id).await?;
     Ok(StatusCode::NO_CONTENT)

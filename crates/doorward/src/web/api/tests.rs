@@ -384,6 +384,31 @@ async fn paths_and_methods_that_are_not_there_are_json_too() {
 }
 
 #[tokio::test]
+async fn a_path_or_a_query_that_cannot_be_read_is_json_too() {
+    let house = House::new("").await;
+    let jon = house.token("jon").await;
+    for (method, path, expected) in [
+        (Method::DELETE, "/api/v1/sessions/%ff", StatusCode::NOT_FOUND),
+        (Method::GET, "/api/v1/grants/%ff", StatusCode::NOT_FOUND),
+        (Method::DELETE, "/api/v1/grants/%ff", StatusCode::NOT_FOUND),
+        (Method::GET, "/api/v1/grants?all=true&all=true", StatusCode::UNPROCESSABLE_ENTITY),
+        (Method::GET, "/api/v1/record?before=x", StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let answer = house.call(method, path, &jon, None).await;
+        assert_eq!(answer.status, expected, "{path}: {}", answer.text());
+        assert!(answer.json()["error"].is_string(), "{path}");
+    }
+    let cookie = house.sign_in("jon").await;
+    for path in
+        ["/?find=a&find=b", "/account?done=a&done=b", "/sign-in?next=a&next=b", "/operators?note=a&note=b"]
+    {
+        let page = house.get(path, &cookie).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert!(page.header("content-type").starts_with("text/html"), "{path}: {}", page.text());
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_is_no_token_and_a_token_is_no_cookie() {
     let house = House::new("").await;
     let cookie = house.sign_in("jon").await;
