@@ -9,15 +9,17 @@ use std::borrow::Cow;
 /// Whether a character does not show by itself, or changes how others are shown, so that an output escapes it.
 ///
 /// Control characters (C0, DEL, C1), line and paragraph separators, and Unicode's default-ignorable characters
-/// (DerivedCoreProperties.txt): bidirectional controls, joiners, fillers, tags. The two selectors of an emoji's look
+/// (DerivedCoreProperties.txt): bidirectional controls, joiners, fillers, tags. Also what has a glyph without ink: the blank
+/// of Braille, the filler of Khitan, the null notehead, and the controls of hieroglyphs. The two selectors of an emoji's look
 /// (U+FE0E, U+FE0F) are left out: they belong to the character before.
 pub fn is_hidden(letter: char) -> bool {
     is_disruptive(letter)
         || matches!(letter,
             '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}'
-            | '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0d}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{206a}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0d}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{16fe4}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}')
 }
 
@@ -31,7 +33,7 @@ pub fn is_disruptive(letter: char) -> bool {
 /// Whether a reader sees nothing of a text: it is empty, or holds only spaces and characters that do not show.
 pub fn is_blank(text: &str) -> bool {
     let unseen = |letter: char| {
-        letter.is_whitespace() || is_hidden(letter) || matches!(letter, '\u{fe0e}' | '\u{fe0f}' | '\u{2800}')
+        letter.is_whitespace() || is_hidden(letter) || matches!(letter, '\u{fe0e}' | '\u{fe0f}')
     };
     text.chars().all(unseen)
 }
@@ -129,7 +131,8 @@ mod tests {
         check("a\u{1b}]0;x\u{7}", "a\\u{1b}]0;x\\u{7}");
         check("a\nb\tc\u{7f}\u{9b}31m", "a\\nb\\tc\\u{7f}\\u{9b}31m");
         for letter in "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{200e}\u{200f}\u{61c}\
-                       \u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{ad}\u{e0001}\u{e0061}\u{e0100}\u{2028}\u{2029}\u{3164}"
+                       \u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{ad}\u{e0001}\u{e0061}\u{e0100}\u{2028}\u{2029}\u{3164}\
+                       \u{115f}\u{1160}\u{ffa0}\u{2800}\u{16fe4}\u{1d159}\u{13430}\u{180e}"
             .chars()
         {
             check(&format!("a{letter}b"), &format!("a{}b", letter.escape_unicode()));
