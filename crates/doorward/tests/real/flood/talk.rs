@@ -5,8 +5,20 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// What is said, and whether what is answered is read.
-pub const KINDS: [&str; 8] =
-    ["settings", "settings-unread", "ping", "pong", "chunks", "pipeline", "pipeline-unread", "windows"];
+pub const KINDS: [&str; 12] = [
+    "settings",
+    "settings-unread",
+    "ping",
+    "pong",
+    "chunks",
+    "pipeline",
+    "pipeline-unread",
+    "windows",
+    "window-updates",
+    "priorities",
+    "unknown-frames",
+    "empty-data",
+];
 
 /// About how many bytes are written at once.
 const AT_ONCE: usize = 64 * 1024;
@@ -17,6 +29,15 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
 const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0doorward";
 const PONG: &[u8] = b"\0\0\x08\x06\x01\0\0\0\0doorward";
+/// Of the connection, by one byte; more than 2^31 in all is an error (RFC 9113, section 6.9.1).
+const WINDOW_UPDATE: &[u8] = b"\0\0\x04\x08\0\0\0\0\0\0\0\0\x01";
+const PRIORITY: &[u8] = b"\0\0\x05\x02\0\0\0\0\x01\0\0\0\0\x10";
+/// Of a type that there is not, which is to be ignored (section 4.1).
+const UNKNOWN: &[u8] = b"\0\0\0\x4d\0\0\0\0\0";
+/// A POST whose body begins.
+const POSTS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\
+    \0\0\x0e\x01\x04\0\0\0\x01\x83\x86\x84\x41\x09localhost";
+const EMPTY: &[u8] = b"\0\0\0\0\0\0\0\0\x01";
 const CHUNKED: &[u8] =
     b"POST /api/v1/sessions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
     transfer-encoding: chunked\r\n\r\n1\r\n{\r\n";
@@ -34,6 +55,10 @@ pub async fn talk(kind: &str, mut stream: impl AsyncRead + AsyncWrite + Unpin) -
         "chunks" => (CHUNKED, CHUNK),
         "pipeline" | "pipeline-unread" => (GET, GET),
         "windows" => (PREFACE, &[][..]),
+        "window-updates" => (PREFACE, WINDOW_UPDATE),
+        "priorities" => (PREFACE, PRIORITY),
+        "unknown-frames" => (PREFACE, UNKNOWN),
+        "empty-data" => (POSTS, EMPTY),
         _ => return Err(io::Error::other("no such kind")),
     };
     stream.write_all(first).await?;
