@@ -100,7 +100,7 @@ impl Account {
         let asked = self.0.connection.call(&GetServiceQuota);
         let answered = tokio::time::timeout(QUOTA_WAITS, asked).await;
         let answered_late = answered.is_err();
-        let silent = || Err(Failure::Silent(format!("no answer within {} s", QUOTA_WAITS.as_secs())));
+        let silent = || Err(Failure::Silent(format!("no response within {} s", QUOTA_WAITS.as_secs())));
         let (rules, believed) = match answered.unwrap_or_else(|_| silent()) {
             Ok(answer) => (answer.rules(), Duration::from_secs(3600)),
             Err(failure) => {
@@ -109,7 +109,7 @@ impl Account {
                 self.note(
                     GetServiceQuota::NAME,
                     format!(
-                        "{} in {} gave no answer, so the default of {} rules a group is assumed: {}",
+                        "{} in {} failed, so the default of {} rules per security group is assumed: {}",
                         action::<GetServiceQuota>(),
                         self.place(),
                         RULES_PER_GROUP,

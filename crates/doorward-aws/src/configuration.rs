@@ -119,7 +119,7 @@ impl Profile {
             Arc::new(builder.profile_name(&self.name).build())
         });
         let credentials = provider.provide_credentials().await.map_err(|error| match error.source() {
-            None => CredentialsError::not_loaded(format!("profile `{}` holds no credentials", self.name)),
+            None => CredentialsError::not_loaded(format!("profile `{}` has no credentials", self.name)),
             Some(_) => error,
         })?;
         *known = Some(provider);

@@ -238,7 +238,7 @@ fn failure(error: SdkError<Refusal, HttpResponse>) -> Failure {
         SdkError::ServiceError(refused) => Failure::Refused(refused.into_err()),
         error if is_of_credentials(&error) => Failure::Unsigned(why),
         SdkError::TimeoutError(_) => Failure::Silent(TIMEOUTS.words()),
-        SdkError::ResponseError(_) => Failure::Silent(format!("the answer cannot be read: {why}")),
+        SdkError::ResponseError(_) => Failure::Silent(format!("the response cannot be read: {why}")),
         _ => Failure::Silent(why),
     }
 }

@@ -49,14 +49,14 @@ pub enum Error {
     },
     /// The group has no room for the rules.
     #[error(
-        "security group {group} is full: the rules would be more than quota L-0EA8095F (rules per security group) allows"
+        "security group {group} is full: the rules would exceed the quota L-0EA8095F (rules per security group)"
     )]
     Full {
         /// Which.
         group: SecurityGroupId,
     },
     /// The group does not exist.
-    #[error("security group {group} is not in {place}")]
+    #[error("security group {group} does not exist in {place}")]
     NoGroup {
         /// Which.
         group: SecurityGroupId,
@@ -64,7 +64,7 @@ pub enum Error {
         place: Place,
     },
     /// No answer came, or none that can be read. What was asked may have been done.
-    #[error("{call} in {place} gave no answer: {why}")]
+    #[error("{call} in {place} failed: {why}")]
     Silent {
         /// Like `ec2:AuthorizeSecurityGroupIngress`.
         call: String,
@@ -86,26 +86,26 @@ impl Error {
             Self::NoRegion(_) => Some("write `region = \"eu-west-1\"` under `[aws]`, or set AWS_REGION"),
             Self::NoCredentials { .. } => Cause::NoCredentials.hint(),
             Self::Refused { call, code, .. } if is_denial(code) && ends_sessions(call) => {
-                Some("`doorward iam --for server` prints the IAM policy with which a server ends sessions")
+                Some("`doorward iam --for server` prints the IAM policy that allows a server to end sessions")
             }
             Self::Refused { call, code, .. } if is_denial(code) && call == "iam:PutRolePolicy" => Some(
-                "`doorward iam --for server` prints the IAM policy with which a server denies the credentials of a \
+                "`doorward iam --for server` prints the IAM policy that allows a server to deny the credentials of a \
                  grant that has ended",
             ),
             Self::Refused { call, code, .. }
                 if is_denial(code) && call == "ec2:RevokeSecurityGroupIngress" =>
             {
-                Some("`doorward iam` prints the IAM policy with which rules are made and taken away")
+                Some("`doorward iam` prints the IAM policy that allows adding and removing rules")
             }
             Self::Refused { code, .. } if code == "TargetNotConnected" => Some(
-                "the instance's Session Manager agent does not answer: look whether the instance runs, has \
-                 AmazonSSMManagedInstanceCore and reaches ssmmessages",
+                "the Session Manager agent of the instance does not respond: check that the instance is running, has \
+                 AmazonSSMManagedInstanceCore and can reach ssmmessages",
             ),
-            Self::Refused { code, .. } if code == "InvalidDocument" => {
-                Some("`doorward plan` makes the session documents of a policy with `documents = \"pinned\"`")
-            }
+            Self::Refused { code, .. } if code == "InvalidDocument" => Some(
+                "`doorward documents --apply` creates the session documents of a policy with `documents = \"pinned\"`",
+            ),
             Self::Full { .. } => {
-                Some("ask for more in Service Quotas (vpc, L-0EA8095F), or remove rules that nobody needs")
+                Some("request an increase in Service Quotas (vpc, L-0EA8095F), or remove unused rules")
             }
             Self::OtherAccount { .. } => Some(
                 "name a `profile` under `[ssm]` that is in the role's account, or a role that is in its account",

@@ -102,12 +102,12 @@ pub enum Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimeUp => f.write_str("its time was up"),
-            Self::Closed { by } => write!(f, "closed by {by}"),
+            Self::TimeUp => f.write_str("expired"),
+            Self::Closed { by } => write!(f, "revoked by {by}"),
             Self::NoLongerAllowed { why } => write!(f, "no longer allowed: {why}"),
             Self::Rejected { by, reason: None } => write!(f, "denied by {by}"),
             Self::Rejected { by, reason: Some(reason) } => write!(f, "denied by {by}: {reason}"),
-            Self::Unanswered => f.write_str("nobody agreed in time"),
+            Self::Unanswered => f.write_str("not approved in time"),
             Self::Moved { to } => write!(f, "moved to another address as {to}"),
             Self::Extended { grant } => write!(f, "approved: it extended {grant}"),
         }

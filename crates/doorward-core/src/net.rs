@@ -19,7 +19,7 @@ pub enum NetError {
     #[error("`{0}` is not an address or a CIDR (like `203.0.113.7` or `198.51.100.0/24`)")]
     NotACidr(String),
     /// Bits are set behind the prefix; AWS would silently drop them, so we ask.
-    #[error("`{given}` has bits set behind its prefix; did you mean `{meant}`?")]
+    #[error("`{given}` has host bits set; did you mean `{meant}`?")]
     HostBits {
         /// What was typed.
         given: String,
@@ -32,7 +32,7 @@ pub enum NetError {
     )]
     NotAFlow(String),
     /// The first port is greater than the last.
-    #[error("`{0}` counts backwards; write the lower port first")]
+    #[error("`{0}` is in the wrong order; write the lower port first")]
     Backwards(String),
 }
 
@@ -393,7 +393,7 @@ mod tests {
     fn a_cidr_is_exact() {
         assert_eq!(
             "10.0.0.1/8".parse::<Cidr>().map_err(|error| error.to_string()),
-            Err("`10.0.0.1/8` has bits set behind its prefix; did you mean `10.0.0.0/8`?".into())
+            Err("`10.0.0.1/8` has host bits set; did you mean `10.0.0.0/8`?".into())
         );
         assert_eq!(
             "::ffff:203.0.113.7".parse::<Cidr>().map(|cidr| cidr.to_string()),

@@ -122,7 +122,7 @@ pub enum DialError {
         to: Destination,
     },
     /// The far side cannot get there, or may not: in its own words.
-    #[error("the far side cannot reach `{to}`: {why}")]
+    #[error("the remote end cannot reach `{to}`: {why}")]
     Unreachable {
         /// Where to.
         to: Destination,
@@ -130,7 +130,7 @@ pub enum DialError {
         why: String,
     },
     /// Nobody answered in time.
-    #[error("`{to}` did not answer within {seconds} s")]
+    #[error("`{to}` did not respond within {seconds} s")]
     TimedOut {
         /// Where to.
         to: Destination,
@@ -138,7 +138,7 @@ pub enum DialError {
         seconds: u64,
     },
     /// The transport is gone; what it was said to have ended of.
-    #[error("the way to `{to}` is closed: {why}")]
+    #[error("the tunnel to `{to}` is closed: {why}")]
     Closed {
         /// Where to.
         to: Destination,

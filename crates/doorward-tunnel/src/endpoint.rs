@@ -46,7 +46,7 @@ impl Dial for Endpoint {
             let url = self.tunnels.open_url(to).await.map_err(unreachable)?;
             // The address bears a signature: it is in no message.
             let request = Request::get(url).body(());
-            let request = request.map_err(|_| unreachable("its signed address is none".to_owned()))?;
+            let request = request.map_err(|_| unreachable("its signed URL is not valid".to_owned()))?;
             let socket = self.connector.connect(request).await.map_err(|error| match error {
                 WebSocketError::Connect { source, .. } => DialError::Local { to: to.clone(), source },
                 error => unreachable(in_words(&error)),
@@ -93,7 +93,7 @@ impl AsyncRead for Frames {
             match ready!(Pin::new(&mut self.socket).poll_next(context)) {
                 Some(Ok(Message::Binary(data))) => self.chunk = data,
                 Some(Ok(Message::Text(_))) => {
-                    let why = "the endpoint sent text, and a tunnel has none";
+                    let why = "the endpoint sent a text message, which a tunnel does not have";
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, why)));
                 }
                 Some(Ok(Message::Close(frame))) => {

@@ -60,12 +60,11 @@ pub fn parse(heard: &[u8]) -> Result<Option<(Destination, usize)>, Refused> {
         return refused("400 Bad Request", "this is not HTTP/1");
     };
     if method != "CONNECT" {
-        let why =
-            "only CONNECT is carried here; for what is not https, use the SOCKS proxy or a forwarded port";
+        let why = "only CONNECT is supported; for other protocols than https use the SOCKS proxy or a forwarded port";
         return refused("405 Method Not Allowed", why);
     }
     let Some(to) = destination(target) else {
-        return refused("400 Bad Request", "CONNECT wants a host and a port");
+        return refused("400 Bad Request", "CONNECT needs a host and a port");
     };
     Ok(Some((to, size)))
 }

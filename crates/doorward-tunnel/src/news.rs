@@ -68,10 +68,10 @@ impl fmt::Display for News {
             Self::Connecting { to } => write!(f, "connecting to {to}"),
             Self::Connected { to } => write!(f, "connected to {to}"),
             Self::Lost { why } => write!(f, "the connection was lost: {why}"),
-            Self::Retrying { why, after } => write!(f, "{why}; trying again in {:.1} s", after.as_secs_f64()),
+            Self::Retrying { why, after } => write!(f, "{why}; retrying in {:.1} s", after.as_secs_f64()),
             Self::Reconnected { away } => write!(f, "connected again after {:.1} s", away.as_secs_f64()),
             Self::Pinned { host, fingerprint } => {
-                write!(f, "the host key of {host} is {fingerprint}: seen for the first time, and remembered")
+                write!(f, "the host key of {host} is {fingerprint}: seen for the first time, and saved")
             }
             Self::Banner { text } => f.write_str(text),
             Self::Failed { to: Some(to), why } => write!(f, "a connection to {to} failed: {why}"),

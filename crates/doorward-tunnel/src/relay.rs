@@ -305,7 +305,7 @@ fn receive(shared: &Arc<Shared>, client: TcpStream, peer: SocketAddr) {
     let Some(seat) = (!full).then(|| shared.limits.all.take()).flatten() else {
         state.past.turned_away += 1;
         drop(state);
-        tracing::debug!(%peer, "turned away at a limit");
+        tracing::debug!(%peer, "connections refused at a limit");
         return turn_away(client);
     };
     let id = state.serial;

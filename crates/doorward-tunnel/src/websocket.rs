@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug, thiserror::Error)]
 pub enum WebSocketError {
     /// The address cannot be used.
-    #[error("`{url}` is no address of a websocket: it needs `ws://` or `wss://` and a host")]
+    #[error("`{url}` is not a websocket URL: it needs `ws://` or `wss://` and a host")]
     Address {
         /// The address, without its query, which may be a secret.
         url: String,
@@ -65,7 +65,7 @@ pub enum WebSocketError {
         why: String,
     },
     /// No TLS.
-    #[error("no TLS with `{host}`")]
+    #[error("TLS with `{host}` failed")]
     Tls {
         /// With whom.
         host: String,
@@ -73,7 +73,7 @@ pub enum WebSocketError {
         source: io::Error,
     },
     /// An answer, but no websocket.
-    #[error("`{host}` answered {status} instead of a websocket{}", said(body))]
+    #[error("`{host}` responded {status} instead of opening a websocket{}", said(body))]
     Refused {
         /// Who.
         host: String,
@@ -83,7 +83,7 @@ pub enum WebSocketError {
         body: String,
     },
     /// Something else.
-    #[error("no websocket with `{host}`")]
+    #[error("the websocket handshake with `{host}` failed")]
     Upgrade {
         /// With whom.
         host: String,
@@ -91,13 +91,13 @@ pub enum WebSocketError {
         source: Box<tungstenite::Error>,
     },
     /// All of it took too long.
-    #[error("`{host}` did not answer within {} s", PATIENCE.as_secs())]
+    #[error("`{host}` did not respond within {} s", PATIENCE.as_secs())]
     TimedOut {
         /// Who.
         host: String,
     },
     /// This machine's authorities cannot be used.
-    #[error("the certificates of this machine's authorities cannot be used")]
+    #[error("the certificate authorities of this machine cannot be used")]
     Authorities {
         /// Why.
         source: rustls::Error,
@@ -156,7 +156,7 @@ impl Connector {
             }
         };
         if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(%error, "a websocket is carried with Nagle's delay");
+            tracing::debug!(%error, "cannot set TCP_NODELAY on a websocket");
         }
         let stream: BoxedStream =
             if to.is_secure { Box::new(self.secure(to, tcp).await?) } else { Box::new(tcp) };
@@ -247,7 +247,7 @@ pub fn in_words(error: &tungstenite::Error) -> String {
             "the connection broke".to_owned()
         }
         tungstenite::Error::Capacity(CapacityError::MessageTooLong { size, .. }) => {
-            format!("a message of {size} bytes came, which is too long")
+            format!("a received message of {size} bytes is too long")
         }
         tungstenite::Error::Io(error) => error.to_string(),
         other => other.to_string(),
@@ -314,7 +314,7 @@ mod tests {
             .body(())
             .unwrap();
         let refused = connector().connect(request).await.err().unwrap();
-        let expected = "`127.0.0.1` answered 403 Forbidden instead of a websocket: bad token  [0";
+        let expected = "`127.0.0.1` responded 403 Forbidden instead of opening a websocket: bad token  [0";
         assert_eq!(refused.to_string(), expected);
         let head = gateway.await.unwrap();
         assert!(head.starts_with("GET /v1?role=x HTTP/1.1\r\n"), "{head}");

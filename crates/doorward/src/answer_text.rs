@@ -1,58 +1,51 @@
-//! The words for what `reach` answers, which the command line and the pages share.
+//! The texts of an answer of `reach` that the command line and the pages share.
 
 use doorward_core::inventory::ResourceRef;
 use doorward_core::reach::{Answer, Flows, Selector, Verdict};
 
-/// How many flows are told in a line before the rest is counted.
+/// How many flows a line lists before the rest is counted.
 pub(crate) const FLOWS: usize = 8;
 
 /// The verdict in a sentence.
 pub(crate) fn verdict(answer: &Answer, from: &Selector, to: &Selector, asked: Option<&Flows>) -> String {
     let between = format!("from {} to {}", end(from), end(to));
-    let passes = || sentence(&answer.flows, "passes", "pass");
+    let allowed = || sentence(&answer.flows, "is allowed", "are allowed");
     match answer.verdict {
-        Verdict::Yes => format!("{} {between}", passes()),
+        Verdict::Yes => format!("{} {between}", allowed()),
         Verdict::No => match asked {
-            Some(asked) => format!("{} {between}", sentence(asked, "does not pass", "do not pass")),
-            None => format!("nothing passes {between}"),
+            Some(asked) => format!("{} {between}", sentence(asked, "is not allowed", "are not allowed")),
+            None => format!("no traffic is allowed {between}"),
         },
         Verdict::Partly => {
-            let stopped = asked.map(|asked| asked.minus(&answer.flows)).filter(|rest| !rest.is_empty());
-            let (passes, alike) = (passes(), answer.parts.is_empty());
-            match stopped {
-                Some(rest) if alike => {
-                    format!("{passes} {between}, {}", sentence(&rest, "does not", "do not"))
-                }
-                Some(rest) => {
-                    format!(
-                        "{passes} between some of these, {between}; {}",
-                        sentence(&rest, "does not", "do not")
-                    )
-                }
+            let blocked = asked.map(|asked| asked.minus(&answer.flows)).filter(|rest| !rest.is_empty());
+            let (allowed, alike) = (allowed(), answer.parts.is_empty());
+            let rest = blocked.map(|rest| sentence(&rest, "is not", "are not"));
+            match rest {
+                Some(rest) if alike => format!("{allowed} {between}, {rest}"),
+                Some(rest) => format!("{allowed} for some source/destination pairs {between}, {rest}"),
                 None if alike && answer.back.verdict != Verdict::Yes => {
-                    format!("{passes} {between}, but not every reply comes back")
+                    format!("{allowed} {between}, but some replies are blocked")
                 }
-                None => format!("{passes} between some of these, and not between all: {between}"),
+                None => format!("{allowed} for some source/destination pairs {between}, but not for all"),
             }
         }
         Verdict::Unknown => {
-            let perhaps = answer.at_most.minus(&answer.flows);
-            let unseen =
-                format!("whether {} depends on what could not be seen", sentence(&perhaps, "passes", "pass"));
+            let perhaps = sentence(&answer.at_most.minus(&answer.flows), "is allowed", "are allowed");
+            let missing = "is undetermined, because parts of the inventory are missing";
             if answer.flows.is_empty() {
-                format!("{unseen}, {between}")
+                format!("whether {perhaps} {between} {missing}")
             } else {
-                format!("{} {between}; {unseen}", passes())
+                format!("{} {between}; whether {perhaps} {missing}", allowed())
             }
         }
     }
 }
 
-/// `tcp/22 passes`, `tcp/22, tcp/80 pass`.
+/// `tcp/22 is allowed`, `tcp/22, tcp/80 are allowed`.
 fn sentence(flows: &Flows, one: &str, many: &str) -> String {
     match flows.list().as_slice() {
-        [] => format!("nothing {one}"),
-        [doorward_core::net::Flow::All] => format!("everything {one}"),
+        [] => format!("no traffic {one}"),
+        [doorward_core::net::Flow::All] => format!("all traffic {one}"),
         [flow] => format!("{flow} {one}"),
         _ => format!("{} {many}", folded(flows)),
     }

@@ -1,14 +1,14 @@
 //! A Doorward server as the command line sees it: its API, and the session that `doorward login` keeps.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use doorward_core::grant::GrantId;
-use doorward_core::policy::{Person, TargetName, Transport, people};
+use doorward_core::policy::{Group, Person, TargetName, Transport, people};
 use doorward_core::text::shown;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
@@ -36,10 +36,10 @@ pub enum Error {
         hint: Option<String>,
     },
     /// It was not reached.
-    #[error("`{url}` was not reached")]
+    #[error("cannot reach `{url}`")]
     Unreachable { url: String, source: ureq::Error },
     /// It is no Doorward.
-    #[error("`{url}` did not answer as a Doorward server does")]
+    #[error("`{url}` did not respond like a Doorward server")]
     Foreign { url: String, source: ureq::Error },
     /// What is secret would cross a network without TLS, and nobody said that it may.
     #[error("`{url}` has no TLS, so {what} would cross the network in clear text")]
@@ -50,7 +50,7 @@ pub enum Error {
         what: &'static str,
     },
     /// It sends its clients somewhere else, where neither a password nor a token is sent unasked.
-    #[error("`{url}` did not answer, but sends its clients on to `{to}`")]
+    #[error("`{url}` redirects its clients to `{to}`")]
     Redirected {
         /// The server.
         url: String,
@@ -58,7 +58,7 @@ pub enum Error {
         to: String,
     },
     /// Others than its owner can write the session's file, so that it may be theirs.
-    #[error("`{}` holds your session, and others may write it", .0.display())]
+    #[error("`{}` has your session, and other users can write it", .0.display())]
     Exposed(PathBuf),
     /// Not a server's address.
     #[error("`{0}` is not the address of a server (like `https://doorward.example.org`)")]
@@ -67,10 +67,10 @@ pub enum Error {
     #[error("`{0}` is not a session (like `s-3f9c21d07ab4`)")]
     NotASession(String),
     /// The session's file could not be read or written.
-    #[error("`{}` could not be used", path.display())]
+    #[error("cannot use `{}`", path.display())]
     File { path: PathBuf, source: std::io::Error },
     /// There is no folder to keep a session in.
-    #[error("neither XDG_CONFIG_HOME nor HOME is set, so there is nowhere to keep a session")]
+    #[error("neither XDG_CONFIG_HOME nor HOME is set, so there is no folder for the session")]
     NoHome,
 }
 
@@ -272,6 +272,15 @@ fn write_own(path: PathBuf, value: &impl Serialize) -> Result<PathBuf, Error> {
 /// Who is signed in, as a server sees them.
 #[derive(Debug, Deserialize)]
 pub struct Me {
+    /// The person.
+    pub person: Person,
+    /// Their groups; none from a server that does not report them.
+    #[serde(default)]
+    pub groups: BTreeSet<Group>,
+    /// Whether they are an operator.
+    pub operator: bool,
+    /// When the session expires, if it is not used until then.
+    pub ends: Timestamp,
     /// The address that a grant would admit; none where the server cannot tell.
     pub address: Option<IpAddr>,
 }
@@ -343,6 +352,11 @@ impl Client {
             .build()
             .new_agent();
         Ok(Self { agent, url: url.trim_end_matches('/').into(), token, person: None })
+    }
+
+    /// The server's URL.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The server's host, without brackets.

@@ -16,6 +16,6 @@ fn main() -> ExitCode {
     let started = cli.log().map(|log| log.start());
     match started.and_then(|()| cli.run()) {
         Ok(code) => code,
-        Err(failure) => failure.tell(),
+        Err(failure) => failure.report(),
     }
 }

@@ -143,10 +143,7 @@ async fn a_grant_tells_of_whatever_else_carries_the_group() {
     assert!(text.contains("opens orders-clients  [1 interface in") && text.contains("eni-0beef61"), "{text}");
     // The same as of a grant that nobody has asked for yet.
     assert_eq!(after(folder.path(), &["orders-db", "--as", "jon", "--address", "203.0.113.7"]).1, text);
-    assert_eq!(
-        after(folder.path(), &[view.grant.id.as_str(), "tcp/22"]),
-        (Some(0), "nothing changes\n".into())
-    );
+    assert_eq!(after(folder.path(), &[view.grant.id.as_str(), "tcp/22"]), (Some(0), "no changes\n".into()));
 }
 
 #[tokio::test]
@@ -169,12 +166,12 @@ fn what_is_asked_wrongly_is_said() {
         assert!(text.contains(expected), "{words:?}: {text}");
     };
     check(&["orders"], 66, "did you mean `orders-db`?");
-    check(&["account", "--as", "jon"], 64, "`--as` and `--address` are for a target");
-    check(&["orders-db", "--as", "richard"], 64, "nobody says from which address");
-    check(&["g-k3v9t2m4x7q8"], 1, "there is no grant g-k3v9t2m4x7q8");
+    check(&["account", "--as", "jon"], 64, "`--as` and `--address` are only for a target");
+    check(&["orders-db", "--as", "richard"], 64, "the address that `orders-db` is opened for is missing");
+    check(&["g-k3v9t2m4x7q8"], 1, "the store of this policy has no grant g-k3v9t2m4x7q8");
     check(&["account", "--all"], 64, "cannot be used with");
     fs::write(folder.path().join("plan.json"), "{").expect("a file");
-    check(&["plan.json"], 65, "`plan.json` is no list of changes");
+    check(&["plan.json"], 65, "`plan.json` is not a list of changes");
     // A store is not made for a question.
     assert!(!folder.path().join("doorward.db").exists());
 }

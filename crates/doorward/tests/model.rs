@@ -678,7 +678,7 @@ async fn a_gap_never_holds_up_a_closing() {
     let (caller, ask) = (world.caller(0), world.ask(0, 0, Some(10)));
     let requests = Arc::clone(&world.requests);
     let refused = world.answered(async move { requests.open(&caller, ask).await }).await;
-    assert!(refused.expect_err("refused").to_string().contains("could not be looked at"));
+    assert!(refused.expect_err("refused").to_string().contains("could not be read"));
 
     // The same after a restart, when nothing is known but what the store says had been open.
     world.account.deny(false, false);

@@ -55,13 +55,13 @@ pub(crate) fn is_classic(group: &TargetGroup, balancers: &BTreeMap<String, LoadB
 }
 
 /// How the reason of a gap begins where a call was made for others, or for none, and not for this one.
-pub(crate) const NOTHING_TOLD: &str = "nothing is told";
+pub(crate) const NO_RESPONSE: &str = "no response";
 
 fn not_told(whose: &[String]) -> String {
     match whose {
-        [] => NOTHING_TOLD.to_owned(),
-        [one] => format!("{NOTHING_TOLD} of `{one}`"),
-        [first, rest @ ..] => format!("{NOTHING_TOLD} of `{first}` and {} more", rest.len()),
+        [] => NO_RESPONSE.to_owned(),
+        [one] => format!("{NO_RESPONSE} for `{one}`"),
+        [first, rest @ ..] => format!("{NO_RESPONSE} for `{first}` and {} more", rest.len()),
     }
 }
 

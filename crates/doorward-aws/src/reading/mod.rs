@@ -20,7 +20,7 @@ mod routes;
 mod source;
 mod transit;
 
-pub(crate) use apart::{NOTHING_TOLD, is_classic, preserves_by_default};
+pub(crate) use apart::{NO_RESPONSE, is_classic, preserves_by_default};
 pub(crate) use groups::{group, rule, unnamed};
 pub(crate) use reader::{Member, Reader};
 pub(crate) use source::{Position, Source};
@@ -43,13 +43,13 @@ pub(crate) enum Unreadable {
     Address(#[from] NetError),
     #[error(transparent)]
     Flow(#[from] NotAFlow),
-    #[error("it names no other side")]
+    #[error("it names no peer")]
     NoPeer,
     #[error("it has no `{0}`")]
     Missing(&'static str),
     #[error("`{0}` is not an address")]
     NotAnAddress(String),
-    #[error("its `{0}` is `{1}`, which is not known")]
+    #[error("its `{0}` is `{1}`, which is unknown")]
     Odd(&'static str, String),
     #[error("another answer of the recording contradicts this one; keep the newer of the two")]
     Contradicted,

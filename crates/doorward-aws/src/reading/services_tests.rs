@@ -124,7 +124,7 @@ fn what_is_told_apart_is_put_together() {
     let target = &seen.target_groups[&group].targets.as_ref().expect("targets")[0];
     assert_eq!((target.port, target.health.as_deref()), (Some(8080), Some("healthy")));
     let said = "elasticloadbalancing:DescribeTargetGroupAttributes";
-    assert_eq!(whys(&seen), [format!("{said} nothing is told of `{group}`")]);
+    assert_eq!(whys(&seen), [format!("{said} no response for `{group}`")]);
 }
 
 #[test]

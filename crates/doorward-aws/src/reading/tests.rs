@@ -307,7 +307,7 @@ fn block_public_access_has_its_exceptions() {
     assert_eq!(told, [(true, false), (false, true)]);
     assert_eq!(
         why(&seen),
-        ["`d` cannot be read: its `InternetGatewayExclusionMode` is `sideways`, which is not known"]
+        ["`d` cannot be read: its `InternetGatewayExclusionMode` is `sideways`, which is unknown"]
     );
 }
 

@@ -173,7 +173,7 @@ impl Reader {
         for shape in shapes {
             if shape.more {
                 routes = None;
-                self.gap(Call::TransitRoutes, format!("{table} has more routes than were told"));
+                self.gap(Call::TransitRoutes, format!("{table} has more routes than were returned"));
                 continue;
             }
             match transit_route(shape) {

@@ -15,7 +15,7 @@ use doorward_core::net::{Cidr, Flow};
 
 use super::Recording;
 use super::whole::NOT_RECORDED;
-use crate::reading::{NOTHING_TOLD, is_classic, preserves_by_default};
+use crate::reading::{NO_RESPONSE, is_classic, preserves_by_default};
 
 /// Something that is assumed where a call was not recorded.
 struct Assumption {
@@ -70,7 +70,7 @@ impl Recording {
         let inventory = &mut self.inventory;
         for Assumption { call, what, fill } in ASSUMPTIONS {
             let is_lacking =
-                |gap: &Gap| gap.is_of(call) && (gap.why == NOT_RECORDED || gap.why.starts_with(NOTHING_TOLD));
+                |gap: &Gap| gap.is_of(call) && (gap.why == NOT_RECORDED || gap.why.starts_with(NO_RESPONSE));
             let places: Vec<Place> =
                 inventory.gaps.iter().filter(|gap| is_lacking(gap)).map(|gap| gap.place.clone()).collect();
             for place in places {

@@ -166,8 +166,8 @@ impl Key {
     pub(super) fn lacks(&self, is_of_its_form: bool) -> String {
         match self.id.first() {
             Some(id) if is_of_its_form => format!("it has no `{id}`"),
-            _ if self.is_of_texts() => "an ARN belongs here".to_owned(),
-            _ => "an object belongs here".to_owned(),
+            _ if self.is_of_texts() => "an ARN is expected here".to_owned(),
+            _ => "an object is expected here".to_owned(),
         }
     }
 

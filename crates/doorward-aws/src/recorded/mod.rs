@@ -73,7 +73,7 @@ pub enum NotRecorded {
         size: u64,
     },
     /// Nothing in it is an answer.
-    #[error("`{}` holds no recorded answer of an `aws … describe-…` command", path.display())]
+    #[error("`{}` has no recorded output of an `aws … describe-…` command", path.display())]
     Empty {
         /// The folder or the file.
         path: PathBuf,

@@ -184,7 +184,7 @@ fn whose<Id: AnsweredId>(about: &About, key: &str, prefix: &str, all: Vec<Id>) -
     }
     match <[Id; 1]>::try_from(all) {
         Ok([only]) => Ok(only),
-        Err(_) => Err(format!("{file} does not say of which `{prefix}…` it is: add `{key}` at its top")),
+        Err(_) => Err(format!("{file} does not name its `{prefix}…`: add `{key}` at its top")),
     }
 }
 
@@ -200,7 +200,7 @@ fn said(about: &About, key: &str, part: &str) -> Option<String> {
 }
 
 fn unsaid(about: &About, what: &str, key: &str) -> String {
-    format!("{} does not say of which {what} it is: add `{key}` at its top", about.path.display())
+    format!("{} does not name its {what}: add `{key}` at its top", about.path.display())
 }
 
 fn only(all: Vec<String>) -> Option<String> {

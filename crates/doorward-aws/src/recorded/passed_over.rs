@@ -42,7 +42,7 @@ impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const RECORD: &str = "record with `aws … --output json`, or with `doorward inventory save`";
         match self {
-            Self::Empty => write!(f, "empty: the command that wrote it failed or was cut off; {RECORD}"),
+            Self::Empty => write!(f, "empty: the command that wrote it failed or was interrupted; {RECORD}"),
             Self::Yaml => write!(f, "YAML, which is not read; {RECORD}"),
             Self::Compressed => f.write_str("compressed, which is not read; unpack it"),
             Self::Table => write!(f, "text or a table as the AWS CLI prints it, which is not read; {RECORD}"),
@@ -50,24 +50,24 @@ impl fmt::Display for Unread {
             Self::CamelCase => {
                 write!(
                     f,
-                    "an answer with names like `vpcId`, as some SDKs write them, and not `VpcId`; {RECORD}"
+                    "output with names like `vpcId`, as some SDKs write them, instead of `VpcId`; {RECORD}"
                 )
             }
             Self::SnakeCase => {
                 write!(
                     f,
-                    "rows with names like `vpc_id`, as Steampipe writes them, and not `VpcId`; {RECORD}"
+                    "rows with names like `vpc_id`, as Steampipe writes them, instead of `VpcId`; {RECORD}"
                 )
             }
             Self::ConfigSnapshot => write!(f, "a snapshot of AWS Config, which is not read; {RECORD}"),
             Self::TerraformState => write!(f, "a Terraform state, which is not read; {RECORD}"),
-            Self::TerraformPlan => write!(f, "a Terraform plan, which is no recording; {RECORD}"),
+            Self::TerraformPlan => write!(f, "a Terraform plan, which is not read; {RECORD}"),
             Self::TerraformConfiguration => write!(f, "Terraform configuration, which is not read; {RECORD}"),
             Self::CloudFormation => write!(f, "a CloudFormation template, which is not read; {RECORD}"),
             Self::ScoutSuite => write!(f, "a report of ScoutSuite, which is not read; {RECORD}"),
-            Self::NoList(key) => write!(f, "no answer: there is no list under its `{key}`; {RECORD}"),
+            Self::NoList(key) => write!(f, "without a list under its `{key}`; {RECORD}"),
             Self::NoAnswerOf(call) => {
-                write!(f, "named for {} and holds no answer of it; record the whole answer", call.action())
+                write!(f, "named for {} but has no output of it; record the whole output", call.action())
             }
         }
     }

@@ -318,7 +318,7 @@ impl<'r, 't> Walk<'r, 't> {
         if let Some(code) = around.about.text("Error.Code")
             && let Some(call) = refusal::named(&self.path)
         {
-            let message = around.about.text("Error.Message").unwrap_or("it says no more");
+            let message = around.about.text("Error.Message").unwrap_or("there are no details");
             self.taken = true;
             self.recording.at(&around.place).refused(call, format!("{code}: {message}"));
         }

@@ -59,7 +59,7 @@ impl Account {
         if self.ask(&operation).await?.success {
             return Ok(());
         }
-        Err(self.unreadable::<SendSshPublicKey>("AWS took the key and says that it did not succeed"))
+        Err(self.unreadable::<SendSshPublicKey>("AWS reports that pushing the key failed"))
     }
 
     /// The endpoints that lead into a VPC, those that are ready first.

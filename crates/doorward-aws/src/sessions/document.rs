@@ -73,7 +73,7 @@ impl Account {
         let answer = self.ask(&update).await?;
         let version = answer.document.version;
         let version =
-            version.ok_or_else(|| self.unreadable::<UpdateDocument>("the answer names no version"))?;
+            version.ok_or_else(|| self.unreadable::<UpdateDocument>("the response has no version"))?;
         self.ask(&UpdateDocumentDefaultVersion { name: name.to_owned(), version }).await?;
         Ok(Put::Updated)
     }
@@ -94,12 +94,14 @@ impl Account {
             match document.status.as_deref() {
                 Some("Creating" | "Updating") => tokio::time::sleep(BETWEEN).await,
                 Some("Failed") => {
-                    let why = document.why.unwrap_or_else(|| "AWS says no more".to_owned());
-                    return Err(self.unreadable::<CreateDocument>(&format!("`{name}` was not made: {why}")));
+                    let why = document.why.unwrap_or_else(|| "AWS gave no details".to_owned());
+                    return Err(
+                        self.unreadable::<CreateDocument>(&format!("`{name}` was not created: {why}"))
+                    );
                 }
                 _ => return Ok(()),
             }
         }
-        Err(self.unreadable::<CreateDocument>(&format!("`{name}` is still being made")))
+        Err(self.unreadable::<CreateDocument>(&format!("`{name}` is still being created")))
     }
 }

@@ -62,10 +62,10 @@ impl Jump {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JumpError {
     /// It names none.
-    #[error("`{0}` names no instance")]
+    #[error("`{0}` is not an instance")]
     NoInstance(Address),
     /// There is none.
-    #[error("there is no instance `{what}` in {place}")]
+    #[error("the instance `{what}` does not exist in {place}")]
     Missing {
         /// What was looked for.
         what: Address,
@@ -73,7 +73,7 @@ pub enum JumpError {
         place: Place,
     },
     /// There is none that runs.
-    #[error("`{what}` does not run: {}", .those.join(", "))]
+    #[error("`{what}` is not running: {}", .those.join(", "))]
     NotRunning {
         /// What was looked for.
         what: Address,
@@ -81,7 +81,7 @@ pub enum JumpError {
         those: Vec<String>,
     },
     /// There are several that run.
-    #[error("`{what}` is {} running instances, and which is meant is not plain: {}", .those.len(), .those.join(", "))]
+    #[error("`{what}` matches {} running instances; name one of them: {}", .those.len(), .those.join(", "))]
     Several {
         /// What was looked for.
         what: Address,
@@ -99,18 +99,18 @@ impl JumpError {
         match self {
             Self::NoInstance(_) => Some("write it as `instance:i-…` or as `tag:Name=…`".to_owned()),
             Self::Missing { what: Address::Tag(key, value), .. } => Some(format!(
-                "`aws ec2 describe-instances --filters 'Name=tag:{key},Values={value}'` looks for it; or the Region or the \
-                 profile is another"
+                "`aws ec2 describe-instances --filters 'Name=tag:{key},Values={value}'` searches for it; the Region or the \
+                 profile may be wrong"
             )),
             Self::Missing { .. } => {
-                Some("look whether the Region and the profile are those of the instance".to_owned())
+                Some("check that the Region and the profile are those of the instance".to_owned())
             }
             Self::NotRunning { those, .. } => {
                 let id = those.first()?.split_whitespace().next()?.to_owned();
                 Some(format!("`aws ec2 start-instances --instance-ids {id}` starts it"))
             }
             Self::Several { .. } => {
-                Some("give one of them a tag of its own, or write `jump-host = \"instance:i-…\"`".to_owned())
+                Some("give one of them a unique tag, or write `jump-host = \"instance:i-…\"`".to_owned())
             }
             Self::Aws(error) => error.hint().map(str::to_owned),
         }

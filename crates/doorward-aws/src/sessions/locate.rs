@@ -37,7 +37,7 @@ pub struct Located {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocateError {
     /// There is none of that name.
-    #[error("there is no `{what}` in {place}")]
+    #[error("`{what}` does not exist in {place}")]
     Missing {
         /// What was looked for.
         what: Address,
@@ -53,7 +53,7 @@ pub enum LocateError {
         state: Option<String>,
     },
     /// It is many places.
-    #[error("`{0}` is a network, and no one place in it")]
+    #[error("`{0}` is a network, not a single address")]
     Network(Address),
     /// It is an instance, and there is something with that.
     #[error(transparent)]
@@ -67,15 +67,13 @@ impl LocateError {
     /// What to do next, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Missing { .. } => {
-                Some("look whether its name, the Region and the profile are right".to_owned())
-            }
+            Self::Missing { .. } => Some("check its name, the Region and the profile".to_owned()),
             Self::NoEndpoint { state: Some(state), .. } if state == "creating" => {
-                Some("it gets one once it is made".to_owned())
+                Some("it gets an endpoint when it has been created".to_owned())
             }
             Self::NoEndpoint { .. } => None,
             Self::Network(_) => {
-                Some("name an address in it, or carry it whole: `doorward connect --range`".to_owned())
+                Some("name an address in it, or route the network: `doorward connect --range`".to_owned())
             }
             Self::Instance(error) => error.hint(),
             Self::Aws(error) => error.hint().map(str::to_owned),

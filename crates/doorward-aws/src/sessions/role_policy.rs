@@ -22,7 +22,10 @@ impl Account {
         }
         let (role, name) = (role.name().to_owned(), name.to_owned());
         self.ask(&PutRolePolicy { role, name, document: document.to_owned() }).await?;
-        tracing::debug!(call = PutRolePolicy::NAME, "a role denies the credentials of grants that are over");
+        tracing::debug!(
+            call = PutRolePolicy::NAME,
+            "a role denies the credentials of grants that have ended"
+        );
         Ok(())
     }
 }

@@ -104,9 +104,8 @@ impl Account {
             reason: start.reason.as_ref().map(one_line).filter(|reason| !reason.trim().is_empty()),
         };
         let answer = self.ask(&operation).await?;
-        OpenedSession::of(answer).ok_or_else(|| {
-            self.unreadable::<StartSession>("the answer names no session, no token or no address")
-        })
+        OpenedSession::of(answer)
+            .ok_or_else(|| self.unreadable::<StartSession>("the response has no session, token or URL"))
     }
 
     /// Joins a session again; none where it is over, for which AWS answers with an empty token.

@@ -33,7 +33,7 @@ impl Refusal {
         let text = String::from_utf8_lossy(body);
         let (code, message) = from_xml(&text).or_else(|| from_json(&text, kind)).unwrap_or_default();
         if code.is_empty() {
-            return Self::new(&format!("HTTP {status}"), "the answer says no more");
+            return Self::new(&format!("HTTP {status}"), "the response has no details");
         }
         Self::new(&code, &message)
     }
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_failure_without_words_is_named_by_its_status() {
-        check(502, None, "<html><body>Bad Gateway</body></html>", "HTTP 502: the answer says no more");
-        check(500, None, "", "HTTP 500: the answer says no more");
+        check(502, None, "<html><body>Bad Gateway</body></html>", "HTTP 502: the response has no details");
+        check(500, None, "", "HTTP 500: the response has no details");
     }
 }

@@ -33,7 +33,7 @@ impl<'de, A: Deserialize<'de>> Visitor<'de> for Response<A> {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        result.map(Wrapped).ok_or_else(|| M::Error::custom("the answer holds no result"))
+        result.map(Wrapped).ok_or_else(|| M::Error::custom("the response has no result"))
     }
 }
 

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// Not a line of a record at all.
-    #[error("line {at} is not a line of a record: {why}")]
+    #[error("line {at} is not an entry of an audit log: {why}")]
     Unreadable {
         /// Counted from 1 in what was read.
         at: u64,
@@ -12,7 +12,7 @@ pub enum Broken {
         why: String,
     },
     /// The line does not have the hash that it bears.
-    #[error("line {at} (entry {seq}) was changed: its text has another hash than the one it bears")]
+    #[error("line {at} (entry {seq}) was changed: its text does not match its hash")]
     Changed {
         /// Counted from 1 in what was read.
         at: u64,
@@ -31,7 +31,7 @@ pub enum Broken {
     },
     /// A line comes again, or after a later one.
     #[error(
-        "line {at} is entry {seq}, but entry {expected} should come here: the order was changed, or a line stands twice"
+        "line {at} is entry {seq}, but entry {expected} should come here: the order was changed, or a line is duplicated"
     )]
     Reordered {
         /// Counted from 1 in what was read.
@@ -50,7 +50,7 @@ pub enum Broken {
         seq: u64,
     },
     /// The end is not there, or lines were added behind it.
-    #[error("the record ends at entry {seq}, but its head says {head}: its end was cut off or replaced")]
+    #[error("the audit log ends at entry {seq}, but its head says {head}: its end was cut off or replaced")]
     Head {
         /// Where it ends.
         seq: u64,
@@ -59,14 +59,14 @@ pub enum Broken {
     },
     /// A head that was noted earlier is not in it.
     #[error(
-        "entry {seq} is not the one that was noted as the head at that time: the head was mistyped or is of another record, or the record was replaced from there or earlier"
+        "entry {seq} is not the one that was noted as the head at that time: the head was mistyped or belongs to another audit log, or the audit log was replaced from there or earlier"
     )]
     NotContained {
         /// The number that the head names.
         seq: u64,
     },
     /// Written by somebody who does not have the key.
-    #[error("{} not authenticated by the key of the record: {}", numbered(*first, *last), forged(*missing))]
+    #[error("{} not authenticated by the key of the audit log: {}", numbered(*first, *last), forged(*missing))]
     Unauthentic {
         /// The first such entry.
         first: u64,
@@ -83,9 +83,9 @@ fn numbered(first: u64, last: u64) -> String {
 
 fn forged(missing: bool) -> &'static str {
     if missing {
-        "written by somebody who does not have it, or stripped of the MAC"
+        "written by somebody who does not have the key, or stripped of the MAC"
     } else {
-        "written by somebody who does not have it, or by the holder of another key"
+        "written by somebody who does not have the key, or with another key"
     }
 }
 

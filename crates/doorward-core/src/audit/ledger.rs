@@ -17,22 +17,22 @@ pub use rows::{KEPT_AFTER_EXPIRY, UntoldRow};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Untold {
     /// Nobody opened it, or it is long over.
-    #[error("no entry of the record says that it is open or waits")]
+    #[error("no entry of the audit log says that it is open or requested")]
     Unknown,
     /// It ended.
-    #[error("it ended with entry {seq} of the record")]
+    #[error("it ended with entry {seq} of the audit log")]
     Over {
         /// The entry that says so.
         seq: u64,
     },
     /// It is another.
-    #[error("it is not what entry {seq} of the record says")]
+    #[error("it differs from entry {seq} of the audit log")]
     Otherwise {
         /// The entry that tells of it last.
         seq: u64,
     },
     /// It is not there.
-    #[error("entry {seq} of the record says that it is open or waits, and the store does not have it")]
+    #[error("entry {seq} of the audit log says that it is open or requested, but the store does not have it")]
     Gone {
         /// The entry that tells of it last.
         seq: u64,

@@ -177,7 +177,7 @@ mod tests {
                 session,
                 up: u64::MAX,
                 down: 0,
-                why: "its time was up".into(),
+                why: "the grant expired".into(),
             },
             What::SessionEnded {
                 grant: grant.clone(),
@@ -206,8 +206,8 @@ mod tests {
             [
                 "connected g-k3v9t2m4x7q8 by ssm (jon-0a1b)",
                 "connected g-k3v9t2m4x7q8 by ssm again (jon-0a1b): the gateway closed it",
-                "disconnected g-k3v9t2m4x7q8 by ssm (jon-0a1b) after 18446744073709551615 bytes up and 0 down: its time was up",
-                "ended the session jon-0a1b to i-0a1b: g-k3v9t2m4x7q8 by ssm is over",
+                "disconnected g-k3v9t2m4x7q8 by ssm (jon-0a1b) after 18446744073709551615 bytes up and 0 down: the grant expired",
+                "ended the session jon-0a1b to i-0a1b: g-k3v9t2m4x7q8 by ssm has ended",
             ]
         );
     }

@@ -34,7 +34,7 @@ impl fmt::Display for Table {
             Self::Sessions => "session",
             Self::Known => "earlier sign-in",
             Self::Passwords => "password that was seen",
-            Self::Doors => "place of rules",
+            Self::Doors => "location of rules",
             Self::Rules => "rule of a security group",
         })
     }

@@ -72,7 +72,7 @@ impl Verifier {
     fn by_itself(&self, text: &str) -> Result<Entry, Broken> {
         let at = self.at;
         let unreadable = |why: &str| Broken::Unreadable { at, why: why.into() };
-        let (body, borne) = text.rsplit_once(",\"hash\":\"").ok_or_else(|| unreadable("it bears no hash"))?;
+        let (body, borne) = text.rsplit_once(",\"hash\":\"").ok_or_else(|| unreadable("it has no hash"))?;
         let borne = borne.strip_suffix("\"}").ok_or_else(|| unreadable("it does not end with its hash"))?;
         let (hash, mac) = match borne.split_once("\",\"mac\":\"") {
             Some((hash, mac)) => (hash, Some(mac)),

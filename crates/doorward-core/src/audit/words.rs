@@ -26,10 +26,10 @@ impl fmt::Display for What {
         match self {
             Self::Started { version } => write!(f, "started, version {version}"),
             Self::PolicyRead { digest } => {
-                write!(f, "read the policy {}", digest.get(..12).unwrap_or(digest))
+                write!(f, "loaded the policy {}", digest.get(..12).unwrap_or(digest))
             }
             Self::PolicyUnreadable { mistakes } => {
-                write!(f, "kept the last good policy: the new one has {mistakes} mistakes")
+                write!(f, "kept the last valid policy: the new one has {mistakes} errors")
             }
             Self::SignedIn => f.write_str("signed in"),
             Self::SignInRefused { why } => write!(f, "was not signed in: {why}"),
@@ -55,7 +55,7 @@ impl fmt::Display for What {
             }
             Self::Asked { grant, target, seconds, reason } => {
                 let lasts = in_words(SignedDuration::from_secs(*seconds));
-                write!(f, "asked for {target} for {lasts} as {grant}")?;
+                write!(f, "requested {target} for {lasts} as {grant}")?;
                 reasoned(f, reason)
             }
             Self::RequestChanged { grant, target, source, seconds, reason, revision: _ } => {
@@ -70,14 +70,14 @@ impl fmt::Display for What {
             Self::Ended { grant, how } => write!(f, "ended {grant}: {how}"),
             Self::RulesAdded { firewall, rules } => write!(f, "added to {firewall}: {}", rules.join(", ")),
             Self::RulesRemoved { firewall, rules, cut } => {
-                write!(f, "took from {firewall}: {}", rules.join(", "))?;
+                write!(f, "removed from {firewall}: {}", rules.join(", "))?;
                 if *cut > 0 { write!(f, "; cut {cut} open connections") } else { Ok(()) }
             }
-            Self::DriftRighted { firewall, found } => write!(f, "put {firewall} right: {}", found.join(", ")),
+            Self::DriftRighted { firewall, found } => write!(f, "corrected {firewall}: {}", found.join(", ")),
             Self::FirewallFailed { firewall, why } => {
-                write!(f, "could not bring {firewall} to what is wanted: {why}")
+                write!(f, "reconciling {firewall} failed: {why}")
             }
-            Self::FirewallRecovered { firewall } => write!(f, "brought {firewall} to what is wanted again"),
+            Self::FirewallRecovered { firewall } => write!(f, "{firewall} is in sync again"),
             Self::TransportOpened { grant, transport, session } => {
                 write!(f, "connected {grant} by {transport}")?;
                 named(f, session)
@@ -93,12 +93,14 @@ impl fmt::Display for What {
                 write!(f, " after {up} bytes up and {down} down: {why}")
             }
             Self::SessionEnded { grant, transport, session, target } => {
-                write!(f, "ended the session {session} to {target}: {grant} by {transport} is over")
+                write!(f, "ended the session {session} to {target}: {grant} by {transport} has ended")
             }
             Self::SessionsFailed { place, why } => {
-                write!(f, "could not end what outlived its grant in {place}: {why}")
+                write!(f, "could not end the sessions of ended grants in {place}: {why}")
             }
-            Self::SessionsRecovered { place } => write!(f, "ends what outlives its grant in {place} again"),
+            Self::SessionsRecovered { place } => {
+                write!(f, "can end the sessions of ended grants in {place} again")
+            }
             Self::CredentialsVended { grant, until } => {
                 write!(f, "vended credentials for {grant} until {until}")
             }
@@ -107,13 +109,16 @@ impl fmt::Display for What {
                 write!(f, "denied the credentials of {} in {role}", grants.join(", "))
             }
             Self::CredentialsNotDenied { role, why, until } => {
-                write!(f, "could not deny revoked credentials in {role}, which are good until {until}: {why}")
+                write!(
+                    f,
+                    "could not deny revoked credentials in {role}, which are valid until {until}: {why}"
+                )
             }
-            Self::RecordRead => f.write_str("read the record"),
+            Self::RecordRead => f.write_str("read the audit log"),
             Self::RowsNoted { noted } => write!(f, "noted {noted}"),
             Self::LogAlarm { found } => write!(f, "found the store altered: {}", found.join("; ")),
             Self::LogSealed { sealed, found, .. } => {
-                write!(f, "sealed the record as it stood at {}", sealed.get(..16).unwrap_or(sealed))?;
+                write!(f, "accepted the audit log as it was at {}", sealed.get(..16).unwrap_or(sealed))?;
                 if found.is_empty() { Ok(()) } else { write!(f, ", although: {}", found.join("; ")) }
             }
         }

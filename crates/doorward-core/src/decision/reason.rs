@@ -66,15 +66,15 @@ impl fmt::Display for Reason {
         match self {
             Self::Member { group } => write!(f, "you are in `{group}`"),
             Self::Holder { person, group } => write!(f, "`{person}` is in `{group}`"),
-            Self::Permitted { transport } => write!(f, "the policy permits `{transport}`"),
-            Self::Extended { grant } => write!(f, "{grant} goes on"),
-            Self::Approval { from } => write!(f, "somebody in {} has to agree", listed(from)),
+            Self::Permitted { transport } => write!(f, "the policy allows `{transport}`"),
+            Self::Extended { grant } => write!(f, "{grant} is extended"),
+            Self::Approval { from } => write!(f, "somebody in {} has to approve", listed(from)),
             Self::HeldBefore { held, within, most } => write!(
                 f,
-                "you have had it for {held} in the last {within} without approval, of the {most} that need none"
+                "you have had access for {held} of the last {within} without approval, and {most} is the most that needs none"
             ),
-            Self::Approved { by, group: Some(group) } => write!(f, "{by}, who is in `{group}`, agreed"),
-            Self::Approved { by, group: None } => write!(f, "{by} agreed"),
+            Self::Approved { by, group: Some(group) } => write!(f, "{by}, who is in `{group}`, approved"),
+            Self::Approved { by, group: None } => write!(f, "{by} approved"),
         }
     }
 }
@@ -115,7 +115,7 @@ pub enum Refusal {
         meant: Option<TargetName>,
     },
     /// Not permitted, or the target has no place where it could be enforced.
-    #[error("the policy does not permit `{transport}` for `{target}`; it permits {permitted}")]
+    #[error("the policy does not allow `{transport}` for `{target}`; it allows {permitted}")]
     Transport {
         /// For what.
         target: TargetName,
@@ -134,7 +134,7 @@ pub enum Refusal {
     #[error("a grant has to last at least a second")]
     TooShort,
     /// Too long.
-    #[error("`{target}` may be open for at most {most} in one go, and this would be {asked}")]
+    #[error("`{target}` may be open for at most {most} at a time, and this would be {asked}")]
     TooLong {
         /// For what.
         target: TargetName,
@@ -148,7 +148,7 @@ pub enum Refusal {
     },
     /// The held grant has lived for as long as it may.
     #[error(
-        "{grant} ends at {} and has then lived for the {most} that the policy allows in one go; ask again when it has ended",
+        "{grant} expires at {} and has then reached the {most} that the policy allows at a time; request access again when it has ended",
         until.strftime("%Y-%m-%d %H:%M:%S UTC")
     )]
     NothingLeft {
@@ -160,18 +160,18 @@ pub enum Refusal {
         most: String,
     },
     /// No reason was given.
-    #[error("`{target}` is opened only with a reason")]
+    #[error("`{target}` needs a reason")]
     NoReason {
         /// For what.
         target: TargetName,
     },
     /// It could not be shown in a line: in a list, in a terminal, in the record.
     #[error(
-        "a reason is one line of at most {LONGEST_REASON} characters, without control characters and changes of direction"
+        "a reason is one line of at most {LONGEST_REASON} characters, without control characters and bidirectional overrides"
     )]
     UnreadableReason,
     /// Not theirs, and they operate nothing.
-    #[error("{grant} is not `{person}`'s, and `{person}` is in none of the operators' groups")]
+    #[error("{grant} does not belong to `{person}`, who is not an operator")]
     NotYourGrant {
         /// Who.
         person: Person,
@@ -179,7 +179,7 @@ pub enum Refusal {
         grant: GrantId,
     },
     /// Not one whom the policy asks.
-    #[error("`{person}` is not among those who may answer for {grant}")]
+    #[error("`{person}` may not approve or deny {grant}")]
     NotAnApprover {
         /// Who.
         person: Person,
@@ -187,30 +187,30 @@ pub enum Refusal {
         grant: GrantId,
     },
     /// Nobody answers for themselves.
-    #[error("nobody may agree to their own request")]
+    #[error("nobody may approve their own request")]
     OwnRequest,
     /// Who they are was not proved, and an answer counts only from a person who did.
     #[error(
-        "nobody proved that you are `{person}`: a name that is only claimed with `--as` approves and denies nothing"
+        "it is not proven that you are `{person}`: a name that is only claimed with `--as` cannot approve or deny requests"
     )]
     OnlyClaimed {
         /// The claimed name.
         person: Person,
     },
     /// It is over, or was never asked.
-    #[error("{grant} does not wait for an answer")]
+    #[error("{grant} does not wait for approval")]
     NotWaiting {
         /// Which.
         grant: GrantId,
     },
     /// Not an operator.
-    #[error("`{person}` is in none of the operators' groups")]
+    #[error("`{person}` is not an operator")]
     NotAnOperator {
         /// Who.
         person: Person,
     },
     /// No person comes from there (IANA's special-purpose registries).
-    #[error("`{address}` is not an address that a person can come from: it is {is}")]
+    #[error("`{address}` cannot be the address of a client: it is {is}")]
     NoAddress {
         /// Which.
         address: IpAddr,
@@ -228,7 +228,7 @@ pub enum Refusal {
         network: Cidr,
     },
     /// A grant that has lived for longer than the policy allows without an approval.
-    #[error("`{target}` is open for longer than {above} only with an approval, and nobody gave one")]
+    #[error("`{target}` needs an approval to be open for longer than {above}, and there is none")]
     Unapproved {
         /// To what.
         target: TargetName,
@@ -236,7 +236,7 @@ pub enum Refusal {
         above: String,
     },
     /// A grant that admits more than the policy does.
-    #[error("`{admits}` is more than the policy admits, which is `{most}`")]
+    #[error("`{admits}` is wider than the `{most}` that the policy allows")]
     TooWide {
         /// What it admits.
         admits: Cidr,
@@ -244,7 +244,7 @@ pub enum Refusal {
         most: Cidr,
     },
     /// As many grants as the policy allows are open or wait.
-    #[error("{most} grants {of} are open or wait, the most that the policy allows")]
+    #[error("{most} grants {of} are open or requested, the most that the policy allows")]
     TooManyGrants {
         /// Of whom or to what.
         of: Most,
@@ -260,7 +260,7 @@ pub enum Refusal {
         grant: GrantId,
     },
     /// It has no address that could be moved.
-    #[error("{grant} is carried by `{transport}`, which admits no address")]
+    #[error("{grant} uses the transport `{transport}`, which admits no address")]
     NoAddressAdmitted {
         /// Which.
         grant: GrantId,
@@ -276,7 +276,7 @@ pub enum Refusal {
         most: u32,
     },
     /// Permitted by the policy, and not something that this version can open.
-    #[error("this version does not open `{transport}` yet")]
+    #[error("this version does not support `{transport}` yet")]
     NotCarried {
         /// Which way.
         transport: Transport,
@@ -308,14 +308,14 @@ impl Refusal {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::TooLong { left: Some(left), .. } => {
-                format!("it has been open for a while; ask for {left} or less from now on")
+                format!("it has been open for a while; request {left} or less from now on")
             }
-            Self::TooLong { most, .. } => format!("ask for {most} or less"),
-            Self::NoReason { .. } => "say why you need it: a ticket's number or a few words".into(),
+            Self::TooLong { most, .. } => format!("request {most} or less"),
+            Self::NoReason { .. } => "give a reason: a ticket number or a few words".into(),
             Self::NotYours { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
-            Self::NotYours { meant: None, .. } => "ask an operator to put you in one of its groups".into(),
+            Self::NotYours { meant: None, .. } => "ask an operator to add you to one of its groups".into(),
             Self::NoRoom { .. } => {
-                "close what is no longer needed, or ask an operator for a higher quota".into()
+                "revoke grants that are no longer needed, or ask an operator for a higher quota".into()
             }
             Self::NotThere { .. } => "an operator has to correct the policy or the account".into(),
             Self::OnlyClaimed { .. } => {
@@ -327,40 +327,46 @@ impl Refusal {
                 }
                 cause => {
                     format!(
-                        "an operator can mend it: {}",
+                        "an operator can fix it: {}",
                         cause.hint().unwrap_or("the server's log says more")
                     )
                 }
             },
-            Self::NoAddress { is, .. } if is == "a loopback address" => "come to the server by its own address, not by \
-                 `127.0.0.1` or `localhost`; on a local policy `--address` names the address that your connections come from"
-                .into(),
-            Self::NoAddress { .. } => "a grant admits the address that your connections come from: one of the internet, or \
+            Self::NoAddress { is, .. } if is == "a loopback address" => {
+                "use the address of the server instead of \
+                 `127.0.0.1` or `localhost`; with a local policy name your address with `--address`"
+                    .into()
+            }
+            Self::NoAddress { .. } => {
+                "a grant admits the source address of your connections: an address of the internet, or \
                  of a network that `special-networks` in `[grants]` lists"
-                .into(),
+                    .into()
+            }
             Self::TooShort => "write it as `30m` or `2h`".into(),
-            Self::NothingLeft { .. } => "wait until it has ended, or close it, and open the target again".into(),
-            Self::UnreadableReason => "write it in one line, a ticket's number for example".into(),
+            Self::NothingLeft { .. } => {
+                "wait until it has ended, or revoke it, and open the target again".into()
+            }
+            Self::UnreadableReason => "write it in one line, for example a ticket number".into(),
             Self::NoSuchPerson { person } => format!(
                 "an operator adds `{person}` with `doorward user add`, or unlocks them with `doorward user unlock`"
             ),
             Self::OwnRequest | Self::NotAnApprover { .. } => {
-                "somebody in a group that the target's `approval` names has to answer".into()
+                "somebody in a group that `approval` of the target names has to approve or deny it".into()
             }
-            Self::NoPorts { .. } => "an operator has to name ports for it in the policy".into(),
+            Self::NoPorts { .. } => "an operator has to add its ports to the policy".into(),
             Self::NotListed { network, .. } => format!(
-                "if people come from there, an operator adds `special-networks = [\"{network}\"]` to `[grants]`"
+                "if clients have such addresses, an operator adds `special-networks = [\"{network}\"]` to `[grants]`"
             ),
             Self::TooManyGrants { yours, .. } if !yours.is_empty() => {
                 let names: Vec<String> = yours.iter().take(5).map(ToString::to_string).collect();
                 let more = if yours.len() > names.len() { " …" } else { "" };
                 format!(
-                    "close one of {}{more}; a grant of an old address can be moved instead",
+                    "revoke one of {}{more}; a grant for an old address can be moved instead",
                     names.join(", ")
                 )
             }
-            Self::TooManyGrants { .. } => "try again when somebody has closed theirs".into(),
-            Self::MovedTooOften { .. } => "close it and open the target again".into(),
+            Self::TooManyGrants { .. } => "try again when another grant has ended".into(),
+            Self::MovedTooOften { .. } => "revoke it and open the target again".into(),
             Self::NotOpen { .. } => "open the target again".into(),
             Self::Transport { permitted, .. } if permitted != "none" => format!("choose {permitted}"),
             _ => return None,

@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn loopback_is_admitted_by_this_machine_alone() {
         let never = |address: &str| {
-            format!("`{address}` is not an address that a person can come from: it is a loopback address")
+            format!("`{address}` cannot be the address of a client: it is a loopback address")
         };
         let listed = ["127.0.0.0/8", "::1"];
         for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {

@@ -154,10 +154,10 @@ fn the_cheapest_way_that_can_be_opened_is_taken() {
     check("orders-db", Some(Transport::Ssm), Ok(Transport::Ssm));
     check("secrets-db", None, Ok(Transport::Ssm));
     check("inside", None, Ok(Transport::Ssh));
-    let not_yet = "this version does not open `wireguard` yet";
+    let not_yet = "this version does not support `wireguard` yet";
     check("inside", Some(Transport::Wireguard), Err(not_yet));
     check("later", None, Err(not_yet));
-    let not = "the policy does not permit `ssh` for `orders-db`; it permits `direct`, `ssm`";
+    let not = "the policy does not allow `ssh` for `orders-db`; it allows `direct`, `ssm`";
     check("orders-db", Some(Transport::Ssh), Err(not));
 }
 
@@ -203,9 +203,9 @@ fn every_reason_against_it_is_told() {
         None,
         noon(),
         &[
-            "the policy does not permit `direct` for `secrets-db`; it permits `ssm`",
-            "`secrets-db` is opened only with a reason",
-            "`secrets-db` may be open for at most 8h in one go, and this would be 9h",
+            "the policy does not allow `direct` for `secrets-db`; it allows `ssm`",
+            "`secrets-db` needs a reason",
+            "`secrets-db` may be open for at most 8h at a time, and this would be 9h",
         ],
     );
     check_refused(
@@ -223,7 +223,7 @@ fn every_reason_against_it_is_told() {
         &anywhere,
         None,
         noon(),
-        &["`0.0.0.0` is not an address that a person can come from: it is the unspecified address"],
+        &["`0.0.0.0` cannot be the address of a client: it is the unspecified address"],
     );
 }
 
@@ -258,10 +258,10 @@ fn what_is_too_long_by_less_than_a_second_is_told_with_what_is_left() {
     let [refusal] = &reasons[..] else { panic!("{reasons:?}") };
     assert_eq!(
         refusal.to_string(),
-        "`orders-db` may be open for at most 8h in one go, and this would be 8h 1s"
+        "`orders-db` may be open for at most 8h at a time, and this would be 8h 1s"
     );
     let hint = refusal.hint().expect("a hint");
-    assert_eq!(hint, "it has been open for a while; ask for 7h 59m 59s or less from now on");
+    assert_eq!(hint, "it has been open for a while; request 7h 59m 59s or less from now on");
 }
 
 #[test]
@@ -277,8 +277,8 @@ fn a_long_one_waits_for_somebody_else() {
         Decision::Refused { reasons } => reasons[0].to_string(),
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused("richard"), "nobody may agree to their own request");
-    let not = format!("`jon` is not among those who may answer for {}", grant.id());
+    assert_eq!(refused("richard"), "nobody may approve their own request");
+    let not = format!("`jon` may not approve or deny {}", grant.id());
     assert_eq!(refused("jon"), not);
     let later = noon() + 1.hour();
     let grant = granted(approve(&policy, &people, &grant, &person("maria"), &[], later));
@@ -295,7 +295,7 @@ fn a_reason_is_a_line_that_can_be_read() {
             None,
             noon(),
             &[
-                "a reason is one line of at most 500 characters, without control characters and changes of direction",
+                "a reason is one line of at most 500 characters, without control characters and bidirectional overrides",
             ],
         );
     }
@@ -366,7 +366,7 @@ fn who_leaves_the_group_loses_what_is_open() {
     let later = noon() + 1.hour() + 1.second();
     assert_eq!(
         still_allowed(&asks, &people, &grant, later).expect_err("a refusal").to_string(),
-        "`orders-db` is open for longer than 1h only with an approval, and nobody gave one"
+        "`orders-db` needs an approval to be open for longer than 1h, and there is none"
     );
     let life = Life::Open {
         since: noon(),
@@ -524,7 +524,8 @@ fn closing_and_opening_again_gets_round_no_approval() {
     assert!(day.grants.iter().any(|grant| grant.id() == first.id() && grant.ended()));
     // One hour of the four is left, and that is said.
     let (_, why) = day.waits(Request { lasts: hours(2), ..request("jon", "orders-db") });
-    let held = "you have had it for 3h in the last 1d without approval, of the 4h that need none";
+    let held =
+        "you have had access for 3h of the last 1d without approval, and 4h is the most that needs none";
     assert!(why.contains(held), "{why}");
     let second = day.opens(1);
     day.close(second.id());
@@ -656,7 +657,7 @@ fn a_request_for_more_of_what_is_open_is_no_grant_more() {
     granted(day.ask(longer));
     let elsewhere =
         Request { from: "203.0.113.8".parse().expect("an address"), ..request("jon", "orders-db") };
-    let most = "1 grants of yours to `orders-db` are open or wait, the most that the policy allows";
+    let most = "1 grants of yours to `orders-db` are open or requested, the most that the policy allows";
     assert_eq!(day.refused(elsewhere.clone()), most);
     // Asked for from another address it would be one more.
     assert_eq!(day.refused(Request { lasts: hours(6), ..elsewhere }), most);
@@ -671,7 +672,7 @@ fn a_request_for_more_of_what_is_open_is_no_grant_more() {
     let by = person("maria");
     let decided = approve(&day.policy, &day.people, &asked, &by, &day.grants, day.now);
     let Decision::Refused { reasons } = decided else { panic!("{decided:?}") };
-    let most = "1 grants of `jon` to `orders-db` are open or wait, the most that the policy allows";
+    let most = "1 grants of `jon` to `orders-db` are open or requested, the most that the policy allows";
     assert_eq!(reasons.iter().map(ToString::to_string).collect::<Vec<_>>(), [most]);
     day.close(after.id());
     assert_eq!(day.approves(&asked).id(), asked.id());
@@ -724,7 +725,7 @@ fn limits_count_what_is_open_and_what_waits() {
     for last in 1..=3 {
         granted(day.ask(from("jon", "orders-db", last)));
     }
-    let here = "3 grants of yours to `orders-db` are open or wait, the most that the policy allows";
+    let here = "3 grants of yours to `orders-db` are open or requested, the most that the policy allows";
     assert_eq!(day.refused(from("jon", "orders-db", 4)), here);
     assert_eq!(day.refused(Request { lasts: hours(6), ..from("jon", "orders-db", 4) }), here);
     // What is held is extended all the same, and others have their own.
@@ -732,7 +733,7 @@ fn limits_count_what_is_open_and_what_waits() {
     granted(day.ask(from("richard", "orders-db", 4)));
     granted(day.ask(from("jon", "secrets-db", 1)));
     granted(day.ask(from("richard", "secrets-db", 1)));
-    let all = "4 grants of yours are open or wait, the most that the policy allows";
+    let all = "4 grants of yours are open or requested, the most that the policy allows";
     assert_eq!(day.refused(Request { transport: Some(Transport::Ssh), ..from("jon", "inside", 1) }), all);
     day.wait(60);
     granted(day.ask(from("jon", "secrets-db", 1)));
@@ -740,7 +741,8 @@ fn limits_count_what_is_open_and_what_waits() {
     let policy = POLICY.replace("reason     = \"required\"", "limit = 1");
     let mut day = Day::of(&policy);
     granted(day.ask(from("jon", "secrets-db", 1)));
-    let target = "1 grants of all people to `secrets-db` are open or wait, the most that the policy allows";
+    let target =
+        "1 grants of all people to `secrets-db` are open or requested, the most that the policy allows";
     assert_eq!(day.refused(from("richard", "secrets-db", 1)), target);
 }
 
@@ -778,7 +780,7 @@ fn a_grant_moves_with_its_end_and_its_approval() {
     };
     assert_eq!(go(&day, "jon", &grant, "203.0.113.7"), Relocation::Stays);
     assert!(
-        refused(&day, "maria", &grant, "203.0.113.99").contains("is not `maria`'s"),
+        refused(&day, "maria", &grant, "203.0.113.99").contains("does not belong to `maria`"),
         "not even operators"
     );
     assert!(refused(&day, "jon", &grant, "169.254.1.1").contains("a link-local address"));
@@ -823,7 +825,7 @@ fn an_approval_says_of_each_person_which_group_lets_them() {
         other => panic!("not granted: {other:?}"),
     };
     let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-    assert_eq!(reasons, ["`jon` is in `dbs`", "maria, who is in `leads`, agreed"]);
+    assert_eq!(reasons, ["`jon` is in `dbs`", "maria, who is in `leads`, approved"]);
 }
 
 #[test]
@@ -898,13 +900,13 @@ fn a_grant_that_admits_more_than_the_policy_is_allowed_no_longer() {
     narrower.grants.ipv6_prefix = 128;
     assert_eq!(
         refused(&narrower, &grant),
-        "`2a00:db8::/64` is more than the policy admits, which is `2a00:db8::/128`"
+        "`2a00:db8::/64` is wider than the `2a00:db8::/128` that the policy allows"
     );
     // What somebody wrote into the store.
     let everybody = grant.with_source("0.0.0.0/0".parse().expect("a prefix"));
     assert!(refused(&policy, &everybody).contains("the unspecified address"));
     let many = grant.with_source("8.8.8.0/24".parse().expect("a prefix"));
-    assert_eq!(refused(&policy, &many), "`8.8.8.0/24` is more than the policy admits, which is `8.8.8.0/32`");
+    assert_eq!(refused(&policy, &many), "`8.8.8.0/24` is wider than the `8.8.8.0/32` that the policy allows");
     // What an earlier version admitted.
     let private = grant.with_source("10.0.0.7".parse().expect("a prefix"));
     assert!(refused(&policy, &private).contains("does not list `10.0.0.0/8`"));

@@ -32,10 +32,10 @@ impl SessionDocument {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoDocument {
     /// A session carries TCP alone.
-    #[error("no port of `{0}` is TCP, which is all that a session carries")]
+    #[error("no port of `{0}` is TCP, and a session forwards only TCP")]
     NoPorts(TargetName),
     /// Something that is neither a name nor an address, or is one that an agent refuses.
-    #[error("a session cannot lead to `{0}`")]
+    #[error("a session cannot connect to `{0}`")]
     Host(String),
 }
 

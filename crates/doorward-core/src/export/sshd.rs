@@ -80,17 +80,17 @@ pub fn sshd_block(
         false => places.into_iter().collect::<Vec<_>>().join(" "),
     };
     let mut text = format!(
-        "# Confines whoever comes as {user} to the targets of the policy. It belongs at the end of /etc/ssh/sshd_config:\n\
-         # what follows a Match counts for that user alone. Then: sshd -t && systemctl reload sshd\n\
+        "# Confines the user {user} to the targets of the policy. Put it at the end of /etc/ssh/sshd_config:\n\
+         # everything after a Match line applies to that user only. Then: sshd -t && systemctl reload sshd\n\
          #\n\
          # The user owns nothing and has no shell:\n\
          #   useradd --system --no-create-home --shell /usr/sbin/nologin {user}\n"
     );
     text.push_str(match ssh.key {
         SshKey::InstanceConnect if of == SshdOf::JumpHost => {
-            "# EC2 Instance Connect lets the key in: its AuthorizedKeysCommand stands above and stays, for this user too.\n"
+            "# EC2 Instance Connect accepts the key: keep its AuthorizedKeysCommand above, which applies to this user, too.\n"
         }
-        _ => "# Its keys stand in AuthorizedKeysFile, which stands above and stays.\n",
+        _ => "# The keys of the user are in AuthorizedKeysFile: keep that setting above.\n",
     });
     for line in &firewall {
         text.push_str(&format!("# {line}\n"));
@@ -140,11 +140,11 @@ fn places_of(
     };
     let Address::Network(networks) = &target.address else {
         let Some(host) = hosts.get(name) else {
-            notes.push(format!("where `{name}` is, is not known: it is left out"));
+            notes.push(format!("the address of `{name}` is unknown: it is left out"));
             return BTreeSet::new();
         };
         if !each(1) {
-            notes.push(format!("`{name}` has {count} ports, and `PermitOpen` knows no ranges: every port of {host} is permitted"));
+            notes.push(format!("`{name}` has {count} ports, and `PermitOpen` has no port ranges: every port of {host} is permitted"));
         }
         return ports(each(1)).iter().map(|port| place(host, port)).collect();
     };
@@ -160,11 +160,11 @@ fn places_of(
             let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
             let networks = networks.join(", ");
             notes.push(format!(
-                "`{name}` is a network, and `PermitOpen` knows none: its ports are permitted everywhere. A firewall on \
-                 the machine confines them to {networks}"
+                "`{name}` is a network, and `PermitOpen` has no networks: its ports are permitted for every host. A \
+                 firewall on the machine has to confine them to {networks}"
             ));
             firewall.push(format!(
-                "`{name}` is confined by the machine's own firewall: {networks}, for connections of this user \
+                "confine `{name}` with a firewall on the machine to {networks}, for connections of this user \
                  (nftables: meta skuid)"
             ));
             places.extend(ports(each(1)).iter().map(|port| format!("*:{port}")));
@@ -306,7 +306,7 @@ security-group = "sg-0a1b2c3d"
         assert_eq!(opens(&inside("10.0.0.0/31", "tcp/22")), "10.0.0.0:22 10.0.0.1:22");
         let wide = inside("10.0.0.0/16", "tcp/22");
         assert_eq!(opens(&wide), "*:22");
-        assert!(wide.notes[0].contains("`PermitOpen` knows none"), "{:?}", wide.notes);
+        assert!(wide.notes[0].contains("`PermitOpen` has no networks"), "{:?}", wide.notes);
         assert!(wide.text.contains("10.0.0.0/16"), "{}", wide.text);
         assert_eq!(opens(&inside("10.0.0.0/16", "all")), "*:*");
     }

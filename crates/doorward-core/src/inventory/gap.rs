@@ -189,16 +189,18 @@ impl Cause {
     pub fn hint(self) -> Option<&'static str> {
         match self {
             Self::Unconfigured => Some("write `region = \"eu-west-1\"` under `[aws]`, or set AWS_REGION"),
-            Self::NoCredentials => Some("`aws sso login`, or set AWS_PROFILE to a profile that has some"),
+            Self::NoCredentials => {
+                Some("run `aws sso login`, or set AWS_PROFILE to a profile that has credentials")
+            }
             Self::Expired => Some(
-                "renew the credentials with which Doorward runs: `aws sso login`, or new keys of the profile; is the machine's clock right?",
+                "renew the credentials of Doorward with `aws sso login` or new access keys, and check the clock of the machine",
             ),
             Self::Invalid => Some(
-                "AWS does not know the credentials with which Doorward runs: look at the profile's keys, and whether the key is active",
+                "AWS does not know the credentials of Doorward: check the access keys of the profile, and whether they are active",
             ),
             Self::Denied => Some("`doorward iam` prints the IAM policy that Doorward needs"),
-            Self::Throttled => Some("AWS answers again in a moment; Doorward tries again by itself"),
-            Self::Silent => Some("Doorward tries again by itself; does the machine reach AWS?"),
+            Self::Throttled => Some("wait a moment; Doorward retries by itself"),
+            Self::Silent => Some("check that the machine can reach AWS; Doorward retries by itself"),
             Self::Refused => None,
         }
     }
@@ -208,7 +210,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unconfigured => "cannot be used",
-            Self::NoCredentials => "was not called, for want of credentials",
+            Self::NoCredentials => "was not called, because there are no credentials",
             Self::Expired => "was refused because the credentials have expired",
             Self::Invalid => "was refused because the credentials are not valid",
             Self::Denied => "was denied",
@@ -483,8 +485,8 @@ mod tests {
         check("AccessDenied", Denied, "was denied");
         check("RequestLimitExceeded: Request limit exceeded.", Throttled, "was throttled");
         check("InternalError: An internal error has occurred", Refused, "was refused");
-        check("HTTP 502: the answer says no more", Refused, "was refused");
-        check("no answer within 5 s", Silent, "gave no answer");
+        check("HTTP 502: the response has no details", Refused, "was refused");
+        check("no response within 5 s", Silent, "gave no answer");
         check("it has not answered yet", Silent, "gave no answer");
         check("dispatch failure: connection refused", Silent, "gave no answer");
     }

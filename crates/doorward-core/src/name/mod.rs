@@ -20,7 +20,7 @@ pub enum NameError {
     #[error("`{0}` is longer than 63 bytes")]
     TooLong(String),
     /// White space at an end of it, which nobody sees.
-    #[error("`{0}` has white space at an end, which a name cannot have")]
+    #[error("`{0}` begins or ends with white space, which a name cannot")]
     Ends(String),
     /// A byte that Apache's files, a rule's description or a URL could not carry.
     #[error("`{name}` has {what}, which a name cannot have")]

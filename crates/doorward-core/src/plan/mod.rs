@@ -233,7 +233,7 @@ pub enum NoRoom {
         quota: u32,
     },
     /// The group is not there.
-    #[error("security group {group} is not in {place}")]
+    #[error("security group {group} does not exist in {place}")]
     Gone {
         /// The group.
         group: SecurityGroupId,
@@ -241,7 +241,7 @@ pub enum NoRoom {
         place: crate::inventory::Place,
     },
     /// The group could not be seen.
-    #[error("security group {group} could not be looked at: {why}")]
+    #[error("security group {group} could not be read: {why}")]
     Unseen {
         /// The group.
         group: SecurityGroupId,
@@ -251,7 +251,7 @@ pub enum NoRoom {
         why: String,
     },
     /// The group is elsewhere than the policy says.
-    #[error("security group {group} is in {actual}, and the policy says {policy}")]
+    #[error("security group {group} is in {actual}, but the policy says {policy}")]
     WrongVpc {
         /// The group.
         group: SecurityGroupId,

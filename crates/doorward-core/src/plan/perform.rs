@@ -10,13 +10,13 @@ use crate::net::Family;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotPerformed {
     /// `InvalidGroup.NotFound`
-    #[error("there is no security group {group}")]
+    #[error("security group {group} does not exist")]
     NoGroup {
         /// Which.
         group: SecurityGroupId,
     },
     /// `InvalidPermission.Duplicate`
-    #[error("security group {group} lets {rule} through already")]
+    #[error("security group {group} already has the rule {rule}")]
     Duplicate {
         /// Where.
         group: SecurityGroupId,
@@ -24,7 +24,7 @@ pub enum NotPerformed {
         rule: RuleIdentity,
     },
     /// `InvalidSecurityGroupRuleId.NotFound`
-    #[error("security group {group} has no rule that lets {rule} through")]
+    #[error("security group {group} does not have the rule {rule}")]
     NoRule {
         /// Where.
         group: SecurityGroupId,

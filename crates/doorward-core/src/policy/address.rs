@@ -14,7 +14,7 @@ pub enum AddressError {
     #[error("an address cannot be empty")]
     Empty,
     /// `KIND:` that is none of ours.
-    #[error("`{kind}:` is no kind of address; there are `rds:`, `proxy:`, `cache:`, `instance:` and `tag:`{}", meant.map(|meant| format!("; did you mean `{meant}:`?")).unwrap_or_default())]
+    #[error("`{kind}:` is not a kind of address; the kinds are `rds:`, `proxy:`, `cache:`, `instance:` and `tag:`{}", meant.map(|meant| format!("; did you mean `{meant}:`?")).unwrap_or_default())]
     Kind {
         /// What was typed.
         kind: String,
@@ -41,7 +41,7 @@ pub enum AddressError {
     #[error("{0}")]
     Network(NetError),
     /// All that there is.
-    #[error("`{0}` is every address there is; name the networks of the VPC, like `10.0.0.0/16`")]
+    #[error("`{0}` contains every address; name the networks of the VPC, like `10.0.0.0/16`")]
     Everything(Cidr),
 }
 
@@ -182,16 +182,13 @@ mod tests {
         check(
             "rsd:orders",
             Err(
-                "`rsd:` is no kind of address; there are `rds:`, `proxy:`, `cache:`, `instance:` and `tag:`; did you mean `rds:`?",
+                "`rsd:` is not a kind of address; the kinds are `rds:`, `proxy:`, `cache:`, `instance:` and `tag:`; did you mean `rds:`?",
             ),
         );
-        check(
-            "10.0.0.7/16",
-            Err("`10.0.0.7/16` has bits set behind its prefix; did you mean `10.0.0.0/16`?"),
-        );
+        check("10.0.0.7/16", Err("`10.0.0.7/16` has host bits set; did you mean `10.0.0.0/16`?"));
         check(
             "10.0.0.0/16, ::/0",
-            Err("`::/0` is every address there is; name the networks of the VPC, like `10.0.0.0/16`"),
+            Err("`::/0` contains every address; name the networks of the VPC, like `10.0.0.0/16`"),
         );
         let not = "is not an address or a CIDR (like `203.0.113.7` or `198.51.100.0/24`)";
         check("10.0.0.0/16,", Err(&format!("`` {not}")));

@@ -101,7 +101,7 @@ async fn every_end_but_the_normal_one_is_an_error_in_words() {
     check(Some(close(1000, "bye")), Ok(())).await;
     check(Some(Message::Close(None)), Ok(())).await;
     check(Some(close(1008, "Tunnel duration exceeded")), Err("Tunnel duration exceeded (code 1008)")).await;
-    check(Some(Message::text("hello")), Err("sent text")).await;
+    check(Some(Message::text("hello")), Err("sent a text message")).await;
     check(None, Err("")).await;
 }
 

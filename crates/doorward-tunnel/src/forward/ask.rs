@@ -38,7 +38,7 @@ pub struct Asked {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAsked {
     /// It went away, or broke.
-    #[error("the client went away")]
+    #[error("the client disconnected")]
     Gone(#[source] io::Error),
     /// It does not speak the protocol that is spoken here.
     #[error("{0}")]

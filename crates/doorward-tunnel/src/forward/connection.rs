@@ -49,7 +49,7 @@ impl Drop for Place {
 fn keep_near(client: &TcpStream) {
     let is_local = client.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     if is_local && let Err(error) = SockRef::from(client).set_recv_buffer_size(NEAR) {
-        tracing::debug!(%error, "a client may write far ahead");
+        tracing::debug!(%error, "cannot limit the receive buffer of a client");
     }
 }
 
@@ -64,7 +64,7 @@ enum Outcome {
 async fn carry(mut client: TcpStream, place: Place) {
     let shared = &*place.0;
     if let Err(error) = client.set_nodelay(true) {
-        tracing::debug!(%error, "a connection is carried with Nagle's delay");
+        tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
     }
     keep_near(&client);
     let end = end(shared.bound.subscribe(), Arc::clone(&shared.options.clock));
@@ -89,7 +89,7 @@ async fn carried(shared: &Shared, client: &mut TcpStream) -> Outcome {
     let Asked { to, early } = match asked {
         Ok(Ok(asked)) => asked,
         Ok(Err(NotAsked::Gone(error))) => {
-            tracing::debug!(%error, "a client went away before it asked");
+            tracing::debug!(%error, "a client disconnected before its request");
             return Outcome::Over;
         }
         Ok(Err(not @ NotAsked::NotUnderstood(_))) => {
@@ -102,7 +102,7 @@ async fn carried(shared: &Shared, client: &mut TcpStream) -> Outcome {
         }
         Err(_) => {
             let seconds = shared.options.limits.ask.as_secs();
-            shared.failed(None, format!("the client did not say where to within {seconds} s"));
+            shared.failed(None, format!("the client sent no request within {seconds} s"));
             return Outcome::Reset;
         }
     };
@@ -117,7 +117,7 @@ async fn carried(shared: &Shared, client: &mut TcpStream) -> Outcome {
         }
     };
     if let Err(error) = shared.ask.answer(client, Ok(())).await {
-        tracing::debug!(%error, "a client went away while it was dialled for");
+        tracing::debug!(%error, "a client disconnected while its destination was dialled");
         return Outcome::Reset;
     }
     if !early.is_empty() {

@@ -281,7 +281,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     drop(listener);
     shared.bound.send_replace(Bound::Cut);
     shared.emptied().await;
-    (shared.options.tell)(News::Ended { why: "its time is over".to_owned() });
+    (shared.options.tell)(News::Ended { why: "the grant expired".to_owned() });
 }
 
 #[cfg(test)]

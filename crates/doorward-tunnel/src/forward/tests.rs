@@ -122,7 +122,7 @@ async fn it_ends_with_its_time_which_may_be_extended() {
     // What is over does not begin again.
     forward.bind(Bound::Endless);
     assert!(TcpStream::connect(forward.address()).await.is_err());
-    assert_eq!(*told.lock().unwrap(), [News::Ended { why: "its time is over".to_owned() }]);
+    assert_eq!(*told.lock().unwrap(), [News::Ended { why: "the grant expired".to_owned() }]);
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_dial_that_is_not_answered_ends_and_one_that_waits_is_cut() {
     let to: Destination = SocketAddr::from(([10, 0, 0, 1], 5432)).into();
     let forward = Forward::to(ANY, to.clone(), Arc::new(Never), options).unwrap();
     assert_eq!(client(&forward).await.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
-    assert!(told.lock().unwrap()[0].to_string().contains("did not answer within 1 s"));
+    assert!(told.lock().unwrap()[0].to_string().contains("did not respond within 1 s"));
     let forward = Forward::to(ANY, to, Arc::new(Never), Options::default()).unwrap();
     let mut waiting = client(&forward).await;
     until(&forward, |counts| counts.open == 1).await;

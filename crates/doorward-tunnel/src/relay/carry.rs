@@ -45,7 +45,7 @@ pub(super) async fn carry(
     };
     for stream in [&client, &upstream] {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection is carried with Nagle's delay");
+            tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
         }
     }
     let carried = tokio::select! {

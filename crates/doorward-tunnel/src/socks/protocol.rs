@@ -133,11 +133,11 @@ impl Conversation {
                 let say = vec![0, 91, 0, 0, 0, 0, 0, 0];
                 return Err(Refused {
                     say,
-                    why: "the client speaks SOCKS 4, and here is SOCKS 5".to_owned(),
+                    why: "the client uses SOCKS 4, and this is a SOCKS 5 proxy".to_owned(),
                 });
             }
             Some(byte) => {
-                let why = format!("the client does not speak SOCKS 5: it begins with 0x{byte:02x}");
+                let why = format!("the client does not use SOCKS 5: it begins with 0x{byte:02x}");
                 return Err(Refused { say: Vec::new(), why });
             }
         }
@@ -146,7 +146,7 @@ impl Conversation {
         if methods.contains(&NO_PASSWORD) {
             return Ok(Some(2 + count));
         }
-        let why = "the client wants to give a password, and none is asked for here".to_owned();
+        let why = "the client requires password authentication, which this proxy does not have".to_owned();
         Err(Refused { say: vec![VERSION, NO_METHOD], why })
     }
 
@@ -159,7 +159,7 @@ impl Conversation {
             return Ok(None);
         };
         if version != VERSION {
-            return refused(Reply::Failed, format!("a request of version {version}, and not 5"));
+            return refused(Reply::Failed, format!("the request has version {version}, not 5"));
         }
         if command != CONNECT {
             let what = match command {
@@ -169,7 +169,7 @@ impl Conversation {
             };
             return refused(
                 Reply::NotSupported,
-                format!("the client wants {what}, and only CONNECT is carried"),
+                format!("the client requested {what}, and only CONNECT is supported"),
             );
         }
         let (host, rest) = match kind {

@@ -47,8 +47,8 @@ pub enum Verdict {
 pub enum HostKeyError {
     /// Another key is known.
     #[error(
-        "the host key of `{host}` is not the one that {place} knows: it has {offered}, and known is {known}; \
-         somebody may be in between, or the machine was made anew"
+        "the host key of `{host}` is not the one in {place}: the host has {offered}, and the known key is {known}; \
+         somebody may intercept the connection, or the machine was created again"
     )]
     Changed {
         /// Which host.
@@ -71,7 +71,7 @@ pub enum HostKeyError {
         place: String,
     },
     /// Nobody knows the host.
-    #[error("nobody knows the host key {offered} of `{host}`")]
+    #[error("the host key {offered} of `{host}` is unknown")]
     Unknown {
         /// Which host.
         host: String,

@@ -67,10 +67,10 @@ pub enum LoginError {
     #[error("the private key has a passphrase")]
     Encrypted,
     /// No randomness, or what was made of it is no key.
-    #[error("cannot make a key")]
+    #[error("cannot create a key")]
     NoKey,
     /// The key could not be pushed.
-    #[error("cannot have a key let in for `{user}`: {why}")]
+    #[error("cannot push a key for `{user}`: {why}")]
     NotAdmitted {
         /// Which account.
         user: String,
@@ -86,13 +86,13 @@ pub enum LoginError {
         why: String,
     },
     /// The agent holds no key.
-    #[error("the agent at `{}` holds no key", socket.display())]
+    #[error("the agent at `{}` has no key", socket.display())]
     NoKeys {
         /// Its socket.
         socket: PathBuf,
     },
     /// The far side said no.
-    #[error("`{user}` is not let in with {with}; the far side would take: {takes}")]
+    #[error("the server rejects `{user}` with {with}; it accepts: {takes}")]
     Refused {
         /// Which account.
         user: String,
@@ -102,7 +102,7 @@ pub enum LoginError {
         takes: String,
     },
     /// The far side wants something more.
-    #[error("the far side knows the key of `{user}`, but wants more: {takes}")]
+    #[error("the server accepts the key of `{user}`, but requires more: {takes}")]
     MoreWanted {
         /// Which account.
         user: String,
@@ -197,7 +197,7 @@ fn let_in(said: &AuthResult, user: &str, with: &str) -> Result<(), LoginError> {
     let AuthResult::Failure { remaining_methods, partial_success } = said else { return Ok(()) };
     let takes: Vec<&str> = remaining_methods.iter().map(<&str>::from).collect();
     if takes.is_empty() {
-        return Err(LoginError::Broke { why: format!("the far side ended it after {with}") });
+        return Err(LoginError::Broke { why: format!("the server closed the connection after {with}") });
     }
     let (user, takes) = (user.to_owned(), takes.join(", "));
     Err(if *partial_success {

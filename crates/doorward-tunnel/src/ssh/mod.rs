@@ -31,7 +31,7 @@ use crate::news::{Tell, in_words};
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
     /// The carrier did not get to the far side's sshd.
-    #[error("cannot get to the sshd at `{at}`")]
+    #[error("cannot connect to the sshd at `{at}`")]
     Carrier {
         /// Where it should be.
         at: Destination,
@@ -45,7 +45,7 @@ pub enum SshError {
     #[error(transparent)]
     Login(#[from] LoginError),
     /// What answers does not speak SSH as we do.
-    #[error("cannot agree with the sshd at `{at}`: {why}")]
+    #[error("SSH negotiation with the sshd at `{at}` failed: {why}")]
     Protocol {
         /// Where it is.
         at: Destination,
@@ -53,7 +53,7 @@ pub enum SshError {
         why: String,
     },
     /// Connecting and logging in took too long.
-    #[error("the sshd at `{at}` did not let us in within {seconds} s")]
+    #[error("the login at the sshd `{at}` did not finish within {seconds} s")]
     TimedOut {
         /// Where it should be.
         at: Destination,
@@ -61,13 +61,13 @@ pub enum SshError {
         seconds: u64,
     },
     /// The connection is gone.
-    #[error("the SSH connection is gone: {why}")]
+    #[error("the SSH connection was lost: {why}")]
     Lost {
         /// Why.
         why: String,
     },
     /// The far side does not start what was asked for.
-    #[error("the far side refused: {what}")]
+    #[error("the server refused: {what}")]
     Refused {
         /// What was asked for, and what it said.
         what: String,

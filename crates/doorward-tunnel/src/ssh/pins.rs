@@ -132,7 +132,7 @@ fn pin(path: &Path, label: &str, key: &PublicKey) -> io::Result<Vec<PublicKey>> 
     // What would mean something else in the file, or nothing.
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._:[]%".contains(letter);
     if label.is_empty() || !label.chars().all(is_plain) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{label}` is no name of a host")));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{label}` is not a host name")));
     }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;

@@ -201,13 +201,13 @@ impl Pool {
                     pause = FIRST_PAUSE;
                 }
                 Err(error) if worn.as_ref().is_some_and(|worn| worn.why().is_none()) => {
-                    tracing::debug!(error = %in_words(&error), "a worn SSH connection could not be replaced");
+                    tracing::debug!(error = %in_words(&error), "replacing an SSH connection that is due for rotation failed");
                     tokio::time::sleep(self.options.limits.backoff).await;
                 }
                 Err(error) => {
                     let error = Arc::new(error);
                     if place > 0 {
-                        tracing::debug!(error = %in_words(&*error), "a further SSH connection could not be made");
+                        tracing::debug!(error = %in_words(&*error), "opening another SSH connection failed");
                         // Whoever needs it asks again; not at once.
                         tokio::time::sleep(self.options.limits.backoff).await;
                         return self.set(place, State::Idle);

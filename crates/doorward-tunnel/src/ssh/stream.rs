@@ -221,10 +221,9 @@ impl Ends {
     /// Why there is nothing more.
     pub(super) fn why(&self) -> String {
         if self.inlet.stalled.load(Ordering::Relaxed) {
-            return "its reader took nothing while others on the same SSH connection waited for it"
-                .to_owned();
+            return "its reader blocked other channels of the same SSH connection".to_owned();
         }
-        self.link.why().unwrap_or_else(|| "the SSH connection is gone".to_owned())
+        self.link.why().unwrap_or_else(|| "the SSH connection was lost".to_owned())
     }
 }
 
@@ -367,7 +366,7 @@ impl ChannelStream {
             return Err(error);
         }
         if self.closed {
-            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the far side closed the connection"));
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the server closed the connection"));
         }
         Ok(())
     }

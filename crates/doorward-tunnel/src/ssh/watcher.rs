@@ -97,7 +97,7 @@ impl Watcher {
         let Watched { held, cut, .. } = &*self.watched;
         let stalled = held.received(channel, size, limits.held, limits.stalled, cut).await;
         if let Some(stalled) = stalled {
-            tracing::warn!(channel = %stalled, "a stream is cut: its reader took nothing and held up the others");
+            tracing::warn!(channel = %stalled, "closed a channel whose reader blocked the others");
             session.close(stalled)?;
         }
         Ok(())
@@ -275,7 +275,7 @@ impl client::Handler for Watcher {
             DisconnectReason::ReceivedDisconnect(said) => {
                 let message: String =
                     said.message.chars().filter(|letter| !letter.is_control()).take(500).collect();
-                format!("the far side ended it: {message}")
+                format!("the server ended it: {message}")
             }
             DisconnectReason::Error(Broken::Ssh(error)) => words(&error),
             DisconnectReason::Error(Broken::HostKey(error)) => error.to_string(),
@@ -289,19 +289,19 @@ impl client::Handler for Watcher {
 pub(super) fn words(error: &russh::Error) -> String {
     use russh::Error;
     match error {
-        Error::HUP | Error::Disconnect => "the far side closed the connection".to_owned(),
+        Error::HUP | Error::Disconnect => "the server closed the connection".to_owned(),
         Error::IO(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "the far side closed the connection".to_owned()
+            "the server closed the connection".to_owned()
         }
         Error::IO(error) => error.to_string(),
-        Error::KeepaliveTimeout => "the far side does not answer any more".to_owned(),
-        Error::SendError | Error::RecvError => "the connection is gone".to_owned(),
-        Error::Version | Error::KexInit => "what answers there does not speak SSH".to_owned(),
+        Error::KeepaliveTimeout => "the server stopped responding".to_owned(),
+        Error::SendError | Error::RecvError => "the connection was lost".to_owned(),
+        Error::Version | Error::KexInit => "the remote end does not use SSH".to_owned(),
         Error::NoCommonAlgo { kind, theirs, .. } => {
             format!("no common {kind:?} algorithm; it offers {}", theirs.join(", ")).to_lowercase()
         }
-        Error::WrongServerSig => "it does not hold the host key that it shows".to_owned(),
-        Error::PacketAuth | Error::DecryptionError => "its bytes were changed on the way".to_owned(),
+        Error::WrongServerSig => "the server does not own the host key that it shows".to_owned(),
+        Error::PacketAuth | Error::DecryptionError => "its data was corrupted on the path".to_owned(),
         error => error.to_string(),
     }
 }

@@ -119,7 +119,7 @@ impl Ssm {
         sessions.iter().for_each(|session| session.terminate());
         let all = futures_util::future::join_all(sessions.iter().map(|session| session.done()));
         if tokio::time::timeout(FAREWELL, all).await.is_err() {
-            tracing::warn!("not every session was ended in time; the rest end when they are idle");
+            tracing::warn!("not every session was ended in time; the rest time out when they are idle");
         }
         (self.inner.around.tell)(News::Ended { why: "it was closed here".to_owned() });
     }
@@ -198,7 +198,7 @@ impl Inner {
                 if !is_another_there() {
                     return Err(failed);
                 }
-                tracing::debug!(%to, %failed, "another session could not be started");
+                tracing::debug!(%to, %failed, "starting another session failed");
                 if let Some(lane) = self.lock().get_mut(to) {
                     lane.grows_from = Some(Instant::now() + GROW_AGAIN);
                 }
@@ -233,8 +233,9 @@ impl Inner {
                 Ok(place)
             }
             Some(_) if lane.is_alone => {
-                let why =
-                    format!("its agent carries one connection in a session, and there are {most} already");
+                let why = format!(
+                    "its agent supports one connection per session, and there are {most} sessions already"
+                );
                 Err(DialError::Unreachable { to: to.clone(), why })
             }
             Some(slot) => Ok(Place::take(slot)),
@@ -344,7 +345,7 @@ async fn look_after(
             if slot.carries() > 0 && ending != Ending::Finished {
                 tell(News::Lost { why: ending.to_string() });
             } else {
-                tracing::debug!(%to, %ending, "a session that carried nothing is over");
+                tracing::debug!(%to, %ending, "an unused session has ended");
             }
             return;
         }

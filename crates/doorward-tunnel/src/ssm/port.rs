@@ -202,7 +202,7 @@ impl Port {
                         Carried::Plain(Plain::default())
                     }
                     Carries::Shell => {
-                        let why = "it is a shell and no port".to_owned();
+                        let why = "it is a shell session, not a port session".to_owned();
                         return self.channel.end(Ending::Handshake { why });
                     }
                 };

@@ -266,7 +266,7 @@ impl<C: Core> Driver<C> {
     async fn run(self, opened: Opened) {
         let session = opened.session.clone();
         let ending = self.hold(opened).await;
-        tracing::debug!(session, %ending, "a session is over");
+        tracing::debug!(session, %ending, "a session has ended");
         let largest = self.shared.with(|locked| locked.core.channel().largest_payload());
         self.around.largest.fetch_min(largest, Ordering::Relaxed);
         let is_over_there = matches!(ending, Ending::Closed { .. } | Ending::TimedOut);
@@ -276,7 +276,7 @@ impl<C: Core> Driver<C> {
                 tracing::warn!(
                     session,
                     ?terminated,
-                    "a session could not be terminated; it ends when it is idle"
+                    "terminating a session failed; it times out when it is idle"
                 );
             }
         }
@@ -389,7 +389,9 @@ impl<C: Core> Driver<C> {
         match sent {
             Ok(Ok(())) => Ok(socket),
             Ok(Err(error)) => Err(Attempt::Again { why: crate::websocket::in_words(&error), refused: false }),
-            Err(_) => Err(Attempt::Again { why: "the gateway takes nothing".to_owned(), refused: false }),
+            Err(_) => {
+                Err(Attempt::Again { why: "the gateway does not accept data".to_owned(), refused: false })
+            }
         }
     }
 }

@@ -154,7 +154,7 @@ async fn what_aws_refuses_is_said_at_once() {
     let why = "i-1 is not connected".to_owned();
     *scene.gateway.refuses.lock().unwrap() = Some(SessionError::Refused { why });
     let refused = scene.ssm.open(&database()).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the way to `db.internal:5432` is closed: i-1 is not connected");
+    assert_eq!(refused.to_string(), "the tunnel to `db.internal:5432` is closed: i-1 is not connected");
     *scene.gateway.refuses.lock().unwrap() = None;
     echoes(scene.dial().await, b"now it is").await;
 }
@@ -164,8 +164,8 @@ async fn a_gateway_that_never_answers_is_the_reason_that_is_told() {
     let scene = Scene::new(Pool::default()).await;
     scene.gateway.is_elsewhere.store(true, Ordering::SeqCst);
     let error = scene.ssm.open(&database()).await.unwrap_err().to_string();
-    let expected = "the way to `db.internal:5432` is closed: no connection to Session Manager: \
-                    `127.0.0.1` answered 404 Not Found instead of a websocket";
+    let expected = "the tunnel to `db.internal:5432` is closed: no connection to Session Manager: \
+                    `127.0.0.1` responded 404 Not Found instead of opening a websocket";
     assert_eq!(error, expected);
     let is_retried = |news: &News| matches!(news, News::Retrying { .. });
     assert_eq!(scene.news.lock().unwrap().iter().filter(|news| is_retried(news)).count(), 3);
@@ -211,7 +211,7 @@ async fn an_agent_that_dies_is_told_and_a_gateway_that_answers_is_not_blamed() {
     let start = Instant::now();
     stream.write_all(b"hello?").await.unwrap();
     let error = stream.read_u8().await.unwrap_err().to_string();
-    assert!(error.starts_with("the agent stopped answering: nothing came from it for 2 s"), "{error}");
+    assert!(error.starts_with("the agent stopped responding: it sent nothing for 2 s"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(4));
     assert_eq!(scene.gateway.resumed.load(Ordering::SeqCst), 0);
 }
@@ -260,7 +260,10 @@ async fn an_old_agent_has_a_session_for_each_connection() {
     let scene = Scene::with(pool, Habits::plain("3.0.0.0", model::LOCAL)).await;
     let streams = futures_util::future::join_all((0..4).map(|_| scene.dial())).await;
     let error = scene.ssm.dial(&database()).await.err().unwrap().to_string();
-    assert!(error.ends_with("carries one connection in a session, and there are 4 already"), "{error}");
+    assert!(
+        error.ends_with("supports one connection per session, and there are 4 sessions already"),
+        "{error}"
+    );
     let echoed = streams
         .into_iter()
         .enumerate()

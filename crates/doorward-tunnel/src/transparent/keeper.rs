@@ -24,7 +24,7 @@ impl Keeper {
                 let stands = match tables().await {
                     Ok(tables) => tables.contains(&name),
                     Err(error) => {
-                        tracing::debug!(%error, "the tables were not listed");
+                        tracing::debug!(%error, "listing the nftables tables failed");
                         continue;
                     }
                 };
@@ -33,9 +33,14 @@ impl Keeper {
                 }
                 match run("nft", &["-f", "-"], &transaction, "write the table").await {
                     Ok(_) => {
-                        tracing::warn!(table = name, "somebody removed the range's table; it was put back")
+                        tracing::warn!(
+                            table = name,
+                            "the nftables table of the range was removed; restored it"
+                        )
                     }
-                    Err(error) => tracing::error!(table = name, %error, "the range's table is gone"),
+                    Err(error) => {
+                        tracing::error!(table = name, %error, "the nftables table of the range is missing")
+                    }
                 }
             }
         }))

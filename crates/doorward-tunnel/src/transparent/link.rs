@@ -19,7 +19,7 @@ const SENDER_V6: &str = "100:0:0:1::1/128";
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The kernel makes none.
-    #[error("the kernel makes no `tun` link")]
+    #[error("the kernel cannot create a `tun` link")]
     Make(#[source] std::io::Error),
     /// `ip` did not do as it was asked.
     #[error(transparent)]

@@ -165,7 +165,7 @@ impl Range {
         let resolved = match &settings.names {
             Some(names) => names::tell_resolved(&link.name, names).await.unwrap_or_else(|error| {
                 // Its own questions pass through the table as everybody's.
-                tracing::warn!(%error, "systemd-resolved was not told of the range's names");
+                tracing::warn!(%error, "configuring systemd-resolved for the domains of the range failed");
                 false
             }),
             None => false,
@@ -196,7 +196,7 @@ impl Range {
     /// What it did so far.
     pub async fn counts(&self) -> Counts {
         let (udp, other) = refused(&self.name).await.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the counters were not read");
+            tracing::debug!(%error, "reading the counters failed");
             (0, 0)
         });
         Counts { flows: self.flows(), udp, other }

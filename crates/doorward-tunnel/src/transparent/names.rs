@@ -80,7 +80,7 @@ pub(super) async fn tell_resolved(link: &str, names: &Names) -> Result<bool, Pro
     if names.domains.is_empty() || find(PROGRAM).is_none() {
         return Ok(false);
     }
-    if run(PROGRAM, &["--no-pager", "status"], "", "tell its state").await.is_err() {
+    if run(PROGRAM, &["--no-pager", "status"], "", "report its state").await.is_err() {
         // It is installed and does not run.
         return Ok(false);
     }

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
     /// No such program.
-    #[error("there is no `{0}` on the PATH, in /usr/sbin or in /sbin")]
+    #[error("`{0}` is not on the PATH, in /usr/sbin or in /sbin")]
     Missing(&'static str),
     /// Not root.
     #[error("the kernel does not permit this program to change the network")]
@@ -24,7 +24,7 @@ pub enum ProgramError {
     #[error("`{0}` could not be run")]
     Run(&'static str, #[source] io::Error),
     /// It did not come to an end.
-    #[error("`{0}` did not answer within {limit} s", limit = LIMIT.as_secs())]
+    #[error("`{0}` did not finish within {limit} s", limit = LIMIT.as_secs())]
     TooLong(&'static str),
     /// It refused.
     #[error("`{program}` refused to {what}: {said}")]
@@ -133,6 +133,6 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_is_not_there_is_named() {
         let error = run("no-such-program", &[], "", "do").await.expect_err("there is none");
-        assert_eq!(error.to_string(), "there is no `no-such-program` on the PATH, in /usr/sbin or in /sbin");
+        assert_eq!(error.to_string(), "`no-such-program` is not on the PATH, in /usr/sbin or in /sbin");
     }
 }

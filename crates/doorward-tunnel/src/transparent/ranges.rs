@@ -17,10 +17,10 @@ pub enum RangeError {
     #[error("no range was named")]
     None,
     /// The whole internet.
-    #[error("`{0}` is every address there is; name the private range that is meant")]
+    #[error("`{0}` contains every address; name the private range")]
     Everything(Cidr),
     /// Addresses that mean something on this machine or this link alone.
-    #[error("`{range}` contains {kind} (`{special}`), which nobody else can reach for this machine")]
+    #[error("`{range}` contains {kind} (`{special}`), which cannot be routed through a tunnel")]
     Special {
         /// What was asked for.
         range: Cidr,
@@ -30,7 +30,7 @@ pub enum RangeError {
         kind: &'static str,
     },
     /// Nothing of it is left, because the carrier itself needs it.
-    #[error("`{range}` is only `{address}`, by which the far side itself is reached")]
+    #[error("`{range}` is only `{address}`, the address of the jump host itself")]
     OnlyCarrier {
         /// What was asked for.
         range: Cidr,
@@ -46,7 +46,7 @@ pub enum RangeError {
         link: String,
     },
     /// Another process of ours carries it.
-    #[error("`{range}` overlaps `{route}`, which another doorward carries (`{link}`)")]
+    #[error("`{range}` overlaps `{route}`, which another doorward process routes (`{link}`)")]
     Ours {
         /// What was asked for.
         range: Cidr,
@@ -61,15 +61,15 @@ impl RangeError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::None => Some("for example `--range 10.0.0.0/16`, or `--range auto` for what the VPC has"),
+            Self::None => {
+                Some("for example `--range 10.0.0.0/16`, or `--range auto` for the range of the VPC")
+            }
             Self::Everything(_) | Self::Special { .. } => {
-                Some("a VPC's own range is what is meant: `--range auto` takes it from the inventory")
+                Some("name the range of a VPC: `--range auto` takes it from the inventory")
             }
             Self::OnlyCarrier { .. } => Some("it can be reached without a range"),
-            Self::Routed { .. } => {
-                Some("close the VPN or remove the route that leads there, or name a narrower range")
-            }
-            Self::Ours { .. } => Some("end the other one, or name ranges that do not overlap"),
+            Self::Routed { .. } => Some("disconnect the VPN or remove that route, or name a narrower range"),
+            Self::Ours { .. } => Some("stop the other process, or name ranges that do not overlap"),
         }
     }
 }
@@ -99,12 +99,12 @@ pub enum Because {
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let addresses = self.addresses;
-        write!(f, "`{addresses}` is not carried: ")?;
+        write!(f, "`{addresses}` is not routed: ")?;
         match &self.because {
-            Because::Carrier => f.write_str("the far side itself is reached by it"),
-            Because::Route(Some(link)) => write!(f, "this machine reaches it over `{link}`"),
+            Because::Carrier => f.write_str("it is the address of the jump host itself"),
+            Because::Route(Some(link)) => write!(f, "this machine routes it over `{link}`"),
             Because::Route(None) => f.write_str("a route of this machine discards it"),
-            Because::Gateway => f.write_str("it is a router of this machine"),
+            Because::Gateway => f.write_str("it is a gateway of this machine"),
             Because::NameServer => f.write_str("it is a name server of this machine"),
         }
     }
@@ -125,9 +125,9 @@ const SPECIAL: [(&str, &str); 10] = [
     ("169.254.0.0/16", "link-local addresses"),
     ("224.0.0.0/4", "multicast"),
     ("255.255.255.255/32", "broadcast"),
-    ("::/128", "no address"),
+    ("::/128", "the unspecified address"),
     ("::1/128", "loopback"),
-    ("::ffff:0:0/96", "IPv4 written as IPv6"),
+    ("::ffff:0:0/96", "IPv4-mapped addresses"),
     ("fe80::/10", "link-local addresses"),
     ("ff00::/8", "multicast"),
 ];
@@ -273,27 +273,19 @@ mod tests {
     #[test]
     fn what_means_something_else_here_is_refused() {
         let none = Routes::default();
-        refused(
-            "0.0.0.0/0",
-            &none,
-            "`0.0.0.0/0` is every address there is; name the private range that is meant",
-        );
-        refused("::/0", &none, "`::/0` is every address there is; name the private range that is meant");
+        refused("0.0.0.0/0", &none, "`0.0.0.0/0` contains every address; name the private range");
+        refused("::/0", &none, "`::/0` contains every address; name the private range");
         refused(
             "127.0.0.0/16",
             &none,
-            "`127.0.0.0/16` contains loopback (`127.0.0.0/8`), which nobody else can reach for this machine",
+            "`127.0.0.0/16` contains loopback (`127.0.0.0/8`), which cannot be routed through a tunnel",
         );
         for asked in ["0.0.0.0/1", "128.0.0.0/1", "169.254.169.254", "fe80::/64", "::1", "::/1", "224.0.0.1"]
         {
             let error = ranges(&[asked], &[], &none).expect_err(asked);
             assert!(matches!(error, RangeError::Special { .. }), "{asked}: {error}");
         }
-        refused(
-            "10.0.9.9",
-            &none,
-            "`10.0.9.9/32` is only `10.0.9.9`, by which the far side itself is reached",
-        );
+        refused("10.0.9.9", &none, "`10.0.9.9/32` is only `10.0.9.9`, the address of the jump host itself");
         assert_eq!(ranges(&[], &[], &none), Err(RangeError::None));
     }
 
@@ -312,11 +304,11 @@ mod tests {
         let found = ranges(&["10.0.0.0/16"], &["10.0.9.9", "203.0.113.1"], &machine).expect("a range");
         let said: Vec<String> = found.exceptions().iter().map(ToString::to_string).collect();
         let wanted = [
-            "`10.0.1.0/24` is not carried: this machine reaches it over `eth0`",
-            "`10.0.2.0/24` is not carried: a route of this machine discards it",
-            "`10.0.3.53/32` is not carried: it is a name server of this machine",
-            "`10.0.5.1/32` is not carried: it is a router of this machine",
-            "`10.0.9.9/32` is not carried: the far side itself is reached by it",
+            "`10.0.1.0/24` is not routed: this machine routes it over `eth0`",
+            "`10.0.2.0/24` is not routed: a route of this machine discards it",
+            "`10.0.3.53/32` is not routed: it is a name server of this machine",
+            "`10.0.5.1/32` is not routed: it is a gateway of this machine",
+            "`10.0.9.9/32` is not routed: it is the address of the jump host itself",
         ];
         assert_eq!(said, wanted);
         let contains = |text: &str| found.contains(text.parse().expect("an address"));

@@ -57,13 +57,13 @@ pub enum WatchdogError {
         source: io::Error,
     },
     /// It started and did not say that it watches.
-    #[error("the watchdog `{}` does not watch", .0.display())]
+    #[error("the watchdog `{}` failed to start", .0.display())]
     Silent(PathBuf),
     /// A name that is none of ours.
     #[error("`{0}` is not the name of a range")]
     Name(String),
     /// What it removes could not be removed.
-    #[error("what the range left could not be removed")]
+    #[error("removing the nftables table of the range failed")]
     Remove(#[source] ProgramError),
     /// Its own parts.
     #[error("the watchdog cannot read its input")]
@@ -87,7 +87,7 @@ pub(super) async fn sweep() -> Result<Vec<String>, ProgramError> {
         // Held until the table is gone, so that nobody of that name begins meanwhile.
         let Ok(dead) = Alive::new(&name) else { continue };
         run("nft", &["-f", "-"], &removal(&name), "delete a table").await?;
-        tracing::info!(table = name, "removed what an earlier range had left");
+        tracing::info!(table = name, "removed the nftables table of an earlier range");
         removed.push(name);
         drop(dead.0);
     }
@@ -149,7 +149,7 @@ impl Guard {
             let _ = stop.send(());
         }
         if tokio::time::timeout(LIMIT, &mut self.task).await.is_err() {
-            tracing::warn!("the watchdog does not end");
+            tracing::warn!("the watchdog does not stop");
         }
     }
 }
@@ -179,7 +179,7 @@ async fn keep(
                 return;
             }
             ended = child.wait() => {
-                tracing::warn!(?ended, "somebody ended the watchdog; starting another");
+                tracing::warn!(?ended, "the watchdog was stopped; starting another");
                 loop {
                     match start(&watchdog, &name).await {
                         Ok(another) => {
@@ -187,7 +187,7 @@ async fn keep(
                             break;
                         }
                         Err(error) => {
-                            tracing::error!(%error, "nobody watches over the range");
+                            tracing::error!(%error, "the watchdog is not running");
                             tokio::time::sleep(Duration::from_secs(1)).await;
                         }
                     }

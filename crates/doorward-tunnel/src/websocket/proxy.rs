@@ -32,14 +32,14 @@ impl Proxy {
     pub fn read(text: &str) -> Result<Self, String> {
         let rest = match text.split_once("://") {
             Some(("http", rest)) => rest,
-            Some((scheme, _)) => return Err(format!("`{scheme}` is not spoken, only `http`")),
+            Some((scheme, _)) => return Err(format!("`{scheme}` is not supported, only `http`")),
             None => text,
         };
         let rest = rest.split('/').next().unwrap_or_default();
         let (user, place) = rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
         let is_port = |(_, port): &(&str, &str)| !port.contains(']');
         let (host, port) = match place.rsplit_once(':').filter(is_port) {
-            Some((host, port)) => (host, port.parse().map_err(|_| format!("`{port}` is no port"))?),
+            Some((host, port)) => (host, port.parse().map_err(|_| format!("`{port}` is not a port"))?),
             None => (place, 80),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -168,8 +168,8 @@ mod tests {
         check("http://jon:p%40ss@proxy.corp:3128", Ok(("proxy.corp", 3128, Some("jon:p@ss"))));
         check("http://[::1]:3128", Ok(("::1", 3128, None)));
         check("http://[::1]", Ok(("::1", 80, None)));
-        check("socks5://proxy", Err("`socks5` is not spoken, only `http`"));
-        check("http://proxy:many", Err("`many` is no port"));
+        check("socks5://proxy", Err("`socks5` is not supported, only `http`"));
+        check("http://proxy:many", Err("`many` is not a port"));
         check("http://", Err("it names no host"));
     }
 

@@ -87,7 +87,7 @@ fn beside() {
     owner.table();
     assert_eq!(
         owner.probe.line(),
-        "`10.77.1.0/24` is not carried: this machine reaches it over `dw0`".replace("dw0", &link(&world))
+        "`10.77.1.0/24` is not routed: this machine routes it over `dw0`".replace("dw0", &link(&world))
     );
     assert_eq!(world.asks(&["carry", ECHO, "1000"]), "whole");
     for address in [GATEWAY, CLIENT, "127.0.0.1"] {
@@ -114,7 +114,7 @@ fn two() {
         let link = one.opened.split(' ').nth(2).expect("a link");
         assert!(refused.opened.starts_with("error: "), "{}", refused.opened);
         assert!(
-            refused.opened.ends_with(&format!("which another doorward carries (`{link}`)")),
+            refused.opened.ends_with(&format!("which another doorward process routes (`{link}`)")),
             "{}",
             refused.opened
         );

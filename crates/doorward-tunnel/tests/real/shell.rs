@@ -49,7 +49,7 @@ async fn command() {
     let ssh = crate::ssh::ssh(options(&forbidding, &Told::default()));
     let terminal = Terminal { kind: "xterm".to_owned(), size: Size { columns: 80, rows: 24 } };
     let refused = ssh.shell(Some(&terminal)).await.err().expect("it has no terminals");
-    assert_eq!(refused.to_string(), "the far side refused: a terminal");
+    assert_eq!(refused.to_string(), "the server refused: a terminal");
 }
 
 async fn input() {

@@ -1,4 +1,4 @@
-//! A grant that is open and what carries it: what every verb holds that reaches a target.
+//! An open grant and its tunnel, which every verb that connects to a target uses.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use doorward_tunnel::dial::{Destination, Host};
 use doorward_tunnel::news::Tell;
 use jiff::{SignedDuration, Timestamp};
 
+use super::backend::{self, BackendOptions};
 use super::desk::{Desk, Wish};
-use super::ways::{self, Way};
 use super::{Code, Failure};
 use crate::connect::{self, Accounts, Carrier, Granted, Place, Places, Within};
 use crate::requests::{Carried, ClosedView, GrantView, Offer, OpenedView, State, Through};
@@ -22,56 +22,52 @@ use crate::requests::{Carried, ClosedView, GrantView, Offer, OpenedView, State, 
 /// How long somebody may think about the reason.
 const THINKS: Duration = Duration::from_secs(300);
 
-/// How often one that waits for approval is looked at.
+/// How often a request that waits for approval is read.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// How long the far side may take to hear that it is over.
+/// How long closing the session at the remote end may take.
 const FAREWELL: Duration = Duration::from_secs(15);
 
 /// How a grant is asked for.
 #[derive(Debug, Args)]
 pub struct Asking {
-    /// Transport to use: ssm, ssh or direct; else the cheapest that the policy permits
+    /// The transport: ssm, ssh or direct; by default the cheapest that the policy allows
     #[arg(long, value_parser = super::transport)]
     pub via: Option<Transport>,
-    /// For how long from now, like `90m` or `2h`; otherwise what is open is used as it stands, or opened for as long as is usual
-    #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration, allow_hyphen_values = true)]
+    /// How long from now, like `90m` or `2h`; by default an open grant is used as it is, or a new one is opened for
+    /// the usual duration of the target
+    #[arg(long = "for", value_name = "DURATION", value_parser = backend::duration, allow_hyphen_values = true)]
     pub lasts: Option<SignedDuration>,
-    /// Why; it is recorded with what is opened or extended
+    /// Why you need access; written to the audit log
     #[arg(long)]
     pub reason: Option<String>,
-    /// Leave the grant open when this ends; otherwise what this opened it also closes
+    /// Leave the grant open at the end; by default a grant that this command opened is revoked
     #[arg(long)]
     pub keep: bool,
-    /// The profile of your AWS credentials; else that of the policy, or of the environment
+    /// The profile of your AWS credentials; by default that of the policy, or of the environment
     #[arg(long)]
     pub profile: Option<String>,
     #[command(flatten)]
-    pub way: Way,
+    pub backend: BackendOptions,
 }
 
-/// A grant that is open, and what carries it.
+/// An open grant and its tunnel.
 pub struct Access {
-    /// The target.
     pub target: TargetName,
-    /// The grant.
     pub grant: GrantId,
-    /// Its end.
     pub until: Timestamp,
-    /// By which way.
     pub transport: Transport,
-    /// What carries it, as the policy says.
+    /// The transport settings, as the policy has them.
     pub through: Through,
     /// By whose credentials AWS is asked.
     pub accounts: Arc<Accounts>,
-    /// What dials.
     pub carrier: Carrier,
     /// Whether it is closed with the command that opened it.
     closes: bool,
 }
 
 impl Access {
-    /// Gets the grant, waits for whoever has to agree, and builds what carries it.
+    /// Requests the grant, waits for its approval, and opens the tunnel.
     ///
     /// `marked` keeps our own sockets out of a range.
     pub async fn open(
@@ -92,12 +88,12 @@ impl Access {
                     // It ends by itself if it cannot be closed now.
                     let _ = desk.close(&id).await;
                 }
-                Err(failure.context(format!("`{target}` cannot be connected")))
+                Err(failure.context(format!("cannot connect to `{target}`")))
             }
         }
     }
 
-    /// Opens it, uses it, and closes it, however the use ends; a use says what it carried, up and down.
+    /// Opens the access, uses it, and closes it, however the use ends; `work` returns the bytes sent and received.
     pub async fn used<T>(
         asking: &Asking,
         desk: &Desk,
@@ -116,7 +112,7 @@ impl Access {
         done.map(|(value, _)| value)
     }
 
-    /// Builds what carries a grant.
+    /// Opens the tunnel of a grant.
     pub async fn built(
         asking: &Asking,
         desk: &Desk,
@@ -126,8 +122,8 @@ impl Access {
         marked: bool,
     ) -> Result<Self, Failure> {
         let mut through = opened.through.ok_or_else(|| {
-            Failure::new(Code::Unavailable, "the server does not say what carries the grant")
-                .hint("is the server as new as this doorward?")
+            Failure::new(Code::Unavailable, "the server does not report the transport of the grant")
+                .hint("the server may be older than this client: update it")
         })?;
         if let Some(relay) = through.relay.as_mut().filter(|relay| relay.host.is_none()) {
             // It listens on every address of the machine that was asked.
@@ -155,17 +151,17 @@ impl Access {
         })
     }
 
-    /// Where the target is, of a target that is one place.
+    /// The address of a target that has a single one.
     pub async fn located(&self) -> Result<Located, Failure> {
         connect::locate(&self.through, &self.accounts).await.map_err(failure)
     }
 
-    /// The prefixes of the VPC that it leads into, where that is one that can be looked up.
+    /// The prefixes of the VPC that it connects to, if that VPC can be read.
     pub async fn vpc_networks(&self) -> Result<Option<Vec<Cidr>>, Failure> {
         self.carrier.vpc_networks(&self.accounts).await.map_err(failure)
     }
 
-    /// Only what was granted at a place: behind a relay that is the relay's port.
+    /// The granted destinations at an address: for a relay that is the relay's port.
     pub fn granted(&self, host: &Host) -> Granted {
         let place = Places::One(host.clone());
         match &self.through.relay {
@@ -174,7 +170,7 @@ impl Access {
         }
     }
 
-    /// The port that tells what listens: the target's own, also behind the port of a relay.
+    /// The port that identifies the service: that of the target, also behind a relay.
     pub fn service(&self, port: u16) -> u16 {
         let behind = self.through.relay.as_ref().and_then(|_| self.through.ports.first()?.ports());
         behind.map_or(port, |ports| ports.from())
@@ -188,15 +184,15 @@ impl Access {
     /// Connects now, so that what is wrong is said before anybody uses it, and has it recorded.
     pub async fn connect(&self, desk: &Desk, to: Option<&Destination>) -> Result<(), Failure> {
         self.carrier.open(to).await.map_err(failure)?;
-        // What was opened and could not be recorded stands all the same; the grant itself is in the record.
+        // A tunnel that could not be recorded stays open; the grant itself is in the audit log.
         let session = self.carrier.session();
         if let Err(failure) = desk.carried(&self.grant, Carried::Opened { session }).await {
-            failure.context("what carries the grant was not recorded").tell();
+            failure.context("the transport of the grant was not recorded").report();
         }
         Ok(())
     }
 
-    /// Says goodbye to the far side, has the end recorded, and closes the grant if it is this command's own.
+    /// Closes the session at the remote end, records that, and revokes the grant if this command opened it.
     ///
     /// `over` is a grant that has ended by itself. What came of closing the grant, where it was closed.
     pub async fn close(
@@ -211,13 +207,16 @@ impl Access {
         let _ = tokio::time::timeout(FAREWELL, self.carrier.close()).await;
         let closed = Carried::Closed { session, up, down, why: why.to_owned() };
         if let Err(failure) = desk.carried(&self.grant, closed).await {
-            failure.context(format!("the end of `{}` was not recorded", self.target)).tell();
+            failure.context(format!("the end of `{}` was not recorded", self.target)).report();
         }
         if !self.closes || over {
             return None;
         }
         let closed = desk.close(&self.grant).await.map_err(|failure| {
-            failure.context(format!("{} could not be closed", self.grant)).hint("it ends by itself").tell();
+            failure
+                .context(format!("{} could not be revoked", self.grant))
+                .hint("it expires by itself")
+                .report();
         });
         closed.ok()
     }
@@ -290,7 +289,7 @@ pub async fn granted(
         return Ok(opened);
     }
     let id = opened.grant.id.clone();
-    super::note(&format!("{id} waits: {}", opened.reasons.join("; ")));
+    super::note(&format!("{id} waits for approval: {}", opened.reasons.join("; ")));
     loop {
         tokio::time::sleep(LOOK).await;
         let grant = desk.grant(&id).await?;
@@ -301,7 +300,7 @@ pub async fn granted(
                 return Ok(OpenedView { grant, through, ..opened });
             }
             State::Ended => {
-                let how = grant.ended.unwrap_or_else(|| "it is over".into());
+                let how = grant.ended.unwrap_or_else(|| "it has ended".into());
                 return Err(Failure::new(Code::No, format!("`{target}` was not opened: {how}")));
             }
         }
@@ -325,13 +324,11 @@ async fn ask_reason(target: &TargetName) -> Result<Option<String>, Failure> {
             let reason = asked.map_err(Failure::with(Code::Io))?;
             Ok(Some(reason).filter(|reason| !reason.is_empty()))
         }
-        Err(_) => {
-            Err(Failure::new(Code::Usage, "no reason was given").hint("`--reason` gives it beforehand"))
-        }
+        Err(_) => Err(Failure::new(Code::Usage, "no reason was given").hint("give it with `--reason`")),
     }
 }
 
-/// A failure of what carries, with what to do about it.
+/// A failure of a tunnel, with its fix.
 pub fn failure(error: connect::Error) -> Failure {
     Failure::of(Code::Unavailable, &error).hint_of(error.hint())
 }

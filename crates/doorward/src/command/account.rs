@@ -16,16 +16,17 @@ use crate::policy_file::{self, LoadError};
 /// Where the inventory comes from.
 #[derive(Debug, Args)]
 pub(super) struct Source {
-    /// A recording of `aws … describe-*` answers instead of the live account: a folder, a file, or - for a pipe
+    /// Read recorded `aws … describe-*` output instead of the live account: a folder, a file, or - for standard
+    /// input
     #[arg(long, value_name = "PATH", conflicts_with_all = ["profile", "region"])]
     pub inventory: Option<PathBuf>,
-    /// Take what was not recorded as AWS makes it by default, and list each assumption
+    /// Assume the AWS default for what was not recorded, and list each assumption
     #[arg(long, value_name = "DEFAULTS", requires = "inventory")]
     pub assume: Option<Assume>,
-    /// A profile of the AWS configuration, may be repeated; those of the policy otherwise
+    /// A profile of the AWS configuration, can be repeated; by default the profiles of the policy
     #[arg(long)]
     pub profile: Vec<String>,
-    /// A Region, may be repeated; those of the policy otherwise
+    /// A Region, can be repeated; by default the Regions of the policy
     #[arg(long)]
     pub region: Vec<String>,
 }
@@ -33,7 +34,8 @@ pub(super) struct Source {
 /// What may be assumed of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Assume {
-    /// The default network ACL and main route table of each VPC, VPC Block Public Access off, and default attributes
+    /// The default network ACL and main route table of each VPC, VPC Block Public Access off, and default
+    /// attributes
     AwsDefaults,
 }
 
@@ -62,7 +64,7 @@ impl Remarks {
         }
     }
 
-    /// Writes them to the standard error, beside an answer that has no room for them.
+    /// Writes them to standard error, for an answer that has no room for them.
     pub(super) fn note(&self) {
         for line in &self.passed_over {
             note(&format!("note: {line}"));
@@ -146,12 +148,12 @@ fn survey(places: &BTreeSet<Place>) -> Result<Inventory, Failure> {
             let more = inventory.gaps.len() - 1;
             let what = match more {
                 0 => gap.to_string(),
-                _ => format!("{gap}; and so did {} more", super::count(more, "call", "calls")),
+                _ => format!("{gap}; {} more calls failed", super::count(more, "call", "calls")),
             };
             let failure =
-                Failure::new(Code::Unavailable, what).context("nothing of the account could be seen");
+                Failure::new(Code::Unavailable, what).context("nothing of the account could be read");
             Err(failure.hint(
-                "`--profile` and `--region` say where to look; `doorward iam --inventory` prints the IAM policy that it takes",
+                "choose the account and Region with `--profile` and `--region`; `doorward iam --inventory` prints the IAM policy that this needs",
             ))
         }
         _ => Ok(inventory),
@@ -162,13 +164,13 @@ impl From<NotRecorded> for Failure {
     fn from(error: NotRecorded) -> Self {
         match &error {
             NotRecorded::Unreadable { source, .. } => Self::of(Code::of_io(source), &error)
-                .hint("`--inventory` names a recording of answers; `doorward inventory save DIR` writes one"),
+                .hint("`--inventory` names recorded AWS CLI output; `doorward inventory save DIR` creates it"),
             NotRecorded::TooLarge { .. } => Self::of(Code::Data, &error),
             NotRecorded::NotJson { .. } => Self::of(Code::Data, &error)
-                .hint("record it again; was the command cut off, or the file edited?"),
+                .hint("record it again: the command may have been interrupted, or the file edited"),
             NotRecorded::Empty { passed_over, .. } => {
                 Self::of(Code::Data, &error).details(doorward_aws::passed_over_lines(passed_over)).hint(
-                    "a recording holds what `aws ec2 describe-security-groups` and its like print, as .json",
+                    "a recording has the output of `aws ec2 describe-security-groups` and similar commands, as .json",
                 )
             }
         }

@@ -6,67 +6,71 @@ use clap::Args;
 use doorward_core::grant::GrantId;
 
 use super::Failure;
-use super::ways::{self, Found, Way};
+use super::backend::{self, Backend, BackendOptions};
 use crate::requests::Answer;
 
-/// Approve a request that waits
+/// Approve a request
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward approve g-k3v9t2m4x7q8
   doorward approve g-k3v9t2m4x7q8 --seen 1
 
-Where the person holds the target already, their grant lasts longer from then on.")]
+If the person has an open grant for the target, the approval extends it.")]
 pub struct Approve {
-    /// The request
+    /// The ID of the request
     pub grant: GrantId,
-    /// How often the request was changed when you saw it; what was changed since is not approved
+    /// The revision of the request that you saw; a request that was changed since is not approved
     #[arg(long, value_name = "REVISION", default_value_t = 0)]
     pub seen: u32,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub(super) way: Way,
+    pub(super) backend: BackendOptions,
 }
 
-/// Deny a request that waits
+/// Deny a request
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward reject g-k3v9t2m4x7q8
   doorward reject g-k3v9t2m4x7q8 --reason 'an hour is enough for that'")]
 pub struct Reject {
-    /// The request
+    /// The ID of the request
     pub grant: GrantId,
-    /// Why; the person who asked reads it, and it is recorded
+    /// Why; shown to the person, and written to the audit log
     #[arg(long)]
     pub reason: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub(super) way: Way,
+    pub(super) backend: BackendOptions,
 }
 
 impl Approve {
-    /// Approves.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        answer(policy, self.way, &self.grant, Answer::Approve { seen: self.seen }, self.json)
+        answer(policy, self.backend, &self.grant, Answer::Approve { seen: self.seen }, self.json)
     }
 }
 
 impl Reject {
-    /// Denies.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        answer(policy, self.way, &self.grant, Answer::Deny { reason: self.reason }, self.json)
+        answer(policy, self.backend, &self.grant, Answer::Deny { reason: self.reason }, self.json)
     }
 }
 
-fn answer(policy: &Path, way: Way, grant: &GrantId, answer: Answer, json: bool) -> Result<(), Failure> {
+fn answer(
+    policy: &Path,
+    backend: BackendOptions,
+    grant: &GrantId,
+    answer: Answer,
+    json: bool,
+) -> Result<(), Failure> {
     let agree = matches!(answer, Answer::Approve { .. });
-    let answered = match way.find(policy)? {
-        Found::Server(client) => client.answer(grant, &answer).map_err(super::server_failure)?,
-        Found::Local(file, caller) => super::runtime()?.block_on(async {
-            let running = ways::start(*file).await?;
+    let answered = match backend.find(policy)? {
+        Backend::Server(client) => client.answer(grant, &answer).map_err(super::server_failure)?,
+        Backend::Local(file, caller) => super::runtime()?.block_on(async {
+            let running = backend::start(*file).await?;
             let requests = running.requests();
             let answered = match requests.answer(&caller, grant, answer).await {
                 Ok(opened) => Ok(requests.opened(opened).await),
@@ -83,7 +87,7 @@ fn answer(policy: &Path, way: Way, grant: &GrantId, answer: Answer, json: bool) 
     let grant = &answered.grant;
     let until = grant.until.map(super::instant).unwrap_or_default();
     let said = match agree {
-        true if answered.extended => format!("extended until {until}, as {asked} asked"),
+        true if answered.extended => format!("extended until {until}, as {asked} requested"),
         true => format!("open until {until}"),
         false => "denied".into(),
     };

@@ -1,4 +1,4 @@
-//! `doorward check`: every mistake in the policy and in the people files, at once.
+//! `doorward check`: every error in the policy, password and group files.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,22 +13,22 @@ use crate::bounded_file;
 use crate::policy_file::{self, Examined, examine};
 use crate::servable;
 
-/// Say every mistake in the policy and in the people files
+/// Check the policy, password and group files
 ///
-/// Each comes with its file, line and column, and with what would be right. The exit code is 65 when there is an
-/// error, and 0 when there are warnings only.
+/// The command reports every error with its file, line and column, and says how to fix it. The exit code is 65 if
+/// there is an error, and 0 if there are only warnings.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   doorward check
   doorward check --policy /etc/doorward/doorward.toml
-  doorward check --strict     in a pipeline: a warning fails too
+  doorward check --strict     in a pipeline: fail on warnings too
   doorward check --json | jq -r '.mistakes[] | .what'")]
 pub struct Check {
     /// Fail on warnings too
     #[arg(long)]
     strict: bool,
-    /// Write JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -44,7 +44,6 @@ struct Report<'r> {
 }
 
 impl Check {
-    /// Prints the report.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         let mut examined = examine(policy)?;
         examined.mistakes.extend(unservable(policy));
@@ -92,12 +91,12 @@ fn names_no_region(policy: &Policy) -> bool {
         || (policy.aws.region.is_none() && policy.targets.values().any(looked_up))
 }
 
-/// What a policy means and does not say. None of it is a mistake.
+/// Consequences of a policy that are not visible in it. None of them is an error.
 fn notes(policy: &Policy) -> Vec<String> {
     let mut notes = Vec::new();
     if names_no_region(policy) {
         let note =
-            "the policy names no Region for all that it asks of AWS, so AWS_REGION or the profile has to";
+            "the policy does not name a Region for all its AWS resources, so AWS_REGION or the profile must";
         notes.push(note.to_owned());
     }
     if let Some(role) = policy.ssm.as_ref().and_then(|ssm| ssm.role.as_ref()) {
@@ -107,34 +106,34 @@ fn notes(policy: &Policy) -> Vec<String> {
         return notes;
     };
     let login = format!(
-        "a grant by `ssh` is a login as `{}` on `{}`: `doorward ssh-server-config` prints what confines it to the \
-         targets, and `doorward doctor` tells whether it is in force",
+        "a grant by `ssh` is a login as `{}` on `{}`: `doorward ssh-server-config` prints the configuration that confines \
+         it to the targets, and `doorward doctor` checks whether that is in effect",
         ssh.user, ssh.jump_host
     );
     notes.push(login);
     notes
 }
 
-/// What the server needs beside what it vends.
+/// What the server needs in addition to vending credentials.
 pub(super) fn revoking(role: &RoleArn) -> String {
     format!(
-        "credentials of `{role}` outlive a grant that is closed before its time, for 15 minutes at most, unless the \
-         server may deny them: it needs `iam:PutRolePolicy` on that role (`doorward iam --for server`), which `doorward \
-         serve` tries when it starts and `doorward doctor` when it closes its grant"
+        "credentials of `{role}` outlive a grant that is revoked before it expires, for up to 15 minutes, unless the \
+         server can deny them: it needs `iam:PutRolePolicy` on that role (`doorward iam --for server`), which `doorward \
+         serve` checks at its start and `doorward doctor` when it revokes its grant"
     )
 }
 
 fn report(policy: &Path, examined: &Examined, notes: &[String], errors: usize, warnings: usize) -> String {
     let mut text: String = examined.mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
     text.extend(notes.iter().map(|note| format!("note: {note}\n")));
-    let mut told = Vec::new();
+    let mut counts = Vec::new();
     if errors > 0 {
-        told.push(count(errors, "error", "errors"));
+        counts.push(count(errors, "error", "errors"));
     }
     if warnings > 0 {
-        told.push(count(warnings, "warning", "warnings"));
+        counts.push(count(warnings, "warning", "warnings"));
     }
-    let told = if told.is_empty() { "no mistakes".to_owned() } else { told.join(", ") };
+    let counts = if counts.is_empty() { "no errors".to_owned() } else { counts.join(", ") };
     if !text.is_empty() {
         text.push('\n');
     }
@@ -145,9 +144,9 @@ fn report(policy: &Path, examined: &Examined, notes: &[String], errors: usize, w
             let firewalls = count(loaded.policy.firewalls.len(), "firewall", "firewalls");
             let people = count(loaded.people.passwords.len(), "person", "people");
             let groups = count(loaded.people.groups.len(), "group", "groups");
-            text.push_str(&format!("{policy}: {told}; {targets}, {firewalls}, {people} in {groups}\n"));
+            text.push_str(&format!("{policy}: {counts}; {targets}, {firewalls}, {people} in {groups}\n"));
         }
-        None => text.push_str(&format!("{policy}: {told}\n")),
+        None => text.push_str(&format!("{policy}: {counts}\n")),
     }
     text
 }

@@ -7,40 +7,42 @@ use clap::Args;
 use doorward_core::grant::GrantId;
 use doorward_core::policy::TargetName;
 
-use super::ways::{self, Found, Way};
+use super::backend::{self, Backend, BackendOptions};
 use super::{Code, Failure};
 use crate::client::Client;
 use crate::requests::{Caller, ClosedView, GrantView, LivesOn, Requests};
 use crate::status::Standing;
 
-/// Close what is open, by the grant's name or by the target's
+/// Revoke grants, by their IDs or by target
+///
+/// The rules of a grant are removed at once, and connections that the built-in relay or a tunnel forwards are cut.
+/// A request that waits for approval is withdrawn.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward close orders-db
   doorward close g-k3v9t2m4x7q8
   doorward close --all")]
 pub struct Close {
-    /// Grants (`g-…`) or targets
-    #[arg(required_unless_present = "all")]
+    /// IDs of grants (`g-…`), or targets
+    #[arg(required_unless_present = "all", value_name = "GRANT")]
     pub what: Vec<String>,
-    /// Everything that you have open or asked for
+    /// Revoke all your grants and withdraw all your requests
     #[arg(long, conflicts_with = "what")]
     pub all: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub(super) way: Way,
+    pub(super) backend: BackendOptions,
 }
 
 impl Close {
-    /// Closes.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         let mut closed = Vec::new();
-        let done = match self.way.find(policy)? {
-            Found::Server(client) => self.there(&client, &mut closed),
-            Found::Local(file, caller) => super::runtime()?.block_on(async {
-                let running = ways::start(*file).await?;
+        let done = match self.backend.find(policy)? {
+            Backend::Server(client) => self.there(&client, &mut closed),
+            Backend::Local(file, caller) => super::runtime()?.block_on(async {
+                let running = backend::start(*file).await?;
                 let done = self.here(running.requests(), &caller, &mut closed).await;
                 running.stop().await;
                 done
@@ -49,7 +51,7 @@ impl Close {
         if self.json {
             super::print(&super::json(&closed)?)?;
         } else if self.all && closed.is_empty() && done.is_ok() {
-            super::print("Nothing is open.\n")?;
+            super::print("You have no open grants.\n")?;
         } else {
             super::print(&closed.iter().map(line).collect::<String>())?;
         }
@@ -57,7 +59,7 @@ impl Close {
         closed.iter().find_map(failure).map_or(Ok(()), Err)
     }
 
-    /// Closes one after the other, also after one failed; what was closed is in `closed`.
+    /// Revokes the grants one after the other, also after one failed; `closed` gets those that were revoked.
     fn there(&self, client: &Client, closed: &mut Vec<ClosedView>) -> Result<(), Failure> {
         let mut first = Ok(());
         let mine = match self.are_ids() {
@@ -133,12 +135,12 @@ pub(super) fn named(
     Ok(named)
 }
 
-/// What closing did, in lines.
+/// The result of revoking a grant, as text.
 pub(super) fn line(closed: &ClosedView) -> String {
     let grant = &closed.grant;
     let name = format!("{} to {}", grant.id, grant.target);
     if grant.since.is_none() {
-        return format!("{name} is withdrawn: it was never open\n");
+        return format!("{name} is withdrawn; it was never open\n");
     }
     let done = match closed.cut {
         0 => closed.closing.to_string(),
@@ -146,37 +148,41 @@ pub(super) fn line(closed: &ClosedView) -> String {
         cut => format!("{cut} open connections were cut"),
     };
     let how = match grant.ended.as_deref() {
-        Some(how) if !how.starts_with("closed by") => format!("is over, {how}"),
-        _ => "is closed".into(),
+        Some(how) if !how.starts_with("revoked by") => format!("has ended ({how})"),
+        _ => "is revoked".into(),
     };
     let mut text = match failure(closed) {
         // What its firewall does is not known: nothing is promised of connections.
-        Some(_) => format!("{name} {how}, and not yet confirmed by its firewall\n"),
+        Some(_) => format!("{name} {how}, but its firewall has not confirmed it yet\n"),
         None => format!("{name} {how}: {done}\n"),
     };
     if let Some(still) = &closed.still {
-        text.push_str(&format!("  {} is still let in by {still}\n", grant.source));
+        text.push_str(&format!("  {} is still admitted by {still}\n", grant.source));
     }
     if let Some(LivesOn { until, why }) = &closed.credentials {
         let until = super::instant(*until);
-        text.push_str(&format!("  credentials that were vended for it open sessions until {until}: {why}\n"));
-        text.push_str("  its sessions are ended as they are found; `doorward iam --for server` prints what is missing\n");
+        text.push_str(&format!(
+            "  credentials that were vended for it can start sessions until {until}: {why}\n"
+        ));
+        text.push_str("  the server ends such sessions as it finds them; `doorward iam --for server` prints the missing permission\n");
     }
     text
 }
 
-/// That what was closed may still be let in, if so.
+/// The failure of a grant that was revoked but may still be admitted.
 pub(super) fn failure(closed: &ClosedView) -> Option<Failure> {
     // What never was open has no rule.
     closed.grant.since?;
     let why = match &closed.standing {
         Standing::InSync => return None,
         Standing::Failing { why } => why,
-        Standing::Unknown => "its firewall has not answered yet",
+        Standing::Unknown => "its firewall has not responded yet",
     };
     let failure = Failure::new(
         Code::Unavailable,
-        format!("{} is over, but its rule may still stand: {why}", closed.grant.id),
+        format!("{} has ended, but its rule may still exist: {why}", closed.grant.id),
     );
-    Some(failure.hint("a server tries again until it is gone; `doorward sweep` closes it after its end"))
+    Some(
+        failure.hint("the server retries until it is gone; `doorward sweep` revokes it after it has expired"),
+    )
 }

@@ -1,4 +1,4 @@
-//! `doorward audit cloudtrail`: the record beside what CloudTrail saw; sessions without a grant stand out.
+//! `doorward audit cloudtrail`: the audit log compared with CloudTrail, which shows sessions without a grant.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,22 +14,25 @@ use serde::Serialize;
 use super::{Code, Failure, count};
 use crate::store::Store;
 
-/// Compare the record with CloudTrail: sessions with a grant, sessions without, grants that nobody used
+/// Compare the audit log with CloudTrail
+///
+/// The report lists the sessions that have a grant, the sessions that have none, and the grants that nobody used.
+/// The reason of a session contains the ID of its grant, and so does the name of vended credentials. CloudTrail
+/// allows two calls a second, so the API needs half a second for each page.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward audit cloudtrail
   doorward audit cloudtrail --since 2026-11-20T00:00:00Z --json
-  doorward audit cloudtrail events.json     what `aws cloudtrail lookup-events` answered, or a trail's own file
+  doorward audit cloudtrail events.json     recorded `lookup-events` output
 
-Every session bears its grant in its reason, and vended credentials in their name. The API is asked half a second for each page, as AWS allows. \
-Exit code 0: every session has its grant. 1: some have none, or do not fit theirs.")]
+Exit code 0: every session has its grant. 1: a session has no grant, or does not match its grant.")]
 pub struct CloudTrail {
-    /// Recorded files; the API is asked otherwise
+    /// Files of CloudTrail: recorded `lookup-events` output, or log files of a trail; by default the API is called
     files: Vec<PathBuf>,
-    /// Since this instant; a day ago otherwise, or the first of what is in the files
+    /// Only events since this time; by default one day ago, or the first event in the files
     #[arg(long, value_name = "INSTANT")]
     since: Option<Timestamp>,
-    /// Until this instant; now otherwise, or the last of what is in the files
+    /// Only events until this time; by default now, or the last event in the files
     #[arg(long, value_name = "INSTANT")]
     until: Option<Timestamp>,
     /// Print JSON
@@ -49,7 +52,6 @@ struct Report<'r> {
 }
 
 impl CloudTrail {
-    /// Compares.
     pub async fn run(self, store: &Store, policy: &Policy) -> Result<ExitCode, Failure> {
         let now = Timestamp::now();
         let (seen, window) = if self.files.is_empty() {
@@ -66,18 +68,18 @@ impl CloudTrail {
             (seen, window)
         };
         if window.from > window.to {
-            return Err(Failure::new(Code::Usage, "`--since` is behind `--until`"));
+            return Err(Failure::new(Code::Usage, "`--since` is later than `--until`"));
         }
         let events = events(store).await?;
         let rows = join(&events, &seen.calls, window);
-        self.tell(&rows, &seen.gaps, window)?;
+        self.print_report(&rows, &seen.gaps, window)?;
         let odd = |row: &Row| match row {
             Row::Alone { .. } => true,
             Row::Granted { doubts, .. } => !doubts.is_empty(),
             Row::Unused { .. } | Row::Refused { .. } => false,
         };
         if !seen.gaps.is_empty() && seen.calls.is_empty() {
-            let what = "nothing of CloudTrail could be seen, so nothing was compared";
+            let what = "no CloudTrail events could be read, so nothing was compared";
             return Err(Failure::new(Code::Unavailable, what).details(&seen.gaps));
         }
         Ok(if rows.iter().any(odd) { Code::No.into() } else { ExitCode::SUCCESS })
@@ -91,20 +93,20 @@ impl CloudTrail {
             })?;
             let read = trail(&bytes).map_err(|error| {
                 Failure::of(Code::Data, &error)
-                    .context(format!("`{}` is nothing of CloudTrail's", path.display()))
+                    .context(format!("`{}` is no output of CloudTrail", path.display()))
             })?;
             seen.extend(read);
         }
         Ok(seen)
     }
 
-    fn tell(&self, rows: &[Row], gaps: &[String], window: Window) -> Result<(), Failure> {
+    fn print_report(&self, rows: &[Row], gaps: &[String], window: Window) -> Result<(), Failure> {
         if self.json {
             return super::print(&super::json(&Report { from: window.from, to: window.to, rows, gaps })?);
         }
         let mut text: String = rows.iter().map(|row| format!("{row}\n")).collect();
         for gap in gaps {
-            super::note(&format!("not seen: {gap}"));
+            super::note(&format!("not read: {gap}"));
         }
         let of = |test: fn(&Row) -> bool| rows.iter().filter(|row| test(row)).count();
         let granted = of(|row| matches!(row, Row::Granted { .. }));
@@ -114,7 +116,7 @@ impl CloudTrail {
             text.push('\n');
         }
         text.push_str(&format!(
-            "{} with a grant, {alone} without; {} that nobody used\n",
+            "{} with a grant, {alone} without one; {} that nobody used\n",
             count(granted, "session", "sessions"),
             count(unused, "grant", "grants")
         ));
@@ -122,14 +124,14 @@ impl CloudTrail {
     }
 }
 
-/// What CloudTrail tells in every place that sessions and SSH go through.
+/// The events of CloudTrail in each account and Region that sessions and SSH use.
 async fn asked(policy: &Policy, window: Window) -> Result<Trail, Failure> {
     let places = policy.ssm.iter().map(|ssm| &ssm.at).chain(policy.ssh.iter().map(|ssh| &ssh.at));
     let places: std::collections::BTreeSet<_> = places.collect();
     if places.is_empty() {
         return Err(Failure::new(
             Code::No,
-            "the policy has neither `[ssm]` nor `[ssh]`, so AWS saw nothing of it",
+            "the policy has neither `[ssm]` nor `[ssh]`, so CloudTrail has no events of it",
         ));
     }
     let mut seen = Trail::default();
@@ -149,7 +151,7 @@ async fn events(store: &Store) -> Result<Vec<Event>, Failure> {
         for (_, text) in &lines {
             let line: Line = serde_json::from_str(text).map_err(|error| {
                 Failure::of(Code::Data, &error)
-                    .hint("`doorward audit verify` says where the record is broken")
+                    .hint("`doorward audit verify` shows where the audit log was altered")
             })?;
             events.push(line.event);
         }

@@ -4,19 +4,18 @@ use clap::{Args, CommandFactory};
 
 use super::{Cli, Code, Failure};
 
-/// Print a shell's completions
+/// Print shell completions
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward completions bash > /etc/bash_completion.d/doorward
   doorward completions zsh > \"${fpath[1]}/_doorward\"
   doorward completions fish > ~/.config/fish/completions/doorward.fish")]
 pub struct Completions {
-    /// Which shell's
+    /// The shell
     shell: clap_complete::Shell,
 }
 
 impl Completions {
-    /// Prints them.
     pub fn run(self) -> Result<(), Failure> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "doorward", &mut text);
@@ -38,7 +37,7 @@ impl Manual {
     pub fn run(self) -> Result<(), Failure> {
         let failed = |error| {
             Failure::of(Code::CannotCreate, &error)
-                .context(format!("no manual in `{}`", self.folder.display()))
+                .context(format!("cannot write the manual pages to `{}`", self.folder.display()))
         };
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         clap_mangen::generate_to(Cli::command(), &self.folder).map_err(failed)

@@ -12,15 +12,16 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::{Code, Failure};
 use crate::cloud::Cloud;
 
-/// Try it: a server, a private service behind the relay, and a simulated account
+/// Try Doorward with a simulated AWS account
 ///
-/// Needs no AWS account, no root and no files; everything is on 127.0.0.1 and gone when it ends.
+/// The demo runs a server, a private service behind the built-in relay, and a simulated account, all on 127.0.0.1.
+/// It needs no AWS account, no root and no files, and removes everything when it ends.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward demo
   doorward demo --port 9000")]
 pub struct Demo {
-    /// The port of the pages; 8080 otherwise, or any that is free
+    /// The port of the web pages; by default 8080, or a free port if 8080 is in use
     #[arg(long)]
     pub port: Option<u16>,
 }
@@ -83,7 +84,6 @@ const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 const AWAY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 7);
 
 impl Demo {
-    /// Runs until Ctrl-C.
     pub fn run(self) -> Result<(), Failure> {
         let folder = tempfile::Builder::new()
             .prefix("doorward-demo-")
@@ -96,12 +96,12 @@ impl Demo {
         folder.close().map_err(Failure::with(Code::Io))?;
         // Below the line on which a terminal shows ^C.
         let begin = if super::printer::is_watched() { "\n" } else { "" };
-        super::print(&format!("{begin}The demo has ended, and nothing is left of it.\n"))
+        super::print(&format!("{begin}The demo has ended, and its files are removed.\n"))
     }
 
     async fn demo(self, folder: &Path) -> Result<(), Failure> {
         let web = self.port().await?;
-        let (door, _held) = free_port().await?;
+        let (relay, _held) = free_port().await?;
         drop(_held);
         let service = private_service().await?;
         let away = proxy(web).await?;
@@ -109,7 +109,7 @@ impl Demo {
         let account = folder.join("account");
         std::fs::create_dir(&account).map_err(Failure::with(Code::CannotCreate))?;
         let files = [
-            (policy.clone(), policy_text(web, door, service)),
+            (policy.clone(), policy_text(web, relay, service)),
             (folder.join("people.htpasswd"), PASSWORDS.into()),
             (folder.join("people.groups"), GROUPS.into()),
         ];
@@ -119,7 +119,7 @@ impl Demo {
         }
         let file = Arc::new(super::open_policy(&policy)?);
         let cloud = Cloud::Simulated(Simulated::from_folder(&account).map_err(Failure::with(Code::Data))?);
-        super::serve::serve(file, cloud, |url| tell(url, door, away)).await
+        super::serve::serve(file, cloud, |url| print_welcome(url, relay, away)).await
     }
 
     async fn port(&self) -> Result<u16, Failure> {
@@ -143,10 +143,10 @@ async fn free_port() -> Result<(u16, TcpListener), Failure> {
     Ok((port, listener))
 }
 
-fn policy_text(web: u16, door: u16, service: SocketAddr) -> String {
+fn policy_text(web: u16, relay: u16, service: SocketAddr) -> String {
     let port = service.port();
     format!(
-        r#"# The demo's policy. The real thing looks like this, too.
+        r#"# The policy of the demo.
 
 [people]
 passwords = "people.htpasswd"
@@ -156,7 +156,7 @@ operators = ["ops"]
 [server]
 listen = "127.0.0.1:{web}"
 store  = "doorward.db"
-# The demo's own proxy, through which somebody seems to come from the internet.
+# The demo's own proxy, whose clients seem to connect from the internet.
 proxies = ["{PROXY}"]
 proxy-protocol = true
 
@@ -167,12 +167,12 @@ region = "eu-west-1"
 folder = "account"
 
 [grants]
-# Where the demo's proxy says that its clients come from: for documentation, and nobody's.
+# The client addresses that the demo's proxy reports: a network for documentation (RFC 5737).
 special-networks = ["203.0.113.0/24"]
 
-[firewall.wiki-door]
+[firewall.wiki-relay]
 about = "in front of the wiki: the built-in relay"
-relay = "127.0.0.1:{door}"
+relay = "127.0.0.1:{relay}"
 
 [firewall.orders-clients]
 about          = "who may reach the orders database (a simulated security group)"
@@ -185,7 +185,7 @@ address    = "127.0.0.1"
 ports      = ["tcp/{port}"]
 groups     = ["staff"]
 transports = ["direct"]
-firewall   = "wiki-door"
+firewall   = "wiki-relay"
 lasts      = {{ usually = "10m", at-most = "1h" }}
 
 [target.orders-db]
@@ -201,24 +201,24 @@ reason     = "required"
     )
 }
 
-fn tell(url: &str, door: u16, away: SocketAddr) {
+fn print_welcome(url: &str, relay: u16, away: SocketAddr) {
     let text = format!(
         "
   Doorward demo: {url}
 
   sign in as   jon     password open-sesame   may open the wiki
-          or   maria   password open-sesame   may open the orders database too, and sees everybody's
+          or   maria   password open-sesame   may also open the orders database, and is an operator
 
   Five things to try:
-    1. curl http://127.0.0.1:{door}/     reset, or no connection at all: nobody is let in
+    1. curl http://127.0.0.1:{relay}/     reset, or refused: nobody is admitted
     2. sign in as jon, open `wiki`, and curl again: a page
-    3. close it, and curl again: reset, as is what was open
-    4. http://{away} has the same pages, through a proxy that says that you come from {AWAY}: a security
-       group never admits this machine's own 127.0.0.1. There, as maria, open `orders-db` of the simulated account,
-       then read the record
-    5. as maria, look at {url}/reach: who can reach what in the account, drawn
+    3. revoke it, and curl again: reset, like every open connection
+    4. http://{away} has the same pages behind a proxy that reports your address as {AWAY}, because a
+       security group never admits 127.0.0.1. There, as maria, open `orders-db` of the simulated account, then
+       read the audit log
+    5. as maria, open {url}/reach: a picture of who can reach what in the account
 
-  Ctrl-C ends it; nothing is left behind.
+  Ctrl-C ends the demo and removes its files.
 
 "
     );
@@ -226,14 +226,14 @@ fn tell(url: &str, door: u16, away: SocketAddr) {
     let _ = super::print(&text);
 }
 
-/// A proxy in front of the pages, which says by the PROXY protocol that whoever comes through it comes from [`AWAY`].
+/// A proxy in front of the pages, which reports [`AWAY`] as the address of its clients by the PROXY protocol.
 async fn proxy(web: u16) -> Result<SocketAddr, Failure> {
     let (_, listener) = free_port().await?;
     let address = listener.local_addr().map_err(Failure::with(Code::Unavailable))?;
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             tokio::spawn(async move {
-                // However it ends, the browser is told by the end of its connection.
+                // The browser sees how it ends by the end of its connection.
                 let _ = hand_on(client, web).await;
             });
         }
@@ -251,7 +251,7 @@ async fn hand_on(mut client: TcpStream, web: u16) -> std::io::Result<()> {
     copy_bidirectional(&mut client, &mut server).await.map(drop)
 }
 
-/// A service that stands for anything private: it answers each connection with one page.
+/// A private service: it responds to each connection with one page.
 async fn private_service() -> Result<SocketAddr, Failure> {
     let (_, listener) = free_port().await?;
     let address = listener.local_addr().map_err(Failure::with(Code::Unavailable))?;
@@ -261,7 +261,7 @@ async fn private_service() -> Result<SocketAddr, Failure> {
                 let mut request = [0; 4096];
                 // Whatever is asked, and however it ends: there is one page.
                 let _ = connection.read(&mut request).await;
-                let page = "<!doctype html><title>The wiki</title><h1>The wiki</h1><p>You came through an open door.\n";
+                let page = "<!doctype html><title>The wiki</title><h1>The wiki</h1><p>Your grant is open.\n";
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
                     page.len()

@@ -1,4 +1,4 @@
-//! Where what is carried is asked for and watched: a server, or the policy file of this machine.
+//! Grants as a command uses them: from a server, or from the policy file of this machine.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -9,7 +9,7 @@ use doorward_core::policy::{TargetName, Transport};
 use jiff::SignedDuration;
 
 use super::Failure;
-use super::ways::{self, Found, Way};
+use super::backend::{self, Backend, BackendOptions};
 use crate::client::{self, Client};
 use crate::connect::Vend;
 use crate::requests::{Ask, Caller, Carried, ClosedView, GrantView, Offer, OpenedView, Through};
@@ -17,27 +17,21 @@ use crate::running::Running;
 
 /// A server that somebody is signed in to, or this machine's own Doorward.
 pub enum Desk {
-    /// A server. Its client blocks, so it is asked beside.
+    /// A server. Its client blocks, so it is called on threads of its own.
     Server(Arc<Client>),
     /// The policy file of this machine.
     Local {
         /// What works on it.
         running: Running,
-        /// Who asks.
         caller: Caller,
     },
 }
 
-/// What somebody wants.
 #[derive(Debug, Clone)]
 pub struct Wish {
-    /// The target.
     pub target: TargetName,
-    /// By which way.
     pub via: Option<Transport>,
-    /// For how long.
     pub lasts: Option<SignedDuration>,
-    /// Why.
     pub reason: Option<String>,
 }
 
@@ -46,14 +40,14 @@ impl Desk {
     ///
     /// What still reads the standard input then, which may never end, is not waited for.
     pub fn work<T>(
-        way: &Way,
+        backend: &BackendOptions,
         policy: &Path,
         work: impl AsyncFnOnce(&Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         super::open_files();
         let runtime = doorward_tunnel::carry::runtime().map_err(Failure::with(super::Code::Internal))?;
         let done = runtime.block_on(async {
-            let desk = Self::find(way, policy).await?;
+            let desk = Self::find(backend, policy).await?;
             let done = work(&desk).await;
             desk.leave().await;
             done
@@ -62,11 +56,10 @@ impl Desk {
         done
     }
 
-    /// Finds it.
-    async fn find(way: &Way, policy: &Path) -> Result<Self, Failure> {
-        match way.find(policy)? {
-            Found::Server(client) => Ok(Self::Server(Arc::new(client))),
-            Found::Local(file, caller) => Ok(Self::Local { running: ways::start(*file).await?, caller }),
+    async fn find(backend: &BackendOptions, policy: &Path) -> Result<Self, Failure> {
+        match backend.find(policy)? {
+            Backend::Server(client) => Ok(Self::Server(Arc::new(client))),
+            Backend::Local(file, caller) => Ok(Self::Local { running: backend::start(*file).await?, caller }),
         }
     }
 
@@ -127,7 +120,7 @@ impl Desk {
         }
     }
 
-    /// The address that a grant would admit; none where the server cannot tell.
+    /// The address that a grant would admit; none if the server cannot determine it.
     pub async fn address(&self) -> Result<Option<IpAddr>, Failure> {
         match self {
             Self::Server(client) => Ok(Self::ask(client, Client::me).await?.address),
@@ -164,7 +157,7 @@ impl Desk {
         }
     }
 
-    /// What carries a grant that is open by now.
+    /// The transport settings of an open grant.
     pub async fn through(&self, id: &GrantId) -> Result<Through, Failure> {
         match self {
             Self::Server(client) => {
@@ -177,7 +170,7 @@ impl Desk {
         }
     }
 
-    /// Has what became of what carries a grant recorded.
+    /// Records an event of a tunnel in the audit log.
     pub async fn carried(&self, id: &GrantId, carried: Carried) -> Result<(), Failure> {
         match self {
             Self::Server(client) => {
@@ -230,7 +223,7 @@ impl Desk {
 
 async fn outside() -> Result<IpAddr, Failure> {
     let asked = tokio::task::spawn_blocking(|| {
-        ways::outside_address("`doorward open TARGET --address ADDRESS` admits an address that you name")
+        backend::outside_address("`doorward open TARGET --address ADDRESS` admits an address that you name")
     })
     .await;
     asked.map_err(Failure::with(super::Code::Internal))?

@@ -1,4 +1,4 @@
-//! `doorward doctor`: walks the way to a target link by link, and names the first that is broken.
+//! `doorward doctor`: checks the path to a target step by step, and reports the first failure.
 
 mod confined;
 mod database;
@@ -16,22 +16,23 @@ use super::Failure;
 use super::access::Asking;
 use super::desk::Desk;
 
-/// Walk the way to a target link by link, and name the first that is broken
+/// Diagnose the path to a target step by step
 ///
-/// Grant, credentials, clock, jump host, agent, document, target, the rules between, the connection, what listens, TLS
-/// and IAM sign-in; by SSH also whether the jump host gives more than the target. It uses the grant that is open, or opens one
-/// for five minutes, closes it, and says whether anything of it is left.
+/// The steps are the grant, credentials, clock, jump host, agent, session document, target, network rules,
+/// connection, listener, TLS and IAM sign-in; for the transport `ssh` also whether the jump host allows more than
+/// the target. The command uses an open grant, or opens one for five minutes, revokes it, and checks that nothing
+/// of it is left.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward doctor orders-db
   doorward doctor orders-db --via ssm --json
   doorward doctor orders-db --iam jon
 
-Exit code 0: the way is whole. 1: a link is broken.")]
+Exit code 0: every step succeeded. 1: a step failed.")]
 pub struct Doctor {
-    /// The target, as the policy names it
+    /// The target, by its name in the policy
     pub target: TargetName,
-    /// Also whether this user of the database may sign in by IAM
+    /// Also check whether this database user may sign in with IAM
     #[arg(long, value_name = "USER")]
     pub iam: Option<String>,
     /// Print JSON
@@ -41,42 +42,37 @@ pub struct Doctor {
     pub(super) asking: Asking,
 }
 
-/// How a link is.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It holds.
     Whole,
-    /// It holds, and something should be otherwise.
+    /// It works, but should be configured differently.
     Worn,
-    /// It could not be looked at, or there is nothing to look at.
+    /// It could not be checked, or there is nothing to check.
     Unseen,
-    /// It does not hold.
+    /// It failed.
     Broken,
 }
 
-/// One link of the way.
+/// One step of the path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
-    /// Which.
     pub link: &'static str,
-    /// How it is.
     pub state: State,
-    /// What was found.
     pub found: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
 
-/// The links as they are looked at; each is told at once.
+/// The steps that were checked; each is printed at once.
 pub struct Chain {
     quiet: bool,
     links: Vec<Link>,
 }
 
 impl Chain {
-    /// Any link.
     pub fn add(&mut self, link: Link) -> Result<(), Failure> {
         if !self.quiet {
             super::print(&line(&link))?;
@@ -93,9 +89,9 @@ impl Chain {
 fn line(link: &Link) -> String {
     let mark = match link.state {
         State::Whole => "ok",
-        State::Worn => "look",
+        State::Worn => "warn",
         State::Unseen => "-",
-        State::Broken => "NO",
+        State::Broken => "FAIL",
     };
     // A banner of what listens, or what a server said of itself, is no line of ours.
     let one = super::printer::line;
@@ -107,23 +103,22 @@ fn line(link: &Link) -> String {
 }
 
 impl Doctor {
-    /// Walks.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         let mut chain = Chain { quiet: self.json, links: Vec::new() };
-        Desk::work(&self.asking.way, policy, async |desk| {
+        Desk::work(&self.asking.backend, policy, async |desk| {
             links::walk(&self, desk, policy, &mut chain).await
         })?;
         if self.json {
             super::print(&super::json(&chain.links)?)?;
         }
-        let (told, code) = match chain.broken() {
-            None => (format!("\nthe way to {} is whole\n", self.target), ExitCode::SUCCESS),
+        let (verdict, code) = match chain.broken() {
+            None => (format!("\nthe path to {} works\n", self.target), ExitCode::SUCCESS),
             Some(link) => {
-                (format!("\nthe way to {} breaks at: {}\n", self.target, link.link), super::Code::No.into())
+                (format!("\nthe path to {} fails at: {}\n", self.target, link.link), super::Code::No.into())
             }
         };
         if !self.json {
-            super::print(&told)?;
+            super::print(&verdict)?;
         }
         Ok(code)
     }

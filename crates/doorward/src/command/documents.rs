@@ -1,4 +1,4 @@
-//! `doorward documents`: the session documents in which each target's host stands.
+//! `doorward documents`: the session documents, which have the host of each target.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,17 +12,17 @@ use serde::Serialize;
 use super::{Code, Failure, access};
 use crate::policy_file;
 
-/// Print the session documents of a policy that has them pinned, or put them into Systems Manager
+/// Print or apply the session documents of the policy
 ///
-/// With `documents = "pinned"` each target is reached by a document of its own, in which its host and ports stand: the
-/// free `host` of AWS's own documents is then no hole in anybody's rights.
+/// With `documents = "pinned"` each target has a document of its own that contains its host and its ports. People
+/// then need no permission for the documents of AWS, which accept any host.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward documents
   doorward documents --apply
   doorward documents --apply --json | jq -r '.[] | select(.state != \"unchanged\") | .name'")]
 pub struct Documents {
-    /// Put them into Systems Manager, those that are not as they should be
+    /// Create or update the documents that differ
     #[arg(long)]
     apply: bool,
     /// Print JSON: a list of the documents, with what became of each where they are put
@@ -49,9 +49,9 @@ impl Documents {
             return Err(Failure::new(Code::No, "the policy has no `[ssm]`, so there are no documents"));
         };
         if ssm.documents != doorward_core::policy::Documents::Pinned {
-            let what = "the policy has sessions opened with AWS's own documents";
+            let what = "the policy uses AWS's own session documents";
             return Err(Failure::new(Code::No, what)
-                .hint("`documents = \"pinned\"` in `[ssm]` gives each target one"));
+                .hint("set `documents = \"pinned\"` in `[ssm]` to give each target its own document"));
         }
         super::runtime()?.block_on(self.all(policy, ssm))
     }
@@ -80,13 +80,13 @@ impl Documents {
             let put = account.put_document(&document.name, &document.text()).await;
             let put = put.map_err(|error| {
                 Failure::of(Code::Unavailable, &error)
-                    .context(format!("`{}` was not put", document.name))
+                    .context(format!("cannot apply the document `{}`", document.name))
                     .hint_of(error.hint())
             })?;
             let (how, state) = match put {
-                Put::Created => ("made", "created"),
-                Put::Updated => ("changed", "updated"),
-                Put::Unchanged => ("as it should be", "unchanged"),
+                Put::Created => ("created", "created"),
+                Put::Updated => ("updated", "updated"),
+                Put::Unchanged => ("up to date", "unchanged"),
             };
             if self.json {
                 row.state = Some(state);
@@ -102,7 +102,7 @@ impl Documents {
     }
 }
 
-/// The host that stands in a target's document; none where that is the machine that sessions are opened to.
+/// The host in the document of a target; none if that is the jump host itself.
 async fn host(account: &Account, ssm: &Ssm, target: &Target) -> Result<Option<String>, Failure> {
     if target.address == ssm.jump_host {
         return Ok(None);
@@ -110,9 +110,8 @@ async fn host(account: &Account, ssm: &Ssm, target: &Target) -> Result<Option<St
     if let Address::Host(host) = &target.address {
         return Ok(Some(host.clone()));
     }
-    let located = account
-        .locate(&target.address)
-        .await
-        .map_err(|error| access::failure(error.into()).context(format!("where `{}` is", target.name)))?;
+    let located = account.locate(&target.address).await.map_err(|error| {
+        access::failure(error.into()).context(format!("cannot find the address of `{}`", target.name))
+    })?;
     Ok(Some(located.host))
 }

@@ -1,4 +1,4 @@
-//! A failure as it is told: what was in the way, why, and what to type next.
+//! A failure as it is reported: what failed, why, and what to type next.
 
 use std::error::Error;
 use std::io;
@@ -14,9 +14,9 @@ use crate::running;
 /// How the program ends: 1 and 2 are answers, from 64 on as in `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// The policy says no, or something is not as it should be.
+    /// The policy denies it, or a check failed.
     No = 1,
-    /// Somebody has to agree first.
+    /// An approval is required first.
     Waiting = 2,
     /// The command line is wrong.
     Usage = 64,
@@ -24,9 +24,9 @@ pub enum Code {
     Data = 65,
     /// A file is not there.
     NoInput = 66,
-    /// AWS, a server or a firewall gave no answer, or said no.
+    /// AWS, a server or a firewall did not respond, or returned an error.
     Unavailable = 69,
-    /// Doorward is wrong.
+    /// An internal error of Doorward.
     Internal = 70,
     /// A file cannot be made.
     CannotCreate = 73,
@@ -58,7 +58,7 @@ impl Code {
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub struct Failure {
-    /// Lines that come first, like the mistakes of a file.
+    /// Lines that come first, like the errors of a file.
     details: Vec<String>,
     /// What failed, and below it why, and why that.
     chain: Vec<String>,
@@ -138,7 +138,7 @@ impl Failure {
     }
 
     /// Prints it to the standard error, and says how to end.
-    pub fn tell(self) -> ExitCode {
+    pub fn report(self) -> ExitCode {
         for line in &self.details {
             note(line);
         }
@@ -163,14 +163,14 @@ impl From<LoadError> for Failure {
             LoadError::Unreadable { source, .. } => {
                 let failure = Self::of(Code::of_io(source), &error);
                 if source.kind() == io::ErrorKind::NotFound {
-                    failure.hint("`--policy FILE` or the variable DOORWARD_POLICY says where the policy is")
+                    failure.hint("name the policy file with `--policy FILE` or the variable DOORWARD_POLICY")
                 } else {
                     failure
                 }
             }
-            LoadError::Mistakes { mistakes, .. } => Self::of(Code::Data, &error)
-                .details(mistakes)
-                .hint("`doorward check` says it again when they are put right"),
+            LoadError::Mistakes { mistakes, .. } => {
+                Self::of(Code::Data, &error).details(mistakes).hint("fix them, then run `doorward check`")
+            }
         }
     }
 }
@@ -200,11 +200,11 @@ impl From<FileError> for Failure {
                 Self::of(Code::Data, &error).hint(format!("did you mean `{meant}`?"))
             }
             FileError::NoPerson { .. } => {
-                Self::of(Code::Data, &error).hint("`doorward user list` says who is there")
+                Self::of(Code::Data, &error).hint("`doorward user list` lists the people")
             }
             FileError::NoGroup { group, .. } => Self::of(Code::Data, &error)
-                .hint(format!("`doorward group add --new {group} PERSON` makes it")),
-            FileError::GroupThere { .. } => Self::of(Code::Data, &error).hint("leave `--new` away"),
+                .hint(format!("`doorward group add --new {group} PERSON` creates it")),
+            FileError::GroupThere { .. } => Self::of(Code::Data, &error).hint("leave out `--new`"),
             FileError::Name(_) | FileError::Changed { .. } => Self::of(Code::Data, &error),
         }
     }

@@ -13,9 +13,9 @@ use super::{Code, Failure, json, note, print};
 use crate::people::edit::{self, FileError};
 use crate::policy_file::PeoplePaths;
 
-/// Put people into groups, and take them out
+/// Add people to groups, and remove them
 ///
-/// The group file stays as it is but for the one line: comments, order, commas, mode and owner are left alone.
+/// Only the line of that group changes in the group file. Comments, order, commas, mode and owner are kept.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,48 +28,48 @@ pub struct GroupCommand {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Put people into a group
+    /// Add people to a group
     #[command(after_help = "\
 Examples:
   doorward group add dbs maria
   doorward group add dbs maria jon
-  doorward group add --new leads richard     the group is not there yet")]
+  doorward group add --new leads richard     create the group")]
     Add {
         /// The group
         group: Group,
-        /// Who
+        /// The people to add
         #[arg(required = true, value_name = "PERSON")]
         people: Vec<Person>,
-        /// Make the group, which must not be there
+        /// Create the group, which must not exist yet
         #[arg(long)]
         new: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Take people out of a group
+    /// Remove people from a group
     ///
-    /// What they have open by it is closed at the server's next look at the files.
+    /// Their grants that depend on the group are revoked when the server next reloads the files.
     #[command(after_help = "\
 Examples:
   doorward group remove dbs maria")]
     Remove {
         /// The group
         group: Group,
-        /// Who
+        /// The people to remove
         #[arg(required = true, value_name = "PERSON")]
         people: Vec<Person>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// List the groups and who is in them
+    /// List the groups and their members
     #[command(after_help = "\
 Examples:
   doorward group list
   doorward group list --json | jq -r '.[] | select(.members == []) | .name'")]
     List {
-        /// Write JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -128,12 +128,12 @@ fn add(
         return print(&json(&Changed { group, groups, made, added, removed: Vec::new() })?);
     }
     if new {
-        print(&format!("made the group `{group}` in {}\n", files.groups.display()))?;
+        print(&format!("created the group `{group}` in {}\n", files.groups.display()))?;
     }
-    let mut told = std::collections::BTreeSet::new();
-    for person in people.iter().filter(|person| told.insert(*person)) {
+    let mut listed = std::collections::BTreeSet::new();
+    for person in people.iter().filter(|person| listed.insert(*person)) {
         print(&if joined.contains(person) {
-            format!("put `{person}` into the group `{group}`\n")
+            format!("added `{person}` to the group `{group}`\n")
         } else {
             format!("`{person}` is in the group `{group}` already\n")
         })?;
@@ -148,19 +148,19 @@ fn remove(files: &PeoplePaths, group: &Group, people: &[Person], as_json: bool) 
         let (added, removed) = (Vec::new(), left.iter().collect());
         print(&json(&Changed { group, groups, made: false, added, removed })?)?;
     }
-    let mut told = std::collections::BTreeSet::new();
-    for person in people.iter().filter(|person| told.insert(*person) && !as_json) {
+    let mut listed = std::collections::BTreeSet::new();
+    for person in people.iter().filter(|person| listed.insert(*person) && !as_json) {
         print(&if left.contains(person) {
-            format!("took `{person}` out of the group `{group}`\n")
+            format!("removed `{person}` from the group `{group}`\n")
         } else {
             format!("`{person}` is not in the group `{group}`\n")
         })?;
     }
-    if left.is_empty() { Ok(()) } else { tell_empty(files, std::slice::from_ref(group)) }
+    if left.is_empty() { Ok(()) } else { note_empty_groups(files, std::slice::from_ref(group)) }
 }
 
 /// Says which of the groups nobody is in any more.
-pub(super) fn tell_empty(files: &PeoplePaths, groups: &[Group]) -> Result<(), Failure> {
+pub(super) fn note_empty_groups(files: &PeoplePaths, groups: &[Group]) -> Result<(), Failure> {
     if groups.is_empty() {
         return Ok(());
     }
@@ -168,7 +168,7 @@ pub(super) fn tell_empty(files: &PeoplePaths, groups: &[Group]) -> Result<(), Fa
     let Ok(read) = read_groups(files) else { return Ok(()) };
     for group in groups {
         if read.members.get(group).is_some_and(std::collections::BTreeSet::is_empty) {
-            note(&format!("note: nobody is in the group `{group}` any more"));
+            note(&format!("note: the group `{group}` has no members any more"));
         }
     }
     Ok(())
@@ -193,7 +193,7 @@ fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
     }
     if rows.is_empty() {
         note(&format!("there is no group in {}", files.groups.display()));
-        note("hint: `doorward group add --new GROUP PERSON` makes one");
+        note("hint: `doorward group add --new GROUP PERSON` creates one");
     }
     let width = rows.iter().map(|row| row.name.as_str().chars().count()).max().unwrap_or(0);
     let lines = rows.iter().map(|row| {

@@ -14,10 +14,10 @@ use doorward_core::policy::{Group, Policy};
 use super::{Code, Failure, json, note, print};
 use crate::policy_file;
 
-/// Print the least IAM policy that Doorward needs
+/// Print the minimal IAM policy that Doorward needs
 ///
-/// It allows to describe security groups, and to change exactly those that the policy names. With several profiles
-/// each has statements of its own, and `--profile` prints those of one.
+/// The IAM policy allows describing security groups, and changing exactly those that the policy file names. With
+/// several profiles each has its own statements; `--profile` prints those of one.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -27,29 +27,29 @@ Examples:
   doorward iam --for people --account 123456789012
   doorward iam --for group:dbs --account 123456789012
   doorward iam --profile prod --account 123456789012 > doorward-prod.json
-  aws iam create-policy --policy-name doorward --policy-document file://doorward-prod.json")]
+  aws iam create-policy --policy-name doorward \\
+    --policy-document file://doorward-prod.json")]
 pub struct Iam {
-    /// The account that the groups are in, or PROFILE=ID where there are several
+    /// The account of the security groups, or PROFILE=ID if there are several
     #[arg(long = "account", value_name = "ID")]
     accounts: Vec<AccountOf>,
-    /// Only what this profile needs
+    /// Only the permissions that this profile needs
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
-    /// Also what `doorward inventory` and `doorward reach` need to see
+    /// Also the permissions to read the inventory, for `doorward inventory`, `reach` and `inspect`
     #[arg(long)]
     inventory: bool,
-    /// For whom: Doorward itself, everybody who opens something, `group:NAME`, the role that is vended, the server that
-    /// vends it and ends sessions, or an auditor who compares the record with CloudTrail
-    #[arg(long = "for", value_name = "WHOM", default_value = "doorward")]
-    whom: Whom,
-    /// Which of several IAM policies, where one cannot hold every group
+    /// The principal: `doorward` itself, all `people`, `group:NAME`, the `role` whose credentials are vended, the
+    /// `server` that vends them and ends sessions, or an `auditor` who compares the audit log with CloudTrail
+    #[arg(long = "for", value_name = "PRINCIPAL", default_value = "doorward")]
+    principal: Principal,
+    /// The number of the IAM policy to print, if one IAM policy cannot hold all groups
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     part: Option<u16>,
 }
 
-/// For whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Whom {
+enum Principal {
     Doorward,
     People,
     Group(Group),
@@ -58,7 +58,7 @@ enum Whom {
     Auditor,
 }
 
-impl FromStr for Whom {
+impl FromStr for Principal {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -71,7 +71,7 @@ impl FromStr for Whom {
             _ => {
                 let group = text.strip_prefix("group:").ok_or_else(|| {
                     format!(
-                        "`{text}` is nobody; there are doorward, people, group:NAME, role, server and auditor"
+                        "`{text}` is unknown; write doorward, people, group:NAME, role, server or auditor"
                     )
                 })?;
                 Self::Group(group.parse().map_err(|error| format!("{error}"))?)
@@ -100,23 +100,24 @@ impl FromStr for AccountOf {
 }
 
 impl Iam {
-    /// Prints it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        if self.whom == Whom::Auditor {
+        if self.principal == Principal::Auditor {
             print(&json(&iam::auditor())?)?;
             return Ok(ExitCode::SUCCESS);
         }
-        if self.inventory && self.whom == Whom::Doorward && !policy.exists() {
-            // Who looks at an account need not have a policy.
+        if self.inventory && self.principal == Principal::Doorward && !policy.exists() {
+            // Reading an account needs no policy.
             note(&format!(
-                "note: `{}` is not there: this is what looking takes, and nothing else",
+                "note: `{}` does not exist, so these are only the permissions to read the inventory",
                 policy.display()
             ));
-            return self
-                .tell(&iam::everything(self.accounts.iter().rev().map(|of| &of.account).next()), None);
+            return self.print_policy(
+                &iam::everything(self.accounts.iter().rev().map(|of| &of.account).next()),
+                None,
+            );
         }
         let loaded = policy_file::load(policy)?;
-        if let Whom::Group(group) = &self.whom
+        if let Principal::Group(group) = &self.principal
             && !loaded.people.groups.contains_key(group)
         {
             let there: Vec<&str> = loaded.people.groups.keys().map(Group::as_str).collect();
@@ -128,44 +129,46 @@ impl Iam {
         let sees = if self.inventory { iam::Sees::Everything } else { iam::Sees::Groups };
         let facts = iam::Facts { accounts: accounts.clone(), ..iam::Facts::default() };
         let policy = &loaded.policy;
-        let iam = match &self.whom {
-            Whom::Doorward => iam::iam(policy, only.as_ref(), &accounts, sees),
-            Whom::People => iam::carried(policy, iam::Whose::Everybody, &facts),
-            Whom::Group(group) => iam::carried(policy, iam::Whose::Group(group), &facts),
-            Whom::Role => iam::carried(policy, iam::Whose::Role, &facts),
-            Whom::Server => iam::server(policy, &facts),
-            Whom::Auditor => return Ok(ExitCode::SUCCESS),
+        let iam = match &self.principal {
+            Principal::Doorward => iam::iam(policy, only.as_ref(), &accounts, sees),
+            Principal::People => iam::carried(policy, iam::Whose::Everybody, &facts),
+            Principal::Group(group) => iam::carried(policy, iam::Whose::Group(group), &facts),
+            Principal::Role => iam::carried(policy, iam::Whose::Role, &facts),
+            Principal::Server => iam::server(policy, &facts),
+            Principal::Auditor => return Ok(ExitCode::SUCCESS),
         };
-        self.tell(&iam, Some(policy))
+        self.print_policy(&iam, Some(policy))
     }
 
-    fn tell(&self, iam: &iam::Iam, policy: Option<&Policy>) -> Result<ExitCode, Failure> {
+    fn print_policy(&self, iam: &iam::Iam, policy: Option<&Policy>) -> Result<ExitCode, Failure> {
         for unknown in &iam.unknown {
             note(&format!("note: {unknown}"));
         }
         if iam.unknown.iter().any(|unknown| matches!(unknown, iam::Unknown::Account(_))) {
-            note("hint: `--account 123456789012` says which account; `aws sts get-caller-identity` tells");
+            note(
+                "hint: name the account with `--account 123456789012`; `aws sts get-caller-identity` prints it",
+            );
         }
-        let people = matches!(self.whom, Whom::People | Whom::Group(_) | Whom::Role);
+        let people = matches!(self.principal, Principal::People | Principal::Group(_) | Principal::Role);
         let by_ssh = policy.filter(|policy| people && by_ssh(policy).next().is_some());
         if let Some(ssh) = by_ssh.and_then(|policy| policy.ssh.as_ref()) {
             note(&format!(
-                "note: by `ssh` this is a login as `{}` on `{}`, and `ssh-server-config` prints what confines it",
+                "note: by `ssh` this is a login as `{}` on `{}`, and `doorward ssh-server-config` prints the configuration that confines it",
                 ssh.user, ssh.jump_host
             ));
         }
         if let Some(role) = policy.and_then(|policy| policy.ssm.as_ref()?.role.as_ref())
-            && matches!(self.whom, Whom::Doorward | Whom::Role | Whom::Server)
+            && matches!(self.principal, Principal::Doorward | Principal::Role | Principal::Server)
         {
             note(&format!("note: {}", super::check::revoking(role)));
         }
         let count = iam.documents.len();
         if count == 0 {
-            note(match self.whom {
-                Whom::Doorward => {
-                    "no firewall of this policy is a security group, so nothing is needed of AWS"
+            note(match self.principal {
+                Principal::Doorward => {
+                    "no firewall of this policy is a security group, so no AWS permissions are needed"
                 }
-                _ => "nothing is needed of AWS for that by this policy",
+                _ => "this policy needs no AWS permissions for that",
             });
             return Ok(ExitCode::SUCCESS);
         }
@@ -174,7 +177,7 @@ impl Iam {
             None if count == 1 => 1,
             None => {
                 let what = format!(
-                    "the groups of this policy need {count} IAM policies: one holds {LONGEST} characters at most"
+                    "the security groups of this policy need {count} IAM policies, because one has at most {LONGEST} characters"
                 );
                 let hint = format!("print each: `doorward iam --part 1` to `doorward iam --part {count}`");
                 return Err(Failure::new(Code::Usage, what).hint(hint));
@@ -190,7 +193,7 @@ impl Iam {
     /// The account of each profile; one that is given without a profile is that of all others.
     fn accounts(&self, policy: &Policy) -> Result<BTreeMap<Option<String>, AccountId>, Failure> {
         let mut profiles = iam::profiles(policy);
-        if self.whom != Whom::Doorward {
+        if self.principal != Principal::Doorward {
             let places = policy.ssm.iter().map(|ssm| &ssm.at).chain(policy.ssh.iter().map(|ssh| &ssh.at));
             profiles.extend(places.chain([&policy.aws]).map(|place| place.profile.clone()));
         }
@@ -201,7 +204,7 @@ impl Iam {
                 let there: Vec<&str> = profiles.iter().filter_map(Option::as_deref).collect();
                 let failure = Failure::new(Code::Usage, what);
                 return Err(match there.as_slice() {
-                    [] => failure.hint("the policy names no profile: leave it away"),
+                    [] => failure.hint("the policy names no profile: leave out `--profile`"),
                     there => failure.hint(format!("the profiles are {}", there.join(", "))),
                 });
             }

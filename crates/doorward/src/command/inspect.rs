@@ -16,11 +16,11 @@ use serde::Serialize;
 use super::account::{Account, Source};
 use super::{Code, Failure, json, note, print};
 
-/// Say what is not as it should be in an account
+/// Find misconfigurations in an account's network
 ///
-/// Each finding comes with its severity, with what shows it (the rule, the exact union of prefixes, the hops of a
-/// real way), and with the change that mends it. What only a call that gave no answer could tell is said to be
-/// unknown. Nothing is changed.
+/// Each finding has a severity, its evidence (the rule, the exact union of prefixes, the hops of an actual path)
+/// and the change that fixes it. A check that depends on a call that failed is reported as unknown. Nothing is
+/// changed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,27 +31,27 @@ Examples:
   doorward inspect --inventory account/ --json | jq -r '.findings[].commands[]'
   doorward inspect --list-rules
 
-Exit code 0: it was inspected, whatever was found. 1: with --fail-on, something of that severity or worse was \
-found. 64 and above: it could not be inspected.")]
+Exit code 0: the account was inspected, whatever was found. 1: with --fail-on, there is a finding of that severity \
+or worse. 64 and above: the account could not be inspected.")]
 pub struct Inspect {
     #[command(flatten)]
     source: Source,
-    /// Write JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Write SARIF 2.1.0, into a file or in place of the text
+    /// Write SARIF 2.1.0 to a file, or print it instead of the text
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     sarif: Option<PathBuf>,
-    /// End with 1 when something of this severity or worse is found
+    /// Exit with 1 if there is a finding of this severity or worse
     #[arg(long, value_name = "SEVERITY", value_parser = ["high", "medium", "low", "note"])]
     fail_on: Option<String>,
     /// Only these rules
     #[arg(long, value_name = "RULE", value_delimiter = ',', conflicts_with = "except")]
     only: Vec<Rule>,
-    /// All rules but these
+    /// All rules except these
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     except: Vec<Rule>,
-    /// Say which rules there are, and what each is about
+    /// List the rules
     #[arg(long)]
     list_rules: bool,
 }
@@ -115,8 +115,11 @@ impl Inspect {
         }
         let to_output = self.sarif.as_deref() == Some(Path::new("-"));
         if self.json && to_output {
-            return Err(Failure::new(Code::Usage, "`--json` and `--sarif` would both be printed")
-                .hint("`--sarif FILE` writes SARIF into a file"));
+            return Err(Failure::new(
+                Code::Usage,
+                "`--json` and `--sarif` would both print to standard output",
+            )
+            .hint("`--sarif FILE` writes SARIF into a file"));
         }
         let Account { inventory, remarks } = self.source.account(policy)?;
         if self.sarif.is_some() {

@@ -11,13 +11,13 @@ use serde::Serialize;
 use super::account::{Account, Source};
 use super::{Code, Failure, count, json, note, print, table};
 
-/// Show what is seen of an account, or write it down
+/// Show the inventory of an account, or save it
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
     after_help = "Examples:
   doorward inventory show --region eu-west-1
-  doorward inventory save account --profile prod --region eu-west-1 --region eu-central-1"
+  doorward inventory save account --profile prod --region eu-west-1"
 )]
 pub struct InventoryCommand {
     #[command(subcommand)]
@@ -31,7 +31,7 @@ enum Verb {
     Save(Save),
 }
 
-/// Say what is seen, in numbers, and what could not be seen
+/// Show how many resources there are, and what could not be read
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward inventory show
@@ -47,21 +47,21 @@ struct Show {
     source: Source,
 }
 
-/// Write what is seen into a folder
+/// Save the inventory into a folder
 ///
-/// The folder holds an answer of the AWS CLI for each call, under accounts/ID/REGION/, and gaps.json for what could
-/// not be seen; `--inventory` of this and other verbs reads it back. Only you may read it: it says how an account can
-/// be reached. It appears whole or not at all.
+/// The folder has the AWS CLI's output of each call, under accounts/ID/REGION/, and gaps.json with what could not
+/// be read. `--inventory` of this and other commands reads it. Only you can read the folder, because it shows how
+/// the account can be reached. It is written completely or not at all.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward inventory save account
-  doorward inventory save account --force --profile prod --profile stage --region eu-west-1
+  doorward inventory save account --force --profile prod --profile stage
   doorward inventory save copy --inventory examples/account")]
 struct Save {
     /// The folder
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Replace what is in the folder
+    /// Replace the contents of the folder
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -69,7 +69,6 @@ struct Save {
 }
 
 impl InventoryCommand {
-    /// Shows or saves.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         match self.verb {
             Verb::Show(verb) => verb.run(policy),
@@ -103,8 +102,11 @@ impl Show {
         let rows = kinds(&inventory).into_iter().filter(|kind| kind.count > 0);
         let rows: Vec<_> =
             rows.map(|kind| vec![kind.count.to_string(), kind.key.replace('_', " ")]).collect();
-        let mut text =
-            if rows.is_empty() { "Nothing is there.\n".to_owned() } else { table(&["COUNT", "WHAT"], rows) };
+        let mut text = if rows.is_empty() {
+            "There are no resources.\n".to_owned()
+        } else {
+            table(&["COUNT", "WHAT"], rows)
+        };
         for place in places(&inventory) {
             text.push_str(&format!("in {place}\n"));
         }
@@ -127,9 +129,11 @@ impl Save {
         if self.source.assume.is_some() {
             let failure = Failure::new(
                 Code::Usage,
-                "what is assumed is not saved, since it would be read back as seen",
+                "assumptions are not saved, because they would be read back as recorded data",
             );
-            return Err(failure.hint("leave out `--assume`, and give it to whatever reads the folder"));
+            return Err(
+                failure.hint("leave out `--assume` here, and give it to the command that reads the folder")
+            );
         }
         let Account { inventory, remarks } = self.source.account(policy)?;
         remarks.note();
@@ -154,7 +158,7 @@ impl Save {
 fn not_saved(error: NotSaved) -> Failure {
     match &error {
         NotSaved::NotEmpty(_) => {
-            Failure::of(Code::CannotCreate, &error).hint("`--force` replaces what is in it")
+            Failure::of(Code::CannotCreate, &error).hint("`--force` replaces its contents")
         }
         NotSaved::NotAFolder(_) | NotSaved::NotARegion(_) => Failure::of(Code::CannotCreate, &error),
         NotSaved::Unwritten { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {

@@ -7,52 +7,53 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Failure;
-use super::ways::{Found, Way};
+use super::backend::{Backend, BackendOptions};
 use crate::clock::Clock;
 use crate::requests::{GrantView, Offer, State};
 use crate::status::Standing;
 
-/// List what you may open and what is open
+/// List the targets that you may open, and your grants
+///
+/// Requests that wait for your approval are listed, too.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward list
-  doorward list --all          everybody's, for operators
+  doorward list --all          grants of everybody, for operators
   doorward list --history      past grants
   doorward list --json | jq -r '.grants[].id'")]
 pub struct List {
-    /// Everybody's grants; for operators
+    /// List the grants of everybody; for operators
     #[arg(long)]
     pub all: bool,
-    /// Your past grants, the latest first
+    /// List your past grants, most recent first
     #[arg(long, conflicts_with = "all")]
     pub history: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub(super) way: Way,
+    pub(super) backend: BackendOptions,
 }
 
 #[derive(Serialize)]
 struct Listed {
     targets: Vec<Offer>,
     grants: Vec<GrantView>,
-    /// What waits for an answer of whoever lists.
+    /// Requests that the person may approve or deny.
     to_answer: Vec<GrantView>,
 }
 
 impl List {
-    /// Lists.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        let listed = match self.way.find(policy)? {
-            Found::Server(client) => {
+        let listed = match self.backend.find(policy)? {
+            Backend::Server(client) => {
                 let targets = client.targets().map_err(super::server_failure)?;
                 let grants = if self.history { client.history() } else { client.grants(self.all) };
                 let to_answer = if self.history { Ok(Vec::new()) } else { client.to_answer() };
                 let to_answer = to_answer.map_err(super::server_failure)?;
                 Listed { targets, grants: grants.map_err(super::server_failure)?, to_answer }
             }
-            Found::Local(file, caller) => super::runtime()?.block_on(async {
+            Backend::Local(file, caller) => super::runtime()?.block_on(async {
                 let (requests, _nudged) =
                     crate::running::requests(std::sync::Arc::new(*file), Clock::system()).await?;
                 let grants = if self.all {
@@ -90,7 +91,7 @@ impl List {
 
 fn targets(offers: &[Offer]) -> String {
     if offers.is_empty() {
-        return "You may open nothing: none of your groups is named by a target.\n".into();
+        return "You may not open any target: no target names one of your groups.\n".into();
     }
     let rows = offers.iter().map(|offer| {
         let ports: Vec<String> = offer.ports.iter().map(ToString::to_string).collect();
@@ -121,18 +122,22 @@ fn to_answer(grants: &[GrantView]) -> String {
             grant.reason.clone().unwrap_or_default(),
         ]
     });
-    let table = super::table(&["WAITS FOR YOUR ANSWER", "WHO", "FROM", "FOR", "WHY"], rows.collect());
-    format!("\n{table}Answer with `doorward approve GRANT` or `doorward reject GRANT`.\n")
+    let table = super::table(&["TO APPROVE", "WHO", "FROM", "FOR", "WHY"], rows.collect());
+    format!("\n{table}Answer with `doorward approve REQUEST` or `doorward reject REQUEST`.\n")
 }
 
 fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> String {
     if grants.is_empty() {
-        return if history { "\nNothing has been open.\n".into() } else { "\nNothing is open.\n".into() };
+        return if history {
+            "\nThere are no past grants.\n".into()
+        } else {
+            "\nNo grants are open.\n".into()
+        };
     }
     let rows = grants.iter().map(|grant| {
         let left = grant.until.map(|until| match grant.state {
-            _ if grant.overdue.is_some() => format!("past its end since {}", super::instant(until)),
-            State::Open => format!("{} more", super::left(until, now)),
+            _ if grant.overdue.is_some() => format!("expired {}, not revoked", super::instant(until)),
+            State::Open => format!("in {}", super::left(until, now)),
             State::Waiting => "waits for approval".into(),
             State::Ended => {
                 format!("{} ({})", super::instant(until), grant.ended.clone().unwrap_or_default())
@@ -143,7 +148,7 @@ fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> Str
             _ if grant.unrecorded.is_some() => {
                 format!("not recorded yet: {}", grant.unrecorded.as_deref().unwrap_or_default())
             }
-            (Some(Standing::Failing { why }), _) => format!("not let in: {why}"),
+            (Some(Standing::Failing { why }), _) => format!("not open yet: {why}"),
             _ => grant.reason.clone().unwrap_or_default(),
         };
         let who = if all { format!("{} ", grant.person) } else { String::new() };
@@ -156,13 +161,15 @@ fn grants(grants: &[GrantView], all: bool, history: bool, now: Timestamp) -> Str
             standing,
         ]
     });
-    let title = if history { "WAS OPEN" } else { "OPEN" };
-    let table =
-        super::table(&[title, "TARGET", "FROM", if history { "ENDED" } else { "FOR" }, ""], rows.collect());
+    let title = if history { "PAST GRANT" } else { "GRANT" };
+    let table = super::table(
+        &[title, "TARGET", "FROM", if history { "ENDED" } else { "EXPIRES" }, ""],
+        rows.collect(),
+    );
     let mut text = format!("\n{table}");
     for overdue in grants.iter().filter_map(|grant| grant.overdue.as_ref()) {
         text.push_str(&format!(
-            "\n{overdue}.\nDoorward tries again by itself. To close it manually:\n  {}\n",
+            "\n{overdue}.\nDoorward retries by itself. To revoke it manually:\n  {}\n",
             overdue.fix
         ));
     }

@@ -7,30 +7,29 @@ use crate::client::{Client, Login as Kept};
 use crate::clock::Clock;
 
 /// Sign in to a server
+///
+/// The session is stored in $XDG_CONFIG_HOME/doorward/login.json, which only you can read.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward login https://doorward.example.org
   doorward login https://doorward.example.org --as jon --stdin < password-file
-  doorward login https://tools.example.org/doorward       a server under a path
-
-The session is kept in $XDG_CONFIG_HOME/doorward/login.json, readable by you alone.")]
+  doorward login https://tools.example.org/doorward    a server under a path")]
 pub struct Login {
-    /// The server's address
+    /// The URL of the server
     #[arg(env = "DOORWARD_SERVER")]
     pub url: String,
-    /// Your name there; your login name otherwise
+    /// Your name on the server; by default your login name
     #[arg(long = "as", alias = "user", value_name = "PERSON")]
     pub person: Option<String>,
     /// Read the password from standard input
     #[arg(long)]
     pub stdin: bool,
-    /// Send your password and your session over the network without TLS, where everybody on the path can read them
+    /// Send the password and the session over the network without TLS, where everybody on the path can read them
     #[arg(long)]
     pub insecure: bool,
 }
 
 impl Login {
-    /// Signs in.
     pub fn run(self) -> Result<(), Failure> {
         let proposed = self.person.is_none();
         let name = match self.person {
@@ -38,14 +37,14 @@ impl Login {
             // Only a proposal: the password proves it.
             None => match std::env::var("USER").or_else(|_| std::env::var("LOGNAME")) {
                 Ok(user) if !user.is_empty() => user,
-                _ => super::ways::login_name()?.to_string(),
+                _ => super::backend::login_name()?.to_string(),
             },
         };
         Client::check(&self.url, self.insecure).map_err(super::server_failure)?;
         let password = match self.stdin {
             true => terminal::first_line()?,
             false if proposed => {
-                terminal::password(&format!("Password of {name} (`--as` names somebody else): "))?
+                terminal::password(&format!("Password of {name} (`--as` chooses another name): "))?
             }
             false => terminal::password(&format!("Password of {name}: "))?,
         };
@@ -62,11 +61,11 @@ impl Login {
 }
 
 /// Sign out of the server
+///
+/// Your open grants stay open until they expire.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  doorward logout
-
-What you opened stays open until its end.")]
+  doorward logout")]
 pub struct Logout {}
 
 impl Logout {
@@ -76,13 +75,12 @@ impl Logout {
             Kept::forget().map_err(Failure::with(Code::Io))?;
             return super::print("You were not signed in.\n");
         };
-        let told = Client::with(&kept).and_then(|client| client.logout());
+        let signed_out = Client::with(&kept).and_then(|client| client.logout());
         Kept::forget().map_err(Failure::with(Code::Io))?;
-        match told {
+        match signed_out {
             Ok(()) => super::print(&format!("You are signed out of {}.\n", kept.url)),
-            Err(error) => Err(super::server_failure(error).hint(
-                "this machine has forgotten the session; on the server it ends by itself within hours",
-            )),
+            Err(error) => Err(super::server_failure(error)
+                .hint("this machine has deleted the session; on the server it expires within hours")),
         }
     }
 }

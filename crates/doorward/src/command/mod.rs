@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod answer;
 mod audit;
+mod backend;
 mod check;
 mod close;
 mod cloudtrail;
@@ -15,6 +16,7 @@ mod doctor;
 mod documents;
 mod failure;
 mod group;
+mod help;
 mod iam;
 mod inspect;
 mod inventory;
@@ -38,13 +40,13 @@ mod sweep;
 mod terminal;
 mod token;
 mod user;
-mod ways;
+mod whoami;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use doorward_core::decision::Refusal;
 use doorward_core::policy::Transport;
 use doorward_core::text::shown;
@@ -62,12 +64,16 @@ use crate::writers;
 /// The policy file, where none is named.
 const POLICY: &str = "doorward.toml";
 
-/// Short-lived, recorded ways into a private AWS network
+/// Give people short-lived, audited access to a private AWS network
+///
+/// Doorward opens a target for one person for a limited time, and writes each access to an audit log. It also
+/// answers who can reach what in an AWS account, and why.
 #[derive(Debug, Parser)]
 #[command(
     name = "doorward",
     version,
     max_term_width = 100,
+    help_template = help::template(),
     after_help = "Examples:
   doorward demo
   doorward login https://doorward.example.org
@@ -75,21 +81,33 @@ const POLICY: &str = "doorward.toml";
   doorward connect orders-db
 
 Exit codes:
-  0   done
-  1   no: refused by the policy, not as it should be, or nothing of it passes
-  2   waits for somebody's approval; of `reach`: some of it passes
-  3   of `reach`: what could not be seen decides
-  64  the command line is wrong
-  65  the policy or the people's files have mistakes
-  66  a file that was named is not there or cannot be read
-  69  AWS, the server or a firewall gave no answer, or said no
-  70  a fault of Doorward itself
-  73  something could not be made
-  74  reading or writing failed
-  77  you are not allowed: signed out, or without the rights that the machine asks for
-  130 interrupted"
+  0    success
+  1    denied, check failed, or traffic blocked
+  2    waiting for approval; of `reach`: part of the traffic is allowed
+  3    of `reach`: undetermined, because parts of the inventory are missing
+  64   error in the command line
+  65   error in the policy, the password file or the group file
+  66   an input file does not exist or cannot be read
+  69   AWS, the server or a firewall did not respond, or returned an error
+  70   internal error of Doorward
+  73   a file could not be created
+  74   reading or writing failed
+  77   not signed in, or no permission on this machine
+  130  interrupted"
 )]
 pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    /// Whether the command line names the policy, and not only a variable.
+    #[arg(skip)]
+    policy_is_typed: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// The options of every verb.
+#[derive(Debug, Args)]
+struct Global {
     /// The policy file
     #[arg(
         long,
@@ -101,11 +119,6 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     policy: PathBuf,
-    /// Whether the command line names the policy, and not only a variable.
-    #[arg(skip)]
-    policy_is_typed: bool,
-    #[command(subcommand)]
-    verb: Verb,
 }
 
 #[derive(Debug, Subcommand)]
@@ -118,18 +131,19 @@ enum Verb {
     Group(group::GroupCommand),
     Login(login::Login),
     Logout(login::Logout),
+    Whoami(whoami::Whoami),
     Sessions(sessions::Sessions),
     Password(sessions::Password),
-    #[command(aliases = ["extend", "request"])]
+    #[command(visible_aliases = ["extend", "request"])]
     Open(open::Open),
-    #[command(alias = "revoke")]
+    #[command(visible_alias = "revoke")]
     Close(close::Close),
     #[command(name = "move")]
     Relocate(relocate::Relocate),
-    #[command(alias = "status")]
+    #[command(visible_alias = "status")]
     List(list::List),
     Approve(answer::Approve),
-    #[command(alias = "deny")]
+    #[command(visible_alias = "deny")]
     Reject(answer::Reject),
     Connect(Box<connect::Connect>),
     Ssh(Box<ssh::Ssh>),
@@ -153,22 +167,23 @@ enum Verb {
 }
 
 impl Verb {
-    /// Which way it takes, of those that go through a server or work on the policy file of this machine.
-    fn way(&self) -> Option<&ways::Way> {
+    /// The options that choose the backend, of a verb that has them.
+    fn backend(&self) -> Option<&backend::BackendOptions> {
         Some(match self {
-            Self::Open(verb) => &verb.way,
-            Self::Close(verb) => &verb.way,
-            Self::Relocate(verb) => &verb.way,
-            Self::List(verb) => &verb.way,
-            Self::Approve(verb) => &verb.way,
-            Self::Reject(verb) => &verb.way,
-            Self::Connect(verb) => &verb.asking.way,
-            Self::Ssh(verb) => &verb.asking.way,
-            Self::Shell(verb) => &verb.asking.way,
-            Self::ProxyCommand(verb) => &verb.asking.way,
-            Self::Doctor(verb) => &verb.asking.way,
-            Self::SshConfig(verb) => &verb.way,
-            Self::Token(verb) => &verb.way,
+            Self::Open(verb) => &verb.backend,
+            Self::Close(verb) => &verb.backend,
+            Self::Relocate(verb) => &verb.backend,
+            Self::List(verb) => &verb.backend,
+            Self::Approve(verb) => &verb.backend,
+            Self::Reject(verb) => &verb.backend,
+            Self::Connect(verb) => &verb.asking.backend,
+            Self::Ssh(verb) => &verb.asking.backend,
+            Self::Shell(verb) => &verb.asking.backend,
+            Self::ProxyCommand(verb) => &verb.asking.backend,
+            Self::Doctor(verb) => &verb.asking.backend,
+            Self::SshConfig(verb) => &verb.backend,
+            Self::Token(verb) => &verb.backend,
+            Self::Whoami(verb) => &verb.backend,
             _ => return None,
         })
     }
@@ -186,7 +201,7 @@ impl Verb {
     }
 }
 
-/// The policy of the folder that somebody stands in is taken without being asked for: not one that a stranger put there.
+/// Refuses the policy of the current folder if it belongs to another user and was not named.
 fn not_a_strangers(policy: &Path) -> Result<(), Failure> {
     if policy != Path::new(POLICY) {
         return Ok(());
@@ -196,10 +211,10 @@ fn not_a_strangers(policy: &Path) -> Result<(), Failure> {
         Some(uid) => Err(Failure::new(
             Code::NoPermission,
             format!(
-                "`{POLICY}` in this folder belongs to another user (uid {uid}), so it is not used unasked"
+                "`{POLICY}` in this folder belongs to another user (uid {uid}), so it is not used by default"
             ),
         )
-        .hint(format!("where you trust it, name it: `--policy ./{POLICY}`"))),
+        .hint(format!("if you trust it, name it: `--policy ./{POLICY}`"))),
     }
 }
 
@@ -220,29 +235,32 @@ impl Cli {
         let level = match std::env::var("DOORWARD_LOG") {
             Ok(text) if !text.trim().is_empty() => {
                 let wrong = |why: String| {
-                    Failure::new(Code::Usage, format!("`{text}` in the variable DOORWARD_LOG is no level"))
-                        .hint(why)
+                    Failure::new(
+                        Code::Usage,
+                        format!("`{text}` in the variable DOORWARD_LOG is no log level"),
+                    )
+                    .hint(why)
                 };
                 Some(logging::level(&text).map_err(wrong)?)
             }
-            // What it prints is the story; of the log only a fault belongs beside it.
+            // The demo prints what to try; only errors of the log belong next to that.
             _ if matches!(self.verb, Verb::Demo(_)) => Some("error".into()),
             _ => None,
         };
         Ok(Log { level, ..Log::default() })
     }
 
-    /// Runs the verb.
+    /// Runs the verb; answers with its exit code.
     pub fn run(self) -> Result<ExitCode, Failure> {
         let done = |()| ExitCode::SUCCESS;
-        let policy = self.policy.as_path();
+        let policy = self.global.policy.as_path();
         if self.verb.reads_a_policy() {
             not_a_strangers(policy)?;
         }
         if self.policy_is_typed
-            && let Some(way) = self.verb.way()
+            && let Some(backend) = self.verb.backend()
         {
-            way.reads_the_policy_named()?;
+            backend.reads_the_policy_named()?;
         }
         match self.verb {
             Verb::Demo(verb) => verb.run().map(done),
@@ -252,6 +270,7 @@ impl Cli {
             Verb::Group(verb) => verb.run(policy),
             Verb::Login(verb) => verb.run().map(done),
             Verb::Logout(verb) => verb.run().map(done),
+            Verb::Whoami(verb) => verb.run(policy).map(done),
             Verb::Sessions(verb) => verb.run().map(done),
             Verb::Password(verb) => verb.run().map(done),
             Verb::Open(verb) => verb.run(policy),
@@ -282,7 +301,7 @@ impl Cli {
     }
 }
 
-/// Reads a policy with its people, or says every mistake in them.
+/// Reads a policy with its people, or reports every error in them.
 fn open_policy(policy: &Path) -> Result<PolicyFile, Failure> {
     Ok(PolicyFile::open(policy)?)
 }
@@ -292,13 +311,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::with(Code::Internal))
 }
 
-/// As many files may be open as the system lets us have: each connection that is carried is two of them.
+/// Raises the limit of open files as far as the system allows: each forwarded connection needs two.
 fn open_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let files = getrlimit(Resource::Nofile);
     let most = rustix::process::Rlimit { current: files.maximum, ..files };
     if let Err(error) = setrlimit(Resource::Nofile, most) {
-        tracing::debug!(%error, "no more files may be open than at first");
+        tracing::debug!(%error, "cannot raise the limit of open files");
     }
 }
 
@@ -373,7 +392,10 @@ fn transport(text: &str) -> Result<Transport, String> {
     let named = carried().find(|transport| transport.to_string() == text);
     named.ok_or_else(|| {
         let names: Vec<String> = carried().map(|transport| format!("`{transport}`")).collect();
-        format!("`{text}` is not a way that this version opens; there are {}", names.join(", "))
+        format!(
+            "`{text}` is not a transport that this version supports; the transports are {}",
+            names.join(", ")
+        )
     })
 }
 
@@ -392,7 +414,7 @@ fn request_failure(error: Error) -> Failure {
         }
         Error::Changed(ref grant) => {
             let hint = format!(
-                "look at it again, then `doorward approve {} --seen {}`",
+                "read it again, then run `doorward approve {} --seen {}`",
                 grant.id(),
                 grant.revision()
             );
@@ -403,7 +425,7 @@ fn request_failure(error: Error) -> Failure {
     }
 }
 
-/// Whether a server was not reached because its certificate is not trusted. The library tells it only in words.
+/// Whether a server could not be reached because its certificate is not trusted. The library has only a text for it.
 fn untrusted(error: &client::Error) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.to_string().contains("peer certificate"))
 }
@@ -423,24 +445,24 @@ fn server_failure(error: client::Error) -> Failure {
         }
         error @ client::Error::Unreachable { .. } if untrusted(&error) => {
             Failure::of(Code::Unavailable, &error).hint(
-                "this machine does not trust the server's certificate; SSL_CERT_FILE may name a file with its authority",
+                "this machine does not trust the server's certificate; set SSL_CERT_FILE to a file with the certificate of its authority",
             )
         }
         error @ (client::Error::Unreachable { .. } | client::Error::Foreign { .. }) => {
             Failure::of(Code::Unavailable, &error)
-                .hint("is the address right, and `doorward serve` running there?")
+                .hint("check that the URL is right, and that `doorward serve` runs there")
         }
         error @ client::Error::InClear { .. } => Failure::of(Code::Usage, &error)
-            .hint("write `https://…`; where you accept that it can be read on the way: `doorward login --insecure URL`"),
+            .hint("write `https://…`; if you accept that others on the path can read it: `doorward login --insecure URL`"),
         error @ client::Error::Redirected { .. } => Failure::of(Code::Unavailable, &error)
-            .hint("nothing is sent there unasked; if that is your server, `doorward login` with its address"),
+            .hint("nothing was sent there; if that is your server, run `doorward login` with its URL"),
         error @ client::Error::Exposed(_) => Failure::of(Code::NoPermission, &error)
-            .hint("`doorward logout` ends it and `doorward login URL` starts another; or `chmod 600` the file, if nobody used it"),
+            .hint("`doorward logout` ends the session and `doorward login URL` starts another; or `chmod 600` the file, if nobody else wrote it"),
         error @ (client::Error::NotAUrl(_) | client::Error::NotASession(_)) => {
             Failure::of(Code::Usage, &error)
         }
         error @ client::Error::File { .. } => {
-            Failure::of(Code::Io, &error).hint("`doorward login URL` makes it anew")
+            Failure::of(Code::Io, &error).hint("`doorward login URL` creates it again")
         }
         error @ client::Error::NoHome => Failure::of(Code::Io, &error),
     }

@@ -10,7 +10,7 @@ use doorward_core::grant::Grant;
 use doorward_core::policy::{Enforcement, TargetName, Transport};
 use jiff::{SignedDuration, Timestamp};
 
-use super::ways::{self, Found, Way};
+use super::backend::{self, Backend, BackendOptions};
 use super::{Code, Failure};
 use crate::firewall::RelayTurn;
 use crate::policy_file::PolicyFile;
@@ -18,47 +18,48 @@ use crate::requests::{Ask, Caller, Opened, OpenedView, Requests, State, Through}
 use crate::status::Standing;
 use crate::store::AuditFiles;
 
-/// Open a target for your address, until its time is up
+/// Open a target for your address for a limited time
 ///
-/// Through the server that you are signed in to, or else on this machine's policy file. Asking again extends.
+/// The request goes to the server that you are signed in to, or else to the policy file of this machine. If the
+/// target is open already, its grant is extended. If the policy requires an approval, the request waits for it and
+/// the exit code is 2.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward open orders-db
   doorward open orders-db --for 2h --reason 'ticket 4711'
   doorward open orders-db --local --as jon --address 93.184.215.14 --detach
 
-On a local policy the command stays and closes when it ends (Ctrl-C closes at once). With --detach it \
-returns, and `doorward serve` or a `doorward sweep` run every minute has to close.")]
+With a local policy the command keeps running, and revokes the grant when it expires or when you press Ctrl-C. With \
+--detach it returns at once; then `doorward serve`, or `doorward sweep` run every minute, has to revoke the expired rule.")]
 pub struct Open {
-    /// What to open, as the policy names it
+    /// The target, by its name in the policy
     pub target: TargetName,
-    /// For how long from now, like `90m` or `2h`; as long as is usual otherwise
-    #[arg(long = "for", value_name = "DURATION", value_parser = ways::duration, allow_hyphen_values = true)]
+    /// How long from now, like `90m` or `2h`; by default the usual duration of the target
+    #[arg(long = "for", value_name = "DURATION", value_parser = backend::duration, allow_hyphen_values = true)]
     pub lasts: Option<SignedDuration>,
-    /// Why; it is recorded
+    /// Why you need access; written to the audit log
     #[arg(long)]
     pub reason: Option<String>,
-    /// Transport to use: direct, ssm or ssh; else the first that the policy permits
+    /// The transport: direct, ssm or ssh; by default the first that the policy allows
     #[arg(long, value_parser = super::transport)]
     pub via: Option<Transport>,
     /// The address to admit. Only with a local policy: a server admits the address that it sees
     #[arg(long)]
     pub address: Option<IpAddr>,
-    /// Return once the rule stands. Only with a local policy
+    /// Return as soon as the rule exists. Only with a local policy
     #[arg(long)]
     pub detach: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub(super) way: Way,
+    pub(super) backend: BackendOptions,
 }
 
 impl Open {
-    /// Opens.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        match self.way.find(policy)? {
-            Found::Server(client) => {
+        match self.backend.find(policy)? {
+            Backend::Server(client) => {
                 if self.address.is_some() || self.detach {
                     let failure =
                         Failure::new(Code::Usage, "`--address` and `--detach` are for a local policy");
@@ -67,9 +68,9 @@ impl Open {
                 let answer = client
                     .open(&self.target, self.lasts, self.via, self.reason.as_deref())
                     .map_err(super::server_failure)?;
-                self.tell(&answer)
+                self.print_opened(&answer)
             }
-            Found::Local(file, caller) => {
+            Backend::Local(file, caller) => {
                 let runtime = super::runtime()?;
                 runtime.block_on(self.local(*file, &caller))
             }
@@ -80,7 +81,7 @@ impl Open {
         let address = match self.address {
             Some(address) => address,
             None => tokio::task::spawn_blocking(|| {
-                ways::outside_address("name the address to admit with `--address`")
+                backend::outside_address("name the address to admit with `--address`")
             })
             .await
             .map_err(Failure::with(Code::Internal))??,
@@ -88,7 +89,7 @@ impl Open {
         if self.detach {
             self.outlives_the_command(&file)?;
         }
-        let running = ways::start(file).await?;
+        let running = backend::start(file).await?;
         let ask = Ask {
             target: self.target.clone(),
             address,
@@ -115,16 +116,16 @@ impl Open {
             return Ok(());
         }
         let what = format!(
-            "`{}` is behind the relay `{relay}`, and no server carries it: it would listen no longer than this command runs",
+            "`{}` is behind the relay `{relay}`, and no server runs it: it would listen only while this command runs",
             self.target
         );
         Err(Failure::new(Code::Usage, what).hint(
-            "leave out `--detach`, and the command carries it until the grant ends; or start `doorward serve` on this policy",
+            "leave out `--detach`, so that the command runs the relay until the grant ends, or start `doorward serve` with this policy",
         ))
     }
 
     async fn here(&self, requests: &Requests, caller: &Caller, ask: Ask) -> Result<ExitCode, Failure> {
-        // From here on who wants to stop has the grant closed, and does not end the program beside it.
+        // From here on Ctrl-C revokes the grant instead of ending the program at once.
         let mut stopped = std::pin::pin!(super::interrupted_or_left());
         let mut opening = std::pin::pin!(requests.open(caller, ask));
         let (opened, early) = tokio::select! {
@@ -144,13 +145,13 @@ impl Open {
             }
             Some(grant) if !self.detach => {
                 // Although it is not let in yet: it may be at the next try, and then somebody has to close it.
-                if let Err(failure) = self.tell(&view) {
-                    failure.tell();
+                if let Err(failure) = self.print_opened(&view) {
+                    failure.report();
                 }
                 self.hold(requests, &grant, stopped).await;
                 close(requests, caller, &grant).await.map(|()| ExitCode::SUCCESS)
             }
-            _ => self.tell(&view),
+            _ => self.print_opened(&view),
         }
     }
 
@@ -176,7 +177,10 @@ impl Open {
             };
             if live {
                 let left = super::left(until, now);
-                super::printer::overwrite(&format!("{} open for {left} more; Ctrl-C closes", self.target));
+                super::printer::overwrite(&format!(
+                    "{} open for {left} more; Ctrl-C revokes it",
+                    self.target
+                ));
             }
         }
         if live {
@@ -184,7 +188,7 @@ impl Open {
         }
     }
 
-    fn tell(&self, answer: &OpenedView) -> Result<ExitCode, Failure> {
+    fn print_opened(&self, answer: &OpenedView) -> Result<ExitCode, Failure> {
         let grant = &answer.grant;
         if self.json {
             super::print(&super::json(answer)?)?;
@@ -196,15 +200,15 @@ impl Open {
         }
         let Some(not_yet) = not_yet(answer) else { return Ok(ExitCode::SUCCESS) };
         Err(Failure::new(Code::Unavailable, format!("{} is not open yet: {not_yet}", grant.target))
-            .hint("it is tried again until the grant's end; `doorward list` shows when it stands"))
+            .hint("Doorward retries until the grant expires; `doorward list` shows when it is open"))
     }
 }
 
-/// Closes what is open, or tells how it ended meanwhile.
+/// Revokes the grant, or reports how it ended in the meantime.
 async fn close(requests: &Requests, caller: &Caller, grant: &Grant) -> Result<(), Failure> {
-    let by_itself = "run `doorward sweep` after its end, or take the rule away by hand";
+    let by_itself = "run `doorward sweep` after it has expired, or remove the rule manually";
     let closed = requests.close(caller, grant.id()).await.map_err(|error| {
-        super::request_failure(error).context(format!("{} could not be closed", grant.id())).hint(by_itself)
+        super::request_failure(error).context(format!("{} could not be revoked", grant.id())).hint(by_itself)
     })?;
     let closed = requests.closed(closed);
     super::note(super::close::line(&closed).trim_end());
@@ -214,8 +218,8 @@ async fn close(requests: &Requests, caller: &Caller, grant: &Grant) -> Result<()
 /// Why what was granted is not let in, if so.
 fn not_yet(answer: &OpenedView) -> Option<String> {
     match &answer.standing {
-        Some(Standing::Failing { why }) => Some(format!("its firewall does not let it in yet: {why}")),
-        Some(Standing::Unknown) => Some("its firewall has not answered yet".into()),
+        Some(Standing::Failing { why }) => Some(format!("its firewall does not admit it yet: {why}")),
+        Some(Standing::Unknown) => Some("its firewall has not responded yet".into()),
         Some(Standing::InSync) | None => None,
     }
 }
@@ -223,20 +227,20 @@ fn not_yet(answer: &OpenedView) -> Option<String> {
 fn opened(answer: &OpenedView, now: Timestamp) -> String {
     let grant = &answer.grant;
     if grant.state == State::Waiting {
-        let how = if answer.changed { "is changed and waits" } else { "waits" };
+        let how = if answer.changed { "is changed and waits for approval" } else { "waits for approval" };
         let waits = format!("{} {how}: {}\n", grant.id, answer.reasons.join("; "));
-        let told = format!(
-            "  `doorward list` and the page show it to those who may approve it; nobody is told otherwise. To send them:\n    doorward approve {}\n",
+        let approve = format!(
+            "  Approvers see it in `doorward list` and on the web page; Doorward sends no notification. To send them:\n    doorward approve {}\n",
             grant.id
         );
-        return waits + &told + &beside(answer);
+        return waits + &approve + &collateral_access(answer);
     }
     let until = grant.until.unwrap_or(now);
     let stands = not_yet(answer).is_none();
     let how = match (stands, answer.extended) {
         (true, false) => "is open",
         (true, true) => "stays open",
-        (false, _) => "is granted, and not open yet,",
+        (false, _) => "is granted, but not open yet,",
     };
     let left = super::left(until, now);
     let mut text =
@@ -246,35 +250,35 @@ fn opened(answer: &OpenedView, now: Timestamp) -> String {
     for way in answer.connect.iter().filter(|_| stands) {
         line("connect", way.command.clone().unwrap_or_else(|| way.to_string()));
         if let Some(why) = &way.why_not {
-            line("", format!("its host name is not known: {why}"));
+            line("", format!("its host name is unknown: {why}"));
         }
     }
     if let Some(login) = answer.through.as_ref().and_then(Through::login) {
-        line("also gives", login);
+        line("also allows", login);
     }
     line("because", answer.reasons.join("; "));
     line("at its end", grant.closing.to_string());
-    text + &beside(answer)
+    text + &collateral_access(answer)
 }
 
 /// What else the grant lets in; nothing when it is only the target.
-fn beside(answer: &OpenedView) -> String {
+fn collateral_access(answer: &OpenedView) -> String {
     let grant = &answer.grant;
     if let Some(why) = &answer.beside_unknown {
-        return format!("  what else this lets {} reach is not known: {why}\n", grant.source);
+        return format!("  additional access for {} is unknown: {why}\n", grant.source);
     }
     if answer.beside.is_empty() {
         return String::new();
     }
-    let lets = if grant.state == State::Waiting { "would also let" } else { "also lets" };
-    let mut text = format!("  {lets} {} reach:\n", grant.source);
+    let allows = if grant.state == State::Waiting { "would also allow" } else { "also allows" };
+    let mut text = format!("  {allows} {} to reach:\n", grant.source);
     for one in &answer.beside {
         let flows = |flows: &[doorward_core::net::Flow]| {
             flows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
         let perhaps = match one.perhaps.as_slice() {
             [] => String::new(),
-            some => format!("{}perhaps {}", if one.flows.is_empty() { "" } else { ", " }, flows(some)),
+            some => format!("{}possibly {}", if one.flows.is_empty() { "" } else { ", " }, flows(some)),
         };
         text.push_str(&format!("    {}  {}{perhaps}\n", one.what, flows(&one.flows)));
     }

@@ -26,9 +26,9 @@ pub(super) fn print_exactly(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// A line to the standard error, beside what the command is asked for.
+/// A line on standard error, which is no part of the output.
 pub(super) fn note(text: &str) {
-    // Nobody is left to be told when standard error is gone.
+    // Nobody reads it when standard error is closed.
     let _ = writeln!(io::stderr().lock(), "{}", shown_lines(text));
 }
 
@@ -67,7 +67,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, Failure> {
     Ok(shown_json(&json).into_owned() + "\n")
 }
 
-/// Standard output, a line at a time, until whoever reads has read enough.
+/// Standard output, a line at a time, until the reader closes the pipe.
 pub(super) struct Lines {
     out: io::StdoutLock<'static>,
 }

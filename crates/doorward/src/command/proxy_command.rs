@@ -1,4 +1,4 @@
-//! `doorward proxy-command` and `doorward ssh-config`: the way to a target for the person's own OpenSSH, scp and rsync.
+//! `doorward proxy-command` and `doorward ssh-config`: targets for the person's own OpenSSH, scp and rsync.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,23 +14,25 @@ use super::{Code, Failure};
 use crate::connect;
 use crate::requests::Offer;
 
-/// Carry the standard input and output to a target's sshd, for OpenSSH's ProxyCommand
+/// Connect OpenSSH's ProxyCommand to a target
+///
+/// Standard input and output are connected to a TCP port of the target.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ssh -o 'ProxyCommand doorward proxy-command web-1 --port %p' ec2-user@web-1
   doorward ssh-config > ~/.ssh/config.d/doorward
 
-With --push-key the public key is let in by EC2 Instance Connect for a minute, before OpenSSH logs in.")]
+With --push-key, EC2 Instance Connect accepts the public key for one minute, in which OpenSSH logs in.")]
 pub struct ProxyCommand {
-    /// The target, as the policy names it
+    /// The target, by its name in the policy
     pub target: TargetName,
     /// The port
     #[arg(long, default_value_t = 22)]
     pub port: u16,
-    /// The public key to let in
+    /// The public key to push to the instance
     #[arg(long, value_name = "FILE", requires = "user")]
     pub push_key: Option<PathBuf>,
-    /// Who logs in with it
+    /// The user who logs in with it
     #[arg(long)]
     pub user: Option<SshUser>,
     #[command(flatten)]
@@ -40,8 +42,8 @@ pub struct ProxyCommand {
 impl ProxyCommand {
     /// Carries until either side ends.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        Desk::work(&self.asking.way, policy, async |desk| {
-            Access::used(&self.asking, desk, &self.target, super::ssh::tell(), async |access| {
+        Desk::work(&self.asking.backend, policy, async |desk| {
+            Access::used(&self.asking, desk, &self.target, super::ssh::events(), async |access| {
                 tokio::select! {
                     carried = self.through(desk, access) => Ok((ExitCode::SUCCESS, carried?)),
                     // OpenSSH hangs up on it once it is done.
@@ -82,41 +84,42 @@ impl ProxyCommand {
         })?;
         if !text.starts_with("ssh-") && !text.starts_with("ecdsa-") {
             let what = format!("`{}` is not a public key", path.display());
-            return Err(Failure::new(Code::Data, what).hint("it is the file whose name ends in `.pub`"));
+            return Err(Failure::new(Code::Data, what).hint("name the file that ends in `.pub`"));
         }
         let address = access.through.address.as_deref().unwrap_or_default();
         let admit = connect::instance_connect(&access.accounts, address, user.as_str()).await;
         let admit = admit.map_err(super::access::failure)?;
         let pushed = doorward_tunnel::ssh::login::Admit::admit(&admit, text.trim()).await;
-        pushed.map_err(|why| Failure::new(Code::Unavailable, format!("the key is not let in: {why}")))
+        pushed.map_err(|why| Failure::new(Code::Unavailable, format!("the key is not accepted: {why}")))
     }
 }
 
-/// Print the block for ~/.ssh/config through which ssh, scp and rsync reach the targets
+/// Print the ~/.ssh/config block for the targets
+///
+/// With this block `ssh`, `scp` and `rsync` reach the targets as TARGET.doorward.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward ssh-config > ~/.ssh/config.d/doorward
   ssh web-1.doorward")]
 pub struct SshConfig {
-    /// Only these targets; otherwise all that let tcp/22 through
+    /// Only these targets; by default all whose ports include tcp/22
     pub targets: Vec<TargetName>,
-    /// Who to be on them
+    /// The user to log in as
     #[arg(long, default_value = "ec2-user")]
     pub user: SshUser,
-    /// Your key; its public half is let in by EC2 Instance Connect
+    /// Your private key; EC2 Instance Connect accepts its public half
     #[arg(long, value_name = "FILE", default_value = "~/.ssh/id_ed25519")]
     pub identity: String,
     #[command(flatten)]
-    pub(super) way: super::ways::Way,
+    pub(super) backend: super::backend::BackendOptions,
 }
 
 impl SshConfig {
-    /// Prints it.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        let offers = Desk::work(&self.way, policy, Desk::offers)?;
+        let offers = Desk::work(&self.backend, policy, Desk::offers)?;
         let chosen = self.chosen(&offers)?;
         if chosen.is_empty() {
-            super::note("none of the targets that you may open lets tcp/22 through");
+            super::note("none of the targets that you may open has tcp/22");
         }
         super::print(&chosen.iter().map(|offer| self.block(offer)).collect::<String>())
     }
@@ -125,7 +128,7 @@ impl SshConfig {
         for name in &self.targets {
             let offer = offers.iter().find(|offer| offer.target == *name);
             if !offer.is_some_and(lets_ssh_through) {
-                let what = format!("`{name}` is no target that you may open and that lets tcp/22 through");
+                let what = format!("`{name}` is not a target with tcp/22 that you may open");
                 return Err(Failure::new(Code::No, what).hint("`doorward list` shows what you may open"));
             }
         }

@@ -1,4 +1,4 @@
-//! `doorward range-watchdog`: what `connect --range` starts beside itself, so that nothing of it outlives it.
+//! `doorward range-watchdog`: the process that `connect --range` starts, which removes its rules when it ends.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! The terminal, handed over to a program on the far side: every key as it is typed, and put right at the end.
+//! The terminal in raw mode for a remote program: every key is sent as it is typed, and the mode is restored at the end.
 
 use std::io::IsTerminal as _;
 

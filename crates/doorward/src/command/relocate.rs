@@ -8,23 +8,24 @@ use doorward_core::grant::GrantId;
 use doorward_core::net::Cidr;
 use doorward_core::policy::{TargetName, Transport};
 
-use super::ways::{self, Found, Way};
+use super::backend::{self, Backend, BackendOptions};
 use super::{Code, Failure, close};
 use crate::client::Client;
 use crate::requests::{Caller, GrantView, OpenedView, Requests, State};
 use crate::status::Standing;
 
-/// Move what is open to the address that you come from now
+/// Move your open grants to the address that you have now
 ///
-/// The old address is revoked in the same step, with every grant of yours that admits it to the target. The end stays as
-/// it was, and so does the approval.
+/// The old address is revoked in the same step, with all your grants that admit it to the target. The expiry time
+/// and the approval stay the same.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward move
   doorward move orders-db
   doorward move g-k3v9t2m4x7q8")]
 pub struct Relocate {
-    /// Grants (`g-…`) or targets; everything that you have open otherwise
+    /// IDs of grants (`g-…`), or targets; by default all your open grants
+    #[arg(value_name = "GRANT")]
     pub what: Vec<String>,
     /// The address to admit. Only with a local policy: a server admits the address that it sees
     #[arg(long)]
@@ -33,31 +34,30 @@ pub struct Relocate {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    pub(super) way: Way,
+    pub(super) backend: BackendOptions,
 }
 
 impl Relocate {
-    /// Moves.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         let mut moved = Vec::new();
-        let done = match self.way.find(policy)? {
-            Found::Server(client) => {
+        let done = match self.backend.find(policy)? {
+            Backend::Server(client) => {
                 if self.address.is_some() {
                     let failure = Failure::new(Code::Usage, "`--address` is for a local policy");
                     return Err(failure.hint("leave it out, or add `--local`"));
                 }
                 self.there(&client, &mut moved)
             }
-            Found::Local(file, caller) => super::runtime()?.block_on(async {
+            Backend::Local(file, caller) => super::runtime()?.block_on(async {
                 let address = match self.address {
                     Some(address) => address,
                     None => tokio::task::spawn_blocking(|| {
-                        ways::outside_address("name the address to admit with `--address`")
+                        backend::outside_address("name the address to admit with `--address`")
                     })
                     .await
                     .map_err(Failure::with(Code::Internal))??,
                 };
-                let running = ways::start(*file).await?;
+                let running = backend::start(*file).await?;
                 let done = self.here(running.requests(), &caller, address, &mut moved).await;
                 running.stop().await;
                 done
@@ -66,7 +66,7 @@ impl Relocate {
         if self.json {
             super::print(&super::json(&moved)?)?;
         } else if moved.is_empty() && done.is_ok() {
-            super::print("Nothing of yours is open from another address.\n")?;
+            super::print("You have no open grants for another address.\n")?;
         } else {
             super::print(&moved.iter().map(line).collect::<String>())?;
         }
@@ -102,7 +102,7 @@ impl Relocate {
     /// The grants to move: those that are named, or all that are open from another address of the same family.
     fn chosen(&self, mine: &[GrantView], address: Option<IpAddr>) -> Result<Vec<GrantId>, Failure> {
         let Some(address) = address else {
-            let failure = Failure::new(Code::Unavailable, "the server does not know your address");
+            let failure = Failure::new(Code::Unavailable, "the server cannot determine your address");
             return Err(failure.hint("the proxy in front of it has to send X-Forwarded-For"));
         };
         let elsewhere = |grant: &&GrantView| {
@@ -131,14 +131,14 @@ impl Relocate {
     }
 }
 
-/// What moving did, in a line.
+/// The result of moving a grant, in a line.
 fn line(moved: &OpenedView) -> String {
     let grant = &moved.grant;
     let until = grant.until.map(super::instant).unwrap_or_default();
     match moved.moved_from {
         Some(was) if failure(moved).is_some() => {
             format!(
-                "{} is granted to {} instead of {was} as {} until {until}, and not changed in the firewall yet\n",
+                "{} is granted to {} instead of {was} as {} until {until}, but the firewall is not in sync yet\n",
                 grant.target, grant.source, grant.id
             )
         }
@@ -152,16 +152,16 @@ fn line(moved: &OpenedView) -> String {
     }
 }
 
-/// That what was moved does not stand yet, if so.
+/// The failure of a grant that was moved but whose firewall is not in sync yet.
 fn failure(moved: &OpenedView) -> Option<Failure> {
     let why = match moved.standing.as_ref()? {
         Standing::InSync => return None,
         Standing::Failing { why } => why,
-        Standing::Unknown => "its firewall has not answered yet",
+        Standing::Unknown => "its firewall has not responded yet",
     };
     let failure =
         Failure::new(Code::Unavailable, format!("{} has another address, but {why}", moved.grant.id));
-    Some(failure.hint("it is tried again until the grant's end; `doorward list` shows when it stands"))
+    Some(failure.hint("Doorward retries until the grant expires; `doorward list` shows when it is open"))
 }
 
 #[cfg(test)]
@@ -185,9 +185,9 @@ mod tests {
             grant("g-dddddddddddd", "203.0.113.99", "2026-11-22T16:00:00Z"),
         ];
         let chosen = |what: &[&str], from: &str| -> Vec<String> {
-            let way = Way { local: false, person: None };
+            let backend = BackendOptions { local: false, person: None };
             let what = what.iter().map(|word| (*word).to_owned()).collect();
-            let verb = Relocate { what, address: None, json: false, way };
+            let verb = Relocate { what, address: None, json: false, backend };
             let chosen = verb.chosen(&mine, from.parse().ok()).expect("grants");
             chosen.iter().map(ToString::to_string).collect()
         };

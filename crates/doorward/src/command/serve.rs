@@ -20,32 +20,35 @@ use crate::requests::Requests;
 use crate::running::Running;
 use crate::web::{self, Web};
 
-/// Serve the pages and the API, and keep every firewall as the grants want it
+/// Run the server: web pages, API and reconciler
+///
+/// The server handles requests for access, and keeps every firewall in sync with the grants.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward serve
   doorward --policy /etc/doorward/doorward.toml serve
 
-The policy and the people's files are read again when they change, and at SIGHUP, which also reads the TLS \
-certificate again. SIGTERM and Ctrl-C stop within five seconds, a second Ctrl-C at once; rules stay until they expire, and \
-nftables removes them by itself. \
-`/healthz` answers while the server lives, `/readyz` while it also does all that it should.")]
+The server reloads the policy, the password file and the group file when they change, and at SIGHUP, which also \
+reloads the TLS certificate. SIGTERM and Ctrl-C stop it within five seconds; a second Ctrl-C stops it at once. Rules \
+stay until they expire, and nftables removes expired rules by itself.
+
+`/healthz` reports whether the server is alive, `/readyz` whether it also reconciles every firewall.")]
 pub struct Serve {
-    /// How the log is written, on the standard error
+    /// The format of the log, which is written to standard error
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     log: Form,
-    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, or directives like `doorward=debug,doorward::web=trace`
+    /// The log level: `error`, `warn`, `info`, `debug` or `trace`, or directives like
+    /// `doorward=debug,doorward::web=trace`
     #[arg(long, env = "DOORWARD_LOG", hide_env_values = true, value_name = "LEVEL", value_parser = logging::level)]
     log_level: Option<String>,
 }
 
 impl Serve {
-    /// What it logs.
     pub fn log(&self) -> Log {
         Log { form: self.log, level: self.log_level.clone(), events: true }
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until SIGTERM or Ctrl-C.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         let file = Arc::new(super::open_policy(policy)?);
         let runtime = super::runtime()?;
@@ -58,7 +61,7 @@ impl Serve {
     }
 }
 
-/// Serves a policy over an account until SIGTERM or Ctrl-C; `ready` is told the address.
+/// Serves a policy over an account until SIGTERM or Ctrl-C; `ready` gets the URL.
 pub async fn serve(
     file: Arc<crate::policy_file::PolicyFile>,
     cloud: Cloud,
@@ -67,7 +70,7 @@ pub async fn serve(
     let clock = Clock::system();
     // Before anything else: without a handler SIGHUP ends the program.
     let hangups = signal(SignalKind::hangup()).map_err(Failure::with(Code::Internal))?;
-    // The port first: a second server must not reconcile beside the first.
+    // The port first: two servers on one machine must not both reconcile.
     let policy = Arc::clone(&file.current());
     let listener = web::Listener::bind(&policy.policy.server).await.map_err(not_listening)?;
     let places = groups(policy.policy.firewalls.values()).len();
@@ -82,7 +85,7 @@ pub async fn serve(
         tokio::select! {
             () = stop => {}
             () = broke => {
-                tracing::error!("the reconciler broke off; the server ends, since nothing would be revoked");
+                tracing::error!("the reconciler failed; the server stops, because nothing would be revoked");
                 broken.store(true, Ordering::Relaxed);
             }
         }
@@ -91,8 +94,8 @@ pub async fn serve(
     let requests = Arc::clone(running.requests());
     let started = What::Started { version: env!("CARGO_PKG_VERSION").into() };
     if let Err(error) = requests.record(vec![Event::new(clock.now(), Who::Doorward, started)]).await {
-        // Rules must go at their ends also while nothing can be written; requests are told why they fail.
-        tracing::error!(%error, "the start could not be recorded");
+        // Rules must be removed when they expire, even if nothing can be written; requests report why they fail.
+        tracing::error!(%error, "recording the start in the audit log failed");
     }
     warn_of_the_clock(&requests).await;
     for warning in &requests.loaded().warnings {
@@ -116,25 +119,25 @@ pub async fn serve(
     running.stop_by(began + ENDS - LAST_STEPS).await;
     if broken.load(Ordering::Relaxed) {
         return Err(Failure::of(Code::Internal, &ReconcilerBroke)
-            .hint("start it again: what it left is done then; the log says where it broke off"));
+            .hint("start it again: it then finishes what is left; the log says where it failed"));
     }
     served
 }
 
-/// A clock that was set back since the last entry of the log, or was ahead then: ends are told by it.
+/// Warns of a clock that was set back since the last entry of the log, or was ahead then: grants expire by it.
 async fn warn_of_the_clock(requests: &Requests) {
     let now = requests.clock().now();
     let Ok(lines) = requests.store().latest_lines(None, 10).await else { return };
     let lines = lines.iter().filter_map(|(_, line)| serde_json::from_str::<Line>(line).ok());
     let Some(last) = lines.map(|line| line.event.at).max() else { return };
     if last.duration_since(now) > SignedDuration::from_mins(5) {
-        tracing::error!(%now, %last, "the clock is behind the audit log: it is wrong, or was when the log was written; grants end no later than they were given");
+        tracing::error!(%now, %last, "the clock is behind the last entry of the audit log: one of them is wrong; grants still last no longer than they were granted");
     }
 }
 
 /// Without a reconciler no grant would ever end, so that the server does not go on.
 #[derive(Debug, thiserror::Error)]
-#[error("the reconciler broke off")]
+#[error("the reconciler failed")]
 struct ReconcilerBroke;
 
 /// Reads the policy, the people and the certificate again at each SIGHUP, and logs what came of it.
@@ -147,16 +150,16 @@ async fn reload_at_hangup(mut hangups: Signal, requests: Arc<Requests>, web: Arc
         });
         match read.await {
             Ok((mistakes, digest)) if mistakes.is_empty() => {
-                tracing::info!(digest, "read the policy and the people's files again, as SIGHUP asked");
+                tracing::info!(digest, "reloaded the policy, password and group files at SIGHUP");
             }
             Ok((mistakes, _)) => {
                 for mistake in &mistakes {
                     tracing::error!(hint = mistake.hint, "{}", mistake.without_hint());
                 }
                 let mistakes = mistakes.len();
-                tracing::error!(mistakes, "the policy has mistakes; the last good one stays in force");
+                tracing::error!(mistakes, "the policy has errors; the last valid policy stays in effect");
             }
-            Err(error) => tracing::error!(%error, "the policy could not be read again"),
+            Err(error) => tracing::error!(%error, "reloading the policy failed"),
         }
         requests.nudge().wake();
         web.reload();
@@ -171,7 +174,7 @@ fn not_listening(error: web::Error) -> Failure {
         ),
         web::Error::Taken { .. } | web::Error::Listen { .. } | web::Error::Stopped(_) => {
             Failure::of(Code::Unavailable, &error)
-                .hint("choose another address with `listen` in `[server]`, or end what has it")
+                .hint("choose another address with `listen` in `[server]`, or stop the program that uses it")
         }
     }
 }

@@ -6,22 +6,22 @@ use super::{Code, Failure, instant, json, print, table, terminal};
 use crate::client::{Client, Login};
 use crate::clock::Clock;
 
-/// List where you are signed in, and end sessions
+/// List your sessions, or end them
+///
+/// The sessions are those on the server that you are signed in to. A session that is not used expires.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward sessions
   doorward sessions --end s-3f9c21d07ab4
-  doorward sessions --end-others
-
-The list is of the server that you are signed in to. A session that is not used ends by itself.")]
+  doorward sessions --end-others")]
 pub struct Sessions {
-    /// End one session
+    /// End this session
     #[arg(long, value_name = "SESSION", conflicts_with = "end_others")]
     end: Option<String>,
-    /// End all sessions but this one
+    /// End all sessions except this one
     #[arg(long)]
     end_others: bool,
-    /// Write JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -33,7 +33,6 @@ fn login() -> Result<Login, Failure> {
 }
 
 impl Sessions {
-    /// Lists or ends.
     pub fn run(self) -> Result<(), Failure> {
         let client = Client::with(&login()?).map_err(super::server_failure)?;
         if let Some(id) = &self.end {
@@ -44,12 +43,12 @@ impl Sessions {
                     failure.hint("`doorward sessions` lists them")
                 }
             })?;
-            return self.tell(1, &format!("The session {id} has ended.\n"));
+            return self.print_ended(1, &format!("The session {id} has ended.\n"));
         }
         if self.end_others {
             let ended = client.end_other_sessions().map_err(super::server_failure)?;
-            let told = format!("{} ended; this one goes on.\n", super::count(ended, "session", "sessions"));
-            return self.tell(ended, &told);
+            let text = format!("{} ended; this one stays.\n", super::count(ended, "session", "sessions"));
+            return self.print_ended(ended, &text);
         }
         let sessions = client.sessions().map_err(super::server_failure)?;
         if self.json {
@@ -71,20 +70,21 @@ impl Sessions {
 }
 
 impl Sessions {
-    fn tell(&self, ended: usize, told: &str) -> Result<(), Failure> {
-        print(&if self.json { json(&serde_json::json!({ "ended": ended }))? } else { told.to_owned() })
+    fn print_ended(&self, ended: usize, text: &str) -> Result<(), Failure> {
+        print(&if self.json { json(&serde_json::json!({ "ended": ended }))? } else { text.to_owned() })
     }
 }
 
 /// Change your own password
 ///
-/// It is changed on the server that you are signed in to. All your other sessions end; what you opened stays open.
+/// The password is changed on the server that you are signed in to. All your other sessions end, and your open
+/// grants stay open.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward password
   printf '%s\\n' \"$OLD\" \"$NEW\" | doorward password --stdin")]
 pub struct Password {
-    /// Read the present password and the new one from the first two lines of standard input
+    /// Read the current password and the new one from the first two lines of standard input
     #[arg(long)]
     stdin: bool,
 }
@@ -96,9 +96,9 @@ impl Password {
         let (present, new) = if self.stdin {
             (terminal::line()?, terminal::line()?)
         } else {
-            let present = terminal::password(&format!("Present password of {}: ", login.person))?;
+            let present = terminal::password(&format!("Current password of {}: ", login.person))?;
             let new = terminal::password("New password: ")?;
-            if terminal::password("The same again: ")? != new {
+            if terminal::password("New password again: ")? != new {
                 return Err(Failure::new(Code::Data, "the two passwords differ, so nothing was changed"));
             }
             (present, new)

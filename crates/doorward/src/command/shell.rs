@@ -19,28 +19,30 @@ use super::raw_terminal::{self, RawTerminal};
 use super::{Code, Failure};
 use crate::connect;
 
-/// Open a shell on an instance by Session Manager, with no sshd and no key
+/// Open a shell on an instance with Session Manager
 ///
-/// Every key goes to the far side, Ctrl-C too; `exit` ends it. Where the account has shells encrypted by a KMS key, it is.
+/// The instance needs no SSH server, no key and no open port.
+///
+/// Every key goes to the instance, also Ctrl-C; `exit` ends the shell. If the account encrypts sessions with a KMS
+/// key, the shell is encrypted.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward shell web-1
   echo uptime | doorward shell web-1
 
-The target is an instance (`instance:` or `tag:`) that the policy lets be reached by ssm, on tcp/22.")]
+The target must be an instance (`instance:` or `tag:`) whose ports include tcp/22 and whose transports include ssm.")]
 pub struct Shell {
-    /// The target, as the policy names it
+    /// The target, by its name in the policy
     pub target: TargetName,
     #[command(flatten)]
     pub(super) asking: Asking,
 }
 
 impl Shell {
-    /// Runs it.
     pub fn run(mut self, policy: &Path) -> Result<ExitCode, Failure> {
         self.asking.via = Some(Transport::Ssm);
-        Desk::work(&self.asking.way, policy, async |desk| {
-            Access::used(&self.asking, desk, &self.target, super::ssh::tell(), async |access| {
+        Desk::work(&self.asking.backend, policy, async |desk| {
+            Access::used(&self.asking, desk, &self.target, super::ssh::events(), async |access| {
                 Ok((self.through(desk, access).await?, (0, 0)))
             })
             .await
@@ -50,7 +52,7 @@ impl Shell {
     async fn through(&self, desk: &Desk, access: &Access) -> Result<ExitCode, Failure> {
         let here = Destination { host: Host::Name("localhost".into()), port: 22 };
         if access.granted(&here.host).lets(&here).is_err() {
-            let what = format!("`{}` does not let tcp/22 through, and a shell is as much", self.target);
+            let what = format!("`{}` does not have tcp/22 among its ports, which a shell needs", self.target);
             return Err(Failure::new(Code::No, what));
         }
         let address = access.through.address.as_deref().unwrap_or_default();
@@ -60,7 +62,7 @@ impl Shell {
         access.carrier.note_session(&opened.session);
         access.connect(desk, None).await?;
         let connector = Connector::of_this_machine().map_err(Failure::with(Code::Unavailable))?;
-        let shell = Session::new(sessions, connector, Limits::default(), super::ssh::tell());
+        let shell = Session::new(sessions, connector, Limits::default(), super::ssh::events());
         let (size, sizes) = watch::channel(seen());
         let resizing = tokio::spawn(resize(size));
         let raw = RawTerminal::take().map_err(Failure::with(Code::Io))?;

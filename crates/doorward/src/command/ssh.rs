@@ -1,4 +1,4 @@
-//! `doorward ssh`: a shell or a command on an instance, by the way that the policy permits.
+//! `doorward ssh`: a shell or a command on an instance, by a transport that the policy allows.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -28,32 +28,32 @@ const PORT: u16 = 22;
 /// The user where nobody names one.
 const USER: &str = "ec2-user";
 
-/// Open a shell on an instance, or run a command there, over SSH
+/// Open a shell or run a command on an instance over SSH
 ///
-/// A fresh key is let in by EC2 Instance Connect for a minute, and is kept nowhere. The way is the target's: a session
-/// of Session Manager, a jump host, or straight.
+/// EC2 Instance Connect accepts a new key for one minute; the key is not stored. The connection uses the transport
+/// of the target: a Session Manager session, a jump host, or a direct connection.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward ssh web-1
   doorward ssh web-1 --user ubuntu uptime
   doorward ssh web-1 'tar c /var/log' > log.tar
 
-It ends with what the command ended with. The target's ports have to let tcp/22 through.")]
+The exit code is that of the command. The ports of the target must include tcp/22.")]
 pub struct Ssh {
-    /// The target, as the policy names it
+    /// The target, by its name in the policy
     pub target: TargetName,
-    /// Who to be on it
+    /// The user to log in as
     #[arg(long)]
     pub user: Option<SshUser>,
     #[command(flatten)]
     pub(super) asking: Asking,
-    /// The command; a shell otherwise
+    /// The command to run; by default a shell
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub command: Vec<String>,
 }
 
-/// Tells of what a person should see while the terminal is somebody else's.
-pub fn tell() -> Tell {
+/// Prints the events that a person should see while a remote program has the terminal.
+pub fn events() -> Tell {
     Arc::new(|news| match news {
         News::Connecting { .. } | News::Connected { .. } | News::Ended { .. } => {}
         // A raw terminal goes down a line without going back.
@@ -62,10 +62,9 @@ pub fn tell() -> Tell {
 }
 
 impl Ssh {
-    /// Runs it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        Desk::work(&self.asking.way, policy, async |desk| {
-            Access::used(&self.asking, desk, &self.target, tell(), async |access| {
+        Desk::work(&self.asking.backend, policy, async |desk| {
+            Access::used(&self.asking, desk, &self.target, events(), async |access| {
                 Ok((self.through(desk, access).await?, (0, 0)))
             })
             .await
@@ -108,7 +107,7 @@ impl Ssh {
         let done = carry(input, output).await;
         drop(raw);
         if jump.is_none() {
-            // Before what carries it goes, which would be news.
+            // Before the tunnel is closed, which would be printed as an event.
             ssh.close().await;
         }
         done
@@ -126,7 +125,7 @@ async fn onto(access: &Access, user: Option<&str>) -> Result<Connection, Failure
     });
     let at = Destination { host, port: PORT };
     let address = access.through.address.as_deref().unwrap_or_default();
-    let ssh = connect::ssh_onto(within, &access.accounts, tell(), at, address, &user).await;
+    let ssh = connect::ssh_onto(within, &access.accounts, events(), at, address, &user).await;
     ssh.map_err(access::failure)
 }
 

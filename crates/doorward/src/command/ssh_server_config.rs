@@ -11,39 +11,39 @@ use doorward_core::policy::{Address, Policy, Ssh, SshUser, TargetName};
 use super::{Code, Failure, access};
 use crate::policy_file;
 
-/// Print the block for a jump host's sshd that confines people to the targets
+/// Print the sshd_config block that confines a jump host
 ///
-/// A grant by `ssh` is a login on the jump host. With this block that login has no shell and no terminal, and opens
-/// connections to exactly the targets of the policy. It is for a user of its own (`user` under `[ssh]`): the login of the
-/// machine's operators is refused. `doorward doctor TARGET` tells whether it is in force. Print it again when the targets
-/// change.
+/// A grant by `ssh` is a login on the jump host. With this block that login has no shell and no terminal, and can
+/// connect only to the targets of the policy. The block is for a separate user (`user` under `[ssh]`), not for the
+/// login of the machine's operators. `doorward doctor TARGET` checks whether it is in effect. Print it again when
+/// the targets change.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward ssh-server-config
   doorward ssh-server-config --user doorward
-  doorward ssh-server-config | ssh jump 'sudo tee -a /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl reload sshd'
+  doorward ssh-server-config | ssh jump 'sudo tee -a /etc/ssh/sshd_config'
+  ssh jump 'sudo sshd -t && sudo systemctl reload sshd'
 
-Where a target is `rds:`, `proxy:`, `cache:`, `instance:` or `tag:`, AWS is asked for its name. A shell on the jump host \
-itself (`doorward ssh` to it) is gone for that user.")]
+AWS is asked for the address of targets that are `rds:`, `proxy:`, `cache:`, `instance:` or `tag:`. That user can no \
+longer open a shell on the jump host itself (`doorward ssh`).")]
 pub struct SshServerConfig {
-    /// Who people are on the machine; otherwise whom the policy names
+    /// The user that people log in as; by default the user in the policy
     #[arg(long)]
     user: Option<SshUser>,
-    /// For the second machine, which the policy names by `then`
+    /// Print the block of the second jump host (`then` in the policy)
     #[arg(long)]
     then: bool,
 }
 
 impl SshServerConfig {
-    /// Prints it.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         let loaded = policy_file::load(policy)?;
         let policy = &loaded.policy;
         let ssh = policy.ssh.as_ref().ok_or_else(|| {
-            Failure::new(Code::No, "the policy has no `[ssh]`, so nobody comes to a machine by SSH")
+            Failure::new(Code::No, "the policy has no `[ssh]`, so there is no jump host for SSH")
         })?;
         if by_ssh(policy).next().is_none() {
-            super::note("no target of the policy is reached by `ssh`: the block permits nothing");
+            super::note("no target of the policy has the transport `ssh`: the block allows no connection");
         }
         let hosts = super::runtime()?.block_on(hosts(policy, ssh))?;
         let of = if self.then { SshdOf::Then } else { SshdOf::JumpHost };
@@ -58,11 +58,11 @@ impl SshServerConfig {
                 );
                 let field = if self.then { "`then`" } else { "`user`" };
                 return Err(Failure::new(Code::No, what).hint(format!(
-                    "name a user of its own by {field} under `[ssh]`, such as `doorward`, which people then log in as; or \
-                     `--user {user}`, where nobody else logs in by it"
+                    "name a separate user, such as `doorward`, with {field} under `[ssh]`; or use `--user {user}` if nobody \
+                     else logs in as that user"
                 )));
             }
-            super::note(&format!("warning: whoever logs in as `{user}` is confined, operators too"));
+            super::note(&format!("warning: everybody who logs in as `{user}` is confined, also operators"));
         }
         for note in &block.notes {
             super::note(&format!("warning: {note}"));
@@ -86,7 +86,8 @@ async fn hosts(policy: &Policy, ssh: &Ssh) -> Result<BTreeMap<TargetName, String
                 }
                 let Some(account) = &account else { continue };
                 let located = account.locate(address).await.map_err(|error| {
-                    access::failure(error.into()).context(format!("where `{}` is", target.name))
+                    access::failure(error.into())
+                        .context(format!("cannot find the address of `{}`", target.name))
                 })?;
                 located.host
             }

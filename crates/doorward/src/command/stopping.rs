@@ -20,7 +20,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Begins to listen; what it returns is ready at the first signal. A second Ctrl-C ends the process at once.
 pub(super) fn begin() -> io::Result<impl Future<Output = ()> + Send> {
-    let (tell, told) = oneshot::channel::<()>();
+    let (finished, done) = oneshot::channel::<()>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let signals = {
         let _entered = runtime.enter();
@@ -33,13 +33,13 @@ pub(super) fn begin() -> io::Result<impl Future<Output = ()> + Send> {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            tracing::info!("stopping; relays cut what they carry, all other rules stay until they expire");
+            tracing::info!("stopping; relays cut their connections, all other rules stay until they expire");
             // Where nobody waits for it any more, the process is about to end.
-            let _ = tell.send(());
+            let _ = finished.send(());
             tokio::select! {
                 _ = interrupt.recv() => std::process::exit(INTERRUPTED),
                 () = tokio::time::sleep(ENDS) => {
-                    tracing::warn!("not everything came to its end in time; the rest is cut off");
+                    tracing::warn!("stopping took too long; the remaining work is cut off");
                     std::process::exit(0);
                 }
             }
@@ -47,6 +47,6 @@ pub(super) fn begin() -> io::Result<impl Future<Output = ()> + Send> {
     })?;
     Ok(async {
         // A thread that is gone cannot hear, and SIGTERM would be lost: then it is time to stop as well.
-        let _ = told.await;
+        let _ = done.await;
     })
 }

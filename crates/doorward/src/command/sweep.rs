@@ -13,29 +13,29 @@ use super::{Code, Failure};
 use crate::cloud::{self, Cloud, Groups};
 use crate::policy_file::{self, LoadError};
 
-/// Close every rule that is past the end in its own mark
+/// Revoke expired rules, without the server
 ///
-/// Needs neither the server nor its store: each rule's description says when it ends. Run it every minute from
-/// another machine, and grants end also when the server is dead.
+/// The command needs neither the server nor its store, because the description of each rule says when it expires.
+/// Run it every minute on another machine, so that grants end even when the server is down.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward sweep
   doorward sweep --dry-run
   doorward sweep --security-group sg-0a1b2c3d4e5f60718 --region eu-west-1
 
-Exit code 0: nothing is past its end any more. 65: the policy has mistakes, and what could be read of it was \
-swept. 69: a group could not be looked at or not be closed.")]
+Exit code 0: no expired rule is left. 65: the policy has errors, and the security groups that could be read from it \
+were swept. 69: a security group could not be read, or a rule could not be revoked.")]
 pub struct Sweep {
-    /// Groups to sweep; those of the policy file otherwise
+    /// A security group to sweep; by default those of the policy
     #[arg(long, value_name = "ID")]
     pub security_group: Vec<SecurityGroupId>,
-    /// Their Region
+    /// The Region of the security groups
     #[arg(long, requires = "security_group")]
     pub region: Option<String>,
-    /// The profile to reach them with
+    /// The profile to use for them
     #[arg(long, requires = "security_group")]
     pub profile: Option<String>,
-    /// Only say what would be closed
+    /// Only print what would be revoked
     #[arg(long)]
     pub dry_run: bool,
     /// Print JSON
@@ -52,14 +52,13 @@ struct Swept {
 }
 
 impl Sweep {
-    /// Sweeps.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
         if !self.security_group.is_empty() {
             let place = Place { profile: self.profile.clone(), region: self.region.clone(), account: None };
             let asked = Groups::from([(place, self.security_group.iter().cloned().collect())]);
             return super::runtime()?.block_on(self.sweep(asked));
         }
-        // A policy with mistakes is swept as far as it can be read, and told of after.
+        // A policy with errors is swept as far as it can be read, and its errors are reported afterwards.
         let (firewalls, mut mistakes) = policy_file::firewalls(policy)?;
         super::runtime()?.block_on(self.sweep(cloud::groups(&firewalls)))?;
         mistakes.retain(Mistake::is_error);
@@ -85,15 +84,15 @@ impl Sweep {
             }
             swept.extend(rows(&seen, &step, done.is_ok() && !self.dry_run));
         }
-        for left in left(&seen) {
-            super::note(&left);
+        for note in unproven(&seen) {
+            super::note(&note);
         }
         failed.extend(seen.gaps.iter().map(ToString::to_string));
         let gone = asked
             .values()
             .flatten()
             .filter(|group| matches!(seen.group(group), doorward_core::inventory::Seen::Gone));
-        failed.extend(gone.map(|group| format!("security group {group} is not there")));
+        failed.extend(gone.map(|group| format!("security group {group} does not exist")));
         if self.json {
             super::print(&super::json(&swept)?)?;
         } else if !swept.is_empty() || failed.is_empty() {
@@ -107,15 +106,15 @@ impl Sweep {
 
     fn words(&self, swept: &[Swept]) -> String {
         if swept.is_empty() {
-            return "Nothing is past its end.\n".into();
+            return "No rule has expired.\n".into();
         }
         let line = |row: &Swept| {
             let did = if self.dry_run {
-                "would close"
+                "would revoke"
             } else if row.closed {
                 "closed"
             } else {
-                "could not close"
+                "could not revoke"
             };
             format!("{did} {} in {}: {}\n", row.rule, row.group, row.description)
         };
@@ -125,24 +124,22 @@ impl Sweep {
 
 /// Rules that bear one of the two signs of a Doorward: who may write tags, or descriptions, may not have rules closed by
 /// that.
-fn left(seen: &Inventory) -> Vec<String> {
-    let mut left = Vec::new();
+fn unproven(seen: &Inventory) -> Vec<String> {
+    let mut notes = Vec::new();
     for group in seen.groups.values() {
         for (rule, standing) in group.rules.iter().filter(|(rule, _)| rule.direction == Direction::In) {
             let why = match standing.ownership() {
-                Ownership::TagOnly(_) => "has the tag `doorward`, and its description is no mark",
-                Ownership::MarkOnly(_) => {
-                    "has a mark in its description, and not the tag `doorward` that goes with it"
-                }
+                Ownership::TagOnly(_) => "has the tag `doorward`, but its description is not from Doorward",
+                Ownership::MarkOnly(_) => "has a description from Doorward, but not the tag `doorward`",
                 Ownership::Foreign | Ownership::Marked(_) => continue,
             };
-            left.push(format!(
-                "note: {rule} in {} {why}, so it was left; the server knows its own rules by their ids",
+            notes.push(format!(
+                "note: {rule} in {} {why}, so it was not revoked; the server knows its own rules by their IDs",
                 group.id
             ));
         }
     }
-    left
+    notes
 }
 
 fn rows(seen: &Inventory, step: &Step, closed: bool) -> Vec<Swept> {

@@ -13,7 +13,7 @@ const LONGEST: u64 = 8_192;
 pub(super) fn password(prompt: &str) -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
         let failure = Failure::new(Code::Usage, "there is no terminal to type a password into");
-        return Err(failure.hint("`--stdin` reads it from the first line of the standard input"));
+        return Err(failure.hint("pass it on the first line of standard input with `--stdin`"));
     }
     let cannot = |error: &std::io::Error| {
         Failure::new(Code::Io, "cannot read a password from the terminal").because(error)
@@ -39,11 +39,11 @@ pub(super) fn first_line() -> Result<String, Failure> {
 pub(super) fn line() -> Result<String, Failure> {
     let mut line = Vec::new();
     let read = std::io::stdin().lock().take(LONGEST).read_until(b'\n', &mut line);
-    read.map_err(|error| Failure::new(Code::Io, "cannot read the standard input").because(&error))?;
+    read.map_err(|error| Failure::new(Code::Io, "cannot read standard input").because(&error))?;
     let line = line.strip_suffix(b"\n").unwrap_or(&line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match std::str::from_utf8(line) {
         Ok(line) => Ok(line.to_owned()),
-        Err(_) => Err(Failure::new(Code::Data, "the password on the standard input is not UTF-8")),
+        Err(_) => Err(Failure::new(Code::Data, "the password on standard input is not UTF-8")),
     }
 }

@@ -12,30 +12,31 @@ use super::desk::Desk;
 use super::{Code, Failure};
 use crate::connect::Accounts;
 
-/// Print the password of a database user who signs in by IAM: good for 15 minutes, made here
+/// Print an IAM database password, valid for 15 minutes
 ///
-/// It is for the database's own name and port, also where the connection goes by a local port.
+/// The password is made on this machine. It is for the name and the port of the database itself, also when the
+/// connection goes through a local port.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  PGPASSWORD=\"$(doorward token orders-db --user jon)\" psql --host=127.0.0.1 --port=28738 --username=jon orders
+  PGPASSWORD=\"$(doorward token orders-db --user jon)\" \\
+    psql --host=127.0.0.1 --port=28738 --username=jon orders
   doorward connect orders-db --iam jon --exec psql orders")]
 pub struct Token {
-    /// The target, as the policy names it
+    /// The target, by its name in the policy
     pub target: TargetName,
-    /// The database's user
+    /// The database user
     #[arg(long)]
     pub user: String,
-    /// The profile of your AWS credentials; else that of the policy, or of the environment
+    /// The profile of your AWS credentials; by default that of the policy, or of the environment
     #[arg(long)]
     pub profile: Option<String>,
     #[command(flatten)]
-    pub(super) way: super::ways::Way,
+    pub(super) backend: super::backend::BackendOptions,
 }
 
 impl Token {
-    /// Prints it.
     pub fn run(self, policy: &Path) -> Result<(), Failure> {
-        let token = Desk::work(&self.way, policy, async |desk| self.token(desk).await)?;
+        let token = Desk::work(&self.backend, policy, async |desk| self.token(desk).await)?;
         super::print(&format!("{token}\n"))
     }
 
@@ -59,8 +60,8 @@ impl Token {
                 _ => None,
             })
         });
-        let port = port
-            .ok_or_else(|| Failure::new(Code::No, format!("the port of `{}` is not known", self.target)))?;
+        let port =
+            port.ok_or_else(|| Failure::new(Code::No, format!("the port of `{}` is unknown", self.target)))?;
         let token = account.database_token(&located.host, port, &self.user, Timestamp::now()).await;
         token.map_err(|error| access::failure(error.into()))
     }

@@ -20,7 +20,7 @@ use crate::policy_file::{LoadError, PeoplePaths, people_paths, usual_people_path
 
 /// Add and remove people, and set their passwords
 ///
-/// The password file stays as it is but for the one line: comments, order, mode and owner are left alone.
+/// Only the line of that person changes in the password file. Comments, order, mode and owner are kept.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,8 +35,8 @@ pub struct User {
 enum Verb {
     /// Add a person
     ///
-    /// The password is typed twice, unseen, or read from the first line of the standard input. It is never an
-    /// argument, which every user of the machine could see.
+    /// You type the password twice without echo, or pass it on the first line of standard input. It is never an
+    /// argument, because every user of the machine could read it.
     #[command(after_help = "\
 Examples:
   doorward user add maria
@@ -46,19 +46,19 @@ Examples:
     Add {
         /// The person's name
         name: Person,
-        /// A group to put them into; may be given several times
+        /// A group to add them to; can be repeated
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<Group>,
-        /// Read the password from the first line of the standard input
+        /// Read the password from the first line of standard input
         #[arg(long)]
         stdin: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Remove a person, from all groups too
+    /// Remove a person, also from all groups
     ///
-    /// What they have open is closed at the server's next look at the files.
+    /// Their sessions end and their open grants are revoked when the server next reloads the files.
     #[command(after_help = "\
 Examples:
   doorward user remove maria")]
@@ -71,8 +71,8 @@ Examples:
     },
     /// Set a person's password
     ///
-    /// Their sessions end, and what they have open is revoked: someone else may have known the old one. People who
-    /// change their own password with `doorward password` keep what they have open.
+    /// Their sessions end and their open grants are revoked, because someone else may have known the old password.
+    /// People who change their own password with `doorward password` keep their grants.
     #[command(
         alias = "password",
         after_help = "\
@@ -83,17 +83,17 @@ Examples:
     Passwd {
         /// The person's name
         name: Person,
-        /// Read the password from the first line of the standard input
+        /// Read the password from the first line of standard input
         #[arg(long)]
         stdin: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Lock a person out, and keep their password
+    /// Lock a person out, but keep their password
     ///
-    /// A `!` is put in front of the hash, so that no password fits, in Apache either. Their sessions end, and what they
-    /// have open is revoked, as soon as the server reads the file.
+    /// A `!` is put in front of the hash, so that no password matches, also in Apache. Their sessions end and their
+    /// open grants are revoked when the server next reloads the file.
     #[command(after_help = "\
 Examples:
   doorward user lock maria")]
@@ -104,7 +104,7 @@ Examples:
         #[arg(long)]
         json: bool,
     },
-    /// Let a person sign in again with the password that they had
+    /// Unlock a person, who can then sign in with their old password
     #[command(after_help = "\
 Examples:
   doorward user unlock maria")]
@@ -121,7 +121,7 @@ Examples:
   doorward user list
   doorward user list --json | jq -r '.[] | select(.hash == \"des-crypt\") | .name'")]
     List {
-        /// Write JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -155,7 +155,7 @@ pub(super) fn people_files(policy: &Path, begins: bool) -> Result<PeoplePaths, F
                 return Err(LoadError::Unreadable { path, source }.into());
             }
             note(&format!(
-                "note: there is no `{POLICY}` here yet; the people are kept beside where it will be"
+                "note: `{POLICY}` does not exist yet; the password and group files are created in the same folder"
             ));
             Ok(files)
         }
@@ -163,12 +163,12 @@ pub(super) fn people_files(policy: &Path, begins: bool) -> Result<PeoplePaths, F
     }
 }
 
-/// A new name has to show whole: else two that look the same are two people, or two groups.
+/// A new name must have no invisible characters: else two names that appear equal are two people, or two groups.
 pub(super) fn refuse_hidden(name: &str) -> Result<(), Failure> {
     if !name.contains(text::is_hidden) {
         return Ok(());
     }
-    let what = format!("`{}` has characters that nobody sees", text::shown(name));
+    let what = format!("`{}` has invisible characters", text::shown(name));
     Err(Failure::new(Code::Data, what).hint("type the name rather than paste it"))
 }
 
@@ -246,32 +246,32 @@ fn add(
     // With `--json` there is one object, once all is done.
     let say = |words: String| if as_json { Ok(()) } else { print(&words) };
     say(if made {
-        format!("made {file}, with `{name}` in it\n")
+        format!("created {file} with `{name}`\n")
     } else {
         format!("added `{name}` to {file}\n")
     })?;
     for group in &member_of {
-        note(&format!("note: `{name}` was named in the group `{group}` already, and is in it now"));
+        note(&format!("note: the group `{group}` already had the name `{name}`, who is now a member"));
     }
-    let mut told: Vec<&Group> = Vec::new();
+    let mut created: Vec<&Group> = Vec::new();
     for group in wanted {
-        if told.contains(&group) {
+        if created.contains(&group) {
             continue;
         }
         let joined = edit::join(&files.groups, group, std::slice::from_ref(name), made_groups)?;
         if made_groups {
             let file = files.groups.display();
-            let what = if told.is_empty() { format!("made {file}, with") } else { "made".into() };
-            say(format!("{what} the group `{group}` and `{name}` in it\n"))?;
+            let what = if created.is_empty() { format!("created {file} with") } else { "created".into() };
+            say(format!("{what} the group `{group}` and `{name}`\n"))?;
         } else if !joined.is_empty() {
-            say(format!("put `{name}` into the group `{group}`\n"))?;
+            say(format!("added `{name}` to the group `{group}`\n"))?;
         }
-        told.push(group);
+        created.push(group);
     }
     if !as_json {
         return Ok(());
     }
-    let mut groups: Vec<Group> = member_of.iter().chain(told).cloned().collect();
+    let mut groups: Vec<Group> = member_of.iter().chain(created).cloned().collect();
     groups.sort();
     groups.dedup();
     let passwords = file.to_string();
@@ -286,7 +286,7 @@ fn remove(files: &PeoplePaths, name: &Person, as_json: bool) -> Result<(), Failu
     }
     let left = if files.groups.exists() { edit::leave_all(&files.groups, name)? } else { Vec::new() };
     for group in left.iter().filter(|_| !as_json) {
-        print(&format!("took `{name}` out of the group `{group}`\n"))?;
+        print(&format!("removed `{name}` from the group `{group}`\n"))?;
     }
     if !was && left.is_empty() {
         let read = read_passwords(files)?;
@@ -296,7 +296,7 @@ fn remove(files: &PeoplePaths, name: &Person, as_json: bool) -> Result<(), Failu
         let passwords = files.passwords.display().to_string();
         print(&json(&Changed { name, passwords, done: "removed", groups: Some(left.clone()) })?)?;
     }
-    super::group::tell_empty(files, &left)
+    super::group::note_empty_groups(files, &left)
 }
 
 fn passwd(files: &PeoplePaths, name: &Person, stdin: bool, as_json: bool) -> Result<(), Failure> {
@@ -323,7 +323,7 @@ fn lock(files: &PeoplePaths, name: &Person, locked: bool, as_json: bool) -> Resu
     tell(files, name, &words, done, as_json)?;
     if changed {
         // Somebody tries it at once, and is refused once more.
-        note("note: a running server reads the file again within a second or two");
+        note("note: a running server reloads the file within two seconds");
     }
     Ok(())
 }
@@ -365,8 +365,8 @@ fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
         return print(&json(&rows)?);
     }
     if rows.is_empty() {
-        note(&format!("nobody is in {}", files.passwords.display()));
-        note("hint: `doorward user add NAME` adds somebody");
+        note(&format!("{} has no people", files.passwords.display()));
+        note("hint: add a person with `doorward user add NAME`");
     }
     let width = rows.iter().map(|row| row.name.as_str().chars().count()).max().unwrap_or(0);
     let lines = rows.iter().map(|row| {
@@ -377,7 +377,7 @@ fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
     print(&lines.collect::<String>())
 }
 
-/// The password file, refused when it has mistakes.
+/// The password file, refused when it has errors.
 pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords, Failure> {
     let path = &files.passwords;
     let bytes =
@@ -389,7 +389,7 @@ pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords
     Ok(read)
 }
 
-/// The group file, refused when it has mistakes.
+/// The group file, refused when it has errors.
 pub(super) fn read_groups(files: &PeoplePaths) -> Result<groups::Groups, Failure> {
     let path = &files.groups;
     let bytes =
@@ -409,7 +409,7 @@ fn new_password(name: &Person, stdin: bool, rules: &Rules<'_>) -> Result<String,
     let password = terminal::password(&format!("New password for {name}: "))?;
     // What is refused is not typed a second time.
     rules.check(&password).map_err(PasswordError::Weak)?;
-    if terminal::password("The same again: ")? != password {
+    if terminal::password("New password again: ")? != password {
         return Err(Failure::new(Code::Data, "the two passwords differ, so nothing was changed"));
     }
     Ok(password)

@@ -267,7 +267,7 @@ impl Tunnels for Endpoints {
     fn open_url<'a>(&'a self, to: &'a Destination) -> Answer<'a, Result<String, String>> {
         Box::pin(async move {
             let Host::Address(address) = to.host else {
-                return Err(format!("an endpoint leads to addresses only, and `{}` is a name", to.host));
+                return Err(format!("an endpoint connects only to addresses, and `{}` is a name", to.host));
             };
             let left = self.until.map(|until| until.duration_since(Timestamp::now()).as_secs().max(1));
             let lasts = left.map(|left| u32::try_from(left).unwrap_or(u32::MAX));

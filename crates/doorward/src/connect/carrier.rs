@@ -25,7 +25,7 @@ use crate::requests::{By, Relay, Sessions, Through};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// What was sent is not what this version knows.
-    #[error("the policy says `{0}`, which this version does not understand")]
+    #[error("the policy has `{0}`, which this version does not support")]
     NotUnderstood(String),
     /// Where the target is.
     #[error(transparent)]
@@ -40,13 +40,13 @@ pub enum Error {
     #[error(transparent)]
     Account(#[from] NoAccount),
     /// There is no Instance Connect Endpoint to go through.
-    #[error("no Instance Connect Endpoint leads into {vpc}")]
+    #[error("no Instance Connect Endpoint is in {vpc}")]
     NoEndpoint {
         /// The VPC.
         vpc: String,
     },
     /// There is one, and it is not ready.
-    #[error("the endpoint {id} carries nothing: it is {state}")]
+    #[error("the endpoint {id} cannot be used: it is {state}")]
     NotReady {
         id: String,
         /// Its state.
@@ -66,10 +66,10 @@ pub enum Error {
     #[error("cannot read the key `{}`", path.display())]
     KeyFile { path: PathBuf, source: std::io::Error },
     /// No agent runs.
-    #[error("the policy has SSH log in by your agent's keys, and SSH_AUTH_SOCK names none")]
+    #[error("the policy requires SSH login with the keys of your agent, and SSH_AUTH_SOCK is not set")]
     NoAgent,
     /// There is nowhere to remember host keys.
-    #[error("neither HOME nor XDG_CONFIG_HOME is set, so host keys cannot be remembered")]
+    #[error("neither HOME nor XDG_CONFIG_HOME is set, so host keys cannot be saved")]
     NoHome,
     /// Certificates and proxies.
     #[error(transparent)]
@@ -90,10 +90,10 @@ impl Error {
             Self::Jump(error) => error.hint(),
             Self::Aws(error) | Self::Account(NoAccount::Own(error)) => error.hint().map(str::to_owned),
             Self::NoEndpoint { .. } => Some(
-                "make one (`aws ec2 create-instance-connect-endpoint`), or write `over = \"ssm\"`".into(),
+                "create one (`aws ec2 create-instance-connect-endpoint`), or write `over = \"ssm\"`".into(),
             ),
             Self::NoAgent => Some("start one (`eval $(ssh-agent)`) and add your key (`ssh-add`)".into()),
-            Self::NotUnderstood(_) => Some("is this doorward as new as the server?".into()),
+            Self::NotUnderstood(_) => Some("this doorward may be older than the server: update it".into()),
             _ => None,
         }
     }

@@ -36,21 +36,21 @@ const FILES: [&str; 5] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {
     /// Its clients check the wrong name, or nothing.
-    #[error("a client of MySQL on a local port cannot check that it is `{host}` that gets the password")]
+    #[error("a MySQL client on a local port cannot verify that `{host}` receives the password")]
     MySql {
         /// The real host.
         host: String,
     },
     /// No authority to check with.
     #[error(
-        "the authorities that certify `{host}` are not on this machine, so nobody could check who gets the password"
+        "the certificate authorities of `{host}` are not on this machine, so the server cannot be verified"
     )]
     NoRoots {
         /// The real host.
         host: String,
     },
     /// Nothing that is signed in to.
-    #[error("no port of it is a database's")]
+    #[error("none of its ports is the port of a database")]
     NoDatabase,
 }
 
@@ -59,12 +59,12 @@ impl Unverified {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::MySql { .. } => {
-                "carry the network with `--range`, connect to its own name with `--ssl-mode=VERIFY_IDENTITY`, and take \
+                "route the network with `--range`, connect to its own name with `--ssl-mode=VERIFY_IDENTITY`, and use \
                  the password of `doorward token`"
             }
             Self::NoRoots { .. } => {
                 "save https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem as ~/.postgresql/root.crt, or \
-                 name another file by PGSSLROOTCERT"
+                 name another file in PGSSLROOTCERT"
             }
             Self::NoDatabase => "`--iam` is for PostgreSQL",
         }

@@ -77,10 +77,10 @@ impl Granted {
             }
         };
         if !place {
-            return Err("the grant does not lead there".into());
+            return Err("the grant does not include that destination".into());
         }
         if !self.ports.iter().any(|(from, to_port)| (*from..=*to_port).contains(&to.port)) {
-            return Err(format!("the grant does not let tcp/{} through", to.port));
+            return Err(format!("the grant does not include tcp/{}", to.port));
         }
         Ok(())
     }

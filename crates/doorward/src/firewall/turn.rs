@@ -51,7 +51,7 @@ impl RelayTurn {
         let file = match opened {
             Ok(file) => file,
             Err(error) => {
-                tracing::debug!(%error, file = %path.display(), "whether another process carries the relays is not known");
+                tracing::debug!(%error, file = %path.display(), "cannot determine whether another process runs the relays");
                 return true;
             }
         };
@@ -66,7 +66,7 @@ impl RelayTurn {
             }
             Err(TryLockError::WouldBlock) => false,
             Err(TryLockError::Error(error)) => {
-                tracing::debug!(%error, file = %path.display(), "whether another process carries the relays is not known");
+                tracing::debug!(%error, file = %path.display(), "cannot determine whether another process runs the relays");
                 true
             }
         }
@@ -81,7 +81,7 @@ impl RelayTurn {
             file.write_all(&text)
         });
         if let Err(error) = noted {
-            tracing::warn!(%error, "what became of the relays could not be noted: commands on this machine are not told of it");
+            tracing::warn!(%error, "could not note the state of the relays for other commands on this machine");
         }
     }
 

@@ -13,7 +13,10 @@ async fn a_clock_that_is_set_forward_does_not_let_credentials_in_again() {
     // AWS still takes them for a quarter of an hour, whatever this machine's clock says.
     world.set_clock(24);
     world.reconciler.pass().await;
-    assert!(!world.denies().contains(grant.as_str()), "its time is up by that clock, and nobody revoked it");
+    assert!(
+        !world.denies().contains(grant.as_str()),
+        "the grant expired by that clock, and nobody revoked it"
+    );
 
     let mut world = World::with(&vending()).await;
     let grant = world.open(Transport::Ssm).await;

@@ -22,7 +22,7 @@ async fn what_bears_a_grant_that_was_closed_is_ended_and_nothing_else() {
     assert_eq!(world.sessions(), ["elsewhere-1", "maria-1"]);
     let told = world.told("ended the session").await;
     assert_eq!(told.len(), 2, "{told:?}");
-    assert_eq!(told[0], format!("ended the session jon-1 to i-0a1b: {grant} by ssm is over"));
+    assert_eq!(told[0], format!("ended the session jon-1 to i-0a1b: {grant} by ssm has ended"));
 
     // One that was being started when the grant ended, and then an account at rest.
     world.start("jon-3", &reason(&grant));
@@ -107,7 +107,7 @@ async fn a_refusal_is_told_once_and_holds_up_no_firewall() {
     world.account.deny_ending(false);
     world.wait(60).await;
     assert_eq!(world.sessions(), Vec::<String>::new());
-    assert_eq!(world.told("again").await, ["ends what outlives its grant in eu-west-1 again"]);
+    assert_eq!(world.told("again").await, ["can end the sessions of ended grants in eu-west-1 again"]);
     assert_eq!(world.requests.nudge().status().overdue, []);
 }
 

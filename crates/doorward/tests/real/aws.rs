@@ -403,7 +403,7 @@ fn tried_again() -> Result<(), Failed> {
         // Not for ever.
         for (fault, why) in [
             (Fault::throttled(), "RequestLimitExceeded: Request limit exceeded."),
-            (Fault::Short, "the answer cannot be read"),
+            (Fault::Short, "the response cannot be read"),
         ] {
             corner.faulty.breaks("DescribeSecurityGroupRules", 4, fault);
             let begun = Instant::now();
@@ -714,7 +714,7 @@ fn credentials() -> Result<(), Failed> {
         let account = Account::connect(&profiles::profile_with("late", &lines)).await.expect("an account");
         for _ in 0..2 {
             let seen = account.observe(groups).await;
-            assert_eq!(seen.gaps[0].why, "NoCredentials: profile `late` holds no credentials");
+            assert_eq!(seen.gaps[0].why, "NoCredentials: profile `late` has no credentials");
         }
         profiles::profile_with("late", "aws_access_key_id = test\naws_secret_access_key = test");
         assert_eq!(account.observe(groups).await.gaps, []);

@@ -59,13 +59,13 @@ fn wrong_vpc() -> Result<(), Failed> {
     let server = house.serve();
     let jon = Desk::new(&house, "jon");
     jon.signs_in(&server);
-    let why = format!("security group {group} is in {vpc}, and the policy says {other}");
+    let why = format!("security group {group} is in {vpc}, but the policy says {other}");
     jon.run(&["open", "db-0"]).is(1, &[], &[&format!("error: {why}\n")]);
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     assert_eq!(descriptions(&moto, REGION, &group), Vec::<String>::new(), "not even the static list");
     eventually("the log says so", || server.log().contains(&why));
     std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(recorded(&house, &format!("could not bring clients-0 to what is wanted: {why}")), 1);
+    assert_eq!(recorded(&house, &format!("reconciling clients-0 failed: {why}")), 1);
 
     // The policy is put right, and then wrong again under an open grant: what is in doubt is shut.
     house.write_policy(&pinned(&vpc));
@@ -89,7 +89,7 @@ fn gone() -> Result<(), Failed> {
     jon.signs_in(&server);
     let why = |group: &str| format!("security group {group} is not in {REGION}");
     jon.run(&["open", "db-2"]).is(1, &[], &[&why("sg-0123456789abcdef0")]);
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     // The others go on.
     jon.run(&["open", "db-0"]).is(0, &["db-0 is open"], &[]);
     jon.run(&["open", "db-1"]).is(0, &["db-1 is open"], &[]);
@@ -103,17 +103,17 @@ fn gone() -> Result<(), Failed> {
     jon.run(&["open", "db-0"]).is(1, &[], &[&why(&groups[0])]);
     let closed = jon.run(&["close", "db-1", "db-0"]);
     assert!(
-        closed.out.contains("to db-1 is closed") && closed.out.contains("to db-0 is closed"),
+        closed.out.contains("to db-1 is revoked") && closed.out.contains("to db-0 is revoked"),
         "{closed:?}"
     );
     assert!(!stands(&moto, &groups[1], "db-1"));
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     whole(&house);
     Ok(())
 }
 
 /// What is said of a firewall that has not answered by the time a person is told.
-const UNANSWERED: &str = "its firewall has not answered yet";
+const UNANSWERED: &str = "its firewall has not responded yet";
 
 /// What is closed was said to be gone and is, or was said to be in doubt; and it goes.
 fn closes(said: &Said, moto: &Moto, group: &str, words: &str) {
@@ -123,7 +123,7 @@ fn closes(said: &Said, moto: &Moto, group: &str, words: &str) {
     }
     // A machine with much else to do is told of before AWS has broken off.
     let words = if said.err.contains(UNANSWERED) { UNANSWERED } else { words };
-    said.is(69, &["to db-0 is closed"], &["is over, but its rule may still stand: ", words, "\nhint: "]);
+    said.is(69, &["to db-0 is revoked"], &["has ended, but its rule may still exist: ", words, "\nhint: "]);
 }
 
 /// Faults of the two calls that change a group, and the words in which a person learns of them.
@@ -136,10 +136,10 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
             "was denied: UnauthorizedOperation: You are not authorized to perform this operation.",
         ),
         ("throttled", Fault::throttled(), "RequestLimitExceeded"),
-        ("error", Fault::Answer(500, String::new()), "was refused: HTTP 500: the answer says no more"),
-        ("gateway", Fault::Answer(502, html.into()), "was refused: HTTP 502: the answer says no more"),
-        ("half", Fault::Half, "gave no answer: "),
-        ("short", Fault::Short, "gave no answer: "),
+        ("error", Fault::Answer(500, String::new()), "was refused: HTTP 500: the response has no details"),
+        ("gateway", Fault::Answer(502, html.into()), "was refused: HTTP 502: the response has no details"),
+        ("half", Fault::Half, "failed: "),
+        ("short", Fault::Short, "failed: "),
     ]
 }
 
@@ -168,14 +168,14 @@ fn broken_day(moto: &Moto, name: &str, fault: &Fault, words: &str) {
     let server = house.serve();
     let jon = Desk::new(&house, "jon");
     jon.signs_in(&server);
-    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
+    jon.run(&["list"]).is(0, &["No grants are open."], &[]);
     eventually("the office is let in", || !descriptions(moto, REGION, &group).is_empty());
 
     faulty.breaks("AuthorizeSecurityGroupIngress", usize::MAX, fault.clone());
     let opened = jon.run(&["open", "db-0"]);
-    let doubt = " is not open yet: its firewall does not let it in yet: ec2:AuthorizeSecurityGroupIngress in us-east-1 ";
+    let doubt = " is not open yet: its firewall does not admit it yet: ec2:AuthorizeSecurityGroupIngress in us-east-1 ";
     // AWS may have done what it did not say, and that may have been seen since.
-    let out = "db-0 is granted, and not open yet, for 203.0.113.9/32 until ";
+    let out = "db-0 is granted, but not open yet, for 203.0.113.9/32 until ";
     match opened.code {
         0 => assert!(stands(moto, &group, "db-0"), "{name}: it was said to be open: {opened:?}"),
         _ if opened.err.contains(UNANSWERED) => opened.is(69, &[out], &["\nhint: "]),
@@ -207,7 +207,7 @@ fn broken_day(moto: &Moto, name: &str, fault: &Fault, words: &str) {
     eventually("it stands", || stands(moto, &group, "db-0"));
     drop(server);
     whole(&house);
-    assert!(recorded(&house, "could not bring clients-0") <= 3, "told when it begins, not at each try");
+    assert!(recorded(&house, "reconciling clients-0") <= 3, "told when it begins, not at each try");
 }
 
 fn silence() -> Result<(), Failed> {
@@ -227,7 +227,7 @@ fn silence() -> Result<(), Failed> {
     assert!(begun.elapsed() < Duration::from_secs(15), "a person waits {:?}", begun.elapsed());
     opened.is(
         69,
-        &["db-0 is granted, and not open yet, for"],
+        &["db-0 is granted, but not open yet, for"],
         &[&format!("error: db-0 is not open yet: {UNANSWERED}\nhint: ")],
     );
     faulty.mends();
@@ -237,8 +237,8 @@ fn silence() -> Result<(), Failed> {
     let closed = jon.run(&["close", "db-0"]);
     closed.is(
         69,
-        &["to db-0 is closed"],
-        &[&format!("is over, but its rule may still stand: {UNANSWERED}\nhint: ")],
+        &["to db-0 is revoked"],
+        &[&format!("has ended, but its rule may still exist: {UNANSWERED}\nhint: ")],
     );
     faulty.mends();
     eventually("it is gone", || !stands(&moto, &group, "db-0"));
@@ -276,18 +276,18 @@ fn unseen() -> Result<(), Failed> {
     faulty.breaks("Describe", usize::MAX, Fault::denied());
     let closed = jon.run(&["close", "db-0"]);
     assert!(!stands(&moto, &group, "db-0"), "a gap blocks no closing: {closed:?}");
-    assert!(closed.out.contains("to db-0 is closed"), "{closed:?}");
+    assert!(closed.out.contains("to db-0 is revoked"), "{closed:?}");
     let refused = jon.run(&["open", "db-0"]);
     refused.is(
         1,
         &[],
         &[
-            &format!("security group {group} could not be looked at"),
+            &format!("security group {group} could not be read"),
             "was denied: UnauthorizedOperation",
             "doorward iam",
         ],
     );
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     // So it is after a restart, when nothing at all is known.
     faulty.mends();
     eventually("it opens", || jon.run(&["open", "db-0", "--for", "4s"]).code == 0);

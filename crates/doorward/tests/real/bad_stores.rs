@@ -103,7 +103,7 @@ fn full() -> Result<(), Failed> {
     eventually("the log says so", || {
         server.log().contains("could not record ended grants, removing their rules nevertheless")
     });
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     // A server starts all the same, since there may be something to close.
     server.kill();
     let server = house.serve();
@@ -117,7 +117,7 @@ fn full() -> Result<(), Failed> {
     maria.signs_in(&server);
     drop(server);
     let (_, out, _) = house.run(&["audit", "list"]);
-    assert!(out.contains(": its time was up"), "{out}");
+    assert!(out.contains(": expired"), "{out}");
     let (code, out, err) = house.run(&["audit", "verify"]);
     assert_eq!(code, 0, "{out}{err}");
     Ok(())
@@ -155,7 +155,7 @@ fn not_a_store() -> Result<(), Failed> {
         let (code, out, err) = house.run(verb);
         assert_eq!((code, out.as_str()), (66, ""), "{err}");
         assert!(
-            err.contains(&format!("error: there is no store at `{}`\n", at("nothing.db").display())),
+            err.contains(&format!("error: the store `{}` does not exist\n", at("nothing.db").display())),
             "{err}"
         );
     }
@@ -215,7 +215,7 @@ fn port_taken() -> Result<(), Failed> {
         let (code, out, err) = house.run(&["serve"]);
         assert_eq!((code, out.as_str()), (69, ""), "{err}");
         let words = format!(
-            "error: {} is in use by another program\nhint: choose another address with `listen` in `[server]`, or end what has it\n",
+            "error: {} is in use by another program\nhint: choose another address with `listen` in `[server]`, or stop the program that uses it\n",
             house.listen
         );
         assert!(err.ends_with(&words), "{err}");
@@ -226,7 +226,7 @@ fn port_taken() -> Result<(), Failed> {
     let new: Vec<&str> = after.strip_prefix(&before).ok_or("another record")?.lines().collect();
     assert!(new.len() == 1 && new[0].contains("\"record-read\""), "{new:?}");
     assert!(wiki.lets_in());
-    jon.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
+    jon.run(&["close", "wiki"]).is(0, &["is revoked"], &[]);
     assert!(!wiki.lets_in());
     // A privileged or foreign address is told as such.
     house.write_policy(&wiki.policy);
@@ -264,7 +264,7 @@ fn broken_lines() -> Result<(), Failed> {
         ("people.htpasswd", b"jon:$9$nobody-knows\n", "people.htpasswd:1:"),
         ("people.htpasswd", b"jon:!", "people.htpasswd:1:5: warning: `jon` is locked"),
         ("people.htpasswd", b"jon:\xff\xfe\n", "people.htpasswd:1:5: "),
-        ("people.htpasswd", b"jon\n", "people.htpasswd:1:1: there is no `:`"),
+        ("people.htpasswd", b"jon\n", "people.htpasswd:1:1: the `:` after"),
         ("people.groups", b"staff jon\nstaff: maria\n", "people.groups:1:"),
     ];
     let wiki = Wiki::new(LASTS);
@@ -291,7 +291,7 @@ fn broken_lines() -> Result<(), Failed> {
             fs::write(&path, [line, b"\n", rest.as_bytes()].concat())?;
             eventually("jon is shut out", || !wiki.lets_in());
             eventually("it is told", || server.log().contains(words));
-            maria.run(&["list"]).is(0, &["Nothing is open"], &[]);
+            maria.run(&["list"]).is(0, &["No grants are open"], &[]);
             fs::write(&path, &good)?;
             fs::write(house.policy(), &whole)?;
             std::thread::sleep(Duration::from_millis(1500));
@@ -327,7 +327,7 @@ fn broken_file(file: &str, text: &[u8], words: &str) {
         // Good again; the next break is told anew.
         fs::write(&path, &good).expect("a file");
         std::thread::sleep(Duration::from_millis(1500));
-        assert_eq!(recorded(&house, "kept the last good policy: the new one has "), time);
+        assert_eq!(recorded(&house, "kept the last valid policy: the new one has "), time);
     }
     // The files are followed as before.
     house.write_people(&[("staff", &["maria"])]);

@@ -49,7 +49,7 @@ fn sign_in() -> Result<(), Failed> {
     jon.run(&["login", &server.url]).is(
         64,
         &[],
-        &["there is no terminal to type a password into", "hint: `--stdin` reads it"],
+        &["there is no terminal to type a password into", "hint: pass it on the first line"],
     );
     assert!(!jon.session().exists());
 
@@ -76,7 +76,7 @@ fn sign_in() -> Result<(), Failed> {
     let changed = house.run(&["user", "remove", "jon"]);
     assert_eq!(changed.0, 0, "{changed:?}");
     crate::grants::eventually("jon is signed out", || jon.run(&["list"]).code == 77);
-    jon.run(&["logout"]).is(77, &[], &["not signed in", "hint: this machine has forgotten the session"]);
+    jon.run(&["logout"]).is(77, &[], &["not signed in", "hint: this machine has deleted the session"]);
     assert!(!jon.session().exists());
     Ok(())
 }
@@ -90,7 +90,7 @@ fn open_and_close() -> Result<(), Failed> {
     maria.signs_in(&server);
 
     let listed = jon.run(&["list"]);
-    listed.is(0, &["YOU MAY OPEN", "wiki", "10m, at most 1h", "The wiki", "\nNothing is open.\n"], &[]);
+    listed.is(0, &["YOU MAY OPEN", "wiki", "10m, at most 1h", "The wiki", "\nNo grants are open.\n"], &[]);
     assert!(!wiki.lets_in());
 
     let opened = jon.run(&["open", "wiki", "--for", "5m", "--reason", "ticket 4711"]);
@@ -125,28 +125,28 @@ fn open_and_close() -> Result<(), Failed> {
         &[],
         &["error: you have nothing open to `wiki`\nhint: `doorward list`"],
     );
-    maria.run(&["close", "--all"]).is(0, &["Nothing is open.\n"], &[]);
+    maria.run(&["close", "--all"]).is(0, &["You have no open grants.\n"], &[]);
     assert_eq!(maria.run(&["close", "--all", "--json"]).out, "[]\n");
     assert!(wiki.lets_in());
 
     let closed = jon.run(&["close", id]);
-    closed.is(0, &[&format!("{id} to wiki is closed: open connections are cut\n")], &[]);
+    closed.is(0, &[&format!("{id} to wiki is revoked: open connections are cut\n")], &[]);
     assert!(!wiki.lets_in());
     // Once more says the same and does nothing.
-    jon.run(&["close", id]).is(0, &["to wiki is closed"], &[]);
+    jon.run(&["close", id]).is(0, &["to wiki is revoked"], &[]);
     jon.run(&["close", "wiki"]).is(1, &[], &["you have nothing open to `wiki`"]);
 
     for close in [&["close", "wiki"][..], &["close", "--all"], &["close", "wiki", "wiki"]] {
         jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
         let closed = jon.run(close);
-        closed.is(0, &["to wiki is closed: open connections are cut\n"], &[]);
+        closed.is(0, &["to wiki is revoked: open connections are cut\n"], &[]);
         assert_eq!(closed.out.lines().count(), 1, "{closed:?}");
         assert!(!wiki.lets_in());
     }
     jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
     let live = std::net::TcpStream::connect(wiki.door)?;
     assert!(wiki.lets_in());
-    jon.run(&["close", "wiki"]).is(0, &["to wiki is closed: 1 open connection was cut\n"], &[]);
+    jon.run(&["close", "wiki"]).is(0, &["to wiki is revoked: 1 open connection was cut\n"], &[]);
     drop(live);
     jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
     let closed = jon.run(&["close", "wiki", "--json"]).json();
@@ -155,7 +155,7 @@ fn open_and_close() -> Result<(), Failed> {
         (&"ended".into(), &"as-wanted".into(), &0.into())
     );
 
-    jon.run(&["list", "--history"]).is(0, &["WAS OPEN", "wiki", "(closed by jon)"], &[]);
+    jon.run(&["list", "--history"]).is(0, &["PAST GRANT", "wiki", "(revoked by jon)"], &[]);
     let local = jon.run(&["open", "wiki", "--detach"]);
     local.is(64, &[], &["`--address` and `--detach` are for a local policy", "add `--local`"]);
     drop(server);
@@ -176,8 +176,8 @@ fn refused() -> Result<(), Failed> {
         1,
         &[],
         &[
-            "`wiki` is opened only with a reason",
-            "`wiki` may be open for at most 1h in one go, and this would be 2h",
+            "`wiki` needs a reason",
+            "`wiki` may be open for at most 1h at a time, and this would be 2h",
             "\nhint: ",
         ],
     );
@@ -188,15 +188,12 @@ fn refused() -> Result<(), Failed> {
     jon.run(&["open", "no such name"]).is(64, &[], &["no such name"]);
     jon.run(&["open", "wiki", "--for", "soon"]).is(64, &[], &["soon"]);
     jon.run(&["close", "g-zzzzzzzzzzzz"]).is(1, &[], &["there is no grant g-zzzzzzzzzzzz that you may see"]);
-    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
-    richard.run(&["list", "--all"]).is(0, &["You may open nothing", "Nothing is open."], &[]);
+    jon.run(&["list"]).is(0, &["No grants are open."], &[]);
+    richard.run(&["list", "--all"]).is(0, &["You may not open any target", "No grants are open."], &[]);
     assert!(!wiki.lets_in());
     drop(server);
     let (_, out, _) = house.run(&["audit", "list", "--person", "jon"]);
-    assert!(
-        out.contains("was refused: open wiki for 127.0.0.1: `wiki` is opened only with a reason"),
-        "{out}"
-    );
+    assert!(out.contains("was refused: open wiki for 127.0.0.1: `wiki` needs a reason"), "{out}");
     Ok(())
 }
 
@@ -209,24 +206,24 @@ fn approval() -> Result<(), Failed> {
     richard.signs_in(&server);
     let asks = || -> Result<String, Failed> {
         let asked = jon.run(&["open", "wiki", "--for", "20m"]);
-        asked.is(2, &["g-", " waits: ", "leads"], &[]);
+        asked.is(2, &["g-", " waits for approval: ", "leads"], &[]);
         Ok(asked.out.split(' ').next().ok_or("no id")?.to_owned())
     };
     let id = asks()?;
     assert_eq!(asks()?, id, "asking again does not ask twice");
     jon.run(&["list"]).is(0, &[&id, "waits for approval"], &[]);
     assert!(!wiki.lets_in());
-    jon.run(&["approve", &id]).is(1, &[], &["error: nobody may agree to their own request\n"]);
+    jon.run(&["approve", &id]).is(1, &[], &["error: nobody may approve their own request\n"]);
     let approved = richard.run(&["approve", &id]);
     approved.is(0, &[&format!("{id} of jon to wiki is open until 20"), " UTC\n"], &[]);
     assert!(wiki.lets_in());
     // Who asks for what jon did is told who approved it, and of whom it is.
     let (_, out, _) = house.run(&["audit", "list", "--person", "jon"]);
     assert!(out.contains(&format!("approved {id} of jon: opened wiki for 127.0.0.1/32")), "{out}");
-    richard.run(&["approve", &id]).is(1, &[], &[&format!("{id} does not wait for an answer")]);
-    richard.run(&["reject", &id]).is(1, &[], &[&format!("{id} does not wait for an answer")]);
+    richard.run(&["approve", &id]).is(1, &[], &[&format!("{id} does not wait for approval")]);
+    richard.run(&["reject", &id]).is(1, &[], &[&format!("{id} does not wait for approval")]);
     assert!(wiki.lets_in());
-    jon.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
+    jon.run(&["close", "wiki"]).is(0, &["is revoked"], &[]);
 
     let id = asks()?;
     let two_lines = richard.run(&["reject", &id, "--reason", "no\nand no"]);
@@ -237,12 +234,12 @@ fn approval() -> Result<(), Failed> {
     jon.run(&["list", "--history"]).is(0, &["denied by richard: ten minutes are enough for that"], &[]);
     let (_, out, _) = house.run(&["audit", "list", "--person", "richard"]);
     assert!(out.contains(&format!("ended {id}: denied by richard: ten minutes are enough")), "{out}");
-    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
+    jon.run(&["list"]).is(0, &["No grants are open."], &[]);
     // What was asked for can be taken back.
     let id = asks()?;
     let withdrawn = jon.run(&["close", &id]);
-    withdrawn.is(0, &[&format!("{id} to wiki is withdrawn: it was never open\n")], &[]);
-    richard.run(&["approve", &id]).is(1, &[], &["does not wait for an answer"]);
+    withdrawn.is(0, &[&format!("{id} to wiki is withdrawn; it was never open\n")], &[]);
+    richard.run(&["approve", &id]).is(1, &[], &["does not wait for approval"]);
     jon.run(&["approve", "g-zzzzzzzzzzzz"]).is(
         1,
         &[],
@@ -263,16 +260,16 @@ fn operators() -> Result<(), Failed> {
     }
     jon.run(&["open", "wiki"]).is(0, &["is open"], &[]);
     maria.run(&["open", "wiki"]).is(0, &["is open"], &[]);
-    jon.run(&["list", "--all"]).is(1, &[], &["error: `jon` is in none of the operators' groups\n"]);
+    jon.run(&["list", "--all"]).is(1, &[], &["error: `jon` is not an operator\n"]);
     let all = richard.run(&["list", "--all"]);
     all.is(0, &["jon wiki", "maria wiki"], &[]);
     let id = all.out.lines().find(|line| line.contains("jon wiki")).and_then(|line| line.split(' ').next());
     let id = id.ok_or("no id")?;
     // An operator closes what is somebody else's; maria's address is the same and stays let in.
     let closed = richard.run(&["close", id]);
-    closed.is(0, &[&format!("{id} to wiki is closed"), "\n  127.0.0.1/32 is still let in by "], &[]);
+    closed.is(0, &[&format!("{id} to wiki is revoked"), "\n  127.0.0.1/32 is still admitted by "], &[]);
     assert!(wiki.lets_in());
-    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
+    jon.run(&["list"]).is(0, &["No grants are open."], &[]);
     assert_eq!(richard.run(&["list", "--all", "--json"]).json()["grants"].as_array().map(Vec::len), Some(1));
     Ok(())
 }
@@ -295,7 +292,7 @@ fn longer() -> Result<(), Failed> {
     assert_eq!((&again["grant"]["id"], &again["grant"]["revision"]), (&request.as_str().into(), &1.into()));
 
     let approved = richard.run(&["approve", &request, "--seen", "1"]);
-    let words = format!("as {request} asked\n");
+    let words = format!("as {request} requested\n");
     approved.is(0, &[&format!("{held} of jon to wiki is extended until 20"), &words], &[]);
     let listed = jon.run(&["list", "--json"]).json();
     let grants = listed["grants"].as_array().ok_or("no list")?;
@@ -313,8 +310,8 @@ fn longer() -> Result<(), Failed> {
     assert!(read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "nothing was cut");
     let (_, out, _) = house.run(&["audit", "list", "--grant", &held]);
     assert!(out.contains(&format!("approved {request} of jon: extended {held} until ")), "{out}");
-    jon.run(&["close", "wiki"]).is(0, &[&held, "is closed: 1 open connection was cut"], &[]);
-    jon.run(&["list"]).is(0, &["Nothing is open."], &[]);
+    jon.run(&["close", "wiki"]).is(0, &[&held, "is revoked: 1 open connection was cut"], &[]);
+    jon.run(&["list"]).is(0, &["No grants are open."], &[]);
     drop(server);
     let (code, out, err) = house.run(&["audit", "verify"]);
     assert_eq!(code, 0, "{out}{err}");
@@ -387,7 +384,7 @@ fn people_as_json() -> Result<(), Failed> {
     let (code, out, err) = house.run(&["user", "list"]);
     assert_eq!((code, out.as_str()), (0, ""), "{err}");
     assert!(
-        err.contains("nobody is in ") && err.contains("hint: `doorward user add NAME` adds somebody"),
+        err.contains(" has no people") && err.contains("hint: add a person with `doorward user add NAME`"),
         "{err}"
     );
     assert_eq!(json(&["user", "list"]), serde_json::json!([]));
@@ -403,8 +400,8 @@ fn no_server() -> Result<(), Failed> {
     let jon = Desk::new(&house, "jon");
     let login = |url: &str| jon.type_in(&["login", url, "--stdin"], PASSWORD);
     let nowhere = format!("http://{}", free_address());
-    let hint = "\nhint: is the address right, and `doorward serve` running there?\n";
-    login(&nowhere).is(69, &[], &[&format!("error: `{nowhere}` was not reached\ncaused by: "), hint]);
+    let hint = "\nhint: check that the URL is right, and that `doorward serve` runs there\n";
+    login(&nowhere).is(69, &[], &[&format!("error: cannot reach `{nowhere}`\ncaused by: "), hint]);
     for url in ["doorward.example.org", "ftp://example.org", "http://", "https://", "http:///x"] {
         let refused = login(url);
         refused.is(64, &[], &[&format!("error: `{url}` is not the address of a server")]);
@@ -428,7 +425,7 @@ fn no_server() -> Result<(), Failed> {
         let url = foreign(answer.clone());
         let said = login(&url);
         let words =
-            if answer.starts_with("HTTP") { "did not answer as a Doorward server does" } else { "`http://" };
+            if answer.starts_with("HTTP") { "did not respond like a Doorward server" } else { "`http://" };
         said.is(69, &[], &[words, hint]);
         assert!(!said.err.contains("panicked"), "{said:?}");
     }
@@ -442,14 +439,14 @@ fn no_server() -> Result<(), Failed> {
     let url = server.url.clone();
     server.kill();
     for verb in [&["list"][..], &["open", "wiki"], &["close", "--all"]] {
-        jon.run(verb).is(69, &[], &[&format!("error: `{url}` was not reached\n"), hint]);
+        jon.run(verb).is(69, &[], &[&format!("error: cannot reach `{url}`\n"), hint]);
     }
-    jon.run(&["logout"]).is(69, &[], &["was not reached", "hint: this machine has forgotten the session"]);
+    jon.run(&["logout"]).is(69, &[], &["cannot reach", "hint: this machine has deleted the session"]);
     std::fs::write(jon.session(), "{\"url\": ")?;
     jon.run(&["list"]).is(
         74,
         &[],
-        &["login.json` could not be used\ncaused by: ", "\nhint: `doorward login URL` makes it anew\n"],
+        &["login.json`\ncaused by: ", "\nhint: `doorward login URL` creates it again\n"],
     );
     Ok(())
 }

@@ -195,7 +195,7 @@ fn is_over(server: &Server, token: &str, id: &str) -> bool {
     let answer = server.call(Some(token), "GET", &format!("/api/v1/grants/{id}"), None);
     answer.is_ok_and(|(_, grant)| {
         let grant = if grant["grant"].is_object() { &grant["grant"] } else { &grant };
-        grant["state"] == "ended" && grant["ended"] == "its time was up"
+        grant["state"] == "ended" && grant["ended"] == "expired"
     })
 }
 

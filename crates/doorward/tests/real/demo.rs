@@ -44,7 +44,7 @@ fn story() -> Result<(), Failed> {
     let mut lines = Vec::new();
     for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
         let line = line?;
-        let last = line.contains("Ctrl-C ends it");
+        let last = line.contains("Ctrl-C ends the demo");
         lines.push(line);
         if last {
             break;
@@ -65,7 +65,9 @@ fn story() -> Result<(), Failed> {
     let jon = signed_in(&url, "jon");
     let (status, grant) = call(&url, &jon, "grants", &json!({ "target": "wiki" }));
     assert!(status < 300, "{grant}");
-    crate::grants::eventually("jon is let in", || curl(&wiki).is_some_and(|page| page.contains("open door")));
+    crate::grants::eventually("jon is let in", || {
+        curl(&wiki).is_some_and(|page| page.contains("Your grant is open"))
+    });
 
     let orders = json!({ "target": "orders-db", "reason": "to see what it lets in" });
     let near = call(&url, &signed_in(&url, "maria"), "grants", &orders);

@@ -124,7 +124,7 @@ fn opened() -> Result<(), Failed> {
     let (code, out, err) = house.run(&["audit", "verify"]);
     assert_eq!(code, 0, "{out}{err}");
     let (_, out, _) = house.run(&["audit", "list", "--grant", &id]);
-    for word in ["opened db-0 for 203.0.113.9/32", "ticket 4711", "extended", "its time was up"] {
+    for word in ["opened db-0 for 203.0.113.9/32", "ticket 4711", "extended", "expired"] {
         assert!(out.contains(word), "no `{word}` in the record:\n{out}");
     }
     Ok(())
@@ -273,10 +273,10 @@ fn swept() -> Result<(), Failed> {
         code == 65 && out.contains("closed tcp/5432 from 203.0.113.9/32") && !stands(),
         "{code}: {out}{err}"
     );
-    assert!(err.contains("`lasts` should be a table"), "{err}");
+    assert!(err.contains("`lasts` must be a table"), "{err}");
     std::fs::write(house.policy(), whole)?;
     let (code, out, _) = house.run(&["sweep"]);
-    assert_eq!((code, out.as_str()), (0, "Nothing is past its end.\n"));
+    assert_eq!((code, out.as_str()), (0, "No rule has expired.\n"));
     let left: BTreeSet<String> = descriptions(&moto, REGION, &groups[0]).into_iter().collect();
     assert!(left.contains("made by hand") && left.iter().any(|text| text.contains(" static ")), "{left:?}");
     Ok(())
@@ -348,8 +348,8 @@ fn signs() -> Result<(), Failed> {
     edit();
     server.kill();
     let (code, out, err) = house.run(&["sweep"]);
-    assert_eq!((code, out.as_str()), (0, "Nothing is past its end.\n"), "{err}");
-    assert_eq!(err.matches("so it was left").count(), 3, "{err}");
+    assert_eq!((code, out.as_str()), (0, "No rule has expired.\n"), "{err}");
+    assert_eq!(err.matches("so it was not revoked").count(), 3, "{err}");
     let server = house.serve();
     let token = server.sign_in("jon");
     eventually("the mark is back", || ids(&moto, &groups[0], &grant) == [ours.clone()]);
@@ -491,7 +491,7 @@ fn local() -> Result<(), Failed> {
     let groups = new_groups(&moto, 1, "local");
     let house = House::new(&[("dbs", &["jon"])], &policy(&groups, HOURS)).with_aws(&moto.url());
     let (code, out, err) = house.run(&["list", "--as", "jon"]);
-    assert!(code == 0 && out.contains("db-0") && out.contains("Nothing is open"), "{out}{err}");
+    assert!(code == 0 && out.contains("db-0") && out.contains("No grants are open"), "{out}{err}");
     let open = ["open", "db-0", "--as", "jon", "--address", "203.0.113.7", "--for", "1h", "--detach"];
     let (code, out, err) = house.run(&open);
     assert!(code == 0 && out.contains("db-0 is open for 203.0.113.7/32 until"), "{code}: {out}{err}");
@@ -500,7 +500,7 @@ fn local() -> Result<(), Failed> {
     let listed: Value = serde_json::from_str(&out)?;
     assert_eq!((code, listed["grants"][0]["state"].as_str()), (0, Some("open")));
     let (code, out, err) = house.run(&["close", "db-0", "--as", "jon"]);
-    assert!(code == 0 && out.contains("is closed"), "{out}{err}");
+    assert!(code == 0 && out.contains("is revoked"), "{out}{err}");
     assert!(descriptions(&moto, REGION, &groups[0]).iter().all(|text| !text.contains(" to db-0")));
     let (code, _, err) =
         house.run(&["open", "db-0", "--as", "nobody", "--address", "203.0.113.7", "--detach"]);

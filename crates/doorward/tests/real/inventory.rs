@@ -283,7 +283,7 @@ fn command() -> Result<(), Failed> {
     assert_eq!(json["counts"]["functions"], 1, "{json}");
     assert!(json["gaps"].as_array().is_some_and(|gaps| !gaps.is_empty()), "{json}");
     let nowhere = ["inventory", "save", "nothing", "--profile", "inventory-nowhere"];
-    doorward(here, &nowhere).is(69, &[], &["nothing of the account could be seen", "hint:"]);
+    doorward(here, &nowhere).is(69, &[], &["nothing of the account could be read", "hint:"]);
     assert!(!here.join("nothing").exists());
     doorward(here, &["inventory", "show", "--inventory", "missing"]).is(66, &[], &["cannot read `missing`"]);
     doorward(here, &["inventory", "show", "--inventory", "x", "--region", "y"]).is(

@@ -66,7 +66,7 @@ fn told_to_end() -> Result<(), Failed> {
         assert!(wiki.lets_in(), "{name}");
         held.signal(name);
         let said = held.ends();
-        said.is(0, &["at its end"], &[" to wiki is closed: 1 open connection was cut\n"]);
+        said.is(0, &["at its end"], &[" to wiki is revoked: 1 open connection was cut\n"]);
         assert_eq!(said.err.lines().filter(|line| !line.contains(" INFO ")).count(), 1, "{said:?}");
         live.set_read_timeout(Some(Duration::from_secs(2)))?;
         let cut = live.read(&mut [0; 1]);
@@ -75,7 +75,7 @@ fn told_to_end() -> Result<(), Failed> {
                 || cut.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock)
         );
         assert!(!wiki.lets_in(), "{name}");
-        assert_eq!(recorded(&house, "closed by jon"), 1);
+        assert_eq!(recorded(&house, "revoked by jon"), 1);
         whole(&house);
     }
     Ok(())
@@ -87,13 +87,13 @@ fn time_up() -> Result<(), Failed> {
     let begun = Instant::now();
     let held = hold(&house, &open(&["--for", "2s"]));
     assert!(wiki.lets_in());
-    held.ends().is(0, &["at its end"], &[" to wiki is over, its time was up: open connections are cut\n"]);
+    held.ends().is(0, &["at its end"], &[" to wiki has ended (expired): open connections are cut\n"]);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    assert_eq!(recorded(&house, ": its time was up"), 1);
+    assert_eq!(recorded(&house, ": expired"), 1);
     // Somebody is taken from the group meanwhile.
     let held = hold(&house, &open(&[]));
     house.write_people(&[("staff", &["maria"]), ("rest", &["jon"])]);
-    held.ends().is(0, &["at its end"], &[" to wiki is over, no longer allowed: "]);
+    held.ends().is(0, &["at its end"], &[" to wiki has ended (no longer allowed: "]);
     // With --json the answer is one object, and the rest goes to standard error.
     house.write_people(&GROUPS);
     let (code, out, err) = house.run(&open(&["--for", "1s", "--json"]));
@@ -125,9 +125,9 @@ fn terminal() -> Result<(), Failed> {
     assert_eq!(said.code, 0, "{said:?}");
     for words in [
         "wiki is open for 127.0.0.1/32",
-        "\r\x1b[2Kwiki open for 9m more; Ctrl-C closes",
+        "\r\x1b[2Kwiki open for 9m more; Ctrl-C revokes it",
         "wiki open for 8m 59s more",
-        " to wiki is closed: ",
+        " to wiki is revoked: ",
     ] {
         assert!(said.out.contains(words), "no {words:?} in {said:?}");
     }
@@ -146,7 +146,7 @@ fn unread() -> Result<(), Failed> {
     assert!(wiki.lets_in());
     held.signal("INT");
     assert_eq!(held.ends().code, 0);
-    assert_eq!(recorded(&house, "closed by jon"), 1);
+    assert_eq!(recorded(&house, "revoked by jon"), 1);
     assert!(!wiki.lets_in());
 
     // So with a server whose log nobody takes: it goes on, and closes at the end.
@@ -161,7 +161,7 @@ fn unread() -> Result<(), Failed> {
     // What is logged meets nobody.
     std::fs::write(house.folder().join("people.groups"), "nonsense\n")?;
     eventually("its end is met", || !wiki.lets_in());
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     server.signal("TERM");
     assert_eq!(server.ends().code, 0);
     house.write_people(&GROUPS);
@@ -224,13 +224,13 @@ fn two() -> Result<(), Failed> {
     first.ends().is(
         0,
         &["at its end"],
-        &[" to db-0 is closed: new connections are refused; one that is already open may live on\n"],
+        &[" to db-0 is revoked: new connections are refused; one that is already open may live on\n"],
     );
     assert_eq!(all(), (false, true, true));
     third.signal("INT");
-    third.ends().is(0, &["at its end"], &[" to db-1 is closed"]);
+    third.ends().is(0, &["at its end"], &[" to db-1 is revoked"]);
     second.signal("TERM");
-    second.ends().is(0, &["at its end"], &[" to db-0 is closed"]);
+    second.ends().is(0, &["at its end"], &[" to db-0 is revoked"]);
     assert_eq!(all(), (false, false, false));
     assert_eq!(recorded(&house, "put clients-"), 0, "what another opened is no drift");
     whole(&house);
@@ -247,7 +247,7 @@ fn beside_a_server() -> Result<(), Failed> {
         house.run(&[&to("db-0", "jon", "203.0.113.7")[..], &["--for", "5s", "--detach"]].concat());
     assert_eq!(code, 0, "{out}{err}");
     let begun = Instant::now();
-    jon.run(&["list"]).is(0, &["db-0", "203.0.113.7/32", "more"], &[]);
+    jon.run(&["list"]).is(0, &["db-0", "203.0.113.7/32", "in "], &[]);
     std::thread::sleep(Duration::from_secs(2));
     assert!(stands(&moto, &groups[0], "jon", "db-0"), "the server does not fight it");
     eventually("the server closes it", || !stands(&moto, &groups[0], "jon", "db-0"));
@@ -255,9 +255,9 @@ fn beside_a_server() -> Result<(), Failed> {
 
     // What is held beside it can be closed through the server; whoever holds it is told.
     let held = hold(&house, &to("db-1", "jon", "203.0.113.7"));
-    jon.run(&["close", "db-1"]).is(0, &["to db-1 is closed"], &[]);
+    jon.run(&["close", "db-1"]).is(0, &["to db-1 is revoked"], &[]);
     assert!(!stands(&moto, &groups[1], "jon", "db-1"));
-    held.ends().is(0, &["at its end"], &[" to db-1 is closed"]);
+    held.ends().is(0, &["at its end"], &[" to db-1 is revoked"]);
     drop(server);
     assert_eq!(recorded(&house, "put clients-"), 0, "what another opened is no drift");
     whole(&house);
@@ -288,7 +288,7 @@ fn while_it_looks() -> Result<(), Failed> {
         std::thread::sleep(Duration::from_millis(20));
     }
     held.signal("INT");
-    held.ends().is(0, &["at its end"], &[" to db-0 is closed"]);
+    held.ends().is(0, &["at its end"], &[" to db-0 is revoked"]);
     closes.ends();
     drop(server);
     let (_, record, _) = house.run(&["audit", "list", "--json", "--limit", "1000"]);
@@ -305,9 +305,9 @@ fn beside_a_relay() -> Result<(), Failed> {
     let beside = hold(&house, &open(&[]));
     assert!(wiki.lets_in());
     beside.signal("INT");
-    beside.ends().is(0, &["at its end"], &[" to wiki is closed"]);
+    beside.ends().is(0, &["at its end"], &[" to wiki is revoked"]);
     assert!(!wiki.lets_in());
-    assert_eq!(recorded(&house, "closed by jon"), 1);
+    assert_eq!(recorded(&house, "revoked by jon"), 1);
     let (code, out, err) = house.run(&open(&["--for", "4s", "--detach"]));
     assert!(code == 0 && out.contains("wiki is open for 127.0.0.1/32"), "{code}: {out}{err}");
     assert!(wiki.lets_in(), "it outlives the command");
@@ -322,9 +322,9 @@ fn beside_a_relay() -> Result<(), Failed> {
     jon.signs_in(&server);
     jon.run(&["list"]).is(0, &["wiki", "127.0.0.1/32"], &[]);
     assert!(wiki.lets_in());
-    jon.run(&["close", "wiki"]).is(0, &["to wiki is closed"], &[]);
+    jon.run(&["close", "wiki"]).is(0, &["to wiki is revoked"], &[]);
     assert!(!wiki.lets_in());
-    held.ends().is(0, &["at its end"], &[" to wiki is closed"]);
+    held.ends().is(0, &["at its end"], &[" to wiki is revoked"]);
     jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
     eventually("the server carries it again", || wiki.lets_in());
     drop(server);
@@ -346,7 +346,7 @@ fn silent() -> Result<(), Failed> {
         faulty.requests().iter().any(|body| body.contains("AuthorizeSecurityGroupIngress"))
     });
     early.signal("INT");
-    early.ends().is(130, &[], &[" to db-0 is closed", "error: interrupted while it was being opened\n"]);
+    early.ends().is(130, &[], &[" to db-0 is revoked", "error: interrupted while it was being opened\n"]);
     assert!(!stands(&moto, &group, "jon", "db-0"));
 
     // What could not be let in yet is held on to: it is let in when AWS says yes, and closed at the end.
@@ -354,7 +354,7 @@ fn silent() -> Result<(), Failed> {
     let mut held = start(&mut house.doorward(&to("db-0", "jon", "203.0.113.7")));
     let mut err = BufReader::new(held.0.stderr.take().ok_or("no pipe")?);
     let mut told = String::new();
-    while !told.contains(" is not open yet: its firewall does not let it in yet: ") {
+    while !told.contains(" is not open yet: its firewall does not admit it yet: ") {
         assert_ne!(err.read_line(&mut told)?, 0, "{told}");
     }
     faulty.mends();
@@ -371,15 +371,13 @@ fn nothing() -> Result<(), Failed> {
     let house = House::new(&GROUPS, &wiki.policy);
     let (code, out, err) = house.run(&open(&["--detach"]));
     assert_eq!((code, out.as_str()), (64, ""), "{err}");
-    for words in [
-        "`wiki` is behind the relay `door`, and no server carries it",
-        "leave out `--detach`",
-        "doorward serve",
-    ] {
+    for words in
+        ["`wiki` is behind the relay `door`, and no server runs it", "leave out `--detach`", "doorward serve"]
+    {
         assert!(err.contains(words), "{err}");
     }
     let (code, out, err) = house.run(&["close", "--all", "--as", "jon"]);
-    assert_eq!((code, out.as_str()), (0, "Nothing is open.\n"), "{err}");
+    assert_eq!((code, out.as_str()), (0, "You have no open grants.\n"), "{err}");
     let (code, _, err) = house.run(&["close", "wiki", "--as", "jon"]);
     assert!(code == 1 && err.contains("error: you have nothing open to `wiki`\nhint: "), "{code}: {err}");
     let (code, _, err) = house.run(&["close", "g-zzzzzzzzzzzz", "--as", "jon"]);
@@ -389,12 +387,12 @@ fn nothing() -> Result<(), Failed> {
     let (code, out, err) = house.run(&["list", "--as", "nobody"]);
     assert!(code == 1 && err.contains("`nobody` is not in the password file of "), "{out}{err}");
     let (code, out, _) = house.run(&["list", "--as", "jon", "--history"]);
-    assert_eq!((code, out.as_str()), (0, "\nNothing has been open.\n"));
+    assert_eq!((code, out.as_str()), (0, "\nThere are no past grants.\n"));
     let (code, _, err) = house.run(&["--policy", "nowhere.toml", "list", "--local"]);
     assert!(
         code == 66
             && err.contains("error: cannot read the policy `nowhere.toml`\n")
-            && err.contains("\nhint: `--policy FILE`"),
+            && err.contains("\nhint: name the policy file with `--policy FILE`"),
         "{code}: {err}"
     );
     assert!(!wiki.lets_in());

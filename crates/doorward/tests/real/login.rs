@@ -18,6 +18,11 @@ pub fn trials() -> Vec<Trial> {
         trial("login: no password crosses a network in clear unasked", &[], in_clear),
         trial("login: redirects are not followed", &[], redirects),
         trial("login: a session that others may read or write", &[], exposed),
+        trial(
+            "login: `whoami` says who is signed in, and else who a local policy takes them for",
+            &[],
+            identity,
+        ),
     ]
 }
 
@@ -25,6 +30,35 @@ const GROUPS: [(&str, &[&str]); 1] = [("staff", &["jon"])];
 
 fn house() -> House {
     House::new(&GROUPS, &Wiki::new("lasts = { usually = \"10m\", at-most = \"1h\" }").policy)
+}
+
+fn identity() -> Result<(), Failed> {
+    let house = house();
+    let jon = Desk::new(&house, "jon");
+    jon.run(&["whoami"]).is(77, &[], &["error: you are not signed in to a server\n", "doorward login URL"]);
+    let server = house.serve();
+    jon.signs_in(&server);
+    let text = ["as jon until 20", " UTC.\n", "  groups     staff\n", "  address    127.0.0.1\n"];
+    let signed_in = jon.run(&["whoami"]);
+    signed_in.is(0, &text, &[]);
+    signed_in.is(0, &[&format!("You are signed in to {} as jon", server.url)], &[]);
+    let json = jon.run(&["whoami", "--json"]).json();
+    assert_eq!(
+        (&json["person"], &json["groups"][0], &json["operator"], &json["server"], &json["address"]),
+        (&"jon".into(), &"staff".into(), &false.into(), &server.url.as_str().into(), &"127.0.0.1".into())
+    );
+    assert!(json["ends"].is_string() && json["policy"].is_null(), "{json}");
+    // With the policy of this machine.
+    let (code, out, err) = house.run(&["whoami", "--as", "jon"]);
+    assert!(code == 0 && out.starts_with("You are not signed in to a server. In `"), "{out}{err}");
+    assert!(out.ends_with("` you are jon.\n  groups     staff\n"), "{out}");
+    let (code, out, err) = house.run(&["whoami", "--as", "jon", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out)?;
+    assert!(code == 0 && json["server"].is_null() && json["ends"].is_null(), "{out}{err}");
+    assert_eq!((&json["person"], &json["groups"][0]), (&"jon".into(), &"staff".into()));
+    let (code, _, err) = house.run(&["whoami", "--as", "maria"]);
+    assert!(code == 1 && err.contains("`maria` is not in the password file"), "{code}: {err}");
+    Ok(())
 }
 
 fn in_clear() -> Result<(), Failed> {
@@ -45,7 +79,7 @@ fn in_clear() -> Result<(), Failed> {
     }
     // Who accepts it is let, and the session remembers that: nobody listens there, so it is only not reached.
     let tried = jon.type_in(&["login", "http://localhost.invalid:1", "--insecure", "--stdin"], PASSWORD);
-    tried.is(69, &[], &["error: `http://localhost.invalid:1` was not reached"]);
+    tried.is(69, &[], &["error: cannot reach `http://localhost.invalid:1`"]);
     let server = house.serve();
     jon.signs_in(&server);
     let text = fs::read_to_string(jon.session())?;
@@ -54,7 +88,7 @@ fn in_clear() -> Result<(), Failed> {
     fs::write(jon.session(), elsewhere("{"))?;
     jon.run(&["list"]).is(64, &[], &["so your session would cross the network in clear text"]);
     fs::write(jon.session(), elsewhere("{\"insecure\": true,"))?;
-    jon.run(&["list"]).is(69, &[], &["error: `http://door.invalid` was not reached"]);
+    jon.run(&["list"]).is(69, &[], &["error: cannot reach `http://door.invalid`"]);
     Ok(())
 }
 
@@ -83,8 +117,8 @@ fn redirects() -> Result<(), Failed> {
         let (server, came) = redirecting(to.clone());
         let jon = Desk::new(&house, "jon");
         let said = jon.type_in(&["login", &server, "--stdin"], PASSWORD);
-        let error = format!("error: `{server}` did not answer, but sends its clients on to `{to}`");
-        said.is(69, &[], &[&error, "hint: nothing is sent there unasked"]);
+        let error = format!("error: `{server}` redirects its clients to `{to}`");
+        said.is(69, &[], &[&error, "hint: nothing was sent there"]);
         assert_eq!((came.load(Ordering::SeqCst), followed.load(Ordering::SeqCst)), (1, 0));
         assert!(!jon.session().exists());
     }
@@ -104,7 +138,7 @@ fn exposed() -> Result<(), Failed> {
         mended.is(
             0,
             &["wiki"],
-            &["warning: others could read `", "they no longer can", "hint: `doorward logout`"],
+            &["warning: other users could read `", "they no longer can", "run `doorward logout`"],
         );
         assert_eq!(found(), 0o600);
         jon.run(&["list"]).is(0, &["wiki"], &[]);
@@ -116,7 +150,7 @@ fn exposed() -> Result<(), Failed> {
         refused.is(
             77,
             &[],
-            &["holds your session, and others may write it", "hint: `doorward logout`", "chmod 600"],
+            &["has your session, and other users can write it", "hint: `doorward logout`", "chmod 600"],
         );
         assert_eq!(found(), bits);
     }

@@ -97,7 +97,7 @@ fn overdue() -> Result<(), Failed> {
         assert!(fix.starts_with(&begins) && fix.contains("--security-group-rule-ids sgr-"), "{fix}");
         let (_, all) = get(server, Some(&maria), "/api/v1/grants?all=true");
         assert_eq!(all[0]["overdue"]["fix"], fix, "{all}");
-        let words = ["past its end since ", "not revoked: ", "was denied: UnauthorizedOperation", fix];
+        let words = ["expired ", "not revoked: ", "was denied: UnauthorizedOperation", fix];
         jon.run(&["list"]).is(0, &words, &[]);
         let log = server.log();
         let line =
@@ -118,7 +118,7 @@ fn overdue() -> Result<(), Failed> {
         !descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains("db-0"))
     });
     eventually("it is ready", || get(&server, None, "/readyz").0 == 200);
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     Ok(())
 }
 
@@ -224,12 +224,12 @@ fn claimed() -> Result<(), Failed> {
         let (code, _, err) = house.run(&[verb, &id, "--local", "--as", "richard"]);
         assert_eq!(code, 1, "{err}");
         assert!(
-            err.contains("nobody proved that you are `richard`") && err.contains("doorward login"),
+            err.contains("it is not proven that you are `richard`") && err.contains("doorward login"),
             "{err}"
         );
     }
     let (_, out, _) = house.run(&["audit", "list"]);
-    let line = out.lines().find(|line| line.contains(" asked for wiki ")).expect("a line");
+    let line = out.lines().find(|line| line.contains(" requested wiki ")).expect("a line");
     let uid = own_uid();
     assert!(
         line.contains("jon (only claimed, by ") && line.contains(&format!("(uid {uid}), by sudo of mia)")),
@@ -250,13 +250,13 @@ fn hangup() -> Result<(), Failed> {
     let token = server.sign_in("jon");
     signal(&server, "HUP");
     eventually("it says so", || {
-        server.log().contains("read the policy and the people's files again, as SIGHUP asked")
+        server.log().contains("reloaded the policy, password and group files at SIGHUP")
     });
     assert_eq!(get(&server, Some(&token), "/api/v1/me").0, 200, "nothing ended");
     house.write_policy("[target.x]\n");
     signal(&server, "HUP");
     eventually("its mistakes are said", || {
-        server.log().contains("the policy has mistakes; the last good one stays in force")
+        server.log().contains("the policy has errors; the last valid policy stays in effect")
     });
     house.write_policy(&WIKI.replace("Wiki", "The wiki of all"));
     signal(&server, "HUP");
@@ -341,13 +341,13 @@ fn approver() -> Result<(), Failed> {
     asked.is(2, &[&format!("doorward approve {id}")], &[]);
     richard.run(&["list"]).is(
         0,
-        &["WAITS FOR YOUR ANSWER", &id, "jon to wiki", "8h", "migration", "doorward approve"],
+        &["TO APPROVE", &id, "jon to wiki", "8h", "migration", "doorward approve"],
         &[],
     );
     let listed = jon.run(&["list"]);
-    assert!(!listed.out.contains("WAITS FOR YOUR ANSWER"), "{listed:?}");
+    assert!(!listed.out.contains("TO APPROVE"), "{listed:?}");
     richard.run(&["deny", &id]).is(0, &["is denied"], &[]);
-    jon.run(&["list", "--history"]).is(0, &["WAS OPEN", &id, "denied by richard"], &[]);
+    jon.run(&["list", "--history"]).is(0, &["PAST GRANT", &id, "denied by richard"], &[]);
     Ok(())
 }
 

@@ -36,17 +36,17 @@ fn as_it_stands() -> Result<(), Failed> {
     jon.run(&["open", "wiki", "--for", "10m"]).is(0, &["wiki is open"], &[]);
     let open = ends(&jon);
     assert_eq!(open.len(), 1);
-    jon.run(&["doctor", "wiki"]).is(0, &["which was open already", "the way to wiki is whole"], &[]);
+    jon.run(&["doctor", "wiki"]).is(0, &["which was open already", "the path to wiki works"], &[]);
     assert_eq!(ends(&jon), open, "a diagnosis lengthens nothing");
     let connected = jon.run(&["connect", "wiki", "--exec", "true"]);
     assert_eq!(connected.code, 0, "{connected:?}");
     assert_eq!(ends(&jon), open, "nor does a connection");
     assert_eq!(jon.run(&["connect", "wiki", "--for", "20m", "--exec", "true"]).code, 0);
     assert_ne!(ends(&jon), open, "unless it is asked for");
-    jon.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
+    jon.run(&["close", "wiki"]).is(0, &["is revoked"], &[]);
 
     // What it opens itself is short, and closed when it leaves.
-    jon.run(&["doctor", "wiki"]).is(0, &["the way to wiki is whole"], &[]);
+    jon.run(&["doctor", "wiki"]).is(0, &["the path to wiki works"], &[]);
     assert!(ends(&jon).is_empty());
     let (_, out, _) = house.run(&["audit", "list", "--json"]);
     let mut lasts = Vec::new();
@@ -102,8 +102,9 @@ fn nobody_here() -> Result<(), Failed> {
         let (code, out, err) = house.run(words);
         assert_eq!((code, out.as_str()), (1, ""), "{words:?}: {err}");
         assert!(
-            err.contains(&format!("`{name}`, as this machine knows you, is not in the password file of `"))
-                && err.contains("hint: `--as PERSON`"),
+            err.contains(&format!(
+                "`{name}`, your login name on this machine, is not in the password file of `"
+            )) && err.contains("hint: name yourself with `--as PERSON`"),
             "{err}"
         );
         assert!(!err.contains("checkip"), "{err}");

@@ -85,7 +85,7 @@ fn story(setup: Setup, name: &str) {
     browser.find("#reason-reports-db").type_in("   ");
     browser.find("#target-reports-db button.main").click();
     browser.says("This request failed.");
-    browser.says("reports-db is opened only with a reason.");
+    browser.says("reports-db needs a reason.");
     browser.screenshot(&format!("{name}-3-refused"));
     browser.find("#reason-reports-db").type_in("quarterly numbers");
     browser.find("#lasts-reports-db option[value='28800']").click();
@@ -122,8 +122,8 @@ fn story(setup: Setup, name: &str) {
     browser.screenshot(&format!("{name}-6-closed"));
     browser.go(&format!("{}/history", server.url));
     browser.says("ticket 4711");
-    browser.says("closed by maria");
-    browser.says("closed by jon");
+    browser.says("revoked by maria");
+    browser.says("revoked by jon");
     browser.screenshot(&format!("{name}-7-history"));
 
     operator.go(&format!("{}/record", server.url));

@@ -38,8 +38,8 @@ fn story() -> House {
     for _ in 0..3 {
         jon.run(&["open", "wiki", "--reason", "ticket 4711"]).is(0, &["is open"], &[]);
         maria.run(&["open", "wiki"]).is(0, &["is open"], &[]);
-        jon.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
-        maria.run(&["close", "wiki"]).is(0, &["is closed"], &[]);
+        jon.run(&["close", "wiki"]).is(0, &["is revoked"], &[]);
+        maria.run(&["close", "wiki"]).is(0, &["is revoked"], &[]);
     }
     assert_eq!(server.terminate(), Some(0));
     house
@@ -56,7 +56,11 @@ fn listed() -> Result<(), Failed> {
     let all = lines(&house);
     let (code, out, err) = house.run(&["audit", "verify"]);
     let head = out.trim_end().rsplit(' ').next().ok_or("no head")?.to_owned();
-    assert_eq!((code, out), (0, format!("The record is whole: {} lines, head {head}\n", all.len())), "{err}");
+    assert_eq!(
+        (code, out),
+        (0, format!("The audit log is intact: {} entries, head {head}\n", all.len())),
+        "{err}"
+    );
     // Each reading is itself an entry.
     let again = house.run(&["audit", "export"]);
     assert!(again.2.starts_with(&format!("head {}:", all.len() + 1)), "{}", again.2);
@@ -84,7 +88,7 @@ fn listed() -> Result<(), Failed> {
     let grant = jon.iter().find_map(|line| line.split(" as ").nth(1)?.split(' ').next()).ok_or("no grant")?;
     let of_grant = list(&["--grant", grant]);
     assert!(of_grant.len() >= 2 && of_grant.iter().all(|line| line.contains(grant)), "{of_grant:?}");
-    assert_eq!(list(&["--since", "2100-01-01T00:00:00Z"]), ["Nothing is recorded."]);
+    assert_eq!(list(&["--since", "2100-01-01T00:00:00Z"]), ["There are no entries."]);
     let json: serde_json::Value = serde_json::from_str(&list(&["--json", "--limit", "1"])[0])?;
     assert_eq!((json["seq"].as_u64() > Some(all.len() as u64), &json["what"]), (true, &"record-read".into()));
     Ok(())
@@ -116,11 +120,7 @@ fn tampered() -> Result<(), Failed> {
     let house = story();
     let last = lines(&house).len();
     let edit = "UPDATE record SET line = replace(line, 'jon', 'eve') WHERE seq = ";
-    found(
-        &house,
-        &format!("{edit} 3"),
-        "line 3 (entry 3) was changed: its text has another hash than the one it bears",
-    );
+    found(&house, &format!("{edit} 3"), "line 3 (entry 3) was changed: its text does not match its hash");
     found(
         &house,
         "DELETE FROM record WHERE seq = 5",
@@ -140,23 +140,27 @@ fn tampered() -> Result<(), Failed> {
     found(&house, swap, "line 4 is entry 5, but entry 4 should come here");
     let cut = format!("DELETE FROM record WHERE seq = {last}");
     let ends = format!(
-        "the record ends at entry {}, but its head says {last}: its end was cut off or replaced",
+        "the audit log ends at entry {}, but its head says {last}: its end was cut off or replaced",
         last - 1
     );
     found(&house, &cut, &ends);
-    found(&house, "DELETE FROM record", &format!("the record ends at entry 0, but its head says {last}"));
-    found(&house, "UPDATE record SET line = 'nonsense' WHERE seq = 2", "line 2 is not a line of a record: ");
+    found(&house, "DELETE FROM record", &format!("the audit log ends at entry 0, but its head says {last}"));
+    found(
+        &house,
+        "UPDATE record SET line = 'nonsense' WHERE seq = 2",
+        "line 2 is not an entry of an audit log: ",
+    );
     found(
         &house,
         "UPDATE record SET line = (SELECT line FROM record WHERE seq = 2) WHERE seq = 3",
-        "line 3 is entry 2, but entry 3 should come here: the order was changed, or a line stands twice",
+        "line 3 is entry 2, but entry 3 should come here: the order was changed, or a line is duplicated",
     );
     let turned = "UPDATE head SET hash = substr(hash, 33) || substr(hash, 1, 32)";
     found(
         &house,
         turned,
         &format!(
-            "the record ends at entry {last}, but its head says {last}: its end was cut off or replaced"
+            "the audit log ends at entry {last}, but its head says {last}: its end was cut off or replaced"
         ),
     );
 
@@ -164,7 +168,7 @@ fn tampered() -> Result<(), Failed> {
     sqlite(&house, "UPDATE record SET line = 'nonsense' WHERE seq = 2");
     let (code, _, err) = house.run(&["audit", "list", "--limit", "1000"]);
     assert!(
-        code == 65 && err.contains("hint: `doorward audit verify` says where the record is broken"),
+        code == 65 && err.contains("hint: `doorward audit verify` shows where the audit log was altered"),
         "{code}: {err}"
     );
     Ok(())
@@ -183,7 +187,7 @@ fn export() -> Result<(), Failed> {
     };
     let whole = |lines: &[&str], more: &[&str]| {
         let (code, out, err) = verify(lines, more);
-        assert!(code == 0 && out.starts_with("The record is whole: "), "{out}{err}");
+        assert!(code == 0 && out.starts_with("The audit log is intact: "), "{out}{err}");
     };
     let broken = |lines: &[&str], more: &[&str], words: &str| {
         let (code, out, err) = verify(lines, more);
@@ -217,20 +221,20 @@ fn export() -> Result<(), Failed> {
     broken(
         &[&lines[..3], &lines[2..]].concat(),
         &[],
-        "line 4 is entry 3, but entry 4 should come here: the order was changed, or a line stands twice",
+        "line 4 is entry 3, but entry 4 should come here: the order was changed, or a line is duplicated",
     );
     // Its end cut off is found only with the head.
     let cut = &lines[..lines.len() - 1];
     whole(cut, &[]);
-    let ends = format!("the record ends at entry {}, but its head says {}", cut.len(), lines.len());
+    let ends = format!("the audit log ends at entry {}, but its head says {}", cut.len(), lines.len());
     broken(cut, &["--head", &head], &ends);
     whole(&[], &[]);
-    broken(&[], &["--head", &head], "the record ends at entry 0");
+    broken(&[], &["--head", &head], "the audit log ends at entry 0");
     // Another's record is whole in itself.
     let (_, other, _) = story().run(&["audit", "export"]);
     let other: Vec<&str> = other.lines().collect();
     whole(&other, &[]);
-    broken(&other, &["--head", &head], "the record ends at entry ");
+    broken(&other, &["--head", &head], "the audit log ends at entry ");
     broken(&[&lines[..4], &other[4..]].concat(), &[], "line 5 (entry 5) does not follow the line before it");
 
     let (code, _, err) = house.run(&["audit", "verify", "nowhere.jsonl"]);
@@ -241,7 +245,7 @@ fn export() -> Result<(), Failed> {
     let path: PathBuf = house.folder().join("bytes");
     fs::write(&path, b"\xff\xfe\n")?;
     let (code, _, err) = house.run(&["audit", "verify", path.to_str().ok_or("a path")?]);
-    assert!(code == 1 && err.contains("error: line 1 is not a line of a record: "), "{code}: {err}");
+    assert!(code == 1 && err.contains("error: line 1 is not an entry of an audit log: "), "{code}: {err}");
     for wrong in ["12", "12:abc", "x:0000"] {
         let (code, _, err) = verify(&lines, &["--head", wrong]);
         assert!(code == 64 && err.contains(&format!("`{wrong}` is not a head")), "{code}: {err}");
@@ -264,19 +268,24 @@ fn export() -> Result<(), Failed> {
     // A head that is not of this record says nothing against the record, and is no reason to accept anything.
     assert!(err.contains("error: the head 999:0000"), "{err}");
     assert!(err.contains(" is not contained in the record: "), "{err}");
-    assert!(err.contains("hint: the record itself is whole") && !err.contains("audit accept"), "{err}");
+    assert!(err.contains("hint: the audit log itself is intact") && !err.contains("audit accept"), "{err}");
 
     // Who wrote it is known by the key alone.
     let key = house.folder().join("doorward.db.audit-key");
     let key = key.to_str().ok_or("a path")?;
     let (_, _, err) = verify(&lines, &[]);
-    assert!(err.contains("Who wrote it was not checked: `--key FILE`"), "{err}");
+    assert!(
+        err.contains(
+            "The authenticity of the entries was not checked: name the key of the audit log with `--key FILE`"
+        ),
+        "{err}"
+    );
     let (code, _, err) = verify(&lines, &["--key", key]);
-    assert!(code == 0 && err.contains("Every entry was written by the holder of the key."), "{code}: {err}");
+    assert!(code == 0 && err.contains("Every entry was written with the key."), "{code}: {err}");
     let bare: Vec<String> = lines.iter().map(|line| without_mac(line)).collect();
     let bare: Vec<&str> = bare.iter().map(String::as_str).collect();
     whole(&bare, &["--head", &head]);
-    let forged = format!("entries 1 to {} are not authenticated by the key of the record", lines.len());
+    let forged = format!("entries 1 to {} are not authenticated by the key of the audit log", lines.len());
     broken(&bare, &["--key", key], &forged);
     fs::write(house.folder().join("other.key"), "7".repeat(64))?;
     broken(&lines, &["--key", "other.key"], &forged);
@@ -311,7 +320,7 @@ fn forged() -> Result<(), Failed> {
     // Whatever wakes the reconciler makes it see, and say, what is there.
     jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
     assert!(wiki.lets_in());
-    jon.run(&["close", "wiki"]).is(0, &["wiki is closed"], &[]);
+    jon.run(&["close", "wiki"]).is(0, &["wiki is revoked"], &[]);
     assert!(!wiki.lets_in(), "it is not the forged grant that lets in");
     eventually("the log says it", || server.log().contains("grant in the store differs from the audit log"));
     let list = |server: &House| server.run(&["audit", "list", "--limit", "1000"]).1;
@@ -326,14 +335,14 @@ fn forged() -> Result<(), Failed> {
     assert!(code == 1 && err.contains(standing), "{code}: {err}");
     let head = err.rsplit("--head ").next().and_then(|rest| rest.split('`').next()).ok_or("no head")?;
     let (code, out, err) = house.run(&["audit", "accept", "--head", head]);
-    assert!(code == 0 && out.starts_with("The store is accepted as it stands; 0 grants ended"), "{out}{err}");
+    assert!(code == 0 && out.starts_with("The store is accepted as it is. 0 grants ended"), "{out}{err}");
     let (code, _, err) = house.run(&["audit", "verify"]);
     assert_eq!(code, 0, "{err}");
     // Everybody signs in again.
     jon.run(&["list"]).is(77, &[], &["error: "]);
     jon.signs_in(&server);
     let (code, out, err) = house.run(&["audit", "accept", "--head", head]);
-    assert!(code == 0 && out.starts_with("Nothing was found altered"), "{out}{err}");
+    assert!(code == 0 && out.starts_with("Nothing was altered"), "{out}{err}");
 
     // The end is cut off while it runs: nothing new is opened, what is open can be closed.
     jon.run(&["open", "wiki"]).is(0, &["wiki is open"], &[]);
@@ -347,7 +356,7 @@ fn forged() -> Result<(), Failed> {
         &[],
         &[refused, "hint: an operator runs `doorward audit verify`"],
     );
-    jon.run(&["close", "wiki"]).is(0, &["wiki is closed"], &[]);
+    jon.run(&["close", "wiki"]).is(0, &["wiki is revoked"], &[]);
     assert!(!wiki.lets_in());
     assert_eq!(server.terminate(), Some(0));
     let (code, _, err) = house.run(&["audit", "verify"]);
@@ -361,7 +370,7 @@ fn forged() -> Result<(), Failed> {
     let (_, _, err) = house.run(&["audit", "verify"]);
     let head = err.rsplit("--head ").next().and_then(|rest| rest.split('`').next()).ok_or("no head")?;
     let (code, out, err) = house.run(&["audit", "accept", "--head", head]);
-    assert!(code == 0 && out.starts_with("The store is accepted as it stands"), "{out}{err}");
+    assert!(code == 0 && out.starts_with("The store is accepted as it is"), "{out}{err}");
     let (code, _, err) = house.run(&["audit", "verify"]);
     assert!(code == 0 && err.contains("accepted what was found in the entries before it: "), "{code}: {err}");
     // The server that runs hears of it.
@@ -370,6 +379,6 @@ fn forged() -> Result<(), Failed> {
         jon.run(&["open", "wiki"]).code == 0
     });
     assert!(wiki.lets_in());
-    assert!(list(&house).contains("sealed the record as it stood at "), "{}", list(&house));
+    assert!(list(&house).contains("accepted the audit log as it was at "), "{}", list(&house));
     Ok(())
 }

@@ -86,18 +86,18 @@ fn one() -> Result<(), Failed> {
     let server = house.serve();
     eventually("it lets in again", || wiki.lets_in());
     jon.run(&["list"]).is(0, &[&id, "ticket 4711"], &[]);
-    jon.run(&["close", &id]).is(0, &["to wiki is closed"], &[]);
+    jon.run(&["close", &id]).is(0, &["to wiki is revoked"], &[]);
     jon.run(&["open", "wiki", "--for", "2s"]).is(0, &["wiki is open"], &[]);
     server.kill();
     std::thread::sleep(Duration::from_millis(2100));
     let server = house.serve();
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     assert!(!wiki.lets_in());
     assert_eq!(server.terminate(), Some(0));
-    assert_eq!(recorded(&house, &format!("ended {id}: closed by jon")), 1);
-    eventually("its end is recorded", || recorded(&house, ": its time was up") == 1);
+    assert_eq!(recorded(&house, &format!("ended {id}: revoked by jon")), 1);
+    eventually("its end is recorded", || recorded(&house, ": expired") == 1);
     let (code, out, _) = house.run(&["list", "--as", "jon", "--history"]);
-    assert!(code == 0 && out.contains("its time was up") && out.contains("closed by jon"), "{out}");
+    assert!(code == 0 && out.contains("expired") && out.contains("revoked by jon"), "{out}");
     whole(&house);
     // Nothing of it is in a file here.
     assert!(!house.folder().join("doorward.db").exists());
@@ -136,7 +136,7 @@ fn ends() -> Result<(), Failed> {
         Ok(jon.run(&["list", "--json"]).json()["grants"][0]["id"].as_str().ok_or("no id")?.to_owned())
     };
     let is_recorded = |id: &str| {
-        eventually("it is recorded", || recorded(&house, &format!("ended {id}: closed by jon")) == 1);
+        eventually("it is recorded", || recorded(&house, &format!("ended {id}: revoked by jon")) == 1);
     };
     let ready = |server: &Server| server.call(None, "GET", "/readyz", None).expect("an answer").0;
 
@@ -183,7 +183,7 @@ fn ends() -> Result<(), Failed> {
     });
     assert!(!wiki.lets_in(), "it stays closed");
     eventually("it is not ready", || ready(&server) == 503);
-    jon.run(&["list"]).is(0, &[&id, "closed by jon", "not recorded yet"], &[]);
+    jon.run(&["list"]).is(0, &[&id, "revoked by jon", "not recorded yet"], &[]);
     sql_in(&postgres, "ends", "DROP TRIGGER no ON grants");
     is_recorded(&id);
     eventually("it is ready again", || ready(&server) == 200);
@@ -191,7 +191,7 @@ fn ends() -> Result<(), Failed> {
     // It says that it was done, and did nothing.
     let id = open()?;
     sql_in(&postgres, "ends", "CREATE RULE nothing AS ON UPDATE TO grants DO INSTEAD NOTHING");
-    jon.run(&["close", &id]).is(0, &["is closed"], &[]);
+    jon.run(&["close", &id]).is(0, &["is revoked"], &[]);
     assert!(!wiki.lets_in());
     is_recorded(&id);
     server.kill();
@@ -402,11 +402,11 @@ fn goes_away() -> Result<(), Failed> {
     assert!(!stands());
     postgres.again();
     eventually("it is well again", || jon.run(&["list"]).code == 0);
-    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
+    jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     jon.run(&["open", "db-0"]).is(0, &["db-0 is open"], &[]);
     assert!(stands());
     drop(server);
-    assert_eq!(recorded(&house, ": its time was up"), 1);
+    assert_eq!(recorded(&house, ": expired"), 1);
     whole(&house);
     Ok(())
 }

@@ -128,7 +128,7 @@ fn served() -> Result<(), Failed> {
         69,
         &[],
         &[
-            &format!("error: `{}` was not reached\ncaused by: ", tls.url),
+            &format!("error: cannot reach `{}`\ncaused by: ", tls.url),
             "hint: this machine does not trust the server's certificate",
         ],
     );
@@ -145,7 +145,7 @@ fn served() -> Result<(), Failed> {
     assert!(tls.wiki.lets_in());
     // Who speaks plain HTTP is not answered, and nobody else is disturbed.
     let plain = jon.type_in(&["login", &tls.url.replace("https", "http"), "--stdin"], PASSWORD);
-    plain.is(69, &[], &["error: `http://"]);
+    plain.is(69, &[], &["error: cannot reach `http://"]);
     assert_eq!(home(cookie)?.status(), 200);
     Ok(())
 }

@@ -75,9 +75,9 @@ fn references_in_a_member_are_no_answers() {
     );
     check(
         &[("x.json", &balancer)],
-        "1 balancers, elasticloadbalancing:DescribeListeners nothing is told of \
+        "1 balancers, elasticloadbalancing:DescribeListeners no response for \
          `arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/a/1`, \
-         elasticloadbalancing:DescribeLoadBalancerAttributes nothing is told of \
+         elasticloadbalancing:DescribeLoadBalancerAttributes no response for \
          `arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/a/1`",
     );
     // A launch template, an Auto Scaling group, a status and an SSM answer name groups, interfaces and instances.

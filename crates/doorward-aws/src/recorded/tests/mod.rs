@@ -149,10 +149,10 @@ fn what_is_no_account_is_refused() {
         assert!(chain.contains(expected), "{chain}");
         assert!(!chain.contains("Shape") && !chain.contains("struct"), "{chain}");
     };
-    check(&[], "holds no recorded answer");
+    check(&[], "has no recorded output");
     check(
         &[("a.json", r#"{"Regions": []}"#), ("b.txt", "x"), ("c.png", "\u{1}PNG")],
-        "holds no recorded answer",
+        "has no recorded output",
     );
     check(
         &[("a.json", "{")],
@@ -197,7 +197,7 @@ fn one_member_that_cannot_be_read_is_a_gap_and_hides_no_other() {
             "ec2:DescribeVpcs ` ` (odd.json, line 1 column 28) cannot be read: it has no `VpcId`",
             "ec2:DescribeVpcs `Vpcs` (odd.json, line 2 column 44) cannot be read: invalid type: string \"x\", expected a boolean",
             "ec2:DescribeVpcs `vpc-0b` (odd.json, line 2 column 63) cannot be read: `ten` is not an address or a CIDR (like `203.0.113.7` or `198.51.100.0/24`)",
-            "ec2:DescribeVpcs `Vpcs[0]` (odd.json, line 1 column 11) cannot be read: an object belongs here",
+            "ec2:DescribeVpcs `Vpcs[0]` (odd.json, line 1 column 11) cannot be read: an object is expected here",
             "ec2:DescribeVpcs `Vpcs[4]` (odd.json, line 2 column 48) cannot be read: it has no `VpcId`",
             "ec2:DescribeNetworkAcls `NetworkAcls` (odd.json, line 3 column 99) cannot be read: invalid value: integer `-3`, \
              expected a whole number",
@@ -283,7 +283,7 @@ fn ids_of_any_form_are_texts_that_match() {
     assert_eq!(group.targets.as_ref().map(Vec::len), Some(1));
     assert_eq!(
         gaps(&account),
-        ["elasticloadbalancing:DescribeTargetGroupAttributes nothing is told of `TargetGroupArn:2`"]
+        ["elasticloadbalancing:DescribeTargetGroupAttributes no response for `TargetGroupArn:2`"]
     );
     let folder = tempfile::tempdir().expect("a folder");
     crate::save(&account, &folder.path().join("a"), false).expect("saved");
@@ -315,7 +315,7 @@ fn an_answer_that_does_not_say_whose_it_is_finds_its_table() {
     assert_eq!(
         gaps(&unsaid),
         [
-            "ec2:SearchTransitGatewayRoutes c.json does not say of which `tgw-rtb-…` it is: add \
+            "ec2:SearchTransitGatewayRoutes c.json does not name its `tgw-rtb-…`: add \
              `TransitGatewayRouteTableId` at its top",
             "ec2:SearchTransitGatewayRoutes not all routes of tgw-rtb-0a were recorded",
             "ec2:SearchTransitGatewayRoutes not all routes of tgw-rtb-0b were recorded",
@@ -323,7 +323,7 @@ fn an_answer_that_does_not_say_whose_it_is_finds_its_table() {
     );
     let cut = read(&[("a", TABLES), ("b", &ROUTES.replace("false", "true"))]);
     assert_eq!(routes(&cut), [("tgw-rtb-0a".to_owned(), None)]);
-    assert_eq!(gaps(&cut)[0], "ec2:SearchTransitGatewayRoutes tgw-rtb-0a has more routes than were told");
+    assert_eq!(gaps(&cut)[0], "ec2:SearchTransitGatewayRoutes tgw-rtb-0a has more routes than were returned");
     // Routes of something else.
     assert_eq!(gaps(&read(&[("a", VPCS), ("b", r#"{"Routes": [{"RouteId": "x"}]}"#)])), [""; 0]);
 }

@@ -33,7 +33,7 @@ fn what_looks_meant_is_named() {
     check("vpcs.txt", b"VPCS\t10.0.0.0/16\tdopt-0a\n", "text or a table as the AWS CLI prints it");
     check("vpcs.txt", b"-----\n|  DescribeVpcs  |\n", "text or a table");
     check("ec2-describe-vpcs.csv", b"VpcId,CidrBlock\n", "CSV");
-    check("describe-vpcs.json", b" \n", "empty: the command that wrote it failed or was cut off");
+    check("describe-vpcs.json", b" \n", "empty: the command that wrote it failed or was interrupted");
     check("x.json", b"", "empty");
     check("main.tf", b"resource \"aws_vpc\" \"a\" {}", "Terraform configuration");
     check(
@@ -49,7 +49,7 @@ fn what_looks_meant_is_named() {
     check(
         "plan.json",
         br#"{"terraform_version": "1.9.0", "planned_values": {}, "resource_changes": []}"#,
-        "a Terraform plan, which is no recording",
+        "a Terraform plan, which is not read",
     );
     check(
         "t.json",
@@ -66,12 +66,12 @@ fn what_looks_meant_is_named() {
     check(
         "a.json",
         br#"{"securityGroups": [{"groupId": "sg-0a", "ipPermissions": []}]}"#,
-        "an answer with names like `vpcId`",
+        "output with names like `vpcId`",
     );
     check(
         "a.json",
         br#"{"vpcs": [{"vpcId": "vpc-0a", "dhcpOptionsId": "x"}]}"#,
-        "an answer with names like `vpcId`",
+        "output with names like `vpcId`",
     );
     check(
         "a.json",
@@ -81,9 +81,9 @@ fn what_looks_meant_is_named() {
     check(
         "ec2-describe-subnets.json",
         br#"[{"Name": "x"}]"#,
-        "named for ec2:DescribeSubnets and holds no answer of it",
+        "named for ec2:DescribeSubnets but has no output of it",
     );
-    check("a.json", br#"{"Subnets": 5}"#, "no answer: there is no list under its `Subnets`");
+    check("a.json", br#"{"Subnets": 5}"#, "without a list under its `Subnets`");
 }
 
 #[test]

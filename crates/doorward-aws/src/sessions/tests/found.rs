@@ -45,29 +45,29 @@ async fn which_machine_is_meant_is_plain_or_asked() {
     check(
         &[],
         "tag:Name=jump",
-        "there is no instance `tag:Name=jump` in eu-west-1",
+        "the instance `tag:Name=jump` does not exist in eu-west-1",
         "Name=tag:Name,Values=jump",
     )
     .await;
     check(
         &[("i-0a", "", "terminated")],
         "instance:i-0a",
-        "there is no instance `instance:i-0a` in eu-west-1",
+        "the instance `instance:i-0a` does not exist in eu-west-1",
         "Region",
     )
     .await;
     check(
         &[("i-0a", "jump", "stopped"), ("i-0b", "", "pending")],
         "tag:role=jump",
-        "`tag:role=jump` does not run: i-0a (jump) is stopped, i-0b is pending",
+        "`tag:role=jump` is not running: i-0a (jump) is stopped, i-0b is pending",
         "start-instances --instance-ids i-0a",
     )
     .await;
     check(
         &[("i-0b", "second", "running"), ("i-0a", "first", "running"), ("i-0c", "", "running")],
         "tag:role=jump",
-        "`tag:role=jump` is 3 running instances, and which is meant is not plain: i-0a (first), i-0b (second), i-0c",
-        "a tag of its own",
+        "`tag:role=jump` matches 3 running instances; name one of them: i-0a (first), i-0b (second), i-0c",
+        "a unique tag",
     )
     .await;
     let account = Standin::with([]).await.account();
@@ -107,7 +107,7 @@ async fn a_database_is_an_instance_or_a_cluster() {
     assert_eq!((located.host.as_str(), located.port), ("writer.example", Some(3306)));
     assert_eq!(located.resource.as_deref(), Some("cluster-ABC"));
     let error = account.locate(&orders).await.expect_err("neither");
-    assert_eq!(error.to_string(), "there is no `rds:orders` in eu-west-1");
+    assert_eq!(error.to_string(), "`rds:orders` does not exist in eu-west-1");
     let error = account.locate(&orders).await.expect_err("not yet");
     assert_eq!(error.to_string(), "the DB instance orders has no endpoint: it is creating");
     assert!(error.hint().is_some());

@@ -35,7 +35,7 @@ pub enum NotATrail {
     Compressed,
     /// JSON of another kind.
     #[error(
-        "it has neither `Events`, as `aws cloudtrail lookup-events` answers, nor `Records`, as a trail writes"
+        "it has neither `Events`, as in the output of `aws cloudtrail lookup-events`, nor `Records`, as in the files of a trail"
     )]
     NoEvents,
 }

@@ -83,7 +83,7 @@ impl Record {
             Some(session) => Ok(Some(session)),
             // What was refused may not even say of what.
             None if refused => Ok(None),
-            None => Err(format!("`{name}` names no session")),
+            None => Err(format!("`{name}` has no session")),
         };
         Ok(match name {
             "StartSession" => Some(Asked::Start {

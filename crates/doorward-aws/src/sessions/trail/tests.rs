@@ -130,7 +130,7 @@ fn one_that_cannot_be_read_hides_no_other() {
     assert_eq!(read.calls.len(), 1);
     assert_eq!(read.gaps.len(), 4, "{:?}", read.gaps);
     assert!(read.gaps[0].starts_with("the event 11112222 cannot be read: "), "{}", read.gaps[0]);
-    assert_eq!(read.gaps[1], "the event 11112222 cannot be read: `ResumeSession` names no session");
+    assert_eq!(read.gaps[1], "the event 11112222 cannot be read: `ResumeSession` has no session");
     assert_eq!(read.gaps[3], "the event 9 cannot be read: it has no `eventName`");
 }
 

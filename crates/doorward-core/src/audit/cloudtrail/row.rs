@@ -159,7 +159,7 @@ impl fmt::Display for Alone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoGrant => f.write_str("no grant"),
-            Self::UnknownGrant { grant } => write!(f, "{grant} is not in the record"),
+            Self::UnknownGrant { grant } => write!(f, "{grant} is not in the audit log"),
             Self::NotOpen { grant, since, until } => write!(f, "{grant} was open from {since} to {until}"),
             Self::BeganBefore => f.write_str("opened before these events begin"),
         }

@@ -141,7 +141,7 @@ fn a_session_without_a_grant_is_told_with_who_and_where_from() {
         [
             "no grant".to_owned(),
             "no grant".to_owned(),
-            format!("{stranger} is not in the record"),
+            format!("{stranger} is not in the audit log"),
             format!("2027-01-15T08:31:00Z {} jon to orders-db: d to i-0a with doorward-orders-db", id(1)),
             format!("{} was open from 2027-01-15T08:00:00Z to 2027-01-15T08:30:00Z", id(1)),
         ]
@@ -259,7 +259,7 @@ fn vended_credentials_name_their_grant_whatever_the_reason_is() {
         tell(vended(1, "richard", start(1, "s", None))),
         format!("{one} Owner with the credentials of richard")
     );
-    assert_eq!(tell(vended(9, "jon", start(1, "s", None))), format!("{nine} is not in the record"));
+    assert_eq!(tell(vended(9, "jon", start(1, "s", None))), format!("{nine} is not in the audit log"));
     let refused = Call { refused: Some("AccessDenied".into()), ..start(40, "s", None) };
     assert_eq!(tell(vended(1, "jon", refused)), format!("refused {:?}", Some(one)));
     // A user of that name has long-lived credentials, which nobody vended.

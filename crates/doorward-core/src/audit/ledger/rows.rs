@@ -14,10 +14,10 @@ use crate::audit::{Entry, Hash, What};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UntoldRow {
     /// It was never there, or is gone.
-    #[error("no entry of the record says that it is there")]
+    #[error("no entry of the audit log says that it exists")]
     Unknown,
     /// It is another.
-    #[error("it is not what entry {seq} of the record says")]
+    #[error("it differs from entry {seq} of the audit log")]
     Otherwise {
         /// The entry that tells of it last.
         seq: u64,

@@ -63,7 +63,7 @@ impl fmt::Display for Unknown {
             Self::Region(profile) => ("Region", profile),
             Self::JumpHostAddress => {
                 return f.write_str(
-                    "the jump host's private address is not known: tunnels to every address are allowed",
+                    "the private address of the jump host is unknown: tunnels to every address are allowed",
                 );
             }
             Self::Endpoint => {
@@ -73,13 +73,13 @@ impl fmt::Display for Unknown {
             Self::Database(target) => {
                 return write!(
                     f,
-                    "the database of `{target}` is not known to IAM: nobody signs in to it by `--iam`"
+                    "the resource ID of the database of `{target}` is unknown: `--iam` does not work for it"
                 );
             }
         };
         match profile {
-            Some(profile) => write!(f, "the {what} of profile `{profile}` is not known: `*` stands for it"),
-            None => write!(f, "the {what} is not known: `*` stands for it"),
+            Some(profile) => write!(f, "the {what} of profile `{profile}` is unknown: `*` is used instead"),
+            None => write!(f, "the {what} is unknown: `*` is used instead"),
         }
     }
 }

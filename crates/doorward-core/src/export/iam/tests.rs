@@ -92,9 +92,9 @@ fn profiles_have_statements_of_their_own() {
     assert_eq!(
         all.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
-            "the account is not known: `*` stands for it",
-            "the account of profile `stage-2` is not known: `*` stands for it",
-            "the Region is not known: `*` stands for it",
+            "the account is unknown: `*` is used instead",
+            "the account of profile `stage-2` is unknown: `*` is used instead",
+            "the Region is unknown: `*` is used instead",
         ]
     );
     let prod = iam(&policy, Some(&Some("prod".to_owned())), &accounts, Sees::Groups);

@@ -47,16 +47,16 @@ pub struct Vended {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotVended {
     /// The policy names no role.
-    #[error("the policy names no `role`, so each person has credentials of their own")]
+    #[error("the policy names no `role`, so each person uses their own credentials")]
     NoRole,
     /// A grant that needs no credentials.
-    #[error("a way by `{0}` needs no credentials of AWS")]
+    #[error("the transport `{0}` needs no AWS credentials")]
     NotCarried(Transport),
     /// The grant is to something else.
     #[error("the grant is not for `{0}`")]
     OtherTarget(TargetName),
     /// There is nothing that could be written into the policy.
-    #[error("the session policy would have {0} characters, and AWS takes {LONGEST_SESSION_POLICY}")]
+    #[error("the session policy would have {0} characters, and AWS accepts {LONGEST_SESSION_POLICY}")]
     TooLong(usize),
 }
 

@@ -147,7 +147,7 @@ fn nothing_is_vended_for_anything_else() {
     assert_eq!(refused, Err(NotVended::OtherTarget("jump".parse().expect("a name"))));
     assert_eq!(
         NotVended::NotCarried(Transport::Direct).to_string(),
-        "a way by `direct` needs no credentials of AWS"
+        "the transport `direct` needs no AWS credentials"
     );
     let users = (0..60).map(|number| format!("a-rather-long-user-{number}")).collect();
     let many = SignIn { resource: "db-ABC".into(), users };

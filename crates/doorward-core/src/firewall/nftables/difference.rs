@@ -111,7 +111,7 @@ impl fmt::Display for Difference {
             }
             Self::Comment { peer, guarded, found } => match found {
                 Some(found) => write!(f, "{peer} to {guarded} was marked `{found}`"),
-                None => write!(f, "{peer} to {guarded} bore no mark"),
+                None => write!(f, "{peer} to {guarded} had no mark"),
             },
         }
     }

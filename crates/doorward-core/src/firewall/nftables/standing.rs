@@ -12,10 +12,10 @@ use super::{InstallationId, MARKER, Table};
 #[derive(Debug, thiserror::Error)]
 pub enum NotNft {
     /// Not JSON.
-    #[error("what nft answered is not JSON")]
+    #[error("the output of nft is not JSON")]
     Json(#[from] serde_json::Error),
     /// JSON of another shape.
-    #[error("what nft answered has no list `nftables` of objects")]
+    #[error("the output of nft has no list `nftables` of objects")]
     Shape,
 }
 

@@ -41,7 +41,7 @@ pub(super) fn check(
             && same_port(listen, server.listen)
         {
             let what = format!("the server itself listens on {}", server.listen);
-            walk.error(&at.kind_at, what, Some("take another port".into()));
+            walk.error(&at.kind_at, what, Some("choose another port".into()));
         }
     }
 }
@@ -66,7 +66,7 @@ pub(super) fn firewall_is_there(
 /// A direct grant has to be enforced somewhere.
 fn direct_has_a_firewall(walk: &mut Walk<'_>, at: &TargetAt, named: &BTreeSet<FirewallName>) {
     if at.target.firewall.is_none() && at.target.transports.contains(&Transport::Direct) {
-        let what = "`direct` admits an address, and no `firewall` is named that could";
+        let what = "`direct` needs a `firewall` that admits the address";
         let like = named.iter().next().map_or("orders-clients", FirewallName::as_str);
         walk.missing(&at.transports_at, what, Some(format!("add `firewall = \"{like}\"`")));
     }
@@ -78,7 +78,7 @@ fn behind(walk: &mut Walk<'_>, at: &FirewallAt, targets: &[TargetAt]) {
     let behind: Vec<&TargetAt> =
         targets.iter().filter(|target| target.target.firewall.as_ref() == Some(name)).collect();
     if behind.is_empty() && walk.unreadable.is_empty() && !walk.mistakes.iter().any(|it| it.is_error()) {
-        let what = format!("no target is behind `[firewall.{name}]`, so it lets nobody in");
+        let what = format!("no target uses `[firewall.{name}]`, so it admits nobody");
         walk.warning(&at.name_at, what, Some(format!("add `firewall = \"{name}\"` to a target")));
     }
     match at.firewall.kind {
@@ -113,10 +113,10 @@ fn behind_relay(walk: &mut Walk<'_>, name: &FirewallName, behind: &[&TargetAt]) 
     for (index, target) in behind.iter().enumerate() {
         if let Some(first) = behind.first().filter(|_| index > 0) {
             let what = format!(
-                "the relay `{name}` leads to one target, and that is `[target.{}]` already",
+                "the relay `{name}` forwards to one target, which already is `[target.{}]`",
                 first.target.name
             );
-            let hint = "give this target a relay of its own, with another port".to_owned();
+            let hint = "give this target its own relay, with another port".to_owned();
             walk.error(&target.firewall_at, what, Some(hint));
         }
         if !matches!(target.target.address, Address::Host(_)) {
@@ -128,7 +128,7 @@ fn behind_relay(walk: &mut Walk<'_>, name: &FirewallName, behind: &[&TargetAt]) 
         let single =
             matches!(ports.as_slice(), [Flow::Tcp(ports)] if ports.from() == ports.to() && ports.from() > 0);
         if !single && !ports.is_empty() {
-            let what = format!("the relay `{name}` leads to exactly one TCP port");
+            let what = format!("the relay `{name}` forwards to exactly one TCP port");
             walk.error(&target.ports_at, what, Some("write it as `ports = [\"tcp/5432\"]`".into()));
         }
     }
@@ -140,17 +140,17 @@ fn fight(one: &Enforcement, other: &Enforcement) -> Option<String> {
         (Enforcement::SecurityGroup { group: one, .. }, Enforcement::SecurityGroup { group: other, .. })
             if one == other =>
         {
-            Some(format!("`{other}` is kept by another firewall already, and the two would fight:"))
+            Some(format!("`{other}` already belongs to another firewall, and the two would conflict:"))
         }
         (Enforcement::Nftables { table: one }, Enforcement::Nftables { table: other }) if one == other => {
             Some(format!(
-                "the table `inet {other}` is kept by another firewall already, and the two would fight:"
+                "the table `inet {other}` already belongs to another firewall, and the two would conflict:"
             ))
         }
         (Enforcement::Relay { listen: one }, Enforcement::Relay { listen: other })
             if same_port(*one, *other) =>
         {
-            Some(format!("{other} is taken by another relay already:"))
+            Some(format!("{other} already belongs to another relay:"))
         }
         _ => None,
     }

@@ -107,18 +107,18 @@ fn tell(
         (groups, _) => format!("{} members may open `{}` and not `{}`", and(groups), from.name, to.name),
     };
     let why = match groups.as_slice() {
-        [] => format!("whoever opens {why} reaches `{}` too", to.name),
-        _ => format!("{why}, and reach it by that"),
+        [] => format!("a person who opens {why} can also reach `{}`", to.name),
+        _ => format!("{why}, and reach it through that"),
     };
     let what = format!(
-        "{} does not tell this target from `[target.{}]`, at {other}: {why}",
+        "{} does not distinguish this target from `[target.{}]`, at {other}: {why}",
         shared.place, before.target.name
     );
     let one = before.shared || at.shared;
     // A target that nobody may open is one that somebody put away: that is no reason to refuse the whole policy.
     let weak = to.groups.is_empty() || (less.groups.is_empty() && !less.approval);
     let hint = format!(
-        "give both the same `groups` and `approval`, {}, or say `shared = true` in one if it is meant",
+        "give both the same `groups` and `approval`, {}, or set `shared = true` in one of them if this is intended",
         shared.fix
     );
     match shared.chosen || one {
@@ -138,7 +138,7 @@ fn direct(firewalls: &[FirewallAt], from: &Target, to: &Target) -> Option<Shared
     let both = from.ports.iter().find(|one| to.ports.iter().any(|other| one.meets(*other)))?;
     let (place, fix) = match &at.firewall.kind {
         Enforcement::SecurityGroup { group, .. } => {
-            (format!("security group `{group}`"), "give each a security group of its own")
+            (format!("security group `{group}`"), "give each its own security group")
         }
         Enforcement::Nftables { table } => {
             // A rule without a destination admits to every one.
@@ -147,7 +147,7 @@ fn direct(firewalls: &[FirewallAt], from: &Target, to: &Target) -> Option<Shared
             if one.is_some() && one != other {
                 return None;
             }
-            (format!("the table `inet {table}`"), "write each `address` as an IP address of its own")
+            (format!("the table `inet {table}`"), "give each its own IP address in `address`")
         }
         // A relay leads to one target, and a second one is a mistake of its own.
         Enforcement::Relay { .. } => return None,
@@ -190,7 +190,7 @@ impl Jump<'_> {
         Some(Shared {
             place: format!("the login that `ssh` gives on `{}`", ssh.jump_host),
             chosen: self.ssh_shared,
-            fix: "take `ssh` out of the `transports` of one".to_owned(),
+            fix: "remove `ssh` from the `transports` of one of them".to_owned(),
         })
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn check<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, targets: &[
                 Transport::Direct => continue,
                 Transport::Wireguard => {
                     let name = &at.target.name;
-                    let what = format!("this version has no `wireguard`, and nobody can open `{name}` by it");
+                    let what = format!(
+                        "this version does not support `wireguard`, so nobody can open `{name}` with it"
+                    );
                     let hint = "write `\"direct\"`, `\"ssm\"` or `\"ssh\"`".to_owned();
                     walk.warning(span, what, Some(hint));
                     continue;
@@ -28,15 +30,15 @@ pub(super) fn check<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, targets: &[
             }
             let tcp = |flow: &Flow| matches!(flow, Flow::Tcp(_) | Flow::All);
             if !at.target.ports.is_empty() && !at.target.ports.iter().any(tcp) {
-                let what = format!("`{transport}` carries TCP alone, and none of `ports` is");
+                let what = format!("`{transport}` supports only TCP, and none of `ports` is TCP");
                 walk.error(span, what, Some("write `ports = [\"tcp/5432\"]`".into()));
             }
         }
         match at.target.address {
             Address::Network(_) => network(walk, at),
             _ if at.target.names.is_some() => {
-                let what = "`names` are looked up in a network, and this target is one address";
-                walk.error(&at.names_at, what, Some("take `names` and `resolver` away".into()));
+                let what = "`names` are resolved in a network, and this target is a single address";
+                walk.error(&at.names_at, what, Some("remove `names` and `resolver`".into()));
             }
             _ => {}
         }
@@ -47,15 +49,16 @@ pub(super) fn check<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, targets: &[
 fn network(walk: &mut Walk<'_>, at: &TargetAt) {
     for (transport, span) in &at.ways_at {
         let why = match transport {
-            Transport::Direct => "`direct` admits somebody to one address",
-            Transport::Ssm => "a session of `ssm` leads to one host",
+            Transport::Direct => "`direct` admits a client to one address",
+            Transport::Ssm => "a session of `ssm` connects to one host",
             Transport::Wireguard | Transport::Ssh => continue,
         };
         let what = format!("{why}, and `{}` is a network", at.target.address);
         walk.error(span, what, Some("write `transports = [\"ssh\"]`".into()));
     }
     if at.target.firewall.is_some() {
-        let what = format!("a firewall admits to one address, and `{}` is a network", at.target.address);
-        walk.error(&at.firewall_at, what, Some("take `firewall` away".into()));
+        let what =
+            format!("a firewall admits clients to one address, and `{}` is a network", at.target.address);
+        walk.error(&at.firewall_at, what, Some("remove `firewall`".into()));
     }
 }

@@ -71,22 +71,22 @@ fn kind<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, aws: &Place) -> Opti
     let kind = match kinds.as_slice() {
         [kind] => *kind,
         [] => {
-            let what = format!("{} does not say what enforces it", section.name);
+            let what = format!("{} has nothing that enforces it", section.name);
             let hint = "add `security-group = \"sg-…\"`, `nftables = \"inet doorward\"` or `relay = \"0.0.0.0:15432\"`";
             walk.missing(&section.at, what, Some(hint.to_owned()));
             return None;
         }
         [_, second, ..] => {
-            let what = format!("{} has {}; a firewall is one of them", section.name, and(&kinds));
-            walk.error(&section.key_at(second), what, Some("make them a firewall each".into()));
+            let what = format!("{} has {}; a firewall has one of them", section.name, and(&kinds));
+            walk.error(&section.key_at(second), what, Some("make each of them a separate firewall".into()));
             return None;
         }
     };
     if kind != "security-group" {
         for key in ["region", "profile", "vpc"] {
             if section.get(key).is_some() {
-                let what = format!("`{key}` says where a security group is, and this is `{kind}`");
-                walk.error(&section.key_at(key), what, Some(format!("take `{key}` away")));
+                let what = format!("`{key}` is for a security group, and this is `{kind}`");
+                walk.error(&section.key_at(key), what, Some(format!("remove `{key}`")));
             }
         }
     }
@@ -120,7 +120,9 @@ fn nftables<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Enforc
             Ok(table) => return Some(Enforcement::Nftables { table }),
             Err(wrong) => wrong,
         },
-        [family, _] => format!("the table's family is `inet`, which is IPv4 and IPv6, and not `{family}`"),
+        [family, _] => {
+            format!("the family of the table must be `inet`, which is IPv4 and IPv6, not `{family}`")
+        }
         _ => format!("`{text}` is not a family and a table"),
     };
     walk.error(&section.value_at("nftables"), wrong, Some(format!("write `{LIKE}`")));
@@ -135,7 +137,9 @@ fn table_name(name: &str) -> Result<String, String> {
     if good {
         Ok(name.to_owned())
     } else {
-        Err(format!("`{name}` is not a table's name: small letters, digits, `_` and `-`, a letter first"))
+        Err(format!(
+            "`{name}` is not the name of a table: use lower-case letters, digits, `_` and `-`, beginning with a letter"
+        ))
     }
 }
 
@@ -143,7 +147,7 @@ fn relay<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<Enforceme
     const LIKE: &str = "relay = \"0.0.0.0:15432\"";
     let listen: SocketAddr = settings::listen(walk, section, "relay", LIKE)?;
     if listen.port() == 0 {
-        let what = "port 0 is another port at each start, which nobody would know";
+        let what = "port 0 is a different port at each start";
         walk.warning(&section.value_at("relay"), what, Some(format!("write `{LIKE}`")));
     }
     Some(Enforcement::Relay { listen })
@@ -170,11 +174,13 @@ fn set_apart(walk: &mut Walk<'_>, statics: &[(Cidr, Span)], kind: &Enforcement, 
                 format!("list `{network}` in `special-networks` of `[grants]` if people come from there")
             }
             Special::Loopback if !in_group => continue,
-            _ => "take it away: nobody comes from there".to_owned(),
+            _ => "remove it: no client has such an address".to_owned(),
         };
         let what = match network == *cidr {
-            true => format!("`{cidr}` is no network of the internet: {special}"),
-            false => format!("`{cidr}` contains `{network}`, which is no network of the internet: {special}"),
+            true => format!("`{cidr}` is not a network of the internet: {special}"),
+            false => {
+                format!("`{cidr}` contains `{network}`, which is not a network of the internet: {special}")
+            }
         };
         walk.warning(at, what, Some(hint));
     }
@@ -184,11 +190,11 @@ fn set_apart(walk: &mut Walk<'_>, statics: &[(Cidr, Span)], kind: &Enforcement, 
 fn statics<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<(Cidr, Span)> {
     let anyone = section.flag(walk, "anyone").unwrap_or(false);
     let statics = section.list::<Cidr>(walk, "static", "static = [\"198.51.100.0/24\"]").unwrap_or_default();
-    let hint = || Some("take it away, or say `anyone = true` in this firewall if you mean it".to_owned());
+    let hint = || Some("remove it, or set `anyone = true` in this firewall if this is intended".to_owned());
     let mut open = anyone;
     for (cidr, at) in &statics {
         if cidr.is_everyone() && !anyone {
-            walk.error(at, format!("`{cidr}` lets everybody in"), hint());
+            walk.error(at, format!("`{cidr}` admits everybody"), hint());
             open = true;
         }
     }
@@ -196,7 +202,7 @@ fn statics<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<(Cidr, Spa
     let nets: Vec<IpNet> = statics.iter().map(|(cidr, _)| cidr.net()).collect();
     let together = IpNet::aggregate(&nets).into_iter().find(|net| net.prefix_len() == 0);
     if let Some(everyone) = together.filter(|_| !open) {
-        let what = format!("together these are `{everyone}`, which lets everybody in");
+        let what = format!("together these are `{everyone}`, which admits everybody");
         walk.error(&section.value_at("static"), what, hint());
     }
     statics

@@ -18,9 +18,9 @@ pub(super) fn is_whole<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, key: 
     }
     let hint = format!("it is like `{key} = \"{prefix}0a1b2c3d4e5f60718\"`");
     let what = if digits.bytes().any(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        format!("`{text}` is no id of EC2, which has small hexadecimal digits")
+        format!("`{text}` is not an EC2 ID, which has lower-case hexadecimal digits")
     } else if !matches!(digits.len(), 8 | 17) {
-        format!("`{text}` has {} digits, and an id of EC2 has 8 or 17", digits.len())
+        format!("`{text}` has {} digits, and an EC2 ID has 8 or 17", digits.len())
     } else {
         return true;
     };

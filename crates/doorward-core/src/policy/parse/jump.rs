@@ -14,7 +14,7 @@ pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
     let section = walk.section("`[ssm]`", root.key_at("ssm"), root.get("ssm")?, &keys)?;
     let jump_host = jump_host(walk, &section);
     if let Some(address) = jump_host.as_ref().filter(|address| !address.is_instance()) {
-        let what = format!("`{address}` is no machine that a session can be opened to");
+        let what = format!("`{address}` is not a machine that a session can be opened to");
         walk.error(&section.value_at("jump-host"), what, Some(format!("write `{JUMP_HOST}`")));
     }
     // Read where the targets are compared.
@@ -23,14 +23,14 @@ pub(super) fn ssm<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
     let documents = one_of(walk, &section, "documents", documents).unwrap_or(Documents::Shared);
     let role = section.parsed::<RoleArn>(walk, "role", "role = \"arn:aws:iam::123456789012:role/doorward\"");
     if role.is_some() && documents == Documents::Shared {
-        let what = "credentials that are vended for one target reach, with AWS's own documents, all that the jump host does";
+        let what = "with AWS's own documents, credentials that are vended for one target reach everything that the jump host reaches";
         walk.warning(&section.value_at("role"), what, Some("write `documents = \"pinned\"`".into()));
     }
     let sessions = section.number(walk, "sessions", "sessions = 4").and_then(|count| {
         let sessions = u8::try_from(count).ok().filter(|count| (1..=Ssm::MOST_SESSIONS).contains(count));
         if sessions.is_none() {
-            let what = format!("`sessions` is from 1 to {}, and {count} is not", Ssm::MOST_SESSIONS);
-            let hint = "each carries 0.6 MB/s towards the person: `sessions = 4`".to_owned();
+            let what = format!("`sessions` must be from 1 to {}, and is {count}", Ssm::MOST_SESSIONS);
+            let hint = "each transfers 0.6 MB/s towards the client: `sessions = 4`".to_owned();
             walk.error(&section.value_at("sessions"), what, Some(hint));
         }
         sessions
@@ -64,8 +64,8 @@ pub(super) fn ssh<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
     let endpoint =
         section.parsed::<ConnectEndpointId>(walk, "endpoint", "endpoint = \"eice-0a1b2c3d4e5f60718\"");
     if section.get("endpoint").is_some() && over != Over::Endpoint {
-        let what = format!("`endpoint` says which endpoint carries SSH, and here `{over}` does");
-        let hint = "write `over = \"endpoint\"`, or take `endpoint` away".to_owned();
+        let what = format!("`endpoint` is only for SSH over an endpoint, and here SSH goes over `{over}`");
+        let hint = "write `over = \"endpoint\"`, or remove `endpoint`".to_owned();
         walk.error(&section.key_at("endpoint"), what, Some(hint));
     }
     let _ = section.flag(walk, "shared");
@@ -77,7 +77,9 @@ pub(super) fn ssh<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>, aws: &Place) 
     reachable(walk, &section, &jump_host, over);
     let key = match key {
         Some(SshKey::InstanceConnect) if !jump_host.is_instance() => {
-            let what = format!("EC2 Instance Connect takes keys for instances, and `{jump_host}` names none");
+            let what = format!(
+                "EC2 Instance Connect accepts keys for instances, and `{jump_host}` is not an instance"
+            );
             let hint = "write `key = \"agent\"`, or the jump host as an instance or a tag".to_owned();
             walk.error(&section.value_at("key"), what, Some(hint));
             SshKey::InstanceConnect
@@ -102,7 +104,7 @@ fn reachable<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, jump_host: &Add
     let at = section.value_at("jump-host");
     let machine = jump_host.is_instance() || matches!(jump_host, Address::Host(_));
     if !machine {
-        let what = format!("`{jump_host}` is no machine that SSH can go to");
+        let what = format!("`{jump_host}` is not a machine that SSH can connect to");
         walk.error(&at, what, Some(format!("write `{JUMP_HOST}`")));
         return;
     }
@@ -128,16 +130,15 @@ fn port<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, over: Over) -> u16 {
     match u16::try_from(number) {
         // EC2 user guide, "EC2 Instance Connect Endpoint": it connects to 22 and 3389 alone.
         Ok(port) if over == Over::Endpoint && port != 22 && port != 3389 => {
-            let what =
-                format!("an Instance Connect Endpoint connects to ports 22 and 3389, and not to {port}");
-            walk.error(&at, what, Some("write `over = \"ssm\"`, or let sshd listen on 22".into()));
+            let what = format!("an Instance Connect Endpoint connects to ports 22 and 3389, not to {port}");
+            walk.error(&at, what, Some("write `over = \"ssm\"`, or make sshd listen on port 22".into()));
             22
         }
         Ok(port) if port > 0 => port,
         _ => {
             walk.error(
                 &at,
-                format!("`port` is from 1 to 65535, and {number} is not"),
+                format!("`port` must be from 1 to 65535, and is {number}"),
                 Some("write `port = 22`".into()),
             );
             22
@@ -161,7 +162,7 @@ fn key<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Option<SshKey> {
                     and(&KEYS)
                 ),
             };
-            walk.error(&section.value_at("key"), format!("`{other}` is no key"), Some(hint));
+            walk.error(&section.value_at("key"), format!("`{other}` is not a key"), Some(hint));
             None
         }
     }
@@ -184,6 +185,6 @@ fn one_of<'t, T: Copy, const N: usize>(
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("there are {}", and(&names)),
     };
-    walk.error(&section.value_at(key), format!("`{text}` is not what `{key}` can be"), Some(hint));
+    walk.error(&section.value_at(key), format!("`{text}` is not a value of `{key}`"), Some(hint));
     None
 }

@@ -122,34 +122,34 @@ pub fn check(reading: &Reading, people: &People, file: &str) -> Vec<Mistake> {
             Some(members) if !members.is_empty() && members.is_subset(&people.locked) => {
                 // Somebody meant that, and it is no reason to let a pipeline fail.
                 let what = format!(
-                    "everybody in the group `{group}` is locked ({}), so it lets nobody {}",
+                    "everybody in the group `{group}` is locked ({}), so nobody in it can {}",
                     names(members),
                     at.lets
                 );
                 let one = members.first().filter(|_| members.len() == 1);
                 let who = one.map_or("PERSON".into(), |one| people::shell_word(one.as_str()));
-                let hint = format!("`doorward user unlock {who}` lets them sign in again");
+                let hint = format!("unlock them with `doorward user unlock {who}`");
                 return Some(Mistake::warning(file, at.at, what, Some(hint)));
             }
             Some(members) if !members.is_empty() => (
                 format!(
-                    "nobody in the group `{group}` can sign in ({}), so it lets nobody {}",
+                    "nobody in the group `{group}` can sign in ({}), so nobody in it can {}",
                     names(members),
                     at.lets
                 ),
-                "`doorward user passwd PERSON` sets a password; `doorward user list` shows who has none"
+                "set a password with `doorward user passwd PERSON`; `doorward user list` shows who has none"
                     .into(),
             ),
             Some(_) => (
-                format!("nobody is in the group `{group}`, so it lets nobody {}", at.lets),
-                format!("`doorward group add {group} PERSON` puts somebody in"),
+                format!("the group `{group}` has no members, so nobody in it can {}", at.lets),
+                format!("add a person with `doorward group add {group} PERSON`"),
             ),
             None => {
                 let known = people.groups.keys().map(Group::as_str);
                 let hint =
                     did_you_mean(group.as_str(), known).map(|meant| format!("did you mean `{meant}`?"));
-                let add = || format!("`doorward group add --new {group} PERSON` makes it");
-                let what = format!("there is no group `{group}`, so it lets nobody {}", at.lets);
+                let add = || format!("create it with `doorward group add --new {group} PERSON`");
+                let what = format!("the group `{group}` does not exist, so nobody in it can {}", at.lets);
                 (what, hint.unwrap_or_else(add))
             }
         };
@@ -242,13 +242,13 @@ fn unknown_sections<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) {
         let what = if table {
             format!("a policy has no `[{given}]`")
         } else {
-            format!("`{given}` stands in no table")
+            format!("`{given}` is not in a table")
         };
         let hint = match did_you_mean(given, SECTIONS) {
             Some(meant @ ("firewall" | "target")) => format!("did you mean `[{meant}.NAME]`?"),
             Some(meant) => format!("did you mean `[{meant}]`?"),
             None if table => format!("there are {}", walk::and(&SECTIONS)),
-            None => "put it below the `[table]` that it belongs to".to_owned(),
+            None => "move it below its `[table]`".to_owned(),
         };
         walk.error(&key.span(), what, Some(hint));
     }
@@ -261,7 +261,7 @@ fn tables<'t, 'v>(
     kind: &str,
 ) -> Vec<(&'v str, walk::Span, &'v Spanned<DeValue<'t>>)> {
     let Some(value) = root.get(kind) else { return Vec::new() };
-    let hint = || Some(format!("each {kind} is a table of its own, with its name: `[{kind}.NAME]`"));
+    let hint = || Some(format!("each {kind} has its own table with its name: `[{kind}.NAME]`"));
     let DeValue::Table(table) = value.get_ref() else {
         walk.error(&root.key_at(kind), format!("`{kind}` has no names below it"), hint());
         return Vec::new();
@@ -271,7 +271,7 @@ fn tables<'t, 'v>(
         if matches!(value.get_ref(), DeValue::Table(_)) {
             tables.push((&**key.get_ref(), key.span(), value));
         } else {
-            let what = format!("`{}` stands in `[{kind}]`, which has no keys of its own", key.get_ref());
+            let what = format!("`{}` is in `[{kind}]`, which has no keys of its own", key.get_ref());
             walk.error(&key.span(), what, hint());
         }
     }

@@ -44,19 +44,19 @@ pub(super) fn names<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Resul
         (None, None) => Ok(None),
         (Some(names), Some(Resolver(resolver))) => {
             if names.is_empty() {
-                let what = "`names` is empty, so nobody is asked for a name";
+                let what = "`names` is empty, so no name is resolved";
                 walk.warning(&section.value_at("names"), what, Some(format!("write `{NAMES}`")));
             }
             Ok(Some(Names { below: names.into_iter().map(|(Domain(name), _)| name).collect(), resolver }))
         }
         (Some(_), None) => {
-            let what = "`names` are looked up inside, and no `resolver` is named who knows them";
+            let what = "`names` are resolved in the network, but no `resolver` is named";
             let hint = format!("add `{RESOLVER}`, which in a VPC is its first address plus two");
             walk.missing(&section.key_at("names"), what, Some(hint));
             Err(())
         }
         (None, Some(_)) => {
-            let what = "`resolver` is asked for `names`, and there are none";
+            let what = "`resolver` resolves `names`, and there are none";
             walk.missing(&section.key_at("resolver"), what, Some(format!("add `{NAMES}`")));
             Err(())
         }

@@ -8,7 +8,7 @@ use crate::net::{Cidr, Family};
 /// The proxies, told of where they are so many that strangers are among them.
 pub(super) fn read<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<Cidr> {
     let proxies = section.list::<Cidr>(walk, "proxies", "proxies = [\"10.0.0.10\"]").unwrap_or_default();
-    let hint = || Some("name the proxies' own addresses".to_owned());
+    let hint = || Some("name only the addresses of the proxies".to_owned());
     let mut told = false;
     for (proxy, at) in &proxies {
         let who = match (proxy.is_everyone(), wide(*proxy)) {
@@ -16,15 +16,13 @@ pub(super) fn read<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<Ci
             (false, true) => "half of the internet or more",
             (false, false) => continue,
         };
-        walk.error(at, format!("`{proxy}` lets {who} say which address they come from"), hint());
+        walk.error(at, format!("`{proxy}` allows {who} to forge their address"), hint());
         told = true;
     }
     let nets: Vec<IpNet> = proxies.iter().map(|(proxy, _)| proxy.net()).collect();
     let together = if told { Vec::new() } else { shares(&IpNet::aggregate(&nets)) };
     for what in together {
-        let what = format!(
-            "together these are {what}, and whoever comes from there may say which address they come from"
-        );
+        let what = format!("together these are {what}, and every client in it can forge its address");
         walk.error(&section.value_at("proxies"), what, hint());
     }
     proxies.into_iter().map(|(proxy, _)| proxy).collect()

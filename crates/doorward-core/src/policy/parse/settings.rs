@@ -64,7 +64,7 @@ fn least_length<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> usize {
     match usize::try_from(given) {
         Ok(length @ 1..=64) => length,
         _ => {
-            let what = format!("`least-length` is from 1 to 64 characters, and {given} is not");
+            let what = format!("`least-length` must be from 1 to 64 characters, and is {given}");
             walk.error(&section.value_at("least-length"), what, Some(format!("write `{LIKE}`")));
             LEAST_LENGTH
         }
@@ -90,12 +90,12 @@ pub(super) fn place<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, outside:
     const LIKE: &str = "region = \"eu-west-1\"";
     let region = section.plain(walk, "region", LIKE).map(str::to_owned);
     if let Some(region) = region.as_deref().filter(|region| !is_region(region)) {
-        let what = format!("`{region}` is not a Region's name");
+        let what = format!("`{region}` is not the name of a Region");
         walk.error(&section.value_at("region"), what, Some(format!("write it as AWS does: `{LIKE}`")));
     } else if let Some(region) = region.as_deref().filter(|region| !REGIONS.contains(region)) {
-        let what = format!("`{region}` is no Region that this version knows");
+        let what = format!("`{region}` is a Region that this version does not know");
         let meant = did_you_mean(region, REGIONS).map(|meant| format!("did you mean `{meant}`?"));
-        let new = || "where AWS has opened it since, this is right".to_owned();
+        let new = || "if AWS has added it since, this is right".to_owned();
         walk.warning(&section.value_at("region"), what, Some(meant.unwrap_or_else(new)));
     }
     let profile = section.plain(walk, "profile", "profile = \"prod\"").map(str::to_owned);
@@ -155,15 +155,15 @@ pub(super) fn server<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> Server 
     server.proxies = proxies::read(walk, &section);
     server.proxy_protocol = section.flag(walk, "proxy-protocol").unwrap_or(false);
     if server.proxy_protocol && server.proxies.is_empty() {
-        let what = "`proxy-protocol` needs to know whose headers are to be believed";
-        let hint = "name the load balancer's own addresses, or its subnets: `proxies = [\"10.0.0.0/24\"]`";
+        let what = "`proxy-protocol` needs the addresses of the proxies whose headers are trusted";
+        let hint = "name the addresses of the load balancer, or its subnets: `proxies = [\"10.0.0.0/24\"]`";
         walk.error(&section.key_at("proxy-protocol"), what, Some(hint.into()));
     }
     if let Some(store) = section.plain(walk, "store", "store = \"doorward.db\"") {
         match store.split_once("://") {
             Some((scheme, _)) if !matches!(scheme, "postgres" | "postgresql") => walk.error(
                 &section.value_at("store"),
-                format!("`{scheme}://` is no store"),
+                format!("`{scheme}://` is not a store"),
                 Some("write a path, which SQLite uses, or `postgres://…`".into()),
             ),
             _ => server.store = store.to_owned(),
@@ -182,15 +182,14 @@ fn in_clear<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>, server: &Server)
     if beyond && server.tls.is_none() && section.get("tls").is_none() && section.get("proxies").is_none() {
         let at = if section.get("listen").is_some() { section.value_at("listen") } else { 0..0 };
         let what = format!("passwords would cross the network to {} in clear text", server.listen);
-        let hint =
-            "add `tls`, or name the proxy that has TLS in `proxies`; where you accept it: `insecure = true`";
+        let hint = "add `tls`, or name the proxy that has TLS in `proxies`; if you accept the risk: `insecure = true`";
         walk.error(&at, what, Some(hint.into()));
     }
     for (key, url) in [("url", &server.url), ("url-v4", &server.url_v4), ("url-v6", &server.url_v6)] {
         let Some(url) = url else { continue };
         if url.starts_with("http://") && !url::is_loopback(url) {
             let what = format!("people would send their passwords to `{url}` in clear text");
-            let hint = "write `https://…`; where you accept it: `insecure = true`";
+            let hint = "write `https://…`; if you accept the risk: `insecure = true`";
             walk.error(&section.value_at(key), what, Some(hint.into()));
         }
     }
@@ -219,7 +218,7 @@ fn sessions<'t>(walk: &mut Walk<'t>, server: &Section<'t, '_>) -> Sessions {
         match duration(text) {
             Ok(length) if length.is_positive() => Some(length),
             Ok(_) => {
-                let what = format!("`{key}` is no time at all, so nobody could stay signed in");
+                let what = format!("`{key}` is zero, so nobody could stay signed in");
                 walk.error(&section.value_at(key), what, Some(format!("write `{like}`")));
                 None
             }
@@ -235,8 +234,10 @@ fn sessions<'t>(walk: &mut Walk<'t>, server: &Section<'t, '_>) -> Sessions {
     // Whoever shortens the whole life alone has shortened the part without use as well.
     sessions.idle = idle.unwrap_or(sessions.idle.min(sessions.at_most));
     if idle.is_some_and(|idle| idle > sessions.at_most) {
-        let what =
-            format!("a session ends after {} anyway, so `idle` changes nothing", in_words(sessions.at_most));
+        let what = format!(
+            "a session expires after {} in any case, so `idle` has no effect",
+            in_words(sessions.at_most)
+        );
         walk.warning(&section.value_at("idle"), what, Some("make `idle` shorter than `at-most`".into()));
     }
     sessions
@@ -293,8 +294,8 @@ pub(super) fn grants<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) -> GrantDe
             Ok(bits @ 48..=128) => grants.ipv6_prefix = bits,
             _ => walk.error(
                 &section.value_at("ipv6-prefix"),
-                format!("`ipv6-prefix` is from 48 to 128 bits, and {bits} is not"),
-                Some("one household has a /64 or a /56: `ipv6-prefix = 64`".into()),
+                format!("`ipv6-prefix` must be from 48 to 128 bits, and is {bits}"),
+                Some("most households have a /64 or a /56: `ipv6-prefix = 64`".into()),
             ),
         }
     }
@@ -316,22 +317,26 @@ fn special_networks<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Vec<C
         match special_prefix(*network) {
             Some(kind @ (Special::Documentation | Special::Benchmarking)) => {
                 let what = format!(
-                    "`{network}` is {kind}: it is for examples and tests, and nobody comes from there"
+                    "`{network}` is {kind}: it is for examples and tests, and no client has such an address"
                 );
                 walk.warning(at, what.replace("is an address", "holds addresses"), None);
             }
             Some(kind) if GrantDefaults::may_list(kind) => {}
             Some(kind) => {
-                let what = format!("no person can come from `{network}`: `{}` is {kind}", network.address());
-                walk.error(at, what, Some("take it away".into()));
+                let what = format!(
+                    "no client can have an address in `{network}`: `{}` is {kind}",
+                    network.address()
+                );
+                walk.error(at, what, Some("remove it".into()));
             }
             None if !network.is_everyone() && ordinary() => {
-                let what = format!("`{network}` is no special-purpose network, and is admitted without this");
-                walk.warning(at, what, Some("take it away".into()));
+                let what =
+                    format!("`{network}` is not a special-purpose network, and is admitted without this");
+                walk.warning(at, what, Some("remove it".into()));
             }
             None => {
                 let what = format!("`{network}` is more than one special-purpose network");
-                walk.error(at, what, Some(format!("list each by itself, like `{LIKE}`")));
+                walk.error(at, what, Some(format!("list each of them separately, like `{LIKE}`")));
             }
         }
     }
@@ -370,7 +375,7 @@ pub(super) fn limit<'t>(
     match u32::try_from(number) {
         Ok(number) if (least..=1_000_000).contains(&number) => Some(number),
         _ => {
-            let what = format!("`{key}` is from {least} to 1000000, and {number} is not");
+            let what = format!("`{key}` must be from {least} to 1000000, and is {number}");
             walk.error(&section.value_at(key), what, Some(format!("write `{key} = 10`")));
             None
         }
@@ -384,7 +389,7 @@ pub(super) fn reason<'t>(walk: &mut Walk<'t>, section: &Section<'t, '_>) -> Opti
         "required" => Some(true),
         "optional" => Some(false),
         other => {
-            let what = format!("`{other}` is not what `reason` can be");
+            let what = format!("`{other}` is not a value of `reason`");
             walk.error(
                 &section.value_at("reason"),
                 what,

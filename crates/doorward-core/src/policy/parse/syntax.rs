@@ -28,7 +28,7 @@ pub(super) fn note(walk: &mut Walk<'_>, errors: &[toml::de::Error]) {
         let message = error.message().trim().trim_end_matches(", expected nothing");
         let what = format!("this is not TOML: {message}");
         let hint = if in_list {
-            Some("a list that begins here or above may lack a `,` or its `]`".to_owned())
+            Some("a list that begins here or above may miss a `,` or its `]`".to_owned())
         } else {
             hint(walk.lines.line(spot.line))
         };
@@ -54,8 +54,8 @@ fn twice(walk: &Walk<'_>, line: usize) -> (String, Option<String>) {
     let (name, first, hint) = if let Some(name) = header(text) {
         let first = (1..line).find(|line| header(walk.lines.line(*line)).as_ref() == Some(&name));
         let hint = match name.split_once('.') {
-            Some((kind, _)) => format!("rename one of them, or make them one {kind}"),
-            None => "make them one table".to_owned(),
+            Some((kind, _)) => format!("rename one of them, or merge them into one {kind}"),
+            None => "merge them into one table".to_owned(),
         };
         (format!("`[{name}]`"), first, Some(hint))
     } else {
@@ -65,7 +65,7 @@ fn twice(walk: &Walk<'_>, line: usize) -> (String, Option<String>) {
         (key.map_or_else(|| "a key".to_owned(), |key| format!("`{key}`")), first, None)
     };
     let first = first.map(|first| format!("; the first is on line {first}")).unwrap_or_default();
-    (format!("{name} is here a second time{first}"), hint)
+    (format!("{name} is defined twice{first}"), hint)
 }
 
 /// The line of the header above a line, which may be that line itself.
@@ -89,7 +89,7 @@ fn key(line: &str) -> Option<&str> {
 fn hint(line: &str) -> Option<String> {
     let line = line.trim();
     if line.matches('"').count() % 2 == 1 {
-        return Some("a text begins and ends with `\"` on one line".into());
+        return Some("a string begins and ends with `\"` on one line".into());
     }
     if let Some((key, value)) = line.split_once('=') {
         let (key, value) = (key.trim(), value.trim());
@@ -97,10 +97,10 @@ fn hint(line: &str) -> Option<String> {
             !text.is_empty()
                 && text.chars().all(|letter| letter.is_alphanumeric() || "-_./:".contains(letter))
         };
-        return (word(key) && word(value)).then(|| format!("a text stands in quotes: `{key} = \"{value}\"`"));
+        return (word(key) && word(value)).then(|| format!("a string needs quotes: `{key} = \"{value}\"`"));
     }
     if let Some((key, value)) = line.split_once(':') {
-        return Some(format!("TOML has `=` there: `{} = {}`", key.trim(), value.trim()));
+        return Some(format!("TOML uses `=`: `{} = {}`", key.trim(), value.trim()));
     }
     None
 }

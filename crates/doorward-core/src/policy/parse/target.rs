@@ -141,8 +141,8 @@ impl std::str::FromStr for Way {
             return Ok(Self(way));
         }
         Err(match did_you_mean(text, names.iter().copied()) {
-            Some(meant) => format!("`{text}` is no transport; did you mean `{meant}`?"),
-            None => format!("`{text}` is no transport; there are {}", and(&names)),
+            Some(meant) => format!("`{text}` is not a transport; did you mean `{meant}`?"),
+            None => format!("`{text}` is not a transport; the transports are {}", and(&names)),
         })
     }
 }
@@ -180,7 +180,7 @@ fn lasts<'t>(walk: &mut Walk<'t>, target: &Section<'t, '_>) -> Option<Lasts> {
     };
     if matches!(value.get_ref(), toml::de::DeValue::String(_)) {
         let hint = "write `lasts = { usually = \"2h\", at-most = \"8h\" }`".to_owned();
-        walk.error(&value.span(), "`lasts` says two durations, and this is one", Some(hint));
+        walk.error(&value.span(), "`lasts` has two durations, and this is one", Some(hint));
         return None;
     }
     let section = walk.section("`lasts`", target.key_at("lasts"), value, &["usually", "at-most"])?;
@@ -195,13 +195,13 @@ fn lasts<'t>(walk: &mut Walk<'t>, target: &Section<'t, '_>) -> Option<Lasts> {
     };
     if lasts.usually > lasts.at_most {
         let words = crate::policy::in_words;
-        let default = if at_most.is_none() { ", which holds where nothing else is said" } else { "" };
+        let default = if at_most.is_none() { ", which is the default" } else { "" };
         let what = format!(
-            "a grant would usually last {} and may last at most {}{default}",
+            "a grant would usually last {}, but may last at most {}{default}",
             words(lasts.usually),
             words(lasts.at_most)
         );
-        walk.error(&section.value_at("usually"), what, Some("make `at-most` the longer of the two".into()));
+        walk.error(&section.value_at("usually"), what, Some("make `at-most` longer than `usually`".into()));
         return None;
     }
     Some(lasts)
@@ -221,17 +221,23 @@ fn approval<'t>(
     let from = section.list::<Group>(walk, "from", "from = [\"leads\"]")?;
     for (group, span) in &from {
         let at = walk.spot(span);
-        named.push(GroupAt { group: group.clone(), at, lets: format!("agree to {}", target.name) });
+        named.push(GroupAt {
+            group: group.clone(),
+            at,
+            lets: format!("approve requests for {}", target.name),
+        });
     }
     if from.is_empty() {
-        let what = format!("`from` is empty, so nobody can agree to opening {}", target.name);
+        let what = format!("`from` is empty, so nobody can approve requests for {}", target.name);
         walk.warning(&section.value_at("from"), what, Some("write `from = [\"leads\"]`".into()));
     }
     let above = above.ok()?.unwrap_or(SignedDuration::ZERO);
     if let Some(lasts) = lasts.filter(|lasts| above >= lasts.at_most) {
         let words = crate::policy::in_words;
-        let what =
-            format!("no grant lasts longer than {}, so nobody is ever asked to agree", words(lasts.at_most));
+        let what = format!(
+            "no grant lasts longer than {}, so no request ever needs an approval",
+            words(lasts.at_most)
+        );
         walk.warning(&section.value_at("above"), what, None);
     }
     Some(Approval { from: set(from), above })

@@ -182,7 +182,7 @@ fn no_people() {
         "[people]\npasswords = \"a\"\n",
         &["p:1:2: `[people]` needs `groups`\n  hint: add `groups = \"people.groups\"`"],
     );
-    check("people = 3", &["p:1:1: `[people]` should be a table, and is a number"]);
+    check("people = 3", &["p:1:1: `[people]` must be a table, and is a number"]);
     check(
         "[people]\npasswords = \"a\"\ngroups = \"a\"\n",
         &["p:3:10: `passwords` and `groups` are the same file\n  hint: write `groups = \"people.groups\"`"],
@@ -194,8 +194,8 @@ fn no_toml() {
     check_below(
         "[server]\nlisten = 127.0.0.1:8080\nstore = \"x\"\nurl = \"https://a\nproxies ! [\n",
         &[
-            "p:5:15: this is not TOML: invalid float\n  hint: a text stands in quotes: `listen = \"127.0.0.1:8080\"`",
-            "p:7:17: this is not TOML: invalid basic string, expected `\"`\n  hint: a text begins and ends with `\"` on one line",
+            "p:5:15: this is not TOML: invalid float\n  hint: a string needs quotes: `listen = \"127.0.0.1:8080\"`",
+            "p:7:17: this is not TOML: invalid basic string, expected `\"`\n  hint: a string begins and ends with `\"` on one line",
             "p:8:9: this is not TOML: key with no value, expected `=`",
         ],
     );
@@ -206,7 +206,7 @@ fn a_list_without_its_end() {
     check_below(
         "[target.t]\nports = [\"tcp/1\",\ngroups = [\"dbs\"]\naddress = \"a\"\n[grants]\nreason = \"optional\"\n",
         &[
-            "p:6:8: this is not TOML: unexpected `=` in array, expected value, `]`\n  hint: a list that begins here or above may lack a `,` or its `]`",
+            "p:6:8: this is not TOML: unexpected `=` in array, expected value, `]`\n  hint: a list that begins here or above may miss a `,` or its `]`",
         ],
     );
 }
@@ -218,12 +218,12 @@ fn a_thing_twice() {
     check_below(
         &format!("{target}{target}"),
         &[
-            "p:9:9: `[target.orders]` is here a second time; the first is on line 4\n  hint: rename one of them, or make them one target",
+            "p:9:9: `[target.orders]` is defined twice; the first is on line 4\n  hint: rename one of them, or merge them into one target",
         ],
     );
     check_below(
         "[grants]\nreason = \"required\"\nipv6-prefix = 64\nreason = \"optional\"\n",
-        &["p:7:1: `reason` is here a second time; the first is on line 5"],
+        &["p:7:1: `reason` is defined twice; the first is on line 5"],
     );
 }
 
@@ -255,7 +255,7 @@ fn unknown_keys() {
     check(
         "x = 1",
         &[
-            "p:1:1: `x` stands in no table\n  hint: put it below the `[table]` that it belongs to",
+            "p:1:1: `x` is not in a table\n  hint: move it below its `[table]`",
             "p:1:1: the policy has no `[people]`\n  hint: add `[people]`, with `passwords = \"people.htpasswd\"` and `groups = \"people.groups\"`",
         ],
     );
@@ -275,23 +275,23 @@ fn wrong_types() {
     check_target(
         "ports = \"tcp/5432\"\ngroups = [1]\naddress = true\nreason = 1.5",
         &[
-            "p:7:9: `ports` should be a list, and is a text\n  hint: write `ports = [\"tcp/5432\"]`",
-            "p:8:11: each entry of `groups` should be a text in quotes, and is a number\n  hint: write `groups = [\"dbs\"]`",
-            "p:9:11: `address` should be a text in quotes, and is true or false\n  hint: write `address = \"rds:orders-prod\"`",
-            "p:10:10: `reason` should be a text in quotes, and is a number with a fraction\n  hint: write `reason = \"required\"`",
+            "p:7:9: `ports` must be a list, and is a string\n  hint: write `ports = [\"tcp/5432\"]`",
+            "p:8:11: each entry of `groups` must be a string in quotes, and is a number\n  hint: write `groups = [\"dbs\"]`",
+            "p:9:11: `address` must be a string in quotes, and is true or false\n  hint: write `address = \"rds:orders-prod\"`",
+            "p:10:10: `reason` must be a string in quotes, and is a number with a fraction\n  hint: write `reason = \"required\"`",
         ],
     );
     check_below(
         "[grants]\nipv6-prefix = 99999999999999999999\n[[target]]\nx = 1\n",
         &[
-            "p:5:15: `ipv6-prefix` is out of all bounds",
-            "p:6:3: `target` has no names below it\n  hint: each target is a table of its own, with its name: `[target.NAME]`",
+            "p:5:15: `ipv6-prefix` is out of range",
+            "p:6:3: `target` has no names below it\n  hint: each target has its own table with its name: `[target.NAME]`",
         ],
     );
     check_below(
         "[target]\naddress = \"a\"\n",
         &[
-            "p:5:1: `address` stands in `[target]`, which has no keys of its own\n  hint: each target is a table of its own, with its name: `[target.NAME]`",
+            "p:5:1: `address` is in `[target]`, which has no keys of its own\n  hint: each target has its own table with its name: `[target.NAME]`",
         ],
     );
 }
@@ -305,7 +305,7 @@ fn what_is_missing() {
             "p:4:9: `[target.t]` needs `ports`\n  hint: add `ports = [\"tcp/5432\"]`",
             "p:4:9: `[target.t]` needs `groups`\n  hint: add `groups = [\"dbs\"]`",
             "p:4:9: `[target.t]` needs `transports`\n  hint: add `transports = [\"direct\"]`",
-            "p:5:11: `[firewall.f]` does not say what enforces it\n  hint: add `security-group = \"sg-…\"`, `nftables = \"inet doorward\"` or `relay = \"0.0.0.0:15432\"`",
+            "p:5:11: `[firewall.f]` has nothing that enforces it\n  hint: add `security-group = \"sg-…\"`, `nftables = \"inet doorward\"` or `relay = \"0.0.0.0:15432\"`",
         ],
     );
 }
@@ -318,7 +318,7 @@ fn emptiness_is_told_of_and_no_permission() {
             "p:7:9: warning: `ports` is empty, so nobody can open `[target.t]`\n  hint: write `ports = [\"tcp/5432\"]`",
             "p:8:10: warning: `groups` is empty, so nobody can open `[target.t]`\n  hint: write `groups = [\"dbs\"]`",
             "p:9:14: warning: `transports` is empty, so nobody can open `[target.t]`\n  hint: write `transports = [\"direct\"]`",
-            "p:10:21: warning: `from` is empty, so nobody can agree to opening `[target.t]`\n  hint: write `from = [\"leads\"]`",
+            "p:10:21: warning: `from` is empty, so nobody can approve requests for `[target.t]`\n  hint: write `from = [\"leads\"]`",
         ],
     );
 }
@@ -329,39 +329,39 @@ fn values_that_cannot_be() {
         "ports = [\"5432\", \"tcp/9-1\"]\ngroups = [\"a:b\"]\ntransports = [\"dirct\", \"vpn\"]\nreason = \"yes\"\naddress = \"rds:1\"",
         &[
             "p:7:10: `5432` is not a flow (like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`, `proto/107` or `all`)",
-            "p:7:18: `tcp/9-1` counts backwards; write the lower port first",
+            "p:7:18: `tcp/9-1` is in the wrong order; write the lower port first",
             "p:8:11: `a:b` has `:`, which a name cannot have",
-            "p:9:15: `dirct` is no transport; did you mean `direct`?",
-            "p:9:24: `vpn` is no transport; there are `direct`, `ssm` and `ssh`",
-            "p:10:10: `yes` is not what `reason` can be\n  hint: write `\"required\"` or `\"optional\"`",
+            "p:9:15: `dirct` is not a transport; did you mean `direct`?",
+            "p:9:24: `vpn` is not a transport; the transports are `direct`, `ssm` and `ssh`",
+            "p:10:10: `yes` is not a value of `reason`\n  hint: write `\"required\"` or `\"optional\"`",
             "p:11:11: `rds:1` is not the identifier of a DB instance or cluster (like `rds:orders-prod`)",
         ],
     );
     check_below(
         "[aws]\nregion = \"eu-west-1a\"\n[server]\nlisten = \":8080\"\nurl = \"doorward\"\nstore = \"mysql://x\"\nproxies = [\"::/0\"]\n[grants]\nipv6-prefix = 40\n",
         &[
-            "p:5:10: `eu-west-1a` is not a Region's name\n  hint: write it as AWS does: `region = \"eu-west-1\"`",
+            "p:5:10: `eu-west-1a` is not the name of a Region\n  hint: write it as AWS does: `region = \"eu-west-1\"`",
             "p:7:10: `:8080` is not an address and a port\n  hint: for every address write `listen = \"0.0.0.0:8080\"`",
-            "p:8:7: `doorward` is not the address of a site\n  hint: write `url = \"https://doorward.example.org\"`",
-            "p:9:9: `mysql://` is no store\n  hint: write a path, which SQLite uses, or `postgres://…`",
-            "p:10:12: `::/0` lets everybody say which address they come from\n  hint: name the proxies' own addresses",
-            "p:12:15: `ipv6-prefix` is from 48 to 128 bits, and 40 is not\n  hint: one household has a /64 or a /56: `ipv6-prefix = 64`",
+            "p:8:7: `doorward` is not the URL of a site\n  hint: write `url = \"https://doorward.example.org\"`",
+            "p:9:9: `mysql://` is not a store\n  hint: write a path, which SQLite uses, or `postgres://…`",
+            "p:10:12: `::/0` allows everybody to forge their address\n  hint: name only the addresses of the proxies",
+            "p:12:15: `ipv6-prefix` must be from 48 to 128 bits, and is 40\n  hint: most households have a /64 or a /56: `ipv6-prefix = 64`",
         ],
     );
     check_below(
         "[server]\ninsecure = \"yes\"\n",
-        &["p:5:12: `insecure` should be true or false, and is a text"],
+        &["p:5:12: `insecure` must be true or false, and is a string"],
     );
     check_below(
         "[server]\nproxies = []\nproxy-protocol = true\n",
         &[
-            "p:6:1: `proxy-protocol` needs to know whose headers are to be believed\n  hint: name the load balancer's own addresses, or its subnets: `proxies = [\"10.0.0.0/24\"]`",
+            "p:6:1: `proxy-protocol` needs the addresses of the proxies whose headers are trusted\n  hint: name the addresses of the load balancer, or its subnets: `proxies = [\"10.0.0.0/24\"]`",
         ],
     );
     check_below(
         "[ssm]\njump-host = \"rds:orders\"\n[target.\"a b\"]\n[firewall.\"\"]\n",
         &[
-            "p:5:13: `rds:orders` is no machine that a session can be opened to\n  hint: write `jump-host = \"tag:Name=jump\"`",
+            "p:5:13: `rds:orders` is not a machine that a session can be opened to\n  hint: write `jump-host = \"tag:Name=jump\"`",
             "p:6:9: `a b` has a space, which a name cannot have",
             "p:7:11: a name cannot be empty",
         ],
@@ -384,7 +384,7 @@ fn durations() {
     check_target(
         "lasts = \"2h\"",
         &[
-            "p:7:9: `lasts` says two durations, and this is one\n  hint: write `lasts = { usually = \"2h\", at-most = \"8h\" }`",
+            "p:7:9: `lasts` has two durations, and this is one\n  hint: write `lasts = { usually = \"2h\", at-most = \"8h\" }`",
         ],
     );
     check_target(
@@ -397,19 +397,19 @@ fn durations() {
     check_target(
         "lasts = { usually = \"8h\", at-most = \"2h\" }",
         &[
-            "p:7:21: a grant would usually last 8h and may last at most 2h\n  hint: make `at-most` the longer of the two",
+            "p:7:21: a grant would usually last 8h, but may last at most 2h\n  hint: make `at-most` longer than `usually`",
         ],
     );
     check_target(
         "lasts = { usually = \"12h\" }",
         &[
-            "p:7:21: a grant would usually last 12h and may last at most 8h, which holds where nothing else is said\n  hint: make `at-most` the longer of the two",
+            "p:7:21: a grant would usually last 12h, but may last at most 8h, which is the default\n  hint: make `at-most` longer than `usually`",
         ],
     );
     check_target("lasts = { at-most = \"30m\" }", &[]);
     check_target(
         "approval = { from = [\"leads\"], above = \"8h\" }",
-        &["p:7:40: warning: no grant lasts longer than 8h, so nobody is ever asked to agree"],
+        &["p:7:40: warning: no grant lasts longer than 8h, so no request ever needs an approval"],
     );
 }
 
@@ -428,13 +428,13 @@ fn firewalls_one_by_one() {
     check(
         "nftables = \"inet a\"\nrelay = \"0.0.0.0:1\"",
         &[
-            "p:6:1: `[firewall.f]` has `nftables` and `relay`; a firewall is one of them\n  hint: make them a firewall each",
+            "p:6:1: `[firewall.f]` has `nftables` and `relay`; a firewall has one of them\n  hint: make each of them a separate firewall",
         ],
     );
     check(
         "nftables = \"ip a\"",
         &[
-            "p:5:12: the table's family is `inet`, which is IPv4 and IPv6, and not `ip`\n  hint: write `nftables = \"inet doorward\"`",
+            "p:5:12: the family of the table must be `inet`, which is IPv4 and IPv6, not `ip`\n  hint: write `nftables = \"inet doorward\"`",
         ],
     );
     check(
@@ -444,8 +444,8 @@ fn firewalls_one_by_one() {
     check(
         "nftables = \"inet a;b\"\nvpc = \"vpc-1\"",
         &[
-            "p:5:12: `a;b` is not a table's name: small letters, digits, `_` and `-`, a letter first\n  hint: write `nftables = \"inet doorward\"`",
-            "p:6:1: `vpc` says where a security group is, and this is `nftables`\n  hint: take `vpc` away",
+            "p:5:12: `a;b` is not the name of a table: use lower-case letters, digits, `_` and `-`, beginning with a letter\n  hint: write `nftables = \"inet doorward\"`",
+            "p:6:1: `vpc` is for a security group, and this is `nftables`\n  hint: remove `vpc`",
         ],
     );
     check(
@@ -458,7 +458,7 @@ fn firewalls_one_by_one() {
     check(
         "relay = \"0.0.0.0:0\"",
         &[
-            "p:5:9: warning: port 0 is another port at each start, which nobody would know\n  hint: write `relay = \"0.0.0.0:15432\"`",
+            "p:5:9: warning: port 0 is a different port at each start\n  hint: write `relay = \"0.0.0.0:15432\"`",
         ],
     );
 }
@@ -469,29 +469,29 @@ fn everybody_is_let_in_only_by_who_says_so_twice() {
         let target = "address = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"direct\"]\nfirewall = \"f\"\n";
         check_below(&format!("[firewall.f]\nnftables = \"inet d\"\n{lines}\n[target.t]\n{target}"), expected);
     };
-    let hint = "\n  hint: take it away, or say `anyone = true` in this firewall if you mean it";
+    let hint = "\n  hint: remove it, or set `anyone = true` in this firewall if this is intended";
     check(
         "static = [\"10.0.0.0/8\", \"0.0.0.0/0\", \"::/0\"]",
         &[
-            &format!("p:6:25: `0.0.0.0/0` lets everybody in{hint}"),
-            &format!("p:6:38: `::/0` lets everybody in{hint}"),
+            &format!("p:6:25: `0.0.0.0/0` admits everybody{hint}"),
+            &format!("p:6:38: `::/0` admits everybody{hint}"),
         ],
     );
     check(
         "static = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
-        &[&format!("p:6:10: together these are `0.0.0.0/0`, which lets everybody in{hint}")],
+        &[&format!("p:6:10: together these are `0.0.0.0/0`, which admits everybody{hint}")],
     );
     check(
         "static = [\"0.0.0.0/0\"]\nanyone = false",
-        &[&format!("p:6:11: `0.0.0.0/0` lets everybody in{hint}")],
+        &[&format!("p:6:11: `0.0.0.0/0` admits everybody{hint}")],
     );
     check("static = [\"0.0.0.0/0\", \"::/0\"]\nanyone = true", &[]);
     check(
         "static = [\"198.51.100.7/24\", \"office\", \"10.0.0.1\", \"10.0.0.1/32\"]",
         &[
-            "p:6:11: `198.51.100.7/24` has bits set behind its prefix; did you mean `198.51.100.0/24`?",
+            "p:6:11: `198.51.100.7/24` has host bits set; did you mean `198.51.100.0/24`?",
             "p:6:30: `office` is not an address or a CIDR (like `203.0.113.7` or `198.51.100.0/24`)",
-            "p:6:52: warning: this is in `static` twice",
+            "p:6:52: warning: this is twice in `static`",
         ],
     );
 }
@@ -506,11 +506,11 @@ fn an_id_that_lost_a_digit_is_told_of() {
     };
     check(
         "[firewall.f]\nsecurity-group = \"sg-XYZ\"\n",
-        "p:5:18: `sg-XYZ` is no id of EC2, which has small hexadecimal digits",
+        "p:5:18: `sg-XYZ` is not an EC2 ID, which has lower-case hexadecimal digits",
     );
     for digits in ["0a1b2c3d4e5f6071", "0a1b2c3d4e5f607182", "0a1b2c3", "1"] {
         let count = digits.len();
-        let why = format!("has {count} digits, and an id of EC2 has 8 or 17");
+        let why = format!("has {count} digits, and an EC2 ID has 8 or 17");
         let group = format!("[firewall.f]\nsecurity-group = \"sg-{digits}\"\n");
         check(&group, &format!("p:5:18: `sg-{digits}` {why}"));
         let vpc = format!("[firewall.f]\nsecurity-group = \"sg-0a1b2c3d\"\nvpc = \"vpc-{digits}\"\n");
@@ -531,28 +531,22 @@ fn proxies_that_are_everybody_together() {
     let check = |proxies: &str, expected: &[&str]| {
         check_below(&format!("[server]\nproxies = [{proxies}]\n"), expected);
     };
-    let hint = "\n  hint: name the proxies' own addresses";
+    let hint = "\n  hint: name only the addresses of the proxies";
     let together = |what: &str| {
-        format!(
-            "p:5:11: together these are {what}, and whoever comes from there may say which address they come from{hint}"
-        )
+        format!("p:5:11: together these are {what}, and every client in it can forge its address{hint}")
     };
     check(
         "\"0.0.0.0/1\", \"128.0.0.0/1\"",
         &[
+            &format!("p:5:12: `0.0.0.0/1` allows half of the internet or more to forge their address{hint}"),
             &format!(
-                "p:5:12: `0.0.0.0/1` lets half of the internet or more say which address they come from{hint}"
-            ),
-            &format!(
-                "p:5:25: `128.0.0.0/1` lets half of the internet or more say which address they come from{hint}"
+                "p:5:25: `128.0.0.0/1` allows half of the internet or more to forge their address{hint}"
             ),
         ],
     );
     check(
         "\"2000::/3\"",
-        &[&format!(
-            "p:5:12: `2000::/3` lets half of the internet or more say which address they come from{hint}"
-        )],
+        &[&format!("p:5:12: `2000::/3` allows half of the internet or more to forge their address{hint}")],
     );
     check("\"0.0.0.0/2\", \"64.0.0.0/3\", \"96.0.0.0/3\"", &[&together("more than a quarter of IPv4")]);
     check("\"2000::/4\", \"3000::/4\"", &[&together("more than a quarter of all IPv6 in use")]);
@@ -587,7 +581,7 @@ fn check_two(firewall: &str, one: &str, other: &str, expected: &[&str]) {
         .map(|mistake| {
             assert_eq!((mistake.line, mistake.column), (line("two"), 9), "{mistake}");
             assert!(mistake.what.contains(&format!("`[target.one]`, at p:{}:9", line("one"))), "{mistake}");
-            let (place, why) = mistake.what.split_once(" does not tell").expect("a place");
+            let (place, why) = mistake.what.split_once(" does not distinguish").expect("a place");
             let (_, why) = why.split_once(":9: ").expect("a reason");
             let kind = if mistake.is_error() { "" } else { "warning: " };
             format!("{kind}{place}: {why}")
@@ -601,8 +595,10 @@ fn targets_that_a_security_group_cannot_tell_apart_admit_the_same_people() {
     let group = "[firewall.f]\nsecurity-group = \"sg-0a1b2c3d4e5f60718\"";
     let place = |flow: &str| format!("security group `sg-0a1b2c3d4e5f60718` (`{flow}`)");
     let leads = "groups = [\"leads\"]";
-    let whole =
-        format!("{}: `dbs` members may open `one` and not `two`, and reach it by that", place("tcp/5432"));
+    let whole = format!(
+        "{}: `dbs` members may open `one` and not `two`, and reach it through that",
+        place("tcp/5432")
+    );
     check_two(group, "", "", &[]);
     check_two(group, "", leads, &[&whole]);
     check_two(group, "", &format!("{leads}\nports = [\"tcp/5433\"]"), &[]);
@@ -616,13 +612,15 @@ fn targets_that_a_security_group_cannot_tell_apart_admit_the_same_people() {
         "",
         both,
         &[&format!(
-            "{}: `leads` members may open `two` and not `one`, and reach it by that",
+            "{}: `leads` members may open `two` and not `one`, and reach it through that",
             place("tcp/5432")
         )],
     );
     let approval = "approval = { from = [\"leads\"], above = \"1h\" }";
-    let asks =
-        format!("{}: whoever opens `one` without the approval of `two` reaches `two` too", place("tcp/5432"));
+    let asks = format!(
+        "{}: a person who opens `one` without the approval of `two` can also reach `two`",
+        place("tcp/5432")
+    );
     check_two(group, "", approval, &[&asks]);
     check_two(group, approval, approval, &[]);
     let long = "lasts = { at-most = \"2h\" }\nreason = \"required\"";
@@ -631,7 +629,7 @@ fn targets_that_a_security_group_cannot_tell_apart_admit_the_same_people() {
         "",
         long,
         &[&format!(
-            "warning: {}: whoever opens `one` without its `at-most` and `reason` reaches `two` too",
+            "warning: {}: a person who opens `one` without its `at-most` and `reason` can also reach `two`",
             place("tcp/5432")
         )],
     );
@@ -649,8 +647,8 @@ fn a_packet_filter_tells_addresses_apart_and_nothing_else() {
     let table = "[firewall.f]\nnftables = \"inet doorward\"";
     let leads = |address: &str| format!("groups = [\"leads\"]\naddress = \"{address}\"");
     let place = "the table `inet doorward` (`tcp/5432`)";
-    let dbs = format!("{place}: `dbs` members may open `one` and not `two`, and reach it by that");
-    let back = format!("{place}: `leads` members may open `two` and not `one`, and reach it by that");
+    let dbs = format!("{place}: `dbs` members may open `one` and not `two`, and reach it through that");
+    let back = format!("{place}: `leads` members may open `two` and not `one`, and reach it through that");
     check_two(table, "address = \"10.0.0.1\"", &leads("10.0.0.2"), &[]);
     check_two(table, "address = \"10.0.0.1\"", &leads("10.0.0.1"), &[&dbs]);
     check_two(table, "address = \"10.0.0.1\"", &leads("::ffff:10.0.0.1"), &[&dbs]);
@@ -663,14 +661,14 @@ fn a_jump_host_that_leads_everywhere_leads_to_both() {
     let one = "transports = [\"ssm\"]";
     let leads = "groups = [\"leads\"]\ntransports = [\"ssm\"]";
     let ssm = "[ssm]\njump-host = \"tag:Name=jump\"";
-    let told = "a session through `tag:Name=jump` with AWS's own documents: `dbs` members may open `one` and not `two`, and reach it by that";
+    let told = "a session through `tag:Name=jump` with AWS's own documents: `dbs` members may open `one` and not `two`, and reach it through that";
     check_two(ssm, one, leads, &[told]);
     check_two(&format!("{ssm}\nshared = true"), one, leads, &[&format!("warning: {told}")]);
     check_two(&format!("{ssm}\ndocuments = \"pinned\""), one, leads, &[]);
     let ssh = "[ssh]\njump-host = \"tag:Name=jump\"";
     let by = |way: &str| (one.replace("ssm", way), leads.replace("ssm", way));
     let (one_ssh, leads_ssh) = by("ssh");
-    let told = "the login that `ssh` gives on `tag:Name=jump`: `dbs` members may open `one` and not `two`, and reach it by that";
+    let told = "the login that `ssh` gives on `tag:Name=jump`: `dbs` members may open `one` and not `two`, and reach it through that";
     check_two(ssh, &one_ssh, &leads_ssh, &[told]);
     check_two(&format!("{ssh}\nshared = true"), &one_ssh, &leads_ssh, &[&format!("warning: {told}")]);
     let pinned = format!("{ssm}\ndocuments = \"pinned\"\n{ssh}");
@@ -689,14 +687,14 @@ fn parts_that_do_not_fit() {
     check_below(
         "[target.t]\naddress = \"a\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"direct\", \"wireguard\"]\n",
         &[
-            "p:8:14: `direct` admits an address, and no `firewall` is named that could\n  hint: add `firewall = \"orders-clients\"`",
-            "p:8:25: warning: this version has no `wireguard`, and nobody can open `t` by it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
+            "p:8:14: `direct` needs a `firewall` that admits the address\n  hint: add `firewall = \"orders-clients\"`",
+            "p:8:25: warning: this version does not support `wireguard`, so nobody can open `t` with it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
         ],
     );
     check_below(
         "[firewall.f]\nnftables = \"inet doorward\"\n",
         &[
-            "p:4:11: warning: no target is behind `[firewall.f]`, so it lets nobody in\n  hint: add `firewall = \"f\"` to a target",
+            "p:4:11: warning: no target uses `[firewall.f]`, so it admits nobody\n  hint: add `firewall = \"f\"` to a target",
         ],
     );
     let behind = |name: &str, firewall: &str| {
@@ -714,25 +712,25 @@ fn parts_that_do_not_fit() {
     check_below(
         &two("security-group = \"sg-0a1b2c3d4e5f60718\"", "security-group = \"sg-0a1b2c3d4e5f60718\""),
         &[
-            "p:7:18: `sg-0a1b2c3d4e5f60718` is kept by another firewall already, and the two would fight: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+            "p:7:18: `sg-0a1b2c3d4e5f60718` already belongs to another firewall, and the two would conflict: `[firewall.one]`, on line 4\n  hint: make them one firewall",
         ],
     );
     check_below(
         &two("nftables = \"inet d\"", "nftables = \"inet d\""),
         &[
-            "p:7:12: the table `inet d` is kept by another firewall already, and the two would fight: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+            "p:7:12: the table `inet d` already belongs to another firewall, and the two would conflict: `[firewall.one]`, on line 4\n  hint: make them one firewall",
         ],
     );
     check_below(
         &two("relay = \"0.0.0.0:1\"", "relay = \"127.0.0.1:1\""),
         &[
-            "p:7:9: 127.0.0.1:1 is taken by another relay already: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+            "p:7:9: 127.0.0.1:1 already belongs to another relay: `[firewall.one]`, on line 4\n  hint: make them one firewall",
         ],
     );
     check_below(&two("relay = \"10.0.0.1:1\"", "relay = \"127.0.0.1:1\""), &[]);
     check_below(
         &two("relay = \"127.0.0.1:8080\"", "relay = \"127.0.0.1:1\""),
-        &["p:5:9: the server itself listens on 127.0.0.1:8080\n  hint: take another port"],
+        &["p:5:9: the server itself listens on 127.0.0.1:8080\n  hint: choose another port"],
     );
 }
 
@@ -749,12 +747,12 @@ fn a_relay_leads_to_one_port_of_one_host() {
     check_below(
         &format!("{relay}{}{}", behind("a", "a", "[\"tcp/1\"]"), behind("b", "b", "[\"tcp/1\"]")),
         &[
-            "p:17:12: the relay `f` leads to one target, and that is `[target.a]` already\n  hint: give this target a relay of its own, with another port",
+            "p:17:12: the relay `f` forwards to one target, which already is `[target.a]`\n  hint: give this target its own relay, with another port",
         ],
     );
     let cannot = "\n  hint: write its address or its host name, like `db.internal.example.org`";
     let one =
-        "p:8:9: the relay `f` leads to exactly one TCP port\n  hint: write it as `ports = [\"tcp/5432\"]`";
+        "p:8:9: the relay `f` forwards to exactly one TCP port\n  hint: write it as `ports = [\"tcp/5432\"]`";
     check_below(
         &format!("{relay}{}", behind("a", "rds:a", "[\"tcp/1-2\"]")),
         &[&format!("p:7:11: the relay `f` cannot dial `rds:a`{cannot}"), one],
@@ -809,10 +807,10 @@ fn groups_are_looked_for() {
     assert_eq!(
         told,
         [
-            "p:5:14: there is no group `db`, so it lets nobody operate Doorward\n  hint: did you mean `dbs`?",
-            "p:85:24: nobody is in the group `leads`, so it lets nobody agree to `[target.inside]`\n  hint: `doorward group add leads PERSON` puts somebody in",
-            "p:45:24: nobody is in the group `leads`, so it lets nobody agree to `[target.orders-db]`\n  hint: `doorward group add leads PERSON` puts somebody in",
-            "p:50:15: there is no group `db`, so it lets nobody open `[target.shell]`\n  hint: did you mean `dbs`?",
+            "p:5:14: the group `db` does not exist, so nobody in it can operate Doorward\n  hint: did you mean `dbs`?",
+            "p:85:24: the group `leads` has no members, so nobody in it can approve requests for `[target.inside]`\n  hint: add a person with `doorward group add leads PERSON`",
+            "p:45:24: the group `leads` has no members, so nobody in it can approve requests for `[target.orders-db]`\n  hint: add a person with `doorward group add leads PERSON`",
+            "p:50:15: the group `db` does not exist, so nobody in it can open `[target.shell]`\n  hint: did you mean `dbs`?",
         ]
     );
 }
@@ -829,8 +827,8 @@ fn a_group_whose_members_cannot_sign_in_is_not_called_empty() {
     let locked = told(jon, "dbs: jon\n");
     assert!(
         locked[0].ends_with(
-            "warning: everybody in the group `dbs` is locked (jon), so it lets nobody open `[target.t]`\n  hint: \
-             `doorward user unlock jon` lets them sign in again"
+            "warning: everybody in the group `dbs` is locked (jon), so nobody in it can open `[target.t]`\n  hint: \
+             unlock them with `doorward user unlock jon`"
         ),
         "{locked:?}"
     );
@@ -878,7 +876,7 @@ fn passwords_cross_no_network_in_clear_unasked() {
     let listen = |listen: &str| {
         format!(
             "p:5:10: passwords would cross the network to {listen} in clear text\n  hint: add `tls`, or name the proxy \
-             that has TLS in `proxies`; where you accept it: `insecure = true`"
+             that has TLS in `proxies`; if you accept the risk: `insecure = true`"
         )
     };
     for address in ["0.0.0.0:8080", "[::]:8080", "10.0.0.5:8080", "[2001:db8::1]:80"] {
@@ -905,7 +903,7 @@ fn no_url_has_people_send_passwords_in_clear_unasked() {
         let column = key.len() + 4;
         let wrong = format!(
             "p:5:{column}: people would send their passwords to `http://door.example` in clear text\n  hint: write \
-             `https://…`; where you accept it: `insecure = true`"
+             `https://…`; if you accept the risk: `insecure = true`"
         );
         check_below(&format!("[server]\n{key} = \"HTTP://door.example/\"\n"), &[&wrong]);
         check_below(&format!("[server]\n{key} = \"http://door.example\"\ninsecure = true\n"), &[]);
@@ -936,7 +934,7 @@ fn static_addresses_that_nobody_comes_from_are_told_of() {
             .mistakes
             .iter()
             .map(|mistake| mistake.what.clone())
-            .filter(|what| what.contains("no network"))
+            .filter(|what| what.contains("network of the internet"))
             .collect();
         assert_eq!(told, expected, "{kind} {statics}");
     }
@@ -947,10 +945,10 @@ fn static_addresses_that_nobody_comes_from_are_told_of() {
         r#""10.1.0.0/16", "169.254.0.0/16", "127.0.0.1", "192.0.0.0/8""#,
         "",
         &[
-            "`10.1.0.0/16` is no network of the internet: a private address",
-            "`169.254.0.0/16` is no network of the internet: a link-local address",
-            "`127.0.0.1/32` is no network of the internet: a loopback address",
-            "`192.0.0.0/8` contains `192.0.0.0/24`, which is no network of the internet: an address that is set apart for protocols",
+            "`10.1.0.0/16` is not a network of the internet: a private address",
+            "`169.254.0.0/16` is not a network of the internet: a link-local address",
+            "`127.0.0.1/32` is not a network of the internet: a loopback address",
+            "`192.0.0.0/8` contains `192.0.0.0/24`, which is not a network of the internet: an address that is set apart for protocols",
         ],
     );
     check(group, r#""10.1.0.0/16""#, r#""10.0.0.0/8""#, &[]);
@@ -959,7 +957,7 @@ fn static_addresses_that_nobody_comes_from_are_told_of() {
         "nftables = \"inet doorward\"",
         r#""224.0.0.0/4""#,
         "",
-        &["`224.0.0.0/4` is no network of the internet: a multicast address"],
+        &["`224.0.0.0/4` is not a network of the internet: a multicast address"],
     );
 }
 
@@ -972,13 +970,13 @@ fn special_networks_are_each_of_one_kind_that_people_may_come_from() {
     check_below(
         "[grants]\nspecial-networks = [\"169.254.0.0/16\", \"0.0.0.0/0\", \"10.0.0.0/7\", \"8.8.8.0/24\", \"203.0.113.0/24\", \"fe80::/10\", \"64:ff9b::/96\"]\n",
         &[
-            "p:5:21: no person can come from `169.254.0.0/16`: `169.254.0.0` is a link-local address\n  hint: take it away",
-            "p:5:39: `0.0.0.0/0` is more than one special-purpose network\n  hint: list each by itself, like `special-networks = [\"10.0.0.0/8\"]`",
-            "p:5:52: `10.0.0.0/7` is more than one special-purpose network\n  hint: list each by itself, like `special-networks = [\"10.0.0.0/8\"]`",
-            "p:5:66: warning: `8.8.8.0/24` is no special-purpose network, and is admitted without this\n  hint: take it away",
-            "p:5:80: warning: `203.0.113.0/24` holds addresses for documentation: it is for examples and tests, and nobody comes from there",
-            "p:5:98: no person can come from `fe80::/10`: `fe80::` is a link-local address\n  hint: take it away",
-            "p:5:111: no person can come from `64:ff9b::/96`: `64:ff9b::` is an address behind a NAT64 translator\n  hint: take it away",
+            "p:5:21: no client can have an address in `169.254.0.0/16`: `169.254.0.0` is a link-local address\n  hint: remove it",
+            "p:5:39: `0.0.0.0/0` is more than one special-purpose network\n  hint: list each of them separately, like `special-networks = [\"10.0.0.0/8\"]`",
+            "p:5:52: `10.0.0.0/7` is more than one special-purpose network\n  hint: list each of them separately, like `special-networks = [\"10.0.0.0/8\"]`",
+            "p:5:66: warning: `8.8.8.0/24` is not a special-purpose network, and is admitted without this\n  hint: remove it",
+            "p:5:80: warning: `203.0.113.0/24` holds addresses for documentation: it is for examples and tests, and no client has such an address",
+            "p:5:98: no client can have an address in `fe80::/10`: `fe80::` is a link-local address\n  hint: remove it",
+            "p:5:111: no client can have an address in `64:ff9b::/96`: `64:ff9b::` is an address behind a NAT64 translator\n  hint: remove it",
         ],
     );
 }
@@ -997,14 +995,14 @@ fn limits_are_numbers_of_grants() {
     check_below(
         "[limits]\nper-person = 0\nper-target = -1\nmoves = \"many\"\nper-person-and-targets = 3\n",
         &[
-            "p:5:14: `per-person` is from 1 to 1000000, and 0 is not\n  hint: write `per-person = 10`",
-            "p:6:14: `per-target` is from 1 to 1000000, and -1 is not\n  hint: write `per-target = 10`",
-            "p:7:9: `moves` should be a whole number, and is a text\n  hint: write `moves = 10`",
+            "p:5:14: `per-person` must be from 1 to 1000000, and is 0\n  hint: write `per-person = 10`",
+            "p:6:14: `per-target` must be from 1 to 1000000, and is -1\n  hint: write `per-target = 10`",
+            "p:7:9: `moves` must be a whole number, and is a string\n  hint: write `moves = 10`",
             "p:8:1: `[limits]` has no key `per-person-and-targets`\n  hint: did you mean `per-person-and-target`?",
         ],
     );
     check_target(
         "limit = 0\n",
-        &["p:7:9: `limit` is from 1 to 1000000, and 0 is not\n  hint: write `limit = 10`"],
+        &["p:7:9: `limit` must be from 1 to 1000000, and is 0\n  hint: write `limit = 10`"],
     );
 }

@@ -14,7 +14,7 @@ pub(super) fn read<'t>(
     let text = section.plain(walk, key, like)?;
     let url = parse(text);
     if url.is_none() {
-        let what = format!("`{text}` is not the address of a site");
+        let what = format!("`{text}` is not the URL of a site");
         walk.error(&section.value_at(key), what, Some(format!("write `{like}`")));
     }
     url

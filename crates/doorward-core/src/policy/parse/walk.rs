@@ -50,7 +50,7 @@ impl<'t> Walk<'t> {
     fn wrong_type(&mut self, value: &Spanned<DeValue<'t>>, name: &str, wanted: &str, like: &str) {
         let is = in_words(value.get_ref());
         let hint = (!like.is_empty()).then(|| format!("write `{like}`"));
-        self.error(&value.span(), format!("{name} should be {wanted}, and is {is}"), hint);
+        self.error(&value.span(), format!("{name} must be {wanted}, and is {is}"), hint);
     }
 
     pub(super) fn text<'v>(
@@ -62,7 +62,7 @@ impl<'t> Walk<'t> {
         match value.get_ref() {
             DeValue::String(text) => Some(text),
             _ => {
-                self.wrong_type(value, name, "a text in quotes", like);
+                self.wrong_type(value, name, "a string in quotes", like);
                 None
             }
         }
@@ -94,7 +94,7 @@ impl<'t> Walk<'t> {
         keys: &[&str],
     ) -> Option<Section<'t, 'v>> {
         let DeValue::Table(table) = value.get_ref() else {
-            let what = format!("{name} should be a table, and is {}", in_words(value.get_ref()));
+            let what = format!("{name} must be a table, and is {}", in_words(value.get_ref()));
             self.error(&at, what, None);
             return None;
         };
@@ -170,7 +170,7 @@ impl<'t, 'v> Section<'t, 'v> {
             return None;
         }
         if text.chars().any(char::is_control) {
-            walk.error(&self.value_at(key), format!("`{key}` has a control character in it"), None);
+            walk.error(&self.value_at(key), format!("`{key}` has a control character"), None);
             return None;
         }
         Some(text)
@@ -202,7 +202,7 @@ impl<'t, 'v> Section<'t, 'v> {
             DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
                 Ok(number) => Some(number),
                 Err(_) => {
-                    walk.error(&value.span(), format!("`{key}` is out of all bounds"), None);
+                    walk.error(&value.span(), format!("`{key}` is out of range"), None);
                     None
                 }
             },
@@ -232,7 +232,7 @@ impl<'t, 'v> Section<'t, 'v> {
                 continue;
             };
             if list.iter().any(|(before, _)| *before == parsed) {
-                walk.warning(&item.span(), format!("this is in `{key}` twice"), None);
+                walk.warning(&item.span(), format!("this is twice in `{key}`"), None);
             } else {
                 list.push((parsed, item.span()));
             }
@@ -243,7 +243,7 @@ impl<'t, 'v> Section<'t, 'v> {
 
 fn in_words(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number",
         DeValue::Float(_) => "a number with a fraction",
         DeValue::Boolean(_) => "true or false",

@@ -48,7 +48,7 @@ pub(super) fn read_beside(bytes: &[u8], file: &str, there_is: impl Fn(&str) -> b
                 continue;
             }
             let hint = "a line is `GROUP: NAME NAME`".to_owned();
-            let what = "there is no `:` behind the group's name";
+            let what = "the `:` after the name of the group is missing";
             read.mistakes.push(Mistake::error(file, at, what, Some(hint)));
             continue;
         };
@@ -62,8 +62,9 @@ pub(super) fn read_beside(bytes: &[u8], file: &str, there_is: impl Fn(&str) -> b
         let members = read.members.entry(group.clone()).or_default();
         for word in words(line, entry.members, &there_is) {
             if word.unclosed {
-                let what = "the quotation mark is not closed, so all that follows in the line is one name, as in Apache";
-                let hint = "close it behind the name".to_owned();
+                let what =
+                    "the quotation mark is not closed, so the rest of the line is one name, as in Apache";
+                let hint = "close it after the name".to_owned();
                 let at = lines.spot_in(line, word.from);
                 read.mistakes.push(Mistake::warning(file, at, what, Some(hint)));
             }

@@ -64,16 +64,16 @@ pub struct PasswordHash {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
     /// Nothing behind the colon.
-    #[error("there is no hash behind the `:`")]
+    #[error("the hash after the `:` is missing")]
     Empty,
     /// What locks an account by convention: `!` or `*`, alone or before a hash, or `x`.
     #[error("it is locked, since no password matches `{0}`")]
     Locked(&'static str),
     /// A prefix that is none of ours.
-    #[error("`{0}` is a kind of hash that is not understood")]
+    #[error("`{0}` is an unsupported kind of password hash")]
     Unknown(String),
     /// No prefix, and not thirteen characters of crypt(3).
-    #[error("this is no hash that is understood; a password in plain text is refused")]
+    #[error("unsupported password hash; a password in plain text is refused")]
     Plain,
     /// Known by its prefix, and not whole.
     #[error("this {kind} hash is damaged: {why}")]
@@ -135,12 +135,12 @@ impl PasswordHash {
             .filter(|cost| cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit()))
             .and_then(|cost| cost.parse().ok())
             .filter(|cost| (4..=31).contains(cost))
-            .ok_or_else(|| damaged("its cost is not from 04 to 31"))?;
+            .ok_or_else(|| damaged("its cost must be from 04 to 31"))?;
         if rest.len() != 53 {
             return Err(damaged("salt and digest are not 53 characters"));
         }
         if !digits(rest) {
-            return Err(damaged("it has a character that is no digit of base 64"));
+            return Err(damaged("it has a character that is not base64"));
         }
         let (salt, digest) = rest.split_at_checked(22).ok_or_else(|| damaged("it is too short"))?;
         Ok(Self { kind: HashKind::Bcrypt, cost, salt: salt.into(), digest: digest.into() })
@@ -161,7 +161,7 @@ impl PasswordHash {
             return Err(damaged("its digest is too short or too long"));
         }
         if !digits(salt) || !digits(digest) {
-            return Err(damaged("it has a character that is no digit of base 64"));
+            return Err(damaged("it has a character that is not base64"));
         }
         Ok(Self { kind, cost, salt: salt.into(), digest: digest.into() })
     }
@@ -174,7 +174,7 @@ impl PasswordHash {
             .parse()
             .ok()
             .filter(|rounds| (1_000..=MOST_ROUNDS).contains(rounds))
-            .ok_or_else(|| damaged("its rounds are not from 1000 to 999999999"))?;
+            .ok_or_else(|| damaged("its rounds must be from 1000 to 999999999"))?;
         Self::salted(kind, rounds, rest)
     }
 
@@ -184,7 +184,7 @@ impl PasswordHash {
             && rest.strip_suffix('=').is_some_and(|digits| {
                 digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
             });
-        let damaged = HashError::Damaged { kind: HashKind::Sha1, why: "it is not 20 bytes in base 64" };
+        let damaged = HashError::Damaged { kind: HashKind::Sha1, why: "it is not 20 bytes in base64" };
         if !good {
             return Err(damaged);
         }
@@ -279,19 +279,19 @@ mod tests {
 
     #[test]
     fn what_is_no_hash_is_refused_and_not_repeated() {
-        check("", Err("there is no hash behind the `:`"));
-        check("secret", Err("this is no hash that is understood; a password in plain text is refused"));
-        check("$argon2id$v=19$m=1,t=2$x$y", Err("`$argon2id$` is a kind of hash that is not understood"));
-        check("{SSHA}abc", Err("`{SSHA}` is a kind of hash that is not understood"));
-        check("$2x$05$abc", Err("`$2x$` is a kind of hash that is not understood"));
-        check("$my $ecret$", Err("this is no hash that is understood; a password in plain text is refused"));
+        check("", Err("the hash after the `:` is missing"));
+        check("secret", Err("unsupported password hash; a password in plain text is refused"));
+        check("$argon2id$v=19$m=1,t=2$x$y", Err("`$argon2id$` is an unsupported kind of password hash"));
+        check("{SSHA}abc", Err("`{SSHA}` is an unsupported kind of password hash"));
+        check("$2x$05$abc", Err("`$2x$` is an unsupported kind of password hash"));
+        check("$my $ecret$", Err("unsupported password hash; a password in plain text is refused"));
         check("$2y$05$short", Err("this bcrypt hash is damaged: salt and digest are not 53 characters"));
-        check("$2y$99$x", Err("this bcrypt hash is damaged: its cost is not from 04 to 31"));
+        check("$2y$99$x", Err("this bcrypt hash is damaged: its cost must be from 04 to 31"));
         check("$apr1$ab$c", Err("this apr1-md5 hash is damaged: its digest is too short or too long"));
-        check("{SHA}x", Err("this sha-1 hash is damaged: it is not 20 bytes in base 64"));
+        check("{SHA}x", Err("this sha-1 hash is damaged: it is not 20 bytes in base64"));
         check(
             "$5$rounds=9$a$b",
-            Err("this sha-256-crypt hash is damaged: its rounds are not from 1000 to 999999999"),
+            Err("this sha-256-crypt hash is damaged: its rounds must be from 1000 to 999999999"),
         );
     }
 

@@ -85,7 +85,7 @@ impl<'b> File<'b> {
 
     /// What is wrong with a line that has a NUL byte in it; what stands before that counts.
     pub(super) fn nul(&self, line: &Line, file: &str) -> Option<Mistake> {
-        let what = "a NUL byte is in this line, so it is no text file of Apache's";
+        let what = "this line has a NUL byte, so this is not a text file of Apache";
         Some(Mistake::error(file, self.spot(line.nul?), what, None))
     }
 
@@ -93,13 +93,12 @@ impl<'b> File<'b> {
     pub(super) fn useless(&self, line: &Line, why: Useless, file: &str, longest: usize) -> Mistake {
         match why {
             Useless::TooLong(bytes) => {
-                let what = format!("this line has {bytes} bytes, and {longest} are the most");
+                let what = format!("this line has {bytes} bytes, and the limit is {longest}");
                 Mistake::error(file, self.spot(line.takes.start), what, None)
             }
             Useless::ByteOrderMark => {
-                let what =
-                    "the file begins with a byte order mark, which Apache takes for a part of the name";
-                let hint = format!("`dos2unix {file}` takes it away");
+                let what = "the file begins with a byte order mark, which Apache reads as a part of the name";
+                let hint = format!("remove it with `dos2unix {file}`");
                 Mistake::error(file, Spot::START, what, Some(hint))
             }
         }

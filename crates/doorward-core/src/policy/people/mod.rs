@@ -47,6 +47,13 @@ impl People {
         self.passwords.contains_key(person)
     }
 
+    /// The groups of a person.
+    pub fn groups_of<'a>(&'a self, person: &'a Person) -> impl Iterator<Item = &'a Group> {
+        let member =
+            |(group, members): (&'a Group, &'a BTreeSet<Person>)| members.contains(person).then_some(group);
+        self.groups.iter().filter_map(member)
+    }
+
     /// Whether the person is in one of the groups. No groups: nobody is.
     pub fn in_any<'a>(&self, person: &Person, groups: impl IntoIterator<Item = &'a Group>) -> bool {
         self.knows(person)
@@ -81,7 +88,7 @@ pub fn read(
         let meant = (compared <= COMPARED).then(|| did_you_mean(person.as_str(), names)).flatten();
         let hint = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("`doorward user add {}` gives them a password", shell_word(person.as_str())),
+            None => format!("add them with `doorward user add {}`", shell_word(person.as_str())),
         };
         groups.mistakes.push(Mistake::warning(groups_file, *at, what, Some(hint)));
     }
@@ -129,9 +136,9 @@ fn writable(name: &str) -> Result<(), EditError> {
     let why = if name.starts_with('#') {
         "begins with `#`, which makes a line a comment"
     } else if name.starts_with(['"', '\'']) {
-        "begins with a quotation mark, which Apache takes away"
+        "begins with a quotation mark, which Apache removes"
     } else if name.starts_with('\u{feff}') {
-        "begins with a byte order mark, which is not seen"
+        "begins with a byte order mark, which is invisible"
     } else if name.ends_with('\\') {
         "ends in `\\`, which joins a line to the next"
     } else {

@@ -56,8 +56,8 @@ pub fn read(bytes: &[u8], file: &str) -> Passwords {
         // Whatever else is wrong, it is the first line of a name that counts.
         if let Some(first) = first.get(entry.name) {
             let name = String::from_utf8_lossy(entry.name);
-            let what = format!("`{name}` is here a second time; the first is on line {first}");
-            let hint = "take one of the two lines away; the first counts, as in Apache".to_owned();
+            let what = format!("`{name}` is defined twice; the first is on line {first}");
+            let hint = "remove one of the two lines; the first is used, as in Apache".to_owned();
             read.mistakes.push(Mistake::warning(file, at, what, Some(hint)));
             continue;
         }
@@ -107,7 +107,7 @@ fn hash(
     let name = text(entry.name, 0)?;
     let Some((hash, hash_at)) = entry.hash else {
         let hint = "a line is `NAME:HASH`, as `doorward user add NAME` writes it".to_owned();
-        return Err(Mistake::error(file, at, "there is no `:` behind the name", Some(hint)));
+        return Err(Mistake::error(file, at, "the `:` after the name is missing", Some(hint)));
     };
     let person: Person = name.parse().map_err(|error| Mistake::error(file, at, format!("{error}"), None))?;
     match String::from_utf8_lossy(hash).parse() {
@@ -133,11 +133,11 @@ fn is_shut(entry: &Entry<'_>) -> bool {
 fn right(error: &HashError, person: &Person, shut: bool) -> String {
     let person = super::shell_word(person.as_str());
     match error {
-        HashError::Locked(_) if shut => format!("`doorward user unlock {person}` lets them sign in again"),
+        HashError::Locked(_) if shut => format!("unlock them with `doorward user unlock {person}`"),
         HashError::Locked(_) => format!("`doorward user passwd {person}` sets a new password"),
         _ => format!(
-            "understood are bcrypt (`$2y$`), `$apr1$`, `$1$`, `$5$`, `$6$`, `{{SHA}}` and crypt(3)'s 13 characters; \
-             `doorward user passwd {person}` sets a new password"
+            "the supported hashes are bcrypt (`$2y$`), `$apr1$`, `$1$`, `$5$`, `$6$`, `{{SHA}}` and crypt(3)'s 13 characters; \
+             set a new password with `doorward user passwd {person}`"
         ),
     }
 }

@@ -54,7 +54,7 @@ fn empty_files_are_nobody() {
     check(b"", b"", &[]);
 }
 
-const UNDERSTOOD: &str = "understood are bcrypt (`$2y$`), `$apr1$`, `$1$`, `$5$`, `$6$`, `{SHA}` and crypt(3)'s 13 characters; `doorward user passwd jon` sets a new password";
+const UNDERSTOOD: &str = "the supported hashes are bcrypt (`$2y$`), `$apr1$`, `$1$`, `$5$`, `$6$`, `{SHA}` and crypt(3)'s 13 characters; set a new password with `doorward user passwd jon`";
 
 #[test]
 fn passwords_that_are_none() {
@@ -62,21 +62,21 @@ fn passwords_that_are_none() {
         b"jon:$argon2id$v=19$x",
         b"",
         &[&format!(
-            "h:1:5: warning: the password of `jon`: `$argon2id$` is a kind of hash that is not understood\n  hint: {UNDERSTOOD}"
+            "h:1:5: warning: the password of `jon`: `$argon2id$` is an unsupported kind of password hash\n  hint: {UNDERSTOOD}"
         )],
     );
     check(
         b"\n jon:hunter2",
         b"",
         &[&format!(
-            "h:2:6: warning: the password of `jon`: this is no hash that is understood; a password in plain text is refused\n  hint: {UNDERSTOOD}"
+            "h:2:6: warning: the password of `jon`: unsupported password hash; a password in plain text is refused\n  hint: {UNDERSTOOD}"
         )],
     );
     check(
         b"jon",
         b"",
         &[
-            "h:1:1: there is no `:` behind the name\n  hint: a line is `NAME:HASH`, as `doorward user add NAME` writes it",
+            "h:1:1: the `:` after the name is missing\n  hint: a line is `NAME:HASH`, as `doorward user add NAME` writes it",
         ],
     );
     check(
@@ -84,7 +84,7 @@ fn passwords_that_are_none() {
         b"",
         &["h:1:1: `jon\tdoe` has the control character '\\t', which a name cannot have"],
     );
-    check(b"jon :x", b"", &["h:1:1: `jon ` has white space at an end, which a name cannot have"]);
+    check(b"jon :x", b"", &["h:1:1: `jon ` begins or ends with white space, which a name cannot"]);
     check(b":x", b"", &["h:1:1: a name cannot be empty"]);
 }
 
@@ -106,7 +106,7 @@ fn a_hash_that_no_password_matches_locks_that_person_and_nobody_else() {
         format!("jon:!{HASH}").as_bytes(),
         b"",
         &[
-            "h:1:5: warning: `jon` is locked: no password matches `!…`\n  hint: `doorward user unlock jon` lets them sign in again",
+            "h:1:5: warning: `jon` is locked: no password matches `!…`\n  hint: unlock them with `doorward user unlock jon`",
         ],
     );
     check(
@@ -151,7 +151,8 @@ fn a_quotation_mark_that_is_not_closed_is_told_of() {
         let (_, mistakes) = read(format!("jon:{HASH}\n").as_bytes(), "h", groups, "g");
         mistakes.iter().map(|mistake| mistake.without_hint()).collect::<Vec<_>>()
     };
-    let expected = "g:1:6: warning: the quotation mark is not closed, so all that follows in the line is one name, as in Apache";
+    let expected =
+        "g:1:6: warning: the quotation mark is not closed, so the rest of the line is one name, as in Apache";
     assert_eq!(told(b"dbs: \"jon\n"), [expected]);
     assert_eq!(told(b"dbs: 'jon\n"), [expected]);
     assert_eq!(told(b"dbs: \"jon\"\n"), Vec::<String>::new());
@@ -173,9 +174,9 @@ fn everything_at_once() {
         passwords.as_bytes(),
         b"dbs: jon\ndbs: jon\nops jon\n",
         &[
-            "h:2:1: there is no `:` behind the name\n  hint: a line is `NAME:HASH`, as `doorward user add NAME` writes it",
-            "h:3:1: warning: `jon` is here a second time; the first is on line 1\n  hint: take one of the two lines away; the first counts, as in Apache",
-            "g:3:1: there is no `:` behind the group's name\n  hint: a line is `GROUP: NAME NAME`",
+            "h:2:1: the `:` after the name is missing\n  hint: a line is `NAME:HASH`, as `doorward user add NAME` writes it",
+            "h:3:1: warning: `jon` is defined twice; the first is on line 1\n  hint: remove one of the two lines; the first is used, as in Apache",
+            "g:3:1: the `:` after the name of the group is missing\n  hint: a line is `GROUP: NAME NAME`",
         ],
     );
 }
@@ -187,7 +188,7 @@ fn a_member_without_a_password_is_told_of() {
         b"dbs: richrd maria\n",
         &[
             "g:1:6: warning: `richrd`, in the group `dbs`, is not in h\n  hint: did you mean `richard`?",
-            "g:1:13: warning: `maria`, in the group `dbs`, is not in h\n  hint: `doorward user add maria` gives them a password",
+            "g:1:13: warning: `maria`, in the group `dbs`, is not in h\n  hint: add them with `doorward user add maria`",
         ],
     );
 }
@@ -202,15 +203,15 @@ fn files_of_another_kind() {
             "g:1:13: the byte 0xE9 is not UTF-8\n  hint: if the file is Latin-1, `iconv -f ISO-8859-1 -t UTF-8 g` writes it as UTF-8",
         ],
     );
-    check(b"a\0b:c", b"", &["h:1:2: a NUL byte is in this line, so it is no text file of Apache's"]);
+    check(b"a\0b:c", b"", &["h:1:2: this line has a NUL byte, so this is not a text file of Apache"]);
     check(
         b"\xef\xbb\xbf# ours\n",
         b"",
         &[
-            "h:1:1: the file begins with a byte order mark, which Apache takes for a part of the name\n  hint: `dos2unix h` takes it away",
+            "h:1:1: the file begins with a byte order mark, which Apache reads as a part of the name\n  hint: remove it with `dos2unix h`",
         ],
     );
-    check("x".repeat(9_000).as_bytes(), b"", &["h:1:1: this line has 9000 bytes, and 8190 are the most"]);
+    check("x".repeat(9_000).as_bytes(), b"", &["h:1:1: this line has 9000 bytes, and the limit is 8190"]);
 }
 
 #[test]

@@ -88,6 +88,6 @@ async fn a_console_vouches_for_the_first_key_or_against_it() {
         }
     }
     check(ED25519, Ok(Verdict::Known)).await;
-    check(OTHER, Err("the instance's console knows")).await;
+    check(OTHER, Err("the known key is")).await;
     check("", Ok(Verdict::Pinned)).await;
 }

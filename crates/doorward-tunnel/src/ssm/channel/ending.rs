@@ -13,25 +13,25 @@ pub enum Ending {
     #[error("the session was closed here")]
     Finished,
     /// It was idle for longer than Session Manager's idle timeout, or lived longer than it may.
-    #[error("the session timed out: it was idle for too long, or lived as long as a session may")]
+    #[error("the session timed out: it was idle for too long, or reached its maximum duration")]
     TimedOut,
     /// No agent answered, or it did not complete its handshake.
     #[error(
-        "the agent did not begin the session within {seconds} s: is it running, and online in Session Manager?"
+        "the agent did not begin the session within {seconds} s: check that it is running, and online in Session Manager"
     )]
     NoHandshake {
         /// How long was waited, in seconds.
         seconds: u64,
     },
     /// What was agreed on in the handshake cannot be used.
-    #[error("the agent began the session in a way that cannot be used: {why}")]
+    #[error("the agent began the session with an unsupported handshake: {why}")]
     Handshake {
         /// Why.
         why: String,
     },
     /// The agent takes nothing any more, though the gateway is there.
     #[error(
-        "the agent stopped answering: nothing came from it for {seconds} s, {bytes} bytes on the way were not taken"
+        "the agent stopped responding: it sent nothing for {seconds} s, and {bytes} sent bytes were not acknowledged"
     )]
     Unanswered {
         /// For how long, in seconds.
@@ -40,7 +40,7 @@ pub enum Ending {
         bytes: usize,
     },
     /// The gateway said that the agent is away, and it did not come back.
-    #[error("the agent lost its connection to Session Manager and was not back after {seconds} s")]
+    #[error("the agent lost its connection to Session Manager and did not reconnect within {seconds} s")]
     Away {
         /// For how long, in seconds.
         seconds: u64,
@@ -52,13 +52,13 @@ pub enum Ending {
         times: u32,
     },
     /// A message was so large that the gateway closes the connection, each time.
-    #[error("Session Manager does not take a message of {bytes} bytes; the next session sends smaller ones")]
+    #[error("Session Manager rejects a message of {bytes} bytes; the next session sends smaller ones")]
     TooLarge {
         /// Its payload's size.
         bytes: usize,
     },
     /// What came is no session.
-    #[error("what comes from Session Manager cannot be understood: {why}")]
+    #[error("a message from Session Manager is not valid: {why}")]
     Malformed {
         /// Why.
         why: String,
@@ -76,7 +76,7 @@ pub enum Ending {
 
 fn said(reason: &str) -> String {
     if reason.is_empty() {
-        " without saying why: it was terminated, or idle for too long".to_owned()
+        " without a reason: it was terminated, or idle for too long".to_owned()
     } else {
         format!(": {reason}")
     }
@@ -99,7 +99,7 @@ mod tests {
         check("two\r\nlines\x1b[31m", "Session Manager closed the session: two lines [31m");
         check(
             "",
-            "Session Manager closed the session without saying why: it was terminated, or idle for too long",
+            "Session Manager closed the session without a reason: it was terminated, or idle for too long",
         );
     }
 }

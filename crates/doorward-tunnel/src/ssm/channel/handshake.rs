@@ -162,9 +162,7 @@ fn carried(session_type: &str, port: Option<&str>, agent: Version) -> Result<Car
         ("Port", Some("LocalPortForwarding")) => Ok(Carries::Basic),
         ("Port", _) => Ok(Carries::Raw),
         ("Standard_Stream" | "InteractiveCommands" | "NonInteractiveCommands", _) => Ok(Carries::Shell),
-        (other, _) => {
-            Err(format!("`{}` is no kind of session that is known", crate::peer_text::peer_text(other)))
-        }
+        (other, _) => Err(format!("`{}` is an unknown kind of session", crate::peer_text::peer_text(other))),
     }
 }
 
@@ -263,7 +261,7 @@ mod tests {
         check("3.3.0.0", "Port", r#"{"portNumber":"22"}"#, Ok(Carries::Raw));
         check("3.3.0.0", "Port", "null", Ok(Carries::Raw));
         check("3.3.0.0", "Standard_Stream", "null", Ok(Carries::Shell));
-        check("3.3.0.0", "Dance", "null", Err("`Dance` is no kind of session that is known"));
+        check("3.3.0.0", "Dance", "null", Err("`Dance` is an unknown kind of session"));
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl<C: Core> Driver<C> {
         let interval = if is_suspicious { SUSPICIOUS_PING } else { PING };
         let mut ping = now >= pings.last + interval;
         if ping && pings.unanswered >= MISSES {
-            return Step::Left(Left::lost("the gateway gave no sign of life".to_owned()));
+            return Step::Left(Left::lost("the gateway stopped responding".to_owned()));
         }
 
         let sent = match self.transmit(socket.as_mut(), &mut ping, now, context) {

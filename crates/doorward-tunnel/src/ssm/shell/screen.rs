@@ -119,7 +119,7 @@ impl Screen {
             }
             Event::Ready { agent, message } => {
                 if agent.carries != Carries::Shell {
-                    let why = "it is a port and no shell".to_owned();
+                    let why = "it is a port session, not a shell session".to_owned();
                     self.channel.end(Ending::Handshake { why });
                 }
                 self.message = message;
@@ -151,7 +151,7 @@ impl Screen {
                 self.channel.send(PayloadType::ChallengeResponse, draft, now);
             }
             None => {
-                let why = "its encryption challenge is not of the key that KMS made".to_owned();
+                let why = "its encryption challenge does not match the key from KMS".to_owned();
                 self.channel.end(Ending::Handshake { why });
             }
         }
@@ -164,7 +164,7 @@ impl Screen {
             Encryption::With(cipher) if is_sealed => match cipher.open(&payload) {
                 Some(opened) => Bytes::from(opened),
                 None => {
-                    let why = "it is not encrypted as was agreed on".to_owned();
+                    let why = "it is not encrypted as negotiated".to_owned();
                     return self.channel.end(Ending::Malformed { why });
                 }
             },
@@ -232,7 +232,7 @@ impl Core for Screen {
             match sealed {
                 Some(sealed) => self.channel.send(PayloadType::Output, Draft::of(&sealed), now),
                 None => {
-                    let why = "what was typed cannot be encrypted".to_owned();
+                    let why = "the input cannot be encrypted".to_owned();
                     self.channel.end(Ending::Handshake { why });
                 }
             }

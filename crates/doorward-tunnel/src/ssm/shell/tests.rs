@@ -158,7 +158,7 @@ fn without_a_key_there_is_no_shell() {
     scene.begins(&format!("{ENCRYPTED},{STANDARD}"));
     scene.screen.answer_key(Err("not permitted".to_owned()));
     let ending = scene.screen.channel().ending().map(ToString::to_string);
-    let expected = "the agent began the session in a way that cannot be used: not permitted";
+    let expected = "the agent began the session with an unsupported handshake: not permitted";
     assert_eq!(ending.as_deref(), Some(expected));
 }
 

@@ -14,13 +14,13 @@ pub(super) const VERSION: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SmuxError {
     /// Another version.
-    #[error("the far side speaks version {version} of smux")]
+    #[error("the remote end uses version {version} of smux")]
     Version {
         /// Which.
         version: u8,
     },
     /// No command of this version.
-    #[error("the far side sent the command {command}, which smux does not have")]
+    #[error("the remote end sent the command {command}, which smux does not have")]
     Command {
         /// Which.
         command: u8,

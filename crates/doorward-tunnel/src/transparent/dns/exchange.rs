@@ -12,7 +12,7 @@ const MOST: usize = 1024;
 
 /// No more can be asked before something is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many questions wait for an answer")]
+#[error("too many DNS queries are pending")]
 pub struct Full;
 
 /// Who is told an answer, and what it is.

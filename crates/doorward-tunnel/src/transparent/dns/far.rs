@@ -77,8 +77,8 @@ async fn work(dial: Arc<dyn Dial>, resolver: Destination, mut asked: mpsc::Recei
         let dialling = async {
             match tokio::time::timeout(DIAL, dial.dial(&resolver)).await {
                 Ok(Ok(stream)) => return Some(stream),
-                Ok(Err(error)) => tracing::debug!(%error, "the far side's resolver is not reached"),
-                Err(_) => tracing::debug!(%resolver, "the far side's resolver is not reached in time"),
+                Ok(Err(error)) => tracing::debug!(%error, "the remote resolver cannot be reached"),
+                Err(_) => tracing::debug!(%resolver, "the remote resolver timed out"),
             }
             None
         };

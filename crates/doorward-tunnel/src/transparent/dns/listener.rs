@@ -117,7 +117,7 @@ async fn by_datagram(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
             Ok(came) => came,
             Err(error) => {
                 // An answer that nobody was there for any more is told at the next call.
-                tracing::debug!(%error, "a datagram was not received");
+                tracing::debug!(%error, "receiving a DNS datagram failed");
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 continue;
             }
@@ -151,13 +151,13 @@ async fn by_connection(listener: TcpListener, shared: Arc<Shared>) {
                 let shared = Arc::clone(&shared);
                 connections.spawn(async move {
                     if let Err(error) = serve(stream, shared).await {
-                        tracing::debug!(%error, "a connection of questions broke");
+                        tracing::debug!(%error, "a DNS-over-TCP client disconnected");
                     }
                     drop(permit);
                 });
             }
             Err(error) => {
-                tracing::debug!(%error, "a connection of questions was not taken");
+                tracing::debug!(%error, "accepting a DNS-over-TCP connection failed");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
@@ -244,7 +244,7 @@ async fn near(message: &[u8], server: SocketAddr, mark: u32, by: By) -> Option<V
         Ok(Ok(answer)) => Some(answer),
         // A client goes on to its next server at once.
         Ok(Err::<_, io::Error>(error)) => {
-            tracing::debug!(%server, %error, "this machine's resolver is not reached");
+            tracing::debug!(%server, %error, "the resolver of this machine cannot be reached");
             Query::read(message).ok().map(|query| query.failed(message, SERVFAIL))
         }
         // As it would be without us: nobody says anything.

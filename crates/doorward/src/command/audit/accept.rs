@@ -1,4 +1,4 @@
-//! `doorward audit accept`: an operator has looked at what was found altered, and goes on.
+//! `doorward audit accept`: an operator has checked what was altered, and continues with the store.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -13,20 +13,20 @@ use serde::Serialize;
 use crate::command::{Code, Failure, count, json, print};
 use crate::store::{self, Mistrusted, Store};
 
-/// Go on with a store that was altered, as it stands
+/// Accept a store that was altered, and continue with it
+///
+/// First find out who writes to the store, and keep a copy of it. `doorward audit verify` prints the head.
+///
+/// The findings are written to the audit log, with the person who accepted them. The alarm ends, and grants can be
+/// opened again. If the audit log itself was altered, nobody can say which grants are open: every grant ends, and
+/// people have to request access again. Everybody has to sign in again. If several servers share one store, run
+/// this command on each of them, because each keeps its own head.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward audit verify
-  doorward audit accept --head 128:9f2c…
-
-First find out who writes to the store, and keep a copy of it. `verify` prints the head.
-
-What was found goes into the record, with who accepted it; the alarm ends, and grants can be opened again. Where the \
-record itself was altered, nobody can say what is open: every grant ends, and is asked for anew. Everybody signs in again. \
-Several servers of one \
-store each keep a head of their own: run this on every one of them.")]
+  doorward audit accept --head 128:9f2c…")]
 pub(super) struct Accept {
-    /// The last entry, as `verify` printed it: NUMBER:HASH
+    /// The head as `doorward audit verify` printed it: NUMBER:HASH
     #[arg(long, value_name = "HEAD")]
     head: Head,
     /// Print JSON
@@ -46,7 +46,7 @@ struct Accepted {
 }
 
 impl Accept {
-    /// Seals the store as it stands.
+    /// Seals the store in its present state.
     pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
         let found = store.verify_all(&[]).await.map_err(Failure::with(Code::Io))?;
         let mut words = found.found;
@@ -57,14 +57,14 @@ impl Accept {
             .collect::<Vec<_>>();
         words.extend(new);
         if words.is_empty() {
-            let nothing = "Nothing was found altered, so there is nothing to accept.\n";
+            let nothing = "Nothing was altered, so there is nothing to accept.\n";
             let none = Accepted { found: words, ended: 0, goes_on: 0 };
             print(&if self.json { json(&none)? } else { nothing.to_owned() })?;
             return Ok(ExitCode::SUCCESS);
         }
         if found.head != self.head {
-            let what = format!("the record ends at {} by now, and not at {}", found.head, self.head);
-            return Err(Failure::new(Code::No, what).hint("look again with `doorward audit verify`"));
+            let what = format!("the audit log now ends at {}, not at {}", found.head, self.head);
+            return Err(Failure::new(Code::No, what).hint("check it again with `doorward audit verify`"));
         }
         let now = Timestamp::now();
         let who = super::reader();
@@ -75,8 +75,8 @@ impl Accept {
         let accepted = store.accept(found.head, |what| Event::new(now, who, what), words.clone()).await;
         let accepted = accepted.map_err(|error| match error {
             store::Error::Conflict => Failure::of(Code::No, &error)
-                .context("the record grew meanwhile")
-                .hint("look again with `doorward audit verify`"),
+                .context("entries were added to the audit log in the meantime")
+                .hint("check it again with `doorward audit verify`"),
             error => Failure::of(Code::Io, &error),
         })?;
         let standing = store.standing().await.map_err(Failure::with(Code::Io))?;
@@ -89,8 +89,7 @@ impl Accept {
         mistrusted.extend(doubted.into_iter().map(|grant| Mistrusted {
             id: grant.id().to_string(),
             row: Some(grant),
-            why:
-                "what the store said of the person's password was altered by somebody without the key".into(),
+            why: "the stored digest of the person's password was altered without the key".into(),
             known: true,
         }));
         let ended = accepted + mistrusted.len();
@@ -102,9 +101,9 @@ impl Accept {
             return Ok(ExitCode::SUCCESS);
         }
         print(&format!(
-            "The store is accepted as it stands; {} ended, and {} on.\n",
+            "The store is accepted as it is. {} ended, and {} open.\n",
             count(ended, "grant", "grants"),
-            count(others.len(), "goes", "go"),
+            count(others.len(), "stays", "stay"),
         ))?;
         Ok(ExitCode::SUCCESS)
     }

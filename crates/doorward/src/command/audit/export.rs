@@ -1,4 +1,4 @@
-//! `doorward audit export`: the record as JSON lines, and its head beside it.
+//! `doorward audit export`: the audit log as JSON lines, and its head on standard error.
 
 use std::process::ExitCode;
 
@@ -9,15 +9,16 @@ use crate::command::printer::{note, print_exactly};
 use crate::command::{Code, Failure};
 use crate::store::Store;
 
-/// Write the record as JSON lines
+/// Export the audit log as JSON lines
+///
+/// The head (the number and the hash of the last entry) is printed to standard error. Keep it separate from the
+/// export: it shows later whether entries at the end were cut off.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  doorward audit export > record.jsonl
-  doorward audit export --after 128 >> record.jsonl
-
-The head (where the record ends) is printed to standard error; keep it apart from the record.")]
+  doorward audit export > audit.jsonl
+  doorward audit export --after 128 >> audit.jsonl")]
 pub(super) struct Export {
-    /// Only lines behind this one
+    /// Only entries after this number
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     after: u64,
 }

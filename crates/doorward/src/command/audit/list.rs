@@ -13,23 +13,23 @@ use super::PAGE;
 use crate::command::{Code, Failure, instant, print};
 use crate::store::Store;
 
-/// List what happened, the latest first
+/// List events, most recent first
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward audit list
   doorward audit list --person jon --limit 20
   doorward audit list --grant g-k3v9t2m4x7q8 --json")]
 pub(super) struct List {
-    /// Only what this person did, and the approvals of what they asked for
+    /// Only events of this person, and approvals of their requests
     #[arg(long)]
     person: Option<Person>,
-    /// Only what concerns this grant
+    /// Only events of this grant
     #[arg(long)]
     grant: Option<GrantId>,
-    /// Only since this instant, like 2026-11-22T00:00:00Z, or for so long, like `2h`
+    /// Only events since this time, like 2026-11-22T00:00:00Z, or in this period until now, like `2h`
     #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<Timestamp>,
-    /// At most so many lines
+    /// At most this many events
     #[arg(long, default_value_t = 50)]
     limit: usize,
     /// Print JSON lines
@@ -38,7 +38,6 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Prints it.
     pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
         let mut before = None;
         let mut listed = Vec::new();
@@ -51,7 +50,7 @@ impl List {
                 before = Some(seq);
                 let line: Line = serde_json::from_str(&text).map_err(|error| {
                     Failure::of(Code::Data, &error)
-                        .hint("`doorward audit verify` says where the record is broken")
+                        .hint("`doorward audit verify` shows where the audit log was altered")
                 })?;
                 if self.wants(&line) {
                     listed.push((text, line));
@@ -64,7 +63,7 @@ impl List {
         let text: String = if self.json {
             listed.iter().map(|(text, _)| format!("{}\n", shown_json(text))).collect()
         } else if listed.is_empty() {
-            "Nothing is recorded.\n".into()
+            "There are no entries.\n".into()
         } else {
             listed.iter().map(|(_, line)| in_words(line)).collect()
         };
@@ -88,8 +87,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
     }
     let ago = doorward_core::policy::duration(text).ok();
     let instant = ago.and_then(|ago| Timestamp::now().checked_sub(ago).ok());
-    instant
-        .ok_or_else(|| "write an instant like 2026-11-22T00:00:00Z, or how long ago it was, like `2h`".into())
+    instant.ok_or_else(|| "write a time like 2026-11-22T00:00:00Z, or how long ago, like `2h`".into())
 }
 
 fn in_words(line: &Line) -> String {

@@ -1,4 +1,4 @@
-//! `doorward audit`: the record, listed, verified, exported and accepted.
+//! `doorward audit`: the audit log, listed, verified, exported and accepted.
 
 mod accept;
 mod export;
@@ -14,7 +14,7 @@ use doorward_core::audit::{Event, What, Who};
 use jiff::Timestamp;
 
 use super::cloudtrail::CloudTrail;
-use super::{Code, Failure, ways};
+use super::{Code, Failure, backend};
 use crate::clock::Clock;
 use crate::requests::Requests;
 use crate::store;
@@ -23,15 +23,15 @@ use export::Export;
 use list::List;
 use verify::Verify;
 
-/// Read, verify and export the record
+/// Read, verify and export the audit log
+///
+/// Reading the audit log is recorded in it, too.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward audit list --person jon
   doorward audit verify
-  doorward audit export > record.jsonl
-  doorward audit cloudtrail
-
-That the record was read is recorded, too.")]
+  doorward audit export > audit.jsonl
+  doorward audit cloudtrail")]
 pub struct Audit {
     #[command(subcommand)]
     verb: Verb,
@@ -64,10 +64,10 @@ impl Audit {
                 let store = &file.current().policy.server.store;
                 // Opening would make one, whose record is empty and therefore whole.
                 if !store::is_there(store) {
-                    let failure = Failure::new(Code::NoInput, format!("there is no store at `{store}`"));
-                    return Err(
-                        failure.hint("`doorward serve` makes it; `--policy` says which policy names it")
-                    );
+                    let failure = Failure::new(Code::NoInput, format!("the store `{store}` does not exist"));
+                    return Err(failure.hint(
+                        "`doorward serve` creates it; choose the policy that names it with `--policy`",
+                    ));
                 }
                 let opened = crate::running::requests(file, Clock::system()).await;
                 let (requests, _nudged) = opened?;
@@ -95,19 +95,19 @@ impl Audit {
     }
 }
 
-/// Records that the record is read, before it is.
+/// Records in the audit log that it is read, before it is.
 async fn read(requests: &Requests) -> Result<(), Failure> {
     let event = Event::new(Timestamp::now(), reader(), What::RecordRead);
     let recorded = requests.record(vec![event]).await;
     recorded.map_err(|error| {
         Failure::of(Code::Io, &error)
-            .context("that the record is read could not be recorded, so it is not read")
+            .context("this access could not be recorded in the audit log, so nothing is shown")
     })
 }
 
 /// Whoever runs this, by the name that the machine gives them: nobody asked for a password.
 fn reader() -> Who {
-    let login = ways::login();
+    let login = backend::login();
     match login.user.as_deref().map(str::parse) {
         Some(Ok(name)) => Who::Unproved { name, login },
         _ => Who::Claimed(login.to_string().chars().take(63).collect()),

@@ -12,28 +12,29 @@ use serde::Serialize;
 use crate::command::{Code, Failure, count, json, note, print};
 use crate::store::{Key, Store};
 
-/// Check that nothing was changed, added, removed or moved
+/// Verify that the audit log and the store were not altered
+///
+/// Without a file the whole store is verified: every entry of the audit log, with the key that is kept outside of
+/// the store; the head that is noted next to the key; and every grant, which must match the audit log.
+///
+/// Of an exported file the hash chain is verified, and with `--key` also that each entry was written with the key.
+/// A file alone does not show whether its last entries were cut off: pass a head that was noted earlier.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward audit verify
   doorward audit verify --head 128:9f2c…
   doorward audit verify --json | jq .whole
-  doorward audit verify record.jsonl --head head-of-last-week --key audit.key
+  doorward audit verify audit.jsonl --head head-of-last-week --key audit.key
 
-Without a file the whole store is checked: every entry of the record up to its head, each with the key that is not in \
-the store; the head that is noted beside the key; and every grant, which has to be what the record says of it.
-
-Of an exported record the chain is checked, and with `--key` who wrote it. A file by itself cannot tell whether its \
-last lines were cut off: give a head that was noted.
-
-Exit code 0: whole. 1: it is not, and where is said.")]
+Exit code 0: the audit log is intact. 1: it was altered, and the output says where.")]
 pub(super) struct Verify {
-    /// An exported record
+    /// An exported audit log
     pub(super) file: Option<PathBuf>,
-    /// A head that was noted earlier and has to be contained: NUMBER:HASH as `export` prints it, or a file with it
+    /// A head that was noted earlier and must be contained: NUMBER:HASH as `export` prints it, or a file that
+    /// contains it
     #[arg(long, value_name = "HEAD", value_parser = head)]
     head: Vec<Head>,
-    /// The key of an exported record; that of the store is the policy's
+    /// The key of an exported audit log; the policy names the key of the store
     #[arg(long, value_name = "FILE", requires = "file")]
     key: Option<PathBuf>,
     /// Print JSON
@@ -50,7 +51,7 @@ struct Report {
     lines: u64,
     /// Whether the key was there to say who wrote it.
     authentic: bool,
-    /// Grants that agree with the record; none of a file.
+    /// Grants that match the audit log; none of a file.
     grants: Option<u64>,
     found: Vec<String>,
     not_contained: Vec<String>,
@@ -73,7 +74,7 @@ impl Report {
 /// The most bytes of a file with a head.
 const HEAD_AT_MOST: u64 = 1 << 16;
 
-/// A head, or a file that holds one: alone, behind the word `head`, or as it is noted beside the key.
+/// A head, or a file that has one: alone, after the word `head`, or as it is noted next to the key.
 fn head(text: &str) -> Result<Head, String> {
     let wrong = match text.parse() {
         Ok(head) => return Ok(head),
@@ -89,7 +90,6 @@ fn head(text: &str) -> Result<Head, String> {
 }
 
 impl Verify {
-    /// Checks a file.
     pub(super) fn run_on_file(&self, file: &Path) -> Result<ExitCode, Failure> {
         let key = match &self.key {
             None => None,
@@ -130,19 +130,19 @@ impl Verify {
             return Err(Failure::of(Code::No, broken));
         }
         if let Some(missed) = missed {
-            return Err(Failure::of(Code::No, &missed).hint(
-                "the lines that are there follow each other: see that the head is one of this record",
-            ));
+            return Err(Failure::of(Code::No, &missed)
+                .hint("the entries form an unbroken chain: check that the head belongs to this audit log"));
         }
-        told_sealed(whole.sealed());
+        note_sealed(whole.sealed());
         note(match key {
-            Some(_) => "Every entry was written by the holder of the key.",
-            None => "Who wrote it was not checked: `--key FILE` names the key of the record.",
+            Some(_) => "Every entry was written with the key.",
+            None => {
+                "The authenticity of the entries was not checked: name the key of the audit log with `--key FILE`."
+            }
         });
         is_whole(whole.end())
     }
 
-    /// Checks a store.
     pub(super) async fn run(self, store: &Store) -> Result<ExitCode, Failure> {
         let verified = store.verify_all(&self.head).await.map_err(Failure::with(Code::Io))?;
         if self.json {
@@ -155,19 +155,19 @@ impl Verify {
             }
             .print();
         }
-        told_sealed(&verified.sealed);
+        note_sealed(&verified.sealed);
         let Some((first, others)) = verified.found.split_first() else {
             if let Some((first, others)) = verified.not_contained.split_first() {
                 let failure = Failure::new(Code::No, first);
                 let failure = failure.details(others.iter().map(|other| format!("also: {other}")));
                 return Err(failure.hint(
-                    "the record itself is whole: compare the head with where it was noted; if it was noted of this record, the record was replaced",
+                    "the audit log itself is intact: compare the head with your note; if it was noted from this audit log, the audit log was replaced",
                 ));
             }
             let grants = usize::try_from(verified.grants).unwrap_or(usize::MAX);
             note(&format!(
-                "Every entry was written by the holder of the key, and {} with it.",
-                count(grants, "grant agrees", "grants agree")
+                "Every entry was written with the key, and {} the audit log.",
+                count(grants, "grant matches", "grants match")
             ));
             return is_whole(verified.head);
         };
@@ -177,11 +177,11 @@ impl Verify {
         }
         let accept = format!("`doorward audit accept --head {}`", verified.head);
         Err(failure
-            .hint(format!("find out who writes to the store; then {accept} goes on with it as it stands")))
+            .hint(format!("find out who writes to the store; then accept its present state with {accept}")))
     }
 }
 
-fn told_sealed(sealed: &[Sealed]) {
+fn note_sealed(sealed: &[Sealed]) {
     for one in sealed {
         note(&in_words(one));
     }
@@ -189,9 +189,7 @@ fn told_sealed(sealed: &[Sealed]) {
 
 fn in_words(Sealed { by, found }: &Sealed) -> String {
     match found.as_slice() {
-        [] => format!(
-            "The entries before {by} were written before there was a key; entry {by} sealed them as they stood."
-        ),
+        [] => format!("The entries before {by} were written before there was a key; entry {by} sealed them."),
         found => {
             format!("Entry {by} accepted what was found in the entries before it: {}", found.join("; "))
         }
@@ -199,6 +197,6 @@ fn in_words(Sealed { by, found }: &Sealed) -> String {
 }
 
 fn is_whole(head: Head) -> Result<ExitCode, Failure> {
-    print(&format!("The record is whole: {} lines, head {head}\n", head.seq))?;
+    print(&format!("The audit log is intact: {} entries, head {head}\n", head.seq))?;
     Ok(ExitCode::SUCCESS)
 }

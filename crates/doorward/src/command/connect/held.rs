@@ -1,4 +1,4 @@
-//! One target that is connected: its grant, what carries it, and where it answers.
+//! One connected target: its grant, its tunnel and its local listeners.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,21 +28,20 @@ const MOST_PORTS: usize = 32;
 
 /// A target that is connected.
 pub struct Held {
-    /// Its grant, and what carries it.
+    /// The grant and its tunnel.
     pub access: Access,
-    /// Where it answers.
     pub lines: Vec<Line>,
     /// Listeners that are no line: SOCKS, an HTTP proxy, a range.
     fronts: Vec<(String, String)>,
     forwards: Vec<Forward>,
     range: Option<Range>,
-    /// How often what carries it was lost and came back.
+    /// How often the tunnel was lost and reconnected.
     pub reconnects: u64,
 }
 
 /// What `--json` says of one.
 #[derive(Debug, Serialize)]
-pub struct Told<'h> {
+pub struct HeldView<'h> {
     target: &'h TargetName,
     grant: &'h GrantId,
     transport: Transport,
@@ -86,13 +85,13 @@ impl Held {
         match stands {
             Ok(()) => Ok(held),
             Err(failure) => {
-                super::super::note(&held.end(desk, "it could not be connected", false).await);
-                Err(failure.context(format!("`{name}` cannot be connected")))
+                super::super::note(&held.end(desk, "the connection failed", false).await);
+                Err(failure.context(format!("cannot connect to `{name}`")))
             }
         }
     }
 
-    /// A local port for each port of a target that is one place.
+    /// A local port for each port of a target with a single address.
     async fn ports(
         &mut self,
         connect: &Connect,
@@ -101,25 +100,25 @@ impl Held {
         options: forward::Options,
     ) -> Result<(), Failure> {
         if !connect.range.is_empty() || connect.socks.is_some() || connect.http_proxy.is_some() {
-            let what = format!("`{}` is one place, and no network", self.access.target);
+            let what = format!("`{}` is a single address, not a network", self.access.target);
             return Err(Failure::new(Code::Usage, what)
-                .hint("--range, --socks and --http-proxy are for a target whose address is a network"));
+                .hint("--range, --socks and --http-proxy need a target whose address is a network"));
         }
         let located = self.access.located().await?;
         let Ok(host) = located.host.parse::<Host>();
         let granted = self.access.granted(&host);
         let ports = granted.each(MOST_PORTS).ok_or_else(|| {
             let what = format!("`{}` has more than {MOST_PORTS} ports", self.access.target);
-            Failure::new(Code::Usage, what).hint("make it a network in the policy, and use --socks")
+            Failure::new(Code::Usage, what).hint("declare it as a network in the policy, and use --socks")
         })?;
         if ports.is_empty() {
-            let what = format!("`{}` has no TCP port, and nothing else can be carried", self.access.target);
+            let what = format!("`{}` has no TCP port, and a tunnel forwards only TCP", self.access.target);
             return Err(Failure::new(Code::No, what));
         }
         if target.port.is_some() && ports.len() > 1 {
             let what =
-                format!("`{}` has {} ports, and one local port was named", self.access.target, ports.len());
-            return Err(Failure::new(Code::Usage, what).hint("leave the local port out"));
+                format!("`{}` has {} ports, but you named one local port", self.access.target, ports.len());
+            return Err(Failure::new(Code::Usage, what).hint("leave out the local port"));
         }
         let first = ports.first().map(|port| Destination { host: host.clone(), port: *port });
         self.access.connect(desk, first.as_ref()).await?;
@@ -163,9 +162,8 @@ impl Held {
         let within = self.access.within(granted_networks(&self.access.through));
         let allowed = within.allowed();
         let dial: Arc<Within> = Arc::new(within);
-        let cannot = |error: forward::CannotListen| {
-            Failure::of(Code::Unavailable, &error).hint("another port is free, perhaps")
-        };
+        let cannot =
+            |error: forward::CannotListen| Failure::of(Code::Unavailable, &error).hint("try another port");
         if let Some(listen) = connect.socks {
             let ask = Arc::new(Socks::new(Arc::clone(&allowed)));
             let forward =
@@ -186,7 +184,7 @@ impl Held {
         let vpc = match self.vpc_networks(connect).await {
             Ok(vpc) => vpc,
             Err(failure) => {
-                failure.context("the VPC could not be looked up; all that was granted is carried").tell();
+                failure.context("the VPC could not be read, so the whole granted range is routed").report();
                 None
             }
         };
@@ -233,11 +231,11 @@ impl Held {
     }
 
     /// The same for programs.
-    pub fn told(&self) -> Told<'_> {
+    pub fn view(&self) -> HeldView<'_> {
         let front = |title: &str| {
             self.fronts.iter().find(|(known, _)| known == title).map(|(_, place)| place.as_str())
         };
-        Told {
+        HeldView {
             target: &self.access.target,
             grant: &self.access.grant,
             transport: self.access.transport,
@@ -250,7 +248,7 @@ impl Held {
         }
     }
 
-    /// What it carried, and carries.
+    /// The bytes and connections that it has transferred.
     pub async fn counts(&self) -> Counts {
         let mut sum = Counts::default();
         let mut add = |counts: Counts| {
@@ -295,16 +293,16 @@ impl Held {
             counts.cut += closed.flows.cut;
             if let Err(error) = removed {
                 Failure::of(Code::Unavailable, &error)
-                    .context("the range's table could not be removed")
-                    .hint("its watchdog tries again; `nft list tables` shows whether it is gone")
-                    .tell();
+                    .context("the nftables table of the range could not be removed")
+                    .hint("its watchdog retries; `nft list tables` shows whether it is gone")
+                    .report();
             }
         }
         let target = self.access.target.clone();
         self.access.close(desk, (counts.up, counts.down), why, over).await;
         let connections = usize::try_from(counts.cut).unwrap_or(usize::MAX);
         let cut = match connections {
-            0 => "nothing was cut".to_owned(),
+            0 => "no connection was cut".to_owned(),
             cut => super::super::count(cut, "connection was cut", "connections were cut"),
         };
         let (up, down) = (show::bytes(counts.up), show::bytes(counts.down));
@@ -312,7 +310,6 @@ impl Held {
     }
 }
 
-/// Ends them all.
 pub async fn end(desk: &Desk, held: Vec<Held>, why: &str) {
     for held in held {
         super::super::note(&held.end(desk, why, false).await);

@@ -15,7 +15,7 @@ use super::held::{self, Held};
 use super::show::{Show, Told};
 use crate::requests::{Carried, State};
 
-/// How often the grants are looked at: one that was closed elsewhere is cut within this, and a little.
+/// How often the grants are read: the tunnel of a grant that was revoked elsewhere is cut soon after.
 const LOOK: Duration = Duration::from_secs(3);
 
 /// How long the lines of a terminal stay as they are.
@@ -67,13 +67,13 @@ pub async fn hold(
                 }
             }
             _ = look.tick() => {
-                let seen = look_at(desk, &mut held, &show).await;
+                let seen = check_grants(desk, &mut held, &show).await;
                 if seen.is_err() && !unreachable {
-                    show.say("the grants cannot be looked at now; what is connected stays until its end");
+                    show.say("the grants cannot be read at the moment; connected targets stay connected until their grants expire");
                 }
                 unreachable = seen.is_err();
                 if held.iter().all(Option::is_none) {
-                    break ("its time is up", ExitCode::SUCCESS);
+                    break ("the grant expired", ExitCode::SUCCESS);
                 }
             }
         }
@@ -87,20 +87,20 @@ pub async fn hold(
     let all_over = held.iter().all(Option::is_none);
     held::end(desk, held.into_iter().flatten().collect(), why).await;
     if all_over && !connect.exec.is_empty() {
-        return Err(Failure::new(Code::No, "the grant ended before the command did"));
+        return Err(Failure::new(Code::No, "the grant ended before the command"));
     }
     Ok(code)
 }
 
-/// Looks whether the grants are open still, and until when. What is over is cut, and let go of.
-async fn look_at(desk: &Desk, held: &mut [Option<Held>], show: &Show) -> Result<(), Failure> {
+/// Reads whether the grants are still open, and until when. A tunnel whose grant has ended is cut.
+async fn check_grants(desk: &Desk, held: &mut [Option<Held>], show: &Show) -> Result<(), Failure> {
     let mut last = Ok(());
     let mut over = Vec::new();
     for (number, held) in held.iter_mut().enumerate() {
         let Some(held) = held else { continue };
         let how = match desk.grant(&held.access.grant).await {
             Ok(grant) if grant.state == State::Ended => {
-                Some(grant.ended.unwrap_or_else(|| "it is over".into()))
+                Some(grant.ended.unwrap_or_else(|| "the grant has ended".into()))
             }
             Ok(grant) => {
                 if let Some(until) = grant.until.filter(|until| *until != held.access.until) {
@@ -113,9 +113,9 @@ async fn look_at(desk: &Desk, held: &mut [Option<Held>], show: &Show) -> Result<
                 None
             }
         };
-        let time_up = || (Timestamp::now() >= held.access.until).then(|| "its time was up".to_owned());
+        let time_up = || (Timestamp::now() >= held.access.until).then(|| "the grant expired".to_owned());
         if let Some(how) = how.or_else(time_up) {
-            // What is bound to the past is cut at once; a farewell to the far side may take a moment.
+            // The local connections are cut at once; closing the session at the remote end may take a moment.
             held.bind(Timestamp::UNIX_EPOCH);
             over.push((number, how));
         }

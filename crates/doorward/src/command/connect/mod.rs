@@ -24,10 +24,11 @@ use super::{Code, Failure};
 use crate::connect::{Line, environment, sign_in};
 use crate::requests::Offer;
 
-/// Reach a target on a port of this machine, with no port open to it
+/// Forward a port of this machine to a target
 ///
-/// Gets the grant, opens the cheapest way that the policy permits, prints a line for the client, and holds it until
-/// the grant ends or you stop it. The port is the same every time.
+/// The command requests a grant, opens the cheapest transport that the policy allows, prints a command line for the
+/// client, and keeps the tunnel up until the grant expires or you stop it. The local port of a target is always the
+/// same.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   doorward connect orders-db
@@ -36,36 +37,37 @@ use crate::requests::Offer;
   doorward connect inside --range auto
   doorward connect inside --socks 127.0.0.1:1080
 
-With --exec the command finds PGHOST, PGPORT and their like, and DOORWARD_<TARGET>_PORT of each target; what it \
-ends with is what doorward ends with. --range takes root on Linux; --socks and --http-proxy do not.")]
+The command of --exec finds PGHOST, PGPORT and the like in its environment, and DOORWARD_<TARGET>_PORT for each \
+target. Its exit code is that of doorward. --range needs root on Linux; --socks and --http-proxy do not.")]
 pub struct Connect {
-    /// What to connect, as the policy names it; `TARGET=PORT` chooses the local port
+    /// The targets, by their names in the policy; `TARGET=PORT` chooses the local port
     #[arg(required_unless_present = "range", value_name = "TARGET")]
     pub targets: Vec<Target>,
     /// The address of this machine to listen on
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub bind: IpAddr,
-    /// Carry a whole range of addresses, as if this machine were inside it: a network, or `auto` for what
-    /// the target has in the jump host's VPC
+    /// Route a range of addresses through the tunnel, as if this machine were inside the network: a CIDR, or `auto`
+    /// for the part of the target that is in the jump host's VPC
     #[arg(long, value_name = "CIDR")]
     pub range: Vec<Wanted>,
     /// Listen for SOCKS 5, for a target that is a network
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub socks: Option<SocketAddr>,
-    /// Listen for HTTP's CONNECT, for a target that is a network
+    /// Listen for HTTP CONNECT, for a target that is a network
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub http_proxy: Option<SocketAddr>,
-    /// Let --bind, --socks and --http-proxy listen beyond this machine: whoever reaches it is you there
+    /// Allow --bind, --socks and --http-proxy to listen on an address that other machines reach: they then have
+    /// your access
     #[arg(long)]
     pub anybody: bool,
-    /// Sign in to PostgreSQL as this user by IAM: the command of --exec finds the password in its environment, and sends
-    /// it only to a server that proves its name
+    /// Sign in to PostgreSQL as this user with IAM: the command of --exec finds the password in its environment,
+    /// and sends it only to a server that proves its name
     #[arg(long, value_name = "USER", requires = "exec")]
     pub iam: Option<String>,
-    /// Print JSON once it stands
+    /// Print JSON when the tunnel is up
     #[arg(long)]
     pub json: bool,
-    /// Run a command once it stands, and end with it; all that follows belongs to the command
+    /// Run a command when the tunnel is up, and end with it; everything that follows belongs to the command
     #[arg(long, num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
     pub exec: Vec<OsString>,
     #[command(flatten)]
@@ -97,7 +99,7 @@ impl FromStr for Target {
 impl Connect {
     /// Connects, and holds it.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
-        Desk::work(&self.asking.way, policy, async |desk| self.all(desk).await)
+        Desk::work(&self.asking.backend, policy, async |desk| self.all(desk).await)
     }
 
     async fn all(&self, desk: &Desk) -> Result<ExitCode, Failure> {
@@ -129,8 +131,8 @@ impl Connect {
                 }
             }
         }
-        if let Err(failure) = self.tell(&held) {
-            held::end(desk, held, "nobody reads what it says").await;
+        if let Err(failure) = self.print_connected(&held) {
+            held::end(desk, held, "nobody reads standard output").await;
             return Err(failure);
         }
         let environment = self.environment(&held).await;
@@ -152,22 +154,23 @@ impl Connect {
         let holding = offers.iter().filter(|offer| range::holds(offer, &self.range));
         match holding.collect::<Vec<_>>().as_slice() {
             [one] => Ok(vec![Target { name: one.target.clone(), port: None }]),
-            [] => {
-                Err(Failure::new(Code::No, "no target that you may open is a network with that range in it")
-                    .hint("`doorward list` shows what you may open"))
-            }
+            [] => Err(Failure::new(
+                Code::No,
+                "no target that you may open is a network that contains this range",
+            )
+            .hint("`doorward list` shows what you may open")),
             several => {
                 let names: Vec<&str> = several.iter().map(|offer| offer.target.as_str()).collect();
-                let what = format!("several targets have that range in them: {}", names.join(", "));
-                Err(Failure::new(Code::Usage, what).hint("name the one that is meant"))
+                let what = format!("several targets contain this range: {}", names.join(", "));
+                Err(Failure::new(Code::Usage, what).hint("name one of them"))
             }
         }
     }
 
-    fn tell(&self, held: &[Held]) -> Result<(), Failure> {
+    fn print_connected(&self, held: &[Held]) -> Result<(), Failure> {
         if self.json {
-            let told: Vec<_> = held.iter().map(Held::told).collect();
-            return super::print(&super::json(&told)?);
+            let views: Vec<_> = held.iter().map(Held::view).collect();
+            return super::print(&super::json(&views)?);
         }
         if self.exec.is_empty() {
             super::print(&held.iter().map(Held::ready).collect::<String>())?;
@@ -195,17 +198,17 @@ impl Connect {
         Ok(variables)
     }
 
-    /// That nothing listens where others reach it, unless that is wanted: whoever does is the person from then on.
+    /// Refuses listeners that other machines can reach, unless that is allowed: their clients have the access of the person.
     fn listens_for_this_machine(&self) -> Result<(), Failure> {
         let of = |front: Option<SocketAddr>| front.map(|front| front.ip());
-        let places =
+        let listeners =
             [("--bind", Some(self.bind)), ("--socks", of(self.socks)), ("--http-proxy", of(self.http_proxy))];
-        for (option, place) in places {
-            let Some(place) = place.filter(|place| !is_of_this_machine(*place)) else { continue };
-            let what = format!("on {place} whoever reaches this machine reaches the target, as you");
+        for (option, address) in listeners {
+            let Some(address) = address.filter(|address| !is_of_this_machine(*address)) else { continue };
+            let what = format!("every client that can reach {address} gets your access to the target");
             if !self.anybody {
                 return Err(Failure::new(Code::Usage, format!("{option}: {what}"))
-                    .hint("listen on 127.0.0.1, or add `--anybody` if that is wanted"));
+                    .hint("listen on 127.0.0.1, or add `--anybody` to allow that"));
             }
             super::note(&format!("warning: {what}"));
         }

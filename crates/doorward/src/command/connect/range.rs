@@ -1,4 +1,4 @@
-//! Which ranges are to be carried, and of which target.
+//! The ranges to route, and the target that they belong to.
 
 use std::str::FromStr;
 
@@ -53,10 +53,9 @@ pub fn carried(through: &Through, wanted: &[Wanted], vpc: Option<&[Cidr]>) -> Re
             }
             Wanted::These(cidr) => {
                 let granted: Vec<String> = granted.iter().map(ToString::to_string).collect();
-                let what = format!("{cidr} is not within what was granted: {}", granted.join(", "));
-                return Err(Failure::new(Code::No, what).hint(
-                    "`--range auto` carries what was granted, as far as it is in the jump host's VPC",
-                ));
+                let what = format!("{cidr} is not within the granted networks: {}", granted.join(", "));
+                return Err(Failure::new(Code::No, what)
+                    .hint("`--range auto` routes the part of the grant that is in the jump host's VPC"));
             }
         }
     }

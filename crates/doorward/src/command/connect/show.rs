@@ -22,18 +22,16 @@ pub struct Teller(mpsc::Sender<(usize, News)>);
 /// What happened, by the number of the target.
 pub type Told = mpsc::Receiver<(usize, News)>;
 
-/// Both ends.
 pub fn channel() -> (Teller, Told) {
     let (sender, receiver) = mpsc::channel(WAITING);
     (Teller(sender), receiver)
 }
 
 impl Teller {
-    /// For one target.
     pub fn of(&self, number: usize) -> Tell {
         let sender = self.0.clone();
         Arc::new(move |news| {
-            // Whoever carries packets does not wait for a terminal.
+            // Forwarding packets does not wait for a terminal.
             let _ = sender.try_send((number, news));
         })
     }
@@ -44,7 +42,7 @@ pub struct Show {
     lines: Option<(MultiProgress, Vec<(ProgressBar, Rate)>)>,
 }
 
-/// How much was carried at the last look.
+/// How much had been transferred at the last update.
 #[derive(Debug, Clone, Copy)]
 struct Rate {
     at: Instant,

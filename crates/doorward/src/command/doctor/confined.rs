@@ -44,25 +44,25 @@ pub async fn tried(access: &Access) -> Vec<Link> {
 /// What else the words of an sshd's configuration give to who logs in.
 async fn given(ssh: &Ssh, extra: Extra) -> Link {
     let (link, gives) = match extra {
-        Extra::Remote => ("listening", "lets ports of the jump host lead to their own machine"),
-        Extra::Sockets => ("sockets", "reaches Unix sockets of the jump host"),
-        Extra::Agent => ("agent keys", "may lend the jump host their SSH agent"),
-        Extra::X11 => ("X11", "may lend the jump host their screen"),
-        Extra::Terminal => ("terminal", "gets a terminal on the jump host"),
+        Extra::Remote => ("listening", "can forward ports of the jump host to their own machine"),
+        Extra::Sockets => ("sockets", "can reach Unix sockets of the jump host"),
+        Extra::Agent => ("agent keys", "can forward their SSH agent to the jump host"),
+        Extra::X11 => ("X11", "can forward X11 to the jump host"),
+        Extra::Terminal => ("terminal", "can get a terminal on the jump host"),
     };
     // A refusal does not say whether it is one.
     let none = match extra {
-        Extra::Sockets => "none of the usual ones is reached",
-        _ => "not given by the jump host",
+        Extra::Sockets => "none of the usual ones can be reached",
+        _ => "not allowed by the jump host",
     };
     match ssh.gives(extra).await {
         Ok(false) => Link { link, state: State::Whole, found: none.into(), fix: None },
         Ok(true) => {
-            let found = format!("whoever has the grant {gives}");
+            let found = format!("a person with the grant {gives}");
             Link { link, state: State::Worn, found, fix: Some(fix()) }
         }
         Err(_) => {
-            let found = "the jump host did not say whether it gives that".to_owned();
+            let found = "the jump host did not say whether it allows that".to_owned();
             Link { link, state: State::Unseen, found, fix: None }
         }
     }
@@ -74,7 +74,7 @@ async fn shell(ssh: &Ssh, user: &str) -> Link {
     match runs.await {
         Ok(false) => Link { link, state: State::Whole, found: "none on the jump host".into(), fix: None },
         Ok(true) => {
-            let found = format!("whoever has the grant runs commands on the jump host as {user}");
+            let found = format!("a person with the grant can run commands on the jump host as {user}");
             Link { link, state: State::Worn, found, fix: Some(fix()) }
         }
         Err(_) => {
@@ -85,7 +85,7 @@ async fn shell(ssh: &Ssh, user: &str) -> Link {
 }
 
 fn fix() -> String {
-    "`doorward ssh-server-config` prints what confines it".to_owned()
+    "`doorward ssh-server-config` prints the configuration that confines it".to_owned()
 }
 
 async fn command_runs(ssh: &Ssh) -> bool {
@@ -118,7 +118,7 @@ async fn says(mut output: Output) -> bool {
     false
 }
 
-/// To the jump host's own sshd, which answers in any case: it is the way that the connection came.
+/// To the sshd of the jump host itself, which responds in any case: this connection uses it.
 async fn forwarding(access: &Access, port: u16) -> Link {
     let link = "forwarding";
     let is_granted = access.through.address.as_deref().is_some_and(|address| address == "localhost");
@@ -131,15 +131,15 @@ async fn forwarding(access: &Access, port: u16) -> Link {
         // What it only tried to reach it may reach.
         Ok(Ok(_) | Err(DialError::Refused { .. })) => {
             let found =
-                format!("whoever has the grant reaches more from the jump host than the target: {to}");
+                format!("a person with the grant can reach more than the target from the jump host: {to}");
             Link { link, state: State::Worn, found, fix: Some(fix()) }
         }
         Ok(Err(DialError::Unreachable { why, .. })) if why.contains("forbids it") => {
-            let found = "to nothing that was not granted".to_owned();
+            let found = "only to what was granted".to_owned();
             Link { link, state: State::Whole, found, fix: None }
         }
         _ => {
-            let found = format!("the jump host did not say whether it leads elsewhere ({to})");
+            let found = format!("the jump host did not say whether it forwards to {to}");
             Link { link, state: State::Unseen, found, fix: None }
         }
     }

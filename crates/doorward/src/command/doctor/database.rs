@@ -5,19 +5,12 @@ use std::io;
 use doorward_tunnel::dial::BoxedStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-/// What answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The database, and it offers TLS.
-    Tls {
-        /// Which.
-        what: &'static str,
-    },
+    Tls { what: &'static str },
     /// The database, without TLS.
-    Plain {
-        /// Which.
-        what: &'static str,
-    },
+    Plain { what: &'static str },
     /// Something that accepts connections, and is not asked further.
     Other,
     /// It accepts connections and says nothing that it should.

@@ -1,4 +1,4 @@
-//! The links, in the order in which a packet needs them. What follows a broken one is not looked at.
+//! The steps, in the order in which a packet needs them. Nothing is checked after a step that failed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::requests::{By, ClosedView, LivesOn, Through};
 
 /// AWS refuses signatures that are further off than this, in seconds.
 const CLOCK_BREAKS: u64 = 300;
-/// From here on somebody should look after the clock.
+/// A clock that is further off than this, in seconds, is reported.
 const CLOCK_WEARS: u64 = 30;
 
-/// From this version on an agent carries many connections in a session.
+/// The first version of the agent that has several connections in one session.
 const MANY: [u64; 3] = [3, 0, 196];
 
 /// How long a target may take to answer.
@@ -41,25 +41,25 @@ type Walked<T> = Result<T, Broken>;
 
 /// Walks as far as the links hold.
 pub async fn walk(doctor: &Doctor, desk: &Desk, policy: &Path, chain: &mut Chain) -> Result<(), Failure> {
-    let mut walker = Walker { doctor, desk, chain, told: Ok(()) };
-    // Where it broke stands in the chain.
+    let mut walker = Walker { doctor, desk, chain, printed: Ok(()) };
+    // The chain has the step that failed.
     let _ = walker.all(policy).await;
-    walker.told
+    walker.printed
 }
 
 struct Walker<'w> {
     doctor: &'w Doctor,
     desk: &'w Desk,
     chain: &'w mut Chain,
-    /// Whether everything could be told.
-    told: Result<(), Failure>,
+    /// Whether every step could be printed.
+    printed: Result<(), Failure>,
 }
 
 impl Walker<'_> {
     fn add(&mut self, link: &'static str, state: State, found: impl Into<String>, fix: Option<String>) {
         let added = self.chain.add(Link { link, state, found: found.into(), fix });
-        if self.told.is_ok() {
-            self.told = added;
+        if self.printed.is_ok() {
+            self.printed = added;
         }
     }
 
@@ -80,7 +80,7 @@ impl Walker<'_> {
         let opened = self.opened().await?;
         let Some(access) = opened else { return Err(Broken) };
         let walked = self.through(&access, policy).await;
-        let closed = access.close(self.desk, (0, 0), "the doctor left", false).await;
+        let closed = access.close(self.desk, (0, 0), "the diagnosis ended", false).await;
         if let (Ok(()), Some(closed)) = (&walked, closed) {
             self.revoked(&closed);
         }
@@ -121,7 +121,7 @@ impl Walker<'_> {
                 let closes = own;
                 match Access::built(&doctor.asking, self.desk, granted, closes, nobody(), false).await {
                     Ok(access) => return Ok(Some(access)),
-                    Err(failure) => self.failed("way", &failure),
+                    Err(failure) => self.failed("transport", &failure),
                 }
             }
             Err(broken) => Err(broken),
@@ -148,7 +148,11 @@ impl Walker<'_> {
             By::Ssh(machine) => &machine.jump_host,
         };
         let Ok(address) = jump_host.parse::<Address>() else {
-            return self.broken("jump host", format!("`{jump_host}` is not understood"), None);
+            return self.broken(
+                "jump host",
+                format!("`{jump_host}` is neither an instance nor an address"),
+                None,
+            );
         };
         if !address.is_instance() {
             self.whole("jump host", format!("{address}, by its name"));
@@ -175,18 +179,18 @@ impl Walker<'_> {
         Ok(())
     }
 
-    /// Whether closing the grant took back all that it had opened.
+    /// Whether revoking the grant removed everything that it had opened.
     fn revoked(&mut self, closed: &ClosedView) {
         let link = "revocation";
         if let Some(LivesOn { until, why }) = &closed.credentials {
             let until = super::super::instant(*until);
-            let found = format!("the grant's credentials open sessions until {until}: {why}");
-            let fix = "`doorward iam --for server` prints what the server needs to deny them";
+            let found = format!("the credentials of the grant can start sessions until {until}: {why}");
+            let fix = "`doorward iam --for server` prints the permission that the server needs to deny them";
             self.add(link, State::Worn, found, Some(fix.into()));
             return;
         }
         match close::failure(closed) {
-            None => self.whole(link, "the grant is closed, and nothing of it is left"),
+            None => self.whole(link, "the grant is revoked, and nothing of it is left"),
             Some(failure) => {
                 self.add(link, State::Worn, failure.words(), failure.what_next().map(str::to_owned))
             }
@@ -194,7 +198,7 @@ impl Walker<'_> {
     }
 
     fn clock(&mut self, ahead: Option<i64>) -> Walked<()> {
-        let fix = || Some("let this machine's clock be set by NTP: `timedatectl set-ntp true`".to_owned());
+        let fix = || Some("set the clock of this machine by NTP: `timedatectl set-ntp true`".to_owned());
         let words = |ahead: i64| {
             let side = if ahead > 0 { "ahead of" } else { "behind" };
             format!("{} s {side} AWS's", ahead.unsigned_abs())
@@ -210,7 +214,7 @@ impl Walker<'_> {
                 Ok(())
             }
             None => {
-                self.add("clock", State::Unseen, "AWS did not say what time it has", None);
+                self.add("clock", State::Unseen, "AWS did not report its time", None);
                 Ok(())
             }
         }
@@ -220,25 +224,29 @@ impl Walker<'_> {
         let managed = match account.managed(&[instance.to_owned()]).await {
             Ok(managed) => managed,
             Err(error) => {
-                // People need not be allowed to look; the session itself tells.
+                // People need no permission to list agents; the session itself shows whether there is one.
                 self.add("agent", State::Unseen, in_words(&error), error.hint().map(str::to_owned));
                 return Ok(());
             }
         };
         let Some(agent) = managed.into_iter().find(|agent| agent.instance == instance) else {
-            let fix = "start amazon-ssm-agent on it, and give it a role with AmazonSSMManagedInstanceCore and a way \
+            let fix = "start amazon-ssm-agent on it, and give it a role with AmazonSSMManagedInstanceCore and a path \
                        to ssm, ssmmessages and ec2messages";
-            return self.broken("agent", format!("{instance} never registered one"), Some(fix.into()));
+            return self.broken(
+                "agent",
+                format!("{instance} has never registered an agent"),
+                Some(fix.into()),
+            );
         };
         if agent.ping != Ping::Online {
             let since = agent.last_ping.map(|at| format!(" since {}", super::super::instant(at)));
             let found = format!("it is {}{}", agent.ping, since.unwrap_or_default());
-            let fix = "is the instance up, and does it get to the ssm endpoints?".to_owned();
+            let fix = "check that the instance is running and can reach the ssm endpoints".to_owned();
             return self.broken("agent", found, Some(fix));
         }
         let version = agent.agent.unwrap_or_default();
         if version_of(&version) <= MANY {
-            let found = format!("online, version {version}: one connection a session");
+            let found = format!("online, version {version}: one connection per session");
             let fix = "`AWS-UpdateSSMAgent` updates it".to_owned();
             self.add("agent", State::Worn, found, Some(fix));
         } else {
@@ -251,8 +259,12 @@ impl Walker<'_> {
         match account.document(name).await {
             Ok(Some(_)) => self.whole("document", name.to_owned()),
             Ok(None) => {
-                let fix = "an operator makes it with `doorward documents --apply`".to_owned();
-                return self.broken("document", format!("there is no session document `{name}`"), Some(fix));
+                let fix = "an operator creates it with `doorward documents --apply`".to_owned();
+                return self.broken(
+                    "document",
+                    format!("the session document `{name}` does not exist"),
+                    Some(fix),
+                );
             }
             Err(error) => {
                 self.add("document", State::Unseen, in_words(&error), error.hint().map(str::to_owned));
@@ -279,7 +291,7 @@ impl Walker<'_> {
         let Ok(host) = located.host.parse::<Host>();
         let port = access.granted(&host).each(usize::from(u16::MAX)).and_then(|ports| ports.first().copied());
         let Some(port) = port else {
-            return self.broken("target", "the grant lets no TCP port through", None);
+            return self.broken("target", "the grant has no TCP port", None);
         };
         self.rules(access, &located, port, policy);
         let to = Destination { host: host.clone(), port };
@@ -289,8 +301,8 @@ impl Walker<'_> {
         self.whole("connection", format!("by {}", access.transport));
         for link in confined::tried(access).await {
             let added = self.chain.add(link);
-            if self.told.is_ok() {
-                self.told = added;
+            if self.printed.is_ok() {
+                self.printed = added;
             }
         }
         let within = access.within(access.granted(&host));
@@ -316,8 +328,10 @@ impl Walker<'_> {
     fn rules(&mut self, access: &Access, located: &Located, port: u16, policy: &Path) {
         let link = "rules";
         let Some(seen) = recorded(self.desk, policy) else {
-            let found = "no recorded account to look at".to_owned();
-            let fix = "`doorward inventory save FOLDER`, and `[inventory]` in the policy".to_owned();
+            let found = "no recorded account to check".to_owned();
+            let fix =
+                "save one with `doorward inventory save FOLDER`, and name it in `[inventory]` of the policy"
+                    .to_owned();
             self.add(link, State::Unseen, found, Some(fix));
             return;
         };
@@ -348,14 +362,17 @@ impl Walker<'_> {
         let asked = Flows::from(doorward_core::net::Flow::Tcp(doorward_core::net::Ports::one(port)));
         let answer = seen.ask(&from, &to, Some(&asked));
         match answer.verdict {
-            Verdict::Yes | Verdict::Partly => self.whole(link, format!("{from} reaches {to} on tcp/{port}")),
+            Verdict::Yes | Verdict::Partly => {
+                self.whole(link, format!("{from} can reach {to} on tcp/{port}"))
+            }
             Verdict::Unknown => {
-                self.add(link, State::Unseen, "the recorded account does not tell enough", None);
+                self.add(link, State::Unseen, "the recorded account does not have enough data", None);
             }
             Verdict::No => {
                 // The account may have changed since it was recorded: the connection itself decides.
                 let first = answer.blockers.first();
-                let found = first.map_or_else(|| "nothing passes".to_owned(), |blocker| blocker.why.clone());
+                let found =
+                    first.map_or_else(|| "no path allows it".to_owned(), |blocker| blocker.why.clone());
                 self.add(link, State::Worn, found, first.map(|blocker| blocker.lift.clone()));
             }
         }
@@ -374,12 +391,16 @@ impl Walker<'_> {
             }
             Ok(Answer::Plain { what }) => {
                 self.whole("listener", what.to_owned());
-                self.add("TLS", State::Worn, "not offered", Some("switch it on at the database".into()));
+                self.add("TLS", State::Worn, "not offered", Some("enable it at the database".into()));
             }
-            Ok(Answer::Other) => self.whole("listener", "something accepts the connection"),
+            Ok(Answer::Other) => self.whole("listener", "a server accepts the connection"),
             Ok(Answer::Silent) => {
-                let found = format!("`{to}` accepts and says nothing");
-                return self.broken("listener", found, Some("is it what the policy says it is?".into()));
+                let found = format!("`{to}` accepts the connection and sends nothing");
+                return self.broken(
+                    "listener",
+                    found,
+                    Some("check that the target in the policy is right".into()),
+                );
             }
             Err(error) => {
                 let fix = unanswered::fix(through, unanswered::Fault::Cut);
@@ -395,7 +416,7 @@ impl Walker<'_> {
                 self.add(
                     "IAM sign-in",
                     State::Unseen,
-                    if on { "on, and not asked for" } else { "off" },
+                    if on { "enabled, and not tested" } else { "off" },
                     None,
                 );
             }
@@ -403,7 +424,7 @@ impl Walker<'_> {
         };
         if located.iam == Some(false) {
             let fix = "aws rds modify-db-instance --enable-iam-database-authentication --apply-immediately";
-            return self.broken("IAM sign-in", "it is off at the database", Some(fix.into()));
+            return self.broken("IAM sign-in", "it is disabled at the database", Some(fix.into()));
         }
         let account = match access.accounts.get().await {
             Ok(account) => account,
@@ -411,8 +432,9 @@ impl Walker<'_> {
         };
         match account.database_token(&located.host, port, user, Timestamp::now()).await {
             Ok(_) => {
-                let found =
-                    format!("a password for {user} can be made; `GRANT rds_iam TO {user}` lets it in");
+                let found = format!(
+                    "a password for {user} can be created; the database accepts it after `GRANT rds_iam TO {user}`"
+                );
                 self.whole("IAM sign-in", found);
                 Ok(())
             }

@@ -1,4 +1,4 @@
-//! What to look at where the target did not answer: whatever stands between this machine and it by this transport.
+//! What to check if the target did not respond, by the transport that was used.
 
 use doorward_tunnel::dial::DialError;
 
@@ -7,11 +7,9 @@ use crate::requests::{By, Relay, Through};
 /// How it did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Its name is not known where it was looked up.
+    /// Its name could not be resolved.
     Name,
-    /// Somebody said no.
     Refused,
-    /// Nobody said anything.
     Silent,
     /// It was let go of at once.
     Cut,
@@ -47,41 +45,43 @@ fn is_name(words: &str) -> bool {
     WORDS.iter().any(|known| words.contains(known))
 }
 
-/// What to look at.
+/// What to check.
 pub fn fix(through: &Through, fault: Fault) -> String {
     if let Some(Relay { host, port }) = &through.relay {
         let host = host.as_deref().unwrap_or("the server");
         return match fault {
-            Fault::Name => format!("is `{host}` the name of the relay's machine, and known to this one?"),
+            Fault::Name => format!(
+                "check that `{host}` is the name of the relay's machine, and that this machine can resolve it"
+            ),
             Fault::Cut => format!(
-                "the relay on {host} let go of the connection: does the target listen behind it, and does it admit this \
-                 address? `doorward list` shows which one the grant admits"
+                "the relay on {host} closed the connection: check that the target listens behind it, and that the relay \
+                 admits this address (`doorward list` shows which one the grant admits)"
             ),
             Fault::Refused | Fault::Silent => format!(
-                "does `doorward serve` run on {host}, and does every firewall up to it let tcp/{port} through?"
+                "check that `doorward serve` runs on {host}, and that every firewall on the path allows tcp/{port}"
             ),
         };
     }
     match (&through.by, fault) {
         (By::Direct, Fault::Name) => {
-            "is the name right? A private name is known inside its VPC alone: then only `ssm` or \
+            "check the name. A private name is resolved only inside its VPC: then only `ssm` or \
              `ssh` reaches the target"
                 .into()
         }
         (By::Direct, Fault::Silent) => {
-            "does this machine come from the address that the grant admits (`doorward list`), is \
-             the target reached from outside its VPC, and do its network ACLs let it through?"
+            "check that this machine has the address that the grant admits (`doorward list`), that the \
+             target can be reached from outside its VPC, and that its network ACLs allow it"
                 .into()
         }
-        (By::Direct, Fault::Refused | Fault::Cut) => "does it listen there? This machine gets to it".into(),
+        (By::Direct, Fault::Refused | Fault::Cut) => "check that it listens on that port: this machine can reach its address".into(),
         (By::Ssm(_) | By::Ssh(_), Fault::Name) => {
-            "is the name right, and does the jump host's resolver know it?".into()
+            "check that the name is right, and that the resolver of the jump host knows it".into()
         }
         (By::Ssm(_) | By::Ssh(_), Fault::Silent) => {
-            "its security group drops what comes from the jump host, most likely".into()
+            "its security group probably does not allow traffic from the jump host".into()
         }
         (By::Ssm(_) | By::Ssh(_), Fault::Refused | Fault::Cut) => {
-            "does it listen there, and does its security group admit the jump host's?".into()
+            "check that it listens on that port, and that its security group allows traffic from that of the jump host".into()
         }
     }
 }

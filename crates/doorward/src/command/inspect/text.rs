@@ -27,9 +27,9 @@ pub(super) fn report(report: &Report) -> String {
         }
     }
     if report.findings.is_empty() {
-        text.push_str("nothing found\n");
+        text.push_str("no findings\n");
     }
-    text.push_str(&wrapped("looked at ", "  ", &looked_at(report.looked_at)));
+    text.push_str(&wrapped("checked ", "  ", &checked(report.looked_at)));
     text.push_str(&gaps(&report.gaps));
     for (title, lines) in [("not read", &report.notes), ("assumed", &report.assumed)] {
         let lines: String = lines.iter().map(|line| wrapped("  - ", "    ", line)).collect();
@@ -65,7 +65,7 @@ fn one(finding: &Finding) -> String {
     text
 }
 
-fn looked_at(at: LookedAt) -> String {
+fn checked(at: LookedAt) -> String {
     let rules = count(at.rules, "rule", "rules");
     let parts = [
         count(at.vpcs, "VPC", "VPCs"),
@@ -81,7 +81,7 @@ fn looked_at(at: LookedAt) -> String {
 
 fn gaps(gaps: &[Gap]) -> String {
     let lines: String = calls(gaps).iter().map(|line| wrapped("  ? ", "    ", line)).collect();
-    if lines.is_empty() { lines } else { format!("\nnot seen:\n{lines}") }
+    if lines.is_empty() { lines } else { format!("\nmissing from the inventory:\n{lines}") }
 }
 
 /// The calls that gave no answer: those that fared alike in a line.
@@ -211,7 +211,7 @@ NOTE: 1 finding
     fix: admit the prefixes, or better the groups, that need it, and then take these rules out
     $ aws ec2 revoke-security-group-ingress --long --long --long --long --long --long --long --long --long --long --long --long
 
-looked at 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with 3 rules, 0
+checked 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with 3 rules, 0
   interfaces, 1 service
 "
         );
@@ -234,11 +234,11 @@ looked at 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with
         assert_eq!(
             text,
             "\
-nothing found
-looked at 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with 3 rules, 0
+no findings
+checked 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with 3 rules, 0
   interfaces, 1 service
 
-not seen:
+missing from the inventory:
   ? ec2:DescribeVpcs, rds:DescribeDBInstances in eu-west-1: denied
   ? x:Y in eu-west-1: silent
 "

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::json;
 use super::listing::{self, Names};
 use crate::command::account::{Account, Remarks, Source};
-use crate::command::{self, Code, Failure, ways};
+use crate::command::{self, Code, Failure, backend};
 use crate::policy_file::{Loaded, PolicyFile};
 use crate::store::{self, AuditFiles, Store};
 
@@ -26,7 +26,6 @@ pub(super) struct Asker {
     pub address: Option<IpAddr>,
 }
 
-/// What is compared.
 struct Compared {
     before: Reachability,
     after: Reachability,
@@ -110,13 +109,13 @@ fn alone(asker: &Asker) -> Result<(), Failure> {
     if asker.person.is_none() && asker.address.is_none() {
         return Ok(());
     }
-    Err(Failure::new(Code::Usage, "`--as` and `--address` are for a target that somebody might ask for")
+    Err(Failure::new(Code::Usage, "`--as` and `--address` are only for a target of the policy")
         .hint("leave them out"))
 }
 
 fn no_change(change: &str) -> Failure {
-    let what = format!("`{change}` is no folder, no file, no grant and no target of the policy");
-    Failure::new(Code::NoInput, what).hint("`doorward reach --help` says what --after takes")
+    let what = format!("`{change}` is not a folder, a file, a grant or a target of the policy");
+    Failure::new(Code::NoInput, what).hint("`doorward reach --help` describes the argument of --after")
 }
 
 fn read(path: &Path) -> Result<Vec<Change>, Failure> {
@@ -125,7 +124,7 @@ fn read(path: &Path) -> Result<Vec<Change>, Failure> {
     })?;
     serde_json::from_slice(&text).map_err(|error| {
         Failure::of(Code::Data, &error)
-            .context(format!("`{}` is no list of changes", path.display()))
+            .context(format!("`{}` is not a list of changes", path.display()))
             .hint(r#"write [{"group": "sg-…", "add": "tcp/5432 from 203.0.113.7/32"}, …], or "remove""#)
     })
 }
@@ -133,24 +132,24 @@ fn read(path: &Path) -> Result<Vec<Change>, Failure> {
 /// A grant as it is kept. A store that is not there is not made for this.
 async fn kept(file: &PolicyFile, id: &GrantId) -> Result<Grant, Failure> {
     let loaded = file.current();
-    let place = &loaded.policy.server.store;
+    let location = &loaded.policy.server.store;
     let no_grant = || {
-        let failure = Failure::new(Code::No, format!("there is no grant {id} in the store of this policy"));
-        failure.hint("`doorward list --all` shows the grants that are open or wait")
+        let failure = Failure::new(Code::No, format!("the store of this policy has no grant {id}"));
+        failure.hint("`doorward list --all` lists the open grants and the requests")
     };
-    if !store::is_there(place) {
+    if !store::is_there(location) {
         return Err(no_grant());
     }
     let random = crate::clock::random().map_err(Failure::with(Code::Internal))?;
-    let store = Store::open_with(place, &AuditFiles::of(&loaded.policy, file.path()), random)
+    let store = Store::open_with(location, &AuditFiles::of(&loaded.policy, file.path()), random)
         .await
         .map_err(Failure::with(Code::Io))?;
     let grant = store.grant(id).await;
     store.close().await;
     let grant = grant.map_err(Failure::with(Code::Io))?.ok_or_else(no_grant)?;
     if grant.ended() {
-        return Err(Failure::new(Code::No, format!("{id} is over, so it opens nothing")).hint(format!(
-            "ask for it anew: `--after {} --as {} --address …`",
+        return Err(Failure::new(Code::No, format!("{id} has ended, so it opens nothing")).hint(format!(
+            "compare a new request: `--after {} --as {} --address …`",
             grant.target(),
             grant.person()
         )));
@@ -171,10 +170,10 @@ fn wanted(loaded: &Loaded, target: TargetName, asker: Asker) -> Result<Grant, Fa
     }
     let Some(from) = asker.address else {
         let failure =
-            Failure::new(Code::Usage, format!("nobody says from which address `{target}` is opened"));
-        return Err(failure.hint("name it with `--address`, and who asks with `--as`"));
+            Failure::new(Code::Usage, format!("the address that `{target}` is opened for is missing"));
+        return Err(failure.hint("name it with `--address`, and the person with `--as`"));
     };
-    let person = asker.person.map_or_else(ways::login_name, Ok)?;
+    let person = asker.person.map_or_else(backend::login_name, Ok)?;
     let request = Request {
         // It names nothing: the grant is compared, and never kept.
         id: GrantId::from_random([0; 8]),
@@ -200,8 +199,8 @@ fn granted(loaded: &Loaded, inventory: Inventory, grant: &Grant) -> Result<Compa
             Ok(Compared { before: Reachability::of(before), after: Reachability::of(after) })
         }
         None => {
-            let what = format!("{} puts no rule into a security group", grant.target());
-            Err(Failure::new(Code::Usage, what).hint("only what stands in a security group is compared"))
+            let what = format!("{} has no rule in a security group", grant.target());
+            Err(Failure::new(Code::Usage, what).hint("only rules of security groups are compared"))
         }
     }
 }
@@ -215,14 +214,14 @@ fn impossible(error: Impossible) -> Failure {
     let failure = Failure::of(Code::Data, &error);
     match &error {
         Impossible::NoGroup { meant: Some(meant), .. } => failure.hint(format!("did you mean `{meant}`?")),
-        Impossible::NoGroup { .. } | Impossible::Unseen { .. } => {
-            failure.hint("is it in the account that is looked at? `--profile` and `--region` say which")
-        }
-        Impossible::NoRule { .. } => failure.hint("write the rule as the group has it"),
+        Impossible::NoGroup { .. } | Impossible::Unseen { .. } => failure.hint(
+            "check that it is in this account: choose the account and Region with `--profile` and `--region`",
+        ),
+        Impossible::NoRule { .. } => failure.hint("write the rule as it is in the security group"),
     }
 }
 
-/// The ways of one receiver together.
+/// The paths grouped by their destination.
 fn by_receiver(ways: &[AllowedPath]) -> BTreeMap<&End, Vec<AllowedPath>> {
     let mut receivers: BTreeMap<&End, Vec<AllowedPath>> = BTreeMap::new();
     for way in ways {
@@ -245,7 +244,7 @@ fn as_text(difference: &Comparison, compared: &Compared) -> String {
             text.push_str(&listing::grouped(&ways, &names));
         }
     }
-    if text.is_empty() { "nothing changes\n".into() } else { text }
+    if text.is_empty() { "no changes\n".into() } else { text }
 }
 
 fn as_json_of<'a>(

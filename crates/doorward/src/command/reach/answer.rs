@@ -15,7 +15,6 @@ fn exit(verdict: Verdict) -> u8 {
     }
 }
 
-/// What was asked.
 pub(super) struct Asked<'a> {
     pub from: &'a Selector,
     pub to: &'a Selector,
@@ -23,7 +22,7 @@ pub(super) struct Asked<'a> {
     pub flows: Option<&'a Flows>,
 }
 
-pub(super) fn tell(
+pub(super) fn print(
     answer: &Answer,
     asked: &Asked<'_>,
     assumed: &[String],
@@ -39,6 +38,6 @@ pub(super) fn tell(
     if answer.verdict == expected {
         return Ok(0);
     }
-    command::note(&format!("the answer is `{}`, and not `{expected}` as asserted", answer.verdict));
+    command::note(&format!("the answer is `{}`, not `{expected}`", answer.verdict));
     Ok(Code::No as u8)
 }

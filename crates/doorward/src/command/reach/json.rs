@@ -138,7 +138,7 @@ fn endpoint(endpoint: &Selector) -> EndpointView<'_> {
     }
 }
 
-/// One end of a way.
+/// One end of a path.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum EndView<'a> {

@@ -12,7 +12,7 @@ use crate::answer_text::{end, fold, folded};
 use crate::command::account::Remarks;
 use crate::command::{Code, Failure, count, note, printer};
 
-/// How many senders, prefixes or groups are told in a line before the rest is counted.
+/// How many senders, prefixes or groups are listed in a line before the rest is counted.
 const NAMES: usize = 8;
 
 /// What roles are called.
@@ -49,7 +49,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Whether the addresses that are told say all: a single flow, to or from a single interface.
+    /// Whether the addresses that are listed say all: a single flow, to or from a single interface.
     fn one_flow_of_one(&self, way: &AllowedPath) -> bool {
         let one = |end: &End| match end {
             End::Role(id) => self.role(*id).is_some_and(|role| role.members.len() == 1),
@@ -67,7 +67,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The printer's lines, until whoever reads has read enough.
+/// The lines of the printer, until the reader closes the pipe.
 struct Lines {
     out: printer::Lines,
     failed: Option<io::Error>,
@@ -152,7 +152,7 @@ pub(super) fn run(
         note(&nothing(scope));
         if reachability.roles().is_empty() {
             note(
-                "hint: the inventory has no network interfaces; is it the right folder, profile and Region?",
+                "hint: the inventory has no network interfaces: check the folder, the profile and the Region",
             );
         }
     }
@@ -178,12 +178,12 @@ fn nothing(scope: &PathQuery) -> String {
 
 fn json_ways(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) -> u64 {
     let names = Names::of(reachability.roles());
-    let mut told = std::collections::BTreeSet::new();
+    let mut listed = std::collections::BTreeSet::new();
     let mut found = 0;
-    // What is listed whole tells of every role, also of one that reaches nothing.
+    // A complete list has every role, also one that reaches nothing.
     if scope.from.is_none() && scope.to.is_none() {
         for role in reachability.roles() {
-            told.insert(role.id);
+            listed.insert(role.id);
             if lines.json(&json::Line::Role { role: json::role(role) }).is_break() {
                 return found;
             }
@@ -193,7 +193,7 @@ fn json_ways(reachability: &Reachability, scope: &PathQuery, lines: &mut Lines) 
         found += 1;
         for end in [&way.from, &way.to] {
             if let End::Role(id) = end
-                && let Some(role) = names.role(*id).filter(|role| told.insert(role.id))
+                && let Some(role) = names.role(*id).filter(|role| listed.insert(role.id))
             {
                 lines.json(&json::Line::Role { role: json::role(role) })?;
             }
@@ -253,7 +253,7 @@ pub(super) fn grouped(ways: &[AllowedPath], names: &Names<'_>) -> String {
             let mut what = if flows.is_empty() { String::new() } else { folded(&flows) };
             if !perhaps.is_empty() {
                 let and = if what.is_empty() { "" } else { ", " };
-                what.push_str(&format!("{and}perhaps {}", folded(&perhaps)));
+                what.push_str(&format!("{and}possibly {}", folded(&perhaps)));
             }
             let some = if whole { "" } else { ", in part" };
             (what, format!("from {}{some}", fold(&senders, NAMES)))
@@ -272,32 +272,33 @@ pub(super) fn heading(end: &End, names: &Names<'_>, inventory: &Inventory) -> St
         .iter()
         .map(|group| inventory.groups.get(group).map_or(group.as_str(), |group| group.name.as_str()))
         .collect();
-    let mut told = vec![format!("{} in {}", count(role.members.len(), "interface", "interfaces"), role.vpc)];
+    let mut listed =
+        vec![format!("{} in {}", count(role.members.len(), "interface", "interfaces"), role.vpc)];
     // A role of many things is called by its groups, and one of a single thing by that.
     if groups.join(" + ") == role.name {
         let owners: Vec<String> = role.owners.iter().map(NamedResource::described).collect();
-        told.push(format!("of {}", fold(&owners, NAMES / 2)));
+        listed.push(format!("of {}", fold(&owners, NAMES / 2)));
     } else if groups.is_empty() {
-        told.push("no group".to_owned());
+        listed.push("no group".to_owned());
     } else {
-        told.push(fold(&groups, NAMES));
+        listed.push(fold(&groups, NAMES));
     }
     if role.public {
-        told.push("public".to_owned());
+        listed.push("public".to_owned());
     }
-    format!("{}  [{}]\n", names.unique(*id), told.join(", "))
+    format!("{}  [{}]\n", names.unique(*id), listed.join(", "))
 }
 
-/// Says beside a list what could not be seen, so that something may be missing from it.
+/// Notes what could not be read, so that the list may be incomplete.
 pub(super) fn unseen(gaps: &[Gap]) {
     const TOLD: usize = 3;
     for gap in gaps.iter().take(TOLD) {
-        note(&format!("not seen, so something may be missing: {gap}"));
+        note(&format!("not readable, so the list may be incomplete: {gap}"));
     }
     match gaps.len().saturating_sub(TOLD) {
         0 => {}
         more => note(&format!(
-            "not seen: {} more; `doorward inventory show` names them",
+            "not readable: {} more; `doorward inventory show` lists them",
             count(more, "answer", "answers")
         )),
     }

@@ -20,14 +20,16 @@ use self::question::Question;
 use super::Failure;
 use super::account::{Account, Source};
 
-/// Say who can reach what, and why
+/// Show who can reach what, and why
 ///
-/// FROM and TO are `internet`, an address, a CIDR, or a resource by id, name, ARN or name in DNS; a security group
-/// stands for the interfaces that have it attached, a subnet or a VPC for the interfaces in it. `tag:Name=web` means
-/// all resources with a tag, `asg:web` the instances of an Auto Scaling group, and `instance:`, `rds:`, `proxy:`,
-/// `cache:`, `function:`, `service:`, `lb:`, `group:`, `subnet:` and `vpc:` before a name choose among several of that
-/// name. FLOW is what should pass, like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`, `proto/107` or `all`;
-/// several are asked together, and none asks for all that passes.
+/// FROM and TO are `internet`, an address, a CIDR, or a resource by ID, name, ARN or DNS name. A security group means
+/// all interfaces that have it attached; a subnet or a VPC means everything in it. `tag:Name=web` selects all
+/// resources with a tag, `asg:web` the instances of an Auto Scaling group, and `instance:`, `rds:`, `proxy:`,
+/// `cache:`, `function:`, `service:`, `lb:`, `group:`, `subnet:` and `vpc:` before a name select among resources of
+/// the same name.
+///
+/// FLOW is the traffic, like `tcp/5432`, `tcp/1000-2000`, `udp/53`, `icmp/8/0`, `proto/107` or `all`; you can give
+/// several. Without FLOW all allowed traffic is shown.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "doorward reach [OPTIONS] FROM TO [FLOW]...
@@ -37,57 +39,60 @@ use super::account::{Account, Source};
   doorward reach internet orders-prod tcp/5432
   doorward reach web-1 orders-prod --inventory examples/account
   doorward reach --to orders-prod tcp/5432
-  doorward reach --all --svg account.svg                    a picture of the account
+  doorward reach --all --svg account.svg                 draw the account
   doorward reach --all --json | jq 'select(.to.name == \"db\")'
   doorward reach internet group:db tcp/5432 --assert no     in a pipeline
-  doorward reach --after plan.json                          what a change would open and close
+  doorward reach --after plan.json                       compare a change
   doorward reach --after orders-db --as jon --address 93.184.215.14
 
-Exit codes, of a question: 0 yes, 1 no, 2 partly, 3 unknown: what could not be seen decides. With --assert: 0 if \
-that is the answer, else 1. Of a list or a difference: 0, also when it is empty. 64 and above: no answer.
+Exit code of a question: 0 yes, 1 no, 2 partly, 3 unknown, because parts of the inventory are missing. With --assert: \
+0 if that is the answer, else 1. Exit code of a list or a difference: 0, also when it is empty. 64 and above: no answer.
 
-JSON, of a question: {\"verdict\": \"yes|no|partly|unknown\", \"flows\": [FLOW…], \"hops\": [{\"resource\", \"kind\", \
+JSON of a question: {\"verdict\": \"yes|no|partly|unknown\", \"flows\": [FLOW…], \"hops\": [{\"resource\", \"kind\", \
 \"because\", \"name\"}], \"blockers\": [{\"code\", \"resource\", \"why\", \"lift\", …}], \"return\": {\"verdict\", \"ports\", \
-\"hops\"}, \"gaps\": […], \"at_most\": [FLOW…], \"parts\": […], \"notes\": […], \"from\", \"to\", \"asked\"}. `flows` surely \
-pass, between some sender and some receiver at least; `at_most` may, if what was not seen lets them. \
-With --assume, \"assumed\": [TEXT…] says what was not recorded and was taken as AWS makes it. \
-JSON, of a list: a line for each way, {\"from\": END, \"to\": END, \"flows\": [FLOW…], \"whole\": true, …}; END is \
-{\"kind\": \"role\", \"id\", \"name\"}, {\"kind\": \"internet\"} or {\"kind\": \"remote\", \"id\"}. A line {\"role\": {…}} says who is \
-in a role before the first way that names it, and lines {\"gap\": {…}} at the end what could not be seen, {\"note\": TEXT} and {\"assumed\": TEXT} how the recording was read. \
-With --pairs, {\"from\": ID, \"to\": ID, \"flows\": [FLOW…]}. \
-JSON, of a difference: {\"opened\": [WAY…], \"closed\": [WAY…], \"roles_of_opened\": […], \
+\"hops\"}, \"gaps\": […], \"at_most\": [FLOW…], \"parts\": […], \"notes\": […], \"from\", \"to\", \"asked\"}. `flows` are \
+allowed for at least one source and destination; `at_most` may be allowed, depending on what could not be read. With \
+--assume, \"assumed\": [TEXT…] lists what was not recorded and was assumed.
+
+JSON of a list: a line for each path, {\"from\": END, \"to\": END, \"flows\": [FLOW…], \"whole\": true, …}; END is \
+{\"kind\": \"role\", \"id\", \"name\"}, {\"kind\": \"internet\"} or {\"kind\": \"remote\", \"id\"}. A line {\"role\": {…}} \
+describes a role before the first path that names it. At the end, lines {\"gap\": {…}} say what could not be read, and \
+{\"note\": TEXT} and {\"assumed\": TEXT} how the recording was read. With --pairs, {\"from\": ID, \"to\": ID, \"flows\": \
+[FLOW…]}.
+
+JSON of a difference: {\"opened\": [PATH…], \"closed\": [PATH…], \"roles_of_opened\": […], \
 \"roles_of_closed\": […], \"gaps\": […], \"notes\": […], \"assumed\": […]}.
 
 CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\": \
-\"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; a grant, open or waiting; or a \
-target of the policy that somebody might ask for, with --as and --address."
+\"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; the ID of a grant or a \
+request; or a target of the policy, as the person of --as would request it from --address."
 )]
 pub struct Reach {
-    /// Who sends, who receives, and what. Behind --to, --from, --all and --after: only what
+    /// The source, the destination and the traffic; with --to, --from, --all and --after only the traffic
     #[arg(value_name = "FROM TO [FLOW]")]
     words: Vec<String>,
-    /// List who can reach X
+    /// List all sources that can reach X
     #[arg(long, value_name = "X")]
     to: Option<String>,
-    /// List what X can reach
+    /// List all destinations that X can reach
     #[arg(long, value_name = "X")]
     from: Option<String>,
-    /// List everything
+    /// List all paths of the account
     #[arg(long, conflicts_with_all = ["to", "from"])]
     all: bool,
-    /// List interface by interface, and not by roles
+    /// List pairs of interfaces instead of roles
     #[arg(long)]
     pairs: bool,
-    /// Draw the list as a picture into a file, or onto standard output for `-`
+    /// Draw the list as an SVG picture into a file, or to standard output for `-`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pairs", "json", "after", "assert"])]
     svg: Option<PathBuf>,
-    /// Say what a change would open and close, and nothing else
+    /// Show only what a change would allow and block
     #[arg(long, value_name = "CHANGE", conflicts_with_all = ["to", "from", "all", "pairs"])]
     after: Option<String>,
-    /// Who would ask for the target that --after names; your login name otherwise
+    /// The person who would request the target of --after; by default your login name
     #[arg(long = "as", value_name = "PERSON", requires = "after")]
     person: Option<Person>,
-    /// The address that they would come from
+    /// The address that they would connect from
     #[arg(long, requires = "after")]
     address: Option<IpAddr>,
     /// Exit with 0 if this is the answer, and with 1 if it is not
@@ -100,7 +105,6 @@ pub struct Reach {
     source: Source,
 }
 
-/// What `--assert` expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Expected {
     Yes,
@@ -117,7 +121,6 @@ impl Expected {
 }
 
 impl Reach {
-    /// Answers.
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         // What is typed wrong is said before an account is read, which may take long.
         let question = self.question()?;
@@ -130,7 +133,7 @@ impl Reach {
                 let mut answer = reachability.ask(&from, &to, flows.as_ref());
                 answer.notes.extend(remarks.passed_over);
                 let asked = answer::Asked { from: &from, to: &to, flows: flows.as_ref() };
-                answer::tell(&answer, &asked, &remarks.assumed, self.json, self.assert)
+                answer::print(&answer, &asked, &remarks.assumed, self.json, self.assert)
             }
             Question::List { from, to, flows, pairs } => {
                 let find = |text: Option<&str>| text.map(|text| question::endpoint(text, &inventory));

@@ -19,10 +19,10 @@ pub(super) fn run(reachability: &Reachability, scope: &PathQuery, file: &Path) -
         })?;
     }
     if drawing.ways.is_empty() {
-        note("nothing reaches anything, so the picture shows no ways");
+        note("nothing can reach anything, so the picture shows no paths");
     }
     for gap in &reachability.inventory().gaps {
-        note(&format!("not seen, so something may be missing: {gap}"));
+        note(&format!("not readable, so the picture may be incomplete: {gap}"));
     }
     Ok(0)
 }

@@ -8,12 +8,12 @@ use doorward_core::reach::{Flows, NotFound, Selector};
 use super::Reach;
 use crate::command::{Code, Failure};
 
-/// What is asked. The ends are still words, since only the inventory tells what they name.
+/// The question. Its ends are still text, because only the inventory resolves them.
 #[derive(Debug)]
 pub(super) enum Question {
     /// Does it pass?
     One { from: String, to: String, flows: Option<Flows> },
-    /// Which ways are there?
+    /// Which paths are there?
     List { from: Option<String>, to: Option<String>, flows: Option<Flows>, pairs: bool },
     /// What would a change open and close?
     After { change: String, flows: Option<Flows> },
@@ -35,15 +35,15 @@ impl Reach {
             ));
         };
         if self.pairs {
-            let failure = Failure::new(Code::Usage, "`--pairs` lists, and lists no single question");
+            let failure = Failure::new(Code::Usage, "`--pairs` is for a list, not for a single question");
             return Err(failure.hint("name the ends with `--from X` and `--to X`, or use `--all`"));
         }
         if self.svg.is_some() {
-            let failure = Failure::new(Code::Usage, "`--svg` draws a list, and no single question");
+            let failure = Failure::new(Code::Usage, "`--svg` is for a list, not for a single question");
             return Err(failure.hint("name the ends with `--from X` and `--to X`, or use `--all`"));
         }
         if let Some(flow) = [from, to].into_iter().find(|word| word.parse::<Flow>().is_ok()) {
-            let failure = Failure::new(Code::Usage, format!("`{flow}` stands where FROM and TO belong"));
+            let failure = Failure::new(Code::Usage, format!("`{flow}` is where FROM and TO should be"));
             return Err(failure.hint("FROM and TO come first: `doorward reach FROM TO tcp/5432`"));
         }
         Ok(Question::One { from: from.clone(), to: to.clone(), flows: flows(rest)? })
@@ -106,14 +106,14 @@ pub(super) fn endpoint(word: &str, inventory: &Inventory) -> Result<Selector, Fa
         let failure = Failure::of(Code::Usage, &error);
         match &error {
             NotFound::Nothing { meant, gaps, .. } => {
-                let unseen = gaps.iter().map(|gap| format!("not seen: {gap}"));
+                let unseen = gaps.iter().map(|gap| format!("not readable: {gap}"));
                 let failure = failure.details(unseen);
                 match meant {
                     Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
                     None if gaps.is_empty() => {
-                        failure.hint("`doorward reach --all` lists what there is by its names")
+                        failure.hint("`doorward reach --all` lists the resources by their names")
                     }
-                    None => failure.hint("it may be among what could not be seen"),
+                    None => failure.hint("it may be in a part of the inventory that could not be read"),
                 }
             }
             NotFound::Several { .. } => failure

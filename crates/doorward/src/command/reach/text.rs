@@ -1,43 +1,44 @@
-//! An answer as people read it: the verdict in a line, the way hop by hop, and all that is in the way.
+//! An answer as people read it: the verdict in a line, the path hop by hop, and everything that blocks it.
 
 use doorward_core::reach::{Answer, Back, Blocker, Flows, Hop, Part, Selector, Verdict};
 
 use crate::answer_text::{FLOWS, folded, named, verdict};
 use crate::command::count;
 
-/// How many pairs that fare otherwise are told before the rest is counted.
+/// How many pairs are listed before the rest is counted.
 const PARTS: usize = 20;
 
 pub(super) fn question(answer: &Answer, from: &Selector, to: &Selector, asked: Option<&Flows>) -> String {
     let mut text = format!("{}: {}\n", answer.verdict, verdict(answer, from, to, asked));
     if answer.flows.list().len() > FLOWS {
-        section(&mut text, "what passes", wrapped(&answer.flows));
+        section(&mut text, "allowed", wrapped(&answer.flows));
     }
-    let way = match answer.verdict {
-        Verdict::Yes => "the way",
-        Verdict::Partly if !answer.flows.is_empty() => "the way of what passes",
-        Verdict::No | Verdict::Partly | Verdict::Unknown => "as far as it gets",
+    let title = match answer.verdict {
+        Verdict::Yes => "path",
+        Verdict::Partly if !answer.flows.is_empty() => "path of the allowed traffic",
+        Verdict::No | Verdict::Partly => "path up to the block",
+        Verdict::Unknown => "path as far as it is known",
     };
-    // That it starts where it starts is no news.
+    // A path of one hop is the source alone.
     if answer.hops.len() > 1 {
-        section(&mut text, way, hops(&answer.hops));
+        section(&mut text, title, hops(&answer.hops));
     }
     if answer.verdict != Verdict::No && !answer.hops.is_empty() {
         replies(&mut text, &answer.back);
     }
-    section(&mut text, "differs by who sends and receives", parts(answer));
+    section(&mut text, "by source and destination", parts(answer));
     let blockers = answer.blockers.iter().flat_map(|one| blocker(one, asked));
-    section(&mut text, "in the way", blockers.collect());
-    let decides = match answer.verdict {
-        Verdict::Unknown => "would decide, and could not be seen",
-        Verdict::Yes | Verdict::No | Verdict::Partly => "could not be seen, and could change this answer",
+    section(&mut text, "blocked by", blockers.collect());
+    let title = match answer.verdict {
+        Verdict::Unknown => "undetermined: not readable",
+        Verdict::Yes | Verdict::No | Verdict::Partly => "not readable, and could change this answer",
     };
-    section(&mut text, decides, answer.gaps.iter().map(ToString::to_string).collect());
-    section(&mut text, "to know", answer.notes.clone());
+    section(&mut text, title, answer.gaps.iter().map(ToString::to_string).collect());
+    section(&mut text, "notes", answer.notes.clone());
     text
 }
 
-/// What was not recorded and was taken as AWS makes it by default.
+/// The AWS defaults that were assumed for what was not recorded.
 pub(super) fn assumed(assumed: &[String]) -> String {
     let mut text = String::new();
     section(&mut text, "assumed", assumed.to_vec());
@@ -71,7 +72,7 @@ fn wrapped(flows: &Flows) -> Vec<String> {
     lines
 }
 
-/// Each hop in a line: what it is, which, and why it lets it through.
+/// Each hop in a line: its kind, its name, and why it allows the traffic.
 fn hops(hops: &[Hop]) -> Vec<String> {
     let rows: Vec<[String; 2]> = hops
         .iter()
@@ -87,33 +88,34 @@ fn hops(hops: &[Hop]) -> Vec<String> {
     lines.collect()
 }
 
-/// A line when every reply comes back, and the way of those that do otherwise.
+/// A line if all replies are allowed, or else the path of those that are.
 fn replies(text: &mut String, back: &Back) {
     let ports: Vec<String> = back.ports.iter().map(ToString::to_string).collect();
     match back.verdict {
         Verdict::Yes => {
-            let way: Vec<&str> = back.hops.iter().map(|hop| hop.resource.id()).collect();
-            let by = if way.is_empty() { String::new() } else { format!(", by {}", way.join(", ")) };
-            text.push_str(&format!("\nreplies come back{by}\n"));
+            let hops: Vec<&str> = back.hops.iter().map(|hop| hop.resource.id()).collect();
+            let through =
+                if hops.is_empty() { String::new() } else { format!(" through {}", hops.join(", ")) };
+            text.push_str(&format!("\nreplies are allowed{through}\n"));
         }
         Verdict::Partly if !ports.is_empty() => {
-            let what = format!("replies come back only to the sender's ports {}", ports.join(", "));
+            let what = format!("replies are allowed only to the source ports {}", ports.join(", "));
             text.push_str(&format!("\n{what}\n"));
-            section(text, "the way of the replies", hops(&back.hops));
+            section(text, "path of the replies", hops(&back.hops));
         }
-        Verdict::Partly => section(text, "only some replies come back", hops(&back.hops)),
+        Verdict::Partly => section(text, "only some replies are allowed", hops(&back.hops)),
         Verdict::No => {
-            text.push_str("\nno reply comes back\n");
-            section(text, "as far as the replies get", hops(&back.hops));
+            text.push_str("\nreplies are blocked\n");
+            section(text, "path of the replies up to the block", hops(&back.hops));
         }
         Verdict::Unknown => {
-            text.push_str("\nwhether replies come back could not be seen\n");
-            section(text, "as far as the replies get", hops(&back.hops));
+            text.push_str("\nwhether replies are allowed is undetermined\n");
+            section(text, "path of the replies as far as it is known", hops(&back.hops));
         }
     }
 }
 
-/// What passes between whom: first those between whom something does.
+/// What each pair of source and destination is allowed, first the pairs that are allowed most.
 fn parts(answer: &Answer) -> Vec<String> {
     let mut parts: Vec<&Part> = answer.parts.iter().collect();
     parts.sort_by_key(|part| match part.verdict {
@@ -139,19 +141,19 @@ fn parts(answer: &Answer) -> Vec<String> {
     lines.chain(more).collect()
 }
 
-/// The code, the resource, why, and what would lift it.
+/// The code, the resource, the reason and the fix.
 fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
     let Blocker { code, resource, name, why, lift, flows, replies } = blocker;
     let kind = resource.kind();
     let mut lines = vec![format!("{code}  {kind} {}", named(resource, name.as_deref()))];
-    let what = if *replies { "the replies of " } else { "" };
+    let what = if *replies { "replies of " } else { "" };
     let all = asked.is_none_or(|asked| flows.covers(asked));
     if *replies || !all {
-        lines.push(format!("  stops        {what}{}", folded(flows)));
+        lines.push(format!("  blocks       {what}{}", folded(flows)));
     }
     lines.push(format!("  because      {why}"));
     if !lift.is_empty() {
-        lines.push(format!("  to lift it   {lift}"));
+        lines.push(format!("  fix          {lift}"));
     }
     lines
 }

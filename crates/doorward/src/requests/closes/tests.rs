@@ -81,7 +81,7 @@ async fn an_end_holds_while_the_store_is_locked_and_is_recorded_once_it_is_free(
     assert!(requests.open_grant(&caller("jon"), grant.id()).await.is_err(), "nothing is vended for it");
     let shown = requests.all(&maria).await.expect("read");
     let shown = shown.first().expect("it is shown");
-    assert_eq!(shown.ended.as_deref(), Some("closed by maria"));
+    assert_eq!(shown.ended.as_deref(), Some("revoked by maria"));
     assert!(shown.unrecorded.is_some());
     let [left] = &requests.unrecorded()[..] else { panic!("{:?}", requests.unrecorded()) };
     assert!(left.kept);

@@ -30,7 +30,7 @@ async fn a_line_that_was_put_behind_the_end_is_found() {
         .await
         .expect("a row");
     let found = store.verify().await.expect("read").expect_err("a fault");
-    assert_eq!(found, "the record ends at entry 3, but its head says 2: its end was cut off or replaced");
+    assert_eq!(found, "the audit log ends at entry 3, but its head says 2: its end was cut off or replaced");
 }
 
 /// One appends, the other cuts what was appended off, as they run.
@@ -68,7 +68,7 @@ async fn an_end_that_is_cut_off_is_found_by_whoever_knew_it_and_by_the_head_outs
     store.close().await;
     let again = opened(folder.path()).await;
     let found = again.distrusted().expect("an alarm");
-    assert_eq!(found, "the record ends at entry 2, but its head says 4: its end was cut off or replaced");
+    assert_eq!(found, "the audit log ends at entry 2, but its head says 4: its end was cut off or replaced");
     again.close().await;
     // Nobody but the head outside can know it, so that one that is missing is no head that fits.
     std::fs::remove_file(AuditFiles::beside(&folder.path().join("doorward.db").display().to_string()).head)

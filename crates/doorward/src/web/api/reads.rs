@@ -1,5 +1,6 @@
 //! Read-only endpoints: the caller, the targets, the audit log.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use doorward_core::audit::Line;
-use doorward_core::policy::Person;
+use doorward_core::policy::{Group, Person};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -23,15 +24,17 @@ use crate::web::{Web, record};
 #[derive(Debug, Serialize)]
 pub struct Me {
     person: Person,
+    groups: BTreeSet<Group>,
     address: Option<IpAddr>,
     operator: bool,
     ends: Timestamp,
 }
 
 /// `GET /me`
-pub async fn me(Bearer(signed): Bearer) -> Json<Me> {
+pub async fn me(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Json<Me> {
     let (person, address) = (signed.caller.person, signed.caller.from);
-    Json(Me { person, address, operator: signed.operator, ends: signed.ends })
+    let groups = web.requests().loaded().people.groups_of(&person).cloned().collect();
+    Json(Me { person, groups, address, operator: signed.operator, ends: signed.ends })
 }
 
 /// `GET /targets`

@@ -181,6 +181,7 @@ async fn every_call_answers_as_the_document_says() {
     let me = described(&house, "get", "/me", jon, None, 200).await;
     assert_eq!(me["address"], "203.0.113.7");
     assert_eq!(me["operator"], false);
+    assert_eq!(me["groups"], json!(["dbs"]));
     let targets = described(&house, "get", "/targets", jon, None, 200).await;
     assert_eq!(targets.as_array().map(Vec::len), Some(2));
 

@@ -166,7 +166,7 @@ async fn every_reason_of_a_refusal_is_said_and_the_form_is_kept() {
     let answer = house.post("/grants", &jon, &form).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let text = answer.text();
-    for part in ["is opened only with a reason", "may be open for at most", "role=\"alert\""] {
+    for part in ["needs a reason", "may be open for at most", "role=\"alert\""] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     let form = format!("token={token}&target=reports&lasts=900&reason=%3Cb%3E&transport=ssm");

@@ -110,7 +110,7 @@ async fn what_cannot_be_asked_is_said_beside_the_picture() {
     for (query, says) in [
         ("from=internet&to=nobody", "nothing in the inventory is called"),
         ("from=internet&to=", "enter a destination"),
-        ("from=10.0.0.1/8&to=internet", "bits set behind its prefix"),
+        ("from=10.0.0.1/8&to=internet", "host bits set"),
         ("from=internet&to=group:web&flow=5432", "is not a flow"),
         ("from=%3Cscript%3Ealert(1)%3C/script%3E&to=internet", "&lt;script&gt;"),
     ] {
@@ -138,7 +138,7 @@ async fn the_recording_and_each_mistake_are_named() {
     let page = house.get(&format!("/reach?{query}"), &maria).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     let text = page.text().to_lowercase();
-    for says in ["nothing in the inventory is called", "bits set behind its prefix", "is not a flow"] {
+    for says in ["nothing in the inventory is called", "host bits set", "is not a flow"] {
         assert!(text.contains(says), "{says}: {text}");
     }
 }

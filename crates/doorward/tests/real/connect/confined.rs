@@ -31,11 +31,7 @@ fn confined() -> Result<(), Failed> {
     // The login of the machine's operators is confined only where it is named for that.
     if user() == "root" {
         let refused = run(&plain, &["ssh-server-config"]);
-        refused.is(
-            1,
-            &[],
-            &["`root` is the login of the machine's operators", "hint: name a user of its own"],
-        );
+        refused.is(1, &[], &["`root` is the login of the machine's operators", "hint: name a separate user"]);
         assert_eq!(refused.out, "");
     }
     let block = run(&plain, &["ssh-server-config", "--user", &user()]);
@@ -47,7 +43,7 @@ fn confined() -> Result<(), Failed> {
             "ForceCommand /bin/false",
             "Match all\n",
         ],
-        if user() == "root" { &["warning: whoever logs in as `root` is confined"] } else { &[] },
+        if user() == "root" { &["warning: everybody who logs in as `root` is confined"] } else { &[] },
     );
     // At the end of an sshd_config, as the block itself says.
     let sshd = Sshd::followed_by(&block.out);
@@ -69,10 +65,10 @@ fn confined() -> Result<(), Failed> {
     assert_eq!(doctor.code, 0, "{doctor:?}");
     let links = doctor.json();
     assert_eq!(link(&links, "shell"), ("whole".into(), "none on the jump host".into()));
-    assert_eq!(link(&links, "forwarding"), ("whole".into(), "to nothing that was not granted".into()));
-    assert_eq!(link(&links, "sockets"), ("whole".into(), "none of the usual ones is reached".into()));
+    assert_eq!(link(&links, "forwarding"), ("whole".into(), "only to what was granted".into()));
+    assert_eq!(link(&links, "sockets"), ("whole".into(), "none of the usual ones can be reached".into()));
     for extra in ["listening", "agent keys", "X11", "terminal"] {
-        assert_eq!(link(&links, extra), ("whole".into(), "not given by the jump host".into()), "{extra}");
+        assert_eq!(link(&links, extra), ("whole".into(), "not allowed by the jump host".into()), "{extra}");
     }
     Ok(())
 }
@@ -88,7 +84,7 @@ fn open() -> Result<(), Failed> {
     let links = doctor.json();
     let (state, found) = link(&links, "shell");
     assert_eq!(state, "worn", "{found}");
-    assert!(found.contains("runs commands on the jump host") && found.contains(&user()), "{found}");
+    assert!(found.contains("can run commands on the jump host") && found.contains(&user()), "{found}");
     // Its sshd is behind the agent's port 22, where nothing listens on this machine; to try it is allowed all the same.
     let (state, found) = link(&links, "forwarding");
     assert_eq!(state, "worn", "{found}");

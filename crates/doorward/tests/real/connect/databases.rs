@@ -34,7 +34,7 @@ fn by_sessions() -> Result<(), Failed> {
     done.is(0, &["42\n"], &["orders-db is disconnected: its command ended"]);
     // Its exit code is that of the command.
     let failed = run(&house, &["connect", "orders-db", "--as", "jon", "--exec", "sh", "-c", "exit 7"]);
-    failed.is(7, &[], &["its command ended; nothing was cut"]);
+    failed.is(7, &[], &["its command ended; no connection was cut"]);
     let (held, told) = connect(&house, &["orders-db"]);
     let port = port_of(&told, "orders-db");
     assert_eq!(pgbench("127.0.0.1", port, &["-i", "-q", "-s", "1"]).code, 0);
@@ -116,14 +116,14 @@ fn closed_elsewhere() -> Result<(), Failed> {
     let sleeping = std::thread::spawn(move || psql(port, "select pg_sleep(60)"));
     std::thread::sleep(Duration::from_secs(1));
     let begun = Instant::now();
-    run(&house, &["close", "--all", "--as", "jon"]).is(0, &["is closed"], &[]);
+    run(&house, &["close", "--all", "--as", "jon"]).is(0, &["is revoked"], &[]);
     let cut = sleeping.join().expect("psql");
     assert_ne!(cut.code, 0);
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
-    held.ends().is(0, &[], &["closed by jon", "closed-db is disconnected"]);
+    held.ends().is(0, &[], &["revoked by jon", "closed-db is disconnected"]);
     // Its time being up is an end as well.
     let (held, _) = connect(&house, &["closed-db", "--for", "3s"]);
-    held.ends().is(0, &[], &["its time was up"]);
+    held.ends().is(0, &[], &["the grant expired"]);
     world.clean();
     Ok(())
 }

@@ -90,11 +90,15 @@ fn wrong() -> Result<(), Failed> {
     check(&["connect", "nothing", "--as", "jon"], 1, &["nothing"]);
     check(&["connect", "db", "--as", "maria"], 1, &["maria"]);
     check(&["connect", "db", "--as", "jon", "--via", "direct"], 1, &["direct"]);
-    check(&["connect", "db", "--as", "jon", "--socks", "127.0.0.1:0"], 64, &["is one place, and no network"]);
+    check(
+        &["connect", "db", "--as", "jon", "--socks", "127.0.0.1:0"],
+        64,
+        &["is a single address, not a network"],
+    );
     check(&["connect", "db=0", "--as", "jon"], 64, &["is not a port"]);
     world.stand.deny(&["StartSession"]);
     check(&["connect", "db", "--as", "jon"], 69, &["StartSession"]);
     world.stand.deny(&[]);
-    check(&["ssh", "web", "--as", "jon"], 69, &["there is no instance `tag:Name=nobody`", "hint:"]);
+    check(&["ssh", "web", "--as", "jon"], 69, &["the instance `tag:Name=nobody`", "hint:"]);
     Ok(())
 }

@@ -106,7 +106,7 @@ fn doctor() -> Result<(), Failed> {
     let whole = run(&house, &["doctor", "doctor-db", "--as", "jon"]);
     assert_eq!(whole.code, 0, "{whole:?}");
     for words in
-        ["ok   agent", "ok   listener     PostgreSQL", "ok   revocation", "the way to doctor-db is whole"]
+        ["ok   agent", "ok   listener     PostgreSQL", "ok   revocation", "the path to doctor-db works"]
     {
         assert!(whole.out.contains(words), "no {words:?} in {whole:?}");
     }
@@ -124,9 +124,9 @@ fn doctor() -> Result<(), Failed> {
             .env_remove("AWS_SECRET_ACCESS_KEY")
             .output()?,
     );
-    assert!(nobody.code == 1 && nobody.out.contains("NO   credentials"), "{nobody:?}");
+    assert!(nobody.code == 1 && nobody.out.contains("FAIL credentials"), "{nobody:?}");
     let left = run(&house, &["list", "--as", "jon"]);
-    assert!(!left.out.contains("g-"), "the doctor left a grant: {}", left.out);
+    assert!(!left.out.contains("g-"), "the diagnosis ended a grant: {}", left.out);
     Ok(())
 }
 
@@ -149,7 +149,7 @@ fn cloudtrail() -> Result<(), Failed> {
     assert_eq!(compared.code, 1, "{compared:?}");
     assert!(compared.out.contains("without a grant: richard-0123456789abcdef0"), "{}", compared.out);
     assert!(
-        compared.out.contains("1 session with a grant, 1 without; 0 grants that nobody used"),
+        compared.out.contains("1 session with a grant, 1 without one; 0 grants that nobody used"),
         "{}",
         compared.out
     );

@@ -51,7 +51,8 @@ fn socks() -> Result<(), Failed> {
     held.signal("INT");
     let ended = held.ends();
     assert!(
-        ended.err.contains("the grant does not lead there") && ended.err.contains("does not let tcp/"),
+        ended.err.contains("the grant does not include that destination")
+            && ended.err.contains("does not include tcp/"),
         "{ended:?}"
     );
     drop(listener);

@@ -64,14 +64,14 @@ fn closed() -> Result<(), Failed> {
     assert!(world.stand.open_sessions().contains(&session));
     // It can neither notice nor end anything any more.
     held.signal("STOP");
-    maria.run(&["close", grant]).is(0, &["is closed"], &[]);
+    maria.run(&["close", grant]).is(0, &["is revoked"], &[]);
     eventually("only the session of somebody else is left", || {
         world.stand.open_sessions() == std::slice::from_ref(&others)
     });
-    let ended = format!("ended the session {session} to {}: {grant} by ssm is over", world.instance.id);
+    let ended = format!("ended the session {session} to {}: {grant} by ssm has ended", world.instance.id);
     eventually("it is in the record", || house.run(&["audit", "list"]).1.contains(&ended));
     held.signal("CONT");
-    held.ends().is(0, &[], &["closed by maria"]);
+    held.ends().is(0, &[], &["revoked by maria"]);
     assert_eq!(world.stand.open_sessions(), [others]);
     Ok(())
 }
@@ -120,20 +120,20 @@ fn denied() -> Result<(), Failed> {
     held.0.kill()?;
     held.0.wait()?;
     world.stand.deny(&["TerminateSession"]);
-    jon.run(&["close", "--all"]).is(0, &["is closed"], &[]);
+    jon.run(&["close", "--all"]).is(0, &["is revoked"], &[]);
     assert_eq!(rules(), 0, "a door waits for no session");
     let record = || house.run(&["audit", "list"]).1;
     let refused = format!(
-        "could not end what outlived its grant in {REGION}: ssm:TerminateSession in {REGION} was denied"
+        "could not end the sessions of ended grants in {REGION}: ssm:TerminateSession in {REGION} was denied"
     );
     eventually("the record says what is missing", || record().contains(&refused));
     assert_eq!(world.stand.open_sessions().len(), 1);
     world.stand.deny(&[]);
     eventually("no session is left", || world.stand.open_sessions().is_empty());
     eventually("the record says that it is well again", || {
-        record().contains(&format!("ends what outlives its grant in {REGION} again"))
+        record().contains(&format!("can end the sessions of ended grants in {REGION} again"))
     });
-    assert_eq!(record().matches("could not end what outlived").count(), 1, "{}", record());
+    assert_eq!(record().matches("could not end the sessions of ended grants").count(), 1, "{}", record());
     assert!(server.log().contains("doorward iam --for server"), "{}", server.log());
     Ok(())
 }

@@ -93,7 +93,7 @@ fn closed() -> Result<(), Failed> {
     let kept = starts(&world, &others)?;
     assert!(session.session.starts_with(&format!("{grant}.jon-")), "{}", session.session);
     let closed = maria.run(&["close", &grant]);
-    closed.is(0, &["is closed"], &[]);
+    closed.is(0, &["is revoked"], &[]);
     assert!(!closed.out.contains("open sessions"), "{closed:?}");
     assert!(is_denied(&starts(&world, &credentials)), "the closing waits for the role to deny them");
     eventually("its session is ended, and only that", || {
@@ -124,8 +124,8 @@ fn not_denied() -> Result<(), Failed> {
     maria.run(&["close", &grant]).is(
         0,
         &[
-            "is closed",
-            &format!("credentials that were vended for it open sessions until {until}"),
+            "is revoked",
+            &format!("credentials that were vended for it can start sessions until {until}"),
             "iam:PutRolePolicy",
             "doorward iam --for server",
         ],

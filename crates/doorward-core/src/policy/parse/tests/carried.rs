@@ -103,25 +103,25 @@ fn mistakes_of_ssm() {
     for host in ["jump.example.org", "10.0.0.7", "10.0.0.0/16", "proxy:orders"] {
         check_ssm(
             &format!("jump-host = \"{host}\""),
-            &[&format!("p:5:13: `{host}` is no machine that a session can be opened to{write}")],
+            &[&format!("p:5:13: `{host}` is not a machine that a session can be opened to{write}")],
         );
     }
     let jump = "jump-host = \"tag:Name=jump\"\n";
     check_ssm(
         &format!("{jump}documents = \"pined\"\nrole = \"doorward\"\nsessions = 17\npool = 4"),
         &[
-            "p:6:13: `pined` is not what `documents` can be\n  hint: did you mean `pinned`?",
+            "p:6:13: `pined` is not a value of `documents`\n  hint: did you mean `pinned`?",
             "p:7:8: `doorward` is not the ARN of a role (like `arn:aws:iam::123456789012:role/doorward-sessions`)",
-            "p:8:12: `sessions` is from 1 to 16, and 17 is not\n  hint: each carries 0.6 MB/s towards the person: `sessions = 4`",
+            "p:8:12: `sessions` must be from 1 to 16, and is 17\n  hint: each transfers 0.6 MB/s towards the client: `sessions = 4`",
             "p:9:1: `[ssm]` has no key `pool`\n  hint: there are `jump-host`, `documents`, `role`, `sessions`, `shared`, `region` and `profile`",
         ],
     );
     check_ssm(
         &format!("{jump}documents = true\nsessions = 0\nregion = \"eu-west-1a\""),
         &[
-            "p:6:13: `documents` should be a text in quotes, and is true or false\n  hint: write `documents = \"shared\"`",
-            "p:7:12: `sessions` is from 1 to 16, and 0 is not\n  hint: each carries 0.6 MB/s towards the person: `sessions = 4`",
-            "p:8:10: `eu-west-1a` is not a Region's name\n  hint: write it as AWS does: `region = \"eu-west-1\"`",
+            "p:6:13: `documents` must be a string in quotes, and is true or false\n  hint: write `documents = \"shared\"`",
+            "p:7:12: `sessions` must be from 1 to 16, and is 0\n  hint: each transfers 0.6 MB/s towards the client: `sessions = 4`",
+            "p:8:10: `eu-west-1a` is not the name of a Region\n  hint: write it as AWS does: `region = \"eu-west-1\"`",
         ],
     );
 }
@@ -132,7 +132,7 @@ fn what_is_vended_for_one_target_is_for_that_alone() {
     check_ssm(
         role,
         &[
-            "p:6:8: warning: credentials that are vended for one target reach, with AWS's own documents, all that the jump host does\n  hint: write `documents = \"pinned\"`",
+            "p:6:8: warning: with AWS's own documents, credentials that are vended for one target reach everything that the jump host reaches\n  hint: write `documents = \"pinned\"`",
         ],
     );
     check_ssm(&format!("{role}documents = \"pinned\""), &[]);
@@ -147,7 +147,7 @@ fn mistakes_of_ssh() {
     check_ssh(
         "jump-host = \"cache:sessions\"",
         &[
-            "p:5:13: `cache:sessions` is no machine that SSH can go to\n  hint: write `jump-host = \"tag:Name=jump\"`",
+            "p:5:13: `cache:sessions` is not a machine that SSH can connect to\n  hint: write `jump-host = \"tag:Name=jump\"`",
         ],
     );
     check_ssh(
@@ -171,7 +171,7 @@ fn mistakes_of_ssh() {
     check_ssh(
         "jump-host = \"jump.example.org\"\nover = \"direct\"\nkey = \"instance-connect\"",
         &[
-            "p:7:7: EC2 Instance Connect takes keys for instances, and `jump.example.org` names none\n  hint: write `key = \"agent\"`, or the jump host as an instance or a tag",
+            "p:7:7: EC2 Instance Connect accepts keys for instances, and `jump.example.org` is not an instance\n  hint: write `key = \"agent\"`, or the jump host as an instance or a tag",
         ],
     );
     let jump = "jump-host = \"tag:Name=jump\"\n";
@@ -180,24 +180,24 @@ fn mistakes_of_ssh() {
             "{jump}over = \"endpoints\"\nuser = \"-oProxyCommand=x\"\nkey = \"agnet\"\nthen = \"inner\"\nport = 0"
         ),
         &[
-            "p:6:8: `endpoints` is not what `over` can be\n  hint: did you mean `endpoint`?",
+            "p:6:8: `endpoints` is not a value of `over`\n  hint: did you mean `endpoint`?",
             "p:7:8: `-oProxyCommand=x` is not a user's name on the machine (like `ec2-user`)",
-            "p:8:7: `agnet` is no key\n  hint: did you mean `agent`?",
+            "p:8:7: `agnet` is not a key\n  hint: did you mean `agent`?",
             "p:9:8: `inner` is not a user and a machine (like `admin@10.0.3.7` or `admin@inner.example.org:2222`)",
-            "p:10:8: `port` is from 1 to 65535, and 0 is not\n  hint: write `port = 22`",
+            "p:10:8: `port` must be from 1 to 65535, and is 0\n  hint: write `port = 22`",
         ],
     );
     check_ssh(
         &format!("{jump}endpoint = \"eice-0a1b2c3d\"\nkey = \"id_ed25519\""),
         &[
-            "p:6:1: `endpoint` says which endpoint carries SSH, and here `ssm` does\n  hint: write `over = \"endpoint\"`, or take `endpoint` away",
-            "p:7:7: `id_ed25519` is no key\n  hint: there are `instance-connect` and `agent`; a file is written with its folder: `key = \"./id_ed25519\"`",
+            "p:6:1: `endpoint` is only for SSH over an endpoint, and here SSH goes over `ssm`\n  hint: write `over = \"endpoint\"`, or remove `endpoint`",
+            "p:7:7: `id_ed25519` is not a key\n  hint: there are `instance-connect` and `agent`; a file is written with its folder: `key = \"./id_ed25519\"`",
         ],
     );
     check_ssh(
         &format!("{jump}over = \"endpoint\"\nport = 2222\nendpoint = \"vpce-0a\""),
         &[
-            "p:7:8: an Instance Connect Endpoint connects to ports 22 and 3389, and not to 2222\n  hint: write `over = \"ssm\"`, or let sshd listen on 22",
+            "p:7:8: an Instance Connect Endpoint connects to ports 22 and 3389, not to 2222\n  hint: write `over = \"ssm\"`, or make sshd listen on port 22",
             "p:8:12: `vpce-0a` is not the id of an EC2 Instance Connect Endpoint (like `eice-0a1b2c3d4e5f60718`)",
         ],
     );
@@ -208,18 +208,18 @@ fn what_a_transport_needs_is_there() {
     check_below(
         "[target.t]\naddress = \"db\"\nports = [\"udp/53\"]\ngroups = [\"g\"]\ntransports = [\"wireguard\", \"ssh\", \"ssm\"]\n",
         &[
-            "p:8:15: warning: this version has no `wireguard`, and nobody can open `t` by it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
+            "p:8:15: warning: this version does not support `wireguard`, so nobody can open `t` with it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
             "p:8:28: `ssh` goes through a jump host, and the policy has no `[ssh]`\n  hint: add `[ssh]`, with `jump-host = \"tag:Name=jump\"`",
-            "p:8:28: `ssh` carries TCP alone, and none of `ports` is\n  hint: write `ports = [\"tcp/5432\"]`",
+            "p:8:28: `ssh` supports only TCP, and none of `ports` is TCP\n  hint: write `ports = [\"tcp/5432\"]`",
             "p:8:35: `ssm` goes through a jump host, and the policy has no `[ssm]`\n  hint: add `[ssm]`, with `jump-host = \"tag:Name=jump\"`",
-            "p:8:35: `ssm` carries TCP alone, and none of `ports` is\n  hint: write `ports = [\"tcp/5432\"]`",
+            "p:8:35: `ssm` supports only TCP, and none of `ports` is TCP\n  hint: write `ports = [\"tcp/5432\"]`",
         ],
     );
     // One that is there and wrong is not said to be missing.
     check_below(
         "[ssm]\njump-host = 3\n[target.t]\naddress = \"db\"\nports = [\"tcp/1\"]\ngroups = [\"g\"]\ntransports = [\"ssm\"]\n",
         &[
-            "p:5:13: `jump-host` should be a text in quotes, and is a number\n  hint: write `jump-host = \"tag:Name=jump\"`",
+            "p:5:13: `jump-host` must be a string in quotes, and is a number\n  hint: write `jump-host = \"tag:Name=jump\"`",
         ],
     );
 }
@@ -229,28 +229,28 @@ fn a_network_is_carried_whole() {
     check_below(
         "[ssm]\njump-host = \"tag:Name=jump\"\n[firewall.f]\nnftables = \"inet doorward\"\n[target.t]\naddress = \"10.0.0.0/16\"\nports = [\"all\"]\ngroups = [\"g\"]\ntransports = [\"direct\", \"wireguard\", \"ssm\"]\nfirewall = \"f\"\n",
         &[
-            "p:12:15: `direct` admits somebody to one address, and `10.0.0.0/16` is a network\n  hint: write `transports = [\"ssh\"]`",
-            "p:12:25: warning: this version has no `wireguard`, and nobody can open `t` by it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
-            "p:12:38: a session of `ssm` leads to one host, and `10.0.0.0/16` is a network\n  hint: write `transports = [\"ssh\"]`",
-            "p:13:12: a firewall admits to one address, and `10.0.0.0/16` is a network\n  hint: take `firewall` away",
+            "p:12:15: `direct` admits a client to one address, and `10.0.0.0/16` is a network\n  hint: write `transports = [\"ssh\"]`",
+            "p:12:25: warning: this version does not support `wireguard`, so nobody can open `t` with it\n  hint: write `\"direct\"`, `\"ssm\"` or `\"ssh\"`",
+            "p:12:38: a session of `ssm` connects to one host, and `10.0.0.0/16` is a network\n  hint: write `transports = [\"ssh\"]`",
+            "p:13:12: a firewall admits clients to one address, and `10.0.0.0/16` is a network\n  hint: remove `firewall`",
         ],
     );
     check_inside(
         "address = [\"10.0.0.7/16\", \"db\", 3]",
         &[
-            "p:7:12: `10.0.0.7/16` has bits set behind its prefix; did you mean `10.0.0.0/16`?",
+            "p:7:12: `10.0.0.7/16` has host bits set; did you mean `10.0.0.0/16`?",
             "p:7:27: `db` is not an address or a CIDR (like `203.0.113.7` or `198.51.100.0/24`)",
-            "p:7:33: each entry of `address` should be a text in quotes, and is a number\n  hint: write `address = [\"10.0.0.0/16\"]`",
+            "p:7:33: each entry of `address` must be a string in quotes, and is a number\n  hint: write `address = [\"10.0.0.0/16\"]`",
         ],
     );
     check_inside("address = []", &["p:7:11: an address cannot be empty"]);
     check_inside(
         "address = [\"10.0.0.0/16\", \"0.0.0.0/0\"]",
-        &["p:7:11: `0.0.0.0/0` is every address there is; name the networks of the VPC, like `10.0.0.0/16`"],
+        &["p:7:11: `0.0.0.0/0` contains every address; name the networks of the VPC, like `10.0.0.0/16`"],
     );
     check_inside(
         "address = \"10.0.0.1/16\"",
-        &["p:7:11: `10.0.0.1/16` has bits set behind its prefix; did you mean `10.0.0.0/16`?"],
+        &["p:7:11: `10.0.0.1/16` has host bits set; did you mean `10.0.0.0/16`?"],
     );
 }
 
@@ -259,19 +259,19 @@ fn names_have_somebody_who_knows_them() {
     check_inside(
         "names = [\"internal.example.org\"]",
         &[
-            "p:7:1: `names` are looked up inside, and no `resolver` is named who knows them\n  hint: add `resolver = \"10.0.0.2\"`, which in a VPC is its first address plus two",
+            "p:7:1: `names` are resolved in the network, but no `resolver` is named\n  hint: add `resolver = \"10.0.0.2\"`, which in a VPC is its first address plus two",
         ],
     );
     check_inside(
         "resolver = \"10.0.0.2\"",
         &[
-            "p:7:1: `resolver` is asked for `names`, and there are none\n  hint: add `names = [\"internal.example.org\"]`",
+            "p:7:1: `resolver` resolves `names`, and there are none\n  hint: add `names = [\"internal.example.org\"]`",
         ],
     );
     check_inside(
         "names = []\nresolver = \"10.0.0.2\"",
         &[
-            "p:7:9: warning: `names` is empty, so nobody is asked for a name\n  hint: write `names = [\"internal.example.org\"]`",
+            "p:7:9: warning: `names` is empty, so no name is resolved\n  hint: write `names = [\"internal.example.org\"]`",
         ],
     );
     check_inside(
@@ -287,7 +287,7 @@ fn names_have_somebody_who_knows_them() {
     check_inside(
         "address = \"10.0.0.7\"\nnames = [\"internal.example.org\"]\nresolver = \"10.0.0.2\"",
         &[
-            "p:8:1: `names` are looked up in a network, and this target is one address\n  hint: take `names` and `resolver` away",
+            "p:8:1: `names` are resolved in a network, and this target is a single address\n  hint: remove `names` and `resolver`",
         ],
     );
 }

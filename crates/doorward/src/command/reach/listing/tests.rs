@@ -74,10 +74,10 @@ fn senders_who_may_the_same_share_a_line() {
         receiver(&ways, &names, &inventory(), true),
         "\
 orders  [2 interfaces in vpc-0a, db, sg-0gone, public]
-  perhaps tcp/22                  from behind vgw-0a
-  tcp/443                         from the internet (203.0.113.0/24), in part
-  tcp/5432                        from web #2, web #3
-  tcp/5432, icmp, perhaps udp/53  from api
+  possibly tcp/22                  from behind vgw-0a
+  tcp/443                          from the internet (203.0.113.0/24), in part
+  tcp/5432                         from web #2, web #3
+  tcp/5432, icmp, possibly udp/53  from api
 "
     );
 }

@@ -76,17 +76,17 @@ fn check(answer: &Answer, asked: &str, expected: &str) {
 }
 
 #[test]
-fn a_yes_shows_the_way() {
+fn a_yes_shows_the_path() {
     let expected = "\
-yes: tcp/5432 passes from instance i-0a (web) to database orders
+yes: tcp/5432 is allowed from instance i-0a (web) to database orders
 
-the way
+path
   instance        i-0a (web)               sends from 10.0.1.5
   security group  sg-0client (db_connect)  all to 0.0.0.0/0
   security group  sg-0db (db)              tcp/5432 from sg-0client
   database        orders
 
-replies come back, by rtb-0a
+replies are allowed through rtb-0a
 ";
     check(&yes(), "tcp/5432", expected);
     check(&yes(), "", expected);
@@ -108,30 +108,30 @@ fn a_no_shows_every_blocker() {
         &answer,
         "tcp/5432 tcp/22",
         "\
-no: tcp/22, tcp/5432 do not pass from instance i-0a (web) to database orders
+no: tcp/22, tcp/5432 are not allowed from instance i-0a (web) to database orders
 
-in the way
+blocked by
   ENI_SG_RULES_MISMATCH  security group sg-0db (db)
-    stops        tcp/5432
+    blocks       tcp/5432
     because      no rule admits tcp/5432 from 203.0.113.7
-    to lift it   add `tcp/5432 from 203.0.113.7/32` to sg-0db
+    fix          add `tcp/5432 from 203.0.113.7/32` to sg-0db
   SUBNET_ACL_RESTRICTION  network ACL acl-0a
-    stops        the replies of tcp/22
+    blocks       replies of tcp/22
     because      entry 90 denies tcp/0-1023
 ",
     );
     let answer = Answer { blockers: vec![blocker()], ..nothing(Verdict::No) };
     let text = question(&answer, &Selector::Internet, &database(), None);
-    assert!(text.starts_with("no: nothing passes from the internet to database orders\n"), "{text}");
+    assert!(text.starts_with("no: no traffic is allowed from the internet to database orders\n"), "{text}");
 }
 
 #[test]
-fn partly_says_what_passes_and_what_does_not() {
+fn partly_says_what_is_allowed_and_what_is_not() {
     let answer = Answer { verdict: Verdict::Partly, hops: Vec::new(), ..yes() };
     check(
         &answer,
         "tcp/5432 tcp/22",
-        "partly: tcp/5432 passes from instance i-0a (web) to database orders, tcp/22 does not\n",
+        "partly: tcp/5432 is allowed from instance i-0a (web) to database orders, tcp/22 is not\n",
     );
     let back = Back {
         verdict: Verdict::Partly,
@@ -146,22 +146,22 @@ fn partly_says_what_passes_and_what_does_not() {
         &Answer { verdict: Verdict::Partly, hops, back, ..yes() },
         "tcp/5432",
         "\
-partly: tcp/5432 passes from instance i-0a (web) to database orders, but not every reply comes back
+partly: tcp/5432 is allowed from instance i-0a (web) to database orders, but some replies are blocked
 
-the way of what passes
+path of the allowed traffic
   instance  i-0a    sends
   database  orders
 
-replies come back only to the sender's ports 32768-61000
+replies are allowed only to the source ports 32768-61000
 
-the way of the replies
+path of the replies
   network ACL  acl-0a  entry 100 allows tcp/32768-61000
 ",
     );
 }
 
 #[test]
-fn who_fares_otherwise_is_folded() {
+fn pairs_with_another_verdict_are_folded() {
     let part = |number: usize| Part {
         from: format!("eni-{number}"),
         to: "orders".into(),
@@ -172,9 +172,9 @@ fn who_fares_otherwise_is_folded() {
     let answer = Answer { verdict: Verdict::Partly, hops: Vec::new(), parts, ..yes() };
     let text = question(&answer, &web(), &database(), Some(&flows("tcp/5432")));
     let start = "\
-partly: tcp/5432 passes between some of these, and not between all: from instance i-0a (web) to database orders
+partly: tcp/5432 is allowed for some source/destination pairs from instance i-0a (web) to database orders, but not for all
 
-differs by who sends and receives
+by source and destination
   tcp/5432  from eni-3 to orders
   nothing   from eni-0 to orders
 ";
@@ -186,7 +186,7 @@ differs by who sends and receives
 }
 
 #[test]
-fn unknown_says_what_would_decide() {
+fn unknown_says_what_is_missing() {
     let answer = Answer {
         at_most: flows("tcp/5432"),
         gaps: vec![gap()],
@@ -197,12 +197,12 @@ fn unknown_says_what_would_decide() {
         &answer,
         "tcp/5432",
         "\
-unknown: whether tcp/5432 passes depends on what could not be seen, from instance i-0a (web) to database orders
+unknown: whether tcp/5432 is allowed from instance i-0a (web) to database orders is undetermined, because parts of the inventory are missing
 
-would decide, and could not be seen
+undetermined: not readable
   ec2:DescribeNetworkAcls in eu-west-1 was denied: AccessDenied
 
-to know
+notes
   an idle function has no interface
 ",
     );
@@ -210,23 +210,23 @@ to know
     let text = question(&answer, &web(), &database(), None);
     assert!(
         text.starts_with(
-            "unknown: tcp/22 passes from instance i-0a (web) to database orders; whether udp/53, icmp pass depends"
+            "unknown: tcp/22 is allowed from instance i-0a (web) to database orders; whether udp/53, icmp are allowed is undetermined"
         ),
         "{text}"
     );
 }
 
 #[test]
-fn many_flows_are_folded_and_told_below() {
+fn many_flows_are_folded_and_listed_below() {
     let many: Vec<String> = (0..30).map(|number| format!("tcp/{}", 2 * number)).collect();
     let answer = Answer { flows: flows(&many.join(" ")), hops: Vec::new(), ..yes() };
     let text = question(&answer, &web(), &database(), None);
-    let start = "yes: tcp/0, tcp/2, tcp/4, tcp/6, tcp/8, tcp/10, tcp/12, tcp/14 and 22 more pass from";
+    let start = "yes: tcp/0, tcp/2, tcp/4, tcp/6, tcp/8, tcp/10, tcp/12, tcp/14 and 22 more are allowed from";
     assert!(text.starts_with(start), "{text}");
-    assert!(text.contains("\nwhat passes\n  tcp/0, tcp/2,") && text.contains("tcp/58\n"), "{text}");
+    assert!(text.contains("\nallowed\n  tcp/0, tcp/2,") && text.contains("tcp/58\n"), "{text}");
     assert!(text.lines().skip(1).all(|line| line.len() <= 92), "{text}");
     let answer = Answer { flows: Flows::all(), hops: Vec::new(), ..yes() };
-    check(&answer, "", "yes: everything passes from instance i-0a (web) to database orders\n");
+    check(&answer, "", "yes: all traffic is allowed from instance i-0a (web) to database orders\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The two ways that `open`, `close` and `list` take: through a server, or on a policy file of this machine.
+//! Where `open`, `close` and `list` act: on a server, or on the policy file of this machine.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -18,27 +18,28 @@ use crate::policy_file::PolicyFile;
 use crate::requests::Caller;
 use crate::running::Running;
 
-/// Which way to take.
+/// The options that choose the backend.
 #[derive(Debug, Clone, Args)]
-pub struct Way {
-    /// Work on the policy file of this machine, with its own AWS credentials, although you are signed in to a server.
+pub struct BackendOptions {
+    /// Use the policy file and the AWS credentials of this machine, even if you are signed in to a server
     #[arg(long)]
     pub local: bool,
-    /// Who you are to the policy file of this machine; your login name otherwise. Only with a local policy. It is recorded as a claim of your login, and approves nothing.
+    /// Your name in the policy file of this machine; by default your login name. Only with a local policy. The
+    /// audit log records it as unproven, and it cannot approve requests
     #[arg(long = "as", value_name = "PERSON")]
     pub person: Option<Person>,
 }
 
-/// The way that was found.
-pub enum Found {
-    /// Signed in to a server.
+/// The backend of a command.
+pub enum Backend {
+    /// The server that the person is signed in to.
     Server(Client),
-    /// On this machine's policy file.
+    /// The policy file of this machine, with the person and their address.
     Local(Box<PolicyFile>, Caller),
 }
 
-impl Way {
-    /// That the policy file is read which the command line names: who is signed in to a server is asked about that server.
+impl BackendOptions {
+    /// Refuses a policy file on the command line while the person is signed in to a server, which has its own.
     pub fn reads_the_policy_named(&self) -> Result<(), Failure> {
         if self.local || self.person.is_some() {
             return Ok(());
@@ -51,32 +52,32 @@ impl Way {
                     login.url
                 );
                 Err(Failure::new(Code::Usage, what)
-                    .hint("leave it out, or add `--local` to work on that file; `doorward logout` signs out"))
+                    .hint("leave it out, or add `--local` to use that file; `doorward logout` signs out"))
             }
         }
     }
 
-    /// A server, when somebody is signed in to one; else the policy file.
-    pub fn find(&self, policy: &Path) -> Result<Found, Failure> {
+    /// Finds the backend: the server that the person is signed in to, or else the policy file.
+    pub fn find(&self, policy: &Path) -> Result<Backend, Failure> {
         if let (false, Some(person)) = (self.local, &self.person)
             && let Some(login) = client::Login::kept(Clock::system().now()).map_err(super::server_failure)?
         {
             let what = format!("`--as` is for a local policy, and you are signed in to {}", login.url);
             return Err(Failure::new(Code::Usage, what).hint(format!(
-                "leave it out, or add `--local` to work on the policy file as {person}; `doorward logout` signs out"
+                "leave it out, or add `--local` to use the policy file as {person}; `doorward logout` signs out"
             )));
         }
         if !self.local && self.person.is_none() {
             if let Some(path) = client::Login::shut().map_err(super::server_failure)? {
                 let path = path.display();
                 super::note(&format!(
-                    "warning: others could read `{path}`, which holds your session; they no longer can\n\
-                     hint: `doorward logout` and `doorward login URL`, if somebody may have"
+                    "warning: other users could read `{path}`, which has your session; they no longer can\n\
+                     hint: if somebody may have read it, run `doorward logout` and `doorward login URL`"
                 ));
             }
             let login = client::Login::kept(Clock::system().now()).map_err(super::server_failure)?;
             if let Some(login) = login {
-                return Client::with(&login).map(Found::Server).map_err(super::server_failure);
+                return Client::with(&login).map(Backend::Server).map_err(super::server_failure);
             }
         }
         if !policy.exists() && !self.local && self.person.is_none() {
@@ -84,7 +85,7 @@ impl Way {
             let sign_in = client::Login::again(Clock::system().now());
             let sign_in = sign_in.unwrap_or_else(|| "doorward login URL".into());
             return Err(failure.hint(format!(
-                "sign in with `{sign_in}`, or name a policy file with `--policy` (`{}` is not there)",
+                "sign in with `{sign_in}`, or name a policy file with `--policy` (`{}` does not exist)",
                 policy.display()
             )));
         }
@@ -94,8 +95,8 @@ impl Way {
             None => Caller::known(login_name()?, None),
         };
         if !file.current().people.knows(&caller.person) {
-            // Before anything is looked up that only somebody needs who may open something.
-            let known = if self.person.is_none() { ", as this machine knows you," } else { "" };
+            // Before anything is read that only a person with access needs.
+            let known = if self.person.is_none() { ", your login name on this machine," } else { "" };
             let what = format!(
                 "`{}`{known} is not in the password file of `{}`, or is locked there",
                 caller.person,
@@ -103,24 +104,24 @@ impl Way {
             );
             let failure = Failure::new(Code::No, what);
             return Err(failure
-                .hint("`--as PERSON` says who you are there; `doorward login URL` signs in to a server"));
+                .hint("name yourself with `--as PERSON`, or sign in to a server with `doorward login URL`"));
         }
-        Ok(Found::Local(Box::new(file), caller))
+        Ok(Backend::Local(Box::new(file), caller))
     }
 }
 
-/// The name of whoever runs this, as the machine knows them: the environment may say anything.
+/// The login name of the user who runs this, from the machine: the environment can be forged.
 pub fn login_name() -> Result<Person, Failure> {
     let login = login();
     let failure = match login.user.as_deref().map(str::parse) {
         Some(Ok(person)) => return Ok(person),
         Some(Err(error)) => Failure::of(Code::Usage, &error),
-        None => Failure::new(Code::Usage, format!("this machine has no name for the user {}", login.uid)),
+        None => Failure::new(Code::Usage, format!("the user {} has no name on this machine", login.uid)),
     };
-    Err(failure.hint("say who you are with `--as PERSON`"))
+    Err(failure.hint("name yourself with `--as PERSON`"))
 }
 
-/// Who runs this, as the machine knows them. SUDO_USER is noted as it stands: it is a hint for a reader, and no proof.
+/// The user who runs this, from the machine. SUDO_USER is recorded as it is: it is a hint for a reader, not a proof.
 pub fn login() -> Login {
     let uid = rustix::process::getuid().as_raw();
     let listed = std::fs::read_to_string("/etc/passwd").ok().and_then(|file| {
@@ -162,7 +163,7 @@ pub fn outside_address(hint: &'static str) -> Result<IpAddr, Failure> {
         .build()
         .new_agent();
     let mut answer = agent.get(ASKED).call().map_err(|error| {
-        Failure::of(Code::Unavailable, &error).context(format!("`{ASKED}` was not reached")).hint(hint)
+        Failure::of(Code::Unavailable, &error).context(format!("`{ASKED}` did not respond")).hint(hint)
     })?;
     let text = answer.body_mut().with_config().limit(256).read_to_string();
     let text = text.map_err(|error| Failure::of(Code::Unavailable, &error).hint(hint))?;
