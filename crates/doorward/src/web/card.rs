@@ -237,8 +237,10 @@ pub fn answers(signed: &Signed, grant: &GrantView, back: &str) -> Markup {
             input type="hidden" name="seen" value=(grant.revision);
             (answer("yes", "main", "Approve"))
             (answer("no", "", "Deny"))
-            input type="text" name="reason" maxlength="500" placeholder="Reason, if you deny it" autocomplete="off"
-                aria-label={ "Reason for denying " (grant.target) " to " (grant.person) };
+            label {
+                span.unseen { "Reason for denying " (grant.target) " to " (grant.person) }
+                input type="text" name="reason" maxlength="500" placeholder="Reason, if you deny it" autocomplete="off";
+            }
         }
     }
 }

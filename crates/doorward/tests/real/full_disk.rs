@@ -70,8 +70,9 @@ impl Drop for Disk {
 
 const GROUPS: [(&str, &[&str]); 2] = [("staff", &["jon", "maria"]), ("ops", &["maria"])];
 const LASTS: &str = "lasts = { usually = \"30m\", at-most = \"1h\" }";
-const FULL: &str = "the disk under the store is full, so nothing was changed";
-const NOT_YET: &str = "is closed, but that is not recorded yet: it is written as soon as the store takes it";
+const FULL: &str = "the store's disk is full, so nothing was changed";
+const NOT_YET: &str =
+    "is closed, but the audit log does not have that yet: it is recorded as soon as the store can be written";
 
 /// More requests than the store's files have room for once the disk is full.
 const MANY: usize = 200;
@@ -128,7 +129,7 @@ fn fills() -> Result<(), Failed> {
     assert!(other.lets_in());
     let (status, ready) = server.call(None, "GET", "/readyz", None)?;
     assert_eq!(status, 503, "{ready}");
-    assert!(server.log().contains("the disk under the store is full"), "{}", server.log());
+    assert!(server.log().contains("the store's disk is full"), "{}", server.log());
 
     // Neither is lost over a kill and a start on the full disk.
     server.kill();
