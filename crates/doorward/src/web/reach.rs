@@ -161,7 +161,7 @@ fn form(reachability: &Reachability, asked: &Asked) -> Markup {
                             autocomplete="off" autocapitalize="off" spellcheck="false" placeholder="a database, a group, an address";
                     }
                     div {
-                        label for="flow" { "What" span.quiet { " (optional; all allowed traffic without it)" } }
+                        label for="flow" { "Traffic" span.quiet { " (optional; all allowed traffic without it)" } }
                         input #flow type="text" name="flow" value=(asked.flow) maxlength="2000"
                             autocomplete="off" autocapitalize="off" spellcheck="false" placeholder="tcp/5432";
                     }
