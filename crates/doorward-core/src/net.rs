@@ -1,5 +1,6 @@
 //! Addresses, ports and flows, as AWS and every firewall understand them.
 
+pub(crate) mod nat64;
 pub(crate) mod ranges;
 mod special;
 

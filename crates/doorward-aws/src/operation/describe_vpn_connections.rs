@@ -17,6 +17,7 @@ shape! {
         transit: Option<String> = "TransitGatewayId" | "transitGatewayId",
         state: Option<String> = "State" | "state",
         routes: List<VpnRouteShape> = "Routes" | "routes",
+        tunnels: List<VpnTunnelShape> = "VgwTelemetry" | "vgwTelemetry",
         tags: List<Tag> = "Tags" | "tagSet",
     }
 }
@@ -26,5 +27,14 @@ shape! {
     VpnRouteShape {
         cidr: Option<String> = "DestinationCidrBlock" | "destinationCidrBlock",
         state: Option<String> = "State" | "state",
+    }
+}
+
+shape! {
+    /// What AWS measures of a tunnel.
+    VpnTunnelShape {
+        outside: Option<String> = "OutsideIpAddress" | "outsideIpAddress",
+        status: Option<String> = "Status" | "status",
+        message: Option<String> = "StatusMessage" | "statusMessage",
     }
 }

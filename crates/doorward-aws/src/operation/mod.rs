@@ -107,7 +107,7 @@ pub(crate) use describe_vpc_peering_connections::{
     DescribeVpcPeeringConnections, PeeringShape, PeeringSideShape,
 };
 pub(crate) use describe_vpcs::{BlockStateShape, DescribeVpcs, V6BlockShape, VpcShape};
-pub(crate) use describe_vpn_connections::{DescribeVpnConnections, VpnConnectionShape};
+pub(crate) use describe_vpn_connections::{DescribeVpnConnections, VpnConnectionShape, VpnTunnelShape};
 pub(crate) use describe_vpn_gateways::{DescribeVpnGateways, VpnGatewayShape};
 pub(crate) use get_caller_identity::GetCallerIdentity;
 pub(crate) use get_managed_prefix_list_entries::{EntryShape, GetManagedPrefixListEntries};

@@ -1,13 +1,14 @@
 //! What leads out of a VPC: internet, egress-only, NAT and VPN gateways, and VPN connections.
 
 use doorward_core::inventory::{
-    Call, EgressOnlyGateway, InternetGateway, NatGateway, VpcId, VpnConnection, VpnGateway,
+    Call, EgressOnlyGateway, InternetGateway, NatAvailability, NatGateway, VpcId, VpnConnection, VpnGateway,
+    VpnTunnel,
 };
 
 use super::{Member, Reader, Unreadable, address, cidr, id, needed, tags, text};
 use crate::operation::{
     EgressOnlyGatewayShape, InternetGatewayShape, NatGatewayShape, VpcAttachmentShape, VpnConnectionShape,
-    VpnGatewayShape,
+    VpnGatewayShape, VpnTunnelShape,
 };
 use crate::wire::List;
 
@@ -97,7 +98,7 @@ impl Member for NatGatewayShape {
         let gateway = NatGateway {
             id: needed(self.id.as_deref(), "NatGatewayId")?,
             vpc: needed(self.vpc.as_deref(), "VpcId")?,
-            subnet: needed(self.subnet.as_deref(), "SubnetId")?,
+            availability: availability(self)?,
             state,
             public: self.connectivity.as_deref() != Some("private"),
             private_address: address(primary.and_then(|address| address.private.as_deref()))?,
@@ -106,6 +107,26 @@ impl Member for NatGatewayShape {
             tags: tags(&self.tags),
         };
         reader.keep(|inventory| &mut inventory.nat_gateways, gateway.id.clone(), gateway, PartialEq::eq)
+    }
+}
+
+/// A regional one names no subnet; recordings of before there were regional ones name no mode.
+fn availability(shape: &NatGatewayShape) -> Result<NatAvailability, Unreadable> {
+    let table = id(shape.table.as_deref())?;
+    let subnet = id(shape.subnet.as_deref())?;
+    match (shape.availability.as_deref(), subnet) {
+        (Some("regional"), _) => Ok(NatAvailability::Regional(table)),
+        (_, Some(subnet)) => Ok(NatAvailability::Zonal(subnet)),
+        (None, None) if table.is_some() => Ok(NatAvailability::Regional(table)),
+        (_, None) => Err(Unreadable::Missing("SubnetId")),
+    }
+}
+
+fn tunnel(shape: &VpnTunnelShape) -> VpnTunnel {
+    VpnTunnel {
+        outside: text(shape.outside.as_ref()).unwrap_or_default(),
+        up: shape.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("up")),
+        message: text(shape.message.as_ref()).unwrap_or_default(),
     }
 }
 
@@ -128,6 +149,7 @@ impl Member for VpnConnectionShape {
             transit: id(self.transit.as_deref())?,
             state,
             routes: routes.filter_map(|route| route.cidr.as_deref()).map(cidr).collect::<Result<_, _>>()?,
+            tunnels: self.tunnels.0.iter().map(tunnel).collect(),
             tags: tags(&self.tags),
         };
         reader.keep(

@@ -1,6 +1,6 @@
 //! Answers in both notations, and what is put together from several.
 
-use doorward_core::inventory::{BlockMode, Excepted, Inventory, Place, TransitTableId};
+use doorward_core::inventory::{BlockMode, Excepted, Inventory, NatAvailability, Place, TransitTableId};
 
 use super::{Member, Reader};
 use crate::operation::{
@@ -265,6 +265,36 @@ fn what_is_on_its_way_out_is_told_apart() {
         {"InternetGatewayId": "igw-0b", "Attachments": [{"State": "available", "VpcId": "vpc-0a"}]}]}"#,
     );
     assert_eq!(seen.internet_gateways.values().map(|it| it.vpc.is_some()).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
+fn a_regional_nat_gateway_is_in_no_subnet() {
+    let seen = read::<DescribeNatGateways>(
+        r#"{"NatGateways": [{"NatGatewayId": "nat-0a", "VpcId": "vpc-0a", "State": "available", "AvailabilityMode": "regional",
+        "RouteTableId": "rtb-0a", "NatGatewayAddresses": [{"PublicIp": "203.0.113.9", "IsPrimary": false,
+        "AvailabilityZone": "eu-west-1a"}]}]}"#,
+    );
+    let gateway = seen.nat_gateways.values().next().expect("a gateway");
+    assert_eq!(gateway.availability, NatAvailability::Regional(Some("rtb-0a".parse().expect("an id"))));
+    assert_eq!(gateway.public_address.map(|address| address.to_string()).as_deref(), Some("203.0.113.9"));
+    assert_eq!(why(&seen), [""; 0]);
+}
+
+#[test]
+fn a_vpn_connection_tells_of_its_tunnels() {
+    let seen = alike::<DescribeVpnConnections>(
+        "<r><vpnConnectionSet><item><vpnConnectionId>vpn-0a</vpnConnectionId><state>available</state><vgwTelemetry>\
+         <item><outsideIpAddress>198.51.100.1</outsideIpAddress><status>DOWN</status>\
+         <statusMessage>IPSEC IS DOWN</statusMessage></item><item><outsideIpAddress>198.51.100.2</outsideIpAddress>\
+         <status>UP</status></item></vgwTelemetry></item></vpnConnectionSet></r>",
+        r#"{"VpnConnections": [{"VpnConnectionId": "vpn-0a", "State": "available", "VgwTelemetry": [
+        {"OutsideIpAddress": "198.51.100.1", "Status": "DOWN", "StatusMessage": "IPSEC IS DOWN"},
+        {"OutsideIpAddress": "198.51.100.2", "Status": "UP"}]}]}"#,
+    );
+    let connection = seen.vpn_connections.values().next().expect("a connection");
+    let tunnels: Vec<_> = connection.tunnels.iter().map(|it| (it.outside.as_str(), it.up)).collect();
+    assert_eq!(tunnels, [("198.51.100.1", false), ("198.51.100.2", true)]);
+    assert!(connection.is_up());
 }
 
 #[test]

@@ -61,7 +61,7 @@ const KEYS: &[Key] = &[
     each::<ReservationShape>("Reservations", &["Instances"], &["ReservationId"], &[]),
     Key { read: Read::Each(instance), ..each::<InstanceShape>("instances", &["InstanceId", "Instances"], &["ImageId", "PrivateDnsName", "NetworkInterfaces", "ReservationId"], &["StackId", "LifecycleState"]) },
     each::<AddressShape>("Addresses", &["PublicIp"], &["AllocationId", "Domain"], &[]),
-    each::<NatGatewayShape>("NatGateways", &["NatGatewayId"], &["NatGatewayAddresses", "SubnetId", "VpcId"], &["RouteTableId"]),
+    each::<NatGatewayShape>("NatGateways", &["NatGatewayId"], &["NatGatewayAddresses", "SubnetId", "VpcId"], &["DestinationCidrBlock"]),
     each::<InternetGatewayShape>("InternetGateways", &["InternetGatewayId"], &["Attachments"], &[]),
     each::<EgressOnlyGatewayShape>("EgressOnlyInternetGateways", &["EgressOnlyInternetGatewayId"], &["Attachments"], &[]),
     each::<VpnConnectionShape>("VpnConnections", &["VpnConnectionId"], &["VpnGatewayId", "TransitGatewayId", "CustomerGatewayId"], &[]),

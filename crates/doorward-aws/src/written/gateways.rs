@@ -1,8 +1,8 @@
 //! What leads out of a VPC: gateways, peerings, transit gateways, endpoints.
 
 use doorward_core::inventory::{
-    Attachment, AttachmentTarget, Call, EndpointKind, Peering, PeeringSide, Place, TransitGatewayId,
-    TransitRoute, VpcId,
+    Attachment, AttachmentTarget, Call, EndpointKind, NatAvailability, Peering, PeeringSide, Place,
+    TransitGatewayId, TransitRoute, VpcId,
 };
 use doorward_core::net::Family;
 use serde_json::{Value, json};
@@ -34,15 +34,21 @@ impl Answers<'_> {
                 "NetworkInterfaceId": gateway.interface,
                 "IsPrimary": true,
             }));
-            let member = json!({
+            let (subnet, mode, table) = match &gateway.availability {
+                NatAvailability::Zonal(subnet) => (Some(subnet), "zonal", None),
+                NatAvailability::Regional(table) => (None, "regional", table.as_ref()),
+            };
+            let member = told(json!({
                 "NatGatewayId": gateway.id,
                 "VpcId": gateway.vpc,
-                "SubnetId": gateway.subnet,
+                "SubnetId": subnet,
+                "AvailabilityMode": mode,
+                "RouteTableId": table,
                 "State": gateway.state,
                 "ConnectivityType": if gateway.public { "public" } else { "private" },
                 "NatGatewayAddresses": [address],
                 "Tags": tags(&gateway.tags),
-            });
+            }));
             self.add(Call::NatGateways, &self.place_of(&gateway.vpc), member);
         }
         self.vpns();
@@ -102,6 +108,11 @@ impl Answers<'_> {
                 "Routes": each(&connection.routes, |cidr| {
                     json!({"DestinationCidrBlock": cidr, "State": "available"})
                 }),
+                "VgwTelemetry": each(&connection.tunnels, |tunnel| json!({
+                    "OutsideIpAddress": tunnel.outside,
+                    "Status": if tunnel.up { "UP" } else { "DOWN" },
+                    "StatusMessage": tunnel.message,
+                })),
                 "Tags": tags(&connection.tags),
             }));
             self.add(Call::VpnConnections, &place, member);

@@ -39,8 +39,8 @@ pub struct NatGateway {
     pub id: NatGatewayId,
     /// Its VPC.
     pub vpc: VpcId,
-    /// Its subnet.
-    pub subnet: SubnetId,
+    /// Where it is.
+    pub availability: NatAvailability,
     /// Its state, like `available`.
     pub state: String,
     /// Whether it has a way to the internet: `ConnectivityType` is `public`.
@@ -53,6 +53,25 @@ pub struct NatGateway {
     pub interface: Option<InterfaceId>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// Where a NAT gateway is: its `AvailabilityMode`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NatAvailability {
+    /// In a subnet of one zone.
+    Zonal(SubnetId),
+    /// In every zone of the VPC and in no subnet. It has a route table of its own, where that is told.
+    Regional(Option<RouteTableId>),
+}
+
+impl NatAvailability {
+    /// The subnet of a zonal one.
+    pub fn subnet(&self) -> Option<&SubnetId> {
+        match self {
+            Self::Zonal(subnet) => Some(subnet),
+            Self::Regional(_) => None,
+        }
+    }
 }
 
 /// A virtual private gateway.
@@ -79,8 +98,28 @@ pub struct VpnConnection {
     pub state: String,
     /// Its static routes.
     pub routes: BTreeSet<Cidr>,
+    /// Its tunnels; none where the answer does not tell of them.
+    pub tunnels: Vec<VpnTunnel>,
     /// Its tags.
     pub tags: Tags,
+}
+
+impl VpnConnection {
+    /// Whether it carries packets: it is available, and a tunnel of it is up as far as that is told.
+    pub fn is_up(&self) -> bool {
+        self.state == "available" && (self.tunnels.is_empty() || self.tunnels.iter().any(|tunnel| tunnel.up))
+    }
+}
+
+/// One of the two tunnels of a VPN connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VpnTunnel {
+    /// Its address at AWS's end, outside.
+    pub outside: String,
+    /// Whether its status is `UP`.
+    pub up: bool,
+    /// What AWS says of it, like `IPSEC IS DOWN`.
+    pub message: String,
 }
 
 /// A VPC peering connection.

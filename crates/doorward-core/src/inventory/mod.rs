@@ -24,8 +24,9 @@ use crate::name::InstallationId;
 
 pub use gap::{Call, Cause, Gap, GapSource};
 pub use gateway::{
-    Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway, NatGateway,
-    Peering, PeeringSide, TransitGateway, TransitRoute, TransitTable, VpnConnection, VpnGateway,
+    Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway,
+    NatAvailability, NatGateway, Peering, PeeringSide, TransitGateway, TransitRoute, TransitTable,
+    VpnConnection, VpnGateway, VpnTunnel,
 };
 pub use group::{
     Direction, GroupReference, NotARule, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule,

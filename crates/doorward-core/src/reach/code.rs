@@ -16,6 +16,9 @@ macro_rules! codes {
         }
 
         impl Code {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
             /// As Reachability Analyzer writes it.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -40,7 +43,6 @@ codes! {
     SecurityGroup "ENI_SG_RULES_MISMATCH" "no rule of the security groups admits it",
     SecurityGroupEmpty "SG_HAS_NO_RULES" "the security groups have no rule for that direction",
     ReferencesLost "SG_REFERENCES_NOT_PRESERVED" "what carries a group is no longer known behind this hop",
-    ReferencesUnsupported "SG_REFERENCING_SUPPORT" "the transit gateway does not carry group references",
     PeeredGroupsUnknown "UNKNOWN_PEERED_SGS" "the groups on the other side of the peering are not known",
     Acl "SUBNET_ACL_RESTRICTION" "the network ACL does not admit it",
     Address "ENI_ADDRESS_RESTRICTION" "the interface does not have that address",
@@ -49,8 +51,6 @@ codes! {
     NoPublicAddressIn "IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS" "the receiver has no public address",
     PrivateDestination "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS" "an internet gateway does not carry private destinations",
     SharedDestination "IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS" "an internet gateway does not carry destinations of the shared range",
-    PrivateSource "IGW_SOURCE_ADDRESS_NOT_IN_RFC1918_INGRESS" "an internet gateway does not take private sources",
-    SharedSource "IGW_SOURCE_ADDRESS_NOT_IN_RFC6598_INGRESS" "an internet gateway does not take sources of the shared range",
     Spoofed "GATEWAY_REJECTS_SPOOFED_TRAFFIC" "the gateway does not take addresses of the VPC from outside",
     Redirected "INGRESS_RTB_TRAFFIC_REDIRECTION" "the gateway's own route table leads it elsewhere",
     NatSource "NGW_REQUIRES_SOURCE_IN_VPC" "a NAT gateway takes only what comes from its own VPC",
@@ -64,8 +64,8 @@ codes! {
     TransitBadRoute "TGW_RTB_BAD_STATE_ROUTE" "the transit gateway's route is a black hole",
     TransitRoutesUnknown "TGW_RTB_ROUTES_ARE_UNKNOWN" "the routes of the transit gateway are not known",
     TransitCannotRoute "TGW_RTB_CANNOT_ROUTE" "the transit gateway's route leads elsewhere",
-    VpnAddressOut "VGW_PRIVATE_IP_ASSOCIATION_FOR_EGRESS" "a VPN gateway carries only private addresses of its VPC",
     VpnAddressIn "VGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS" "a VPN gateway delivers only to private addresses of its VPC",
+    VpnAddressOut "VGW_PRIVATE_IP_ASSOCIATION_FOR_EGRESS" "a VPN gateway carries only private addresses of its VPC",
     EndpointProtocol "VPCE_GATEWAY_PROTOCOL_RESTRICTION" "a gateway endpoint carries only TCP and ICMP echo",
     EndpointAddress "VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION" "a gateway endpoint leads only to its service",
     Listener "ELBV2_LISTENERS_MISMATCH" "the load balancer does not listen there",
@@ -74,7 +74,6 @@ codes! {
     NotATarget "TARGET_ADDRESS_RESTRICTION" "the load balancer sends only to its targets",
     TargetPort "TARGET_PORT_RESTRICTION" "the load balancer sends only to the registered port",
     NotCrossZone "ELB_NOT_CROSSZONE" "the load balancer does not send across zones",
-    CannotRoute "CANNOT_ROUTE" "the route does not lead there",
     BlockPublicAccess "VPC_BLOCK_PUBLIC_ACCESS_ENABLED" "VPC Block Public Access forbids it",
     EndpointInitiates "VPC_ENDPOINT_CANNOT_INITIATE" "an interface endpoint answers and starts nothing (Doorward's own code)",
     Reply "RETURN_PATH" "the replies do not find their way back (Doorward's own code)",

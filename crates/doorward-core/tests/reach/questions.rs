@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use doorward_core::inventory::*;
 use doorward_core::net::{Cidr, Flow, Icmp};
 
-use crate::naive::{Far, Packet, Passage, Point, Way, back, carry, forward, is_internet};
+use crate::naive::{
+    Far, Packet, Passage, Point, Way, back, carry, embedded, forward, is_amazons, is_internet,
+};
 
 /// One question: how its ends are called, and the points that this means.
 #[derive(Debug)]
@@ -187,6 +189,10 @@ pub fn outside(inventory: &Inventory) -> BTreeSet<IpAddr> {
         .map(|text| text.parse::<Cidr>().expect("a prefix"));
     addresses.retain(|address| !nobody.iter().any(|cidr| cidr.contains(*address)));
     addresses.retain(|address| !inventory.vpcs.values().any(|vpc| vpc.contains(*address)));
+    addresses.extend(
+        ["169.254.169.253", "169.254.169.254", "64:ff9b::c633:6407"]
+            .map(|text| text.parse::<IpAddr>().expect("one")),
+    );
     addresses
 }
 
@@ -252,8 +258,13 @@ pub fn remotes(inventory: &Inventory) -> Vec<(Far, Vec<Cidr>)> {
 /// The points that an address outside is: out on the internet, and behind every VPN that leads to it.
 pub fn points_outside(inventory: &Inventory, address: IpAddr) -> Vec<Point> {
     let mut points = Vec::new();
-    if is_internet(inventory, address) {
+    let translated = embedded(address).map(IpAddr::V4);
+    if is_internet(inventory, translated.unwrap_or(address)) {
         points.push(Point::Internet(address));
+    }
+    // No gateway is asked for what AWS serves itself.
+    if is_amazons(inventory, address) {
+        return vec![Point::Amazon(address)];
     }
     for (far, behind) in remotes(inventory) {
         if behind.iter().any(|cidr| cidr.contains(address)) {

@@ -26,8 +26,9 @@
 //! igw igw-1 vpc-1
 //! eigw eigw-1 vpc-1
 //! vgw vgw-1 vpc-1
-//! vpn vpn-1 vgw-1 192.168.0.0/16
+//! vpn vpn-1 vgw-1 192.168.0.0/16 up down
 //! nat nat-1 subnet-a 10.0.1.5=203.0.113.5 private pending
+//! nat nat-2 vpc-1 203.0.113.6 rtb-a
 //! pcx pcx-1 vpc-1 vpc-2 pending
 //! pcx pcx-2 vpc-1 vpc-unrecorded 10.9.0.0/16
 //! tgw tgw-1 references
@@ -36,6 +37,7 @@
 //! tgwtable tgw-rtb-1 tgw-1
 //! tgw-rtb-1 10.1.0.0/16 tgw-attach-2 propagated blackhole
 //! vpce vpce-1 vpc-1 gateway pending
+//! vpce vpce-2 vpc-1 interface eni-e
 //! block eu-west-1 ingress
 //! except eu-west-1 subnet-a both
 //! ```
@@ -225,6 +227,7 @@ impl Line<'_> {
                     transit: self.one(),
                     state: self.state("available"),
                     routes: self.all(),
+                    tunnels: self.tunnels(),
                     tags: Tags::new(),
                 };
                 inventory.vpn_connections.insert(connection.id.clone(), connection);
@@ -514,13 +517,43 @@ impl Line<'_> {
         table.routes.push(Route { destination, target, propagated, blackhole });
     }
 
+    /// Two, as far as the words `up` and `down` tell of them.
+    fn tunnels(&self) -> Vec<VpnTunnel> {
+        let told = self.rest.iter().filter(|word| matches!(**word, "up" | "down"));
+        told.map(|word| VpnTunnel {
+            outside: "198.51.100.1".into(),
+            up: *word == "up",
+            message: String::new(),
+        })
+        .collect()
+    }
+
+    /// One in every zone of a VPC, with a route table of its own where one is named.
+    fn regional_nat(&self, inventory: &mut Inventory) {
+        let nat = NatGateway {
+            id: self.id(),
+            vpc: self.at(0),
+            availability: NatAvailability::Regional(self.one()),
+            state: self.state("available"),
+            public: true,
+            private_address: None,
+            public_address: self.one(),
+            interface: None,
+            tags: Tags::new(),
+        };
+        inventory.nat_gateways.insert(nat.id.clone(), nat);
+    }
+
     fn nat(&self, inventory: &mut Inventory) {
+        if self.word(0).starts_with("vpc-") {
+            return self.regional_nat(inventory);
+        }
         let subnet: SubnetId = self.at(0);
         let (private, public) = self.word(1).split_once('=').unwrap_or((self.word(1), ""));
         let nat = NatGateway {
             id: self.id(),
             vpc: inventory.subnets[&subnet].vpc.clone(),
-            subnet,
+            availability: NatAvailability::Zonal(subnet),
             state: self.state("available"),
             public: !self.says("private"),
             private_address: Some(self.read(private)),
@@ -568,7 +601,7 @@ impl Line<'_> {
             table: self.one(),
             subnets: Some(self.all()),
             group_references: !self.says("mute"),
-            appliance_mode: false,
+            appliance_mode: self.says("appliance"),
             tags: Tags::new(),
         };
         inventory.attachments.insert((attachment.gateway.clone(), attachment.id.clone()), attachment);
@@ -602,7 +635,7 @@ impl Line<'_> {
             state: self.state("available"),
             tables: BTreeSet::new(),
             subnets: BTreeSet::new(),
-            interfaces: BTreeSet::new(),
+            interfaces: self.all(),
             groups: BTreeSet::new(),
             tags: Tags::new(),
         };

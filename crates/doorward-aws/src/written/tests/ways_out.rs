@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
     Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway, Inventory,
-    NatGateway, Peering, PeeringSide, Tags, TransitGateway, TransitRoute, TransitTable, VpnConnection,
-    VpnGateway,
+    NatAvailability, NatGateway, Peering, PeeringSide, Tags, TransitGateway, TransitRoute, TransitTable,
+    VpnConnection, VpnGateway, VpnTunnel,
 };
 
 use super::rich::{here, id, set, tags};
@@ -20,7 +20,7 @@ pub(super) fn gateways(inventory: &mut Inventory) {
     let nat = NatGateway {
         id: id("nat-0a"),
         vpc: id("vpc-0a"),
-        subnet: id("subnet-0a"),
+        availability: NatAvailability::Zonal(id("subnet-0a")),
         state: "available".into(),
         public: true,
         private_address: Some([10, 0, 0, 9].into()),
@@ -36,7 +36,15 @@ pub(super) fn gateways(inventory: &mut Inventory) {
         interface: None,
         ..nat.clone()
     };
-    inventory.nat_gateways = [nat, private].into_iter().map(|it| (it.id.clone(), it)).collect();
+    let regional = NatGateway {
+        id: id("nat-0c"),
+        availability: NatAvailability::Regional(Some(id("rtb-0d"))),
+        private_address: None,
+        public_address: Some([203, 0, 113, 12].into()),
+        interface: None,
+        ..nat.clone()
+    };
+    inventory.nat_gateways = [nat, private, regional].into_iter().map(|it| (it.id.clone(), it)).collect();
     for (gateway, vpc) in [("vgw-0a", Some("vpc-0a")), ("vgw-0b", None)] {
         let gateway = VpnGateway { id: id(gateway), vpc: vpc.map(id), tags: Tags::new() };
         inventory.vpn_gateways.insert(gateway.id.clone(), gateway);
@@ -47,6 +55,7 @@ pub(super) fn gateways(inventory: &mut Inventory) {
         transit: None,
         state: "available".into(),
         routes: set(&["192.0.2.0/24"]),
+        tunnels: [(true, "198.51.100.1"), (false, "198.51.100.2")].map(tunnel).into(),
         tags: Tags::new(),
     };
     let other = VpnConnection {
@@ -54,6 +63,7 @@ pub(super) fn gateways(inventory: &mut Inventory) {
         gateway: None,
         transit: Some(id("tgw-0a")),
         routes: BTreeSet::new(),
+        tunnels: Vec::new(),
         ..vpn.clone()
     };
     inventory.vpn_connections = [vpn, other].into_iter().map(|it| (it.id.clone(), it)).collect();
@@ -171,4 +181,8 @@ pub(super) fn transit(inventory: &mut Inventory) {
         tags: Tags::new(),
     };
     inventory.transit_tables = [table, empty].into_iter().map(|it| (it.id.clone(), it)).collect();
+}
+
+fn tunnel((up, outside): (bool, &str)) -> VpnTunnel {
+    VpnTunnel { outside: outside.into(), up, message: if up { "" } else { "IPSEC IS DOWN" }.into() }
 }

@@ -93,6 +93,12 @@ impl Reachability {
     fn prefixes(&self, peer: &Peer) -> Vec<Cidr> {
         match peer {
             Peer::Cidr(cidr) => vec![*cidr],
+            // A group that was not recorded may have an interface in a VPC that was not, behind a peering.
+            Peer::Group(id) if !self.network.group_of.contains_key(id) => {
+                let remotes = self.network.remotes.iter();
+                let peerings = remotes.filter(|(outside, _)| matches!(outside, Outside::Peering(_)));
+                peerings.flat_map(|(_, cidrs)| cidrs.iter().copied()).collect()
+            }
             Peer::Group(_) => Vec::new(),
             Peer::PrefixList(list) => {
                 let list = self.inventory.prefix_lists.get(list).and_then(|list| list.entries.as_ref());
@@ -140,6 +146,8 @@ impl Reachability {
             let vpcs = self.inventory.nat_gateways.values();
             let vpcs = vpcs.filter_map(|gateway| self.network.vpc_of.get(&gateway.vpc));
             translated.extend(vpcs.filter(|vpc| near.contains(vpc)));
+            // A transit gateway hands packets to the NAT gateways of other VPCs, and on from them.
+            translated.extend(self.network.joined());
         }
         let classes = self.network.classes.enumerate().map(|(class, _)| class);
         let with_address = classes.filter(|class| {

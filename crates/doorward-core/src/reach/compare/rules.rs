@@ -214,9 +214,9 @@ fn half_of(
 ) -> RulesBeforeAndAfter {
     let always = match (kind, direction) {
         // It starts nothing, or takes in nothing unasked.
-        (InterfaceKind::InterfaceEndpoint, Direction::Out) | (InterfaceKind::NatGateway, Direction::In) => {
-            Some(BoundsIx::NONE)
-        }
+        (InterfaceKind::InterfaceEndpoint, Direction::Out)
+        | (InterfaceKind::NatGateway, Direction::In)
+        | (InterfaceKind::ShutEndpoint, _) => Some(BoundsIx::NONE),
         (InterfaceKind::Open | InterfaceKind::NatGateway, _) => {
             Some(BoundsIx::exact(interner.number(&Flows::all())))
         }

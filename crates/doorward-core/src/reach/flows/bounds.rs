@@ -40,6 +40,11 @@ impl Bounds {
         Self { must: self.must.and(flows), may: self.may.and(flows) }
     }
 
+    /// Of IPv4 behind a NAT64, as those of IPv6 before it.
+    pub(crate) fn before_nat64(&self) -> Self {
+        Self { must: self.must.before_nat64(), may: self.may.before_nat64() }
+    }
+
     pub(crate) fn is_exact(&self) -> bool {
         self.must == self.may
     }

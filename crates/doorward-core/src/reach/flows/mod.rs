@@ -76,6 +76,22 @@ impl Flows {
         Self::from_iter([Flow::Tcp(Ports::ALL), Flow::Udp(Ports::ALL), Icmp::All.flow(family)])
     }
 
+    /// What a NAT gateway translates from IPv6 to IPv4: of ICMP the echo alone.
+    pub(crate) fn nat64() -> Self {
+        Self::from_iter([Flow::Tcp(Ports::ALL), Flow::Udp(Ports::ALL), Flow::Icmpv6(Icmp::Type(128))])
+    }
+
+    /// Flows of IPv4 behind such a translation as those of IPv6 that they are before it.
+    pub(crate) fn before_nat64(&self) -> Self {
+        let rest = self.minus(&Self(vec![(ICMP, OTHERS)]));
+        [(8, 128), (0, 129)].into_iter().fold(rest, |sum, (v4, v6)| {
+            let (from, to) = (ICMP + 256 * v4, ICMPV6 + 256 * v6);
+            let echo =
+                self.within(from, from + 256).map(|(first, last)| (first - from + to, last - from + to));
+            sum.union(&Self(echo.collect()))
+        })
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

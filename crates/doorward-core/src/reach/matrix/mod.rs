@@ -140,7 +140,7 @@ impl<'a> Matrix<'a> {
                     out,
                 });
                 packet_ends.push(node);
-                if interface.kind == InterfaceKind::InterfaceEndpoint {
+                if !interface.kind.starts() {
                     continue;
                 }
                 let bundle = bundles
@@ -189,7 +189,7 @@ impl<'a> Matrix<'a> {
         let node = self.nodes.at(to);
         let (kind, vantage, family, address, set_ix) =
             (node.kind, node.vantage, node.family, node.packet_end.own.address, node.set);
-        if kind == InterfaceKind::NatGateway {
+        if !kind.takes_in() {
             return;
         }
         let set = cx.network.sets.at(set_ix);

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use crate::reach::flows::intern::{BoundsIx, FlowsIx};
 use crate::reach::matrix::{EndIx, Matrix, OutIx};
-use crate::reach::network::interfaces::InterfaceKind;
 use crate::reach::network::table::{ClassIx, Index as _};
 use crate::reach::trace::References;
 
@@ -62,7 +61,7 @@ impl Matrix<'_> {
                 let sender = self.nodes.at(packet_end);
                 let (from, atom_address, out, kind) =
                     (sender.vantage, sender.packet_end.own.address, sender.out, sender.kind);
-                if sender.family != family || kind == InterfaceKind::InterfaceEndpoint {
+                if sender.family != family || !kind.starts() {
                     continue;
                 }
                 let cell = self.cell(from, vantage);

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::inventory::{AttachmentId, PeeringId, TransitGatewayId, VpnGatewayId};
+use crate::net::nat64;
 use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 use crate::reach::code::Code;
@@ -40,6 +41,11 @@ pub(crate) fn internet(inside: &[Cidr], family: Family) -> Ranges {
         }
         Family::V6 => Ranges::of(family, cidrs(&["2000::/3"])).minus(&inside),
     }
+}
+
+/// Prefixes of services of AWS, to which no route may lead (VPC user guide, route table concepts).
+pub(crate) fn reserved() -> Vec<Cidr> {
+    cidrs(&["169.254.168.0/22", "fd00:ec2::/32"])
 }
 
 /// The addresses that are neither the internet's nor a VPC's: what can only be behind a VPN.
@@ -92,6 +98,9 @@ pub(crate) fn cuts(cx: Context<'_>, interface: InterfaceIx) -> Vec<Cidr> {
     let mut cuts = cx.network.sets.at(interface.set).cidrs.clone();
     cuts.extend(&cx.network.vpcs.at(interface.vpc).cuts);
     cuts.extend(&cx.network.gateway_cuts);
+    if cx.network.vpcs.at(interface.vpc).joined {
+        cuts.extend(&cx.network.through_cuts);
+    }
     if cx.network.classes.at(interface.class).named {
         // It may be the target of a load balancer, which whoever asks has to get to.
         for node in cx.network.interfaces.rows().filter(|node| node.balancer.is_some()) {
@@ -104,6 +113,19 @@ pub(crate) fn cuts(cx: Context<'_>, interface: InterfaceIx) -> Vec<Cidr> {
 
 /// Pieces of ranges within which every address fares alike, for one interface.
 pub(crate) fn pieces(cx: Context<'_>, ranges: &Ranges, interface: InterfaceIx) -> Vec<(u128, u128, IpAddr)> {
-    let pieces = ranges.cut(cuts(cx, interface));
+    let mut cuts = cuts(cx, interface);
+    if nat64::meets(ranges) {
+        // What is about IPv4 is about the addresses that NAT64 makes of it as well.
+        let embedded = cuts.iter().filter_map(|cidr| match cidr.address() {
+            IpAddr::V4(address) => {
+                let address = IpAddr::V6(nat64::synthesized(address));
+                Some(Cidr::around(address, cidr.bits().saturating_add(96)))
+            }
+            IpAddr::V6(_) => None,
+        });
+        let embedded: Vec<Cidr> = embedded.collect();
+        cuts.extend(embedded);
+    }
+    let pieces = ranges.cut(cuts);
     pieces.into_iter().map(|(from, to)| (from, to, ranges::address(ranges.family, from))).collect()
 }

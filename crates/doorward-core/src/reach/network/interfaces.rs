@@ -70,8 +70,22 @@ pub(crate) enum InterfaceKind {
     NatGateway,
     /// It answers, and starts nothing.
     InterfaceEndpoint,
+    /// It is of an endpoint that is not available, and takes in and starts nothing.
+    ShutEndpoint,
     /// A network or Gateway Load Balancer without groups: it admits everything.
     Open,
+}
+
+impl InterfaceKind {
+    /// Whether it takes in what its groups admit.
+    pub(crate) fn takes_in(self) -> bool {
+        !matches!(self, Self::NatGateway | Self::ShutEndpoint)
+    }
+
+    /// Whether it starts connections.
+    pub(crate) fn starts(self) -> bool {
+        !matches!(self, Self::InterfaceEndpoint | Self::ShutEndpoint)
+    }
 }
 
 /// Makes the hosts of a network, and says which belong to what.
@@ -123,6 +137,7 @@ fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, own
     let set = network.set(&interface.groups, inventory);
     let kind = match interface.kind.as_str() {
         "nat_gateway" | "natGateway" => InterfaceKind::NatGateway,
+        "vpc_endpoint" if is_shut(inventory, &interface.id) => InterfaceKind::ShutEndpoint,
         "vpc_endpoint" => InterfaceKind::InterfaceEndpoint,
         "network_load_balancer" | "gateway_load_balancer" if interface.groups.is_empty() => {
             InterfaceKind::Open
@@ -152,6 +167,13 @@ fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, own
     for prefix in &interface.prefixes {
         network.vpcs.at_mut(vpc).delegated.push((*prefix, index));
     }
+}
+
+/// Whether an interface is of an endpoint that is not available.
+fn is_shut(inventory: &Inventory, interface: &InterfaceId) -> bool {
+    let mut endpoints = inventory.endpoints.values();
+    let endpoint = endpoints.find(|endpoint| endpoint.interfaces.contains(interface));
+    endpoint.is_some_and(|endpoint| !endpoint.state.eq_ignore_ascii_case("available"))
 }
 
 pub(crate) fn settled(network: &mut Network, host: InterfaceNode) -> InterfaceIx {

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::inventory::{
-    Call, Gap, InterfaceId, Inventory, NetworkAclId, Place, ResourceRef, RouteTableId, SecurityGroupId,
-    SubnetId, VpcId,
+    AttachmentTarget, Call, Gap, InterfaceId, Inventory, NetworkAclId, Place, ResourceRef, RouteTableId,
+    SecurityGroupId, SubnetId, VpcId,
 };
 use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
@@ -64,6 +64,8 @@ pub(crate) struct Network {
     pub(crate) routed: Option<AddressMap<u32>>,
     /// Every prefix that gateways and peerings tell: of tables of transit gateways, static routes, far VPCs.
     pub(crate) gateway_cuts: Vec<Cidr>,
+    /// Every prefix outside that something names in a VPC that packets may go through.
+    pub(crate) through_cuts: Vec<Cidr>,
     /// What leads out of the recording, with the prefixes that may be there.
     pub(crate) remotes: BTreeMap<Outside, BTreeSet<Cidr>>,
     /// The public addresses that are in no VPC, of IPv4 and of IPv6.
@@ -84,14 +86,19 @@ impl Network {
         network.edges(inventory);
         network.groups(inventory);
         interfaces::settle(&mut network, inventory);
+        network.inside = network.vpcs.rows().flat_map(|vpc| vpc.cidrs.iter().copied()).collect();
         network.remotes = remotes::find(&network, inventory);
         network.cut(inventory);
         equivalence::sort(&mut network, inventory);
-        network.inside = network.vpcs.rows().flat_map(|vpc| vpc.cidrs.iter().copied()).collect();
         network.internet = [Family::V4, Family::V6]
             .map(|family| (family, address_space::internet(&network.inside, family)))
             .into();
         network
+    }
+
+    /// The VPCs that transit gateways join.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = VpcIx> {
+        self.vpcs.enumerate().filter(|(_, vpc)| vpc.joined).map(|(index, _)| index)
     }
 
     /// Notes where something changes along the line of addresses.
@@ -112,9 +119,23 @@ impl Network {
         for interface in self.interfaces.rows().filter(|interface| !interface.source_dest_check) {
             cuts.entry(interface.vpc).or_default().extend(self.sets.at(interface.set).cidrs.iter().copied());
         }
+        for attachment in inventory.attachments.values() {
+            if let AttachmentTarget::Vpc(vpc) = &attachment.to
+                && let Some(vpc) = self.vpc_of.get(vpc)
+            {
+                self.vpcs.at_mut(*vpc).joined = true;
+            }
+        }
+        // Of a VPC that packets go through only what is about addresses outside matters to the others.
+        let mut through: BTreeSet<Cidr> = BTreeSet::new();
         for (vpc, cidrs) in cuts {
+            if self.vpcs.at(vpc).joined {
+                through.extend(&cidrs);
+            }
             self.vpcs.at_mut(vpc).cuts = cidrs.into_iter().collect();
         }
+        through.retain(|cidr| !self.inside.iter().any(|inside| inside.covers(*cidr)));
+        self.through_cuts = through.into_iter().collect();
         let routes = inventory.transit_tables.values().filter_map(|table| table.routes.as_ref()).flatten();
         let mut cidrs: BTreeSet<Cidr> = routes.map(|route| route.cidr).collect();
         cidrs.extend(inventory.vpn_connections.values().flat_map(|connection| &connection.routes));

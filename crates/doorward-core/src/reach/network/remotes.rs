@@ -10,7 +10,7 @@ use crate::net::ranges::Ranges;
 use crate::net::{Cidr, Family};
 use crate::reach::context::Context;
 use crate::reach::network::Network;
-use crate::reach::network::address_space::Outside;
+use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::table::{InterfaceIx, VpcIx};
 
 /// Everything that leads out of what was recorded, other than to the internet.
@@ -24,7 +24,8 @@ pub(crate) fn behind(cx: Context<'_>, outside: &Outside, family: Family) -> Rang
         return cx.network.internet(family);
     }
     let cidrs = cx.network.remotes.get(outside).into_iter().flatten().copied();
-    let ranges = Ranges::of(family, cidrs);
+    // Packets for what AWS reserves go to no gateway, whatever a route says.
+    let ranges = Ranges::of(family, cidrs).minus(&Ranges::of(family, address_space::reserved()));
     match outside {
         // The far VPC may have the prefixes of another VPC of the recording.
         Outside::Peering(_) => ranges,

@@ -20,6 +20,8 @@ pub(crate) struct VpcNode {
     pub(crate) edges: BTreeMap<String, TableIx>,
     /// Every prefix in its network ACLs and route tables, and in the groups of its appliances.
     pub(crate) cuts: Vec<Cidr>,
+    /// Whether it is attached to a transit gateway.
+    pub(crate) joined: bool,
 }
 
 impl VpcNode {
@@ -64,6 +66,7 @@ impl Network {
                 delegated: Vec::new(),
                 edges: BTreeMap::new(),
                 cuts: Vec::new(),
+                joined: false,
             };
             let index = self.vpcs.push(node);
             self.vpc_of.insert(vpc.id.clone(), index);
@@ -91,6 +94,7 @@ impl Network {
             delegated: Vec::new(),
             edges: BTreeMap::new(),
             cuts: Vec::new(),
+            joined: false,
         });
         self.vpc_of.insert(id.clone(), index);
         index

@@ -1,6 +1,7 @@
 //! Answers one question: every sender with every receiver, as few of them as stand for all.
 
 mod blockers;
+mod outside;
 mod pairs;
 mod unattached;
 
@@ -41,8 +42,8 @@ pub(crate) fn ask(cx: Context<'_>, from: &Selector, to: &Selector, asked: Option
     notes.append(&mut receivers.notes);
     let mut cases = Vec::new();
     pairs::between_interfaces(cx, &senders, &receivers, asked, &mut cases);
-    pairs::from_outside(cx, &senders, &receivers, &mut cases);
-    pairs::to_outside(cx, &senders, &receivers, &mut cases);
+    outside::from_outside(cx, &senders, &receivers, &mut cases);
+    outside::to_outside(cx, &senders, &receivers, &mut cases);
     unattached::cases(cx, &senders, &receivers, &mut cases);
     if cases.is_empty() {
         return nobody(cx, (from, &senders), (to, &receivers), notes);
@@ -52,11 +53,27 @@ pub(crate) fn ask(cx: Context<'_>, from: &Selector, to: &Selector, asked: Option
     answer(cx, &cases, asked, notes)
 }
 
+/// The calls that tell which addresses something leads to, inside and outside.
+const WHO_IS_WHERE: &[Call] = &[
+    Call::Interfaces,
+    Call::Instances,
+    Call::Vpcs,
+    Call::RouteTables,
+    Call::Peerings,
+    Call::VpnGateways,
+    Call::VpnConnections,
+    Call::TransitGateways,
+    Call::TransitAttachments,
+    Call::TransitTables,
+    Call::TransitRoutes,
+];
+
 /// An end as it was named, and who is meant.
 type Asked<'e> = (&'e Selector, &'e Endpoints);
 
 fn nobody(cx: Context<'_>, from: Asked<'_>, to: Asked<'_>, notes: Vec<String>) -> Answer {
-    let calls = [Call::Interfaces, Call::Instances];
+    let by_address = [from.0, to.0].iter().any(|end| matches!(end, Selector::Address(_) | Selector::Cidr(_)));
+    let calls = if by_address { WHO_IS_WHERE } else { &[Call::Interfaces, Call::Instances] };
     let absent = || from.1.absent.iter().chain(&to.1.absent);
     let certain = absent().any(|absent| matches!(absent.certain, Certain::Yes));
     let gaps = cx.inventory.gaps.iter().filter(|gap| !certain && calls.iter().any(|call| gap.is_of(*call)));

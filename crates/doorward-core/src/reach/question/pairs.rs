@@ -1,23 +1,20 @@
 //! The senders and receivers of one question, grouped so that one pair stands for all that fare alike.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::inventory::{NamedResource, ResourceKind, ResourceRef};
-use crate::net::ranges::{self, Ranges};
-use crate::net::{Cidr, Family};
+use crate::inventory::NamedResource;
+use crate::net::Family;
+use crate::net::ranges;
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
-use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::interfaces::{Named, PacketEnd};
-use crate::reach::network::remotes;
 use crate::reach::network::table::{ClassIx, InterfaceIx};
 use crate::reach::result::{Hop, Verdict};
 use crate::reach::selector::resolve::{Endpoints, Selected};
 use crate::reach::trace::hop::load_balancer::{self, Client};
-use crate::reach::trace::round_trip::{self, Aim, RoundTrip};
+use crate::reach::trace::round_trip::{self, RoundTrip};
 use crate::reach::trace::steps::Detail;
 
 /// Where a case begins or ends.
@@ -151,10 +148,14 @@ pub(crate) fn round_trips(
 }
 
 /// Which ends fare alike: those of one class that are named alike; otherwise an end is like no other.
-type Alike = (ClassIx, Result<Named, usize>);
+pub(crate) type Alike = (ClassIx, Result<Named, usize>);
 
 /// Sorts ends by whether they fare alike. Senders to public addresses are told apart by their own.
-fn by_class<'e>(cx: Context<'_>, ends: &'e Endpoints, by_public: bool) -> BTreeMap<Alike, Vec<&'e Selected>> {
+pub(crate) fn by_class<'e>(
+    cx: Context<'_>,
+    ends: &'e Endpoints,
+    by_public: bool,
+) -> BTreeMap<Alike, Vec<&'e Selected>> {
     let mut classes: BTreeMap<Alike, Vec<&'e Selected>> = BTreeMap::new();
     for (number, end) in ends.interfaces.iter().enumerate() {
         let interface = cx.network.interfaces.at(end.interface);
@@ -188,237 +189,10 @@ pub(crate) fn end_hop(cx: Context<'_>, tip: &PathEnd) -> Hop {
     }
 }
 
-pub(crate) fn from_outside(
-    cx: Context<'_>,
-    senders: &Endpoints,
-    receivers: &Endpoints,
-    cases: &mut Vec<PairGroup<'_>>,
-) {
-    for sinks in by_class(cx, receivers, false).values() {
-        let Some(Selected { interface: sink, packet_ends, .. }) = sinks.first() else { continue };
-        let mut of_sink = Vec::new();
-        for (outside, ranges) in &senders.outside {
-            if !remotes::can_enter(cx, outside, *sink) {
-                continue;
-            }
-            let packet_ends: Vec<&PacketEnd> = packet_ends
-                .iter()
-                .filter(|packet_end| ranges::family(packet_end.own.address) == ranges.family)
-                .collect();
-            if packet_ends.is_empty() {
-                continue;
-            }
-            let mut pieces = Vec::new();
-            for (first, last, address) in address_space::pieces(cx, ranges, *sink) {
-                let client = Client::Outside(outside, address);
-                let round_trips = packet_ends.iter().flat_map(|packet_end| {
-                    let direct = round_trip::inward(cx, outside, address, **packet_end, Detail::All);
-                    std::iter::once(direct).chain(load_balancer::paths_through(cx, &client, **packet_end))
-                });
-                let round_trips: Vec<(Family, RoundTrip)> =
-                    round_trips.map(|round_trip| (ranges.family, round_trip)).collect();
-                pieces.push(Piece { first, last, beyond: Beyond::At(outside.clone()), round_trips });
-            }
-            let names = (&"".into(), &several(cx, sinks).into());
-            let tips = |outside| (PathEnd::Outside(outside), PathEnd::Interface(*sink));
-            gather(ranges.family, pieces, names, &tips, &mut of_sink);
-        }
-        cases.extend(without_wrong_places(of_sink));
-    }
-}
-
-/// An address that several gateways lead to is in one place: where nothing comes from is not where it is, if something
-/// comes from another.
-fn without_wrong_places(cases: Vec<PairGroup<'_>>) -> Vec<PairGroup<'_>> {
-    let coming: Vec<(Family, u128, u128)> = cases
-        .iter()
-        .filter(|case| !case.bounds.may.is_empty())
-        .flat_map(|case| case.outside.iter().copied())
-        .collect();
-    let elsewhere = |case: &PairGroup<'_>| {
-        case.outside.iter().all(|(family, first, last)| {
-            let within = coming.iter().filter(|(of, _, _)| of == family).map(|(_, a, b)| (*a, *b));
-            let coming = Ranges::join(*family, within.collect());
-            Ranges::join(*family, vec![(*first, *last)]).minus(&coming).is_empty()
-        })
-    };
-    let (kept, _): (Vec<_>, Vec<_>) =
-        cases.into_iter().partition(|case| !case.bounds.may.is_empty() || !elsewhere(case));
-    kept
-}
-
-pub(crate) fn to_outside(
-    cx: Context<'_>,
-    senders: &Endpoints,
-    receivers: &Endpoints,
-    cases: &mut Vec<PairGroup<'_>>,
-) {
-    // Whichever way leads out counts; the same addresses are asked for once.
-    let mut ranges: BTreeMap<Family, Vec<(u128, u128)>> = BTreeMap::new();
-    let named = receivers.outside.iter().map(|(_, range)| range);
-    let named: Vec<&Ranges> =
-        if receivers.targets.is_empty() { named.collect() } else { receivers.targets.iter().collect() };
-    for range in named {
-        ranges.entry(range.family).or_default().extend(range.iter());
-    }
-    let aim = match &receivers.behind {
-        Some(id) => Aim::Behind(id),
-        None if receivers.internet_only => Aim::Internet,
-        None => Aim::Anywhere,
-    };
-    for sources in by_class(cx, senders, false).values() {
-        let Some(Selected { interface: source, packet_ends, .. }) = sources.first() else { continue };
-        for (family, range) in &ranges {
-            let range = Ranges::join(*family, range.clone());
-            let packet_ends: Vec<&PacketEnd> = packet_ends
-                .iter()
-                .filter(|packet_end| ranges::family(packet_end.own.address) == *family)
-                .collect();
-            if packet_ends.is_empty() {
-                continue;
-            }
-            let mut pieces = Vec::new();
-            for (first, last, address) in address_space::pieces(cx, &range, *source) {
-                let round_trips: Vec<(Family, RoundTrip)> = packet_ends
-                    .iter()
-                    .map(|packet_end| {
-                        (*family, round_trip::outward(cx, **packet_end, address, aim, Detail::All))
-                    })
-                    .collect();
-                let beyond = beyond(cx, receivers, &round_trips, address);
-                pieces.push(Piece { first, last, beyond, round_trips });
-            }
-            let names = (&several(cx, sources).into(), &"".into());
-            let tips = |outside| (PathEnd::Interface(*source), PathEnd::Outside(outside));
-            gather(*family, pieces, names, &tips, cases);
-        }
-    }
-}
-
-/// Where packets for an address end, or should.
-fn beyond(
-    cx: Context<'_>,
-    receivers: &Endpoints,
-    round_trips: &[(Family, RoundTrip)],
-    address: IpAddr,
-) -> Beyond {
-    let ended = round_trips.iter().find_map(|(_, round_trip)| round_trip.end.clone());
-    match ended.or_else(|| receivers.behind.clone()) {
-        Some(outside) => Beyond::At(outside),
-        None if cx.network.is_internet(address) => Beyond::At(Outside::Internet),
-        None => Beyond::Nowhere(address),
-    }
-}
-
 pub(crate) fn universe(families: impl Iterator<Item = Family>) -> Flows {
     let families: BTreeSet<Family> = families.collect();
     if families.is_empty() {
         return Flows::all();
     }
     families.into_iter().fold(Flows::NONE, |sum, family| sum.union(&Flows::of_family(family)))
-}
-
-/// Where addresses outside are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Beyond {
-    At(Outside),
-    /// No gateway leads to this one.
-    Nowhere(IpAddr),
-}
-
-impl Beyond {
-    fn name(&self) -> String {
-        match self {
-            Self::At(Outside::Internet) => "the internet".into(),
-            Self::At(outside) => format!("behind {}", outside.resource()),
-            Self::Nowhere(_) => "outside".into(),
-        }
-    }
-
-    fn hop(&self) -> Hop {
-        let resource = match self {
-            Self::At(outside) => outside.resource(),
-            Self::Nowhere(address) => ResourceRef::of(ResourceKind::Address, &address.to_string()),
-        };
-        Hop { resource, name: None, because: String::new() }
-    }
-
-    fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::At(one), Self::At(other)) => one == other,
-            (Self::Nowhere(_), Self::Nowhere(_)) => true,
-            _ => false,
-        }
-    }
-}
-
-/// Addresses that fare alike.
-struct Piece {
-    first: u128,
-    last: u128,
-    beyond: Beyond,
-    round_trips: Vec<(Family, RoundTrip)>,
-}
-
-/// Joins pieces of addresses that fare alike into one case.
-fn gather(
-    family: Family,
-    pieces: Vec<Piece>,
-    names: (&Rc<str>, &Rc<str>),
-    tips: &dyn Fn(Hop) -> (PathEnd, PathEnd),
-    cases: &mut Vec<PairGroup<'_>>,
-) {
-    let mut alike: Vec<(Beyond, PairGroup<'_>)> = Vec::new();
-    for Piece { first, last, beyond, round_trips } in pieces {
-        let fares = |(at, case): &&mut (Beyond, PairGroup<'_>)| {
-            at.is_like(&beyond)
-                && case.round_trips.len() == round_trips.len()
-                && case.round_trips.iter().zip(&round_trips).all(|((_, a), (_, b))| {
-                    a.bounds == b.bounds
-                        && a.whole == b.whole
-                        && a.steps.len() == b.steps.len()
-                        && a.steps.iter().zip(&b.steps).all(|(a, b)| a.allow == b.allow)
-                })
-        };
-        match alike.iter_mut().find(fares) {
-            Some((_, case)) => case.outside.push((family, first, last)),
-            None => {
-                let universe = Flows::of_family(family);
-                let case = PairGroup::new(names, tips(beyond.hop()), round_trips, universe);
-                alike.push((beyond, PairGroup { outside: vec![(family, first, last)], ..case }));
-            }
-        }
-    }
-    let alone = alike.len() == 1;
-    for (beyond, case) in &mut alike {
-        let ranges = case.outside.iter().map(|(_, from, to)| (*from, *to)).collect();
-        let words = few(&Ranges::join(family, ranges).prefixes());
-        let name = match &mut case.tips {
-            (PathEnd::Outside(hop), _) => {
-                hop.because = if alone { String::new() } else { words.clone() };
-                &mut case.from
-            }
-            (_, PathEnd::Outside(hop)) => {
-                hop.because = if alone { String::new() } else { words.clone() };
-                &mut case.to
-            }
-            (PathEnd::Interface(_), PathEnd::Interface(_)) => continue,
-        };
-        *name = if alone && *beyond == Beyond::At(Outside::Internet) {
-            format!("{} ({family})", beyond.name()).into()
-        } else {
-            format!("{}: {words}", beyond.name()).into()
-        };
-    }
-    cases.extend(alike.into_iter().map(|(_, case)| case));
-}
-
-/// The first prefixes, and how many more.
-fn few(prefixes: &[Cidr]) -> String {
-    const SHOWN: usize = 6;
-    let shown: Vec<String> = prefixes.iter().take(SHOWN).map(ToString::to_string).collect();
-    match prefixes.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => format!("{} and {more} more prefixes", shown.join(", ")),
-        _ => shown.join(", "),
-    }
 }

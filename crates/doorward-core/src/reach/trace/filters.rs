@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::Direction;
+use crate::inventory::{Direction, Peer};
 use crate::net::ranges;
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
@@ -91,5 +91,39 @@ pub(crate) fn security_groups(
     // Which of its doubts matter depends on the flows that are asked about (`GroupSet::doubts_of`).
     trace.meet(allow.within(&family), None, || {
         StepKind::SecurityGroups(GroupCheck { interface: index, direction, other, peer, references })
+    });
+}
+
+/// Meets the security groups of an interface for what comes from a VPC that was not recorded, over a peering of one
+/// Region: a rule may name a group that has an interface there (VPC peering guide, security groups).
+pub(crate) fn security_groups_of_unrecorded(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    index: InterfaceIx,
+    other: IpAddr,
+) {
+    let interface = cx.network.interfaces.at(index);
+    if matches!(interface.kind, InterfaceKind::NatGateway | InterfaceKind::Open) {
+        return;
+    }
+    let set = cx.network.sets.at(interface.set);
+    let rules = set.groups.iter().flat_map(|group| &cx.network.groups.at(*group).rules);
+    let foreign = rules.filter(|rule| {
+        rule.direction == Direction::In
+            && matches!(&rule.peer, Peer::Group(id) if !cx.network.group_of.contains_key(id))
+    });
+    let foreign = foreign.fold(Flows::NONE, |sum, rule| sum.union(&Flows::from(rule.flow)));
+    let mut allow = set.inward.at(other).cloned().unwrap_or_else(Bounds::none);
+    allow.may = allow.may.union(&foreign);
+    let family = Flows::of_family(ranges::family(other));
+    trace.meet(allow.within(&family), None, || {
+        let direction = Direction::In;
+        StepKind::SecurityGroups(GroupCheck {
+            interface: index,
+            direction,
+            other,
+            peer: None,
+            references: false,
+        })
     });
 }

@@ -4,17 +4,20 @@ pub(crate) mod filters;
 pub(crate) mod hop;
 pub(crate) mod path_text;
 pub(crate) mod public_address;
+pub(crate) mod replies;
 pub(crate) mod round_trip;
 pub(crate) mod route;
 pub(crate) mod steps;
 
 use std::net::IpAddr;
 
-use crate::inventory::{Direction, EndpointId, PeeringId, ResourceRef, RouteTarget, TransitGatewayId};
+use crate::inventory::{
+    Direction, EndpointId, NatGatewayId, PeeringId, ResourceRef, RouteTarget, TransitGatewayId,
+};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::address_space::Outside;
-use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
+use crate::reach::network::table::{InterfaceIx, SubnetIx, TableIx, VpcIx};
 use crate::reach::trace::hop::{
     appliance, egress_only_gateway, internet_gateway, nat_gateway, other_gateway, transit_gateway,
     vpc_endpoint, vpc_peering, vpn_gateway,
@@ -22,7 +25,7 @@ use crate::reach::trace::hop::{
 use crate::reach::trace::steps::{StepText, Trace};
 
 /// More hops than this is a loop.
-const MOST_HOPS: usize = 8;
+const MOST_HOPS: usize = 16;
 
 /// Whether what carries a group is still known where the packet arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,11 +39,35 @@ pub(crate) enum References {
 /// A packet that is to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sender {
-    pub(crate) subnet: SubnetIx,
+    pub(crate) at: Location,
     pub(crate) address: IpAddr,
     /// Whether an internet gateway has a public address for it.
     pub(crate) public: bool,
     pub(crate) interface: Option<InterfaceIx>,
+}
+
+/// Where a packet is in a VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Location {
+    /// The subnet that it is in; of one at a regional NAT gateway, the one that it came from.
+    pub(crate) subnet: SubnetIx,
+    /// The route table of the regional NAT gateway that it is at: no network ACL is asked there.
+    pub(crate) regional: Option<RegionalTable>,
+}
+
+impl Location {
+    /// In a subnet.
+    pub(crate) fn within(subnet: SubnetIx) -> Self {
+        Self { subnet, regional: None }
+    }
+}
+
+/// The route table of a regional NAT gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RegionalTable {
+    Seen(TableIx),
+    /// As AWS makes it: the local routes, and one to the internet gateway of the VPC.
+    AsMade,
 }
 
 /// Where a packet got to.
@@ -93,36 +120,68 @@ pub(crate) struct RouteTaken {
     pub(crate) delivery: Delivery,
     /// The source that the receiver sees.
     pub(crate) seen: IpAddr,
+    /// The destination that it arrives at: another than it was sent to behind a NAT64.
+    pub(crate) to: IpAddr,
     pub(crate) legs: Vec<Leg>,
     pub(crate) references: References,
-    /// Who translated it, if anything did.
-    pub(crate) translated: Option<Translation>,
+    /// Each that translated it, in the order of its path.
+    pub(crate) translations: Vec<Translation>,
     /// Appliances that forwarded it.
     pub(crate) appliances: Vec<InterfaceIx>,
+}
+
+impl RouteTaken {
+    /// Of a packet that nothing has happened to yet.
+    pub(crate) fn begun(source: IpAddr, to: IpAddr, references: References) -> Self {
+        Self {
+            delivery: Delivery::Dropped,
+            seen: source,
+            to,
+            legs: Vec::new(),
+            references,
+            translations: Vec::new(),
+            appliances: Vec::new(),
+        }
+    }
+
+    /// Where it was delivered in a VPC, and from where.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        match self.delivery {
+            Delivery::Inside { from, .. } => Some(from),
+            _ => None,
+        }
+    }
 }
 
 /// Where a packet got another source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Translation {
-    /// The subnet of the NAT gateway or NAT instance.
-    pub(crate) subnet: SubnetIx,
+    /// Where the NAT gateway or NAT instance is.
+    pub(crate) at: Location,
     /// The address that it sends from, inside.
     pub(crate) address: IpAddr,
+    /// Where it was sent to before: what replies to the sender come from.
+    pub(crate) to: IpAddr,
+    /// How many legs it had gone by then.
+    pub(crate) legs: usize,
 }
 
 /// A packet on its way.
 pub(crate) struct Packet {
     /// Its destination.
     pub(crate) to: IpAddr,
-    /// The subnet that it is in.
-    pub(crate) subnet: SubnetIx,
+    pub(crate) at: Location,
     /// Whether an internet gateway has a public address for its source.
     pub(crate) public: bool,
     /// The interface that sent it, until something sends it on from an address of its own.
     pub(crate) interface: Option<InterfaceIx>,
     pub(crate) taken: RouteTaken,
-    /// The appliance that sends it on.
+    /// The appliance of this VPC that sends it on.
     pub(crate) forwarded: Option<InterfaceIx>,
+    /// The NAT gateway that it has just left.
+    pub(crate) left: Option<NatGatewayId>,
+    /// Whether a transit gateway handed it to this VPC: its source may be of another.
+    pub(crate) handed_over: bool,
 }
 
 /// What a hop does with a packet.
@@ -134,26 +193,42 @@ pub(crate) enum Next {
 
 /// Sends a packet to an address. Replies (`trace.replies`) meet no security groups and are not translated.
 pub(crate) fn send(cx: Context<'_>, trace: &mut Trace, sender: Sender, to: IpAddr) -> RouteTaken {
-    Tracer { cx, packet: Packet::new(sender, to) }.run(trace)
+    resume(cx, trace, Packet::new(sender, to), Next::On)
+}
+
+/// Carries on with a packet that something has handed on, or landed.
+pub(crate) fn resume(cx: Context<'_>, trace: &mut Trace, mut packet: Packet, next: Next) -> RouteTaken {
+    match next {
+        Next::On => Tracer { cx, packet }.run(trace),
+        Next::Landed(delivery) => {
+            packet.taken.delivery = delivery;
+            packet.taken
+        }
+    }
 }
 
 impl Packet {
-    fn new(sender: Sender, to: IpAddr) -> Self {
+    pub(crate) fn new(sender: Sender, to: IpAddr) -> Self {
         Self {
             to,
-            subnet: sender.subnet,
+            at: sender.at,
             public: sender.public,
             interface: sender.interface,
-            taken: RouteTaken {
-                delivery: Delivery::Dropped,
-                seen: sender.address,
-                legs: Vec::new(),
-                references: References::Kept,
-                translated: None,
-                appliances: Vec::new(),
-            },
+            taken: RouteTaken::begun(sender.address, to, References::Kept),
             forwarded: None,
+            left: None,
+            handed_over: false,
         }
+    }
+
+    /// The VPC that it is in.
+    pub(crate) fn vpc(&self, cx: Context<'_>) -> VpcIx {
+        cx.network.subnets.at(self.at.subnet).vpc
+    }
+
+    /// Whether its source is of the VPC that it is in.
+    pub(crate) fn is_at_home(&self, cx: Context<'_>) -> bool {
+        cx.network.vpcs.at(self.vpc(cx)).contains(self.taken.seen)
     }
 }
 
@@ -167,19 +242,22 @@ impl Tracer<'_> {
     fn run(mut self, trace: &mut Trace) -> RouteTaken {
         let network = self.cx.network;
         for _ in 0..MOST_HOPS {
-            let (subnet, to) = (self.packet.subnet, self.packet.to);
+            let (at, to) = (self.packet.at, self.packet.to);
             if trace.is_over() {
                 return self.packet.taken;
             }
-            let node = network.subnets.at(subnet);
-            let here = network.vpcs.at(node.vpc).interface_at(to);
-            if node.contains(to)
-                || here.is_some_and(|interface| network.interfaces.at(interface).subnet == subnet)
-            {
-                self.packet.taken.delivery = Delivery::Inside { vpc: node.vpc, from: Origin::Subnet(subnet) };
-                return self.packet.taken;
+            if at.regional.is_none() {
+                let node = network.subnets.at(at.subnet);
+                let here = network.vpcs.at(node.vpc).interface_at(to);
+                if node.contains(to)
+                    || here.is_some_and(|interface| network.interfaces.at(interface).subnet == at.subnet)
+                {
+                    let from = Origin::Subnet(at.subnet);
+                    self.packet.taken.delivery = Delivery::Inside { vpc: node.vpc, from };
+                    return self.packet.taken;
+                }
+                filters::network_acl(self.cx, trace, at.subnet, Direction::Out, to);
             }
-            filters::network_acl(self.cx, trace, subnet, Direction::Out, to);
             match self.follow(trace) {
                 Next::On => {}
                 Next::Landed(delivery) => {
@@ -188,9 +266,9 @@ impl Tracer<'_> {
                 }
             }
         }
-        let Packet { to, subnet, .. } = self.packet;
+        let Packet { to, at, .. } = self.packet;
         trace.stop(|| StepText {
-            resource: (&network.subnets.at(subnet).id).into(),
+            resource: (&network.subnets.at(at.subnet).id).into(),
             name: None,
             because: String::new(),
             code: Code::Loop,
@@ -200,17 +278,26 @@ impl Tracer<'_> {
         self.packet.taken
     }
 
-    /// Follows the route of the subnet that the packet is in.
+    /// Follows the route of where the packet is.
     fn follow(&mut self, trace: &mut Trace) -> Next {
         let (cx, packet) = (self.cx, &mut self.packet);
-        let node = cx.network.subnets.at(packet.subnet);
-        let Some((target, row)) = route::look_up(cx, trace, packet.subnet, packet.to) else {
+        let vpc = packet.vpc(cx);
+        let Some((target, row)) = route::look_up(cx, trace, packet) else {
             // Without a table nothing says where it goes: it may get there.
-            return Next::Landed(if node.table.is_err() { Delivery::Unknown } else { Delivery::Dropped });
+            let unseen =
+                packet.at.regional.is_none() && cx.network.subnets.at(packet.at.subnet).table.is_err();
+            return Next::Landed(if unseen { Delivery::Unknown } else { Delivery::Dropped });
         };
+        if let Some(landed) = nat_gateway::leave(cx, trace, packet, &target) {
+            return Next::Landed(landed);
+        }
         match &target {
             RouteTarget::Local => {
-                Next::Landed(Delivery::Inside { vpc: node.vpc, from: Origin::Subnet(packet.subnet) })
+                let from = match packet.at.regional {
+                    None => Origin::Subnet(packet.at.subnet),
+                    Some(_) => Origin::Gateway,
+                };
+                Next::Landed(Delivery::Inside { vpc, from })
             }
             RouteTarget::InternetGateway(id) => internet_gateway::egress(cx, trace, packet, id),
             RouteTarget::EgressOnlyGateway(id) => egress_only_gateway::egress(cx, trace, packet, id),

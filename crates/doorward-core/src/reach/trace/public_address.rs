@@ -17,7 +17,7 @@ use crate::reach::network::table::InterfaceIx;
 use crate::reach::trace::hop::{load_balancer, vpc_endpoint};
 use crate::reach::trace::round_trip::{self, RoundTrip};
 use crate::reach::trace::steps::{Detail, Step, StepKind, StepText, Trace};
-use crate::reach::trace::{self, Delivery, RouteTaken, Translation, filters};
+use crate::reach::trace::{self, Delivery, RouteTaken, Translation, filters, replies};
 
 /// Whether packets of a sender are for the public address of a receiver, as the receiver is named.
 pub(crate) fn is_meant(cx: Context<'_>, from: InterfaceIx, to: PacketEnd) -> bool {
@@ -162,8 +162,8 @@ impl Ends {
     fn source(&self, cx: Context<'_>) -> Source {
         let mut trace = Trace::new(Detail::Stops(Flows::NONE));
         let taken = trace::send(cx, &mut trace, round_trip::sender(cx, self.from), self.destination);
-        match taken.translated {
-            Some(by) => public_of(cx, by),
+        match taken.translations.last() {
+            Some(by) => public_of(cx, *by),
             None if self.from.own.public => {
                 self.from.own.public_address.map_or(Source::Unseen, |public| Source::Known(public.into()))
             }
@@ -190,7 +190,7 @@ impl Ends {
                 && !trace.is_over()
             {
                 round_trip::reply_outward(cx, &mut trace, to, source, &entered);
-                round_trip::reply_from_outside(cx, &mut trace, sender, &taken, destination);
+                replies::from_outside(cx, &mut trace, sender, &taken);
             }
         }
         round_trip::finished(trace, Family::V4)
@@ -211,12 +211,15 @@ impl Ends {
 
 /// The public address of a NAT gateway or NAT instance that sends from an address inside.
 fn public_of(cx: Context<'_>, by: Translation) -> Source {
-    let subnet = cx.network.subnets.at(by.subnet);
+    let subnet = cx.network.subnets.at(by.at.subnet);
     let vpc = cx.network.vpcs.at(subnet.vpc);
     let own = vpc.interface_at(by.address).and_then(|interface| {
         let mut addresses = cx.network.interfaces.at(interface).addresses.iter();
         addresses.find(|own| own.address == by.address).and_then(|own| own.public_address)
     });
+    if by.at.regional.is_some() {
+        return Source::Known(by.address);
+    }
     let mut gateways = cx.inventory.nat_gateways.values();
     let by_gateway = || {
         let gateway = gateways.find(|gateway| {

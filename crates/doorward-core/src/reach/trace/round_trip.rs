@@ -10,13 +10,16 @@ use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::address_space::Outside;
 use crate::reach::network::interfaces::{InterfaceKind, PacketEnd};
-use crate::reach::network::table::{InterfaceIx, SubnetIx, VpcIx};
+use crate::reach::network::table::{InterfaceIx, VpcIx};
 use crate::reach::trace::hop::{
-    gateway_route_table, internet_gateway, load_balancer, nat_gateway, other_gateway, transit_gateway,
-    vpc_endpoint, vpc_peering, vpn_gateway,
+    internet_gateway, load_balancer, local_service, other_gateway, transit_gateway, vpc_endpoint,
+    vpc_peering, vpn_gateway,
 };
+use crate::reach::trace::replies::Client;
 use crate::reach::trace::steps::{Detail, Step, StepText, Trace};
-use crate::reach::trace::{self, Delivery, Origin, References, RouteTaken, Sender, filters, public_address};
+use crate::reach::trace::{
+    self, Delivery, Location, Origin, References, RouteTaken, Sender, filters, public_address, replies,
+};
 
 /// What passes between two addresses.
 #[derive(Debug, Clone)]
@@ -55,19 +58,21 @@ impl<'a> Aim<'a> {
     }
 }
 
-/// How a packet from outside came into the VPC of its receiver.
+/// How a packet from outside came to the VPC of its receiver.
 pub(crate) struct Entered {
     /// By what: replies have to leave by it.
     pub(crate) gateway: ResourceRef,
-    pub(crate) origin: Origin,
-    /// The appliances that forwarded it.
-    pub(crate) appliances: Vec<InterfaceIx>,
+    pub(crate) taken: RouteTaken,
 }
 
 impl Entered {
     /// Straight by a gateway.
-    pub(crate) fn at(gateway: impl Into<ResourceRef>, origin: Origin) -> Self {
-        Self { gateway: gateway.into(), origin, appliances: Vec::new() }
+    pub(crate) fn at(gateway: impl Into<ResourceRef>, vpc: VpcIx, (from, to): (IpAddr, IpAddr)) -> Self {
+        let delivery = Delivery::Inside { vpc, from: Origin::Gateway };
+        Self {
+            gateway: gateway.into(),
+            taken: RouteTaken { delivery, ..RouteTaken::begun(from, to, References::Lost) },
+        }
     }
 }
 
@@ -102,7 +107,7 @@ pub(crate) fn across(
 pub(crate) fn sender(cx: Context<'_>, packet_end: PacketEnd) -> Sender {
     let interface = cx.network.interfaces.at(packet_end.interface);
     Sender {
-        subnet: interface.subnet,
+        at: Location::within(interface.subnet),
         address: packet_end.own.address,
         public: packet_end.own.public,
         interface: Some(packet_end.interface),
@@ -158,8 +163,9 @@ pub(crate) fn path(
     match &taken.delivery {
         Delivery::Inside { vpc, from: origin } if *vpc == receiver.vpc => {
             filters::arrive(cx, trace, *vpc, address, taken.seen, *origin);
-            if !trace.is_over() {
-                reply(cx, trace, from, &taken, receiver.subnet, address, Some(to));
+            let server = replies::server(Location::within(receiver.subnet), address, Some(to));
+            if !trace.is_over() && !replies::is_direct(&taken, from, server) {
+                replies::from_inside(cx, trace, Client::Inside(from), &taken, server);
             }
             way
         }
@@ -182,7 +188,7 @@ pub(crate) fn path(
 
 /// Whether groups would be known if there were a way: of a way that fails only what is in its way counts.
 fn would_be(cx: Context<'_>, from: Sender, vpc: VpcIx) -> References {
-    let same = cx.network.subnets.at(from.subnet).vpc == vpc;
+    let same = cx.network.subnets.at(from.at.subnet).vpc == vpc;
     if same { References::Kept } else { References::Lost }
 }
 
@@ -206,6 +212,10 @@ pub(crate) fn outward(
 ) -> RoundTrip {
     let mut trace = Trace::new(detail);
     vpc_endpoint::initiate(cx, &mut trace, from.interface);
+    if let Some(service) = local_service::at(cx, cx.network.interfaces.at(from.interface).vpc, to) {
+        local_service::egress(cx, &mut trace, from.interface, service, to);
+        return finished(trace, ranges::family(to));
+    }
     filters::security_groups(cx, &mut trace, from.interface, Direction::Out, to, None, false);
     let sender = sender(cx, from);
     let taken = trace::send(cx, &mut trace, sender, to);
@@ -215,9 +225,15 @@ pub(crate) fn outward(
         Delivery::Remote(outside) => aim == Aim::Anywhere || aim == Aim::Behind(outside),
         Delivery::Inside { .. } | Delivery::Dropped | Delivery::Unknown => false,
     };
-    if arrived && !trace.is_over() {
-        trace.replies = true;
-        reply_from_outside(cx, &mut trace, sender, &taken, to);
+    let inside = behind_nat64(cx, &taken, to);
+    if let Some((index, vpc, origin)) = inside {
+        filters::arrive(cx, &mut trace, vpc, taken.to, taken.seen, origin);
+        receive(cx, &mut trace, index, taken.seen, None, false);
+        let at = Location::within(cx.network.interfaces.at(index).subnet);
+        let server = replies::server(at, taken.to, Some(index));
+        replies::from_inside(cx, &mut trace, Client::Inside(sender), &taken, server);
+    } else if arrived && !trace.is_over() {
+        replies::from_outside(cx, &mut trace, sender, &taken);
     } else if !arrived && !matches!(taken.delivery, Delivery::Dropped | Delivery::Unknown) {
         let elsewhere = whereabouts(cx, &taken.delivery);
         trace.stop(|| StepText {
@@ -226,7 +242,10 @@ pub(crate) fn outward(
             because: String::new(),
             code: Code::NoDestination,
             why: format!("packets for {to} end {elsewhere}"),
-            lift: "route it by an internet gateway or a NAT gateway".into(),
+            lift: match taken.delivery {
+                Delivery::Inside { .. } => format!("ask about an interface: nothing in use has {to} there"),
+                _ => "route it by an internet gateway or a NAT gateway".to_owned(),
+            },
         });
     }
     let end = match taken.delivery {
@@ -235,6 +254,20 @@ pub(crate) fn outward(
         Delivery::Inside { .. } | Delivery::Dropped | Delivery::Unknown => None,
     };
     RoundTrip { end: end.filter(|_| arrived), ..finished(trace, ranges::family(to)) }
+}
+
+/// The interface of IPv4 that a packet of IPv6 was translated for and got to.
+fn behind_nat64(
+    cx: Context<'_>,
+    taken: &RouteTaken,
+    sent_to: IpAddr,
+) -> Option<(InterfaceIx, VpcIx, Origin)> {
+    match taken.delivery {
+        Delivery::Inside { vpc, from } if taken.to != sent_to => {
+            Some((cx.network.vpcs.at(vpc).interface_at(taken.to)?, vpc, from))
+        }
+        _ => None,
+    }
 }
 
 /// From an address outside to an interface.
@@ -263,20 +296,31 @@ pub(crate) fn enter(
     from: IpAddr,
     to: PacketEnd,
 ) -> Option<Entered> {
-    let vpc = cx.network.interfaces.at(to.interface).vpc;
+    let interface = cx.network.interfaces.at(to.interface);
+    let (vpc, ends) = (interface.vpc, (from, to.own.address));
     public_address::meets_outside(cx, trace, outside, to);
     let entered = match outside {
         Outside::Internet => internet_gateway::ingress(cx, trace, from, to),
         Outside::Vpn(id) => vpn_gateway::ingress(cx, trace, id, from, to),
         Outside::Peering(id) => vpc_peering::ingress(cx, trace, id, from, to),
-        Outside::Transit(gateway, id) => transit_gateway::ingress(cx, trace, gateway, id, to),
-        Outside::TransitGateway(id) => Some(transit_gateway::hidden_ingress(trace, id)),
-        Outside::Other(id) => Some(other_gateway::ingress(trace, id)),
+        Outside::Transit(gateway, id) => transit_gateway::ingress(cx, trace, (gateway, id), from, to),
+        Outside::TransitGateway(id) => Some(transit_gateway::hidden_ingress(trace, id, vpc, ends)),
+        Outside::Other(id) => Some(other_gateway::ingress(trace, id, vpc, ends)),
     };
-    if let Some(entered) = &entered {
-        filters::arrive(cx, trace, vpc, to.own.address, from, entered.origin);
+    let seen = entered.as_ref().map_or(from, |entered| entered.taken.seen);
+    if let Some(origin) = entered.as_ref().and_then(|entered| entered.taken.origin()) {
+        filters::arrive(cx, trace, vpc, to.own.address, seen, origin);
     }
-    receive(cx, trace, to.interface, from, None, false);
+    match outside {
+        Outside::Peering(id)
+            if vpc_peering::carries_references(cx, id) && interface.kind != InterfaceKind::NatGateway =>
+        {
+            vpc_endpoint::receive(cx, trace, to.interface);
+            filters::security_groups_of_unrecorded(cx, trace, to.interface, seen);
+            load_balancer::listen(cx, trace, to.interface);
+        }
+        _ => receive(cx, trace, to.interface, seen, None, false),
+    }
     entered
 }
 
@@ -286,22 +330,10 @@ pub(crate) fn reply_outward(
     trace: &mut Trace,
     from: PacketEnd,
     to: IpAddr,
-    Entered { gateway, appliances: by, .. }: &Entered,
+    Entered { gateway, taken }: &Entered,
 ) {
-    trace.replies = true;
-    let sender = Sender { public: true, ..sender(cx, from) };
-    let taken = trace::send(cx, trace, sender, to);
-    let home = match &taken.delivery {
-        Delivery::Internet(_) | Delivery::Remote(_) => {
-            taken.delivery.gateway().as_ref() == Some(gateway)
-                && taken.appliances.iter().all(|appliance| by.contains(appliance))
-        }
-        Delivery::Unknown => true,
-        _ => taken.delivery == Delivery::Dropped,
-    };
-    if !home {
-        lost_reply(cx, trace, &taken.delivery, gateway);
-    }
+    let server = Sender { public: true, ..sender(cx, from) };
+    replies::from_inside(cx, trace, Client::Outside(gateway, to), taken, server);
 }
 
 /// What an interface takes in: by its groups and, of a load balancer, by its listeners.
@@ -325,6 +357,7 @@ pub(crate) fn receive(
             lift: "ask for what is behind it by another way".into(),
         });
     }
+    vpc_endpoint::receive(cx, trace, index);
     filters::security_groups(cx, trace, index, Direction::In, from, peer, references);
     load_balancer::listen(cx, trace, index);
 }
@@ -334,87 +367,4 @@ pub(crate) fn finished(trace: Trace, family: Family) -> RoundTrip {
     let bounds = bounds.within(&Flows::of_family(family));
     let whole = whole.and(&bounds.must);
     RoundTrip { bounds, whole, back: trace.reply, steps: trace.steps, end: None, handed_on: false }
-}
-
-pub(crate) fn lost_reply(cx: Context<'_>, trace: &mut Trace, delivery: &Delivery, gateway: &ResourceRef) {
-    let elsewhere = whereabouts(cx, delivery);
-    trace.stop(|| StepText {
-        resource: gateway.clone(),
-        name: None,
-        because: String::new(),
-        code: Code::Reply,
-        why: format!("the replies end {elsewhere}, and not where the request came from"),
-        lift: format!("route the replies by {gateway}"),
-    });
-}
-
-/// The way back from inside to whoever sent.
-pub(crate) fn reply(
-    cx: Context<'_>,
-    trace: &mut Trace,
-    from: Sender,
-    taken: &RouteTaken,
-    subnet: SubnetIx,
-    address: IpAddr,
-    interface: Option<InterfaceIx>,
-) {
-    let direct = taken.delivery
-        == Delivery::Inside { vpc: cx.network.subnets.at(subnet).vpc, from: Origin::Subnet(subnet) };
-    if direct && from.subnet == subnet && taken.appliances.is_empty() && taken.translated.is_none() {
-        return;
-    }
-    trace.replies = true;
-    let near = taken.translated.map_or((from.subnet, from.address), |by| (by.subnet, by.address));
-    let sender = Sender { subnet, address, public: false, interface };
-    let back = trace::send(cx, trace, sender, near.1);
-    let home = cx.network.subnets.at(near.0).vpc;
-    match &back.delivery {
-        Delivery::Inside { vpc, from: origin } if *vpc == home && same_way(taken, &back) => {
-            filters::arrive(cx, trace, home, near.1, address, *origin);
-            if let Some(by) = taken.translated {
-                nat_gateway::reply(cx, trace, by, from, address);
-            }
-        }
-        Delivery::Unknown | Delivery::Dropped => {}
-        elsewhere => {
-            let gateway = ResourceRef::from(&cx.network.subnets.at(near.0).id);
-            lost_reply(cx, trace, elsewhere, &gateway);
-        }
-    }
-}
-
-pub(crate) fn reply_from_outside(
-    cx: Context<'_>,
-    trace: &mut Trace,
-    to: Sender,
-    taken: &RouteTaken,
-    source: IpAddr,
-) {
-    let near = taken.translated.map_or((to.subnet, to.address), |by| (by.subnet, by.address));
-    let vpc = cx.network.subnets.at(near.0).vpc;
-    match &taken.delivery {
-        Delivery::Remote(Outside::Transit(gateway, id)) => {
-            transit_gateway::reply(cx, trace, (gateway, id), vpc, near.1, source);
-        }
-        Delivery::Internet(_) | Delivery::Remote(_) => {
-            let origin = taken.delivery.gateway().and_then(|gateway| {
-                gateway_route_table::reply(cx, trace, vpc, gateway.id(), source, near.1, taken)
-            });
-            if origin != Some(Origin::Subnet(near.0)) {
-                filters::network_acl(cx, trace, near.0, Direction::In, source);
-            }
-        }
-        _ => filters::network_acl(cx, trace, near.0, Direction::In, source),
-    }
-    if let Some(by) = taken.translated {
-        nat_gateway::reply(cx, trace, by, to, source);
-    }
-}
-
-/// Whether replies are handed to what the request came out of, and meet no appliance that did not see the request.
-///
-/// Transit gateways keep no state, so replies may take another way behind the first.
-fn same_way(taken: &RouteTaken, back: &RouteTaken) -> bool {
-    taken.legs.last() == back.legs.first()
-        && back.appliances.iter().all(|appliance| taken.appliances.contains(appliance))
 }

@@ -1,4 +1,4 @@
-//! The look-up in the route table of a subnet.
+//! The look-up in the route table of a subnet or of a regional NAT gateway.
 
 use std::net::IpAddr;
 
@@ -6,20 +6,23 @@ use crate::inventory::RouteTarget;
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::route_tables::{RouteRow, words};
-use crate::reach::network::table::{SubnetIx, VpcIx};
+use crate::reach::network::table::VpcIx;
+use crate::reach::trace::hop::{local_service, nat_gateway};
 use crate::reach::trace::steps::{StepText, Trace};
+use crate::reach::trace::{Packet, RegionalTable};
 
-/// The route that decides in a subnet; met as a step.
+/// The route that decides where a packet is; met as a step.
 pub(crate) fn look_up(
     cx: Context<'_>,
     trace: &mut Trace,
-    subnet: SubnetIx,
-    to: IpAddr,
+    packet: &Packet,
 ) -> Option<(RouteTarget, Option<RouteRow>)> {
-    let node = cx.network.subnets.at(subnet);
-    let table = match node.table {
-        Ok(table) => cx.network.tables.at(table),
-        Err(gap) => {
+    let (node, to) = (cx.network.subnets.at(packet.at.subnet), packet.to);
+    let table = match (packet.at.regional, node.table) {
+        (Some(RegionalTable::Seen(table)), _) => cx.network.tables.at(table),
+        (Some(RegionalTable::AsMade), _) => return nat_gateway::as_made(cx, trace, packet),
+        (None, Ok(table)) => cx.network.tables.at(table),
+        (None, Err(gap)) => {
             let target = likely(cx, node.vpc, to);
             trace.doubt(Some(gap), || StepText {
                 resource: (&node.id).into(),
@@ -56,12 +59,15 @@ pub(crate) fn look_up(
     match row {
         None => {
             trace.stop(|| {
-                plain(
-                    String::new(),
-                    Code::NoRoute,
-                    format!("{} has no route to {to}", table.id),
-                    format!("add a route to {to} to {}", table.id),
-                )
+                let lift = match &packet.left {
+                    Some(nat) => nat_gateway::way_out(nat),
+                    None if local_service::is_reserved(to) => {
+                        "ask about another address: this one is reserved for services of AWS, and no route leads there"
+                            .to_owned()
+                    }
+                    None => format!("add a route to {to} to {}", table.id),
+                };
+                plain(String::new(), Code::NoRoute, format!("{} has no route to {to}", table.id), lift)
             });
             None
         }
@@ -77,7 +83,7 @@ pub(crate) fn look_up(
             None
         }
         Some(row) => {
-            trace.pass(|| plain(words(row), Code::CannotRoute, String::new(), String::new()));
+            trace.pass(|| plain(words(row), Code::NoRoute, String::new(), String::new()));
             Some((row.target.clone(), Some(row.clone())))
         }
     }

@@ -71,14 +71,24 @@ pub(crate) struct Trace {
     detail: Detail,
     /// Whether what is met now is met by the replies.
     pub(crate) replies: bool,
+    /// Whether what is met now is met by packets of IPv4 that a NAT gateway made of packets of IPv6.
+    pub(crate) nat64: bool,
 }
 
 impl Trace {
     pub(crate) fn new(detail: Detail) -> Self {
-        Self { forward: Bounds::all(), reply: Bounds::all(), steps: Vec::new(), detail, replies: false }
+        Self {
+            forward: Bounds::all(),
+            reply: Bounds::all(),
+            steps: Vec::new(),
+            detail,
+            replies: false,
+            nat64: false,
+        }
     }
 
     pub(crate) fn meet(&mut self, allow: Bounds, gap: Option<GapIx>, note: impl FnOnce() -> StepKind) {
+        let allow = if self.nat64 { allow.before_nat64() } else { allow };
         let met = if self.replies { &mut self.reply } else { &mut self.forward };
         *met = met.and(&allow);
         if self.is_wanted(&allow) {

@@ -85,6 +85,7 @@ impl Recipe {
             Where::RemoteHost => "192.168.1.7/32".into(),
             Where::Far => "10.9.0.0/16".into(),
             Where::FarHost => "10.9.1.7/32".into(),
+            Where::Nat64 => "64:ff9b::/96".into(),
             Where::Shared => "100.64.0.0/10".into(),
             Where::PublicOfHost => format!("203.0.113.{}/32", 10 + host),
         }

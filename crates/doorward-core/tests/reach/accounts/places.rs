@@ -39,6 +39,8 @@ pub enum Where {
     /// In the VPC that was not recorded.
     Far,
     FarHost,
+    /// What NAT64 makes of IPv4.
+    Nat64,
     Shared,
     PublicOfHost,
 }
@@ -74,6 +76,7 @@ pub fn place() -> impl Strategy<Value = (Where, Pick)> {
         RemoteHost,
         Far,
         FarHost,
+        Nat64,
         Shared,
         PublicOfHost,
     ];

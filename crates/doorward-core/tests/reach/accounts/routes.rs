@@ -16,8 +16,13 @@ impl Recipe {
         }
         for (number, nat) in self.nats.iter().enumerate().filter(|(_, nat)| nat.serves) {
             let subnet = self.subnet(nat.subnet);
-            if said.first(subnet.to_string()) {
-                let (id, vpc) = (format!("rtb-n{number}"), self.vpc_of_subnet(subnet));
+            let (id, vpc) = (format!("rtb-n{number}"), self.vpc_of_subnet(subnet));
+            if let Some(told) = nat.regional {
+                if told {
+                    line(text, format_args!("table {id} vpc-{vpc}"));
+                    self.write_routes(text, &id, vpc, &[(RouteRecipe::Out, false, false)], lists);
+                }
+            } else if said.first(subnet.to_string()) {
                 line(text, format_args!("table {id} vpc-{vpc} subnet-{subnet}"));
                 self.write_routes(text, &id, vpc, &[(RouteRecipe::Out, false, false)], lists);
             }
@@ -53,6 +58,7 @@ impl Recipe {
                 RouteRecipe::OutOnly6 => ("::/0".into(), Target::Outward),
                 RouteRecipe::OutNat(pick) => ("0.0.0.0/0".into(), Target::Nat(pick)),
                 RouteRecipe::ThroughNat(number) => ("0.0.0.0/0".into(), Target::ThisNat(number)),
+                RouteRecipe::Nat64(pick) => (self.cidr((Where::Nat64, 0)), Target::Nat(pick)),
                 RouteRecipe::ToPeer(pick) => (self.cidr((Where::Vpc, pick)), Target::Peering(pick)),
                 RouteRecipe::ToPeer6(pick) => (self.cidr((Where::Vpc6, pick)), Target::Peering(pick)),
                 RouteRecipe::ToTransit(pick, by) => (self.cidr((Where::Vpc, pick)), Target::Transit(by)),
@@ -124,13 +130,17 @@ impl Recipe {
                 routes.extend([RouteRecipe::ToTransit(other, by), RouteRecipe::ToTransit6(other, by)]);
             }
             routes.push(RouteRecipe::Mixed((Where::Remote, 0), Target::Transit(by)));
+            if self.transits[number].hub.is_some_and(|hub| self.vpc(hub) != vpc) {
+                routes.push(RouteRecipe::Mixed((Where::Any, 0), Target::Transit(by)));
+            }
             if self.transits[number].far.is_some() {
                 routes.push(RouteRecipe::Mixed((Where::Far, 0), Target::Transit(by)));
             }
         }
         for (number, nat) in self.nats.iter().enumerate().filter(|(_, nat)| nat.serves) {
             if self.vpc_of_subnet(self.subnet(nat.subnet)) == vpc {
-                routes.push(RouteRecipe::ThroughNat(number));
+                let pick = Pick::try_from(number).expect("a few");
+                routes.extend([RouteRecipe::ThroughNat(number), RouteRecipe::Nat64(pick)]);
             }
         }
         for (number, endpoint) in self.endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.3) {

@@ -22,7 +22,7 @@ impl Recipe {
                 if table % 8 != 7 {
                     let _ = write!(text, " tgw-rtb-{number}{}", usize::from(*table) % transit.tables.len());
                 }
-                let flags = [(*mute, " mute"), (*pending, " pending")];
+                let flags = [(*mute, " mute"), (*pending, " pending"), (table % 6 == 5, " appliance")];
                 for (_, word) in flags.into_iter().filter(|(says, _)| *says) {
                     text.push_str(word);
                 }
@@ -101,7 +101,8 @@ impl Recipe {
             let vpc = Pick::try_from(vpc).expect("a few");
             [TransitRouteRecipe::Home(vpc), TransitRouteRecipe::Home6(vpc)]
         });
-        let known = known.chain([
+        let hub = transit.hub.map(TransitRouteRecipe::Out);
+        let known = known.chain(hub).chain([
             TransitRouteRecipe::Remote(0),
             TransitRouteRecipe::Far((Where::Far, 0)),
             TransitRouteRecipe::Peer((Where::Ten, 0)),
@@ -111,6 +112,7 @@ impl Recipe {
             let (cidr, to, may_propagate) = match route {
                 TransitRouteRecipe::Home(pick) => (self.cidr((Where::Vpc, pick)), home(pick), true),
                 TransitRouteRecipe::Home6(pick) => (self.cidr((Where::Vpc6, pick)), home(pick), true),
+                TransitRouteRecipe::Out(pick) => (self.cidr((Where::Any, 0)), home(pick), false),
                 TransitRouteRecipe::Remote(pick) => {
                     let place = [Where::Remote, Where::RemoteHost, Where::Any][usize::from(pick) % 3];
                     (self.cidr((place, pick)), vpn.clone(), true)

@@ -16,6 +16,8 @@ pub enum RouteRecipe {
     OutNat(Pick),
     /// All of IPv4 to this one.
     ThroughNat(usize),
+    /// What NAT64 makes of IPv4, to a NAT gateway.
+    Nat64(Pick),
     /// A VPC by a peering or a transit gateway.
     ToPeer(Pick),
     ToPeer6(Pick),
@@ -79,6 +81,7 @@ pub fn routes() -> impl Strategy<Value = Vec<RouteOf>> {
         2 => Just(RouteRecipe::Out6),
         1 => Just(RouteRecipe::OutOnly6),
         5 => pick().prop_map(RouteRecipe::OutNat),
+        1 => pick().prop_map(RouteRecipe::Nat64),
         4 => pick().prop_map(RouteRecipe::ToPeer),
         1 => pick().prop_map(RouteRecipe::ToPeer6),
         4 => (pick(), pick()).prop_map(|(vpc, by)| RouteRecipe::ToTransit(vpc, by)),
@@ -162,11 +165,15 @@ pub struct NatRecipe {
     pub interface: bool,
     /// Whether its subnet has a table of its own with a way out, and all other tables of the VPC lead to it.
     pub serves: bool,
+    /// Whether it is a regional one, and whether its table is told.
+    pub regional: Option<bool>,
 }
 
 pub fn nat() -> impl Strategy<Value = NatRecipe> {
-    (pick(), share(35), share(8), share(40), share(50)).prop_map(
-        |(subnet, private, pending, interface, serves)| NatRecipe {
+    let regional = prop_oneof![5 => Just(None), 1 => any::<bool>().prop_map(Some)];
+    (pick(), share(35), share(8), share(40), share(50), regional).prop_map(
+        |(subnet, private, pending, interface, serves, regional)| NatRecipe {
+            regional,
             subnet,
             private,
             pending,
@@ -187,12 +194,16 @@ pub struct TransitRecipe {
     pub tables: Vec<Vec<(TransitRouteRecipe, bool)>>,
     /// Whether every VPC's tables lead to it, and its own to all that is attached.
     pub routed: bool,
+    /// The VPC by which all others go out, if there is one.
+    pub hub: Option<Pick>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub enum TransitRouteRecipe {
     Home(Pick),
     Home6(Pick),
+    /// All of IPv4 into a VPC.
+    Out(Pick),
     Remote(Pick),
     Far((Where, Pick)),
     Peer((Where, Pick)),
@@ -215,8 +226,10 @@ pub fn transit() -> impl Strategy<Value = TransitRecipe> {
     let attached = prop_oneof![1 => Just(None), 5 => attached.prop_map(Some)];
     let vpn = prop_oneof![1 => Just(None), 1 => pick().prop_map(Some)];
     let far = prop_oneof![4 => Just(None), 1 => (pick(), any::<bool>()).prop_map(Some)];
-    (share(60), prop::collection::vec(attached, 3), vpn, far, tables, share(60)).prop_map(
-        |(references, attached, vpn, far, tables, routed)| TransitRecipe {
+    let hub = prop_oneof![1 => Just(None), 1 => pick().prop_map(Some)];
+    (share(60), prop::collection::vec(attached, 3), vpn, far, tables, share(60), hub).prop_map(
+        |(references, attached, vpn, far, tables, routed, hub)| TransitRecipe {
+            hub,
             references,
             attached,
             vpn,

@@ -112,7 +112,8 @@ impl Recipe {
                 line(text, format_args!("{kind} {kind}-{number}{vpc}"));
             }
             if vpc.connected {
-                line(text, format_args!("vpn vpn-g{number} vgw-{number} 192.168.0.0/16"));
+                let down = if vpc.overlaps || vpc.abroad { " down down" } else { " up down" };
+                line(text, format_args!("vpn vpn-g{number} vgw-{number} 192.168.0.0/16{down}"));
             }
             if vpc.far {
                 line(text, format_args!("pcx pcx-far{number} vpc-{number} vpc-far 10.9.0.0/16"));
@@ -123,6 +124,13 @@ impl Recipe {
             let own = format!("{}.{}", self.subnet_v4(subnet), 5 + number);
             let public = if nat.private { " private".into() } else { format!("=203.0.113.{}", 200 + number) };
             let pending = if nat.pending { " pending" } else { "" };
+            if let Some(told) = nat.regional {
+                let vpc = self.vpc_of_subnet(subnet);
+                let table = if told { format!(" rtb-n{number}") } else { String::new() };
+                let public = 200 + number;
+                line(text, format_args!("nat nat-{number} vpc-{vpc} 203.0.113.{public}{table}{pending}"));
+                continue;
+            }
             line(text, format_args!("nat nat-{number} subnet-{subnet} {own}{public}{pending}"));
             if nat.interface {
                 line(text, format_args!("eni eni-nat{number} subnet-{subnet} {own} kind=nat_gateway"));

@@ -76,3 +76,16 @@ fn an_interface_endpoint() {
         ],
     );
 }
+
+/// [19] The interface of an endpoint that is not available takes in nothing.
+#[test]
+fn an_interface_endpoint_that_is_not_available() {
+    let base = "
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        eni eni-e subnet-b 10.0.2.10 sg-open kind=vpc_endpoint
+    ";
+    let base = [TWO_SUBNETS, OPEN, base].join("\n");
+    let asked = |expected| [("eni-a", "eni-e", "tcp/443", expected)];
+    check(&[&base, "vpce vpce-1 vpc-1 interface eni-e"], &asked(YES));
+    check(&[&base, "vpce vpce-1 vpc-1 interface eni-e pending"], &asked(NO));
+}

@@ -192,3 +192,115 @@ fn a_nat_instance() {
         &asked(NO),
     );
 }
+
+/// [16] A regional NAT gateway is in no subnet, meets no network ACL, and has a table of its own.
+#[test]
+fn a_regional_nat_gateway() {
+    let base = "
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        igw igw-1 vpc-1
+        table rtb-a vpc-1 subnet-a
+        rtb-a 0.0.0.0/0 nat-1
+    ";
+    let base = [TWO_SUBNETS, OPEN, base].join("\n");
+    let asked = |expected| [("eni-a", "198.51.100.7", "tcp/443", expected)];
+    // Its table was not recorded: AWS makes it with a route to the internet gateway.
+    check(&[&base, "nat nat-1 vpc-1 203.0.113.5"], &asked(YES));
+    check(&[&base, "nat nat-1 vpc-1 203.0.113.5", "igw igw-1"], &asked(NO));
+    check(&[&base, "nat nat-1 vpc-1 203.0.113.5 pending"], &asked(NO));
+    let own = "nat nat-1 vpc-1 203.0.113.5 rtb-n\ntable rtb-n vpc-1";
+    check(&[&base, own], &asked(NO));
+    check(&[&base, own, "rtb-n 0.0.0.0/0 igw-1"], &asked(YES));
+    check(&[&base, own, "rtb-n 0.0.0.0/0 igw-1", "block eu-west-1 ingress"], &asked(YES));
+    check(
+        &[&base, own, "rtb-n 0.0.0.0/0 igw-1"],
+        &[("eni-a", "198.51.100.7", "proto/47", NO), ("198.51.100.7", "eni-a", "tcp/443", NO)],
+    );
+    // The ACL of the sender's subnet is asked for the replies.
+    let acl = "acl acl-a vpc-1 subnet-a\nacl-a out 100 allow all 0.0.0.0/0";
+    check(&[&base, own, "rtb-n 0.0.0.0/0 igw-1", acl], &asked(NO));
+    check(
+        &[&base, own, "rtb-n 0.0.0.0/0 igw-1", acl, "acl-a in 100 allow tcp/1024-65535 198.51.100.0/24"],
+        &asked(YES),
+    );
+}
+
+/// [16] A NAT gateway whose own subnet leads back to it says so, with the fix.
+#[test]
+fn a_nat_gateway_in_a_private_subnet() {
+    use doorward_core::reach::{Code, Reachability, Selector};
+
+    let base = "
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        igw igw-1 vpc-1
+        table rtb-a vpc-1 subnet-a
+        nat nat-1 subnet-a 10.0.1.5=203.0.113.5
+    ";
+    for (route, code) in
+        [("rtb-a 0.0.0.0/0 nat-1", Code::NoRoute), ("rtb-a 198.51.0.0/16 nat-1", Code::NoRoute)]
+    {
+        let account = crate::written::account(&[TWO_SUBNETS, OPEN, base, route].join("\n"));
+        let end = |text: &str| Selector::find(text, &account).expect("an end");
+        let (from, to) = (end("eni-a"), end("198.51.100.7"));
+        let flow: doorward_core::net::Flow = "tcp/443".parse().expect("a flow");
+        let answer = Reachability::of(account.clone()).ask(&from, &to, Some(&flow.into()));
+        let [blocker] = answer.blockers.as_slice() else { panic!("{:#?}", answer.blockers) };
+        assert_eq!(blocker.code, code);
+        assert!(blocker.lift.contains("put nat-1 into a public subnet"), "{}", blocker.lift);
+    }
+}
+
+/// [16] NAT64: what is sent to 64:ff9b::/96 goes on as IPv4, and the replies come back as IPv6.
+#[test]
+fn a_nat_gateway_translates_ipv6() {
+    use doorward_core::reach::{Reachability, Selector, Verdict};
+
+    let base = "
+        eni eni-6 subnet-a 2001:db8:1:1::10 sg-open
+        eni eni-b subnet-b 10.0.2.10 sg-b
+        group sg-b
+        sg-b in tcp/443 10.0.2.5/32
+        igw igw-1 vpc-1
+        nat nat-1 subnet-b 10.0.2.5=203.0.113.5
+        table rtb-b vpc-1 subnet-b
+        rtb-b 0.0.0.0/0 igw-1
+        table rtb-a vpc-1 subnet-a
+    ";
+    let base = [TWO_SUBNETS, OPEN, base].join("\n");
+    let route = "rtb-a 64:ff9b::/96 nat-1";
+    let there = "64:ff9b::c633:644d";
+    check(
+        &[&base, route],
+        &[
+            ("eni-6", there, "tcp/443", YES),
+            ("eni-6", there, "icmpv6/128/0", YES),
+            ("eni-6", there, "icmpv6/1/4", NO),
+            ("eni-6", there, "proto/47", NO),
+            ("eni-6", "2600::1", "tcp/443", NO),
+            (there, "eni-6", "tcp/443", NO),
+        ],
+    );
+    check(&[&base], &[("eni-6", there, "tcp/443", NO)]);
+    let acl = "acl acl-b vpc-1 subnet-b\nacl-b in 100 allow all ::/0\nacl-b out 100 allow all ::/0";
+    check(
+        &[&base, route, acl, "acl-b out 110 allow all 198.51.100.0/24"],
+        &[("eni-6", there, "tcp/443", NO)],
+    );
+    let answers = "acl-b out 110 allow all 198.51.100.0/24\nacl-b in 110 allow icmp/0 198.51.100.0/24";
+    check(
+        &[&base, route, acl, answers],
+        &[("eni-6", there, "tcp/443", NO), ("eni-6", there, "icmpv6/128/0", YES)],
+    );
+    // An address of IPv4 is asked for by the one that DNS64 makes of it, and so is a host of the VPC.
+    let account = crate::written::account(&[&base, route].join("\n"));
+    let end = |text: &str| Selector::find(text, &account).expect("an end");
+    let real = Reachability::of(account.clone());
+    for (to, flow, expected) in [
+        ("198.51.100.77", "tcp/443", Verdict::Yes),
+        ("64:ff9b::a00:20a", "tcp/443", Verdict::Yes),
+        ("64:ff9b::a00:20a", "tcp/22", Verdict::No),
+    ] {
+        let flow: doorward_core::net::Flow = flow.parse().expect("a flow");
+        assert_eq!(real.ask(&end("eni-6"), &end(to), Some(&flow.into())).verdict, expected, "{to} {flow}");
+    }
+}

@@ -5,6 +5,8 @@
 
 mod acls;
 mod addresses;
+mod amazon;
+mod codes;
 mod endpoints;
 mod found;
 mod gateways;

@@ -1,6 +1,6 @@
 //! Peerings and VPN gateways: rules 17 and 20 of `SEMANTICS.md`.
 
-use super::{NO, OPEN, PARTLY, TWO_SUBNETS, YES, check};
+use super::{NO, OPEN, PARTLY, TWO_SUBNETS, UNKNOWN, YES, check};
 
 const PEERS: &str = "
     vpc vpc-2 10.2.0.0/16
@@ -153,4 +153,37 @@ fn a_vpn_gateways_own_table() {
         &[("192.168.1.7", "eni-a", "tcp/443", YES), ("eni-a", "192.168.1.7", "tcp/443", NO)],
     );
     check(&[&base, "eni eni-m subnet-b 10.0.2.10 sg-open"], &[("192.168.1.7", "eni-a", "tcp/443", NO)]);
+}
+
+/// [20] A connection whose tunnels are all down carries nothing, of either gateway, in either direction.
+#[test]
+fn a_vpn_that_is_down() {
+    let asked = |expected| {
+        [("eni-a", "192.168.1.7", "tcp/443", expected), ("192.168.1.7", "eni-a", "tcp/443", expected)]
+    };
+    let base = [TWO_SUBNETS, OPEN, VPN, "rtb-a 192.168.0.0/16 vgw-1"].join("\n");
+    check(&[&base, "vpn vpn-1 vgw-1 192.168.0.0/16 up down"], &asked(YES));
+    check(&[&base, "vpn vpn-1 vgw-1 192.168.0.0/16 down down"], &asked(NO));
+    check(&[&base, "vpn vpn-1 vgw-1 192.168.0.0/16 pending"], &asked(NO));
+    check(
+        &[&base, "vpn vpn-1 vgw-1 192.168.0.0/16 down down", "vpn vpn-2 vgw-1 192.168.0.0/16 up up"],
+        &asked(YES),
+    );
+    // By BGP: what is propagated while its connections are down may come from Direct Connect.
+    check(&[&base, "vpn vpn-1 vgw-1 down down"], &asked(NO));
+    check(&[&base, "vpn vpn-1 vgw-1 down down", "rtb-a 192.168.0.0/16 vgw-1 propagated"], &asked(UNKNOWN));
+    check(&[&base, "vpn vpn-1 vgw-1 up down", "rtb-a 192.168.0.0/16 vgw-1 propagated"], &asked(YES));
+    let transit = "
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        tgw tgw-1
+        tgwtable tgw-rtb-1 tgw-1
+        attach tgw-attach-1 tgw-1 vpc-1 tgw-rtb-1 subnet-a
+        attach tgw-attach-2 tgw-1 vpn-1 tgw-rtb-1
+        tgw-rtb-1 192.168.0.0/16 tgw-attach-2
+        tgw-rtb-1 10.0.0.0/16 tgw-attach-1
+        table rtb-1 vpc-1 main
+        rtb-1 192.168.0.0/16 tgw-1
+    ";
+    check(&[TWO_SUBNETS, OPEN, transit, "vpn vpn-1 tgw-1 up down"], &asked(YES));
+    check(&[TWO_SUBNETS, OPEN, transit, "vpn vpn-1 tgw-1 down down"], &asked(NO));
 }

@@ -148,13 +148,14 @@ fn acls_of_the_attachments_subnets() {
     check(&[&base, inside], &asked(YES));
 }
 
-/// The table of the far attachment's subnet has to hand it on locally.
+/// [18] The table of the far attachment's subnet leads it on.
 #[test]
 fn the_far_subnets_table_leads_on() {
-    check(
-        &[&base(), ONE, TWO, HOME, "table rtb-u vpc-2 subnet-u", "rtb-u 10.2.1.0/24 eni-z"],
-        &[("eni-a", "eni-z", "tcp/443", NO)],
-    );
+    let base = [&base(), ONE, TWO, HOME, "table rtb-u vpc-2 subnet-u"].join("\n");
+    let asked = |expected| [("eni-a", "eni-z", "tcp/443", expected)];
+    check(&[&base, "rtb-u 10.2.1.0/24 eni-z"], &asked(YES));
+    check(&[&base, "rtb-u 10.2.1.0/24 eni-z blackhole"], &asked(NO));
+    check(&[&base, "rtb-u 10.2.1.0/24 eni-gone"], &asked(NO));
 }
 
 /// [18] From gateway to gateway, with a table at each.
@@ -201,4 +202,111 @@ fn a_vpn_of_a_transit_gateway() {
         &[&base(), ONE, vpn, "attach tgw-attach-8 tgw-1 vpn-1"],
         &[("eni-a", "192.168.1.7", "tcp/443", NO), ("eni-a", "192.168.1.7", "icmp/3/4", NO)],
     );
+}
+
+/// [18] Central egress: the route table of the attachment's subnet leads on, to a NAT gateway or a NAT instance.
+#[test]
+fn out_by_another_vpc() {
+    let hub = "
+        tgw tgw-1
+        vpc vpc-2 10.2.0.0/16
+        subnet subnet-u vpc-2 a 10.2.9.0/24
+        subnet subnet-p vpc-2 a 10.2.1.0/24
+        eni eni-a subnet-a 10.0.1.10=203.0.113.10 sg-open
+        igw igw-1 vpc-1
+        igw igw-2 vpc-2
+        table rtb-1 vpc-1 main
+        rtb-1 0.0.0.0/0 tgw-1
+        table rtb-2 vpc-2 subnet-u
+        table rtb-p vpc-2 subnet-p
+        rtb-p 0.0.0.0/0 igw-2
+        tgwtable tgw-rtb-1 tgw-1
+        attach tgw-attach-1 tgw-1 vpc-1 tgw-rtb-1 subnet-a
+        attach tgw-attach-2 tgw-1 vpc-2 tgw-rtb-1 subnet-u
+        tgw-rtb-1 0.0.0.0/0 tgw-attach-2
+        tgw-rtb-1 10.0.0.0/16 tgw-attach-1 propagated
+    ";
+    let hub = [TWO_SUBNETS, OPEN, hub].join("\n");
+    let asked = |expected| [("eni-a", "198.51.100.7", "tcp/443", expected)];
+    let nat = "nat nat-1 subnet-p 10.2.1.5=203.0.113.5\nrtb-2 0.0.0.0/0 nat-1";
+    let back = "rtb-p 10.0.0.0/8 tgw-1";
+    check(&[&hub, nat, back], &asked(YES));
+    check(
+        &[&hub, nat, back],
+        &[("eni-a", "198.51.100.7", "proto/47", NO), ("198.51.100.7", "eni-a", "tcp/443", NO)],
+    );
+    // The replies find no way from the NAT gateway to the sender.
+    check(&[&hub, nat], &asked(NO));
+    check(&[&hub, back], &asked(NO));
+    // The sender's public address is of its own VPC's internet gateway.
+    check(&[&hub, back, "rtb-2 0.0.0.0/0 igw-2"], &asked(NO));
+    check(&[&hub, back, nat, "nat nat-1 subnet-p 10.2.1.5 private"], &asked(NO));
+    check(&[&hub, back, "nat nat-2 vpc-2 203.0.113.6", "rtb-2 0.0.0.0/0 nat-2"], &asked(NO));
+    let regional =
+        "nat nat-2 vpc-2 203.0.113.6 rtb-n\ntable rtb-n vpc-2\nrtb-2 0.0.0.0/0 nat-2\nrtb-n 0.0.0.0/0 igw-2";
+    check(&[&hub, regional, "rtb-n 10.0.0.0/8 tgw-1"], &asked(YES));
+    let instance = "eni eni-n subnet-p 10.2.1.6=203.0.113.6 sg-n forwards\nrtb-2 0.0.0.0/0 eni-n\ngroup sg-n";
+    check(&[&hub, instance, back, "sg-n in tcp/443 10.0.0.0/8\nsg-n out tcp/443 0.0.0.0/0"], &asked(YES));
+    check(&[&hub, instance, "sg-n in tcp/443 10.0.0.0/8\nsg-n out tcp/443 0.0.0.0/0"], &asked(NO));
+    check(&[&hub, instance, back, "sg-n in tcp/443 10.2.0.0/16\nsg-n out tcp/443 0.0.0.0/0"], &asked(NO));
+    // A private NAT gateway in front of it: the replies go back by the one and then by the other.
+    let first = "
+        subnet subnet-n vpc-1 a 100.64.1.0/24
+        vpc vpc-1 10.0.0.0/16 100.64.0.0/16
+        nat nat-3 subnet-n 100.64.1.5 private
+        table rtb-n vpc-1 subnet-n
+        rtb-n 0.0.0.0/0 tgw-1
+        rtb-1 198.51.100.0/24 nat-3
+        tgw-rtb-1 100.64.0.0/16 tgw-attach-1
+    ";
+    check(&[&hub, nat, first, "rtb-p 100.64.0.0/16 tgw-1"], &asked(YES));
+    check(&[&hub, nat, first, back], &asked(NO));
+}
+
+/// [18] An appliance in a third VPC sees what goes between two; in appliance mode also from another zone.
+#[test]
+fn inspected_by_another_vpc() {
+    let base = "
+        tgw tgw-1
+        vpc vpc-2 10.2.0.0/16
+        vpc vpc-3 10.3.0.0/16
+        subnet subnet-z vpc-2 b 10.2.1.0/24
+        subnet subnet-i vpc-3 a 10.3.1.0/24
+        subnet subnet-j vpc-3 b 10.3.2.0/24
+        subnet subnet-m vpc-3 a 10.3.3.0/24
+        subnet subnet-n vpc-3 b 10.3.4.0/24
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        eni eni-z subnet-z 10.2.1.10 sg-open
+        eni eni-m subnet-m 10.3.3.10 sg-m forwards
+        eni eni-n subnet-n 10.3.4.10 sg-m forwards
+        group sg-m
+        sg-m in tcp/443 0.0.0.0/0
+        sg-m out all 0.0.0.0/0
+        table rtb-1 vpc-1 main
+        rtb-1 0.0.0.0/0 tgw-1
+        table rtb-2 vpc-2 main
+        rtb-2 0.0.0.0/0 tgw-1
+        table rtb-i vpc-3 subnet-i
+        rtb-i 0.0.0.0/0 eni-m
+        table rtb-j vpc-3 subnet-j
+        rtb-j 0.0.0.0/0 eni-n
+        table rtb-m vpc-3 main
+        rtb-m 0.0.0.0/0 tgw-1
+        tgwtable tgw-rtb-1 tgw-1
+        tgwtable tgw-rtb-3 tgw-1
+        attach tgw-attach-1 tgw-1 vpc-1 tgw-rtb-1 subnet-a subnet-b
+        attach tgw-attach-2 tgw-1 vpc-2 tgw-rtb-1 subnet-z
+        tgw-rtb-1 0.0.0.0/0 tgw-attach-3
+        tgw-rtb-3 10.0.0.0/16 tgw-attach-1 propagated
+        tgw-rtb-3 10.2.0.0/16 tgw-attach-2 propagated
+    ";
+    let base = [TWO_SUBNETS, OPEN, base].join("\n");
+    let three = "attach tgw-attach-3 tgw-1 vpc-3 tgw-rtb-3 subnet-i subnet-j";
+    // The request stays in zone a, the reply in zone b, and each has an appliance of its own.
+    check(&[&base, three], &[("eni-a", "eni-z", "tcp/443", NO)]);
+    let mode = format!("{three} appliance");
+    check(&[&base, &mode], &[("eni-a", "eni-z", "tcp/443", YES), ("eni-a", "eni-z", "tcp/22", NO)]);
+    check(&[&base, &mode, "eni eni-m subnet-m 10.3.3.10 sg-m"], &[("eni-a", "eni-z", "tcp/443", NO)]);
+    // A loop ends.
+    check(&[&base, &mode, "tgw-rtb-3 10.2.1.0/24 tgw-attach-3"], &[("eni-a", "eni-z", "tcp/443", NO)]);
 }

@@ -35,6 +35,15 @@ fn behind_a_peering() {
     check(&[&base(), "pcx pcx-1 vpc-1 vpc-9 10.9.0.0/16 pending", route], &asked(NO));
     // The network ACL of the receiver's subnet is known.
     check(&[&base(), peering, route, "acl acl-a vpc-1 subnet-a"], &asked(NO));
+    // [4] A rule may name a group of the other account.
+    check(
+        &[&base(), peering, route, "sg-db in tcp/22 sg-theirs"],
+        &[("10.9.1.5", "eni-a", "tcp/22", UNKNOWN), ("10.9.1.5", "eni-a", "tcp/23", NO)],
+    );
+    check(
+        &[&base(), "vpc vpc-1 10.0.0.0/16 in us-east-1", peering, route, "sg-db in tcp/22 sg-theirs"],
+        &[("10.9.1.5", "eni-a", "tcp/22", NO)],
+    );
     // [17] Nothing else is behind it.
     check(
         &[&base(), peering, route, "rtb-1 0.0.0.0/0 pcx-1", "sg-db out all 0.0.0.0/0"],

@@ -14,6 +14,14 @@ pub enum Check {
     Acl { subnet: SubnetId, direction: Direction, other: IpAddr },
     /// The groups of an interface; `peer` is whose groups count for references, where they are kept.
     Groups { of: InterfaceId, direction: Direction, other: IpAddr, peer: Option<InterfaceId> },
+    /// The same for what comes from a VPC that was not recorded: it may have any group that was not.
+    GroupsForAStranger { of: InterfaceId, other: IpAddr },
+    /// Only these are answered.
+    Answers(Vec<Packet>),
+    /// What is asked of the packet of IPv4 that a NAT gateway made of one of IPv6.
+    AsIpv4(Box<Check>),
+    /// A NAT gateway translates TCP, UDP and echo from IPv6.
+    Nat64,
     /// A NAT gateway carries TCP, UDP and ICMP.
     Nat,
     /// A gateway endpoint carries TCP and echo requests.
@@ -28,7 +36,10 @@ impl Check {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Acl { .. } => "ACL",
-            Self::Groups { .. } => "security groups",
+            Self::Groups { .. } | Self::GroupsForAStranger { .. } => "security groups",
+            Self::AsIpv4(check) => check.name(),
+            Self::Nat64 => "protocol at a NAT gateway, from IPv6",
+            Self::Answers(_) => "what is answered",
             Self::Nat => "protocol at a NAT gateway",
             Self::GatewayEndpoint => "protocol at a gateway endpoint",
         }
@@ -44,6 +55,23 @@ impl Check {
                 let peer = peer.as_ref().map(|peer| &inventory.interfaces[peer]);
                 groups_admit(inventory, &inventory.interfaces[of], *direction, *other, peer, packet)
             }
+            Self::GroupsForAStranger { of, other } => {
+                let of = &inventory.interfaces[of];
+                let rules = of.groups.iter().filter_map(|group| inventory.groups.get(group));
+                let by_group = rules.flat_map(|group| group.rules.keys()).any(|rule| {
+                    let unknown = matches!(&rule.peer, Peer::Group(id) if !inventory.groups.contains_key(id));
+                    unknown && rule.direction == Direction::In && matches(rule.flow, packet)
+                });
+                by_group || groups_admit(inventory, of, Direction::In, *other, None, packet)
+            }
+            Self::AsIpv4(check) => match packet {
+                Packet::Icmpv6(128, code) => check.admits(inventory, Packet::Icmp(8, code)),
+                Packet::Icmpv6(129, code) => check.admits(inventory, Packet::Icmp(0, code)),
+                Packet::Icmpv6(..) => false,
+                other => check.admits(inventory, other),
+            },
+            Self::Nat64 => matches!(packet, Packet::Tcp(_) | Packet::Udp(_) | Packet::Icmpv6(128, _)),
+            Self::Answers(packets) => packets.contains(&packet),
             Self::Nat => matches!(packet, Packet::Tcp(_) | Packet::Udp(_) | Packet::Icmp(..)),
             Self::GatewayEndpoint => matches!(packet, Packet::Tcp(_) | Packet::Icmp(8, _)),
         }

@@ -1,17 +1,15 @@
 //! What carries a packet out of a subnet: gateways, appliances, peerings, endpoints.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use doorward_core::inventory::*;
 use doorward_core::net::Family;
 
 use super::check::Check;
-use super::space::is_internet;
+use super::space::{embedded, is_internet};
 use super::walk::{References, Walk};
 use super::way::{Crossing, End, Lost, Mask};
 use super::{Far, family};
-
-const MOST_APPLIANCES: usize = 4;
 
 impl<'a> Walk<'a> {
     pub(super) fn by_internet_gateway(
@@ -37,6 +35,9 @@ impl<'a> Walk<'a> {
             if !open {
                 return Err("Block Public Access");
             }
+            if family(self.to) == Family::V6 && !self.is_of(&subnet.vpc) {
+                return Err("a gateway carries IPv6 of its own VPC");
+            }
             if family(self.to) == Family::V4 && !after_nat {
                 self.masquerade()?;
             }
@@ -51,15 +52,22 @@ impl<'a> Walk<'a> {
 
     /// An appliance before an internet gateway is a NAT instance: it sends from its own address.
     pub(super) fn masquerade(&mut self) -> Result<(), Lost> {
-        let Some(id) = self.way.appliances.last() else { return Ok(()) };
+        let Some(id) = &self.forwarder else { return Ok(()) };
         let appliance = &self.inventory.interfaces[id];
         // Choice: of several addresses, the first that has a public one.
         let own = appliance.addresses.iter().find(|own| own.address.is_ipv4() && own.public.is_some());
         let own = own.ok_or("the appliance has no public address")?;
         self.public = true;
         self.source = own.address;
-        self.way.masks.push(Mask { subnet: appliance.subnet.clone(), address: own.address });
+        self.mask(&appliance.subnet, own.address);
         Ok(())
+    }
+
+    /// From here on it has another source.
+    pub(super) fn mask(&mut self, subnet: &SubnetId, address: IpAddr) {
+        let crossings = self.way.crossings.len();
+        let subnet = subnet.clone();
+        self.way.masks.push(Mask { subnet, address, to: self.to, crossings, regional: None });
     }
 
     pub(super) fn block_mode(&self, vpc: &VpcId) -> BlockMode {
@@ -87,6 +95,9 @@ impl<'a> Walk<'a> {
         if family(self.to) == Family::V4 || !is_internet(self.inventory, self.to) {
             return Err("not an address of the internet");
         }
+        if !self.is_of(&subnet.vpc) {
+            return Err("a gateway carries IPv6 of its own VPC");
+        }
         // Choice: an exception lifts the block here as at an internet gateway.
         if self.block_mode(&subnet.vpc) == BlockMode::Bidirectional && !self.is_excepted(subnet, false) {
             return Err("Block Public Access");
@@ -96,35 +107,59 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    pub(super) fn by_nat(&mut self, id: &NatGatewayId, from: &Subnet) -> Result<(), Lost> {
+    pub(super) fn by_nat(&mut self, id: &NatGatewayId, from: &'a Subnet) -> Result<(), Lost> {
         if self.is_reply() {
             return Err("a reply does not go through a NAT gateway");
         }
         let nat = self.inventory.nat_gateways.get(id).ok_or("no such NAT gateway")?;
-        if family(self.to) == Family::V6 {
+        let embedded = embedded(self.to);
+        if family(self.to) == Family::V6 && embedded.is_none() {
             return Err("a NAT gateway carries IPv4");
         }
         if nat.state != "available" {
             return Err("the NAT gateway is not available");
         }
-        if nat.vpc != from.vpc || !self.inventory.vpcs[&nat.vpc].contains(self.source) {
+        if nat.vpc != from.vpc || !self.handed_over && !self.is_of(&nat.vpc) {
             return Err("a NAT gateway takes only what is of its own VPC");
         }
-        // Only a NAT gateway and a NAT instance mask, and the instance does at the internet gateway.
-        if self.way.masks.len() != 1 {
-            return Err("a second NAT");
-        }
-        self.way.checks.push(Check::Nat);
-        if from.id != nat.subnet {
-            self.ask_acl(&nat.subnet, Direction::In, self.source);
+        self.ask(if embedded.is_some() { Check::Nat64 } else { Check::Nat });
+        let NatAvailability::Zonal(subnet) = &nat.availability else {
+            return self.by_regional_nat(nat, from, embedded);
+        };
+        if from.id != *subnet {
+            self.ask_acl(subnet, Direction::In, self.source);
         }
         let private = IpAddr::V4(nat.private_address.ok_or("the NAT gateway has no address")?);
         self.source = private;
         self.public = nat.public && nat.public_address.is_some();
         self.references = References { egress: false, ingress: false };
-        self.way.masks.push(Mask { subnet: nat.subnet.clone(), address: private });
+        self.mask(subnet, private);
+        self.to = embedded.map_or(self.to, IpAddr::V4);
+        self.handed_over = false;
+        self.forwarder = None;
         self.fresh_nat = Some(nat.public);
-        self.leave(&self.inventory.subnets[&nat.subnet])
+        self.leave(&self.inventory.subnets[subnet])
+    }
+
+    fn by_regional_nat(
+        &mut self,
+        nat: &'a NatGateway,
+        from: &'a Subnet,
+        embedded: Option<Ipv4Addr>,
+    ) -> Result<(), Lost> {
+        let own = IpAddr::V4(nat.public_address.ok_or("the NAT gateway has no address")?);
+        self.source = own;
+        self.public = true;
+        self.references = References { egress: false, ingress: false };
+        self.mask(&from.id, own);
+        if let Some(mask) = self.way.masks.last_mut() {
+            mask.regional = Some(nat.id.clone());
+        }
+        self.to = embedded.map_or(self.to, IpAddr::V4);
+        self.handed_over = false;
+        self.forwarder = None;
+        self.fresh_nat = Some(true);
+        self.leave_regional(nat, from)
     }
 
     /// From a subnet, or from a gateway whose own table leads there.
@@ -144,21 +179,19 @@ impl<'a> Walk<'a> {
         if appliance.source_dest_check {
             return Err("the interface takes only its own");
         }
-        if self.way.appliances.len() == MOST_APPLIANCES {
-            return Err("too many hops");
-        }
         if from.is_none_or(|from| from.id != appliance.subnet) {
             self.ask_acl(&appliance.subnet, Direction::In, self.source);
         }
         if !self.is_reply() {
             let direct =
                 self.references.ingress.then(|| self.sender.map(|sender| sender.id.clone())).flatten();
-            self.way.checks.push(Check::groups(appliance, Direction::In, self.source, direct));
+            self.ask(Check::groups(appliance, Direction::In, self.source, direct));
             // Choice: what is behind an appliance is not known by its groups, to the appliance either.
-            self.way.checks.push(Check::groups(appliance, Direction::Out, self.to, None));
+            self.ask(Check::groups(appliance, Direction::Out, self.to, None));
         }
         self.references = References { egress: false, ingress: false };
         self.way.appliances.push(id.clone());
+        self.forwarder = Some(id.clone());
         self.leave(&self.inventory.subnets[&appliance.subnet])
     }
 
@@ -199,26 +232,42 @@ impl<'a> Walk<'a> {
         if vpc.contains(self.to) {
             return Err("the VPN gateway leads outside");
         }
-        let mut connections = self.inventory.vpn_connections.values();
-        let by_connection = connections.any(|connection| {
-            connection.gateway.as_ref() == Some(id)
-                && connection.routes.iter().any(|cidr| cidr.contains(self.to))
-        });
+        if !self.is_of(&from.vpc) {
+            return Err("the VPN gateway carries what is of its VPC");
+        }
+        let ours: Vec<&VpnConnection> = self
+            .inventory
+            .vpn_connections
+            .values()
+            .filter(|connection| connection.gateway.as_ref() == Some(id))
+            .collect();
+        let leads =
+            |connection: &&&VpnConnection| connection.routes.iter().any(|cidr| cidr.contains(self.to));
+        let (routed, up): (Vec<_>, Vec<_>) =
+            (ours.iter().filter(leads).collect(), ours.iter().filter(|it| it.is_up()).collect());
         let tables = self.inventory.route_tables.values().filter(|table| table.vpc == from.vpc);
-        let by_propagation = tables.flat_map(|table| &table.routes).any(|route| {
+        let propagated = tables.flat_map(|table| &table.routes).any(|route| {
             let there = matches!(&route.destination, Destination::Cidr(cidr) if cidr.contains(self.to));
             there
                 && route.propagated
                 && !route.blackhole
                 && route.target == RouteTarget::VpnGateway(id.clone())
         });
-        self.way.unsure |= !by_connection && !by_propagation;
+        // [20] A connection that is down carries nothing. What is propagated all the same may come from Direct Connect.
+        let known = match (routed.is_empty(), propagated) {
+            (false, _) if routed.iter().any(|it| it.is_up()) => true,
+            (false, _) => return Err("the VPN connection is down"),
+            (true, true) => !up.is_empty() || ours.is_empty(),
+            (true, false) if !ours.is_empty() && up.is_empty() => return Err("the VPN connections are down"),
+            (true, false) => false,
+        };
+        self.way.unsure |= !known;
         self.way.crossings.push(Crossing::Vpn(id.clone()));
         self.way.end = End::Remote(Far::Vpn(id.clone()));
         Ok(())
     }
 
-    pub(super) fn by_endpoint(&mut self, id: &EndpointId, route: &Route) -> Result<(), Lost> {
+    pub(super) fn by_endpoint(&mut self, id: &EndpointId, route: &Route, from: &Subnet) -> Result<(), Lost> {
         let endpoint = self.inventory.endpoints.get(id).ok_or("no such endpoint")?;
         if endpoint.kind != EndpointKind::Gateway {
             return Err("an endpoint that routes lead nowhere by");
@@ -226,11 +275,14 @@ impl<'a> Walk<'a> {
         if endpoint.state != "available" {
             return Err("the endpoint is not available");
         }
+        if !self.is_of(&from.vpc) {
+            return Err("the endpoint carries what is of its VPC");
+        }
         // The lookup found the address in the list; a plain prefix is no service.
         if !matches!(route.destination, Destination::PrefixList(_)) {
             return Err("not of the service");
         }
-        self.way.checks.push(Check::GatewayEndpoint);
+        self.ask(Check::GatewayEndpoint);
         self.way.crossings.push(Crossing::Service(id.clone()));
         self.way.end = End::Internet;
         Ok(())

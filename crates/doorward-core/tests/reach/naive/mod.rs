@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use doorward_core::inventory::*;
 use doorward_core::net::{Family, Flow, Icmp, Ports};
 
-pub use space::is_internet;
+pub use space::{embedded, is_amazons, is_internet};
 pub use way::{Way, back, forward};
 
 /// Where a packet starts or is to end.
@@ -30,6 +30,8 @@ pub enum Point {
     Internet(IpAddr),
     /// An address behind a VPN.
     Remote(Far, IpAddr),
+    /// What AWS serves in every VPC: DNS, metadata, the time.
+    Amazon(IpAddr),
 }
 
 /// By what a remote address is attached.
@@ -47,7 +49,8 @@ impl Point {
             Self::Host(_, address)
             | Self::Public(.., address)
             | Self::Internet(address)
-            | Self::Remote(_, address) => *address,
+            | Self::Remote(_, address)
+            | Self::Amazon(address) => *address,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Which addresses are where: the internet, zones, the tables and ACLs of subnets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use doorward_core::inventory::*;
 use doorward_core::net::Cidr;
+
+use super::Packet;
 
 /// What is no internet, of IPv4.
 const SPECIAL: [&str; 12] = [
@@ -34,6 +36,34 @@ pub fn is_internet(inventory: &Inventory, address: IpAddr) -> bool {
         }),
         IpAddr::V6(address) => address.segments()[0] & 0xe000 == 0x2000,
     }
+}
+
+/// The address of IPv4 that one of 64:ff9b::/96 stands for.
+pub fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(address) = address else { return None };
+    let octets = address.octets();
+    let prefix = [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
+    (octets[..12] == prefix).then(|| Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]))
+}
+
+/// Whether AWS itself answers at an address, for whoever is in a VPC, and what.
+pub fn amazons(vpc: &Vpc, address: IpAddr) -> Option<Vec<Packet>> {
+    let IpAddr::V4(address) = address else { return None };
+    let dns = vpc.cidrs.iter().any(|cidr| match cidr.address() {
+        IpAddr::V4(base) => u32::from(base) + 2 == u32::from(address),
+        IpAddr::V6(_) => false,
+    });
+    match address.octets() {
+        [169, 254, 169, 253] => Some(vec![Packet::Tcp(53), Packet::Udp(53)]),
+        [169, 254, 169, 254] => Some(vec![Packet::Tcp(80)]),
+        [169, 254, 169, 123] => Some(vec![Packet::Udp(123)]),
+        _ if dns => Some(vec![Packet::Tcp(53), Packet::Udp(53)]),
+        _ => None,
+    }
+}
+
+pub fn is_amazons(inventory: &Inventory, address: IpAddr) -> bool {
+    inventory.vpcs.values().any(|vpc| amazons(vpc, address).is_some())
 }
 
 pub fn same_zone(one: &Subnet, other: &Subnet) -> bool {

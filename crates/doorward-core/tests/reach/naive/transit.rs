@@ -3,7 +3,7 @@
 use doorward_core::inventory::*;
 
 use super::Far;
-use super::space::{lookup, same_zone, table_of};
+use super::space::same_zone;
 use super::walk::Walk;
 use super::way::{Crossing, End, Lost};
 
@@ -28,7 +28,7 @@ impl<'a> Walk<'a> {
             .map(|id| &self.inventory.subnets[id])
             .find(|subnet| same_zone(subnet, from))
             .ok_or("no attachment in the zone")?;
-        if subnet.id != from.id {
+        if subnet.id != from.id || self.regional {
             self.ask_acl(&subnet.id, Direction::In, self.source);
         }
         let references = gateway.group_references && attachment.group_references;
@@ -85,6 +85,7 @@ impl<'a> Walk<'a> {
                     at = (peer.clone(), next.id.clone());
                 }
                 AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_) => {
+                    self.vpn_is_up(next)?;
                     if self.inventory.vpcs.values().any(|vpc| vpc.contains(self.to)) {
                         return Err("not outside");
                     }
@@ -103,15 +104,21 @@ impl<'a> Walk<'a> {
         if attachment.state == "available" { Ok(attachment) } else { Err("the attachment is not available") }
     }
 
+    pub(super) fn vpn_is_up(&self, attachment: &Attachment) -> Result<(), Lost> {
+        let AttachmentTarget::Vpn(id) = &attachment.to else { return Ok(()) };
+        match self.inventory.vpn_connections.get(id) {
+            Some(connection) if !connection.is_up() => Err("the VPN connection is down"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Into a subnet of the attachment, and on by that subnet's table.
     pub(super) fn out_of_transit(
         &mut self,
         vpc: &VpcId,
         attachment: &'a Attachment,
         zone: Option<&Subnet>,
     ) -> Result<(), Lost> {
-        if !self.inventory.vpcs.get(vpc).ok_or("the VPC was not seen")?.contains(self.to) {
-            return Err("not of the VPC");
-        }
         let host = self.subnet_of_destination(vpc);
         let subnets: Vec<&'a Subnet> = attachment
             .subnets
@@ -123,17 +130,13 @@ impl<'a> Walk<'a> {
         let in_zone = |of: Option<&Subnet>| {
             subnets.iter().copied().find(|subnet| of.is_some_and(|of| same_zone(subnet, of)))
         };
-        let subnet = in_zone(zone).or_else(|| in_zone(host)).or_else(|| subnets.first().copied());
-        let subnet = subnet.ok_or("the attachment has no subnet")?;
-        let table = table_of(self.inventory, subnet).ok_or("no route table")?;
-        let route = lookup(self.inventory, table, self.to).ok_or("no route")?;
-        if route.blackhole || route.target != RouteTarget::Local {
-            return Err("it is not handed on inside the VPC");
-        }
-        if host.is_none_or(|host| host.id != subnet.id) {
-            self.ask_acl(&subnet.id, Direction::Out, self.to);
-        }
-        self.arrive(vpc, Some(&subnet.id))
+        let kept = if attachment.appliance_mode { None } else { in_zone(zone).or_else(|| in_zone(host)) };
+        let subnet = kept.or_else(|| subnets.first().copied()).ok_or("the attachment has no subnet")?;
+        self.public = false;
+        self.forwarder = None;
+        self.handed_over = true;
+        self.fresh_nat = None;
+        self.leave(subnet)
     }
 
     /// The subnet of whoever has the destination in a VPC.

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use doorward_core::inventory::*;
+use doorward_core::net::Family;
 
 use super::check::Check;
-use super::space::{lookup, table_of};
+use super::space::{is_internet, lookup, table_of};
 use super::way::{Crossing, End, Lost, Mask, Way};
 use super::{Far, family};
 
@@ -16,11 +17,15 @@ pub struct References {
     pub ingress: bool,
 }
 
+const MOST_HOPS: usize = 16;
+
 /// A packet on its way, or a reply.
 pub struct Walk<'a> {
     pub inventory: &'a Inventory,
     /// The destination.
     pub to: IpAddr,
+    /// Of which family the packet is that the client sent.
+    pub client: Family,
     /// The source as it is at the moment.
     pub source: IpAddr,
     /// The sender, if it is an interface.
@@ -31,6 +36,14 @@ pub struct Walk<'a> {
     pub public: bool,
     /// The NAT gateway that it has just left, and whether that is a public one.
     pub fresh_nat: Option<bool>,
+    /// The appliance of this VPC that forwarded it last.
+    pub forwarder: Option<InterfaceId>,
+    /// Whether a transit gateway handed it to this VPC.
+    pub handed_over: bool,
+    /// Whether it is at a regional NAT gateway, and so in no subnet.
+    pub regional: bool,
+    /// How many subnets and gateways with tables of their own it has left.
+    pub hops: usize,
     pub references: References,
     pub way: Way,
 }
@@ -40,11 +53,16 @@ impl<'a> Walk<'a> {
         Self {
             inventory,
             to,
+            client: family(to),
             source,
             sender: None,
             goal: None,
             public: false,
             fresh_nat: None,
+            forwarder: None,
+            handed_over: false,
+            regional: false,
+            hops: 0,
             references: References { egress: true, ingress: true },
             way: Way {
                 family: family(to),
@@ -53,6 +71,7 @@ impl<'a> Walk<'a> {
                 appliances: Vec::new(),
                 crossings: Vec::new(),
                 masks: Vec::new(),
+                server: None,
                 unsure: false,
                 lost_track: false,
                 halves: None,
@@ -65,17 +84,55 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn ask_acl(&mut self, subnet: &SubnetId, direction: Direction, other: IpAddr) {
-        self.way.checks.push(Check::Acl { subnet: subnet.clone(), direction, other });
+        self.ask(Check::Acl { subnet: subnet.clone(), direction, other });
+    }
+
+    pub(super) fn ask(&mut self, check: Check) {
+        let translated = self.client == Family::V6 && self.to.is_ipv4();
+        self.way.checks.push(if translated { Check::AsIpv4(Box::new(check)) } else { check });
     }
 
     /// From whoever is in a subnet.
     pub(super) fn leave(&mut self, subnet: &'a Subnet) -> Result<(), Lost> {
+        self.hop()?;
+        self.regional = false;
         if subnet.contains(self.to) {
-            self.fresh_nat = None;
             return self.arrive(&subnet.vpc, Some(&subnet.id));
         }
         self.ask_acl(&subnet.id, Direction::Out, self.to);
         let table = table_of(self.inventory, subnet).ok_or("no route table")?;
+        self.follow(table, subnet)
+    }
+
+    /// From a regional NAT gateway, by its own table; AWS makes that with the local routes and one to the internet.
+    pub(super) fn leave_regional(&mut self, nat: &'a NatGateway, subnet: &'a Subnet) -> Result<(), Lost> {
+        self.hop()?;
+        self.regional = true;
+        let NatAvailability::Regional(table) = &nat.availability else { return Err("it is in a subnet") };
+        if let Some(table) = table.as_ref().and_then(|table| self.inventory.route_tables.get(table)) {
+            return self.follow(table, subnet);
+        }
+        if self.inventory.vpcs[&subnet.vpc].contains(self.to) {
+            return if self.is_reply() { self.arrive(&subnet.vpc, None) } else { self.out_of_sight() };
+        }
+        let gateways = self.inventory.internet_gateways.values();
+        let gateway = gateways.into_iter().find(|gateway| gateway.vpc.as_ref() == Some(&subnet.vpc));
+        let gateway = gateway.filter(|_| is_internet(self.inventory, self.to)).ok_or("no route")?;
+        let after_nat = self.fresh_nat.take().is_some();
+        self.by_internet_gateway(&gateway.id, subnet, after_nat)
+    }
+
+    pub(super) fn hop(&mut self) -> Result<(), Lost> {
+        self.hops += 1;
+        if self.hops > MOST_HOPS { Err("too many hops") } else { Ok(()) }
+    }
+
+    /// Whether the source is of a VPC.
+    pub(super) fn is_of(&self, vpc: &VpcId) -> bool {
+        self.inventory.vpcs[vpc].contains(self.source)
+    }
+
+    fn follow(&mut self, table: &RouteTable, subnet: &'a Subnet) -> Result<(), Lost> {
         let route = lookup(self.inventory, table, self.to).ok_or("no route")?;
         if route.blackhole {
             return Err("a black hole");
@@ -91,6 +148,10 @@ impl<'a> Walk<'a> {
                 // [16] No endpoint, of a private one neither. Choice: and no appliance.
                 _ => false,
             };
+            // Choice: what a regional one sends elsewhere than to the internet is not documented.
+            if self.regional && !matches!(route.target, RouteTarget::InternetGateway(_)) {
+                return self.out_of_sight();
+            }
             if !fits {
                 return Err("a NAT gateway does not go on by that");
             }
@@ -101,20 +162,25 @@ impl<'a> Walk<'a> {
                 if !vpc.contains(self.to) {
                     return Err("not of the VPC");
                 }
-                self.arrive(&vpc.id, Some(&subnet.id))
+                let from = (!self.regional).then_some(&subnet.id);
+                self.arrive(&vpc.id, from)
             }
             RouteTarget::InternetGateway(id) => self.by_internet_gateway(id, subnet, fresh_nat.is_some()),
             RouteTarget::EgressOnlyGateway(id) => self.by_egress_only(id, subnet),
             RouteTarget::NatGateway(id) => self.by_nat(id, subnet),
-            RouteTarget::Interface(id) => self.by_appliance(id, &subnet.vpc, Some(subnet)),
+            RouteTarget::Interface(id) => {
+                let from = (!self.regional).then_some(subnet);
+                self.by_appliance(id, &subnet.vpc, from)
+            }
             RouteTarget::Instance(id) => {
                 let id = self.interface_of(id)?;
-                self.by_appliance(&id, &subnet.vpc, Some(subnet))
+                let from = (!self.regional).then_some(subnet);
+                self.by_appliance(&id, &subnet.vpc, from)
             }
             RouteTarget::Peering(id) => self.by_peering(id, subnet),
             RouteTarget::TransitGateway(id) => self.by_transit(id, subnet),
             RouteTarget::VpnGateway(id) => self.by_vpn(id, subnet),
-            RouteTarget::Endpoint(id) => self.by_endpoint(id, &route),
+            RouteTarget::Endpoint(id) => self.by_endpoint(id, &route, subnet),
             RouteTarget::Other(_) => self.out_of_sight(),
         }
     }
@@ -134,6 +200,19 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether an interface takes in anything.
+    pub(super) fn takes_in(&self, host: &Interface) -> Result<(), Lost> {
+        let mut endpoints = self.inventory.endpoints.values();
+        let endpoint = endpoints.find(|endpoint| endpoint.interfaces.contains(&host.id));
+        if host.kind == "vpc_endpoint" && endpoint.is_some_and(|it| it.state != "available") {
+            return Err("the endpoint is not available");
+        }
+        if host.kind == "nat_gateway" {
+            return Err("a NAT gateway takes in nothing unasked");
+        }
+        Ok(())
+    }
+
     /// At an address of a VPC, from a subnet of it or from a gateway.
     pub(super) fn arrive(&mut self, vpc: &VpcId, from: Option<&SubnetId>) -> Result<(), Lost> {
         let (subnet, end) = match &self.goal {
@@ -148,9 +227,7 @@ impl<'a> Walk<'a> {
                 let mut hosts = self.inventory.interfaces.values();
                 let host = hosts.find(|host| host.vpc == *vpc && host.attached && host.has(self.to));
                 let host = host.ok_or("nobody has that address")?;
-                if host.kind == "nat_gateway" {
-                    return Err("a NAT gateway takes in nothing unasked");
-                }
+                self.takes_in(host)?;
                 (host.subnet.clone(), End::Host(host.id.clone()))
             }
         };
@@ -187,6 +264,14 @@ impl<'a> Walk<'a> {
                 if gateway.vpc.as_ref() != Some(&host.vpc) {
                     return Err("the VPN gateway is not attached");
                 }
+                let mut sending = self.inventory.vpn_connections.values().filter(|connection| {
+                    connection.gateway.as_ref() == Some(id)
+                        && connection.routes.iter().any(|cidr| cidr.contains(self.source))
+                });
+                let none = sending.clone().next().is_none();
+                if !none && !sending.any(VpnConnection::is_up) {
+                    return Err("the VPN connection is down");
+                }
                 self.way.crossings.push(Crossing::Vpn(id.clone()));
                 self.enter(id.as_str(), &host.vpc)
             }
@@ -205,10 +290,34 @@ impl<'a> Walk<'a> {
             }
             Far::Transit(gateway, attachment) => {
                 let known = self.available(&(gateway.clone(), attachment.clone()))?;
+                self.vpn_is_up(known)?;
                 self.way.unsure |=
                     !matches!(known.to, AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_));
                 self.transit(gateway, attachment, None, false)
             }
+        }
+    }
+
+    /// A reply from outside, to the last address that the packet bore.
+    pub(super) fn back_in(&mut self, goal: &Mask, forward: &Way) -> Result<(), Lost> {
+        let vpc = self.inventory.subnets[&goal.subnet].vpc.clone();
+        let crossing = forward.crossings.last().ok_or("it ends elsewhere")?;
+        if let (Crossing::Transit(..), End::Remote(Far::Transit(gateway, attachment))) =
+            (crossing, &forward.end)
+        {
+            return self.transit(gateway, attachment, None, false);
+        }
+        self.way.crossings.push(crossing.clone());
+        if goal.regional.is_some() {
+            self.way.end = End::Goal;
+            return Ok(());
+        }
+        match crossing {
+            Crossing::Internet(gateway) => self.enter(gateway.as_str(), &vpc),
+            Crossing::Vpn(gateway) => self.enter(gateway.as_str(), &vpc),
+            // These deliver to the address that asked, whatever its route tables say.
+            Crossing::Outward(_) | Crossing::Service(_) | Crossing::Peering(_) => self.arrive(&vpc, None),
+            Crossing::Transit(..) => Err("it ends elsewhere"),
         }
     }
 
@@ -230,17 +339,6 @@ impl<'a> Walk<'a> {
                 self.by_appliance(&id, vpc, None)
             }
             _ => Err("the gateway's own table leads elsewhere"),
-        }
-    }
-
-    /// From the last NAT back to the sender, each NAT handing on what it remembers.
-    pub(super) fn unmask(&mut self, masks: &[Mask], far: IpAddr) {
-        for pair in masks.windows(2).rev() {
-            let [before, after] = pair else { continue };
-            if before.subnet != after.subnet {
-                self.ask_acl(&after.subnet, Direction::Out, before.address);
-                self.ask_acl(&before.subnet, Direction::In, far);
-            }
         }
     }
 }

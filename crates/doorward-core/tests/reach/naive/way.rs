@@ -8,7 +8,7 @@ use doorward_core::inventory::*;
 use doorward_core::net::Family;
 
 use super::check::Check;
-use super::space::is_internet;
+use super::space::{amazons, is_internet};
 use super::walk::{References, Walk};
 use super::{Far, Point, family};
 
@@ -28,6 +28,8 @@ pub struct Way {
     pub crossings: Vec<Crossing>,
     /// Whose address the packet bore, one after the other: that of the sender, then of each NAT.
     pub masks: Vec<Mask>,
+    /// The address that it was sent to in the end, where a NAT gateway made IPv4 of IPv6.
+    pub server: Option<IpAddr>,
     /// Whether it meets something that was not recorded.
     pub unsure: bool,
     /// Whether it cannot be followed to its end, so that nothing is known of the way back.
@@ -65,6 +67,11 @@ pub enum Crossing {
 pub struct Mask {
     pub subnet: SubnetId,
     pub address: IpAddr,
+    /// Where the packet was sent to by then, and how often it had left or entered a VPC.
+    pub to: IpAddr,
+    pub crossings: usize,
+    /// The NAT gateway whose it is, if that is in no subnet but in the VPC of this one.
+    pub regional: Option<NatGatewayId>,
 }
 
 /// Walks from one point to another; what is in the way of every packet ends it.
@@ -92,9 +99,15 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
             }
             walk.sender = Some(host);
             walk.public = host.addresses.iter().any(|own| own.address == *address && own.public.is_some());
-            walk.way.masks.push(Mask { subnet: host.subnet.clone(), address: *address });
+            walk.mask(&host.subnet, *address);
+            // [9] Neither groups nor ACLs are asked, and no route.
+            if let Some(packets) = amazons(&inventory.vpcs[&host.vpc], to.address()) {
+                walk.way.checks.push(Check::Answers(packets));
+                return Ok(walk.way);
+            }
             walk.leave(&inventory.subnets[&host.subnet])?;
         }
+        Point::Amazon(_) => return Err("it asks nobody"),
         Point::Internet(address) => {
             if !is_internet(inventory, *address) {
                 return Err("not an address of the internet");
@@ -108,6 +121,7 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
             walk.enter_from_afar(far, &inventory.interfaces[id])?;
         }
     }
+    walk.way.server = Some(walk.to).filter(|server| *server != to.address());
     let arrived = match (&walk.way.end, to) {
         (End::Host(id), Point::Host(wanted, _)) => id == wanted,
         (End::Internet, Point::Internet(_)) => true,
@@ -121,22 +135,32 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
     if walk.way.end == End::Anywhere {
         walk.references = References { egress: false, ingress: false };
         match (from, to) {
-            (Point::Host(..), Point::Host(id, _)) => walk.way.end = End::Host(id.clone()),
+            (Point::Host(..), Point::Host(id, _)) => {
+                walk.takes_in(&inventory.interfaces[id])?;
+                walk.way.end = End::Host(id.clone());
+            }
             // Choice: what comes from outside comes in by the gateway that was named, whatever else it meets.
             (_, Point::Host(id, _)) => walk.arrive(&inventory.interfaces[id].vpc, None)?,
             _ => {}
         }
         walk.way.lost_track = matches!(from, Point::Host(..));
     }
-    if let (Some(sender), End::Host(id)) = (walk.sender, &walk.way.end) {
-        let peer = walk.references.egress.then(|| id.clone());
-        walk.way.checks.push(Check::groups(sender, Direction::Out, walk.to, peer));
-        let peer = walk.references.ingress.then(|| sender.id.clone());
-        walk.way.checks.push(Check::groups(&inventory.interfaces[id], Direction::In, walk.source, peer));
-    } else if let Some(sender) = walk.sender {
-        walk.way.checks.push(Check::groups(sender, Direction::Out, walk.to, None));
-    } else if let End::Host(id) = &walk.way.end {
-        walk.way.checks.push(Check::groups(&inventory.interfaces[id], Direction::In, walk.source, None));
+    let receiver = match &walk.way.end {
+        End::Host(id) => Some(id.clone()),
+        _ => None,
+    };
+    if let Some(sender) = walk.sender {
+        let peer = receiver.clone().filter(|_| walk.references.egress);
+        // The packet as it was sent.
+        walk.way.checks.push(Check::groups(sender, Direction::Out, to.address(), peer));
+    }
+    if let (Some(id), Point::Remote(Far::Peering(peering), other)) = (&receiver, from)
+        && inventory.peerings[peering].one_region()
+    {
+        walk.ask(Check::GroupsForAStranger { of: id.clone(), other: *other });
+    } else if let Some(id) = receiver {
+        let peer = walk.sender.filter(|_| walk.references.ingress).map(|sender| sender.id.clone());
+        walk.ask(Check::groups(&inventory.interfaces[&id], Direction::In, walk.source, peer));
     }
     Ok(walk.way)
 }
@@ -153,7 +177,7 @@ fn to_public(
     match from {
         Point::Internet(_) => return forward(inventory, from, &host),
         Point::Remote(..) => return Err("a VPN leads to private addresses only"),
-        Point::Public(..) => return Err("a public address sends nothing"),
+        Point::Public(..) | Point::Amazon(_) => return Err("a public address sends nothing"),
         Point::Host(sender, _) if sender == id => return Err("itself"),
         Point::Host(..) => {}
     }
@@ -172,8 +196,10 @@ fn to_public(
     let own = inventory.interfaces.values().filter(|host| host.vpc == *vpc).find_map(public_of);
     let mut nats = inventory.nat_gateways.values().filter(|nat| nat.vpc == *vpc);
     let nat = nats.find(|nat| nat.private_address.map(IpAddr::V4) == Some(last.address));
-    let source = own.or(nat.and_then(|nat| nat.public_address)).ok_or("no public address")?;
-    let inward = forward(inventory, &Point::Internet(source.into()), &host)?;
+    let told = own.or(nat.and_then(|nat| nat.public_address)).map(IpAddr::V4);
+    let regional = last.regional.as_ref().map(|_| last.address);
+    let source = regional.or(told).ok_or("no public address")?;
+    let inward = forward(inventory, &Point::Internet(source), &host)?;
     let checks = out.checks.iter().chain(&inward.checks).cloned().collect();
     let appliances = out.appliances.iter().chain(&inward.appliances).cloned().collect();
     let crossings = out.crossings.iter().chain(&inward.crossings).cloned().collect();
@@ -184,9 +210,10 @@ fn to_public(
         appliances,
         crossings,
         masks: out.masks.clone(),
+        server: None,
         unsure: out.unsure || inward.unsure,
         lost_track: false,
-        halves: Some(Box::new((out, source.into(), inward))),
+        halves: Some(Box::new((out, source, inward))),
     })
 }
 
@@ -206,9 +233,11 @@ pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> R
     };
     let goal = forward.masks.last().cloned();
     let address = goal.as_ref().map_or(from.address(), |goal| goal.address);
-    let mut walk = Walk::new(inventory, to.address(), address);
+    let mut walk = Walk::new(inventory, forward.server.unwrap_or(to.address()), address);
+    walk.client = forward.family;
     walk.goal = Some(goal.clone());
-    if forward.lost_track {
+    let answered = matches!(forward.checks.as_slice(), [Check::Answers(_)]);
+    if forward.lost_track || answered {
         return Ok(walk.way);
     }
     match to {
@@ -216,67 +245,77 @@ pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> R
         Point::Host(id, _) => walk.leave(&inventory.subnets[&inventory.interfaces[id].subnet])?,
         Point::Internet(_) | Point::Remote(..) => {
             let Some(goal) = &goal else { return Err("from outside to outside") };
-            let vpc = inventory.subnets[&goal.subnet].vpc.clone();
-            match forward.crossings.last() {
-                Some(Crossing::Internet(gateway)) => {
-                    walk.way.crossings.push(Crossing::Internet(gateway.clone()));
-                    walk.enter(gateway.as_str(), &vpc)?;
-                }
-                Some(Crossing::Vpn(gateway)) => {
-                    walk.way.crossings.push(Crossing::Vpn(gateway.clone()));
-                    walk.enter(gateway.as_str(), &vpc)?;
-                }
-                // These deliver to the address that asked, whatever its route tables say.
-                Some(crossing @ (Crossing::Outward(_) | Crossing::Service(_))) => {
-                    walk.way.crossings.push(crossing.clone());
-                    walk.arrive(&vpc, None)?;
-                }
-                Some(Crossing::Transit(..)) => {
-                    let End::Remote(Far::Transit(gateway, attachment)) = &forward.end else {
-                        return Err("it ends elsewhere");
-                    };
-                    walk.transit(gateway, attachment, None, false)?;
-                }
-                Some(crossing @ Crossing::Peering(_)) => {
-                    walk.way.crossings.push(crossing.clone());
-                    walk.arrive(&vpc, None)?;
-                }
-                None => return Err("it ends elsewhere"),
-            }
+            walk.back_in(goal, forward)?;
+        }
+        Point::Amazon(_) => return Err("it is not answered"),
+    }
+    let mut way = walk.way;
+    if way.end == End::Anywhere {
+        return Ok(way);
+    }
+    let last = forward.masks.last().map_or(0, |mask| mask.crossings);
+    came_back(&way, from, goal.as_ref(), forward, last..forward.crossings.len())?;
+    let origin = matches!(from, Point::Host(..));
+    for (number, after) in forward.masks.iter().enumerate().skip(usize::from(origin)).rev() {
+        let before = number.checked_sub(1).map(|before| &forward.masks[before]);
+        let to = before.map_or(from.address(), |before| before.address);
+        let mut walk = Walk::new(inventory, after.to, to);
+        walk.client = forward.family;
+        walk.goal = Some(before.cloned());
+        let subnet = &inventory.subnets[&after.subnet];
+        match &after.regional {
+            Some(nat) => walk.leave_regional(&inventory.nat_gateways[nat], subnet)?,
+            None => walk.leave(subnet)?,
+        }
+        way.checks.append(&mut walk.way.checks);
+        way.unsure |= walk.way.unsure;
+        if walk.way.end != End::Anywhere {
+            let crossings = before.map_or(0, |before| before.crossings)..after.crossings;
+            came_back(&walk.way, from, before, forward, crossings)?;
         }
     }
-    let arrived = match (&walk.way.end, from) {
-        (End::Goal, Point::Host(..)) => true,
-        (End::Internet, Point::Internet(_)) => true,
-        (End::Remote(far), Point::Remote(wanted, _)) => far == wanted,
-        (End::Anywhere, _) => true,
+    Ok(way)
+}
+
+/// Whether a reply got to a mask, or to the client, and by the path of the packet.
+fn came_back(
+    reply: &Way,
+    from: &Point,
+    mask: Option<&Mask>,
+    forward: &Way,
+    crossings: std::ops::Range<usize>,
+) -> Result<(), Lost> {
+    let arrived = match (&reply.end, from, mask) {
+        (End::Goal, _, Some(_)) => true,
+        (End::Internet, Point::Internet(_), None) => true,
+        (End::Remote(far), Point::Remote(wanted, _), None) => far == wanted,
         _ => false,
     };
     if !arrived {
         return Err("the reply ends elsewhere");
     }
-    if walk.way.end == End::Anywhere {
-        return Ok(walk.way);
-    }
-    // It comes back through what it went through, or directly; by anything else it belongs to no connection.
-    if walk.way.appliances.iter().any(|id| !forward.appliances.contains(id)) {
+    // To what is behind a VPN, any gateway will do whose tables lead back to the attachment.
+    let any_transit = mask.is_none() && matches!(from, Point::Remote(..));
+    by_its_path(reply, forward, crossings, any_transit)
+}
+
+/// It comes back through what it went through, or directly; by anything else it belongs to no connection.
+fn by_its_path(
+    reply: &Way,
+    forward: &Way,
+    crossings: std::ops::Range<usize>,
+    any_transit: bool,
+) -> Result<(), Lost> {
+    if reply.appliances.iter().any(|id| !forward.appliances.contains(id)) {
         return Err("the reply comes by another appliance");
     }
-    let mut there = forward.crossings.iter().rev();
-    let mut here = walk.way.crossings.iter();
-    loop {
-        match (there.next(), here.next()) {
-            (None, None) => break,
-            // Choice: the reply is handed to the gateway that the packet came out of; which gateways carry it on
-            // from there is for their own tables to say.
-            (Some(Crossing::Transit(_, out)), Some(Crossing::Transit(into, _))) if out == into => {}
-            // To what is behind a VPN, any gateway will do whose tables lead back to the attachment.
-            (Some(Crossing::Transit(..)), Some(Crossing::Transit(..)))
-                if matches!(from, Point::Remote(..)) => {}
-            (Some(one), Some(other)) if one == other => {}
-            _ => return Err("the reply comes by another way"),
-        }
+    match (forward.crossings[crossings].last(), reply.crossings.first()) {
+        (None, None) => Ok(()),
+        // Choice: the reply is handed to the gateway that the packet came out of; which gateways carry it on
+        // from there is for their own tables to say.
+        (Some(Crossing::Transit(_, out)), Some(Crossing::Transit(into, _))) if out == into => Ok(()),
+        (Some(Crossing::Transit(..)), Some(Crossing::Transit(..))) if any_transit => Ok(()),
+        (Some(one), Some(other)) if one == other => Ok(()),
+        _ => Err("the reply comes by another way"),
     }
-    walk.unmask(&forward.masks, to.address());
-    Ok(walk.way)
 }

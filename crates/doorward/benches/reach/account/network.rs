@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use doorward_core::inventory::{
     AclEntry, Destination, Direction, EgressOnlyGateway, ElasticAddress, Endpoint, EndpointKind, Interface,
-    InterfaceAddress, InternetGateway, Inventory, NatGateway, NetworkAcl, Peering, PeeringSide, PrefixList,
-    PrefixListId, Route, RouteTable, RouteTarget, Subnet, SubnetId, Tags, Vpc, VpcId,
+    InterfaceAddress, InternetGateway, Inventory, NatAvailability, NatGateway, NetworkAcl, Peering,
+    PeeringSide, PrefixList, PrefixListId, Route, RouteTable, RouteTarget, Subnet, SubnetId, Tags, Vpc,
+    VpcId,
 };
 use doorward_core::net::{Cidr, Family, Flow, Icmp, Ports};
 
@@ -254,7 +255,7 @@ fn nat(site: &Site, net: &Net, inventory: &mut Inventory) {
     let gateway = NatGateway {
         id: id("nat", number),
         vpc: site.vpc.clone(),
-        subnet: net.id.clone(),
+        availability: NatAvailability::Zonal(net.id.clone()),
         state: "available".to_owned(),
         public: true,
         private_address: Some(private),

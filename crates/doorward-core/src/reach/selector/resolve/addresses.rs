@@ -13,6 +13,7 @@ use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::interfaces::{Named, NodeAddress, PacketEnd};
 use crate::reach::network::remotes;
 use crate::reach::network::table::InterfaceIx;
+use crate::reach::trace::hop::local_service;
 
 /// How many addresses of a prefix are told of one by one.
 const TOLD: usize = 4;
@@ -147,6 +148,12 @@ fn outside(cx: Context<'_>, cidr: Cidr, public: &BTreeSet<Ipv4Addr>, ends: &mut 
     let beyond = range.and(&address_space::beyond(cx.network, family));
     ends.targets = ends.outside.iter().map(|(_, range)| range.clone()).collect();
     ends.targets.extend(Some(beyond).filter(|beyond| !beyond.is_empty()));
+    if cidr == Cidr::host(cidr.address())
+        && let Some(service) = local_service::anywhere(cx, cidr.address())
+    {
+        ends.notes.push(local_service::note(service, cidr.address()));
+        ends.targets = vec![range.clone()];
+    }
     for remote in remotes::remotes(cx) {
         let behind = range.and(&remotes::behind(cx, remote, family));
         if !behind.is_empty() {

@@ -5,10 +5,10 @@ use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::InterfaceIx;
 use crate::reach::trace::steps::{StepText, Trace};
-use crate::reach::trace::{Delivery, Next, Origin, Packet, References, filters};
+use crate::reach::trace::{Delivery, Location, Next, Origin, Packet, References, filters};
 
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by: &RouteTarget) -> Next {
-    let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
+    let (vpc, to) = (packet.vpc(cx), packet.to);
     let plain = |code: Code, why: String, lift: String| StepText {
         resource: by.resource().unwrap_or_else(|| ResourceRef::of(ResourceKind::Interface, "local")),
         name: None,
@@ -37,16 +37,9 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by
             }
         };
     };
-    if packet.taken.translated.is_some() {
-        trace.stop(|| {
-            let why = "what a NAT gateway sends goes out by a gateway, or stays inside".to_owned();
-            plain(Code::CannotRoute, why, "take the route out of the NAT gateway's subnet".into())
-        });
-        return Next::Landed(Delivery::Dropped);
-    }
     let interface = cx.network.interfaces.at(index);
     if interface.addresses.iter().any(|own| own.address == to) {
-        return Next::Landed(Delivery::Inside { vpc: interface.vpc, from: Origin::Subnet(packet.subnet) });
+        return Next::Landed(Delivery::Inside { vpc: interface.vpc, from: Origin::Subnet(packet.at.subnet) });
     }
     if interface.source_dest_check {
         trace.stop(|| {
@@ -58,11 +51,11 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by
         });
         return Next::Landed(Delivery::Dropped);
     }
-    if interface.subnet != packet.subnet {
+    if packet.at != Location::within(interface.subnet) {
         filters::network_acl(cx, trace, interface.subnet, Direction::In, packet.taken.seen);
     }
     if !trace.replies {
-        let kept = packet.taken.references == References::Kept && packet.taken.appliances.is_empty();
+        let kept = packet.taken.references >= References::Inbound && packet.taken.appliances.is_empty();
         filters::security_groups(cx, trace, index, Direction::In, packet.taken.seen, packet.interface, kept);
         filters::security_groups(cx, trace, index, Direction::Out, to, None, false);
     }
@@ -71,7 +64,7 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by
     packet.taken.references = References::Lost;
     packet.forwarded = Some(index);
     packet.public = interface.addresses.iter().any(|own| own.public);
-    packet.subnet = interface.subnet;
+    packet.at = Location::within(interface.subnet);
     packet.interface = None;
     Next::On
 }

@@ -9,7 +9,7 @@ use crate::reach::trace::steps::{StepText, Trace};
 use crate::reach::trace::{Delivery, Next, Packet};
 
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &EgressOnlyGatewayId) -> Next {
-    let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
+    let (vpc, to) = (packet.vpc(cx), packet.to);
     let attached = cx.inventory.egress_only_gateways.get(id).map(|gateway| gateway.vpc.as_ref());
     let there = attached.map(|attached| attached == Some(&cx.network.vpcs.at(vpc).id));
     let gateway = ResourceRef::from(id);
@@ -28,11 +28,19 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &E
         trace.stop(|| plain(Code::Protocol, "it carries IPv6, outward".into()));
         return Next::Landed(Delivery::Dropped);
     }
+    if !packet.is_at_home(cx) {
+        trace.stop(|| {
+            let why = format!("{} is not an address of its VPC", packet.taken.seen);
+            let lift = "route it by a gateway of the sender's own VPC".to_owned();
+            StepText { lift, ..plain(Code::Spoofed, why) }
+        });
+        return Next::Landed(Delivery::Dropped);
+    }
     if let Some(code) = address_space::not_internet(cx.network, to) {
         trace.stop(|| plain(code, format!("{to} is not an address of the internet")));
         return Next::Landed(Delivery::Dropped);
     }
-    if block_public_access::forbids(cx, packet.subnet, false, true) {
+    if block_public_access::forbids(cx, packet.at.subnet, false, true) {
         trace.stop(|| plain(Code::BlockPublicAccess, "VPC Block Public Access forbids it".into()));
         return Next::Landed(Delivery::Dropped);
     }

@@ -8,10 +8,9 @@ use crate::reach::context::Context;
 use crate::reach::network::table::{InterfaceIx, VpcIx};
 use crate::reach::trace::hop::{appliance, vpc_endpoint};
 use crate::reach::trace::steps::{StepText, Trace};
-use crate::reach::trace::{self, Delivery, Origin, RouteTaken, Sender, filters};
+use crate::reach::trace::{self, Delivery, Location, Origin, References, RouteTaken, Sender, filters};
 
-/// The gateway's own route table, where it has one, for a packet or a reply. Says where it comes from then, and
-/// by which appliances.
+/// The gateway's own route table, where it has one, for a packet or a reply: how it gets into the VPC.
 pub(crate) fn ingress(
     cx: Context<'_>,
     trace: &mut Trace,
@@ -19,10 +18,15 @@ pub(crate) fn ingress(
     gateway: &str,
     from: IpAddr,
     to: IpAddr,
-) -> Option<(Origin, Vec<InterfaceIx>)> {
+) -> Option<RouteTaken> {
+    let inside = |origin: Origin, appliances: Vec<InterfaceIx>| RouteTaken {
+        delivery: Delivery::Inside { vpc, from: origin },
+        appliances,
+        ..RouteTaken::begun(from, to, References::Lost)
+    };
     let node = cx.network.vpcs.at(vpc);
     let Some(table) = node.edges.get(gateway).map(|table| cx.network.tables.at(*table)) else {
-        return Some((Origin::Gateway, Vec::new()));
+        return Some(inside(Origin::Gateway, Vec::new()));
     };
     let plain = |code: Code, why: String| StepText {
         resource: (&table.id).into(),
@@ -36,7 +40,7 @@ pub(crate) fn ingress(
     match row.filter(|row| !row.blackhole).map(|row| &row.target) {
         Some(RouteTarget::Local) => {
             trace.pass(|| plain(Code::Redirected, String::new()));
-            Some((Origin::Gateway, Vec::new()))
+            Some(inside(Origin::Gateway, Vec::new()))
         }
         Some(target @ (RouteTarget::Interface(_) | RouteTarget::Instance(_))) => {
             let Some(index) = appliance::forwarder(cx, target) else {
@@ -45,7 +49,7 @@ pub(crate) fn ingress(
             };
             let appliance = cx.network.interfaces.at(index);
             if appliance.addresses.iter().any(|own| own.address == to) {
-                return Some((Origin::Gateway, Vec::new()));
+                return Some(inside(Origin::Gateway, Vec::new()));
             }
             if appliance.source_dest_check {
                 trace.stop(|| {
@@ -61,12 +65,13 @@ pub(crate) fn ingress(
                 filters::security_groups(cx, trace, index, Direction::In, from, None, false);
                 filters::security_groups(cx, trace, index, Direction::Out, to, None, false);
             }
-            let sender = Sender { subnet: appliance.subnet, address: from, public: false, interface: None };
+            let at = Location::within(appliance.subnet);
+            let sender = Sender { at, address: from, public: false, interface: None };
             let taken = trace::send(cx, trace, sender, to);
             let by = std::iter::once(index).chain(taken.appliances).collect();
             match taken.delivery {
-                Delivery::Inside { vpc: landed, from: origin } if landed == vpc => Some((origin, by)),
-                Delivery::Unknown => Some((Origin::Gateway, by)),
+                Delivery::Inside { vpc: landed, from: origin } if landed == vpc => Some(inside(origin, by)),
+                Delivery::Unknown => Some(inside(Origin::Gateway, by)),
                 _ => {
                     trace.stop(|| plain(Code::Redirected, format!("{target} does not lead to {to}")));
                     None
@@ -80,7 +85,7 @@ pub(crate) fn ingress(
                     format!("what the appliances behind {id} let through is not known"),
                 )
             });
-            Some((Origin::Gateway, Vec::new()))
+            Some(inside(Origin::Gateway, Vec::new()))
         }
         _ => {
             trace.stop(|| plain(Code::Redirected, format!("it does not lead to {to}")));
@@ -100,8 +105,8 @@ pub(crate) fn reply(
     to: IpAddr,
     taken: &RouteTaken,
 ) -> Option<Origin> {
-    let (origin, by) = ingress(cx, trace, vpc, gateway, source, to)?;
-    if let Some(other) = by.iter().find(|appliance| !taken.appliances.contains(appliance)) {
+    let entered = ingress(cx, trace, vpc, gateway, source, to)?;
+    if let Some(other) = entered.appliances.iter().find(|appliance| !taken.appliances.contains(appliance)) {
         let other = cx.network.interfaces.at(*other);
         trace.stop(|| StepText {
             resource: other.resource.clone(),
@@ -114,5 +119,5 @@ pub(crate) fn reply(
             lift: format!("route the request by it, or take the route to {to} out of the table of {gateway}"),
         });
     }
-    Some(origin)
+    entered.origin()
 }

@@ -10,7 +10,7 @@ use crate::reach::network::interfaces::{self, PacketEnd};
 use crate::reach::trace::hop::{self, block_public_access, gateway_route_table};
 use crate::reach::trace::round_trip::Entered;
 use crate::reach::trace::steps::{StepText, Trace};
-use crate::reach::trace::{Delivery, Next, Packet, References, Translation};
+use crate::reach::trace::{Delivery, Location, Next, Packet, References, Translation};
 
 pub(crate) fn egress(
     cx: Context<'_>,
@@ -18,7 +18,7 @@ pub(crate) fn egress(
     packet: &mut Packet,
     id: &InternetGatewayId,
 ) -> Next {
-    let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
+    let (vpc, to) = (packet.vpc(cx), packet.to);
     let attached = cx.inventory.internet_gateways.get(id).map(|gateway| gateway.vpc.as_ref());
     let there = attached.map(|attached| attached == Some(&cx.network.vpcs.at(vpc).id));
     let gateway = ResourceRef::from(id);
@@ -46,24 +46,39 @@ pub(crate) fn egress(
         stop(
             Code::NoPublicAddressOut,
             format!("{} has no public address", packet.taken.seen),
-            "give it an elastic address, or route it by a NAT gateway".into(),
+            if packet.handed_over {
+                "route it by a NAT gateway or a NAT instance of this VPC".into()
+            } else {
+                "give it an elastic address, or route it by a NAT gateway".into()
+            },
         );
     }
-    let translated = packet.taken.translated.is_some();
+    // Replies are of the receiver's own address, and what an appliance sends on has its address from here on.
+    if to.is_ipv6() && !packet.is_at_home(cx) && !replies {
+        stop(
+            Code::Spoofed,
+            format!("{} is not an address of its VPC", packet.taken.seen),
+            "route it by a gateway of the sender's own VPC".into(),
+        );
+    }
+    let translated = packet.left.is_some();
     // A reply to what came in is sent outward, and what came in was asked before.
-    if !replies && block_public_access::forbids(cx, packet.subnet, false, translated) {
+    if !replies && block_public_access::forbids(cx, packet.at.subnet, false, translated) {
         stop(
             Code::BlockPublicAccess,
             "VPC Block Public Access forbids it".into(),
             "except the subnet from it".into(),
         );
     }
-    if let (Some(interface), false) = (packet.forwarded, replies) {
+    // A NAT instance; IPv6 keeps its source.
+    if let (Some(interface), false, true) = (packet.forwarded, replies, to.is_ipv4()) {
         let node = cx.network.interfaces.at(interface);
-        packet.taken.translated = packet.taken.translated.or(Some(Translation {
-            subnet: node.subnet,
+        packet.taken.translations.push(Translation {
+            at: Location::within(node.subnet),
             address: interfaces::own_address(node, to).unwrap_or(packet.taken.seen),
-        }));
+            to,
+            legs: packet.taken.legs.len(),
+        });
         packet.taken.references = References::Lost;
     }
     Next::Landed(if carried { Delivery::Internet(gateway) } else { Delivery::Dropped })
@@ -125,7 +140,7 @@ pub(crate) fn ingress(cx: Context<'_>, trace: &mut Trace, from: IpAddr, to: Pack
     } else {
         trace.pass(|| plain((&gateway.id).into(), Code::BlockPublicAccess, "", ""));
     }
-    let (origin, appliances) =
+    let taken =
         gateway_route_table::ingress(cx, trace, interface.vpc, gateway.id.as_str(), from, to.own.address)?;
-    public.then(|| Entered { gateway: (&gateway.id).into(), origin, appliances })
+    public.then(|| Entered { gateway: (&gateway.id).into(), taken })
 }

@@ -8,7 +8,8 @@
 //!    `reply` the answer to what went out by it; each has what it needs of the three. Each records a step for whatever
 //!    it decides: `trace.pass`, `trace.stop` with the explanation code and the fix, or `trace.doubt` with the gap.
 //!    The file has the texts of its steps.
-//! 3. Call `egress` in the match of `Tracer::follow` (`trace/mod.rs`), `ingress` and `reply` in `trace/round_trip.rs`.
+//! 3. Call `egress` in the match of `Tracer::follow` (`trace/mod.rs`), `ingress` in `trace/round_trip.rs`, and `reply` in
+//!    `trace/replies.rs`.
 //! 4. Write its rules and the page of AWS's that states them into `SEMANTICS.md`, teach them to the naive engine
 //!    (`tests/reach/naive`), and add cases written by hand (`tests/reach/by_hand`).
 
@@ -18,11 +19,13 @@ pub(crate) mod egress_only_gateway;
 pub(crate) mod gateway_route_table;
 pub(crate) mod internet_gateway;
 pub(crate) mod load_balancer;
+pub(crate) mod local_service;
 pub(crate) mod nat_gateway;
 pub(crate) mod other_gateway;
 pub(crate) mod transit_gateway;
 pub(crate) mod vpc_endpoint;
 pub(crate) mod vpc_peering;
+pub(crate) mod vpn_connection;
 pub(crate) mod vpn_gateway;
 
 use crate::inventory::{Call, ResourceRef};
@@ -67,4 +70,15 @@ pub(crate) fn attached(
             false
         }
     }
+}
+
+/// The fix of a state that carries nothing, as EC2 writes it: with and without hyphens and capital letters.
+pub(crate) fn fix_of_state(state: &str) -> String {
+    let plain: String = state.chars().filter(char::is_ascii_alphabetic).collect();
+    match plain.to_ascii_lowercase().as_str() {
+        "pendingacceptance" => "accept it",
+        "pending" | "provisioning" | "initiatingrequest" | "modifying" => "wait until it is available",
+        _ => "create another: this one will not carry packets again",
+    }
+    .to_owned()
 }

@@ -1,11 +1,14 @@
 //! Gateways that are not modelled: carrier gateways, local gateways, core networks of Cloud WAN.
 
+use std::net::IpAddr;
+
 use crate::inventory::{ResourceKind, ResourceRef};
 use crate::reach::code::Code;
 use crate::reach::network::address_space::Outside;
+use crate::reach::network::table::VpcIx;
 use crate::reach::trace::round_trip::Entered;
 use crate::reach::trace::steps::{StepText, Trace};
-use crate::reach::trace::{Delivery, Next, Origin};
+use crate::reach::trace::{Delivery, Next};
 
 pub(crate) fn egress(trace: &mut Trace, id: &str) -> Next {
     trace.doubt(None, || unknown(id));
@@ -14,10 +17,9 @@ pub(crate) fn egress(trace: &mut Trace, id: &str) -> Next {
 }
 
 /// Brings a packet in from behind it.
-pub(crate) fn ingress(trace: &mut Trace, id: &str) -> Entered {
+pub(crate) fn ingress(trace: &mut Trace, id: &str, vpc: VpcIx, ends: (IpAddr, IpAddr)) -> Entered {
     trace.doubt(None, || unknown(id));
-    let gateway = Outside::Other(id.to_owned()).resource();
-    Entered { gateway, origin: Origin::Gateway, appliances: Vec::new() }
+    Entered::at(Outside::Other(id.to_owned()).resource(), vpc, ends)
 }
 
 fn unknown(id: &str) -> StepText {

@@ -1,6 +1,6 @@
 //! VPC endpoints: gateway endpoints in routes, interface endpoints as senders.
 
-use crate::inventory::{Call, EndpointId, EndpointKind};
+use crate::inventory::{Call, Endpoint, EndpointId, EndpointKind};
 use crate::net::{Flow, Icmp, Ports};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
@@ -9,7 +9,7 @@ use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::interfaces::InterfaceKind;
 use crate::reach::network::table::InterfaceIx;
 use crate::reach::trace::steps::{StepKind, StepText, Trace};
-use crate::reach::trace::{Delivery, Next, Packet};
+use crate::reach::trace::{Delivery, Next, Packet, hop};
 
 pub(crate) fn egress(
     cx: Context<'_>,
@@ -18,7 +18,7 @@ pub(crate) fn egress(
     id: &EndpointId,
     listed: bool,
 ) -> Next {
-    let vpc = cx.network.subnets.at(packet.subnet).vpc;
+    let vpc = packet.vpc(cx);
     let plain = |code: Code, because: String, why: String| StepText {
         resource: id.into(),
         name: None,
@@ -39,17 +39,15 @@ pub(crate) fn egress(
         return Next::Landed(if listed { Delivery::Service(id.clone()) } else { Delivery::Unknown });
     };
     match endpoint.kind {
-        // Choice: the VPC user guide names as ways of a NAT gateway the internet gateway, transit gateways and VPN
-        // gateways; before 2021 it said outright that it sends nothing over VPC endpoints.
-        EndpointKind::Gateway if packet.taken.translated.is_some() => {
-            let why = "a NAT gateway sends nothing by a VPC endpoint".to_owned();
+        EndpointKind::Gateway if !packet.is_at_home(cx) => {
+            let why = format!("{} is not of its VPC", packet.taken.seen);
             trace.stop(|| StepText {
-                lift: format!("route to {} from the sender's own subnet", endpoint.service),
-                ..plain(Code::CannotRoute, String::new(), why)
+                lift: format!("route to {} by an endpoint of the sender's own VPC", endpoint.service),
+                ..plain(Code::EndpointAddress, String::new(), why)
             });
             Next::Landed(Delivery::Dropped)
         }
-        EndpointKind::Gateway if endpoint.state.eq_ignore_ascii_case("available") => {
+        EndpointKind::Gateway if is_available(endpoint) => {
             let echo = Flow::Icmp(Icmp::Type(8));
             let carried = Flows::from_iter([Flow::Tcp(Ports::ALL), echo]);
             trace.meet(Bounds::exact(carried), None, || {
@@ -62,7 +60,7 @@ pub(crate) fn egress(
             });
             Next::Landed(Delivery::Service(id.clone()))
         }
-        EndpointKind::GatewayLoadBalancer => {
+        EndpointKind::GatewayLoadBalancer if is_available(endpoint) => {
             trace.doubt(None, || {
                 plain(
                     Code::UnknownDestination,
@@ -73,7 +71,10 @@ pub(crate) fn egress(
             Next::Landed(Delivery::Unknown)
         }
         _ => {
-            trace.stop(|| plain(Code::BadState, String::new(), "it carries nothing".into()));
+            trace.stop(|| StepText {
+                lift: hop::fix_of_state(&endpoint.state),
+                ..plain(Code::BadState, String::new(), format!("its state is {}", endpoint.state))
+            });
             Next::Landed(Delivery::Dropped)
         }
     }
@@ -85,10 +86,34 @@ pub(crate) fn hides_appliances(cx: Context<'_>, id: &EndpointId) -> bool {
     endpoint.is_none_or(|endpoint| endpoint.kind == EndpointKind::GatewayLoadBalancer)
 }
 
+fn is_available(endpoint: &Endpoint) -> bool {
+    endpoint.state.eq_ignore_ascii_case("available")
+}
+
+/// Meets the state of the endpoint that an interface is of.
+pub(crate) fn receive(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
+    let interface = cx.network.interfaces.at(index);
+    if interface.kind != InterfaceKind::ShutEndpoint {
+        return;
+    }
+    let mut endpoints = cx.inventory.endpoints.values();
+    let of = |endpoint: &&Endpoint| interface.id.as_ref().is_some_and(|id| endpoint.interfaces.contains(id));
+    if let Some(endpoint) = endpoints.find(of) {
+        trace.stop(|| StepText {
+            resource: (&endpoint.id).into(),
+            name: endpoint.tags.get("Name").cloned(),
+            because: String::new(),
+            code: Code::BadState,
+            why: format!("its state is {}", endpoint.state),
+            lift: hop::fix_of_state(&endpoint.state),
+        });
+    }
+}
+
 /// Whether an interface starts connections at all.
 pub(crate) fn initiate(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
     let interface = cx.network.interfaces.at(index);
-    if interface.kind == InterfaceKind::InterfaceEndpoint {
+    if !interface.kind.starts() {
         trace.stop(|| StepText {
             resource: interface.resource.clone(),
             name: interface.name.clone(),

@@ -12,7 +12,7 @@ use crate::reach::trace::steps::{StepText, Trace};
 use crate::reach::trace::{Delivery, Leg, Next, Origin, Packet, References, hop};
 
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id: &PeeringId) -> Next {
-    let (vpc, to) = (cx.network.subnets.at(packet.subnet).vpc, packet.to);
+    let (vpc, to) = (packet.vpc(cx), packet.to);
     let plain = |code: Code, why: String, lift: String| StepText {
         resource: id.into(),
         name: cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned()),
@@ -31,7 +31,7 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
             plain(
                 Code::BadState,
                 format!("its state is {}", peering.state),
-                "accept it, or make it anew".into(),
+                hop::fix_of_state(&peering.state),
             )
         });
         return Next::Landed(Delivery::Dropped);
@@ -52,11 +52,15 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
         None => side.cidrs.iter().any(|cidr| cidr.contains(to)),
     };
     // What comes from elsewhere than this VPC is in transit, which a peering does not carry.
-    if !contains || !node.contains(packet.taken.seen) {
+    if !contains || !packet.is_at_home(cx) {
         trace.stop(|| {
             plain(
                 Code::PeeringAddress,
-                format!("{to} is not in {}", side.vpc),
+                if contains {
+                    format!("{} is not in {}", packet.taken.seen, node.id)
+                } else {
+                    format!("{to} is not in {}", side.vpc)
+                },
                 format!("route {to} by what leads to it; a peering carries nothing further"),
             )
         });
@@ -86,7 +90,7 @@ pub(crate) fn ingress(
     let node = cx.network.vpcs.at(vpc);
     let Some(peering) = cx.inventory.peerings.get(id) else {
         let there = hop::attached(cx, trace, vpc, Call::Peerings, &id.into(), None);
-        return there.then(|| Entered::at(id, Origin::Gateway));
+        return there.then(|| Entered::at(id, vpc, (from, to.own.address)));
     };
     let plain = |code: Code, why: String, lift: String| StepText {
         resource: id.into(),
@@ -98,7 +102,7 @@ pub(crate) fn ingress(
     };
     if peering.state != "active" {
         let why = format!("its state is {}", peering.state);
-        trace.stop(|| plain(Code::BadState, why, "accept it, or make it anew".into()));
+        trace.stop(|| plain(Code::BadState, why, hop::fix_of_state(&peering.state)));
         return None;
     }
     let Some(side) = peering.other(&node.id) else {
@@ -113,7 +117,12 @@ pub(crate) fn ingress(
         return None;
     }
     trace.doubt(None, || unrecorded(cx, id, &side.vpc));
-    Some(Entered::at(id, Origin::Gateway))
+    Some(Entered::at(id, vpc, (from, to.own.address)))
+}
+
+/// Whether rules of one side may name groups of the other.
+pub(crate) fn carries_references(cx: Context<'_>, id: &PeeringId) -> bool {
+    cx.inventory.peerings.get(id).is_none_or(|peering| peering.one_region())
 }
 
 /// What a VPC lets out and in of which nothing was recorded.
@@ -122,7 +131,7 @@ fn unrecorded(cx: Context<'_>, id: &PeeringId, far: &VpcId) -> StepText {
         resource: id.into(),
         name: cx.inventory.peerings.get(id).and_then(|peering| peering.tags.get("Name").cloned()),
         because: format!("{far} was not recorded"),
-        code: Code::UnknownDestination,
+        code: Code::PeeredGroupsUnknown,
         why: format!("{far} was not recorded: its routes, network ACLs and security groups are not known"),
         lift: format!("record the account and Region of {far} as well"),
     }

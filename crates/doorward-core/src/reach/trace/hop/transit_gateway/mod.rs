@@ -1,12 +1,11 @@
-//! Transit gateways: attachments and their Availability Zones.
+//! Transit gateways: attachments, their Availability Zones, and the VPCs that packets go through.
 
 pub(crate) mod route_tables;
 
 use std::net::IpAddr;
 
 use crate::inventory::{
-    Attachment, AttachmentId, AttachmentTarget, Call, Direction, ResourceRef, RouteTarget, TransitGatewayId,
-    VpcId,
+    Attachment, AttachmentId, AttachmentTarget, Call, Direction, ResourceRef, TransitGatewayId, VpcId,
 };
 use crate::reach::code::Code;
 use crate::reach::context::Context;
@@ -15,26 +14,12 @@ use crate::reach::network::interfaces::PacketEnd;
 use crate::reach::network::remotes;
 use crate::reach::network::table::{SubnetIx, VpcIx};
 use crate::reach::trace::hop::transit_gateway::route_tables::Reached;
+use crate::reach::trace::hop::{self, vpn_connection};
 use crate::reach::trace::round_trip::Entered;
 use crate::reach::trace::steps::{StepText, Trace};
-use crate::reach::trace::{Delivery, Leg, Next, Origin, Packet, References, filters, round_trip};
-
-/// What became of a packet that a transit gateway took.
-struct Forwarded {
-    delivery: Delivery,
-    legs: Vec<Leg>,
-    references: References,
-}
-
-impl Forwarded {
-    fn lost() -> Self {
-        Self { delivery: Delivery::Dropped, legs: Vec::new(), references: References::Lost }
-    }
-
-    fn unclear() -> Self {
-        Self { delivery: Delivery::Unknown, ..Self::lost() }
-    }
-}
+use crate::reach::trace::{
+    self, Delivery, Leg, Location, Next, Origin, Packet, References, RouteTaken, Sender, filters,
+};
 
 pub(super) fn plain(resource: impl Into<ResourceRef>, code: Code, why: String, lift: String) -> StepText {
     StepText { resource: resource.into(), name: None, because: String::new(), code, why, lift }
@@ -47,36 +32,77 @@ pub(crate) fn egress(
     packet: &mut Packet,
     gateway: &TransitGatewayId,
 ) -> Next {
-    let forwarded = handed_over(cx, trace, packet.subnet, packet.taken.seen, gateway, packet.to);
-    packet.taken.legs.extend(forwarded.legs);
-    packet.taken.references = packet.taken.references.min(forwarded.references);
-    Next::Landed(forwarded.delivery)
+    let vpc = packet.vpc(cx);
+    if let Some(known) = cx.inventory.transit_gateways.get(gateway)
+        && known.state != "available"
+    {
+        let why = format!("its state is {}", known.state);
+        trace.stop(|| plain(gateway, Code::BadState, why, hop::fix_of_state(&known.state)));
+        return Next::Landed(Delivery::Dropped);
+    }
+    let Some(attachment) = attachment_of(cx, gateway, &cx.network.vpcs.at(vpc).id) else {
+        let why = format!("{} is not attached to it", cx.network.vpcs.at(vpc).id);
+        let lift = format!("attach {} to {gateway}", cx.network.vpcs.at(vpc).id);
+        return Next::Landed(match cx.gap(Call::TransitAttachments, vpc) {
+            Some(gap) => {
+                let why = "its attachments were not seen".to_owned();
+                trace.doubt(Some(gap), || plain(gateway, Code::UnknownDestination, why, lift));
+                Delivery::Unknown
+            }
+            None => {
+                trace.stop(|| plain(gateway, Code::BadStateAttachment, why, lift));
+                Delivery::Dropped
+            }
+        });
+    };
+    if !is_available(trace, attachment) {
+        return Next::Landed(Delivery::Dropped);
+    }
+    let Some(entry) = zone_of(cx, trace, attachment, packet.at.subnet) else {
+        return Next::Landed(Delivery::Dropped);
+    };
+    if packet.at != Location::within(entry) {
+        filters::network_acl(cx, trace, entry, Direction::In, packet.taken.seen);
+    }
+    trace.pass(|| StepText {
+        because: format!("{} is attached in this zone", cx.network.vpcs.at(vpc).id),
+        ..plain(&attachment.id, Code::TransitZone, String::new(), String::new())
+    });
+    carry(cx, trace, packet, attachment, Some(entry))
 }
 
 /// Brings a packet for an interface in by an attachment that leads out of what was recorded.
 pub(crate) fn ingress(
     cx: Context<'_>,
     trace: &mut Trace,
-    gateway: &TransitGatewayId,
-    id: &AttachmentId,
+    (gateway, id): (&TransitGatewayId, &AttachmentId),
+    from: IpAddr,
     to: PacketEnd,
 ) -> Option<Entered> {
+    let vpc = cx.network.interfaces.at(to.interface).vpc;
     let Some(attachment) = cx.inventory.attachments.get(&(gateway.clone(), id.clone())) else {
         trace.doubt(None, || unrecorded(id, "it was not recorded".into()));
-        return Some(Entered::at(id, Origin::Gateway));
+        return Some(Entered::at(id, vpc, (from, to.own.address)));
     };
-    if !is_available(trace, attachment) {
+    if !is_available(trace, attachment) || is_down(cx, trace, attachment) {
         return None;
     }
     if let Some(why) = what_is_unrecorded(cx, attachment) {
         trace.doubt(None, || unrecorded(id, why));
     }
-    match carry(cx, trace, attachment, to.own.address, None).delivery {
-        Delivery::Inside { vpc, from: origin } if vpc == cx.network.interfaces.at(to.interface).vpc => {
-            Some(Entered::at(id, origin))
-        }
-        // What it meets on the path that is not known may be nothing.
-        Delivery::Unknown => Some(Entered::at(id, Origin::Gateway)),
+    let taken = from_behind(
+        cx,
+        trace,
+        attachment,
+        cx.network.interfaces.at(to.interface).subnet,
+        from,
+        to.own.address,
+    );
+    match taken.delivery {
+        Delivery::Inside { vpc: landed, .. } if landed == vpc => Some(Entered { gateway: id.into(), taken }),
+        // What is not known of the path may be nothing.
+        Delivery::Unknown => Some(Entered::at(id, vpc, (from, to.own.address))),
+        Delivery::Dropped => None,
         _ => {
             astray(trace, id, to);
             None
@@ -84,14 +110,35 @@ pub(crate) fn ingress(
     }
 }
 
+/// Carries a packet on that comes from behind an attachment.
+fn from_behind(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    attachment: &Attachment,
+    near: SubnetIx,
+    from: IpAddr,
+    to: IpAddr,
+) -> RouteTaken {
+    let sender = Sender { at: Location::within(near), address: from, public: false, interface: None };
+    let mut packet = Packet::new(sender, to);
+    packet.taken.references = References::Lost;
+    let next = carry(cx, trace, &mut packet, attachment, None);
+    trace::resume(cx, trace, packet, next)
+}
+
 /// Brings a packet in from behind a transit gateway whose route tables were not recorded.
-pub(crate) fn hidden_ingress(trace: &mut Trace, gateway: &TransitGatewayId) -> Entered {
+pub(crate) fn hidden_ingress(
+    trace: &mut Trace,
+    gateway: &TransitGatewayId,
+    vpc: VpcIx,
+    ends: (IpAddr, IpAddr),
+) -> Entered {
     trace.doubt(None, || {
         let why = "its attachments and route tables were not recorded".to_owned();
         let lift = "record the account that owns the transit gateway as well".to_owned();
         plain(gateway, Code::TransitRoutesUnknown, why, lift)
     });
-    Entered::at(gateway, Origin::Gateway)
+    Entered::at(gateway, vpc, ends)
 }
 
 /// What is not known of what lies behind an attachment; none where its routes tell enough.
@@ -112,71 +159,20 @@ fn unrecorded(id: &AttachmentId, why: String) -> StepText {
     StepText { because: why.clone(), ..plain(id, Code::UnknownDestination, why, lift) }
 }
 
-/// Brings a reply from behind an attachment to an address of a VPC.
+/// Brings a reply from behind an attachment to an address near a subnet.
 pub(crate) fn reply(
     cx: Context<'_>,
     trace: &mut Trace,
     (gateway, id): (&TransitGatewayId, &AttachmentId),
-    vpc: VpcIx,
+    near: SubnetIx,
     to: IpAddr,
     source: IpAddr,
-) {
-    let Some(attachment) = cx.inventory.attachments.get(&(gateway.clone(), id.clone())) else { return };
-    match carry(cx, trace, attachment, to, None).delivery {
-        Delivery::Inside { vpc: landed, from } if landed == vpc => {
-            filters::arrive(cx, trace, vpc, to, source, from);
-        }
-        Delivery::Unknown | Delivery::Dropped => {}
-        elsewhere => round_trip::lost_reply(cx, trace, &elsewhere, &id.into()),
-    }
+) -> Option<RouteTaken> {
+    let attachment = cx.inventory.attachments.get(&(gateway.clone(), id.clone()))?;
+    Some(from_behind(cx, trace, attachment, near, source, to))
 }
 
-fn handed_over(
-    cx: Context<'_>,
-    trace: &mut Trace,
-    subnet: SubnetIx,
-    source: IpAddr,
-    gateway: &TransitGatewayId,
-    to: IpAddr,
-) -> Forwarded {
-    let vpc = cx.network.subnets.at(subnet).vpc;
-    if let Some(known) = cx.inventory.transit_gateways.get(gateway)
-        && known.state != "available"
-    {
-        let why = format!("its state is {}", known.state);
-        trace.stop(|| plain(gateway, Code::BadState, why, "wait until it is available".into()));
-        return Forwarded::lost();
-    }
-    let Some(attachment) = attachment_of(cx, gateway, &cx.network.vpcs.at(vpc).id) else {
-        let why = format!("{} is not attached to it", cx.network.vpcs.at(vpc).id);
-        let lift = format!("attach {} to {gateway}", cx.network.vpcs.at(vpc).id);
-        return match cx.gap(Call::TransitAttachments, vpc) {
-            Some(gap) => {
-                let why = "its attachments were not seen".to_owned();
-                trace.doubt(Some(gap), || plain(gateway, Code::UnknownDestination, why, lift));
-                Forwarded::unclear()
-            }
-            None => {
-                trace.stop(|| plain(gateway, Code::BadStateAttachment, why, lift));
-                Forwarded::lost()
-            }
-        };
-    };
-    if !is_available(trace, attachment) {
-        return Forwarded::lost();
-    }
-    let Some(entry) = zone_of(cx, trace, attachment, subnet) else { return Forwarded::lost() };
-    if entry != subnet {
-        filters::network_acl(cx, trace, entry, Direction::In, source);
-    }
-    trace.pass(|| StepText {
-        because: format!("{} is attached in this zone", cx.network.vpcs.at(vpc).id),
-        ..plain(&attachment.id, Code::TransitZone, String::new(), String::new())
-    });
-    carry(cx, trace, attachment, to, Some(entry))
-}
-
-fn is_available(trace: &mut Trace, attachment: &Attachment) -> bool {
+pub(super) fn is_available(trace: &mut Trace, attachment: &Attachment) -> bool {
     let carries = attachment.state == "available";
     if !carries {
         trace.stop(|| {
@@ -184,11 +180,21 @@ fn is_available(trace: &mut Trace, attachment: &Attachment) -> bool {
                 &attachment.id,
                 Code::BadStateAttachment,
                 format!("its state is {}", attachment.state),
-                "accept it, or make it anew".into(),
+                hop::fix_of_state(&attachment.state),
             )
         });
     }
     carries
+}
+
+/// Whether the VPN connection of an attachment carries nothing.
+fn is_down(cx: Context<'_>, trace: &mut Trace, attachment: &Attachment) -> bool {
+    let AttachmentTarget::Vpn(id) = &attachment.to else { return false };
+    let Some(down) = cx.inventory.vpn_connections.get(id).and_then(vpn_connection::down) else {
+        return false;
+    };
+    trace.stop(|| down);
+    true
 }
 
 fn attachment_of<'a>(cx: Context<'a>, gateway: &TransitGatewayId, vpc: &VpcId) -> Option<&'a Attachment> {
@@ -238,118 +244,102 @@ fn zone_of(
 fn carry(
     cx: Context<'_>,
     trace: &mut Trace,
+    packet: &mut Packet,
     came_by: &Attachment,
-    to: IpAddr,
     entry: Option<SubnetIx>,
-) -> Forwarded {
-    let mut legs = vec![Leg::Transit(came_by.gateway.clone())];
-    let target = match route_tables::follow(cx, trace, came_by, to, &mut legs, entry) {
+) -> Next {
+    packet.taken.legs.push(Leg::Transit(came_by.gateway.clone()));
+    let before = packet.taken.legs.len();
+    let reached = route_tables::follow(cx, trace, came_by, packet.to, &mut packet.taken.legs, entry);
+    let target = match reached {
         Reached::Attachment(target) => target,
-        Reached::Lost => return Forwarded { legs, ..Forwarded::lost() },
-        Reached::Unclear => return Forwarded { legs, ..Forwarded::unclear() },
+        Reached::Lost => return Next::Landed(Delivery::Dropped),
+        Reached::Unclear => return lost_track(packet),
     };
-    let delivery = match &target.to {
-        _ if !is_available(trace, target) => return Forwarded { legs, ..Forwarded::lost() },
+    if !is_available(trace, target) || is_down(cx, trace, target) {
+        return Next::Landed(Delivery::Dropped);
+    }
+    let gateway = cx.inventory.transit_gateways.get(&came_by.gateway);
+    let supported = packet.taken.legs.len() == before
+        && gateway.is_some_and(|gateway| gateway.group_references)
+        && came_by.group_references
+        && target.group_references;
+    let references = if supported { References::Inbound } else { References::Lost };
+    packet.taken.references = packet.taken.references.min(references);
+    match &target.to {
         AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_) => {
-            Delivery::Remote(Outside::Transit(target.gateway.clone(), target.id.clone()))
+            let outside = Outside::Transit(target.gateway.clone(), target.id.clone());
+            Next::Landed(Delivery::Remote(outside))
         }
         AttachmentTarget::Vpc(id) if let Some(vpc) = cx.network.vpc_of.get(id) => {
-            delivered(cx, trace, target, *vpc, to, entry)
+            hand_over(cx, trace, packet, target, *vpc, entry)
         }
         // What was not recorded may hand it back, as a VPC that inspects does, or on to the internet.
         AttachmentTarget::Vpc(_) | AttachmentTarget::Peer(_) | AttachmentTarget::Other(..) => {
             let why = what_is_unrecorded(cx, target).unwrap_or_default();
             trace.doubt(None, || unrecorded(&target.id, why));
-            Delivery::Unknown
+            lost_track(packet)
         }
-    };
-    let gateway = cx.inventory.transit_gateways.get(&came_by.gateway);
-    let supported = legs.len() == 1
-        && gateway.is_some_and(|gateway| gateway.group_references)
-        && came_by.group_references
-        && target.group_references;
-    let references = if supported { References::Inbound } else { References::Lost };
-    Forwarded { delivery, legs, references }
+    }
 }
 
-fn delivered(
+fn lost_track(packet: &mut Packet) -> Next {
+    packet.taken.references = References::Lost;
+    Next::Landed(Delivery::Unknown)
+}
+
+/// Hands a packet to a subnet of an attachment, whose route table leads it on: to its receiver, or through the VPC
+/// (transit gateway guide, centralized outbound routing and appliances in a shared services VPC).
+fn hand_over(
     cx: Context<'_>,
     trace: &mut Trace,
+    packet: &mut Packet,
     target: &Attachment,
     vpc: VpcIx,
-    to: IpAddr,
     entry: Option<SubnetIx>,
-) -> Delivery {
+) -> Next {
     let node = cx.network.vpcs.at(vpc);
-    let attachment = |code: Code, why: String, lift: String| plain(&target.id, code, why, lift);
-    if !node.contains(to) {
-        trace.stop(|| {
-            attachment(
-                Code::TransitCannotRoute,
-                format!("{to} is not in {}", node.id),
-                "lead the route elsewhere".into(),
-            )
-        });
-        return Delivery::Dropped;
-    }
-    let interface = node.interface_at(to).map(|interface| cx.network.interfaces.at(interface).subnet);
-    let receiver = interface.or_else(|| cx.subnet_with(vpc, to));
     let Some(subnets) = &target.subnets else {
         let gap = cx.gap(Call::TransitVpcAttachments, vpc);
         trace.doubt(gap, || {
-            attachment(Code::UnknownDestination, "its subnets were not seen".into(), String::new())
+            let lift = format!("let {} be seen", Call::TransitVpcAttachments.action());
+            plain(&target.id, Code::UnknownDestination, "its subnets were not seen".into(), lift)
         });
-        return Delivery::Inside { vpc, from: Origin::Gateway };
+        if node.contains(packet.to) {
+            return Next::Landed(Delivery::Inside { vpc, from: Origin::Gateway });
+        }
+        return lost_track(packet);
     };
-    let zone =
-        |subnet: Option<SubnetIx>| subnet.and_then(|subnet| cx.network.subnets.at(subnet).zone.as_ref());
     let exits: Vec<SubnetIx> =
         subnets.iter().filter_map(|id| cx.network.subnet_of.get(id).copied()).collect();
+    let interface = node.interface_at(packet.to).map(|interface| cx.network.interfaces.at(interface).subnet);
+    let receiver = interface.or_else(|| cx.subnet_with(vpc, packet.to));
+    let zone =
+        |subnet: Option<SubnetIx>| subnet.and_then(|subnet| cx.network.subnets.at(subnet).zone.as_ref());
     let in_zone = |wanted: Option<&String>| {
         exits.iter().find(|exit| wanted.is_some() && zone(Some(**exit)) == wanted).copied()
     };
-    // A packet stays in its zone where it can (transit gateway guide, availability zones).
-    let Some(exit) =
-        in_zone(zone(entry)).or_else(|| in_zone(zone(receiver))).or_else(|| exits.first().copied())
-    else {
+    // A packet stays in its zone where it can. In appliance mode both directions of a connection go by one zone, which a
+    // hash chooses (transit gateway guide, appliances in a shared services VPC).
+    let kept =
+        if target.appliance_mode { None } else { in_zone(zone(entry)).or_else(|| in_zone(zone(receiver))) };
+    let Some(exit) = kept.or_else(|| exits.first().copied()) else {
         trace.stop(|| {
-            attachment(
-                Code::TransitAttachmentZone,
-                "it has no subnet that was seen".into(),
-                "let its subnets be seen".into(),
-            )
+            let why = "it has no subnet that was seen".to_owned();
+            plain(&target.id, Code::TransitAttachmentZone, why, "let its subnets be seen".into())
         });
-        return Delivery::Dropped;
+        return Next::Landed(Delivery::Dropped);
     };
-    match cx.network.subnets.at(exit).table {
-        Err(gap) => trace.doubt(Some(gap), || {
-            attachment(
-                Code::UnknownDestination,
-                "the route table of its subnet was not seen".into(),
-                String::new(),
-            )
-        }),
-        Ok(table) => {
-            let table = cx.network.tables.at(table);
-            let local =
-                table.lookup(to).is_some_and(|row| row.target == RouteTarget::Local && !row.blackhole);
-            if !local {
-                trace.stop(|| {
-                    plain(
-                        &table.id,
-                        Code::CannotRoute,
-                        format!("behind the transit gateway it does not lead to {to} directly"),
-                        "take the more specific route away".into(),
-                    )
-                });
-                return Delivery::Dropped;
-            }
-        }
-    }
-    if receiver != Some(exit) {
-        filters::network_acl(cx, trace, exit, Direction::Out, to);
-    }
-    Delivery::Inside { vpc, from: Origin::Subnet(exit) }
+    trace.pass(|| StepText {
+        because: format!("it hands over in {}", cx.network.subnets.at(exit).id),
+        ..plain(&target.id, Code::TransitAttachmentZone, String::new(), String::new())
+    });
+    packet.at = Location::within(exit);
+    packet.public = false;
+    packet.forwarded = None;
+    packet.left = None;
+    packet.handed_over = true;
+    Next::On
 }
 
 fn astray(trace: &mut Trace, id: &AttachmentId, to: PacketEnd) {

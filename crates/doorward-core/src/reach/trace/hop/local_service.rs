@@ -1,0 +1,150 @@
+//! What AWS serves at addresses of every VPC itself: DNS, instance metadata, the time, DHCP.
+//!
+//! Security groups and network ACLs do not filter it, and no route leads there (VPC user guide, security groups, network
+//! ACLs, and route table concepts).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::inventory::{ResourceKind, ResourceRef};
+use crate::net::{Cidr, Flow, Ports};
+use crate::reach::code::Code;
+use crate::reach::context::Context;
+use crate::reach::flows::Flows;
+use crate::reach::flows::bounds::Bounds;
+use crate::reach::network::address_space;
+use crate::reach::network::table::{InterfaceIx, VpcIx};
+use crate::reach::trace::steps::{StepKind, StepText, Trace};
+
+/// Something that AWS serves in every VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LocalService {
+    Dns,
+    Metadata,
+    ContainerMetadata,
+    Time,
+    Activation,
+    Dhcp,
+}
+
+/// At these addresses in every VPC (EC2 user guide, instance metadata and time; VPC user guide, DNS attributes; ECS
+/// developer guide, task metadata endpoint).
+const EVERYWHERE: [(LocalService, IpAddr); 10] = [
+    (LocalService::Dns, IpAddr::V4(Ipv4Addr::new(169, 254, 169, 253))),
+    (LocalService::Dns, IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253))),
+    (LocalService::Metadata, IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254))),
+    (LocalService::Metadata, IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))),
+    (LocalService::Time, IpAddr::V4(Ipv4Addr::new(169, 254, 169, 123))),
+    (LocalService::Time, IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x123))),
+    (LocalService::Activation, IpAddr::V4(Ipv4Addr::new(169, 254, 169, 250))),
+    (LocalService::Activation, IpAddr::V4(Ipv4Addr::new(169, 254, 169, 251))),
+    (LocalService::ContainerMetadata, IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2))),
+    (LocalService::ContainerMetadata, IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23))),
+];
+
+impl LocalService {
+    /// As AWS calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dns => "the Amazon DNS server",
+            Self::Metadata => "the instance metadata service",
+            Self::ContainerMetadata => "the metadata endpoint of containers",
+            Self::Time => "the Amazon Time Sync Service",
+            Self::Activation => "the licence activation of Windows",
+            Self::Dhcp => "the DHCP server of the VPC router",
+        }
+    }
+
+    /// What it answers.
+    fn flows(self) -> Flows {
+        let (tcp, udp) = (|port| Flow::Tcp(Ports::one(port)), |port| Flow::Udp(Ports::one(port)));
+        match self {
+            Self::Dns => Flows::from_iter([tcp(53), udp(53)]),
+            Self::Metadata | Self::ContainerMetadata => tcp(80).into(),
+            Self::Time => udp(123).into(),
+            Self::Activation => tcp(1688).into(),
+            Self::Dhcp => udp(67).into(),
+        }
+    }
+}
+
+/// What has an address in every VPC.
+pub(crate) fn everywhere(address: IpAddr) -> Option<LocalService> {
+    EVERYWHERE.iter().find(|(_, at)| *at == address).map(|(service, _)| *service)
+}
+
+/// What has an address in a VPC: the DNS server is at the base of the VPC's range plus two, the router at the base of each
+/// subnet plus one (VPC user guide, subnet sizing).
+fn within(cx: Context<'_>, vpc: VpcIx, address: IpAddr) -> Option<LocalService> {
+    let nth = |cidr: &Cidr, number: u32| match cidr.address() {
+        IpAddr::V4(base) => Ipv4Addr::from(u32::from(base).saturating_add(number)) == address,
+        IpAddr::V6(_) => false,
+    };
+    // Nearly all addresses that are asked about are outside.
+    if !cx.network.vpcs.at(vpc).contains(address) {
+        return None;
+    }
+    if cx.network.vpcs.at(vpc).cidrs.iter().any(|cidr| nth(cidr, 2)) {
+        return Some(LocalService::Dns);
+    }
+    let mut subnets = cx.network.subnets.rows().filter(|subnet| subnet.vpc == vpc);
+    subnets.any(|subnet| subnet.cidrs.iter().any(|cidr| nth(cidr, 1))).then_some(LocalService::Dhcp)
+}
+
+/// What has an address for whoever is in a VPC, unless an interface has it.
+pub(crate) fn at(cx: Context<'_>, vpc: VpcIx, address: IpAddr) -> Option<LocalService> {
+    let here =
+        || within(cx, vpc, address).filter(|_| cx.network.vpcs.at(vpc).interface_at(address).is_none());
+    everywhere(address).or_else(here)
+}
+
+/// What has an address in any VPC.
+pub(crate) fn anywhere(cx: Context<'_>, address: IpAddr) -> Option<LocalService> {
+    let vpcs = || cx.network.vpcs.enumerate().filter(|(_, vpc)| vpc.contains(address));
+    everywhere(address).or_else(|| vpcs().find_map(|(vpc, _)| at(cx, vpc, address)))
+}
+
+/// Whether no route may lead to an address.
+pub(crate) fn is_reserved(address: IpAddr) -> bool {
+    address_space::reserved().iter().any(|cidr| cidr.contains(address))
+}
+
+/// Meets a service.
+pub(crate) fn egress(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    from: InterfaceIx,
+    service: LocalService,
+    to: IpAddr,
+) {
+    let flows = service.flows();
+    let words = flows.to_string();
+    let vpc = &cx.network.vpcs.at(cx.network.interfaces.at(from).vpc).id;
+    trace.meet(Bounds::exact(flows), None, || {
+        StepKind::Text(StepText {
+            resource: ResourceRef::of(ResourceKind::Address, &to.to_string()),
+            name: Some(service.name().to_owned()),
+            because: format!(
+                "{} of {vpc}, which security groups and network ACLs do not filter and which needs no route",
+                service.name()
+            ),
+            code: Code::Protocol,
+            why: format!("{} answers {words} and nothing else", service.name()),
+            lift: format!("ask about {words}"),
+        })
+    });
+}
+
+/// What a reader should know of it.
+pub(crate) fn note(service: LocalService, address: IpAddr) -> String {
+    let name = service.name();
+    let unless = match service {
+        LocalService::Dns => ". It answers unless DNS support of the VPC is off, which was not recorded",
+        LocalService::Metadata => {
+            ". It answers unless the metadata options of the instance forbid it, which were not recorded"
+        }
+        _ => "",
+    };
+    format!(
+        "{address} is {name}: security groups and network ACLs do not filter it, and no route leads there{unless}"
+    )
+}
