@@ -1,5 +1,6 @@
 //! What the record says is open, kept beside it as it grows: the measure of every row of the store.
 
+mod lately;
 mod rows;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -9,8 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Hash, Head, Table, What};
 use crate::grant::GrantId;
+use crate::policy::Person;
+use lately::Lately;
 use rows::{Before, Rows};
 
+pub use lately::EndedLately;
 pub use rows::{KEPT_AFTER_EXPIRY, UntoldRow};
 
 /// Why a row is not believed, said of the grant.
@@ -64,6 +68,7 @@ pub struct Ledger {
     #[serde(skip)]
     recent: VecDeque<(u64, GrantId, Option<Told>)>,
     rows: Rows,
+    lately: Lately,
     /// The first entry of which a recent change may be missing.
     #[serde(skip)]
     from: u64,
@@ -79,6 +84,7 @@ impl Default for Ledger {
             grants: BTreeMap::new(),
             recent: VecDeque::new(),
             rows: Rows::default(),
+            lately: Lately::default(),
             from: 0,
             sealed: 0,
             alarms: Vec::new(),
@@ -126,6 +132,16 @@ impl Ledger {
         self.rows.tracked
     }
 
+    /// A person's grants that ended at an instant or later, and those of which nobody knows whose they were.
+    pub fn ended_lately(&self, person: &Person, since: Timestamp) -> Vec<EndedLately> {
+        self.lately.ended(person, since).cloned().collect()
+    }
+
+    /// Until when the credentials that were vended for a grant are good; none where there were none, or they ended long ago.
+    pub fn vended_until(&self, grant: &GrantId) -> Option<Timestamp> {
+        self.lately.vended_until(grant)
+    }
+
     /// How many rows beside the grants there are.
     pub fn rows(&self) -> usize {
         self.rows.len()
@@ -140,6 +156,7 @@ impl Ledger {
     /// Takes in what an entry says although it does not follow the last: the record is broken between the two.
     pub fn note(&mut self, entry: &Entry) {
         let seq = entry.head.seq;
+        self.lately.take(entry);
         if let Some(oldest) = self.rows.take(entry) {
             self.from = self.from.max(oldest);
         }

@@ -103,7 +103,7 @@ impl Requests {
             return Ok(Vec::new());
         };
         let since = now.checked_sub(window(target)).unwrap_or(Timestamp::MIN);
-        Ok(self.store.ended_since(&caller.person, since).await?)
+        Ok(self.store.ended_since(&caller.person, since, now).await?)
     }
 }
 

@@ -24,9 +24,9 @@ pub(super) struct Checkpoint {
 }
 
 /// The purpose of its MAC, which says the version of its form, too.
-const PURPOSE: &str = "audit checkpoint 1";
+const PURPOSE: &str = "audit checkpoint 2";
 /// What a file begins with; behind it the installation, the head and the MAC, and on the next line the ledger.
-const FORM: &str = "doorward-checkpoint-1";
+const FORM: &str = "doorward-checkpoint-2";
 
 /// The most bytes that are read, which is more than a ledger ever has: with more, the whole record is read.
 const AT_MOST: u64 = 1 << 28;

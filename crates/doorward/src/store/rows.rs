@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use doorward_core::audit::{Earlier, Untold};
+use doorward_core::audit::{Earlier, Hash, Untold};
 use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::Person;
 use jiff::Timestamp;
@@ -262,14 +262,47 @@ impl Store {
         matches!(told, Some(Err(Untold::Otherwise { .. })))
     }
 
-    /// A person's grants that ended at an instant or later.
-    pub async fn ended_since(&self, person: &Person, since: Timestamp) -> Result<Vec<Grant>, Error> {
+    /// A person's grants that ended at an instant or later: which they are, the audit log says, and the rows are compared with
+    /// it. Where one is missing nobody can say how long the person has had access, and nothing is opened by that.
+    pub async fn ended_since(
+        &self,
+        person: &Person,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<Grant>, Error> {
         let query = || {
             rows!("g.person = $1 AND g.changed >= $2 AND g.state = 'ended'")
                 .bind(person.as_str())
                 .bind(since.as_millisecond())
         };
-        Ok(measured!(self, query(), split).grants)
+        let mut ended = measured!(self, query(), split).grants;
+        let told = self.trust.inner().ledger.ended_lately(person, since);
+        let (mut found, mut missing) = (Vec::new(), false);
+        for one in told {
+            let row = || rows!("g.id = $1").bind(one.grant.as_str());
+            let (_, kept) = read(&row().fetch_all(&self.pool).await?)?;
+            let row = kept.into_iter().find(|row| Hash::of(row.body.as_bytes()) == one.state);
+            let grant = row.as_ref().and_then(|row| serde_json::from_str::<Grant>(&row.body).ok());
+            let as_told = row.and_then(|row| self.trust.at(u64::MAX, |ledger| row.believed(ledger).ok()));
+            if as_told.flatten().is_none() {
+                let (grant, seq) = (&one.grant, one.seq);
+                found.push(format!("the grant \"{grant}\" in the store: it ended with entry {seq} of the record, and its row is missing or another"));
+            }
+            match grant {
+                Some(grant) if grant.person() == person => ended.push(grant),
+                Some(_) => {}
+                None => missing = true,
+            }
+        }
+        ended.sort_by(|one, other| one.id().cmp(other.id()));
+        ended.dedup_by(|one, other| one.id() == other.id());
+        if let Some(alarm) = self.alarm(&found, false, now) {
+            self.commit(&[], vec![alarm]).await?;
+        }
+        match found.into_iter().next().filter(|_| missing) {
+            Some(why) => Err(Error::Distrusted { why }),
+            None => Ok(ended),
+        }
     }
 }
 

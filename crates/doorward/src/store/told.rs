@@ -266,7 +266,7 @@ impl Store {
     }
 
     /// The alarm that is raised: none of what was said before and nobody has accepted since, unless rows change with it.
-    fn alarm(&self, found: &[String], anyway: bool, now: Timestamp) -> Option<Event> {
+    pub(super) fn alarm(&self, found: &[String], anyway: bool, now: Timestamp) -> Option<Event> {
         let said = self.alarms();
         let new = found.iter().filter(|found| !said.contains(found)).take(ALARMS).cloned();
         let new: Vec<String> = new.collect();
