@@ -2,16 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
-use doorward_core::grant::GrantId;
+use doorward_core::audit::{Event, What};
+use doorward_core::grant::{Ending, GrantId};
 use doorward_core::policy::TargetName;
 
 use super::backend::{self, Backend, BackendOptions};
 use super::{Code, Failure};
 use crate::client::Client;
+use crate::clock::Clock;
 use crate::requests::{Caller, ClosedView, GrantView, LivesOn, Requests};
 use crate::status::Standing;
+use crate::store::{AuditFiles, KeptEnd, keep_without_store};
+
+/// How long the store may take to be opened, before grants are closed without it.
+const STARTS: Duration = Duration::from_secs(5);
 
 /// Revoke grants, by their IDs or by target
 ///
@@ -42,7 +49,14 @@ impl Close {
         let done = match self.backend.find(policy)? {
             Backend::Server(client) => self.there(&client, &mut closed),
             Backend::Local(file, caller) => super::runtime()?.block_on(async {
-                let running = backend::start(*file).await?;
+                let files = AuditFiles::of(&file.current().policy, file.path());
+                let started = tokio::time::timeout(STARTS, backend::start(*file)).await;
+                let running = match started {
+                    Ok(Ok(running)) => running,
+                    failed => {
+                        return Err(self.without_store(&files, &caller, failed.ok().and_then(Result::err)));
+                    }
+                };
                 let done = self.here(running.requests(), &caller, &mut closed).await;
                 running.stop().await;
                 done
@@ -93,6 +107,33 @@ impl Close {
             }
         }
         first
+    }
+
+    /// Has grants closed by the server of a store that cannot be opened: whoever reads the key of its audit log may. Says what
+    /// was done, and why not more.
+    fn without_store(&self, files: &AuditFiles, caller: &Caller, why: Option<Failure>) -> Failure {
+        let why = why.unwrap_or_else(|| Failure::new(Code::Unavailable, "the store gave no answer in time"));
+        if !self.are_ids() {
+            return why.hint("name the grants by their ids (`g-…`): that closes them without the store");
+        }
+        let now = Clock::system().now();
+        let mut kept = Vec::new();
+        for id in self.what.iter().filter_map(|word| word.parse::<GrantId>().ok()) {
+            let how = Ending::Closed { by: caller.person.clone() };
+            let event = Event::new(now, caller.who(), What::Ended { grant: id.clone(), how });
+            match keep_without_store(files, &KeptEnd::Grant(event)) {
+                Ok(true) => kept.push(id.to_string()),
+                Ok(false) => return why,
+                Err(error) => {
+                    return Failure::of(Code::Unavailable, &error)
+                        .context(format!("{id} could not be closed"));
+                }
+            }
+        }
+        let kept = kept.join(", ");
+        why.context(format!(
+            "{kept} is closed, but that is not recorded yet: a server of this store revokes it within seconds"
+        ))
     }
 
     /// Whether every grant is named by its id, so that no list has to be waited for.

@@ -1,4 +1,5 @@
-//! Revocations by people: in force in memory at once, and recorded as soon as the store can be written.
+//! Ends of grants and of sign-in sessions, by people or by the policy: in force in memory at once, and recorded as soon as
+//! the store can be written.
 //!
 //! No answer of the store undoes one, nor does a client that disconnects. If it is not recorded quickly, it is kept in
 //! a file next to the head of the audit log, so that it survives the process.
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use doorward_core::audit::{Event, What};
 use doorward_core::grant::{Ending, Grant, GrantId};
+use doorward_core::policy::Person;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -16,7 +19,7 @@ use tokio::sync::watch;
 use super::{Caller, Error, Requests, TRIES};
 use crate::clock::Clock;
 use crate::status::Nudge;
-use crate::store::{self, Change, Store};
+use crate::store::{self, Change, EndOf, KeptEnd, Store};
 
 /// How long the store may take to record an end before the end goes on without it: it is kept in the file, and rules and
 /// connections go.
@@ -46,8 +49,7 @@ pub struct Unrecorded {
 
 #[derive(Debug)]
 struct Decided {
-    event: Event,
-    how: Ending,
+    end: KeptEnd,
     since: Instant,
     kept: bool,
     failed: Option<Arc<store::Error>>,
@@ -55,7 +57,7 @@ struct Decided {
 
 #[derive(Debug, Default)]
 struct Inner {
-    decided: BTreeMap<GrantId, Decided>,
+    decided: BTreeMap<EndOf, Decided>,
     /// The grants that are not settled, as they were last read.
     known: BTreeMap<GrantId, Grant>,
     /// Whether a task is recording.
@@ -77,6 +79,20 @@ pub(super) struct Closes {
     runtime: Option<Handle>,
 }
 
+impl Decided {
+    fn new(end: KeptEnd, kept: bool) -> Self {
+        Self { end, since: Instant::now(), kept, failed: None }
+    }
+
+    /// Of a grant, how and when it ended.
+    fn of_grant(&self) -> Option<(&Ending, Timestamp)> {
+        match &self.end {
+            KeptEnd::Grant(Event { at, what: What::Ended { how, .. }, .. }) => Some((how, *at)),
+            _ => None,
+        }
+    }
+}
+
 impl Closes {
     /// With what an earlier process has left.
     pub fn new(store: Store, clock: Clock, nudge: Nudge) -> Arc<Self> {
@@ -94,11 +110,11 @@ impl Closes {
 
     /// Takes in what another process, or an earlier one, has decided; whether there was anything new.
     pub fn read_file(&self) -> bool {
-        let changed = self.store.closes_changed();
+        let changed = self.store.ends_changed();
         if std::mem::replace(&mut self.inner().file, changed) == changed {
             return false;
         }
-        let kept = match self.store.kept_closes() {
+        let kept = match self.store.kept_ends() {
             Ok(kept) => kept,
             Err(error) => {
                 tracing::error!(%error, "could not read the ended grants that are not recorded yet");
@@ -113,21 +129,55 @@ impl Closes {
         }
         let mut inner = self.inner();
         let before = inner.decided.len();
-        for event in kept.events {
-            let What::Ended { grant, how } = &event.what else { continue };
-            let (grant, how) = (grant.clone(), how.clone());
-            let new = || Decided { event, how, since: Instant::now(), kept: true, failed: None };
-            inner.decided.entry(grant).or_insert_with(new);
+        for end in kept.ends {
+            let Some(of) = end.of() else { continue };
+            inner.decided.entry(of).or_insert_with(|| Decided::new(end, true));
         }
         inner.decided.len() > before
     }
 
-    /// From now on the grant has ended. The first who decides has decided.
-    fn decide(&self, event: Event) {
-        let What::Ended { grant, how } = &event.what else { return };
-        let (grant, how) = (grant.clone(), how.clone());
-        let new = || Decided { event, how, since: Instant::now(), kept: false, failed: None };
-        self.inner().decided.entry(grant).or_insert_with(new);
+    /// From now on it has ended. Of a grant the first decision stays.
+    pub(super) fn decide(&self, end: KeptEnd) {
+        let Some(of) = end.of() else { return };
+        let mut inner = self.inner();
+        let both = match inner.decided.remove(&of) {
+            Some(before) => {
+                let both = before.end.clone().and(end);
+                let same = both == before.end;
+                if same { before } else { Decided { kept: false, end: both, ..before } }
+            }
+            None => Decided::new(end, false),
+        };
+        inner.decided.insert(of, both);
+    }
+
+    /// The same, and recorded soon; kept where that is not done quickly.
+    pub(super) fn decide_soon(self: &Arc<Self>, end: KeptEnd) {
+        let Some(of) = end.of() else { return };
+        self.decide(end);
+        self.record_soon();
+        self.enforce_soon(&of);
+    }
+
+    /// Decides an end of sign-in sessions and waits until it is recorded, or else kept.
+    pub(super) async fn sign_out(self: &Arc<Self>, end: KeptEnd) -> Result<(), store::Error> {
+        let Some(of) = end.of() else { return Ok(()) };
+        self.decide_soon(end);
+        if self.recorded(&of, QUICKLY).await {
+            return Ok(());
+        }
+        self.keep(&of).await;
+        match self.inner().decided.get(&of) {
+            Some(one) if !one.kept => Err(store::Error::Late),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the end of a sign-in session was decided and is not recorded.
+    pub(super) fn is_signed_out(&self, id: &str, person: &Person, made: Timestamp) -> bool {
+        let inner = self.inner();
+        let may_be = [EndOf::Session(id.to_owned()), EndOf::Sessions(person.clone())];
+        may_be.iter().filter_map(|of| inner.decided.get(of)).any(|one| one.end.ends(id, person, made))
     }
 
     /// Has everything recorded, and goes on until it is.
@@ -150,13 +200,13 @@ impl Closes {
 
     /// Keeps an end, and has it brought to the firewalls, where it is not recorded quickly; also when whoever decided it
     /// waits no longer.
-    fn enforce_soon(self: &Arc<Self>, id: &GrantId) {
+    fn enforce_soon(self: &Arc<Self>, of: &EndOf) {
         let Some(runtime) = self.runtime.clone().or_else(|| Handle::try_current().ok()) else { return };
-        let (closes, id) = (Arc::clone(self), id.clone());
+        let (closes, of) = (Arc::clone(self), of.clone());
         runtime.spawn(async move {
-            if !closes.recorded(&id, QUICKLY).await {
+            if !closes.recorded(&of, QUICKLY).await {
                 closes.nudge.wake();
-                closes.keep(&id).await;
+                closes.keep(&of).await;
             }
         });
     }
@@ -170,47 +220,67 @@ impl Closes {
 
     /// One round of tries; whether all succeeded.
     async fn record_all(self: &Arc<Self>) -> bool {
-        let decided: Vec<(GrantId, Event, Ending)> = {
+        let decided: Vec<(EndOf, KeptEnd)> = {
             let inner = self.inner();
-            let each = inner.decided.iter();
-            each.map(|(id, one)| (id.clone(), one.event.clone(), one.how.clone())).collect()
+            inner.decided.iter().map(|(of, one)| (of.clone(), one.end.clone())).collect()
         };
         let mut all = true;
-        for (id, event, how) in decided {
-            let tried = tokio::time::timeout(TRY, self.record(&id, event, how)).await;
+        for (of, end) in decided {
+            let tried = tokio::time::timeout(TRY, self.record(&end)).await;
             let failed = tried.unwrap_or(Err(store::Error::Late)).err().map(Arc::new);
-            all &= failed.is_none();
-            let over = {
-                let mut inner = self.inner();
-                match (&failed, inner.decided.get_mut(&id)) {
-                    (Some(error), Some(one)) => {
-                        if one.failed.is_none() {
-                            let how = one.how.to_string();
-                            tracing::error!(%error, grant = %id, how, "grant ended but not recorded, will retry");
-                        }
-                        one.failed = Some(Arc::clone(error));
-                        None
-                    }
-                    _ => {
-                        let over = inner.decided.remove(&id);
-                        if let (Some(over), Some(known)) = (&over, inner.known.get_mut(&id)) {
-                            *known = known.end(over.how.clone(), over.event.at);
-                        }
-                        over
-                    }
-                }
-            };
+            let recorded = self.tried(&of, &end, failed.as_ref());
+            all &= recorded.is_some();
             self.tried.send_replace(());
-            match over {
-                Some(over) if over.kept => self.drop_kept(id).await,
-                Some(_) => {}
-                None => self.keep(&id).await,
+            match recorded {
+                Some(true) => self.drop_kept(of).await,
+                Some(false) => {}
+                None => self.keep(&of).await,
             }
         }
         all
     }
 
-    async fn record(&self, id: &GrantId, event: Event, how: Ending) -> Result<(), store::Error> {
+    /// Notes what came of a try: where the end is recorded, whether it was kept in the file; none where it is to be tried again.
+    fn tried(&self, of: &EndOf, tried: &KeptEnd, failed: Option<&Arc<store::Error>>) -> Option<bool> {
+        let mut inner = self.inner();
+        let one = inner.decided.get_mut(of)?;
+        if let Some(error) = failed {
+            if one.failed.is_none() {
+                tracing::error!(%error, end = %of, "ended but not recorded, will retry");
+            }
+            one.failed = Some(Arc::clone(error));
+            return None;
+        }
+        // More was decided of the same meanwhile.
+        if one.end != *tried {
+            return None;
+        }
+        let over = inner.decided.remove(of)?;
+        if let (EndOf::Grant(id), Some((how, at))) = (of, over.of_grant())
+            && let Some(known) = inner.known.get_mut(id)
+        {
+            *known = known.end(how.clone(), at);
+        }
+        Some(over.kept)
+    }
+
+    async fn record(&self, end: &KeptEnd) -> Result<(), store::Error> {
+        match end {
+            KeptEnd::Grant(event) => match &event.what {
+                What::Ended { grant, how } => self.record_grant(grant, event.clone(), how.clone()).await,
+                _ => Ok(()),
+            },
+            KeptEnd::Session { session, person, event, at } => {
+                self.store.end_session_of(person, session, event.clone(), *at).await.map(drop)
+            }
+            KeptEnd::Sessions { sessions_of, but, events, at } => {
+                let ended = self.store.end_sessions_until(sessions_of, but.as_deref(), events.clone(), *at);
+                ended.await.map(drop)
+            }
+        }
+    }
+
+    async fn record_grant(&self, id: &GrantId, event: Event, how: Ending) -> Result<(), store::Error> {
         for _ in 0..TRIES {
             let changes = match self.store.grant(id).await? {
                 Some(grant) if grant.ended() => return Ok(()),
@@ -237,39 +307,39 @@ impl Closes {
     }
 
     /// Keeps an end in the file until it is recorded.
-    async fn keep(self: &Arc<Self>, id: &GrantId) {
-        let event = match self.inner().decided.get(id) {
-            Some(one) if !one.kept => one.event.clone(),
+    async fn keep(self: &Arc<Self>, of: &EndOf) {
+        let end = match self.inner().decided.get(of) {
+            Some(one) if !one.kept => one.end.clone(),
             _ => return,
         };
-        let store = self.store.clone();
-        let kept = tokio::task::spawn_blocking(move || store.keep_close(&event)).await;
+        let (store, keeps) = (self.store.clone(), end.clone());
+        let kept = tokio::task::spawn_blocking(move || store.keep_end(&keeps)).await;
         if let Ok(Err(error)) = kept {
-            tracing::error!(%error, grant = %id, "could not save an unrecorded end outside the store, a restart would lose it");
+            tracing::error!(%error, end = %of, "could not save an unrecorded end outside the store, a restart would lose it");
             return;
         }
-        let recorded = match self.inner().decided.get_mut(id) {
+        let recorded = match self.inner().decided.get_mut(of) {
             Some(one) => {
-                one.kept = true;
+                one.kept |= one.end == end;
                 false
             }
             None => true,
         };
         if recorded {
-            self.drop_kept(id.clone()).await;
+            self.drop_kept(of.clone()).await;
         }
     }
 
-    async fn drop_kept(&self, id: GrantId) {
+    async fn drop_kept(&self, of: EndOf) {
         let store = self.store.clone();
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.drop_close(&id)).await {
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.drop_end(&of)).await {
             tracing::error!(%error, "could not remove a recorded end from the file of unrecorded ends");
         }
     }
 
     /// Waits until an end is recorded; whether it is.
-    async fn recorded(&self, id: &GrantId, limit: Duration) -> bool {
-        let over = || !self.is_decided(id);
+    async fn recorded(&self, of: &EndOf, limit: Duration) -> bool {
+        let over = || !self.inner().decided.contains_key(of);
         let mut tried = self.tried.subscribe();
         let waits = tried.wait_for(|()| over());
         matches!(tokio::time::timeout(limit, waits).await, Ok(Ok(_))) || over()
@@ -277,13 +347,13 @@ impl Closes {
 
     /// Whether the grant's end was decided and is not recorded.
     pub fn is_decided(&self, id: &GrantId) -> bool {
-        self.inner().decided.contains_key(id)
+        self.inner().decided.contains_key(&EndOf::Grant(id.clone()))
     }
 
     /// A grant as it is by what was decided.
     pub fn applied(&self, grant: Grant) -> Grant {
-        match self.inner().decided.get(grant.id()) {
-            Some(one) => grant.end(one.how.clone(), one.event.at),
+        match self.inner().decided.get(&EndOf::Grant(grant.id().clone())).and_then(Decided::of_grant) {
+            Some((how, at)) => grant.end(how.clone(), at),
             None => grant,
         }
     }
@@ -293,11 +363,14 @@ impl Closes {
         let inner = self.inner();
         let late =
             inner.decided.iter().filter(|(_, one)| one.failed.is_some() || one.since.elapsed() > WAITS);
-        late.map(|(id, one)| Unrecorded {
-            grant: id.clone(),
-            how: one.how.to_string(),
-            why: one.failed.as_ref().map_or_else(|| store::Error::Late.to_string(), ToString::to_string),
-            kept: one.kept,
+        late.filter_map(|(of, one)| match (of, one.of_grant()) {
+            (EndOf::Grant(grant), Some((how, _))) => Some(Unrecorded {
+                grant: grant.clone(),
+                how: how.to_string(),
+                why: one.failed.as_ref().map_or_else(|| store::Error::Late.to_string(), ToString::to_string),
+                kept: one.kept,
+            }),
+            _ => None,
         })
         .collect()
     }
@@ -323,7 +396,7 @@ impl Requests {
     /// Makes ends outlive this process also on a full disk, and records those of an earlier one.
     pub async fn keep_closes(&self) {
         let store = self.store.clone();
-        let made = tokio::task::spawn_blocking(move || store.make_room_for_closes()).await;
+        let made = tokio::task::spawn_blocking(move || store.make_room_for_ends()).await;
         if let Ok(Err(error)) = made {
             tracing::error!(%error, "no disk space for unrecorded ends, a restart would lose them");
         }
@@ -347,20 +420,21 @@ impl Requests {
         how: Ending,
     ) -> Result<Grant, Error> {
         let id = grant.id();
+        let of = EndOf::Grant(id.clone());
         let denied = matches!(how, Ending::Rejected { .. });
-        self.closes.decide(self.event(caller, What::Ended { grant: id.clone(), how }));
+        self.closes.decide(KeptEnd::Grant(self.event(caller, What::Ended { grant: id.clone(), how })));
         let after = self.closes.applied(grant.clone());
         self.closes.record_soon();
-        self.closes.enforce_soon(id);
-        if self.closes.recorded(id, QUICKLY).await {
+        self.closes.enforce_soon(&of);
+        if self.closes.recorded(&of, QUICKLY).await {
             return Ok(self.as_recorded(after).await);
         }
         self.standing_at_end(&after).await;
-        if self.closes.recorded(id, WAITS).await {
+        if self.closes.recorded(&of, WAITS).await {
             return Ok(self.as_recorded(after).await);
         }
-        self.closes.keep(id).await;
-        let failed = self.closes.inner().decided.get(id).and_then(|one| one.failed.clone());
+        self.closes.keep(&of).await;
+        let failed = self.closes.inner().decided.get(&of).and_then(|one| one.failed.clone());
         let source = failed.unwrap_or_else(|| Arc::new(store::Error::Late));
         Err(Error::Unwritten { grant: id.clone(), denied, source })
     }
@@ -383,7 +457,7 @@ impl Requests {
         self.all_applied(known)
     }
 
-    /// Grants from the store; where it does not answer in time, those that the reconciler last knew, so that who has to
+    /// Grants from the store; where it does not answer, or not in time, those that the reconciler last knew, so that who has to
     /// close something sees what there is.
     pub(super) async fn or_known(
         &self,
@@ -391,8 +465,9 @@ impl Requests {
         known: impl FnOnce() -> Vec<Grant>,
     ) -> Result<Vec<Grant>, Error> {
         match tokio::time::timeout(WAITS, read).await {
-            Ok(read) => Ok(self.all_applied(read?)),
-            Err(_) if self.nudge.status().at.is_some() => Ok(known()),
+            Ok(Ok(read)) => Ok(self.all_applied(read)),
+            Ok(Err(_)) | Err(_) if self.nudge.status().at.is_some() => Ok(known()),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(Error::Store(store::Error::Late)),
         }
     }

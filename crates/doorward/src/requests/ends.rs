@@ -5,13 +5,13 @@ use std::sync::{MutexGuard, PoisonError};
 
 use doorward_core::audit::{Event, What, Who};
 use doorward_core::decision::still_allowed;
-use doorward_core::grant::{Ending, Grant};
+use doorward_core::grant::{Ending, Grant, Life};
 use doorward_core::policy::Person;
 use jiff::Timestamp;
 
 use super::{Error, Requests, TRIES};
 use crate::policy_file::Loaded;
-use crate::store::{self, Change, Mistrusted, Seen};
+use crate::store::{self, Change, KeptEnd, Mistrusted, Seen};
 
 /// How many ends are written in one transaction: when very many come at once, each step is kept although the
 /// next is given up.
@@ -64,6 +64,7 @@ impl Requests {
                 // Rules must go although the store cannot say so now: the grants are ended in memory.
                 Err(error) => {
                     tracing::error!(%error, "could not record ended grants, removing their rules nevertheless");
+                    self.keep_to(&changes, now);
                     let ended = |grant: Grant| {
                         let after = changes.iter().find(|change| change.after.id() == grant.id());
                         after.map_or(grant, |change| change.after.clone())
@@ -124,6 +125,16 @@ impl Requests {
         given_up.extend(ended.iter().map(Mistrusted::key));
     }
 
+    /// Has what the policy ended stay so until it is recorded, whatever the policy says by then. What ended by its time does
+    /// that without us.
+    fn keep_to(&self, changes: &[Change], now: Timestamp) {
+        for change in changes {
+            if let Life::Ended { how: how @ Ending::NoLongerAllowed { .. }, .. } = change.after.life() {
+                self.closes.decide_soon(ended_by_the_policy(&change.after, how.clone(), now));
+            }
+        }
+    }
+
     /// Grants as they are now when the store cannot be read: what was closed, or is allowed no more, has ended.
     pub fn end_in_memory(&self, known: &[Grant], loaded: &Loaded, now: Timestamp) -> Vec<Grant> {
         let replaced = self.replaced_in_memory(loaded, known);
@@ -134,7 +145,10 @@ impl Requests {
                 Some(Ending::NoLongerAllowed { why })
             };
             match forbidden().or_else(|| replaced.ends(grant)).filter(|_| !grant.ended()) {
-                Some(how) => grant.end(how, now),
+                Some(how) => {
+                    self.closes.decide_soon(ended_by_the_policy(grant, how.clone(), now));
+                    grant.end(how, now)
+                }
                 None => grant.clone(),
             }
         };
@@ -144,4 +158,8 @@ impl Requests {
     pub(super) fn seen(&self) -> MutexGuard<'_, BTreeMap<Person, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn ended_by_the_policy(grant: &Grant, how: Ending, now: Timestamp) -> KeptEnd {
+    KeptEnd::Grant(Event::new(now, Who::Doorward, What::Ended { grant: grant.id().clone(), how }))
 }

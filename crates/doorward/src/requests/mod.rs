@@ -11,6 +11,7 @@ mod open;
 mod passwords;
 mod place;
 mod relocate;
+mod sign_ins;
 mod through;
 mod turns;
 mod view;
@@ -25,7 +26,7 @@ use doorward_core::audit::{Event, Login, What, Who};
 use doorward_core::decision::{Act, Reason, Refusal, authorise};
 use doorward_core::grant::{Ending, Grant, GrantId, Life};
 use doorward_core::inventory::SecurityGroupId;
-use doorward_core::policy::{Closing, FirewallName, Person, TargetName, Transport, in_words};
+use doorward_core::policy::{Closing, FirewallName, People, Person, TargetName, Transport, in_words};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,7 @@ pub use closes::Unrecorded;
 pub use collateral::Collateral;
 pub use endpoints::look_up;
 pub use relocate::Relocated;
+pub use sign_ins::KnownSession;
 pub use through::{By, Carried, Key, Machine, Names, Relay, Sessions, Through};
 pub use view::{ClosedView, GrantView, Offer, OpenedView, State};
 pub use way::{Way, command};
@@ -47,6 +49,7 @@ use crate::status::{Nudge, Standing};
 use crate::store::{self, Store};
 use endpoints::Endpoints;
 use host_keys::HostKeys;
+use sign_ins::SignIns;
 
 /// Somebody who was recognised, and where they come from.
 #[derive(Debug, Clone)]
@@ -62,6 +65,15 @@ impl Caller {
     /// A person who proved who they are.
     pub fn known(person: Person, from: Option<IpAddr>) -> Self {
         Self { person, from, claimed_by: None }
+    }
+
+    /// As events name them.
+    pub fn who(&self) -> Who {
+        let name = self.person.clone();
+        match &self.claimed_by {
+            Some(login) => Who::Unproved { name, login: login.clone() },
+            None => Who::Person(name),
+        }
     }
 }
 
@@ -220,8 +232,9 @@ pub struct Requests {
     // Requests that wait, by person and by the firewall that they wait for: one that does not answer takes no place from
     // another.
     waits: Waits<(Person, Option<FirewallName>)>,
-    // What somebody ended and the store has not recorded.
+    // What was ended and the store has not recorded.
     closes: Arc<Closes>,
+    sign_ins: SignIns,
     // Rows that are not believed and that were ended already: the store does not take it.
     given_up: Mutex<BTreeSet<(String, String)>>,
     endpoints: Endpoints,
@@ -230,6 +243,8 @@ pub struct Requests {
     seen: Mutex<BTreeMap<Person, store::Seen>>,
     // The policy and people for which the sessions of those who are gone were ended.
     swept: Arc<Mutex<Option<String>>>,
+    // Who had a password when the last pass began.
+    people_before: Mutex<Option<Arc<People>>>,
 }
 
 impl Requests {
@@ -238,6 +253,7 @@ impl Requests {
         Self {
             reserved: store.reserved(),
             closes: Closes::new(store.clone(), clock.clone(), nudge.clone()),
+            sign_ins: SignIns::default(),
             store,
             policy,
             clock,
@@ -250,6 +266,7 @@ impl Requests {
             host_keys: HostKeys::default(),
             seen: Mutex::default(),
             swept: Arc::default(),
+            people_before: Mutex::default(),
         }
     }
 
@@ -326,12 +343,7 @@ impl Requests {
 
     /// An event by a caller, now.
     pub fn event(&self, caller: &Caller, what: What) -> Event {
-        let name = caller.person.clone();
-        let who = match &caller.claimed_by {
-            Some(login) => Who::Unproved { name, login: login.clone() },
-            None => Who::Person(name),
-        };
-        Event::new(self.clock.now(), who, what).from(caller.from)
+        Event::new(self.clock.now(), caller.who(), what).from(caller.from)
     }
 
     async fn visible(&self, loaded: &Loaded, caller: &Caller, id: &GrantId) -> Result<Grant, Error> {

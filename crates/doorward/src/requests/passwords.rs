@@ -89,7 +89,8 @@ impl Requests {
     ) -> Result<(), store::Error> {
         let at = self.clock().now();
         for (person, now) in forged {
-            let ended = self.store().end_sessions_of(person, None, Vec::new(), at).await?;
+            let ended = self.store().end_sessions_of(person, Vec::new(), at).await?;
+            self.forget_sessions_of(person);
             tracing::error!(%person, ended, "password record altered in the store, ending grants and sessions");
             self.store().see_password(person, now, at).await?;
         }
@@ -107,7 +108,8 @@ impl Requests {
             self.end_all_of(person, &why(person, seen)).await?;
             if !seen.authentic {
                 self.store().mend(Table::Passwords, at).await?;
-                let ended = self.store().end_sessions_of(person, None, Vec::new(), at).await?;
+                let ended = self.store().end_sessions_of(person, Vec::new(), at).await?;
+                self.forget_sessions_of(person);
                 tracing::error!(%person, ended, "password record altered in the store, ending grants and sessions");
             }
         }
@@ -146,6 +148,7 @@ impl Requests {
     /// Ends the sessions of those who have no password any more: they were removed or locked. They would come to life
     /// again with the same password.
     pub(super) fn end_sessions_of_the_gone(&self, loaded: &Loaded) {
+        self.sign_out_the_gone(loaded);
         let digest = Some(loaded.digest.clone());
         if std::mem::replace(&mut *lock(&self.swept), digest.clone()) == digest {
             return;
@@ -163,10 +166,25 @@ impl Requests {
     }
 }
 
+impl Requests {
+    /// Ends the sessions of those who had a password a moment ago: that stays so although they may have one again when the
+    /// store takes it.
+    fn sign_out_the_gone(&self, loaded: &Loaded) {
+        let mut before = self.people_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = before.replace(Arc::clone(&loaded.people));
+        let Some(before) = before.filter(|before| !Arc::ptr_eq(before, &loaded.people)) else { return };
+        let now = self.clock().now();
+        for person in before.passwords.keys().filter(|person| !loaded.people.passwords.contains_key(*person))
+        {
+            self.sign_out_soon(person, now);
+        }
+    }
+}
+
 async fn sweep(store: &Store, people: &People, now: Timestamp) -> Result<(), store::Error> {
     for person in store.signed_in().await? {
         if !people.passwords.contains_key(&person) {
-            let ended = store.end_sessions_of(&person, None, Vec::new(), now).await?;
+            let ended = store.end_sessions_of(&person, Vec::new(), now).await?;
             tracing::info!(%person, ended, "ended the sessions of a person without a password");
         }
     }

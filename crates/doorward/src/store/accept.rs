@@ -81,16 +81,103 @@ impl Store {
         self.sealed_rows(turn).await
     }
 
+    /// Reads the record anew where an operator has accepted it. It is believed only once it was read to its end.
     pub(super) async fn read_again_if_accepted(&self) -> Result<(), Error> {
         let there = Noted::read(&self.trust.outside, &self.trust.key).ok().flatten().map(|(_, head)| head);
         {
             let mut inner = self.trust.inner();
-            let Some(broken) = &inner.broken else { return Ok(()) };
-            if there.is_none() || there == broken.noted {
-                return Ok(());
+            // A reading that was given up is done once more.
+            if inner.rereading.is_none() {
+                let Some(broken) = &inner.broken else { return Ok(()) };
+                if there.is_none() || there == broken.noted {
+                    return Ok(());
+                }
+                inner.rereading = inner.broken.take();
             }
-            inner.broken = None;
         }
-        self.begin_to_trust().await
+        let done = self.begin_to_trust().await;
+        let mut inner = self.trust.inner();
+        let before = inner.rereading.take();
+        if done.is_err() && inner.broken.is_none() {
+            inner.broken = before;
+        }
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use doorward_core::audit::Who;
+
+    use super::*;
+
+    fn event(what: What) -> Event {
+        Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what)
+    }
+
+    async fn renames(store: &Store, name: &str) {
+        let query = sqlx::query("UPDATE installation SET name = $1").bind(name.to_owned());
+        query.execute(&store.pool).await.expect("renamed");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_says_it_is_anothers_is_believed_only_once_an_operator_accepted_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("doorward.db").display().to_string();
+        let store = Store::open(&path, [1; 4]).await.expect("a store");
+        store.commit(&[], vec![event(What::RecordRead)]).await.expect("recorded");
+        store.check_head().await.expect("read");
+        assert_eq!(store.distrusted(), None);
+        // While it runs.
+        renames(&store, "deadbeef").await;
+        store.check_head().await.expect("read");
+        assert!(store.distrusted().is_some());
+        store.close().await;
+
+        let store = Store::open(&path, [1; 4]).await.expect("a store");
+        for _ in 0..3 {
+            let why = store.distrusted().expect("nobody has accepted it");
+            assert!(why.contains("deadbeef"), "{why}");
+            assert_eq!(store.alarms(), [why]);
+            store.check_head().await.expect("read");
+        }
+        let another = Store::open(&path, [1; 4]).await.expect("a store");
+        let end = another.verify_all(&[]).await.expect("read").head;
+        let sealed = |what| Event::new(Timestamp::UNIX_EPOCH, Who::Doorward, what);
+        another.accept(end, sealed, vec!["a name".into()]).await.expect("accepted");
+        store.check_head().await.expect("read");
+        assert_eq!(store.distrusted(), None);
+        another.close().await;
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn nothing_is_believed_while_an_accepted_record_is_read_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("doorward.db").display().to_string();
+        let store = Store::open(&path, [1; 4]).await.expect("a store");
+        let head = store.commit(&[], vec![event(What::RecordRead)]).await.expect("recorded");
+        store.close().await;
+        let store = Store::open(&path, [1; 4]).await.expect("a store");
+        store.trust.distrust("something");
+        // Another head is noted, as an operator who accepts does it.
+        let other = Head { seq: head.seq + 1, ..head };
+        Noted::new(&store.trust.installation, other, &store.trust.key)
+            .write(&store.trust.outside)
+            .expect("noted");
+        let mut reading = std::pin::pin!(store.check_head());
+        let mut polls = 0;
+        let mut once = async || {
+            std::future::poll_fn(|context| Poll::Ready(reading.as_mut().poll(context).is_pending())).await
+        };
+        while once().await {
+            assert!(store.distrusted().is_some());
+            polls += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        assert!(polls > 0);
+        assert!(store.distrusted().is_some(), "that head is not in the record");
     }
 }

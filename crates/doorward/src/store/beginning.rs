@@ -20,7 +20,7 @@ impl Store {
             && installation == self.trust.installation
         {
             // One that is later than the head was not written by us in this order.
-            if self.trust.broken().is_none() && end.seq <= noted.seq {
+            if !self.trust.fault() && end.seq <= noted.seq {
                 let mut wanted = Contained::new(noted);
                 if self.goes_on(end, ledger, &mut wanted).await? {
                     return Ok(());
@@ -72,7 +72,7 @@ impl Store {
         // A key that was there before may have written what has no MAC now.
         let is_early = noted.is_none() && self.trust.key_is_new && read.macs == 0 && read.end.seq > 0;
         if is_early && is_unsealed(&read) {
-            if self.trust.broken().is_some() {
+            if self.trust.fault() {
                 return Ok(());
             }
             // Noted before there is an authentic entry, so that a crash in between leaves no such entry without a head.
@@ -84,7 +84,7 @@ impl Store {
             self.trust.distrust(broken);
             return Ok(());
         }
-        if self.trust.broken().is_some() {
+        if self.trust.fault() {
             return Ok(());
         }
         if noted.is_none() && read.end.seq > 0 {

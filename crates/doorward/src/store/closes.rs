@@ -1,7 +1,8 @@
-//! Revocations that are not recorded yet, kept outside the store: they survive the process, even if the disk is full.
+//! Ends of grants and of sign-in sessions that are not recorded yet, kept outside the store: they survive the process, even
+//! if the disk is full.
 //!
-//! The file is preallocated, so that a line overwrites blanks. A line is a MAC and the event that ends a grant; once
-//! the event is recorded, the line is blanked again. A line without a valid MAC is ignored, and could only revoke.
+//! The file is preallocated, so that a line overwrites blanks. A line is a MAC and an end; once the end is recorded, the line
+//! is blanked again. A line without a valid MAC is ignored, and could only revoke.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -10,11 +11,14 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use doorward_core::audit::{Event, What};
-use doorward_core::grant::{Ending, GrantId};
+use doorward_core::grant::GrantId;
+use doorward_core::policy::Person;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::key::sync_folder;
-use super::outside::beside_head;
+use super::key::{Key, sync_folder};
+use super::outside::{AuditFiles, Noted, beside_head};
 
 /// Bytes that are taken from the disk at the start: room for some 200 ends. More are kept as long as the disk has room.
 const ROOM: usize = 64 * 1024;
@@ -24,59 +28,209 @@ const MOST: u64 = 4 * 1024 * 1024;
 
 const PURPOSE: &str = "decided end";
 
+/// An end that was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KeptEnd {
+    /// Of one sign-in session.
+    Session {
+        /// What it is called in a list ([`super::session_id`]).
+        session: String,
+        /// Whose it is.
+        person: Person,
+        /// The event that reports it, if there is one.
+        event: Option<Event>,
+        /// When it was decided.
+        at: Timestamp,
+    },
+    /// Of all sign-in sessions of a person that began until an instant.
+    Sessions {
+        /// Whose they are.
+        sessions_of: Person,
+        /// The one that stays, as it is called in a list.
+        but: Option<String>,
+        /// The events that report it.
+        events: Vec<Event>,
+        /// When it was decided.
+        at: Timestamp,
+    },
+    /// Of a grant.
+    Grant(Event),
+}
+
+/// What an end is the end of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndOf {
+    /// A grant.
+    Grant(GrantId),
+    /// A sign-in session, as it is called in a list.
+    Session(String),
+    /// A person's sign-in sessions.
+    Sessions(Person),
+}
+
+impl std::fmt::Display for EndOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Grant(grant) => write!(f, "{grant}"),
+            Self::Session(session) => write!(f, "the sign-in session {session}"),
+            Self::Sessions(person) => write!(f, "the sign-in sessions of {person}"),
+        }
+    }
+}
+
+impl KeptEnd {
+    /// What it is the end of; none of an event that ends no grant.
+    pub fn of(&self) -> Option<EndOf> {
+        match self {
+            Self::Session { session, .. } => Some(EndOf::Session(session.clone())),
+            Self::Sessions { sessions_of, .. } => Some(EndOf::Sessions(sessions_of.clone())),
+            Self::Grant(Event { what: What::Ended { grant, .. }, .. }) => Some(EndOf::Grant(grant.clone())),
+            Self::Grant(_) => None,
+        }
+    }
+
+    /// Whether a sign-in session has ended by it.
+    pub fn ends(&self, id: &str, of: &Person, made: Timestamp) -> bool {
+        match self {
+            Self::Session { session, person, .. } => session == id && person == of,
+            Self::Sessions { sessions_of, but, at, .. } => {
+                sessions_of == of && made <= *at && but.as_deref() != Some(id)
+            }
+            Self::Grant(_) => false,
+        }
+    }
+
+    /// Both ends of the same, as one: of a grant the first, of sign-in sessions all that either ends.
+    pub fn and(self, later: Self) -> Self {
+        match (self, later) {
+            (
+                Self::Sessions { sessions_of, but, mut events, at },
+                Self::Sessions { but: other, events: others, at: then, .. },
+            ) => {
+                events.extend(others);
+                Self::Sessions {
+                    sessions_of,
+                    but: but.filter(|but| other.as_ref() == Some(but)),
+                    events,
+                    at: at.max(then),
+                }
+            }
+            (first, _) => first,
+        }
+    }
+
+    /// Whether the file holds it already.
+    fn is_same(&self, there: &Self) -> bool {
+        match (self, there) {
+            (Self::Grant(one), Self::Grant(other)) => one.what == other.what,
+            (one, other) => one == other,
+        }
+    }
+}
+
 /// What the file holds.
 #[derive(Debug, Default)]
-pub struct KeptCloses {
-    /// Each ends a grant.
-    pub events: Vec<Event>,
+pub struct KeptEnds {
+    /// What was decided.
+    pub ends: Vec<KeptEnd>,
     /// Lines that were not written with the key.
     pub forged: usize,
 }
 
+/// The file, which can be written while the store cannot even be opened.
+#[derive(Debug)]
+pub struct EndsFile<'a> {
+    key: &'a Key,
+    installation: &'a str,
+    head: &'a std::path::Path,
+}
+
 impl Store {
+    fn ends_file(&self) -> EndsFile<'_> {
+        EndsFile { key: &self.trust.key, installation: self.installation.as_str(), head: &self.trust.outside }
+    }
+
     /// Takes the file's room from the disk, where it does not have it yet.
-    pub fn make_room_for_closes(&self) -> io::Result<()> {
-        let mut file = self.opened_closes(true)?;
+    pub fn make_room_for_ends(&self) -> io::Result<()> {
+        self.ends_file().make_room()
+    }
+
+    /// When the file was last written; none where there is none.
+    pub fn ends_changed(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.ends_file().path()).and_then(|file| file.modified()).ok()
+    }
+
+    /// What the file holds; nothing where there is none.
+    pub fn kept_ends(&self) -> io::Result<KeptEnds> {
+        self.ends_file().read()
+    }
+
+    /// Keeps an end until it is recorded.
+    pub fn keep_end(&self, end: &KeptEnd) -> io::Result<()> {
+        self.ends_file().keep(end)
+    }
+
+    /// Forgets an end, which is recorded by now.
+    pub fn drop_end(&self, of: &EndOf) -> io::Result<()> {
+        self.ends_file().forget(of)
+    }
+}
+
+/// Keeps an end for the server of a store that cannot be opened; it is in force as soon as the server has read the file,
+/// within a second. False where no key and head say which store that is.
+pub fn keep_without_store(files: &AuditFiles, end: &KeptEnd) -> io::Result<bool> {
+    let Some(key) = Key::read(&files.key).map_err(io::Error::other)? else { return Ok(false) };
+    let Some((noted, _)) = Noted::read(&files.head, &key).map_err(io::Error::other)? else {
+        return Ok(false);
+    };
+    EndsFile { key: &key, installation: &noted.installation, head: &files.head }.keep(end)?;
+    Ok(true)
+}
+
+impl EndsFile<'_> {
+    fn make_room(&self) -> io::Result<()> {
+        let mut file = self.opened(true)?;
         let has = file.metadata()?.len();
         let lacks = ROOM.saturating_sub(usize::try_from(has).unwrap_or(ROOM));
         if lacks > 0 {
             file.seek(SeekFrom::End(0))?;
             file.write_all(&vec![b'\n'; lacks])?;
             file.sync_all()?;
-            sync_folder(&self.closes())?;
+            sync_folder(&self.path())?;
         }
         Ok(())
     }
 
-    /// When the file was last written; none where there is none.
-    pub fn closes_changed(&self) -> Option<SystemTime> {
-        std::fs::metadata(self.closes()).and_then(|file| file.modified()).ok()
-    }
-
-    /// What the file holds; nothing where there is none.
-    pub fn kept_closes(&self) -> io::Result<KeptCloses> {
-        match self.opened_closes(false) {
+    fn read(&self) -> io::Result<KeptEnds> {
+        match self.opened(false) {
             Ok(mut file) => {
                 let bytes = read(&mut file)?;
-                Ok(self.heard(&bytes))
+                let mut kept = KeptEnds::default();
+                for (_, line) in lines(&bytes) {
+                    match self.end_of(line) {
+                        Some(end) => kept.ends.push(end),
+                        None => kept.forged += 1,
+                    }
+                }
+                Ok(kept)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(KeptCloses::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(KeptEnds::default()),
             Err(error) => Err(error),
         }
     }
 
-    /// Keeps an end until it is recorded.
-    pub fn keep_close(&self, event: &Event) -> io::Result<()> {
-        let mut file = self.opened_closes(true)?;
+    fn keep(&self, end: &KeptEnd) -> io::Result<()> {
+        let mut file = self.opened(true)?;
         let bytes = read(&mut file)?;
-        let is_there = |line: &[u8]| self.event_of(line).is_some_and(|there| there.what == event.what);
+        let is_there = |line: &[u8]| self.end_of(line).is_some_and(|there| end.is_same(&there));
         if lines(&bytes).any(|(_, line)| is_there(line)) {
             return Ok(());
         }
-        let event = serde_json::to_string(event)?;
-        let seal = self.trust.key.seal(PURPOSE, &[self.installation.as_str(), &event]);
+        let end = serde_json::to_string(end)?;
+        let seal = self.key.seal(PURPOSE, &[self.installation, &end]);
         let at = bytes.trim_ascii_end().len();
-        let line = format!("{}{seal} {event}\n", if at > 0 { "\n" } else { "" });
+        let line = format!("{}{seal} {end}\n", if at > 0 { "\n" } else { "" });
         if (at + line.len()) as u64 > MOST {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "it has too many entries"));
         }
@@ -85,15 +239,14 @@ impl Store {
         file.sync_data()
     }
 
-    /// Forgets the end of a grant, which is recorded by now.
-    pub fn drop_close(&self, grant: &GrantId) -> io::Result<()> {
-        let mut file = match self.opened_closes(false) {
+    fn forget(&self, of: &EndOf) -> io::Result<()> {
+        let mut file = match self.opened(false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened?,
         };
         let bytes = read(&mut file)?;
         for (at, line) in lines(&bytes) {
-            if self.event_of(line).is_some_and(|event| event.what.grant() == Some(grant)) {
+            if self.end_of(line).is_some_and(|end| end.of().as_ref() == Some(of)) {
                 file.seek(SeekFrom::Start(at as u64))?;
                 file.write_all(&vec![b' '; line.len()])?;
             }
@@ -101,17 +254,17 @@ impl Store {
         file.sync_data()
     }
 
-    fn closes(&self) -> PathBuf {
-        beside_head(&self.trust.outside, ".closes")
+    fn path(&self) -> PathBuf {
+        beside_head(self.head, ".closes")
     }
 
     /// The file, which no other process writes meanwhile.
-    fn opened_closes(&self, make: bool) -> io::Result<File> {
-        let path = self.closes();
+    fn opened(&self, make: bool) -> io::Result<File> {
+        let path = self.path();
         let made = make && !path.exists();
         let file =
             OpenOptions::new().read(true).write(true).create(make).truncate(false).mode(0o600).open(&path)?;
-        if made && let Ok(head) = std::fs::metadata(&self.trust.outside) {
+        if made && let Ok(head) = std::fs::metadata(self.head) {
             // An operator who is root makes it for the server, which has to write it.
             let _ = chown(path, Some(head.uid()), Some(head.gid()));
         }
@@ -119,24 +272,11 @@ impl Store {
         Ok(file)
     }
 
-    fn heard(&self, bytes: &[u8]) -> KeptCloses {
-        let mut kept = KeptCloses::default();
-        for (_, line) in lines(bytes) {
-            match self.event_of(line) {
-                Some(event) => kept.events.push(event),
-                None => kept.forged += 1,
-            }
-        }
-        kept
-    }
-
-    fn event_of(&self, line: &[u8]) -> Option<Event> {
+    fn end_of(&self, line: &[u8]) -> Option<KeptEnd> {
         let (seal, text) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-        let event: Event = serde_json::from_str(text).ok()?;
-        let is_decided =
-            matches!(&event.what, What::Ended { how: Ending::Closed { .. } | Ending::Rejected { .. }, .. });
-        (is_decided && self.trust.key.is_seal(seal, PURPOSE, &[self.installation.as_str(), text]))
-            .then_some(event)
+        let end: KeptEnd = serde_json::from_str(text).ok()?;
+        let is_ours = || self.key.is_seal(seal, PURPOSE, &[self.installation, text]);
+        (end.of().is_some() && is_ours()).then_some(end)
     }
 }
 
@@ -159,14 +299,16 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 #[cfg(test)]
 mod tests {
     use doorward_core::audit::Who;
+    use doorward_core::grant::Ending;
 
     use super::*;
 
-    fn end(grant: &str, by: &str) -> Event {
+    fn end(grant: &str, by: &str) -> KeptEnd {
         let by: doorward_core::policy::Person = by.parse().expect("a name");
         let what =
             What::Ended { grant: grant.parse().expect("a grant"), how: Ending::Closed { by: by.clone() } };
-        Event::new("2026-11-22T10:00:00Z".parse().expect("an instant"), Who::Person(by), what)
+        let at = "2026-11-22T10:00:00Z".parse().expect("an instant");
+        KeptEnd::Grant(Event::new(at, Who::Person(by), what))
     }
 
     #[tokio::test]
@@ -174,34 +316,35 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("d.db");
         let store = Store::open(&path.display().to_string(), [1; 4]).await.expect("a store");
-        assert!(store.kept_closes().expect("none").events.is_empty());
-        store.make_room_for_closes().expect("room");
-        let size = || std::fs::metadata(store.closes()).expect("a file").len();
+        assert!(store.kept_ends().expect("none").ends.is_empty());
+        store.make_room_for_ends().expect("room");
+        let size = || std::fs::metadata(store.ends_file().path()).expect("a file").len();
         assert_eq!(size(), ROOM as u64);
         let (one, other) = (end("g-aaaaaaaaaaaa", "jörg \"the\" admin"), end("g-bbbbbbbbbbbb", "maria"));
         for event in [&one, &other, &one] {
-            store.keep_close(event).expect("kept");
+            store.keep_end(event).expect("kept");
         }
-        assert_eq!(store.kept_closes().expect("read").events, [one.clone(), other.clone()]);
-        store.drop_close(one.what.grant().expect("a grant")).expect("dropped");
-        assert_eq!(store.kept_closes().expect("read").events, std::slice::from_ref(&other));
-        store.keep_close(&one).expect("kept");
-        assert_eq!(store.kept_closes().expect("read").events, [other.clone(), one.clone()]);
+        assert_eq!(store.kept_ends().expect("read").ends, [one.clone(), other.clone()]);
+        store.drop_end(&one.of().expect("a grant")).expect("dropped");
+        assert_eq!(store.kept_ends().expect("read").ends, std::slice::from_ref(&other));
+        store.keep_end(&one).expect("kept");
+        assert_eq!(store.kept_ends().expect("read").ends, [other.clone(), one.clone()]);
         for number in 1..100_u8 {
             let id = GrantId::from_random([number; 8]);
-            store.keep_close(&end(id.as_str(), "maria")).expect("kept");
-            store.drop_close(&id).expect("dropped");
+            store.keep_end(&end(id.as_str(), "maria")).expect("kept");
+            store.drop_end(&EndOf::Grant(id)).expect("dropped");
         }
         assert_eq!(size(), ROOM as u64);
 
         // Another's line is not heard, nor one that was altered, and neither hides the others.
-        let text = std::fs::read_to_string(store.closes()).expect("text");
-        std::fs::write(store.closes(), text.replacen("bbbbbbbbbbbb", "cccccccccccc", 1)).expect("a file");
-        let kept = store.kept_closes().expect("read");
-        assert_eq!((kept.events, kept.forged), (vec![one], 1));
-        std::fs::write(store.closes(), b"\xff\xfe\n").expect("a file");
-        store.keep_close(&other).expect("kept");
-        assert_eq!(store.kept_closes().expect("read").events, [other]);
+        let text = std::fs::read_to_string(store.ends_file().path()).expect("text");
+        std::fs::write(store.ends_file().path(), text.replacen("bbbbbbbbbbbb", "cccccccccccc", 1))
+            .expect("a file");
+        let kept = store.kept_ends().expect("read");
+        assert_eq!((kept.ends, kept.forged), (vec![one], 1));
+        std::fs::write(store.ends_file().path(), b"\xff\xfe\n").expect("a file");
+        store.keep_end(&other).expect("kept");
+        assert_eq!(store.kept_ends().expect("read").ends, [other]);
         store.close().await;
     }
 }

@@ -3,6 +3,7 @@
 //! Every change of grants is written in one transaction with its entries of the audit log.
 
 mod accept;
+mod answering;
 mod beginning;
 mod checkpoint;
 mod closes;
@@ -38,6 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use answering::StoreFile;
 use doorward_core::firewall::InstallationId;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -46,7 +48,7 @@ use trust::Trust;
 
 use writing::Queue;
 
-pub use closes::KeptCloses;
+pub use closes::{EndOf, KeptEnd, KeptEnds, keep_without_store};
 pub use doors::KeptDoors;
 pub use grants::Change;
 pub use key::{Key, KeyError};
@@ -69,6 +71,7 @@ pub struct Store {
     queue: Queue,
     installation: InstallationId,
     trust: Arc<Trust>,
+    file: Option<StoreFile>,
 }
 
 /// Why the store did not do what was asked. Nothing was changed then.
@@ -223,6 +226,7 @@ impl Store {
         let name: String = row.try_get(0)?;
         // Whose the rules in AWS are is noted outside, too: by another name none of them would be ours.
         let noted = outside::Noted::read(&files.head, &key).ok().flatten();
+        let head = noted.as_ref().map(|(_, head)| *head);
         let noted: Option<InstallationId> = noted.and_then(|(noted, _)| noted.installation.parse().ok());
         let kept = name.parse::<InstallationId>().map_err(|error| Error::damaged("installation", error));
         let installation = match (&noted, kept) {
@@ -231,13 +235,14 @@ impl Store {
         };
         files.tell_of_others((!remote).then(|| Path::new(store)));
         let trust = Trust::new(key, is_new, files.head.clone(), installation.to_string());
+        // What is found from here on is accepted by another head than this.
+        trust.inner().noted = head;
         if installation.as_str() != name {
-            trust.distrust(format!(
-                "the store says that it is that of `{name}`, and it was that of `{installation}`"
-            ));
+            trust.distrust(reading::of_another(&name, &installation));
         }
         let (queue, trust) = (Queue::new(), Arc::new(trust));
-        let store = Self { pool, reserved, queue, installation, trust };
+        let file = if remote { None } else { StoreFile::of(Path::new(store)) };
+        let store = Self { pool, reserved, queue, installation, trust, file };
         if !sealed {
             store.seal_what_was_there().await?;
         }

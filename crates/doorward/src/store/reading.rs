@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use doorward_core::audit::{Broken, Contained, Entry, Hash, Head, Ledger, Said, Sealed, Verifier, Whole};
+use doorward_core::firewall::InstallationId;
 use doorward_core::grant::GrantId;
 use sqlx::{AnyConnection, Row as _};
 
@@ -31,12 +32,17 @@ impl Store {
     ///
     /// Where the audit log was found altered, and an operator has accepted it since, it is read again.
     pub async fn check_head(&self) -> Result<(), Error> {
-        if self.trust.broken().is_some() {
+        self.trust.note_displaced(self.displaced());
+        if self.trust.fault() || self.trust.inner().rereading.is_some() {
             return self.read_again_if_accepted().await;
         }
         let floor = self.trust.head();
         let mut connection = self.pool.acquire().await?;
-        let (head, last) = super::record::tail(&mut connection).await?;
+        let (head, last, name) = super::record::tail(&mut connection).await?;
+        if head.is_ok() && name.as_deref() != Some(self.installation.as_str()) {
+            self.trust.distrust(of_another(&name.unwrap_or_default(), &self.installation));
+            return Ok(());
+        }
         let head = match head {
             Ok(head) => head,
             Err(why) => {
@@ -67,7 +73,7 @@ impl Store {
     /// Reads and checks what was appended since, up to `to`.
     pub(super) async fn catch_up(&self, connection: &mut AnyConnection, to: Head) -> Result<(), Error> {
         let known = self.trust.head();
-        if self.trust.broken().is_some() || known.seq > to.seq {
+        if self.trust.fault() || known.seq > to.seq {
             return Ok(());
         }
         let fault = self.read_tail(connection, known, to, &mut |entries| self.trust.take(&entries)).await?;
@@ -215,6 +221,11 @@ impl Store {
         let (broken, sealed) = (whole.broken().cloned(), whole.sealed().to_vec());
         Ok(Read { ledger, early, end, digest, broken, sealed, macs, ends })
     }
+}
+
+/// That the store says that another installation wrote it.
+pub(super) fn of_another(name: &str, installation: &InstallationId) -> String {
+    format!("the store says that it is that of `{name}`, and it was that of `{installation}`")
 }
 
 /// A row of the audit log, with what stands next to the line.

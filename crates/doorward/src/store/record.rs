@@ -41,15 +41,6 @@ impl Store {
         let lines = latest(&self.pool, before, limit).await?;
         Ok(lines.into_iter().map(|(seq, line)| (u64::try_from(seq).unwrap_or(0), line)).collect())
     }
-
-    /// The lines that tell of one grant, in order.
-    pub async fn lines_of(&self, grant: &GrantId) -> Result<Vec<(u64, String)>, Error> {
-        let rows = sqlx::query("SELECT seq, line FROM record WHERE grant_id = $1 ORDER BY seq")
-            .bind(grant.as_str())
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(kept).collect()
-    }
 }
 
 /// Lines before `before` (none: from the end), the latest first.
@@ -119,20 +110,21 @@ pub(super) async fn is_kept(
     Ok(!rows.is_empty() && kept == lines)
 }
 
-/// Where the audit log ends by the store's own word, and its last line, of one moment.
-pub(super) async fn tail(
-    connection: &mut AnyConnection,
-) -> Result<(Result<Head, String>, Option<Kept>), Error> {
+/// What the store says of itself at one moment: where the audit log ends, its last line, and whose it is.
+pub(super) type Tail = (Result<Head, String>, Option<Kept>, Option<String>);
+
+/// Where the audit log ends by the store's own word, its last line, and the name of its installation, of one moment.
+pub(super) async fn tail(connection: &mut AnyConnection) -> Result<Tail, Error> {
     let row = sqlx::query(
-        "SELECT h.seq, h.hash, r.seq, r.at, r.grant_id, r.line FROM head h \
-         LEFT JOIN record r ON r.seq = (SELECT MAX(seq) FROM record) WHERE h.id = 1",
+        "SELECT h.seq, h.hash, r.seq, r.at, r.grant_id, r.line, i.name FROM head h \
+         LEFT JOIN installation i ON i.id = 1 LEFT JOIN record r ON r.seq = (SELECT MAX(seq) FROM record) WHERE h.id = 1",
     )
     .fetch_optional(&mut *connection)
     .await?;
-    let Some(row) = row else { return Ok((Err(NO_HEAD.into()), None)) };
+    let Some(row) = row else { return Ok((Err(NO_HEAD.into()), None, None)) };
     let last: Option<i64> = row.try_get(2)?;
     let last = last.map(|_| Kept::read(&row, 2)).transpose()?;
-    Ok((read_head(&row).map_err(|_| UNREADABLE_HEAD.into()), last))
+    Ok((read_head(&row).map_err(|_| UNREADABLE_HEAD.into()), last, row.try_get(6)?))
 }
 
 const NO_HEAD: &str = "the store has no head of the audit log";

@@ -232,55 +232,63 @@ impl Store {
         measured.believed().map(|row| listed(&row)).collect()
     }
 
-    /// Ends a session, with the event that tells of it if there is one.
-    pub async fn end_session(&self, token: &str, now: Timestamp, event: Option<Event>) -> Result<(), Error> {
-        let mut turn = self.turn().await?;
-        let done = async {
-            let rows = self.delete_sessions(&mut turn, vec![digest(token)]).await?;
-            Ok(((), rows))
-        }
-        .await;
-        let noted =
-            (now, "that a sign-in session ended by its time, or by a change of its person".to_owned());
-        self.finish(turn, done, event.into_iter().collect(), noted).await
-    }
-
-    /// Ends one of a person's sessions, and tells of it. Whether there was one.
-    pub async fn end_session_of(&self, person: &Person, id: &str, event: Event) -> Result<bool, Error> {
+    /// Ends one of a person's sessions, with the event that reports it if there is one. Whether there was one: else nothing is
+    /// recorded, so that it is safe to do twice.
+    pub async fn end_session_of(
+        &self,
+        person: &Person,
+        id: &str,
+        event: Option<Event>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         let Some(digits) = digits(id) else { return Ok(false) };
-        self.find_hidden_sessions(event.at).await;
-        let mut turn = self.turn().await?;
-        let done = async {
-            let tokens = self.tokens_of(&mut turn, person).await?;
-            let tokens: Vec<Token> =
-                tokens.into_iter().filter(|one| one.digest.starts_with(digits)).collect();
-            let there = tokens.iter().any(|one| one.ends > event.at);
-            Ok((there, self.delete_sessions(&mut turn, digests(tokens)).await?))
-        }
-        .await;
-        let noted = noted(person, event.at);
-        let events = if matches!(done, Ok((true, _))) { vec![event] } else { Vec::new() };
-        self.finish(turn, done, events, noted).await
+        self.find_hidden_sessions(now).await;
+        let of_id = |one: &Token| one.digest.starts_with(digits);
+        let ended = self.end_chosen(person, of_id, event.into_iter().collect(), now).await?;
+        Ok(ended > 0)
     }
 
-    /// Ends all of a person's sessions, but for the one of a token, with the events that tell of it. How many.
+    /// Ends all of a person's sessions, with the events that report it. How many.
     pub async fn end_sessions_of(
+        &self,
+        person: &Person,
+        events: Vec<Event>,
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        self.find_hidden_sessions(now).await;
+        self.end_chosen(person, |_| true, events, now).await
+    }
+
+    /// Ends a person's sessions that began until an instant, but for the one of an id, with the events that report it. How
+    /// many: it is safe to do twice.
+    pub async fn end_sessions_until(
         &self,
         person: &Person,
         but: Option<&str>,
         events: Vec<Event>,
+        until: Timestamp,
+    ) -> Result<u64, Error> {
+        self.find_hidden_sessions(until).await;
+        let chosen = |one: &Token| one.made <= until && but != Some(id_of(&one.digest).as_str());
+        self.end_chosen(person, chosen, events, until).await
+    }
+
+    async fn end_chosen(
+        &self,
+        person: &Person,
+        chosen: impl Fn(&Token) -> bool,
+        events: Vec<Event>,
         now: Timestamp,
     ) -> Result<u64, Error> {
-        let but = but.map(digest);
-        self.find_hidden_sessions(now).await;
         let mut turn = self.turn().await?;
         let done = async {
             let mut tokens = self.tokens_of(&mut turn, person).await?;
-            tokens.retain(|one| Some(&one.digest) != but.as_ref());
+            tokens.retain(chosen);
             let ended = tokens.iter().filter(|one| one.ends > now).count() as u64;
             Ok((ended, self.delete_sessions(&mut turn, digests(tokens)).await?))
         }
         .await;
+        let events = if matches!(done, Ok((1.., _))) { events } else { Vec::new() };
         self.finish(turn, done, events, noted(person, now)).await
     }
 
@@ -323,11 +331,11 @@ impl Store {
 
     /// A person's sessions, those too that have expired and whose rows are still there.
     async fn tokens_of(&self, turn: &mut Turn, person: &Person) -> Result<Vec<Token>, Error> {
-        let rows = sqlx::query("SELECT token, ends FROM sessions WHERE person = $1 ORDER BY token")
+        let rows = sqlx::query("SELECT token, made, ends FROM sessions WHERE person = $1 ORDER BY token")
             .bind(person.as_str())
             .fetch_all(&mut **turn)
             .await?;
-        let token = |row: &AnyRow| Ok(Token { digest: row.try_get(0)?, ends: instant(row.try_get(1)?) });
+        let token = |row: &AnyRow| Ok(Token { digest: row.try_get(0)?, made: instant(row.try_get(1)?), ends: instant(row.try_get(2)?) });
         rows.iter().map(token).collect()
     }
 
@@ -351,9 +359,10 @@ impl Store {
     }
 }
 
-/// A session by its token's digest, and its end.
+/// A session by its token's digest, its begin and its end.
 struct Token {
     digest: String,
+    made: Timestamp,
     ends: Timestamp,
 }
 

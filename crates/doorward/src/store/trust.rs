@@ -38,6 +38,10 @@ pub(super) struct Trust {
 pub(super) struct Inner {
     pub ledger: Ledger,
     pub broken: Option<Untrusted>,
+    /// What was wrong until an operator accepted it, while the audit log is read anew.
+    pub rereading: Option<Untrusted>,
+    /// Why the files of the store are not those that were opened, if they are not.
+    pub displaced: Option<String>,
     pub noted: Option<Head>,
     /// The last entry of the checkpoint that is kept outside.
     pub saved: u64,
@@ -76,7 +80,22 @@ impl Trust {
 
     /// Why the audit log is not believed, if it is not.
     pub fn broken(&self) -> Option<String> {
-        self.inner().broken.as_ref().map(|broken| broken.why.clone())
+        let inner = self.inner();
+        let broken = inner.broken.as_ref().or(inner.rereading.as_ref()).map(|broken| broken.why.clone());
+        broken.or_else(|| inner.displaced.clone())
+    }
+
+    /// What is wrong with the record as it was read last, if anything is.
+    pub fn fault(&self) -> bool {
+        self.inner().broken.is_some()
+    }
+
+    /// Whether the store is the one that was opened, or why not.
+    pub fn note_displaced(&self, why: Option<String>) {
+        let before = std::mem::replace(&mut self.inner().displaced, why.clone());
+        if let Some(why) = why.filter(|_| before.is_none()) {
+            tracing::error!(%why, "nothing new is opened");
+        }
     }
 
     /// Believes nothing that was added from now on.
@@ -134,7 +153,7 @@ impl Trust {
         let mut ledger = Ledger::default();
         entries.iter().for_each(|entry| ledger.take(entry));
         let mut inner = self.inner();
-        (inner.ledger, inner.broken) = (ledger, None);
+        (inner.ledger, inner.broken, inner.rereading) = (ledger, None, None);
     }
 
     pub fn forget(&self, gone: impl Fn(&GrantId) -> bool) {
@@ -152,8 +171,8 @@ impl Trust {
     /// What operators have to hear of.
     pub fn alarms(&self) -> Vec<String> {
         let inner = self.inner();
-        let broken = inner.broken.iter().map(|broken| broken.why.clone());
-        broken.chain(inner.ledger.alarms().iter().cloned()).collect()
+        let broken = inner.broken.iter().chain(&inner.rereading).map(|broken| broken.why.clone());
+        broken.chain(inner.displaced.clone()).chain(inner.ledger.alarms().iter().cloned()).collect()
     }
 
     /// The head that is noted outside of the store.

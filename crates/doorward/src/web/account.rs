@@ -11,13 +11,13 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::failure::{self, Failure};
-use super::form::Posted;
+use super::form::{Posted, PostedToRevoke};
 use super::layout::{self, Here, token};
 use super::query::Query;
 use super::session::{self, Signed};
 use super::sign_in::set_cookie;
 use super::{Web, own_password, words};
-use crate::store::{Listed, SessionKind};
+use crate::store::{self, Listed, SessionKind, in_time};
 
 /// What was just done.
 #[derive(Debug, Default, Deserialize)]
@@ -101,12 +101,13 @@ async fn show(
     Ok(response)
 }
 
-/// The person's sessions that are not over.
+/// The person's sessions that have not ended.
 pub async fn list(web: &Web, signed: &Signed) -> Result<Vec<Listed>, Failure> {
-    let (requests, person) = (web.requests(), &signed.caller.person);
-    let idle = requests.loaded().policy.server.sessions.idle;
-    let sessions = requests.store().sessions_of(person, idle, requests.clock().now()).await;
-    sessions.map_err(|error| Failure::of_store(&error))
+    listed(web, signed).await.map_err(|error| Failure::of_store(&error))
+}
+
+async fn listed(web: &Web, signed: &Signed) -> Result<Vec<Listed>, store::Error> {
+    web.requests().sessions_of(&signed.caller.person).await
 }
 
 fn row(signed: &Signed, session: &Listed) -> Markup {
@@ -157,7 +158,10 @@ fn form(signed: &Signed, least: usize) -> Markup {
 }
 
 /// `POST /account/sessions/end`
-pub async fn end(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
+pub async fn end(
+    State(web): State<Arc<Web>>,
+    PostedToRevoke(posted): PostedToRevoke,
+) -> Result<Response, Failure> {
     let id = posted.fields.get("session").unwrap_or_default();
     end_one(&web, &posted.signed, id).await?;
     if id == posted.signed.id() {
@@ -172,30 +176,34 @@ pub async fn end(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response
 pub async fn end_one(web: &Web, signed: &Signed, id: &str) -> Result<(), Failure> {
     let what = if id == signed.id() { What::SignedOut } else { What::SessionRevoked { session: id.into() } };
     let event = web.requests().event(&signed.caller, what);
-    let ended = web.requests().store().end_session_of(&signed.caller.person, id, event).await;
-    if !ended.map_err(|error| Failure::of_store(&error))? {
+    // A list that cannot be read does not show that the session is missing.
+    let listed = in_time(listed(web, signed)).await;
+    if listed.is_ok_and(|listed| listed.iter().all(|one| one.id != id)) {
         let why = format!("you have no session `{id}`; it may have ended already");
         return Err(Failure::new(StatusCode::NOT_FOUND, why));
     }
-    Ok(())
+    let ended = web.requests().end_session(&signed.caller.person, id, Some(event)).await;
+    ended.map_err(|error| Failure::of_store(&error))
 }
 
 /// `POST /account/sessions/end-others`
-pub async fn end_others(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
+pub async fn end_others(
+    State(web): State<Arc<Web>>,
+    PostedToRevoke(posted): PostedToRevoke,
+) -> Result<Response, Failure> {
     end_all_but_this(&web, &posted.signed).await?;
     Ok(to("/account?done=sessions"))
 }
 
 /// Ends the person's other sessions; how many.
 pub async fn end_all_but_this(web: &Web, signed: &Signed) -> Result<u64, Failure> {
-    let store = web.requests().store();
-    let others: Vec<Listed> =
-        list(web, signed).await?.into_iter().filter(|one| one.id != signed.id()).collect();
+    let listed = in_time(listed(web, signed)).await.unwrap_or_default();
+    let others: Vec<Listed> = listed.into_iter().filter(|one| one.id != signed.id()).collect();
+    let count = others.len() as u64;
     let revoked = others.into_iter().map(|one| What::SessionRevoked { session: one.id });
     let events = revoked.map(|what| web.requests().event(&signed.caller, what)).collect();
-    let (but, now) = (Some(signed.token.as_str()), web.requests().clock().now());
-    let ended = store.end_sessions_of(&signed.caller.person, but, events, now).await;
-    ended.map_err(|error| Failure::of_store(&error))
+    let ended = web.requests().end_other_sessions(&signed.caller.person, &signed.id(), events).await;
+    ended.map(|()| count).map_err(|error| Failure::of_store(&error))
 }
 
 /// `POST /account/password`

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::Web;
 use super::failure::Failure;
 use super::origin::Origin;
-use super::session::{self, Signed};
+use super::session::{self, Purpose, Signed};
 
 /// The fields of a form, in order.
 #[derive(Debug, Default)]
@@ -59,9 +59,27 @@ impl FromRequest<Arc<Web>> for Posted {
     type Rejection = Response;
 
     async fn from_request(request: Request, web: &Arc<Web>) -> Result<Self, Response> {
+        Self::read(request, web, Purpose::All).await
+    }
+}
+
+/// A form that revokes: also while the store cannot be read.
+#[derive(Debug)]
+pub struct PostedToRevoke(pub Posted);
+
+impl FromRequest<Arc<Web>> for PostedToRevoke {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, web: &Arc<Web>) -> Result<Self, Response> {
+        Posted::read(request, web, Purpose::Revoking).await.map(Self)
+    }
+}
+
+impl Posted {
+    async fn read(request: Request, web: &Arc<Web>, purpose: Purpose) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let Ok(origin) = Origin::from_request_parts(&mut parts, web).await;
-        let signed = Signed::from_request_parts(&mut parts, web).await?;
+        let signed = Signed::find(&mut parts, web, purpose).await?;
         let ours = session::from_our_page(&parts.headers, &parts.extensions, &web.requests().loaded().policy);
         let read = Fields::read(Request::from_parts(parts, body), web).await;
         let fields = read.map_err(IntoResponse::into_response)?;

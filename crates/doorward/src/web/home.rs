@@ -14,7 +14,7 @@ use super::failure::{self, Failure};
 use super::layout::{self, Here, token};
 use super::origin::Origin;
 use super::query::Query;
-use super::session::Signed;
+use super::session::{Revoking, Signed};
 use super::{Web, card, overdue, probe, targets, words};
 use crate::requests::{self, GrantView, Offer};
 
@@ -52,7 +52,7 @@ pub enum Of {
 /// `GET /`
 pub async fn page(
     State(web): State<Arc<Web>>,
-    signed: Signed,
+    Revoking(signed): Revoking,
     origin: Origin,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
@@ -61,7 +61,11 @@ pub async fn page(
 }
 
 /// `GET /live`: the part of the page that changes by itself.
-pub async fn live(State(web): State<Arc<Web>>, signed: Signed, origin: Origin) -> Result<Response, Failure> {
+pub async fn live(
+    State(web): State<Arc<Web>>,
+    Revoking(signed): Revoking,
+    origin: Origin,
+) -> Result<Response, Failure> {
     let offers = web.requests().offers(&signed.caller.person);
     let part = open_part(&web, &signed, origin, &offers, None).await?.1;
     Ok(layout::written(part).into_response())

@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 
 use super::failure::{self, Failure};
-use super::form::Posted;
+use super::form::{Posted, PostedToRevoke};
 use super::home::{self, Draft, Of};
 use super::layout::{marked, sentence};
 use super::origin::Origin;
@@ -199,7 +199,7 @@ async fn extended(web: &Web, id: &str, posted: &Posted) -> Result<Opened, Failur
 pub async fn close(
     State(web): State<Arc<Web>>,
     Segment(id): Segment,
-    posted: Posted,
+    PostedToRevoke(posted): PostedToRevoke,
 ) -> Result<Response, Failure> {
     let closed = web.requests().close(&posted.signed.caller, &grant_id(&id)?).await?;
     noted(&web, &posted, revoked_note(&closed))
@@ -244,7 +244,7 @@ async fn relocated(web: &Web, id: &str, posted: &Posted) -> Result<Relocated, Fa
 pub async fn answer(
     State(web): State<Arc<Web>>,
     Segment(id): Segment,
-    posted: Posted,
+    PostedToRevoke(posted): PostedToRevoke,
 ) -> Result<Response, Failure> {
     let agree = match posted.fields.get("agree") {
         Some("yes") => true,
@@ -254,6 +254,7 @@ pub async fn answer(
         }
     };
     if agree {
+        posted.signed.confirmed()?;
         web.change(&posted.signed.caller.person)?;
     }
     // A form that does not say what it showed showed what was first asked for.

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::layout::{self, Here, token};
 use super::origin::as_written;
 use super::query::Query;
-use super::session::Signed;
+use super::session::{Revoking, Signed};
 use super::{Web, card, overdue, words};
 use crate::people::cost;
 use crate::requests::{self, GrantView};
@@ -29,7 +29,7 @@ pub struct Noted {
 /// `GET /operators`
 pub async fn page(
     State(web): State<Arc<Web>>,
-    signed: Signed,
+    Revoking(signed): Revoking,
     Query(noted): Query<Noted>,
 ) -> Result<Response, Failure> {
     let grants = Grants::of(&web, &signed).await?;
@@ -43,7 +43,7 @@ pub async fn page(
 }
 
 /// `GET /operators/live`: the part of the page that changes by itself.
-pub async fn live(State(web): State<Arc<Web>>, signed: Signed) -> Result<Response, Failure> {
+pub async fn live(State(web): State<Arc<Web>>, Revoking(signed): Revoking) -> Result<Response, Failure> {
     let grants = Grants::of(&web, &signed).await?;
     Ok(layout::written(part(&web, &signed, &grants)).into_response())
 }

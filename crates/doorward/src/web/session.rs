@@ -24,7 +24,7 @@ use super::host::Authority;
 use super::origin::Origin;
 use super::{Web, api};
 use crate::clock::random;
-use crate::requests::Caller;
+use crate::requests::{Caller, KnownSession};
 use crate::store::{self, Session, SessionKind};
 
 /// What a session is known by: 256 random bits, in base64.
@@ -77,9 +77,19 @@ pub struct Signed {
     /// When the session ends by itself.
     pub ends: Timestamp,
     pub token: Token,
+    /// Whether the store did not say so just now, but some time ago.
+    pub remembered: bool,
 }
 
 impl Signed {
+    /// That the store says so now: what is remembered opens nothing.
+    pub fn confirmed(&self) -> Result<(), Failure> {
+        match self.remembered {
+            true => Err(Failure::of_store(&store::Error::Late)),
+            false => Ok(()),
+        }
+    }
+
     /// The token in every form of the session.
     pub fn form_token(&self) -> String {
         self.token.derive("form")
@@ -139,6 +149,15 @@ pub enum Use {
     Page,
 }
 
+/// What a request may do with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Whatever its person may.
+    All,
+    /// Revoke, and look what there is to revoke: also while the store cannot be read.
+    Revoking,
+}
+
 /// Finds the session of a token. A session whose person or password is no longer the same is ended, and one that was
 /// not used for long.
 async fn find(
@@ -146,12 +165,19 @@ async fn find(
     token: Token,
     kind: SessionKind,
     origin: Origin,
-    by: Use,
+    (by, purpose): (Use, Purpose),
 ) -> Result<Option<Signed>, Failure> {
     let requests = web.requests();
+    let found = match purpose {
+        Purpose::Revoking => requests.session_to_revoke(token.as_str()).await,
+        Purpose::All => {
+            let session = requests.session(token.as_str()).await;
+            session.map(|session| session.map(|session| KnownSession { session, remembered: false }))
+        }
+    };
+    let found = found.map_err(|error| Failure::of_store(&error))?;
+    let Some(KnownSession { session, remembered }) = found else { return Ok(None) };
     let now = requests.clock().now();
-    let session = requests.store().session(token.as_str(), now).await;
-    let Some(session) = session.map_err(|error| Failure::of_store(&error))? else { return Ok(None) };
     if session.kind != kind {
         return Ok(None);
     }
@@ -166,15 +192,15 @@ async fn find(
     let idle = now.duration_since(session.used) >= lengths.idle;
     let old = now.duration_since(session.made) >= lengths.at_most;
     if !same || !begun || idle || old {
-        end(web, &token, None).await?;
+        end(web, &session.person, &token, None).await?;
         return Ok(None);
     }
-    if by == Use::Person {
+    if by == Use::Person && !remembered {
         note_use(web, &token, &session, origin, lengths.idle, now);
     }
     let operator = requests.operates(&session.person);
     let caller = Caller::known(session.person, origin.client);
-    Ok(Some(Signed { caller, operator, ends: session.ends, token }))
+    Ok(Some(Signed { caller, operator, ends: session.ends, token, remembered }))
 }
 
 /// Has it noted that a session is used, beside the request: a store that cannot be written now delays nobody who only
@@ -199,10 +225,9 @@ fn note_use(
     });
 }
 
-/// Ends a session, with the event that tells of it if there is one.
-pub async fn end(web: &Web, token: &Token, event: Option<Event>) -> Result<(), Failure> {
-    let now = web.requests().clock().now();
-    let ended = web.requests().store().end_session(token.as_str(), now, event).await;
+/// Ends a session, with the event that reports it if there is one. It has ended also where the store cannot say so yet.
+pub async fn end(web: &Web, person: &Person, token: &Token, event: Option<Event>) -> Result<(), Failure> {
+    let ended = web.requests().end_session(person, &store::session_id(token.as_str()), event).await;
     ended.map_err(|error| Failure::of_store(&error))
 }
 
@@ -211,36 +236,40 @@ pub async fn of_cookie(
     web: &Web,
     headers: &HeaderMap,
     origin: Origin,
-    by: Use,
+    what_for: (Use, Purpose),
 ) -> Result<Option<Signed>, Failure> {
     let loaded = web.requests().loaded();
     let token = cookie(headers, &named(SESSION, &loaded.policy, origin)).and_then(Token::read);
     match token {
-        Some(token) => find(web, token, SessionKind::Browser, origin, by).await,
+        Some(token) => find(web, token, SessionKind::Browser, origin, what_for).await,
         None => Ok(None),
     }
 }
 
 /// The session of a request's `Authorization` header.
-pub async fn of_bearer(web: &Web, headers: &HeaderMap, origin: Origin) -> Result<Option<Signed>, Failure> {
+pub async fn of_bearer(
+    web: &Web,
+    headers: &HeaderMap,
+    origin: Origin,
+    purpose: Purpose,
+) -> Result<Option<Signed>, Failure> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = value.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
     match token.and_then(Token::read) {
-        Some(token) => find(web, token, SessionKind::Api, origin, Use::Person).await,
+        Some(token) => find(web, token, SessionKind::Api, origin, (Use::Person, purpose)).await,
         None => Ok(None),
     }
 }
 
-impl FromRequestParts<Arc<Web>> for Signed {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Response> {
+impl Signed {
+    /// Who sent a request for a page, or where they sign in.
+    pub async fn find(parts: &mut Parts, web: &Arc<Web>, purpose: Purpose) -> Result<Self, Response> {
         let Ok(origin) = Origin::from_request_parts(parts, web).await;
         let by = if parts.uri.path().ends_with("/live") { Use::Page } else { Use::Person };
-        match of_cookie(web, &parts.headers, origin, by).await {
+        match of_cookie(web, &parts.headers, origin, (by, purpose)).await {
             Ok(Some(signed)) => Ok(signed),
             Ok(None) => {
                 let next = super::own_page(parts.uri.path()).filter(|_| parts.method == Method::GET);
@@ -256,12 +285,42 @@ impl FromRequestParts<Arc<Web>> for Signed {
     }
 }
 
+impl FromRequestParts<Arc<Web>> for Signed {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Response> {
+        Self::find(parts, web, Purpose::All).await
+    }
+}
+
+/// A person who revokes on a page, or looks at it: also while the store cannot be read.
+#[derive(Debug)]
+pub struct Revoking(pub Signed);
+
+impl FromRequestParts<Arc<Web>> for Revoking {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, Response> {
+        Signed::find(parts, web, Purpose::Revoking).await.map(Self)
+    }
+}
+
 impl FromRequestParts<Arc<Web>> for api::Bearer {
     type Rejection = api::Refused;
 
     async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, api::Refused> {
         let Ok(origin) = Origin::from_request_parts(parts, web).await;
-        let found = of_bearer(web, &parts.headers, origin).await?;
+        let found = of_bearer(web, &parts.headers, origin, Purpose::All).await?;
+        Ok(Self(found.ok_or_else(Failure::signed_out)?))
+    }
+}
+
+impl FromRequestParts<Arc<Web>> for api::RevokingBearer {
+    type Rejection = api::Refused;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Arc<Web>) -> Result<Self, api::Refused> {
+        let Ok(origin) = Origin::from_request_parts(parts, web).await;
+        let found = of_bearer(web, &parts.headers, origin, Purpose::Revoking).await?;
         Ok(Self(found.ok_or_else(Failure::signed_out)?))
     }
 }

@@ -13,13 +13,13 @@ use maud::html;
 use serde::Deserialize;
 
 use super::failure::{self, Failure};
-use super::form::{Fields, Posted};
+use super::form::{Fields, PostedToRevoke};
 use super::guard::network;
 use super::layout;
 use super::origin::Origin;
 use super::proving::{Proved, prove};
 use super::query::Query;
-use super::session::{self, BeforeSession, Token, Use};
+use super::session::{self, BeforeSession, Purpose, Token, Use};
 use super::{Web, device, own_page};
 use crate::requests::Caller;
 use crate::store::{Mark, SessionKind};
@@ -60,6 +60,7 @@ pub async fn sign_in(
     let marks = [Mark::network(&person, network(origin.counted())), Mark::device(&person, &device)];
     let kept = web.requests().store().keep_session(token.as_str(), &session, Some(marks), event).await;
     kept.map_err(|error| Failure::of_store(&error))?;
+    web.requests().know_session(token.as_str(), &session);
     web.known().add(marks);
     Ok(Begun { person, token, ends: session.ends, device })
 }
@@ -79,7 +80,7 @@ pub async fn page(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
-    if session::of_cookie(&web, &headers, origin, Use::Page).await?.is_some() {
+    if session::of_cookie(&web, &headers, origin, (Use::Page, Purpose::All)).await?.is_some() {
         return Ok(to("/"));
     }
     let said = if asked.ended.is_some() {
@@ -168,8 +169,8 @@ pub async fn submit(
         Err(failure) => return form(&web, &headers, origin, shown(&failure)),
     };
     // Whoever was signed in here before no longer is.
-    if let Some(old) = session::of_cookie(&web, &headers, origin, Use::Page).await? {
-        session::end(&web, &old.token, None).await?;
+    if let Some(old) = session::of_cookie(&web, &headers, origin, (Use::Page, Purpose::All)).await? {
+        session::end(&web, &old.caller.person, &old.token, None).await?;
     }
     let mut response = to(next.and_then(own_page).unwrap_or("/"));
     set_cookie(&mut response, session::set(&loaded.policy, origin, &begun.token))?;
@@ -178,9 +179,12 @@ pub async fn submit(
 }
 
 /// `POST /sign-out`
-pub async fn sign_out(State(web): State<Arc<Web>>, posted: Posted) -> Result<Response, Failure> {
+pub async fn sign_out(
+    State(web): State<Arc<Web>>,
+    PostedToRevoke(posted): PostedToRevoke,
+) -> Result<Response, Failure> {
     let event = web.requests().event(&posted.signed.caller, What::SignedOut);
-    session::end(&web, &posted.signed.token, Some(event)).await?;
+    session::end(&web, &posted.signed.caller.person, &posted.signed.token, Some(event)).await?;
     let mut response = to("/sign-in?out=1");
     set_cookie(&mut response, session::unset(&web.requests().loaded().policy, posted.origin))?;
     Ok(response)

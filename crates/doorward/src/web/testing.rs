@@ -125,7 +125,7 @@ pub fn grant_view(since: &str, until: &str) -> GrantView {
 pub fn signed() -> Signed {
     let caller = Caller::known("jon".parse().expect("a name"), None);
     let token = super::session::Token::new().expect("random bytes");
-    Signed { caller, operator: false, ends: Timestamp::UNIX_EPOCH, token }
+    Signed { caller, operator: false, ends: Timestamp::UNIX_EPOCH, token, remembered: false }
 }
 
 /// The web over a policy in a folder, with clocks that are turned manually, and everything always in force.

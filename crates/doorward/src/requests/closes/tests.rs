@@ -85,7 +85,7 @@ async fn an_end_holds_while_the_store_is_locked_and_is_recorded_once_it_is_free(
     assert!(shown.unrecorded.is_some());
     let [left] = &requests.unrecorded()[..] else { panic!("{:?}", requests.unrecorded()) };
     assert!(left.kept);
-    assert_eq!(requests.store().kept_closes().expect("a file").events.len(), 1);
+    assert_eq!(requests.store().kept_ends().expect("a file").ends.len(), 1);
 
     does(&mut other, "ROLLBACK").await;
     until("it is recorded", async || requests.unrecorded().is_empty()).await;
@@ -95,8 +95,7 @@ async fn an_end_holds_while_the_store_is_locked_and_is_recorded_once_it_is_free(
         grant.end(Ending::Closed { by: maria.person }, house.now()).life().clone()
     );
     assert_eq!((told(&house, &grant, "maria").await, told(&house, &grant, "jon").await), (1, 0));
-    until("it is forgotten", async || requests.store().kept_closes().expect("a file").events.is_empty())
-        .await;
+    until("it is forgotten", async || requests.store().kept_ends().expect("a file").ends.is_empty()).await;
     assert!(requests.current(&caller("jon").person).await.expect("read").is_empty());
 }
 
@@ -122,7 +121,7 @@ async fn an_end_that_is_not_recorded_outlives_the_process() {
     again.keep_closes().await;
     does(&mut other, AGAIN).await;
     until("all is recorded", async || {
-        again.unrecorded().is_empty() && again.store().kept_closes().expect("a file").events.is_empty()
+        again.unrecorded().is_empty() && again.store().kept_ends().expect("a file").ends.is_empty()
     })
     .await;
     assert!(open_by_a_pass(&again).await.is_empty());

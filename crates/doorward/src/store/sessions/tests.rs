@@ -53,14 +53,14 @@ async fn a_session_that_ended_signs_nobody_in_although_its_row_is_put_back() {
         sqlx::query("DROP TABLE copy").execute(&store.pool).await.expect("dropped");
     };
     begin().await;
-    store.end_session("token", now, None).await.expect("ended");
+    store.end_session_of(&jon, &session_id("token"), None, now).await.expect("ended");
     is_refused().await;
     begin().await;
-    store.end_sessions_of(&jon, None, Vec::new(), now).await.expect("ended");
+    store.end_sessions_of(&jon, Vec::new(), now).await.expect("ended");
     is_refused().await;
     begin().await;
     let id = session_id("token");
-    assert!(store.end_session_of(&jon, &id, signed_in(now)).await.expect("ended"));
+    assert!(store.end_session_of(&jon, &id, Some(signed_in(now)), now).await.expect("ended"));
     is_refused().await;
     begin().await;
     let other = Session { bound: "y".into(), ..session.clone() };
@@ -85,12 +85,12 @@ async fn a_session_that_ended_signs_nobody_in_although_its_row_could_not_be_dele
         store.keep_session(token, &session, None, signed_in(now)).await.expect("kept");
     }
     run(keeps).await;
-    store.end_session("signs out", now, Some(signed_in(now))).await.expect("ended");
+    store.end_session_of(&jon, &session_id("signs out"), Some(signed_in(now)), now).await.expect("ended");
     assert_eq!(store.session("signs out", now).await.expect("read"), None);
     assert!(store.session("all", now).await.expect("read").is_some());
-    assert!(store.end_session_of(&jon, &session_id("another"), signed_in(now)).await.expect("ended"));
+    assert!(store.end_session_of(&jon, &session_id("another"), Some(signed_in(now)), now).await.expect("ended"));
     assert_eq!(store.session("another", now).await.expect("read"), None);
-    store.end_sessions_of(&jon, None, vec![signed_in(now)], now).await.expect("ended");
+    store.end_sessions_of(&jon, vec![signed_in(now)], now).await.expect("ended");
     assert_eq!(store.session("all", now).await.expect("read"), None);
     assert_eq!(store.sessions_of(&jon, SignedDuration::from_hours(1), now).await.expect("read"), []);
     store.mend(Table::Sessions, now).await.expect("mended");
@@ -101,7 +101,7 @@ async fn a_session_that_ended_signs_nobody_in_although_its_row_could_not_be_dele
     store.keep_session("hidden", &session, None, signed_in(now)).await.expect("kept");
     run("CREATE TABLE copy AS SELECT * FROM sessions").await;
     run("DELETE FROM sessions").await;
-    store.end_sessions_of(&jon, None, vec![signed_in(now)], now).await.expect("ended");
+    store.end_sessions_of(&jon, vec![signed_in(now)], now).await.expect("ended");
     run("INSERT INTO sessions SELECT * FROM copy").await;
     assert_eq!(store.session("hidden", now).await.expect("read"), None);
 }
@@ -156,7 +156,7 @@ async fn a_session_is_missed_to_its_last_moment_and_an_expired_one_by_nobody() {
     let moment = SignedDuration::from_secs(1);
     assert_eq!(store.mend(Table::Sessions, ends - moment).await.expect("mended"), [""; 0]);
     assert_eq!(store.session("early", ends).await.expect("read"), None);
-    assert_eq!(store.end_sessions_of(&jon, Some("later"), Vec::new(), ends).await.expect("ended"), 0);
+    assert_eq!(store.end_sessions_until(&jon, Some(&session_id("later")), Vec::new(), ends).await.expect("ended"), 0);
     assert_eq!(rows().await, 1);
 
     store.keep_session("last", &Session { ends, ..later.clone() }, None, signed_in(now)).await.expect("kept");

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Bearer, Body, Refused, reads};
+use super::{Bearer, Body, Refused, RevokingBearer, reads};
 use crate::requests::{Answer, Ask, Carried, ClosedView, GrantView, Opened, OpenedView, Through};
 use crate::vending::{self, Vended};
 use crate::web::failure::Failure;
@@ -39,7 +39,7 @@ const HISTORY: u32 = 100;
 /// the caller's answer; with `?history=true` one's own that have ended.
 pub async fn list(
     State(web): State<Arc<Web>>,
-    Bearer(signed): Bearer,
+    RevokingBearer(signed): RevokingBearer,
     whose: Result<Query<Whose>, QueryRejection>,
 ) -> Result<Json<Vec<GrantView>>, Refused> {
     let Query(whose) = whose.map_err(|rejection| reads::query(&rejection))?;
@@ -135,7 +135,7 @@ pub async fn one(
 /// `DELETE /grants/{id}`
 pub async fn close(
     State(web): State<Arc<Web>>,
-    Bearer(signed): Bearer,
+    RevokingBearer(signed): RevokingBearer,
     Segment(id): Segment,
 ) -> Result<Json<ClosedView>, Refused> {
     let closed = web.requests().close(&signed.caller, &read(&id)?).await?;
@@ -157,7 +157,7 @@ pub struct Answered {
 /// `POST /grants/{id}/approval`
 pub async fn answer(
     State(web): State<Arc<Web>>,
-    Bearer(signed): Bearer,
+    RevokingBearer(signed): RevokingBearer,
     Segment(id): Segment,
     Body(Answered { agree, seen, reason }): Body<Answered>,
 ) -> Result<Json<OpenedView>, Refused> {
@@ -171,6 +171,7 @@ pub async fn answer(
     };
     // Closing and denying are never too many.
     if agree {
+        signed.confirmed()?;
         web.change(&signed.caller.person)?;
     }
     let opened = web.requests().answer(&signed.caller, &read(&id)?, answer).await?;

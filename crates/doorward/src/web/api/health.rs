@@ -70,7 +70,7 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
     if !status.alarms.is_empty() {
         reasons.push("the store was altered: `doorward audit verify` lists the differences".to_owned());
     }
-    if in_time(web.requests().store().last_change()).await.is_err() {
+    if in_time(web.requests().store().answers()).await.is_err() {
         reasons.push("the store does not answer".to_owned());
     }
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

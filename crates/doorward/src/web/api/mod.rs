@@ -30,6 +30,10 @@ use super::session::Signed;
 #[derive(Debug)]
 pub struct Bearer(pub Signed);
 
+/// The same for calls that revoke, or list what there is to revoke: also while the store cannot be read.
+#[derive(Debug)]
+pub struct RevokingBearer(pub Signed);
+
 /// Every call: its method, its path and what it does. The router and the test of the OpenAPI document read it.
 fn calls() -> Vec<(&'static str, &'static str, MethodRouter<Arc<Web>>)> {
     vec![

@@ -10,7 +10,7 @@ use doorward_core::policy::Person;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Bearer, Body, Refused};
+use super::{Bearer, Body, Refused, RevokingBearer};
 use crate::store::{Listed, SessionKind};
 use crate::web::origin::Origin;
 use crate::web::segment::Segment;
@@ -98,14 +98,17 @@ pub async fn list(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Result
 }
 
 /// `DELETE /sessions`: all but the one that asks.
-pub async fn end_others(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Result<Json<Ended>, Refused> {
+pub async fn end_others(
+    State(web): State<Arc<Web>>,
+    RevokingBearer(signed): RevokingBearer,
+) -> Result<Json<Ended>, Refused> {
     Ok(Json(Ended { ended: account::end_all_but_this(&web, &signed).await? }))
 }
 
 /// `DELETE /sessions/{id}`
 pub async fn end_one(
     State(web): State<Arc<Web>>,
-    Bearer(signed): Bearer,
+    RevokingBearer(signed): RevokingBearer,
     Segment(id): Segment,
 ) -> Result<StatusCode, Refused> {
     account::end_one(&web, &signed, &id).await?;
@@ -113,9 +116,12 @@ pub async fn end_one(
 }
 
 /// `DELETE /sessions/current`
-pub async fn end(State(web): State<Arc<Web>>, Bearer(signed): Bearer) -> Result<StatusCode, Refused> {
+pub async fn end(
+    State(web): State<Arc<Web>>,
+    RevokingBearer(signed): RevokingBearer,
+) -> Result<StatusCode, Refused> {
     let event = web.requests().event(&signed.caller, What::SignedOut);
-    session::end(&web, &signed.token, Some(event)).await?;
+    session::end(&web, &signed.caller.person, &signed.token, Some(event)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -11,6 +11,7 @@ mod prefix;
 mod proxies;
 mod reach;
 mod signing_in;
+mod unreadable;
 
 use axum::http::StatusCode;
 
