@@ -97,10 +97,7 @@ impl Requests {
     pub async fn session_to_revoke(&self, token: &str) -> Result<Option<KnownSession>, store::Error> {
         let asked = self.store().session(token, self.clock().now());
         let mut asked = std::pin::pin!(asked);
-        let answer = match tokio::time::timeout(QUICKLY, &mut asked).await {
-            Ok(answer) => Some(answer),
-            Err(_) => None,
-        };
+        let answer = tokio::time::timeout(QUICKLY, &mut asked).await.ok();
         if !matches!(answer, Some(Ok(_)))
             && let Some(session) = self.sign_ins.get(&session_id(token), self.clock().uptime())
         {

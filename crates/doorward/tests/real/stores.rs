@@ -25,6 +25,11 @@ pub fn trials() -> Vec<Trial> {
             &[Need::Postgres],
             ends,
         ),
+        trial(
+            "stores: a PostgreSQL that cannot be read keeps nobody from closing",
+            &[Need::Postgres],
+            unreadable,
+        ),
         trial("stores: two servers on one PostgreSQL", &[Need::Postgres, Need::Moto], two),
         trial("stores: one person through two servers in the same moment", &[Need::Postgres], same_moment),
         trial(
@@ -199,6 +204,63 @@ fn ends() -> Result<(), Failed> {
     eventually("it is told", || ready(&server) == 503);
     assert!(!wiki.lets_in(), "the row says that it is open, and the record does not");
     assert_eq!(server.terminate(), Some(0));
+    Ok(())
+}
+
+/// Whoever was signed in closes although the database does not answer, and so does a command on the machine itself.
+fn unreadable() -> Result<(), Failed> {
+    let postgres = Postgres::start();
+    let wiki = Wiki::new(LASTS);
+    let house = House::new(&GROUPS, &wiki.policy);
+    house.keep_store_at(&database(&postgres, "unreadable"));
+    let server = house.serve();
+    let (jon, maria) = (Desk::new(&house, "jon"), Desk::new(&house, "maria"));
+    jon.signs_in(&server);
+    maria.signs_in(&server);
+    let open = || -> Result<String, Failed> {
+        eventually("it is open", || jon.run(&["open", "wiki", "--for", "10m"]).code == 0 && wiki.lets_in());
+        Ok(jon.run(&["list", "--json"]).json()["grants"][0]["id"].as_str().ok_or("no id")?.to_owned())
+    };
+    let ready = || server.call(None, "GET", "/readyz", None).map_or(0, |(status, _)| status);
+    assert_eq!(ready(), 200);
+
+    // Sessions are locked.
+    let id = open()?;
+    let lock = "BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(20)";
+    let mut locks = begun(&postgres, "unreadable", lock);
+    eventually("they are locked", || ready() == 503);
+    let begins = Instant::now();
+    jon.run(&["close", &id]).is(0, &["to wiki is closed"], &[]);
+    assert!(!wiki.lets_in() && begins.elapsed() < Duration::from_secs(8), "{:?}", begins.elapsed());
+    locks.wait()?;
+    eventually("it is ready again", || ready() == 200);
+
+    // The database is stopped: an operator, and then a command.
+    for by in ["the operator", "a command"] {
+        let id = open()?;
+        assert_eq!(maria.run(&["list", "--all"]).code, 0);
+        postgres.stop();
+        match by {
+            "a command" => {
+                let (code, _, err) = house.run(&["close", "--as", "jon", &id]);
+                assert!(code == 69 || code == 74, "{code}: {err}");
+                assert!(err.contains(&format!("{id} is closed, but that is not recorded yet")), "{err}");
+            }
+            _ => {
+                let closed = maria.run(&["close", &id]);
+                assert_eq!(closed.code, 69, "{closed:?}");
+                assert!(closed.err.contains("that is not recorded yet"), "{closed:?}");
+            }
+        }
+        eventually("its connections are refused", || !wiki.lets_in());
+        assert_eq!(ready(), 503, "{by}");
+        postgres.again();
+        let who = if by == "a command" { "jon" } else { "maria" };
+        eventually("it is recorded", || recorded(&house, &format!("ended {id}: closed by {who}")) == 1);
+        eventually("it is ready again", || ready() == 200);
+    }
+    assert_eq!(server.terminate(), Some(0));
+    whole(&house);
     Ok(())
 }
 
@@ -397,7 +459,8 @@ fn goes_away() -> Result<(), Failed> {
     // Who looks for changes and who makes the pass each wait a second for the store before they do without it.
     assert!(lived < Duration::from_secs(8), "{lived:?}");
     let words = "error: the store did not answer\nhint: an operator can find the cause in the server's log\n";
-    jon.run(&["list"]).is(69, &[], &[words]);
+    // What is open is known without the store, and nothing is opened.
+    jon.run(&["list"]).is(0, &["\nNothing is open.\n"], &[]);
     jon.run(&["open", "db-0"]).is(69, &[], &[words]);
     assert!(!stands());
     postgres.again();

@@ -18,6 +18,10 @@ fn caller(name: &str) -> Caller {
 }
 
 async fn opened(house: &House, hours: i64) -> Grant {
+    opened_by(house, "jon", hours).await
+}
+
+async fn opened_by(house: &House, person: &str, hours: i64) -> Grant {
     let ask = Ask {
         target: "orders-db".parse().expect("a name"),
         address: "203.0.113.7".parse().expect("an address"),
@@ -25,7 +29,7 @@ async fn opened(house: &House, hours: i64) -> Grant {
         lasts: Some(SignedDuration::from_hours(hours)),
         reason: None,
     };
-    match house.requests().open(&caller("jon"), ask).await.expect("open") {
+    match house.requests().open(&caller(person), ask).await.expect("open") {
         Opened::Granted { grant, .. } | Opened::Waiting { grant, .. } => grant,
     }
 }
@@ -164,7 +168,7 @@ async fn a_row_that_does_not_take_its_end_is_ended_by_the_record() {
 
     // What ends by its time is no other.
     does(&mut other, AGAIN).await;
-    let grant = opened(&house, 1).await;
+    let grant = opened_by(&house, "richard", 1).await;
     does(&mut other, NOTHING).await;
     house.pass(3600);
     assert!(open_by_a_pass(requests).await.is_empty());

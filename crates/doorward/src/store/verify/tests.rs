@@ -140,7 +140,7 @@ async fn a_start_reads_only_what_came_behind_the_checkpoint() {
     let (lines, store) = read().await;
     assert_eq!(lines, 5007);
     store.close().await;
-    std::fs::write(checkpoint(folder.path()), "doorward-checkpoint-2 and so on").expect("a file");
+    std::fs::write(checkpoint(folder.path()), "doorward-checkpoint-next and so on").expect("a file");
     let (lines, store) = read().await;
     assert_eq!(lines, 5007);
     store.close().await;

@@ -112,8 +112,12 @@ async fn who_signs_out_is_signed_out_although_the_store_takes_nothing_and_after_
     let house = House::new("").await;
     let (jon, other, maria) =
         (house.token("jon").await, house.token("jon").await, house.token("maria").await);
-    let mut locks = somebody(&house).await;
-    does(&mut locks, "BEGIN IMMEDIATE").await;
+    let mut other_client = somebody(&house).await;
+    does(
+        &mut other_client,
+        "CREATE TRIGGER no BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .await;
     assert!(is_signed_in(&house, &jon).await);
     let out = house.call(Method::DELETE, "/api/v1/sessions/current", &jon, None).await;
     assert_eq!(out.status, StatusCode::NO_CONTENT, "{}", out.text());
@@ -130,7 +134,7 @@ async fn who_signs_out_is_signed_out_although_the_store_takes_nothing_and_after_
     let again = another_process(&house).await;
     assert_eq!(again.session(&jon).await.expect("read"), None);
     assert!(again.session(&other).await.expect("read").is_some());
-    does(&mut locks, "ROLLBACK").await;
+    does(&mut other_client, "DROP TRIGGER no").await;
     until("it is recorded", async || recorded(&house, "signed-out", "jon").await == 1).await;
     until("it is forgotten", async || house.requests().store().kept_ends().expect("a file").ends.is_empty())
         .await;

@@ -139,7 +139,7 @@ pub(super) async fn put_back(house: &House, story: &Story) {
     }
     // All of it is over by now, or another.
     for person in [&jon, &eve] {
-        store.end_sessions_of(person, None, Vec::new(), now).await.expect("ended");
+        store.end_sessions_of(person, Vec::new(), now).await.expect("ended");
         let later = Session { made: now + SignedDuration::from_secs(1), ..session(person) };
         let (token, marks) = (format!("{person} stays"), marks(person, "before"));
         store.keep_session(&token, &later, Some(marks), signed_in(person)).await.expect("kept");
