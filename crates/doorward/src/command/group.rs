@@ -8,7 +8,7 @@ use doorward_core::policy::people::{groups, shell_word};
 use doorward_core::policy::{Group, Person};
 use serde::Serialize;
 
-use super::user::{people_files, read_groups, read_passwords, refuse_hidden};
+use super::user::{Named, people_files, read_groups, read_passwords, refuse_hidden};
 use super::{Code, Failure, json, note, print};
 use crate::people::edit::{self, FileError};
 use crate::policy_file::PeoplePaths;
@@ -121,7 +121,8 @@ fn add(
     if new {
         refuse_hidden(group.as_str())?;
     }
-    let joined = edit::join(&files.groups, group, people, new)?;
+    let named = Named::of(files);
+    let joined = edit::join(&files.groups, group, people, new, &|word| named.has(word))?;
     if as_json {
         let groups = files.groups.display().to_string();
         let (made, added) = (new, joined.iter().collect());
@@ -142,7 +143,8 @@ fn add(
 }
 
 fn remove(files: &PeoplePaths, group: &Group, people: &[Person], as_json: bool) -> Result<(), Failure> {
-    let left = edit::leave(&files.groups, group, people)?;
+    let named = Named::of(files);
+    let left = edit::leave(&files.groups, group, people, &|word| named.has(word))?;
     if as_json {
         let groups = files.groups.display().to_string();
         let (added, removed) = (Vec::new(), left.iter().collect());
@@ -165,7 +167,8 @@ pub(super) fn note_empty_groups(files: &PeoplePaths, groups: &[Group]) -> Result
         return Ok(());
     }
     // What is wrong elsewhere in the file is nothing to a removal.
-    let Ok(read) = read_groups(files) else { return Ok(()) };
+    let named = Named::of(files);
+    let Ok(read) = read_groups(files, &|word| named.has(word)) else { return Ok(()) };
     for group in groups {
         if read.members.get(group).is_some_and(std::collections::BTreeSet::is_empty) {
             note(&format!("note: the group `{group}` has no members any more"));
@@ -182,7 +185,12 @@ struct Row<'r> {
 
 fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
     // Where no group was made yet there is no file.
-    let groups = if files.groups.exists() { read_groups(files)? } else { groups::Groups::default() };
+    let named = Named::of(files);
+    let groups = if files.groups.exists() {
+        read_groups(files, &|word| named.has(word))?
+    } else {
+        groups::Groups::default()
+    };
     let rows: Vec<Row<'_>> = groups
         .members
         .iter()

@@ -1,11 +1,13 @@
 //! `doorward user`: who there is, and their passwords, in Apache's password file.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use doorward_core::policy::people::{groups, passwords, shell_word};
+use doorward_core::policy::people::groups::{self, ThereIs};
+use doorward_core::policy::people::{passwords, shell_word};
 use doorward_core::policy::{Group, Person};
 use doorward_core::text;
 use serde::Serialize;
@@ -222,7 +224,8 @@ fn add(
     if made_groups {
         wanted.iter().try_for_each(|group| refuse_hidden(group.as_str()))?;
     } else {
-        let read = read_groups(files)?;
+        let named = Named::of(files);
+        let read = read_groups(files, &|word| named.has(word) || word == name.as_str())?;
         if let Some(missing) = wanted.iter().find(|group| !read.members.contains_key(*group)) {
             let error = edit::no_group(&files.groups, missing, read.members.keys());
             let failure = match &error {
@@ -254,11 +257,14 @@ fn add(
         note(&format!("note: the group `{group}` already had the name `{name}`, who is now a member"));
     }
     let mut created: Vec<&Group> = Vec::new();
+    let named = Named::of(files);
     for group in wanted {
         if created.contains(&group) {
             continue;
         }
-        let joined = edit::join(&files.groups, group, std::slice::from_ref(name), made_groups)?;
+        let joined = edit::join(&files.groups, group, std::slice::from_ref(name), made_groups, &|word| {
+            named.has(word)
+        })?;
         if made_groups {
             let file = files.groups.display();
             let what = if created.is_empty() { format!("created {file} with") } else { "created".into() };
@@ -279,12 +285,22 @@ fn add(
 }
 
 fn remove(files: &PeoplePaths, name: &Person, as_json: bool) -> Result<(), Failure> {
-    // The password file first: without a line in it nobody is let in, whatever the groups say.
+    let named = Named::of(files);
+    let leave_all = || match files.groups.exists() {
+        true => edit::leave_all(&files.groups, name, &|word| named.has(word)),
+        false => Ok(Vec::new()),
+    };
+    // A word with a comma names two others as soon as nobody has all of it as a name: it must be gone by then.
+    let left_before = if name.as_str().contains(',') { Some(leave_all()?) } else { None };
+    // Else the password file comes first: without a line in it nobody is let in, whatever the groups say.
     let was = edit::remove_person(&files.passwords, name)?;
     if was && !as_json {
         print(&format!("removed `{name}` from {}\n", files.passwords.display()))?;
     }
-    let left = if files.groups.exists() { edit::leave_all(&files.groups, name)? } else { Vec::new() };
+    let left = match left_before {
+        Some(left) => left,
+        None => leave_all()?,
+    };
     for group in left.iter().filter(|_| !as_json) {
         print(&format!("removed `{name}` from the group `{group}`\n"))?;
     }
@@ -342,7 +358,12 @@ fn list(files: &PeoplePaths, as_json: bool) -> Result<(), Failure> {
         false => passwords::Passwords::default(),
     };
     // Who has added people and no group yet has no file of groups.
-    let groups = if files.groups.exists() { read_groups(files)? } else { groups::Groups::default() };
+    let named = Named::of(files);
+    let groups = if files.groups.exists() {
+        read_groups(files, &|word| named.has(word))?
+    } else {
+        groups::Groups::default()
+    };
     let rows: Vec<Row<'_>> = passwords
         .named
         .keys()
@@ -389,12 +410,28 @@ pub(super) fn read_passwords(files: &PeoplePaths) -> Result<passwords::Passwords
     Ok(read)
 }
 
+/// Who has a line in the password file, whatever else is wrong with it: what a word with a comma in the group file means
+/// depends on them.
+pub(super) struct Named(BTreeMap<Person, usize>);
+
+impl Named {
+    pub(super) fn of(files: &PeoplePaths) -> Self {
+        let bytes = read(&files.passwords, PEOPLE_AT_MOST).unwrap_or_default();
+        Self(passwords::read(&bytes, "").named)
+    }
+
+    /// Whether there is somebody of that name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        name.parse().is_ok_and(|name: Person| self.0.contains_key(&name))
+    }
+}
+
 /// The group file, refused when it has errors.
-pub(super) fn read_groups(files: &PeoplePaths) -> Result<groups::Groups, Failure> {
+pub(super) fn read_groups(files: &PeoplePaths, there_is: &ThereIs<'_>) -> Result<groups::Groups, Failure> {
     let path = &files.groups;
     let bytes =
         read(path, PEOPLE_AT_MOST).map_err(|source| FileError::Unreadable { path: path.clone(), source })?;
-    let read = groups::read(&bytes, &path.display().to_string());
+    let read = groups::read_beside(&bytes, &path.display().to_string(), there_is);
     if read.mistakes.iter().any(doorward_core::policy::Mistake::is_error) {
         return Err(FileError::Mistakes { path: path.clone(), mistakes: read.mistakes }.into());
     }
@@ -413,4 +450,51 @@ fn new_password(name: &Person, stdin: bool, rules: &Rules<'_>) -> Result<String,
         return Err(Failure::new(Code::Data, "the two passwords differ, so nothing was changed"));
     }
     Ok(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward_core::policy::people;
+
+    use super::*;
+
+    const HASH: &str = "abl0JrMf6tlhw";
+
+    fn person(name: &str) -> Person {
+        name.parse().expect("a person")
+    }
+
+    /// Who is in the group `dbs` when the two files are read together.
+    fn members(files: &PeoplePaths) -> Vec<String> {
+        let bytes = |path| std::fs::read(path).expect("a file");
+        let read = people::read(&bytes(&files.passwords), "p", &bytes(&files.groups), "g").0;
+        let dbs = "dbs".parse().expect("a group");
+        let members = read.groups.get(&dbs).expect("the group").iter();
+        members.filter(|member| read.passwords.contains_key(*member)).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_name_with_a_comma_that_goes_makes_nobody_else_a_member() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let files = PeoplePaths { passwords: at("p"), groups: at("g"), least_length: 8 };
+        let people = ["a,b", "a", "b", "jon"].map(|name| format!("{name}:{HASH}\n"));
+        std::fs::write(&files.passwords, people.concat()).expect("written");
+        std::fs::write(&files.groups, "dbs: a,b jon\nops: jon,a\n").expect("written");
+        assert_eq!(members(&files), ["a,b", "jon"]);
+        // `a` is in the other group alone.
+        remove(&files, &person("a"), false).expect("removed");
+        assert_eq!(members(&files), ["a,b", "jon"]);
+        assert_eq!(std::fs::read_to_string(&files.groups).expect("read"), "dbs: a,b jon\nops: jon\n");
+        std::fs::write(&files.passwords, people.concat()).expect("written");
+        remove(&files, &person("a,b"), false).expect("removed");
+        assert_eq!(members(&files), ["jon"]);
+        // Where the group file cannot be edited, the name stays, and so does what the word with the comma means.
+        std::fs::write(&files.passwords, people.concat()).expect("written");
+        std::fs::remove_file(&files.groups).expect("removed");
+        std::fs::create_dir(&files.groups).expect("a folder");
+        assert!(remove(&files, &person("a,b"), false).is_err());
+        assert!(Named::of(&files).has("a,b"));
+        assert!(remove(&files, &person("jon"), false).is_err() && !Named::of(&files).has("jon"));
+    }
 }

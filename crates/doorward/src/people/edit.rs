@@ -5,13 +5,15 @@
 //! The new file is written next to the old one and replaces it as a whole, so that readers see one or the other. Edits
 //! by several processes wait for each other on a lock of the folder.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use doorward_core::policy::people::{groups, lock, passwords};
-use doorward_core::policy::{EditError, Group, Mistake, PasswordHash, Person, did_you_mean, utf8};
+use doorward_core::policy::people::groups::{self, ThereIs};
+use doorward_core::policy::people::{lock, passwords};
+use doorward_core::policy::{EditError, Group, Mistake, PasswordHash, Person, Spot, did_you_mean, utf8};
 
 use super::PEOPLE_AT_MOST;
 use crate::bounded_file::read;
@@ -77,7 +79,7 @@ pub enum Whose {
 /// Writes a person's hashed password. Whether the file was made for it.
 pub fn set_password(path: &Path, person: &Person, hash: &str, whose: Whose) -> Result<bool, FileError> {
     edit(path, whose == Whose::New, |text, name| {
-        let read = passwords::read(text.as_bytes(), name);
+        let read = passwords::read(&written(text), name);
         refuse_mistakes(path, read.mistakes)?;
         match (whose, read.named.contains_key(person)) {
             (Whose::New, true) => return Err(FileError::There { person: person.clone(), path: path.into() }),
@@ -91,7 +93,7 @@ pub fn set_password(path: &Path, person: &Person, hash: &str, whose: Whose) -> R
 /// Writes a person's own new password, unless the one that they proved is no longer in the file.
 pub fn change_own(path: &Path, person: &Person, proved: &PasswordHash, hash: &str) -> Result<(), FileError> {
     edit(path, false, |text, name| {
-        let read = passwords::read(text.as_bytes(), name);
+        let read = passwords::read(&written(text), name);
         if read.hashes.get(person) != Some(proved) {
             return Err(FileError::Changed { person: person.clone() });
         }
@@ -107,7 +109,7 @@ pub fn set_locked(path: &Path, person: &Person, locked: bool) -> Result<bool, Fi
     edit(path, false, |text, name| {
         let edited = lock::set(text, person, locked);
         if edited.is_none() && !lock::is_named(text, person) {
-            let read = passwords::read(text.as_bytes(), name);
+            let read = passwords::read(&written(text), name);
             return Err(no_person(path, person, read.named.keys()));
         }
         changed = edited.is_some();
@@ -139,10 +141,16 @@ pub fn remove_person(path: &Path, person: &Person) -> Result<bool, FileError> {
 
 /// Puts people into a group, and says who was not in it. With `new` the group is made, and the file where there is
 /// none; without, it has to be there.
-pub fn join(path: &Path, group: &Group, people: &[Person], new: bool) -> Result<Vec<Person>, FileError> {
+pub fn join(
+    path: &Path,
+    group: &Group,
+    people: &[Person],
+    new: bool,
+    there_is: &ThereIs<'_>,
+) -> Result<Vec<Person>, FileError> {
     let mut joined = Vec::new();
     edit(path, new, |text, name| {
-        let read = groups::read(text.as_bytes(), name);
+        let read = groups::read_beside(&written(text), name, there_is);
         refuse_mistakes(path, read.mistakes)?;
         let members = read.members.get(group);
         match (new, members) {
@@ -157,7 +165,7 @@ pub fn join(path: &Path, group: &Group, people: &[Person], new: bool) -> Result<
             if members.is_some_and(|members| members.contains(person)) || joined.contains(person) {
                 continue;
             }
-            edited = groups::with(&edited, group, person)?;
+            edited = groups::with(&edited, group, person, there_is)?;
             joined.push(person.clone());
         }
         Ok(Some(edited))
@@ -166,16 +174,21 @@ pub fn join(path: &Path, group: &Group, people: &[Person], new: bool) -> Result<
 }
 
 /// Takes people out of a group, and says who was in it. The group stays, also when it is empty.
-pub fn leave(path: &Path, group: &Group, people: &[Person]) -> Result<Vec<Person>, FileError> {
+pub fn leave(
+    path: &Path,
+    group: &Group,
+    people: &[Person],
+    there_is: &ThereIs<'_>,
+) -> Result<Vec<Person>, FileError> {
     let mut left = Vec::new();
     edit(path, false, |text, name| {
-        let read = groups::read(text.as_bytes(), name);
+        let read = groups::read_beside(text.as_bytes(), name, there_is);
         if !read.members.contains_key(group) {
             return Err(no_group(path, group, read.members.keys()));
         }
         let mut edited = text.to_owned();
         for person in people {
-            if let Some(without) = groups::without(&edited, group, person) {
+            if let Some(without) = groups::without(&edited, group, person, there_is) {
                 edited = without;
                 left.push(person.clone());
             }
@@ -186,13 +199,13 @@ pub fn leave(path: &Path, group: &Group, people: &[Person]) -> Result<Vec<Person
 }
 
 /// Takes a person out of every group, and says of which.
-pub fn leave_all(path: &Path, person: &Person) -> Result<Vec<Group>, FileError> {
+pub fn leave_all(path: &Path, person: &Person, there_is: &ThereIs<'_>) -> Result<Vec<Group>, FileError> {
     let mut left = Vec::new();
     edit(path, false, |text, name| {
-        let read = groups::read(text.as_bytes(), name);
+        let read = groups::read_beside(text.as_bytes(), name, there_is);
         let mut edited = text.to_owned();
         for group in read.members.keys() {
-            if let Some(without) = groups::without(&edited, group, person) {
+            if let Some(without) = groups::without(&edited, group, person, there_is) {
                 edited = without;
                 left.push(group.clone());
             }
@@ -239,17 +252,61 @@ fn edit(
     }
     let bytes = if missing { Vec::new() } else { read(&real, PEOPLE_AT_MOST).map_err(unreadable)? };
     let name = path.display().to_string();
-    let text = utf8(&bytes, &name)
+    let text = read_as_text(&bytes, &name)
         .map_err(|mistake| FileError::Mistakes { path: path.into(), mistakes: vec![mistake] })?;
-    let Some(edited) = change(text, &name)? else { return Ok(false) };
-    if edited == text && !missing {
+    let Some(edited) = change(&text, &name)? else { return Ok(false) };
+    if edited == *text && !missing {
         return Ok(false);
     }
-    replace(&real, &folder, before.as_ref(), edited.as_bytes()).map_err(|error| match error {
+    replace(&real, &folder, before.as_ref(), &written(&edited)).map_err(|error| match error {
         Replace::Owner(source) => FileError::NotTheOwner { path: path.into(), source },
         Replace::Io(source) => unwritable(source),
     })?;
     Ok(missing)
+}
+
+/// The first of the characters that stand for bytes that are no UTF-8, of Unicode's private use.
+const NO_UTF8: u32 = 0x10_f800;
+
+fn stands_for(letter: char) -> Option<u8> {
+    u32::from(letter).checked_sub(NO_UTF8).and_then(|byte| u8::try_from(byte).ok())
+}
+
+/// A file as text: a byte that is no UTF-8 concerns its line, and holds back no edit of another one. [`written`] is the way
+/// back. A file that has both such bytes and the characters that stand for them is refused.
+fn read_as_text<'b>(bytes: &'b [u8], name: &str) -> Result<Cow<'b, str>, Mistake> {
+    let mistake = match utf8(bytes, name) {
+        Ok(text) if !text.chars().any(|letter| stands_for(letter).is_some()) => {
+            return Ok(Cow::Borrowed(text));
+        }
+        Ok(_) => None,
+        Err(mistake) => Some(mistake),
+    };
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        if chunk.valid().chars().any(|letter| stands_for(letter).is_some()) {
+            let what = "a character of Unicode's private use is in it, which this program uses itself";
+            return Err(mistake.unwrap_or_else(|| Mistake::error(name, Spot::START, what, None)));
+        }
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(NO_UTF8 + u32::from(*byte))));
+    }
+    Ok(Cow::Owned(text))
+}
+
+/// The bytes of a text of [`read_as_text`].
+fn written(text: &str) -> Cow<'_, [u8]> {
+    if !text.chars().any(|letter| stands_for(letter).is_some()) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for letter in text.chars() {
+        match stands_for(letter) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(bytes)
 }
 
 /// The folder of a file, the file itself, and whether it is missing and may be made.

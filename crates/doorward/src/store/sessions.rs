@@ -335,7 +335,13 @@ impl Store {
             .bind(person.as_str())
             .fetch_all(&mut **turn)
             .await?;
-        let token = |row: &AnyRow| Ok(Token { digest: row.try_get(0)?, made: instant(row.try_get(1)?), ends: instant(row.try_get(2)?) });
+        let token = |row: &AnyRow| {
+            Ok(Token {
+                digest: row.try_get(0)?,
+                made: instant(row.try_get(1)?),
+                ends: instant(row.try_get(2)?),
+            })
+        };
         rows.iter().map(token).collect()
     }
 

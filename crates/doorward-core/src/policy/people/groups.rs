@@ -27,11 +27,14 @@ pub struct Groups {
 
 /// Reads a group file. `file` is what it is called in mistakes.
 pub fn read(bytes: &[u8], file: &str) -> Groups {
-    read_beside(bytes, file, |_| false)
+    read_beside(bytes, file, &|_| false)
 }
 
+/// Whether the password file names somebody by all of a word.
+pub type ThereIs<'p> = dyn Fn(&str) -> bool + 'p;
+
 /// Reads a group file beside a password file, which says of a name with a comma in it whether there is somebody.
-pub(super) fn read_beside(bytes: &[u8], file: &str, there_is: impl Fn(&str) -> bool) -> Groups {
+pub fn read_beside(bytes: &[u8], file: &str, there_is: &ThereIs<'_>) -> Groups {
     let mut read = Groups::default();
     let lines = File::of(bytes, LONGEST);
     for line in &lines.lines {
@@ -60,7 +63,7 @@ pub(super) fn read_beside(bytes: &[u8], file: &str, there_is: impl Fn(&str) -> b
             }
         };
         let members = read.members.entry(group.clone()).or_default();
-        for word in words(line, entry.members, &there_is) {
+        for word in words(line, entry.members, there_is) {
             if word.unclosed {
                 let what =
                     "the quotation mark is not closed, so the rest of the line is one name, as in Apache";
@@ -125,7 +128,7 @@ struct Word {
 }
 
 /// The words of a line from a byte on, as `ap_getword_conf` takes them, and parted at commas.
-fn words(line: &Line, from: usize, there_is: impl Fn(&str) -> bool) -> Vec<Word> {
+fn words(line: &Line, from: usize, there_is: &ThereIs<'_>) -> Vec<Word> {
     let text = line.text.as_slice();
     let get = |at: usize| text.get(at).copied();
     let mut words = Vec::new();
@@ -154,7 +157,7 @@ fn words(line: &Line, from: usize, there_is: impl Fn(&str) -> bool) -> Vec<Word>
         }
         let written = text.get(from..at).unwrap_or_default();
         let name = plain(written, None);
-        let whole = !written.contains(&b',') || std::str::from_utf8(&name).is_ok_and(&there_is);
+        let whole = !written.contains(&b',') || std::str::from_utf8(&name).is_ok_and(there_is);
         if whole {
             words.push(Word { name, from, to: at, unclosed: false });
             continue;
@@ -199,36 +202,40 @@ fn of<'l>(lines: &'l File<'_>, group: &Group) -> impl Iterator<Item = (&'l Line,
 }
 
 /// Whether a file says of a group what is wanted of it, and of every other group what another file says.
-fn says(text: &str, before: &str, group: &Group, wanted: &BTreeSet<Person>) -> bool {
-    let (mut now, mut was) = (read(text.as_bytes(), "").members, read(before.as_bytes(), "").members);
+fn says(text: &str, before: &str, group: &Group, wanted: &BTreeSet<Person>, there_is: &ThereIs<'_>) -> bool {
+    let members = |text: &str| read_beside(text.as_bytes(), "", there_is).members;
+    let (mut now, mut was) = (members(text), members(before));
     was.remove(group);
     now.remove(group).as_ref() == Some(wanted) && now == was
 }
 
-/// The file with a person in a group, which is made when it is not there; unchanged when they are in it.
-pub fn with(text: &str, group: &Group, person: &Person) -> Result<String, EditError> {
+/// The file with a person in a group, which is made when it is not there; unchanged when they are in it. Every other member
+/// is read as before.
+pub fn with(text: &str, group: &Group, person: &Person, there_is: &ThereIs<'_>) -> Result<String, EditError> {
     writable(group.as_str())?;
     writable(person.as_str())?;
     let new = written(person.as_str());
-    let Some(before) = read(text.as_bytes(), "").members.remove(group) else {
+    let Some(before) = read_beside(text.as_bytes(), "", there_is).members.remove(group) else {
         let wanted = BTreeSet::from([person.clone()]);
-        return Ok(appended(text, &format!("{group}: {new}"), |edited| says(edited, text, group, &wanted)));
+        return Ok(appended(text, &format!("{group}: {new}"), |edited| {
+            says(edited, text, group, &wanted, there_is)
+        }));
     };
     if before.contains(person) {
         return Ok(text.to_owned());
     }
     let mut wanted = before;
     wanted.insert(person.clone());
-    Ok(with_word(text, group, &new)
-        .filter(|edited| says(edited, text, group, &wanted))
+    Ok(with_word(text, group, &new, there_is)
+        .filter(|edited| says(edited, text, group, &wanted, there_is))
         .unwrap_or_else(|| whole(text, group, &wanted)))
 }
 
 /// A word more behind the last one of a group's first line.
-fn with_word(text: &str, group: &Group, new: &str) -> Option<String> {
+fn with_word(text: &str, group: &Group, new: &str, there_is: &ThereIs<'_>) -> Option<String> {
     let lines = File::of(text.as_bytes(), LONGEST);
     let (line, entry) = of(&lines, group).next()?;
-    let words = words(line, entry.members, |_| false);
+    let words = words(line, entry.members, there_is);
     // The byte behind the last one: the byte of that index may be of the next physical line.
     let behind = |to: usize| to.checked_sub(1).map_or(line.takes.start, |last| line.offset(last) + 1);
     let at = behind(words.last().map_or(entry.members, |word| word.to));
@@ -263,26 +270,26 @@ fn whole(text: &str, group: &Group, members: &BTreeSet<Person>) -> String {
 }
 
 /// The file without a person in a group; none when they are not in it. The group stays, also when it is empty.
-pub fn without(text: &str, group: &Group, person: &Person) -> Option<String> {
-    let mut wanted = read(text.as_bytes(), "").members.remove(group)?;
+pub fn without(text: &str, group: &Group, person: &Person, there_is: &ThereIs<'_>) -> Option<String> {
+    let mut wanted = read_beside(text.as_bytes(), "", there_is).members.remove(group)?;
     if !wanted.remove(person) {
         return None;
     }
     let mut edited = text.to_owned();
-    while let Some(next) = without_once(&edited, group, person) {
+    while let Some(next) = without_once(&edited, group, person, there_is) {
         edited = next;
     }
-    if !says(&edited, text, group, &wanted) {
+    if !says(&edited, text, group, &wanted, there_is) {
         edited = whole(text, group, &wanted);
     }
     Some(edited)
 }
 
-fn without_once(text: &str, group: &Group, person: &Person) -> Option<String> {
+fn without_once(text: &str, group: &Group, person: &Person, there_is: &ThereIs<'_>) -> Option<String> {
     let lines = File::of(text.as_bytes(), LONGEST);
     let name = person.as_str().as_bytes();
     let (line, entry, words, index) = of(&lines, group).find_map(|(line, entry)| {
-        let words = words(line, entry.members, |_| false);
+        let words = words(line, entry.members, there_is);
         let index = words.iter().position(|word| word.name == name)?;
         Some((line, entry, words, index))
     })?;

@@ -75,7 +75,7 @@ pub fn read(
 ) -> (People, Vec<Mistake>) {
     let passwords = passwords::read(passwords, passwords_file);
     let there_is = |name: &str| name.parse().is_ok_and(|name: Person| passwords.named.contains_key(&name));
-    let mut groups = groups::read_beside(groups, groups_file, there_is);
+    let mut groups = groups::read_beside(groups, groups_file, &there_is);
     let mut compared = 0;
     for (group, person, at) in &groups.named {
         if passwords.named.contains_key(person) {

@@ -146,6 +146,26 @@ fn names(line: &Line, person: &Person) -> bool {
     entry(line).name == person.as_str().as_bytes()
 }
 
+/// Where a hash stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HashAt {
+    /// Its first byte, or the end of the line where there is none.
+    pub at: usize,
+    /// Each `!` that it begins with.
+    pub locks: Vec<usize>,
+}
+
+/// Where the hashes of a person's lines stand; none of a line without a colon.
+pub(super) fn hashes_at(text: &str, person: &Person) -> Vec<Option<HashAt>> {
+    let lines = File::of(text.as_bytes(), LONGEST);
+    let of_line = |line: &Line| {
+        let (hash, at) = entry(line).hash?;
+        let locks = hash.iter().take_while(|byte| **byte == b'!').count();
+        Some(HashAt { at: line.offset(at), locks: (at..at + locks).map(|lock| line.offset(lock)).collect() })
+    };
+    lines.lines.iter().filter(|line| names(line, person)).map(of_line).collect()
+}
+
 /// The file with the person's hash replaced, or with a line for them at its end.
 pub fn with(text: &str, person: &Person, hash: &str) -> Result<String, EditError> {
     writable(person.as_str())?;

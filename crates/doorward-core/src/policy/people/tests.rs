@@ -242,10 +242,10 @@ fn a_password_line_is_edited_and_nothing_else() {
 #[test]
 fn a_group_line_is_edited_and_nothing_else() {
     fn add(text: &str, name: &str, who: &str, expected: &str) {
-        assert_eq!(groups::with(text, &group(name), &person(who)).as_deref(), Ok(expected));
+        assert_eq!(groups::with(text, &group(name), &person(who), &|_| false).as_deref(), Ok(expected));
     }
     fn remove(text: &str, name: &str, who: &str, expected: Option<&str>) {
-        assert_eq!(groups::without(text, &group(name), &person(who)).as_deref(), expected);
+        assert_eq!(groups::without(text, &group(name), &person(who), &|_| false).as_deref(), expected);
     }
     add("dbs: richard, jon\n", "dbs", "maria", "dbs: richard, jon, maria\n");
     add("dbs: richard jon  \n", "dbs", "maria", "dbs: richard jon maria  \n");
@@ -280,7 +280,7 @@ fn a_group_line_is_edited_and_nothing_else() {
 fn a_name_that_would_read_otherwise_is_not_written() {
     for name in ["#jon", "\"jon", "jon\\", "\u{feff}jon"] {
         assert!(passwords::with("", &person(name), HASH).is_err(), "{name}");
-        assert!(groups::with("", &group("dbs"), &person(name)).is_err(), "{name}");
+        assert!(groups::with("", &group("dbs"), &person(name), &|_| false).is_err(), "{name}");
     }
 }
 
@@ -337,12 +337,12 @@ proptest! {
         let (person, dbs) = (person(&name), group("dbs"));
         let before = groups::read(text.as_bytes(), "g");
         prop_assume!(before.mistakes.is_empty());
-        let Ok(edited) = groups::with(&text, &dbs, &person) else { return Ok(()) };
+        let Ok(edited) = groups::with(&text, &dbs, &person, &|_| false) else { return Ok(()) };
         let after = groups::read(edited.as_bytes(), "g");
         let mut expected = before.members[&dbs].clone();
         let was = !expected.insert(person.clone());
         prop_assert_eq!(&after.members[&dbs], &expected);
-        let gone = groups::without(&edited, &dbs, &person).expect("a member");
+        let gone = groups::without(&edited, &dbs, &person, &|_| false).expect("a member");
         expected.remove(&person);
         prop_assert_eq!(&groups::read(gone.as_bytes(), "g").members[&dbs], &expected);
         prop_assert!(!was || edited == text);
@@ -365,4 +365,20 @@ fn a_long_file_is_not_searched_for_what_may_have_been_meant() {
     // Each name that is missing is compared with each that is there; the second would be too much.
     assert_eq!(suggested(15_000), 1);
     assert_eq!(suggested(25_000), 0);
+}
+
+#[test]
+fn an_edit_reads_names_with_commas_as_the_password_file_has_them() {
+    let there_is = |name: &str| matches!(name, "a,b" | "a" | "b" | "jon");
+    let check = |text: &str, who: &str, expected: Option<&str>| {
+        let edited = groups::without(text, &group("dbs"), &person(who), &there_is);
+        assert_eq!(edited.as_deref(), expected, "{who} of {text}");
+    };
+    check("dbs: a,b\n", "a", None);
+    check("dbs: a,b\n", "a,b", Some("dbs:\n"));
+    check("dbs: a,b jon\n", "jon", Some("dbs: a,b\n"));
+    check("dbs: jon,a\n", "jon", Some("dbs: a\n"));
+    let with = groups::with("dbs: a,b\n", &group("dbs"), &person("jon"), &there_is).expect("written");
+    let members = groups::read_beside(with.as_bytes(), "g", &there_is).members;
+    assert_eq!(members[&group("dbs")], [person("a,b"), person("jon")].into());
 }

@@ -68,15 +68,15 @@ fn groups_are_joined_and_left() {
     fs::write(&path, "dbs: richard, jon\nops: jon\n").expect("written");
     let read = || fs::read_to_string(&path).expect("read");
     let both = [person("maria"), person("jon"), person("maria")];
-    assert_eq!(join(&path, &group("dbs"), &both, false).expect("joined"), [person("maria")]);
+    assert_eq!(join(&path, &group("dbs"), &both, false, &|_| false).expect("joined"), [person("maria")]);
     assert_eq!(read(), "dbs: richard, jon, maria\nops: jon\n");
-    let wrong = join(&path, &group("db"), &both, false).expect_err("no such group");
+    let wrong = join(&path, &group("db"), &both, false, &|_| false).expect_err("no such group");
     assert!(matches!(wrong, FileError::NoGroup { meant: Some(meant), .. } if meant == "dbs"));
-    assert!(matches!(join(&path, &group("dbs"), &both, true), Err(FileError::GroupThere { .. })));
-    assert_eq!(leave_all(&path, &person("jon")).expect("left"), [group("dbs"), group("ops")]);
+    assert!(matches!(join(&path, &group("dbs"), &both, true, &|_| false), Err(FileError::GroupThere { .. })));
+    assert_eq!(leave_all(&path, &person("jon"), &|_| false).expect("left"), [group("dbs"), group("ops")]);
     assert_eq!(read(), "dbs: richard, maria\nops:\n");
-    assert_eq!(leave(&path, &group("dbs"), &[person("jon")]).expect("left"), []);
-    join(&path, &group("leads"), &[person("maria")], true).expect("made");
+    assert_eq!(leave(&path, &group("dbs"), &[person("jon")], &|_| false).expect("left"), []);
+    join(&path, &group("leads"), &[person("maria")], true, &|_| false).expect("made");
     assert_eq!(read(), "dbs: richard, maria\nops:\nleads: maria\n");
 }
 
@@ -88,8 +88,8 @@ fn a_mistake_in_another_line_holds_nobody_in() {
     fs::write(&groups, "ops jon\ndbs: jon\nleads: jon\ndbs: lee 'jon'\n").expect("written");
     assert!(remove_person(&passwords, &person("jon")).expect("removed"));
     assert_eq!(fs::read_to_string(&passwords).expect("read"), "no colon\n");
-    assert_eq!(leave(&groups, &group("dbs"), &[person("jon")]).expect("left"), [person("jon")]);
-    assert_eq!(leave_all(&groups, &person("jon")).expect("left"), [group("leads")]);
+    assert_eq!(leave(&groups, &group("dbs"), &[person("jon")], &|_| false).expect("left"), [person("jon")]);
+    assert_eq!(leave_all(&groups, &person("jon"), &|_| false).expect("left"), [group("leads")]);
     assert_eq!(fs::read_to_string(&groups).expect("read"), "ops jon\ndbs:\nleads:\ndbs: lee\n");
     let new = set_password(&passwords, &person("lee"), HASH, Whose::New);
     assert!(
@@ -111,4 +111,40 @@ fn many_at_once_lose_nobody() {
         }
     });
     assert_eq!(fs::read_to_string(&path).expect("read").lines().count(), 16);
+}
+
+#[test]
+fn a_byte_that_is_no_utf_8_holds_back_no_edit_of_another_line() {
+    let folder = folder();
+    let (people, all) = (folder.path().join("people.htpasswd"), folder.path().join("people.groups"));
+    let passwords = |jon: &str, maria: bool| {
+        let maria = if maria { format!("maria:{HASH}\n") } else { String::new() };
+        [b"# M\xfcller\n".as_slice(), format!("jon:{jon}{HASH}\n{maria}").as_bytes(), b"m\xfcller:x\n"]
+            .concat()
+    };
+    fs::write(&people, passwords("", true)).expect("written");
+    assert!(set_locked(&people, &person("jon"), true).expect("locked"));
+    assert_eq!(fs::read(&people).expect("read"), passwords("!", true));
+    assert!(remove_person(&people, &person("maria")).expect("removed"));
+    assert_eq!(fs::read(&people).expect("read"), passwords("!", false));
+    // Of a comment nobody says anything, so that it holds back no addition either.
+    fs::write(&people, [b"# M\xfcller\n".as_slice(), format!("jon:{HASH}\n").as_bytes()].concat())
+        .expect("written");
+    set_password(&people, &person("maria"), HASH, Whose::New).expect("added");
+    let added = [b"# M\xfcller\n".as_slice(), format!("jon:{HASH}\nmaria:{HASH}\n").as_bytes()].concat();
+    assert_eq!(fs::read(&people).expect("read"), added);
+    assert!(set_password(&people, &person("lee"), HASH, Whose::New).is_ok());
+    fs::write(&all, b"# \xfc\ndbs: jon m\xfcller maria\nops: jon\n").expect("written");
+    assert_eq!(leave(&all, &group("dbs"), &[person("maria")], &|_| false).expect("left").len(), 1);
+    assert_eq!(leave_all(&all, &person("jon"), &|_| false).expect("left").len(), 2);
+    assert_eq!(fs::read(&all).expect("read"), b"# \xfc\ndbs: m\xfcller\nops:\n");
+    assert!(matches!(
+        join(&all, &group("dbs"), &[person("jon")], false, &|_| false),
+        Err(FileError::Mistakes { .. })
+    ));
+    // What stands for such bytes is nothing that a file may have beside them.
+    let private = "# \u{10f8fc}\njon:x\n";
+    fs::write(&people, private).expect("written");
+    assert!(set_locked(&people, &person("jon"), true).is_err());
+    assert_eq!(fs::read_to_string(&people).expect("read"), private);
 }

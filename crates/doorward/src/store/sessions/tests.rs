@@ -88,7 +88,9 @@ async fn a_session_that_ended_signs_nobody_in_although_its_row_could_not_be_dele
     store.end_session_of(&jon, &session_id("signs out"), Some(signed_in(now)), now).await.expect("ended");
     assert_eq!(store.session("signs out", now).await.expect("read"), None);
     assert!(store.session("all", now).await.expect("read").is_some());
-    assert!(store.end_session_of(&jon, &session_id("another"), Some(signed_in(now)), now).await.expect("ended"));
+    assert!(
+        store.end_session_of(&jon, &session_id("another"), Some(signed_in(now)), now).await.expect("ended")
+    );
     assert_eq!(store.session("another", now).await.expect("read"), None);
     store.end_sessions_of(&jon, vec![signed_in(now)], now).await.expect("ended");
     assert_eq!(store.session("all", now).await.expect("read"), None);
@@ -156,7 +158,10 @@ async fn a_session_is_missed_to_its_last_moment_and_an_expired_one_by_nobody() {
     let moment = SignedDuration::from_secs(1);
     assert_eq!(store.mend(Table::Sessions, ends - moment).await.expect("mended"), [""; 0]);
     assert_eq!(store.session("early", ends).await.expect("read"), None);
-    assert_eq!(store.end_sessions_until(&jon, Some(&session_id("later")), Vec::new(), ends).await.expect("ended"), 0);
+    assert_eq!(
+        store.end_sessions_until(&jon, Some(&session_id("later")), Vec::new(), ends).await.expect("ended"),
+        0
+    );
     assert_eq!(rows().await, 1);
 
     store.keep_session("last", &Session { ends, ..later.clone() }, None, signed_in(now)).await.expect("kept");
