@@ -178,6 +178,14 @@ pub enum Refusal {
         /// Which.
         grant: GrantId,
     },
+    /// Somebody else's, and only its person can have it admit another address.
+    #[error("{grant} is not `{person}`'s, and only its own person can move it to another address")]
+    OnlyItsPersonMoves {
+        /// Who.
+        person: Person,
+        /// Which.
+        grant: GrantId,
+    },
     /// Not one whom the policy asks.
     #[error("`{person}` may not approve or deny {grant}")]
     NotAnApprover {

@@ -75,7 +75,7 @@ fn moved(
 ) -> Result<Option<(Vec<Grant>, There)>, Refusal> {
     // An operator closes other people's grants, and does not point them elsewhere.
     if grant.person() != by {
-        return Err(Refusal::NotYourGrant { person: by.clone(), grant: grant.id().clone() });
+        return Err(Refusal::OnlyItsPersonMoves { person: by.clone(), grant: grant.id().clone() });
     }
     if grant.live(now).is_none() {
         return Err(Refusal::NotOpen { grant: grant.id().clone() });

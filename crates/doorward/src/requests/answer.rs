@@ -1,12 +1,18 @@
 //! Approves a request that waits, or denies it.
 
+use std::time::Duration;
+
 use doorward_core::audit::{ApprovedRequest, What};
 use doorward_core::decision::{Act, Decision, Reason, Refusal, approve, authorise, readable_reason};
 use doorward_core::grant::{Ending, Grant, GrantId};
 
 use super::open::{opened, reasons_in_words, within};
 use super::{Caller, Error, Opened, Requests, TRIES, retried};
+use crate::policy_file::Refreshed;
 use crate::store::{self, Change};
+
+/// How long an approval waits for the policy's files.
+const READS: Duration = Duration::from_secs(1);
 
 /// What an approver answers to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +48,7 @@ impl Requests {
             Answer::Approve { seen } => seen,
             Answer::Deny { reason } => return self.deny(caller, id, reason.as_deref()).await,
         };
+        self.read_policy().await;
         let known = self.visible(&self.policy.current(), caller, id).await?;
         self.group_seen(&self.policy.current(), &known, &caller.person).await;
         let turn = self.people.turn((known.person().clone(), known.target().clone())).await;
@@ -53,6 +60,17 @@ impl Requests {
         }
         let standing = self.standing(&grant).await;
         Ok(Opened::Granted { closing: self.closing(&grant), grant, extended, reasons, standing })
+    }
+
+    /// Reads the policy's files again, so that a person who was removed a moment ago approves nothing. Files that do not answer
+    /// are not waited for.
+    async fn read_policy(&self) {
+        let file = self.policy_shared();
+        let read = tokio::task::spawn_blocking(move || file.refresh());
+        // The reconciler, which reads them each second, finds no change any more.
+        if !matches!(tokio::time::timeout(READS, read).await, Ok(Ok(Refreshed::Unchanged))) {
+            self.nudge.wake();
+        }
     }
 
     async fn decide_approval(&self, caller: &Caller, id: &GrantId, seen: u32) -> Result<Approved, Error> {

@@ -153,6 +153,7 @@ fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::NoSuchPerson { .. } => StatusCode::UNAUTHORIZED,
         Refusal::NotYourGrant { .. }
+        | Refusal::OnlyItsPersonMoves { .. }
         | Refusal::NotAnApprover { .. }
         | Refusal::OwnRequest
         | Refusal::OnlyClaimed { .. }

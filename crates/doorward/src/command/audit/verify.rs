@@ -115,11 +115,13 @@ impl Verify {
                 break;
             }
         }
+        let empty = (whole.end().seq == 0 && whole.broken().is_none())
+            .then(|| format!("`{}` has no entry of an audit log", file.display()));
         if self.json {
             let missed = contained.iter().filter_map(|one| one.check(whole.end()).err());
             return Report {
                 authentic: key.is_some(),
-                found: whole.broken().map(ToString::to_string).into_iter().collect(),
+                found: whole.broken().map(ToString::to_string).into_iter().chain(empty).collect(),
                 not_contained: missed.map(|missed| missed.to_string()).collect(),
                 ..Report::of(whole.end(), whole.sealed())
             }
@@ -128,6 +130,9 @@ impl Verify {
         let missed = contained.iter().find_map(|one| one.check(whole.end()).err());
         if let Some(broken) = whole.broken() {
             return Err(Failure::of(Code::No, broken));
+        }
+        if let Some(empty) = empty {
+            return Err(Failure::new(Code::No, empty));
         }
         if let Some(missed) = missed {
             return Err(Failure::of(Code::No, &missed)

@@ -67,6 +67,12 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
             "{grants} ended and revoked, but not yet in the audit log: see `/operators` and the log"
         ));
     }
+    if !status.mistakes.is_empty() {
+        reasons.push(
+            "the policy or the files of its people cannot be used as they are: `/operators` and the log say why"
+                .to_owned(),
+        );
+    }
     if !status.alarms.is_empty() {
         reasons.push("the store was altered: `doorward audit verify` lists the differences".to_owned());
     }

@@ -241,3 +241,17 @@ async fn who_deletes_or_alters_ended_grants_skips_no_approval() {
         assert_eq!(asks(&house, &richard, "1h").await.status, StatusCode::CREATED);
     }
 }
+
+#[tokio::test]
+async fn who_was_just_removed_approves_nothing() {
+    let house = House::new("").await;
+    let (jon, richard) = (house.token("jon").await, house.token("richard").await);
+    let waits = opened(&house, &jon, "6h").await;
+    let groups = house.folder().join("people.groups");
+    std::fs::write(groups, "dbs: jon richard\nleads: nobody\nops: maria\n").expect("groups");
+    let approval = format!("/api/v1/grants/{waits}/approval");
+    let approved = house.call(Method::POST, &approval, &richard, Some(json!({ "agree": true }))).await;
+    assert!(approved.status.is_client_error(), "{}", approved.text());
+    let grant = house.call(Method::GET, &format!("/api/v1/grants/{waits}"), &jon, None).await.json();
+    assert_eq!(grant["state"], "waiting");
+}
