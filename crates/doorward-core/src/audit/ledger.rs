@@ -156,7 +156,7 @@ impl Ledger {
     /// Takes in what an entry says although it does not follow the last: the record is broken between the two.
     pub fn note(&mut self, entry: &Entry) {
         let seq = entry.head.seq;
-        self.lately.take(entry);
+        self.lately.take(entry, |grant| self.grants.contains_key(grant));
         if let Some(oldest) = self.rows.take(entry) {
             self.from = self.from.max(oldest);
         }

@@ -286,7 +286,7 @@ impl Store {
             let as_told = row.and_then(|row| self.trust.at(u64::MAX, |ledger| row.believed(ledger).ok()));
             if as_told.flatten().is_none() {
                 let (grant, seq) = (&one.grant, one.seq);
-                found.push(format!("the grant \"{grant}\" in the store: it ended with entry {seq} of the record, and its row is missing or another"));
+                found.push(format!("the grant \"{grant}\" in the store: it ended with entry {seq} of the audit log, and its row is missing or was altered"));
             }
             match grant {
                 Some(grant) if grant.person() == person => ended.push(grant),

@@ -44,7 +44,8 @@ pub(super) struct Lately {
 }
 
 impl Lately {
-    pub fn take(&mut self, entry: &Entry) {
+    /// Takes in the next entry; `is_known` says whether the audit log has a grant as open, waiting or ended before it.
+    pub fn take(&mut self, entry: &Entry, is_known: impl Fn(&GrantId) -> bool) {
         let event = &entry.line.event;
         match &event.what {
             What::Asked { grant, .. } | What::Opened { grant, person: None, .. } => {
@@ -56,10 +57,14 @@ impl Lately {
                 self.people.insert(grant.clone(), person.clone());
             }
             What::Ended { grant, .. } => {
-                let person = self.people.remove(grant);
-                if let Some(state) = entry.line.state {
+                // A grant whose row does not take its end is ended once more.
+                let at = self.ended.iter().position(|before| before.grant == *grant);
+                let before = at.and_then(|at| self.ended.remove(at));
+                let was_known = is_known(grant) || before.is_some();
+                let person = self.people.remove(grant).or_else(|| before?.person);
+                // One that nobody opened counts for nobody.
+                if let Some(state) = entry.line.state.filter(|_| was_known || person.is_some()) {
                     let (grant, seq, at) = (grant.clone(), entry.head.seq, event.at);
-                    self.ended.retain(|before| before.grant != grant);
                     self.ended.push_back(EndedLately { grant, state, seq, person, at });
                 }
                 let held = event.at.checked_sub(HELD).unwrap_or(Timestamp::MIN);

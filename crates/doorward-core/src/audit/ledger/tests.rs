@@ -178,3 +178,30 @@ fn rows_that_have_expired_are_not_missed_and_are_forgotten() {
     }
     assert_eq!(ledger.rows(), 1, "one without an end");
 }
+
+#[test]
+fn grants_that_ended_lately_are_held_for_their_person_also_when_they_end_twice() {
+    let [jon, lee]: [crate::policy::Person; 2] = ["jon", "lee"].map(|name| name.parse().expect("a name"));
+    let moved = |letter: u8| What::Moved {
+        grant: id(letter),
+        before: id(9),
+        person: jon.clone(),
+        target: "wiki".parse().expect("a target"),
+        transport: crate::policy::Transport::Direct,
+        was: "203.0.113.7".parse().expect("an address"),
+        source: "203.0.113.8".parse().expect("an address"),
+        until: Timestamp::UNIX_EPOCH,
+        approved_by: None,
+    };
+    let of = |ledger: &Ledger, person| -> Vec<(GrantId, Hash)> {
+        let ended = ledger.ended_lately(person, Timestamp::UNIX_EPOCH).into_iter();
+        ended.map(|one| (one.grant, one.state)).collect()
+    };
+    let entries = [(moved(1), "open"), (ended(1), "over"), (ended(1), "again"), (ended(2), "forged")];
+    let ledger = ledger(&entries);
+    let saved = Ledger::restored(&ledger.saved().expect("saved")).expect("restored");
+    for ledger in [ledger, saved] {
+        assert_eq!(of(&ledger, &jon), [(id(1), Hash::of(b"again"))]);
+        assert_eq!(of(&ledger, &lee), []);
+    }
+}

@@ -234,7 +234,7 @@ async fn who_deletes_or_alters_ended_grants_skips_no_approval() {
         let asked = asks(&house, &jon, "1h").await;
         assert_eq!(asked.status, status, "{statement}: {}", asked.text());
         let alarms = house.requests().store().alarms();
-        assert!(alarms.iter().any(|alarm| alarm.contains("its row is missing or another")), "{alarms:?}");
+        assert!(alarms.iter().any(|alarm| alarm.contains("its row is missing or was altered")), "{alarms:?}");
         // It says so once, and holds nobody else.
         asks(&house, &jon, "1h").await;
         assert_eq!(house.requests().store().alarms(), alarms);
