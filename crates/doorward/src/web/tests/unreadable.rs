@@ -167,20 +167,20 @@ async fn what_the_policy_ended_stays_so_when_the_policy_allows_it_again_before_t
     let house = House::new("").await;
     let jon = house.token("jon").await;
     opened(&house, &jon, "1h").await;
-    house.end_what_is_over().await;
+    house.end_expired().await;
     let mut other = somebody(&house).await;
     does(&mut other, "CREATE TRIGGER no BEFORE UPDATE ON grants BEGIN SELECT RAISE(ABORT, 'no'); END").await;
     does(&mut other, "CREATE TRIGGER nor BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END")
         .await;
     let all = [("jon", HASH), ("richard", HASH), ("maria", HASH)];
     house.people(&all[1..]);
-    house.end_what_is_over().await;
+    house.end_expired().await;
     house.pass(1);
     house.people(&all);
-    house.end_what_is_over().await;
+    house.end_expired().await;
     let is_open = async |requests: &Requests| {
         let (loaded, now) = (requests.loaded(), requests.clock().now());
-        let grants = requests.end_what_is_over(&loaded, now, |_| false).await.expect("a pass");
+        let grants = requests.end_expired(&loaded, now, |_| false).await.expect("a pass");
         grants.iter().any(|grant| grant.live(now).is_some())
     };
     assert!(!is_open(house.requests()).await && !is_signed_in(&house, &jon).await);
@@ -227,7 +227,7 @@ async fn who_deletes_or_alters_ended_grants_skips_no_approval() {
         let jon = house.token("jon").await;
         opened(&house, &jon, "4h").await;
         house.pass(4 * 3600);
-        house.end_what_is_over().await;
+        house.end_expired().await;
         let jon = house.token("jon").await;
         let richard = house.token("richard").await;
         does(&mut somebody(&house).await, statement).await;
