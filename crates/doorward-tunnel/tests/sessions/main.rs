@@ -183,7 +183,7 @@ async fn a_killed_agent_is_told_within_ten_seconds() {
     let start = Instant::now();
     stream.write_all(b"anybody there?").await.unwrap();
     let error = stream.read_u8().await.unwrap_err().to_string();
-    assert!(error.starts_with("the agent stopped answering"), "{error}");
+    assert!(error.starts_with("the agent stopped responding"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     let refused = ssm.dial(&database()).await.err().unwrap().to_string();
     assert!(refused.contains("is closed"), "{refused}");
@@ -210,7 +210,7 @@ async fn a_killed_agent_is_told_within_ten_seconds_though_the_far_side_may_be_sl
     stand.kill_agent();
     let start = Instant::now();
     let error = stream.read_u8().await.unwrap_err().to_string();
-    assert!(error.starts_with("the agent stopped answering"), "{error}");
+    assert!(error.starts_with("the agent stopped responding"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 

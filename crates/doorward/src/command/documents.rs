@@ -20,7 +20,7 @@ use crate::policy_file;
 #[command(after_help = "Examples:
   doorward documents
   doorward documents --apply
-  doorward documents --apply --json | jq -r '.[] | select(.state != \"unchanged\") | .name'")]
+  doorward documents --apply --json | jq -r '.[].name'")]
 pub struct Documents {
     /// Create or update the documents that differ
     #[arg(long)]
