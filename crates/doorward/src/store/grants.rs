@@ -35,6 +35,11 @@ impl Store {
         self.commit_within(changes, events, &|_, _| true).await
     }
 
+    /// Records an alarm, which changes no grant.
+    pub(super) async fn record_alarm(&self, alarm: Event) -> Result<(), Error> {
+        self.commit(&[], vec![alarm]).await.map(drop)
+    }
+
     /// Likewise, as long as each grant that is new, or was or is a request, is allowed in addition to what its person
     /// holds, and others do at its target, at the moment of writing: another server of this store may have opened something
     /// since it was decided.
