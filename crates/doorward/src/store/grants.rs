@@ -35,11 +35,6 @@ impl Store {
         self.commit_within(changes, events, &|_, _| true).await
     }
 
-    /// Records an alarm, which changes no grant.
-    pub(super) async fn record_alarm(&self, alarm: Event) -> Result<(), Error> {
-        self.commit(&[], vec![alarm]).await.map(drop)
-    }
-
     /// Likewise, as long as each grant that is new, or was or is a request, is allowed in addition to what its person
     /// holds, and others do at its target, at the moment of writing: another server of this store may have opened something
     /// since it was decided.
@@ -54,6 +49,11 @@ impl Store {
         let head = self.appended(turn.writing.end(done).await?);
         super::event_log::log(&events, changes);
         Ok(head)
+    }
+
+    /// Records an alarm, which changes no grant.
+    pub(super) async fn record_alarm(&self, alarm: Event) -> Result<(), Error> {
+        self.commit(&[], vec![alarm]).await.map(drop)
     }
 
     pub(super) fn appended(&self, (head, entries): (Head, Vec<Entry>)) -> Head {

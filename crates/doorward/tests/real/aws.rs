@@ -336,7 +336,10 @@ fn gone_or_full() -> Result<(), Failed> {
         assert!(matches!(seen.group(&group), Seen::There(_)));
         let error = corner.account.perform(&authorize(&gone, &[rule("tcp/1", "203.0.113.1")])).await;
         let error = error.expect_err("no such group");
-        assert_eq!(error.to_string(), format!("security group {gone} does not exist in {}", corner.account.place()));
+        assert_eq!(
+            error.to_string(),
+            format!("security group {gone} does not exist in {}", corner.account.place())
+        );
 
         let many: Vec<_> = (1..=61).map(|last| rule("tcp/5432", &format!("203.0.113.{last}"))).collect();
         corner.account.perform(&authorize(&group, &many[..60])).await.expect("60 rules");

@@ -73,7 +73,7 @@ fn wrong_vpc() -> Result<(), Failed> {
     assert!(stands(&moto, &group, "db-0"));
     house.write_policy(&pinned(&other));
     eventually("our rules go", || descriptions(&moto, REGION, &group).is_empty());
-    jon.run(&["list"]).is(0, &["db-0", &format!("not let in: {why}")], &[]);
+    jon.run(&["list"]).is(0, &["db-0", &format!("not open yet: {why}")], &[]);
     jon.run(&["open", "db-0"]).is(1, &[], &[&why]);
     whole(&house);
     Ok(())
@@ -87,7 +87,7 @@ fn gone() -> Result<(), Failed> {
     let server = house.serve();
     let jon = Desk::new(&house, "jon");
     jon.signs_in(&server);
-    let why = |group: &str| format!("security group {group} is not in {REGION}");
+    let why = |group: &str| format!("security group {group} does not exist in {REGION}");
     jon.run(&["open", "db-2"]).is(1, &[], &[&why("sg-0123456789abcdef0")]);
     jon.run(&["list"]).is(0, &["\nNo grants are open.\n"], &[]);
     // The others go on.
@@ -99,7 +99,7 @@ fn gone() -> Result<(), Failed> {
     let answer = moto.ec2(REGION, "DeleteSecurityGroup", &[("GroupId", &groups[0])]);
     assert!(answer.contains("DeleteSecurityGroupResponse"), "{answer}");
     jon.run(&["open", "db-1"]).is(0, &["db-1 stays open"], &[]);
-    jon.run(&["list"]).is(0, &[&format!("not let in: {}", why(&groups[0]))], &[]);
+    jon.run(&["list"]).is(0, &[&format!("not open yet: {}", why(&groups[0]))], &[]);
     jon.run(&["open", "db-0"]).is(1, &[], &[&why(&groups[0])]);
     let closed = jon.run(&["close", "db-1", "db-0"]);
     assert!(
@@ -179,11 +179,11 @@ fn broken_day(moto: &Moto, name: &str, fault: &Fault, words: &str) {
     match opened.code {
         0 => assert!(stands(moto, &group, "db-0"), "{name}: it was said to be open: {opened:?}"),
         _ if opened.err.contains(UNANSWERED) => opened.is(69, &[out], &["\nhint: "]),
-        _ => opened.is(69, &[out], &[doubt, words, "\nhint: it is tried again"]),
+        _ => opened.is(69, &[out], &[doubt, words, "\nhint: Doorward retries until the grant expires"]),
     }
     eventually("a list says why, or it stands", || {
         let listed = jon.run(&["list"]);
-        listed.out.contains("not let in: ec2:AuthorizeSecurityGroupIngress") || stands(moto, &group, "db-0")
+        listed.out.contains("not open yet: ec2:AuthorizeSecurityGroupIngress") || stands(moto, &group, "db-0")
     });
     faulty.mends();
     let mended = Instant::now();

@@ -319,7 +319,7 @@ fn broken_file(file: &str, text: &[u8], words: &str) {
         let told = || server.log().matches(TOLD).count();
         eventually("the log tells it", || told() == time);
         assert!(server.log().contains(words), "no {words:?} in {}", server.log());
-        jon.run(&["list"]).is(0, &["wiki", "10m, at most 1h", "more"], &[]);
+        jon.run(&["list"]).is(0, &["wiki", "10m, at most 1h", "  in "], &[]);
         assert!(wiki.lets_in(), "the last good policy stays in force");
         // Told once, not at each look.
         std::thread::sleep(Duration::from_millis(1500));

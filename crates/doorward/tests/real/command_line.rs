@@ -109,7 +109,7 @@ fn open_and_close() -> Result<(), Failed> {
         (&"open".into(), &"ticket 4711".into(), &"as-wanted".into())
     );
     let id = grant["id"].as_str().ok_or("no id")?;
-    jon.run(&["list"]).is(0, &[id, " more", "ticket 4711"], &[]);
+    jon.run(&["list"]).is(0, &[id, "  in ", "ticket 4711"], &[]);
 
     // Asking again extends: the same grant.
     jon.run(&["open", "wiki", "--for", "30m"]).is(0, &["wiki stays open", "(30m)", id], &[]);

@@ -73,7 +73,7 @@ fn by_ssh() -> Result<(), Failed> {
     assert_eq!(check.out.trim(), sum.out.trim());
     held.signal("TERM");
     let ended = held.ends();
-    ended.is(0, &[], &["the host key of i-", "remembered", "you stopped it"]);
+    ended.is(0, &[], &["the host key of i-", "and saved", "you stopped it"]);
     // The key is gone from the machine, and nothing of it was kept here.
     assert!(
         !house
@@ -123,7 +123,7 @@ fn closed_elsewhere() -> Result<(), Failed> {
     held.ends().is(0, &[], &["revoked by jon", "closed-db is disconnected"]);
     // Its time being up is an end as well.
     let (held, _) = connect(&house, &["closed-db", "--for", "3s"]);
-    held.ends().is(0, &[], &["the grant expired"]);
+    held.ends().is(0, &[], &["closed-db is disconnected: expired"]);
     world.clean();
     Ok(())
 }

@@ -40,7 +40,7 @@ fn agent_dies() -> Result<(), Failed> {
     assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
     held.signal("INT");
     let said = held.ends();
-    assert!(said.err.contains("the agent stopped answering"), "{said:?}");
+    assert!(said.err.contains("the agent stopped responding"), "{said:?}");
     drop(served);
     Ok(())
 }
