@@ -43,6 +43,14 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false, |letter, into| into.extend(letter.escape_default()))
 }
 
+/// A text without what begins a line (Unicode Standard Annex 14, mandatory breaks): each is written like `\n`. What else is
+/// hidden stays for whoever writes it, as text or as JSON.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    let breaks =
+        |letter: char| matches!(letter, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    escaped(text, |letter| !breaks(letter), |letter, into| into.extend(letter.escape_default()))
+}
+
 /// The same for a text of several lines: its line breaks and tabs stay.
 pub fn shown_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| matches!(letter, '\n' | '\t'), |letter, into| into.extend(letter.escape_default()))

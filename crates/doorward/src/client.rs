@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use doorward_core::grant::GrantId;
 use doorward_core::policy::{Group, Person, TargetName, Transport, people};
-use doorward_core::text::shown;
+use doorward_core::text::one_line;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -544,28 +544,28 @@ impl Client {
     }
 }
 
-/// What a server answers. Each text in it is one line that shows all that is in it: whatever answers there writes no lines of
-/// ours, and neither does an error that quotes it.
+/// What a server answers. Each text in it is one line: it begins no lines of ours, and neither does an error
+/// that quotes it.
 fn read<T: DeserializeOwned>(answer: &mut ureq::http::Response<ureq::Body>) -> Result<T, ureq::Error> {
     let mut value: Value = answer.body_mut().read_json()?;
-    show(&mut value);
+    join_lines(&mut value);
     T::deserialize(value).map_err(ureq::Error::Json)
 }
 
-fn show(value: &mut Value) {
+fn join_lines(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if let Cow::Owned(shown) = shown(text) {
-                *text = shown;
+            if let Cow::Owned(line) = one_line(text) {
+                *text = line;
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(show),
+        Value::Array(items) => items.iter_mut().for_each(join_lines),
         Value::Object(fields) => {
-            let shown_name = |(name, mut field): (String, Value)| {
-                show(&mut field);
-                (shown(&name).into_owned(), field)
+            let in_one_line = |(name, mut field): (String, Value)| {
+                join_lines(&mut field);
+                (one_line(&name).into_owned(), field)
             };
-            *fields = std::mem::take(fields).into_iter().map(shown_name).collect();
+            *fields = std::mem::take(fields).into_iter().map(in_one_line).collect();
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
@@ -580,16 +580,16 @@ mod tests {
         let mut value = serde_json::json!({
             "why\nhint: x": ["a\r\nfix: x", { "still": "\u{2028}\u{1b}[2J" }], "plain": "rené \u{26a0}", "n": 1
         });
-        show(&mut value);
+        join_lines(&mut value);
         let expected = serde_json::json!({
-            "why\\nhint: x": ["a\\r\\nfix: x", { "still": "\\u{2028}\\u{1b}[2J" }], "plain": "rené \u{26a0}", "n": 1
+            "why\\nhint: x": ["a\\r\\nfix: x", { "still": "\\u{2028}\u{1b}[2J" }], "plain": "rené \u{26a0}", "n": 1
         });
         assert_eq!(value, expected);
         // Neither does an error that quotes it.
         let quoted = GrantId::deserialize(Value::from("g\nerror: x")).expect_err("no grant");
         assert!(quoted.to_string().contains('\n'), "{quoted}");
         let mut value = Value::from("g\nerror: x");
-        show(&mut value);
+        join_lines(&mut value);
         assert!(!GrantId::deserialize(value).expect_err("no grant").to_string().contains('\n'));
     }
 

@@ -124,7 +124,7 @@ fn fills() -> Result<(), Failed> {
     // An end is in force although it cannot be recorded.
     jon.run(&["close", &closed]).is(69, &[], &[NOT_YET]);
     assert!(!wiki.lets_in());
-    jon.run(&["list"]).is(0, &[&closed, "closed by jon", "not recorded yet"], &[]);
+    jon.run(&["list"]).is(0, &[&closed, "revoked by jon", "not recorded yet"], &[]);
     maria.run(&["list"]).is(0, &[&kept], &[]);
     assert!(other.lets_in());
     let (status, ready) = server.call(None, "GET", "/readyz", None)?;
@@ -137,7 +137,7 @@ fn fills() -> Result<(), Failed> {
     server = house.serve();
     eventually("what is open is let in again", || other.lets_in());
     assert!(!wiki.lets_in(), "what was closed stays closed");
-    jon.run(&["list"]).is(0, &[&closed, "closed by jon", "not recorded yet"], &[]);
+    jon.run(&["list"]).is(0, &[&closed, "revoked by jon", "not recorded yet"], &[]);
     maria.run(&["close", &kept]).is(69, &[], &[NOT_YET]);
     assert!(!other.lets_in());
     server.kill();
@@ -150,7 +150,7 @@ fn fills() -> Result<(), Failed> {
 
     disk.free();
     for (id, by) in [(&closed, "jon"), (&kept, "maria")] {
-        eventually("it is recorded", || recorded(&house, &format!("ended {id}: closed by {by}")) == 1);
+        eventually("it is recorded", || recorded(&house, &format!("ended {id}: revoked by {by}")) == 1);
     }
     eventually("it is ready", || {
         server.call(None, "GET", "/readyz", None).is_ok_and(|(status, _)| status == 200)

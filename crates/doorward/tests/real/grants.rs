@@ -228,7 +228,7 @@ fn drift() -> Result<(), Failed> {
     );
     drop(server);
     let (_, out, _) = house.run(&["audit", "list", "--limit", "20"]);
-    assert!(out.contains("put clients-0 right") && out.contains("put clients-1 right"), "{out}");
+    assert!(out.contains("corrected clients-0") && out.contains("corrected clients-1"), "{out}");
     Ok(())
 }
 
@@ -263,7 +263,7 @@ fn swept() -> Result<(), Failed> {
     let stands = || descriptions(&moto, REGION, &groups[0]).iter().any(|text| text.contains(" to db-0"));
     assert!(stands(), "nobody has closed it yet");
     let (code, out, err) = house.run(&["sweep", "--dry-run"]);
-    assert!(code == 0 && out.contains("would close tcp/5432 from 203.0.113.9/32") && stands(), "{out}{err}");
+    assert!(code == 0 && out.contains("would revoke tcp/5432 from 203.0.113.9/32") && stands(), "{out}{err}");
     // Neither the people nor the rest of the policy have to be whole for that.
     std::fs::remove_file(house.folder().join("people.htpasswd"))?;
     let whole = std::fs::read_to_string(house.policy())?;
@@ -404,7 +404,10 @@ fn by_hand() -> Result<(), Failed> {
     let id = answer["grant"]["id"].as_str().ok_or("no grant")?;
     let (status, answer) = server.call(Some(&token), "DELETE", &format!("/api/v1/grants/{id}"), None)?;
     let still = answer["still"].as_str().ok_or("nothing is told")?;
-    assert!(status < 300 && still.contains("not ours") && still.contains("just for today"), "{answer}");
+    assert!(
+        status < 300 && still.contains("does not manage") && still.contains("just for today"),
+        "{answer}"
+    );
     Ok(())
 }
 

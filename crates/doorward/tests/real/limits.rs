@@ -110,7 +110,7 @@ fn never_more() -> Result<(), Failed> {
         // One person, each target through one of the servers.
         let jon = &people[round % people.len()];
         let asks: Vec<_> = (0..TARGETS).map(|number| (jon, (number + round) % 2, number)).collect();
-        let words = format!("{PER_PERSON} grants of yours are open or wait");
+        let words = format!("{PER_PERSON} grants of yours are open or requested");
         check(&race(&asks), PER_PERSON, &words, &[jon.open_ids(0), jon.open_ids(1)]);
         close_all(jon, round);
 
@@ -121,7 +121,7 @@ fn never_more() -> Result<(), Failed> {
             .enumerate()
             .map(|(number, client)| (client, (number + round) % 2, target))
             .collect();
-        let words = format!("{PER_TARGET} grants of all people to `db-{target}` are open or wait");
+        let words = format!("{PER_TARGET} grants of all people to `db-{target}` are open or requested");
         let answers = race(&asks);
         let open = [0, 1].map(|server| people.iter().flat_map(|client| client.open_ids(server)).collect());
         check(&answers, PER_TARGET, &words, &open);

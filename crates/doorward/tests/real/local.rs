@@ -232,7 +232,7 @@ fn two() -> Result<(), Failed> {
     second.signal("TERM");
     second.ends().is(0, &["at its end"], &[" to db-0 is revoked"]);
     assert_eq!(all(), (false, false, false));
-    assert_eq!(recorded(&house, "put clients-"), 0, "what another opened is no drift");
+    assert_eq!(recorded(&house, "corrected clients-"), 0, "what another opened is no drift");
     whole(&house);
     Ok(())
 }
@@ -259,7 +259,7 @@ fn beside_a_server() -> Result<(), Failed> {
     assert!(!stands(&moto, &groups[1], "jon", "db-1"));
     held.ends().is(0, &["at its end"], &[" to db-1 is revoked"]);
     drop(server);
-    assert_eq!(recorded(&house, "put clients-"), 0, "what another opened is no drift");
+    assert_eq!(recorded(&house, "corrected clients-"), 0, "what another opened is no drift");
     whole(&house);
     Ok(())
 }

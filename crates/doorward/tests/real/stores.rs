@@ -256,7 +256,7 @@ fn unreadable() -> Result<(), Failed> {
         assert_eq!(ready(), 503, "{by}");
         postgres.again();
         let who = if by == "a command" { "jon" } else { "maria" };
-        eventually("it is recorded", || recorded(&house, &format!("ended {id}: closed by {who}")) == 1);
+        eventually("it is recorded", || recorded(&house, &format!("ended {id}: revoked by {who}")) == 1);
         eventually("it is ready again", || ready() == 200);
     }
     assert_eq!(server.terminate(), Some(0));
