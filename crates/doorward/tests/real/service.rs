@@ -128,7 +128,7 @@ fn works() -> Result<(), Failed> {
         .expect("doorward runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        output.status.success() && said.contains("made ") && said.contains("people.groups"),
+        output.status.success() && said.contains("created ") && said.contains("people.groups"),
         "{output:?}"
     );
     for name in ["doorward.toml", "people.htpasswd", "people.groups"] {
