@@ -780,7 +780,7 @@ fn a_grant_moves_with_its_end_and_its_approval() {
     };
     assert_eq!(go(&day, "jon", &grant, "203.0.113.7"), Relocation::Stays);
     assert!(
-        refused(&day, "maria", &grant, "203.0.113.99").contains("does not belong to `maria`"),
+        refused(&day, "maria", &grant, "203.0.113.99").contains("only its own person can move it"),
         "not even operators"
     );
     assert!(refused(&day, "jon", &grant, "169.254.1.1").contains("a link-local address"));

@@ -188,7 +188,7 @@ fn a_dead_agent_is_told_within_ten_seconds() {
     world.agent.is_dead = true;
     world.write(id, b"anybody there?".to_vec(), 100);
     let (why, seconds) = ends(&mut world);
-    assert!(why.starts_with("the agent stopped answering: nothing came from it for 8 s"), "{why}");
+    assert!(why.starts_with("the agent stopped responding: it sent nothing for 8 s"), "{why}");
     assert!(seconds < 10, "{seconds}");
     let mut nothing = Vec::new();
     let read = world.port.read(id, &mut nothing, world.now).unwrap_err();
@@ -219,7 +219,7 @@ fn an_agent_that_is_away_is_waited_for_a_little() {
     world.pause(true);
     world.write(other, b"anybody there?".to_vec(), 100);
     let (why, seconds) = ends(&mut world);
-    assert_eq!(why, "the agent lost its connection to Session Manager and was not back after 8 s");
+    assert_eq!(why, "the agent lost its connection to Session Manager and did not reconnect within 8 s");
     assert!(seconds < 10, "{seconds}");
 }
 

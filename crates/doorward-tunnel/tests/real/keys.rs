@@ -99,7 +99,7 @@ async fn agent() {
     assert!(said.contains("cannot ask the agent"), "{said}");
     let agent = Agent::start(socket.clone());
     let said = refused_login(&sshd, Login::Agent(socket.clone())).await;
-    assert!(said.contains("holds no key"), "{said}");
+    assert!(said.contains("has no key"), "{said}");
     for name in ["other", "mine"] {
         keygen(&sshd.path(name), "ed25519");
         agent.add(&sshd.path(name));

@@ -126,6 +126,8 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
         (End::Host(id), Point::Host(wanted, _)) => id == wanted,
         (End::Internet, Point::Internet(_)) => true,
         (End::Remote(far), Point::Remote(wanted, _)) => far == wanted,
+        // Nobody hands a packet on to an interface that is attached to nothing.
+        (End::Anywhere, Point::Host(wanted, _)) => inventory.interfaces[wanted].attached,
         (End::Anywhere, _) => true,
         _ => false,
     };
