@@ -150,10 +150,9 @@ impl Work {
                 }
                 Seen::Gone => {
                     // One that the policy has forgotten is as it should be when it is gone.
-                    outcome.failed = desired
-                        .firewall
-                        .as_ref()
-                        .map(|_| format!("security group {} is not in {}", desired.group, desired.place));
+                    outcome.failed = desired.firewall.as_ref().map(|_| {
+                        format!("security group {} does not exist in {}", desired.group, desired.place)
+                    });
                     continue;
                 }
                 Seen::Unseen(gap) => {

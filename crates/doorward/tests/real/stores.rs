@@ -249,7 +249,7 @@ fn unreadable() -> Result<(), Failed> {
             _ => {
                 let closed = maria.run(&["close", &id]);
                 assert_eq!(closed.code, 69, "{closed:?}");
-                assert!(closed.err.contains("that is not recorded yet"), "{closed:?}");
+                assert!(closed.err.contains("the audit log does not have that yet"), "{closed:?}");
             }
         }
         eventually("its connections are refused", || !wiki.lets_in());
