@@ -22,6 +22,7 @@ pub mod reconciler;
 pub mod requests;
 pub mod running;
 pub mod servable;
+mod state_file;
 pub mod status;
 pub mod store;
 pub mod vending;

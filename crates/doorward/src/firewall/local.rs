@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use super::Outcome;
 use super::nftables::{NftError, Nftables, is_local};
-use super::turn::{Carried, RelayTurn};
+use super::turn::{RelayState, RelayTurn};
 
 /// What this machine enforces by itself.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Local {
     /// Whether there is more to do for the relays that another process carries, or carried when they were last looked at.
     pub fn is_behind(&mut self) -> bool {
         let Some(change) = self.elsewhere else { return false };
-        let is_there = self.awaited && self.turn.noted().is_some_and(|carried| carried.change >= change);
+        let is_there = self.awaited && self.turn.noted().is_some_and(|state| state.change >= change);
         is_there || self.turn.take()
     }
 
@@ -76,10 +76,10 @@ impl Local {
         let any = wanted.keys().any(|name| is_relay(&name));
         if any && !self.turn.take() {
             self.elsewhere = Some(change);
-            let carried = self.turn.noted().filter(|carried| carried.change >= change);
-            self.awaited = carried.is_none();
-            let outcome = |name: &FirewallName| match &carried {
-                Some(carried) => Outcome { failed: carried.failing.get(name).cloned(), ..Outcome::default() },
+            let state = self.turn.noted().filter(|state| state.change >= change);
+            self.awaited = state.is_none();
+            let outcome = |name: &FirewallName| match &state {
+                Some(state) => Outcome { failed: state.failing.get(name).cloned(), ..Outcome::default() },
                 None => Outcome { awaited: true, ..Outcome::default() },
             };
             return wanted.keys().filter(is_relay).map(|name| (name.clone(), outcome(name))).collect();
@@ -88,7 +88,7 @@ impl Local {
         let outcomes = self.brought(policy, wanted);
         let failing =
             |(name, outcome): (&FirewallName, &Outcome)| Some((name.clone(), outcome.failed.clone()?));
-        self.turn.note(&Carried { change, failing: outcomes.iter().filter_map(failing).collect() });
+        self.turn.note(&RelayState { change, failing: outcomes.iter().filter_map(failing).collect() });
         outcomes
     }
 

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use doorward_core::audit::{Head, Ledger};
 
 use super::key::Key;
-use super::outside::{Unnoted, beside_head, replace};
+use super::outside::{Unnoted, replace};
+use crate::state_file;
 
 /// A ledger, and the entry at which it stood.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ const AT_MOST: u64 = 1 << 28;
 
 impl Checkpoint {
     fn path(head: &Path) -> PathBuf {
-        beside_head(head, ".checkpoint")
+        state_file::beside(head, ".checkpoint")
     }
 
     /// Reads the one next to a head; none where there is none of this version, or none that may be read.

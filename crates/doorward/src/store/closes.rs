@@ -4,9 +4,8 @@
 //! The file is preallocated, so that a line overwrites blanks. A line is a MAC and an end; once the end is recorded, the line
 //! is blanked again. A line without a valid MAC is ignored, and could only revoke.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -18,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::key::{Key, sync_folder};
-use super::outside::{AuditFiles, Noted, beside_head};
+use super::outside::{AuditFiles, Noted};
+use crate::state_file;
 
 /// Bytes that are taken from the disk at the start: room for some 200 ends. More are kept as long as the disk has room.
 const ROOM: usize = 64 * 1024;
@@ -255,19 +255,12 @@ impl EndsFile<'_> {
     }
 
     fn path(&self) -> PathBuf {
-        beside_head(self.head, ".closes")
+        state_file::beside(self.head, ".closes")
     }
 
     /// The file, which no other process writes meanwhile.
     fn opened(&self, make: bool) -> io::Result<File> {
-        let path = self.path();
-        let made = make && !path.exists();
-        let file =
-            OpenOptions::new().read(true).write(true).create(make).truncate(false).mode(0o600).open(&path)?;
-        if made && let Ok(head) = std::fs::metadata(self.head) {
-            // An operator who is root makes it for the server, which has to write it.
-            let _ = chown(path, Some(head.uid()), Some(head.gid()));
-        }
+        let file = state_file::open(&self.path(), make, self.head)?;
         file.lock()?;
         Ok(file)
     }

@@ -9,6 +9,7 @@ use doorward_core::audit::Head;
 use serde::{Deserialize, Serialize};
 
 use super::key::{Key, sync_folder};
+use crate::state_file;
 use crate::writers::{self, Reader};
 
 /// Where the key and the head of a store's record are. A checkpoint is next to the head, which has a folder that is written
@@ -36,11 +37,7 @@ impl AuditFiles {
     }
 
     fn named(key: Option<&str>, head: Option<&str>, beside: &Path) -> Self {
-        let default = |ending: &str| {
-            let mut path = beside.as_os_str().to_owned();
-            path.push(ending);
-            PathBuf::from(path)
-        };
+        let default = |ending: &str| state_file::beside(beside, ending);
         let head = match (key, head) {
             (_, Some(head)) => PathBuf::from(head),
             (Some(key), None) => Path::new(key).with_extension("head"),
@@ -107,13 +104,6 @@ pub(super) const AT_MOST: u64 = 1 << 16;
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A file next to the head, by the head's name with an ending behind it.
-pub(super) fn beside_head(head: &Path, ending: &str) -> PathBuf {
-    let mut path = head.as_os_str().to_owned();
-    path.push(ending);
-    path.into()
 }
 
 /// What is noted: one line of JSON.
