@@ -72,6 +72,15 @@ impl World {
         Self { server, near, far, nft, policy, runtime }
     }
 
+    /// A container at 10.77.9.2, to which the server forwards.
+    fn container(&self) -> Netns {
+        self.server.forwards();
+        let container = Netns::new();
+        self.server.cable(&["10.77.9.1/24"], &container, &["10.77.9.2/24"]);
+        container.ip(&["route", "add", "default", "via", "10.77.9.1"]);
+        container
+    }
+
     fn serves(&self) -> Probe {
         let server = self.server.probe(&["serve", "[::]:5432"]);
         assert_eq!(server.line(), "listens");
@@ -445,10 +454,7 @@ fn router() {
 fn published() {
     // The machine's own address and a port that is handed on to a container's.
     let world = World::with(policy(kind(), &[], &[("orders-db", "10.77.1.1", &["tcp/15432"])]));
-    world.server.forwards();
-    let container = Netns::new();
-    world.server.cable(&["10.77.9.1/24"], &container, &["10.77.9.2/24"]);
-    container.ip(&["route", "add", "default", "via", "10.77.9.1"]);
+    let container = world.container();
     let nat = "
         table ip nat {
             chain pre {
@@ -483,10 +489,7 @@ fn every_address_of_its_own() {
     let world = World::with(policy(kind(), &[], &[("orders-db", "10.77.1.1", &["tcp/5432"])]));
     let _server = world.serves();
     // By another port of another address, on this machine and in a container.
-    world.server.forwards();
-    let container = Netns::new();
-    world.server.cable(&["10.77.9.1/24"], &container, &["10.77.9.2/24"]);
-    container.ip(&["route", "add", "default", "via", "10.77.9.1"]);
+    let container = world.container();
     let nat = "
         table ip nat {
             chain pre {

@@ -61,22 +61,18 @@ pub(crate) fn from_outside(
 
 /// An address that several gateways lead to is in one place: where nothing comes from is not where it is, if something
 /// comes from another.
-fn without_wrong_places(cases: Vec<PairGroup<'_>>) -> Vec<PairGroup<'_>> {
-    let coming: Vec<(Family, u128, u128)> = cases
-        .iter()
-        .filter(|case| !case.bounds.may.is_empty())
-        .flat_map(|case| case.outside.iter().copied())
-        .collect();
-    let elsewhere = |case: &PairGroup<'_>| {
-        case.outside.iter().all(|(family, first, last)| {
-            let within = coming.iter().filter(|(of, _, _)| of == family).map(|(_, a, b)| (*a, *b));
-            let coming = Ranges::join(*family, within.collect());
-            Ranges::join(*family, vec![(*first, *last)]).minus(&coming).is_empty()
-        })
+fn without_wrong_places(mut cases: Vec<PairGroup<'_>>) -> Vec<PairGroup<'_>> {
+    let coming = [Family::V4, Family::V6].map(|family| {
+        let open = cases.iter().filter(|case| !case.bounds.may.is_empty());
+        let pieces = open.flat_map(|case| &case.outside).filter(|(of, ..)| *of == family);
+        Ranges::join(family, pieces.map(|(_, first, last)| (*first, *last)).collect())
+    });
+    let comes = |(family, first, last): &(Family, u128, u128)| {
+        let piece = Ranges::join(*family, vec![(*first, *last)]);
+        coming.iter().any(|coming| coming.family == *family && piece.minus(coming).is_empty())
     };
-    let (kept, _): (Vec<_>, Vec<_>) =
-        cases.into_iter().partition(|case| !case.bounds.may.is_empty() || !elsewhere(case));
-    kept
+    cases.retain(|case| !case.bounds.may.is_empty() || !case.outside.iter().all(comes));
+    cases
 }
 
 pub(crate) fn to_outside(

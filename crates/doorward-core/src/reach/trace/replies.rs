@@ -10,7 +10,9 @@ use crate::reach::network::address_space::Outside;
 use crate::reach::network::table::{InterfaceIx, VpcIx};
 use crate::reach::trace::hop::{gateway_route_table, transit_gateway};
 use crate::reach::trace::steps::{StepText, Trace};
-use crate::reach::trace::{self, Delivery, Leg, Location, Origin, RouteTaken, Sender, filters, round_trip};
+use crate::reach::trace::{
+    self, Delivery, Leg, Location, Origin, RouteTaken, Sender, Translation, filters, round_trip,
+};
 
 /// Who gets the replies in the end.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +38,9 @@ pub(crate) fn from_inside(
     server: Sender,
 ) {
     trace.replies = true;
-    let back = trace::send(cx, trace, server, near(client, taken));
-    came_back(cx, trace, client, taken, taken.translations.len(), &back, server.address);
+    let last = taken.translations.len();
+    let back = trace::send(cx, trace, server, address_at(client, taken, last));
+    came_back(cx, trace, client, taken, last, &back, server.address);
     unwind(cx, trace, client, taken);
 }
 
@@ -74,9 +77,14 @@ pub(crate) fn from_outside(cx: Context<'_>, trace: &mut Trace, from: Sender, tak
     unwind(cx, trace, client, taken);
 }
 
-/// The address that the server replies to.
-fn near(client: Client<'_>, taken: &RouteTaken) -> IpAddr {
-    match (taken.translations.last(), client) {
+/// What translated the request at the stopover of this number; none at the client, which has the number 0.
+fn translation(taken: &RouteTaken, number: usize) -> Option<&Translation> {
+    number.checked_sub(1).and_then(|before| taken.translations.get(before))
+}
+
+/// The address that replies are for at a stopover.
+fn address_at(client: Client<'_>, taken: &RouteTaken, number: usize) -> IpAddr {
+    match (translation(taken, number), client) {
         (Some(by), _) => by.address,
         (None, Client::Inside(sender)) => sender.address,
         (None, Client::Outside(_, address)) => address,
@@ -86,15 +94,10 @@ fn near(client: Client<'_>, taken: &RouteTaken) -> IpAddr {
 /// From each that translated the request to the one before, and to the client.
 fn unwind(cx: Context<'_>, trace: &mut Trace, client: Client<'_>, taken: &RouteTaken) {
     for (before, by) in taken.translations.iter().enumerate().rev() {
-        let to = match (before.checked_sub(1).and_then(|before| taken.translations.get(before)), client) {
-            (Some(other), _) => other.address,
-            (None, Client::Inside(sender)) => sender.address,
-            (None, Client::Outside(_, address)) => address,
-        };
         // Replies of IPv4 are of IPv6 again once they leave the NAT gateway that made IPv4 of the request.
         trace.nat64 &= by.to.is_ipv4();
         let sender = Sender { at: by.at, address: by.to, public: false, interface: None };
-        let back = trace::send(cx, trace, sender, to);
+        let back = trace::send(cx, trace, sender, address_at(client, taken, before));
         came_back(cx, trace, client, taken, before, &back, by.to);
     }
 }
@@ -109,8 +112,7 @@ fn came_back(
     back: &RouteTaken,
     source: IpAddr,
 ) {
-    let by = number.checked_sub(1).and_then(|number| taken.translations.get(number));
-    let home = match (by, client) {
+    let home = match (translation(taken, number), client) {
         (Some(by), _) => Stopover { at: by.at, address: by.address },
         (None, Client::Inside(sender)) => Stopover { at: sender.at, address: sender.address },
         (None, Client::Outside(gateway, _)) => {
@@ -157,8 +159,7 @@ fn left_by(cx: Context<'_>, trace: &mut Trace, gateway: &ResourceRef, taken: &Ro
 ///
 /// Transit gateways keep no state, so replies may take another way behind the first.
 fn same_path(taken: &RouteTaken, number: usize, back: &RouteTaken) -> bool {
-    let begin =
-        number.checked_sub(1).and_then(|before| taken.translations.get(before)).map_or(0, |by| by.legs);
+    let begin = translation(taken, number).map_or(0, |by| by.legs);
     let end = taken.translations.get(number).map_or(taken.legs.len(), |by| by.legs);
     let there: &[Leg] = taken.legs.get(begin..end).unwrap_or_default();
     there.last() == back.legs.first()
