@@ -71,7 +71,7 @@ impl fmt::Display for Overdue {
 /// An ended grant of which nobody has confirmed that its rules are gone, for a process that does not reconcile.
 pub fn unconfirmed(policy: &Policy, grant: &Grant, now: Timestamp) -> Option<Overdue> {
     let Life::Ended { since: Some(_), at, .. } = grant.life() else { return None };
-    if now.duration_since(*at) < UNCONFIRMED || is_carried(grant) {
+    if now.duration_since(*at) < UNCONFIRMED || may_have_sessions(grant) {
         return None;
     }
     let target = policy.targets.get(grant.target())?;
@@ -109,7 +109,7 @@ pub(crate) fn overdue(grant: &Grant, since: Timestamp) -> Overdue {
 }
 
 /// Whether a grant is of those that open no port, but may have sessions.
-pub(crate) fn is_carried(grant: &Grant) -> bool {
+pub(crate) fn may_have_sessions(grant: &Grant) -> bool {
     matches!(grant.transport(), Transport::Ssm | Transport::Ssh)
 }
 

@@ -16,7 +16,7 @@ impl Reconciler {
     /// Takes in what a task did.
     pub(super) async fn finish(&mut self, done: Result<Done, JoinError>) {
         self.take_in(done).await;
-        self.tell_overdue();
+        self.report_overdue();
     }
 
     async fn take_in(&mut self, done: Result<Done, JoinError>) {
@@ -47,7 +47,7 @@ impl Reconciler {
                     }
                 }
                 self.settle(settled).await;
-                self.tell(outcomes, covers, now, Vec::new()).await;
+                self.report(outcomes, covers, now, Vec::new()).await;
             }
             Ok(Done::Closed { place, desired, outcome, gone }) => {
                 if gone.is_empty() {
@@ -65,14 +65,14 @@ impl Reconciler {
                 };
                 let settled = settles.into_iter().filter(well).map(|(_, grant)| grant).collect();
                 self.settle(settled).await;
-                self.tell(outcomes, covers, now, Vec::new()).await;
+                self.report(outcomes, covers, now, Vec::new()).await;
             }
             Ok(Done::Looked(looked)) => {
                 let uptime = self.requests.clock().uptime();
                 let told = self.memory.sessions.take(*looked, uptime);
                 self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
                     .await;
-                let (_, over) = self.carried(now, uptime);
+                let (_, over) = self.with_sessions(now, uptime);
                 self.settle(self.settled(&over, now, uptime)).await;
             }
             Ok(Done::Tried(tried)) => {
@@ -87,7 +87,7 @@ impl Reconciler {
                 let told = self.memory.credentials.take(*denied, uptime);
                 self.record(told.into_iter().map(|what| Event::new(now, Who::Doorward, what)).collect())
                     .await;
-                let (_, over) = self.carried(now, uptime);
+                let (_, over) = self.with_sessions(now, uptime);
                 self.show_leftovers(&over, now, uptime);
                 self.show_irrevocable();
             }

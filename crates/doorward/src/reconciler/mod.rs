@@ -4,7 +4,6 @@
 //! the live grants. Each account and Region is reconciled by its own task, so a slow Region delays no other; and a gap
 //! in the observation can block an opening, never a revocation.
 
-mod carrying;
 mod credentials;
 mod deadlines;
 mod desired;
@@ -16,9 +15,10 @@ mod overdue;
 mod pass;
 mod permissions;
 mod remembering;
+mod reporting;
 mod sessions;
 mod since;
-mod telling;
+mod transports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ const LISTENS_EVERY: Duration = Duration::from_secs(1);
 const AWAITS_EVERY: Duration = Duration::from_millis(100);
 
 /// How often the log repeats which expired grants are not revoked.
-const TELLS_OVERDUE_EVERY: Duration = Duration::from_secs(60);
+const REPORTS_OVERDUE_EVERY: Duration = Duration::from_secs(60);
 
 /// How long the policy's files may take to be read before the rest goes on without them.
 const READS: Duration = Duration::from_secs(1);
@@ -97,7 +97,7 @@ struct Memory {
     digest: Option<String>,
     tries: u32,
     /// When the log last said what is overdue, by the clock that cannot be set back, and what that was.
-    overdue_told: (Duration, BTreeSet<OverdueKey>),
+    overdue_reported: (Duration, BTreeSet<OverdueKey>),
     /// The last audit entry about a grant that was known when the grants were read.
     head: u64,
 }

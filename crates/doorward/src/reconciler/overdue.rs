@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::groups::Known;
 use super::sessions::Sessions;
-use crate::overdue::{Overdue, Rules, end_sessions, in_group, is_carried, overdue, revoke};
+use crate::overdue::{Overdue, Rules, end_sessions, in_group, may_have_sessions, overdue, revoke};
 
 /// How long a removal may take before it counts as overdue: AWS answers within a second as a rule.
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
@@ -49,7 +49,7 @@ impl Looking<'_> {
             return None;
         }
         let target = self.policy.targets.get(grant.target());
-        if is_carried(grant) {
+        if may_have_sessions(grant) {
             let (place, why, sessions) = self.sessions.failing(grant.id())?;
             return Some(Overdue {
                 source: None,

@@ -15,7 +15,7 @@ use super::desired::{DesiredGroup, desired_groups};
 use super::groups::{self, Done, Known, Newest, Work};
 use super::since::Read;
 use crate::firewall::Tables;
-use crate::overdue::is_carried;
+use crate::overdue::may_have_sessions;
 use crate::policy_file::Loaded;
 use crate::store::in_time;
 
@@ -58,7 +58,7 @@ impl Reconciler {
         let wanted = rulesets(&loaded.policy, live.filter_map(|grant| grant.live(now)));
         let ended: Vec<&Grant> = grants
             .iter()
-            .filter(|grant| grant.live(now).is_none() && grant.since().is_some() && !is_carried(grant))
+            .filter(|grant| grant.live(now).is_none() && grant.since().is_some() && !may_have_sessions(grant))
             .collect();
 
         let desired_groups = desired_groups(&loaded.policy, &wanted, &ended, &remembered);
@@ -91,7 +91,7 @@ impl Reconciler {
         self.settle(settles).await;
         outcomes.retain(|_, outcome| !outcome.awaited);
         self.memory.failing.retain(|firewall, _| loaded.policy.firewalls.contains_key(firewall));
-        self.tell(outcomes, covers, now, events).await;
+        self.report(outcomes, covers, now, events).await;
 
         let mistakes = self.memory.mistakes.clone();
         let alarms = self.requests.reserved().alarms();
@@ -102,7 +102,7 @@ impl Reconciler {
             status.mistakes = mistakes;
             status.firewalls.retain(|name, _| loaded.policy.firewalls.contains_key(name));
         });
-        self.tell_overdue();
+        self.report_overdue();
     }
 
     /// A task for this machine's tables; while one is at work, another is sent out after it.

@@ -1,4 +1,4 @@
-//! What was done and found, recorded, shown and logged.
+//! Records, shows and logs what a pass did and found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use doorward_core::policy::FirewallName;
 use jiff::Timestamp;
 
 use super::overdue::Looking;
-use super::{Reconciler, TELLS_OVERDUE_EVERY};
+use super::{REPORTS_OVERDUE_EVERY, Reconciler};
 use crate::firewall::Outcome;
 use crate::overdue::Overdue;
 use crate::status::Standing;
@@ -17,7 +17,7 @@ use crate::store::in_time;
 
 impl Reconciler {
     /// Records what was done, and shows it: a failure when it begins and when it ends, not at each pass.
-    pub(super) async fn tell(
+    pub(super) async fn report(
         &mut self,
         outcomes: BTreeMap<FirewallName, Outcome>,
         covers: u64,
@@ -75,7 +75,7 @@ impl Reconciler {
     }
 
     /// Reports expired grants that are not revoked, also in the log: at once, then every minute.
-    pub(super) fn tell_overdue(&mut self) {
+    pub(super) fn report_overdue(&mut self) {
         let (clock, loaded) = (self.requests.clock(), self.requests.loaded());
         let (now, uptime) = (clock.now(), clock.uptime());
         let memory = &self.memory;
@@ -89,17 +89,17 @@ impl Reconciler {
             now,
         };
         let overdue = looking.overdue();
-        let is_new = overdue.iter().any(|one| !memory.overdue_told.1.contains(&one.key()));
+        let is_new = overdue.iter().any(|one| !memory.overdue_reported.1.contains(&one.key()));
         if overdue.is_empty() {
-            if !memory.overdue_told.1.is_empty() {
+            if !memory.overdue_reported.1.is_empty() {
                 tracing::info!("no grant is overdue any more");
             }
-            self.memory.overdue_told = (uptime, BTreeSet::new());
-        } else if is_new || uptime.saturating_sub(memory.overdue_told.0) >= TELLS_OVERDUE_EVERY {
+            self.memory.overdue_reported = (uptime, BTreeSet::new());
+        } else if is_new || uptime.saturating_sub(memory.overdue_reported.0) >= REPORTS_OVERDUE_EVERY {
             for one in &overdue {
                 log_overdue(one);
             }
-            self.memory.overdue_told = (uptime, overdue.iter().map(Overdue::key).collect());
+            self.memory.overdue_reported = (uptime, overdue.iter().map(Overdue::key).collect());
         }
         if self.nudged.last().overdue != overdue {
             self.nudged.change(|status| status.overdue = overdue);

@@ -1,4 +1,4 @@
-//! What carries grants and is not a firewall: sessions, vended credentials, and the permissions that revoking them needs.
+//! The transports of grants that open no port: sessions, vended credentials, and the permissions that revoking them needs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::credentials::deny;
 use super::groups::Done;
 use super::permissions::try_all;
 use super::sessions::look;
-use crate::overdue::is_carried;
+use crate::overdue::may_have_sessions;
 use crate::status::Irrevocable;
 use crate::store::in_time;
 
@@ -25,7 +25,7 @@ impl Reconciler {
         now: Timestamp,
         uptime: Duration,
     ) -> BTreeSet<GrantId> {
-        let (live, over) = self.carried(now, uptime);
+        let (live, over) = self.with_sessions(now, uptime);
         for (place, grants) in self.memory.sessions.due(policy, &live, &over, now, uptime) {
             let can_start = |grant: &&Grant| self.memory.credentials.can_start(grant, now, uptime);
             let startable: BTreeSet<GrantId> =
@@ -56,7 +56,7 @@ impl Reconciler {
         now: Timestamp,
         uptime: Duration,
     ) {
-        let (live, over) = self.carried(now, uptime);
+        let (live, over) = self.with_sessions(now, uptime);
         let unknown = self.memory.credentials.note(policy, &live, &over, now, uptime);
         for grant in unknown.into_iter().filter(|_| answers) {
             match in_time(self.requests.reserved().vended_until(&grant)).await {
@@ -110,13 +110,13 @@ impl Reconciler {
     }
 
     /// Tunnelled grants that are live, and those that have ended and are not settled.
-    pub(super) fn carried(&self, now: Timestamp, uptime: Duration) -> (Vec<Grant>, Vec<Grant>) {
-        let carried = |grant: &&Grant| is_carried(grant) && grant.since().is_some();
+    pub(super) fn with_sessions(&self, now: Timestamp, uptime: Duration) -> (Vec<Grant>, Vec<Grant>) {
+        let tunnelled = |grant: &&Grant| may_have_sessions(grant) && grant.since().is_some();
         let ended = |grant: &Grant| match self.memory.deadlines.passed(grant, uptime) {
             true => grant.end(Ending::TimeUp, now),
             false => grant.clone(),
         };
-        let carried = self.memory.grants.iter().filter(carried).map(ended);
-        carried.partition(|grant| grant.live(now).is_some())
+        let tunnelled = self.memory.grants.iter().filter(tunnelled).map(ended);
+        tunnelled.partition(|grant| grant.live(now).is_some())
     }
 }
