@@ -89,7 +89,7 @@ fn killed() -> Result<(), Failed> {
         .filter_map(|grant| Some((grant["id"].as_str()?.to_owned(), grant.clone())))
         .collect();
     let lost: Vec<&String> = told.open.iter().filter(|id| !open.contains_key(*id)).collect();
-    let lost: Vec<&&String> = lost.iter().filter(|id| !is_over(&server, token, id)).collect();
+    let lost: Vec<Value> = lost.iter().filter_map(|id| not_over(&server, token, id)).collect();
     println!("{} grants are known to be open, {} to be closed", told.open.len(), told.closed.len());
     let undead: Vec<&String> = told.closed.iter().filter(|id| open.contains_key(*id)).collect();
     assert!(lost.is_empty(), "grants that people were told are open, and are not: {lost:?}");
@@ -190,13 +190,16 @@ fn settle(server: &Server, token: &str) -> Result<(), Failed> {
     Err("the server did not come to rest".into())
 }
 
-/// Whether a grant ended by its time.
-fn is_over(server: &Server, token: &str, id: &str) -> bool {
-    let answer = server.call(Some(token), "GET", &format!("/api/v1/grants/{id}"), None);
-    answer.is_ok_and(|(_, grant)| {
-        let grant = if grant["grant"].is_object() { &grant["grant"] } else { &grant };
-        grant["state"] == "ended" && grant["ended"] == "expired"
-    })
+/// What the server says of a grant that did not end by its time.
+fn not_over(server: &Server, token: &str, id: &str) -> Option<Value> {
+    match server.call(Some(token), "GET", &format!("/api/v1/grants/{id}"), None) {
+        Ok((_, answer)) => {
+            let grant = if answer["grant"].is_object() { &answer["grant"] } else { &answer };
+            let over = grant["state"] == "ended" && grant["ended"] == "expired";
+            (!over).then_some(answer)
+        }
+        Err(error) => Some(json!({ "id": id, "error": error.to_string() })),
+    }
 }
 
 fn kill_now(pid: u32) {
