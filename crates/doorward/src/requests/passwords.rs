@@ -58,7 +58,7 @@ fn why(person: &Person, seen: &Seen) -> String {
     if seen.authentic {
         format!("the password of `{person}` was replaced by an operator")
     } else {
-        format!("what the store says of the password of `{person}` was altered by somebody without the key")
+        format!("the password entry of `{person}` in the store was altered by somebody without the key")
     }
 }
 

@@ -79,7 +79,7 @@ impl Store {
             let body = to_text(&change.after)?;
             let told = events.iter().rposition(|event| event.what.grant() == Some(change.after.id()));
             let told = told
-                .ok_or_else(|| Error::damaged(change.after.id().as_str(), "no event tells of its change"))?;
+                .ok_or_else(|| Error::damaged(change.after.id().as_str(), "no event records its change"))?;
             states.push((told, Hash::of(body.as_bytes())));
             // What never was open has no rules to be seen gone.
             let settled = change.after.ended() && change.after.since().is_none();
@@ -266,7 +266,7 @@ impl Store {
 }
 
 /// What is said of a store that says that it took an entry, and did not.
-pub(super) const SWALLOWED: &str = "the store does not keep what is written to the record: a trigger or a rule in the database swallows or alters it";
+pub(super) const SWALLOWED: &str = "the store does not keep entries of the audit log: a trigger or a rule in the database swallows or alters them";
 
 async fn lines_of(connection: &mut AnyConnection, grant: &str) -> Result<Vec<AnyRow>, Error> {
     let lines =

@@ -80,7 +80,7 @@ pub(super) const PASSWORDS: Sealed = Sealed {
     key: 1,
     lasting: 3,
     until: None,
-    told: |row| format!("what the store says of the password of {:?}", column(row, 0)),
+    told: |row| format!("the password entry of {:?}", column(row, 0)),
     forged: "was altered by somebody without the key",
 };
 
@@ -92,7 +92,7 @@ pub(super) const DOORS: Sealed = Sealed {
     key: 1,
     lasting: 2,
     until: None,
-    told: |row| format!("the place of rules {:?} in the store", column(row, 0)),
+    told: |row| format!("the firewall entry {:?}", column(row, 0)),
     forged: "was noted by somebody without the key",
 };
 
@@ -201,7 +201,7 @@ impl Sealed {
 
     /// What is said of a row that is not there.
     pub fn missing(&self, seq: u64) -> String {
-        format!("a row that entry {seq} of the record tells of was deleted from the store ({})", self.table)
+        format!("a row that entry {seq} of the audit log records was deleted from the store ({})", self.table)
     }
 }
 

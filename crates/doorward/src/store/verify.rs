@@ -122,7 +122,7 @@ impl Store {
             let Err(broken) = one.check(read.end) else { continue };
             match heads.get(number) {
                 Some(head) => {
-                    not_contained.push(format!("the head {head} is not contained in the record: {broken}"))
+                    not_contained.push(format!("the head {head} is not contained in the audit log: {broken}"))
                 }
                 None => {
                     let missed = broken.to_string();
@@ -180,7 +180,7 @@ impl Store {
                         found.push(format!("the grant {:?} in the store: {why}", row.id));
                     } else if !known {
                         found.push(format!(
-                            "the grant {:?} in the store: no entry of the record tells of it",
+                            "the grant {:?} in the store: no entry of the audit log records it",
                             row.id
                         ));
                     }
@@ -194,13 +194,13 @@ impl Store {
         let early = Hash::from_bytes(early.finalize().into());
         if telling.rows.is_some_and(|rows| rows != early) {
             found.push(
-                "a grant that had ended when the record was sealed was altered, added or deleted since"
+                "a grant that had ended when the audit log was sealed was altered, added or deleted since"
                     .into(),
             );
         }
         let missing = telling.grants.iter().filter(|(id, told)| told.state.is_some() && !seen.contains(*id));
         for (id, told) in missing {
-            found.push(format!("the grant {id} is missing from the store: entry {} tells of it", told.seq));
+            found.push(format!("the grant {id} is missing from the store: entry {} records it", told.seq));
         }
         let more = found.len().saturating_sub(TOLD);
         found.truncate(TOLD);
@@ -219,7 +219,7 @@ impl Store {
         if let Some(told) = told {
             let same = told.state.is_none() || told.state == Some(Hash::of(row.body.as_bytes()));
             if !same || grant.ended() != told.over {
-                return Some(format!("it is not what entry {} of the record says", told.seq));
+                return Some(format!("it is not what entry {} of the audit log says", told.seq));
             }
         }
         let (state, changed) = columns(&grant);

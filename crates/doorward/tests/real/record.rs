@@ -270,7 +270,7 @@ fn export() -> Result<(), Failed> {
     assert!(code == 1 && err.contains("but its head says 999"), "{code}: {err}");
     // A head that is not of this record says nothing against the record, and is no reason to accept anything.
     assert!(err.contains("error: the head 999:0000"), "{err}");
-    assert!(err.contains(" is not contained in the record: "), "{err}");
+    assert!(err.contains(" is not contained in the audit log: "), "{err}");
     assert!(err.contains("hint: the audit log itself is intact") && !err.contains("audit accept"), "{err}");
 
     // Who wrote it is known by the key alone.
