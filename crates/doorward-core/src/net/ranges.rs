@@ -61,6 +61,41 @@ fn cidr(address: IpAddr, bits: u8) -> Cidr {
     Cidr::around(address, bits)
 }
 
+/// Where prefixes begin, and where what follows them does: sorted, each once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cuts {
+    v4: Vec<u128>,
+    v6: Vec<u128>,
+}
+
+impl Cuts {
+    /// Of some prefixes.
+    pub(crate) fn of(cidrs: impl IntoIterator<Item = Cidr>) -> Self {
+        let mut cuts = Self::default();
+        for cidr in cidrs {
+            let (from, to) = bounds(cidr);
+            let of_family = match cidr.family() {
+                Family::V4 => &mut cuts.v4,
+                Family::V6 => &mut cuts.v6,
+            };
+            of_family.push(from);
+            of_family.extend(to.checked_add(1));
+        }
+        for of_family in [&mut cuts.v4, &mut cuts.v6] {
+            of_family.sort_unstable();
+            of_family.dedup();
+        }
+        cuts
+    }
+
+    fn of_family(&self, family: Family) -> &[u128] {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+}
+
 /// Disjoint ranges of a family's line, sorted, both ends included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ranges {
@@ -107,11 +142,9 @@ impl Ranges {
         let mut rest = Vec::new();
         for &(from, to) in &self.ranges {
             let mut at = Some(from);
-            for &(cut_from, cut_to) in &other.ranges {
-                let Some(begin) = at else { break };
-                if cut_to < begin || cut_from > to {
-                    continue;
-                }
+            let first = other.ranges.partition_point(|(_, cut_to)| *cut_to < from);
+            for &(cut_from, cut_to) in other.ranges.iter().skip(first) {
+                let Some(begin) = at.filter(|_| cut_from <= to) else { break };
                 if cut_from > begin {
                     rest.push((begin, cut_from - 1));
                 }
@@ -126,11 +159,9 @@ impl Ranges {
     pub(crate) fn and(&self, other: &Self) -> Self {
         let mut both = Vec::new();
         for &(a, b) in &self.ranges {
-            for &(c, d) in &other.ranges {
-                let (from, to) = (a.max(c), b.min(d));
-                if from <= to {
-                    both.push((from, to));
-                }
+            let first = other.ranges.partition_point(|(_, d)| *d < a);
+            for &(c, d) in other.ranges.iter().skip(first).take_while(|(c, _)| *c <= b) {
+                both.push((a.max(c), b.min(d)));
             }
         }
         Self { family: self.family, ranges: both }
@@ -138,24 +169,30 @@ impl Ranges {
 
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let at = number(address);
-        family(address) == self.family && self.ranges.iter().any(|(from, to)| (*from..=*to).contains(&at))
+        let after = self.ranges.partition_point(|(from, _)| *from <= at);
+        let range = after.checked_sub(1).and_then(|before| self.ranges.get(before));
+        family(address) == self.family && range.is_some_and(|(_, to)| at <= *to)
     }
 
     /// Cut at the bounds of prefixes: within each piece no prefix begins or ends.
     pub(crate) fn cut(&self, cidrs: impl IntoIterator<Item = Cidr>) -> Vec<(u128, u128)> {
-        let mut cuts: Vec<u128> = Vec::new();
-        for cidr in cidrs.into_iter().filter(|cidr| cidr.family() == self.family) {
-            let (from, to) = bounds(cidr);
-            cuts.push(from);
-            cuts.extend(to.checked_add(1));
-        }
-        cuts.sort_unstable();
-        cuts.dedup();
+        self.cut_at(&[&Cuts::of(cidrs)])
+    }
+
+    /// The same at cuts that were made before.
+    pub(crate) fn cut_at(&self, cuts: &[&Cuts]) -> Vec<(u128, u128)> {
         let mut pieces = Vec::new();
+        let mut within: Vec<u128> = Vec::new();
         for &(from, to) in &self.ranges {
+            within.clear();
+            for cuts in cuts.iter().map(|cuts| cuts.of_family(self.family)) {
+                let first = cuts.partition_point(|cut| *cut <= from);
+                within.extend(cuts.iter().skip(first).take_while(|cut| **cut <= to));
+            }
+            within.sort_unstable();
+            within.dedup();
             let mut begin = from;
-            let first = cuts.partition_point(|cut| *cut <= from);
-            for &cut in cuts.iter().skip(first).take_while(|cut| **cut <= to) {
+            for &cut in &within {
                 pieces.push((begin, cut - 1));
                 begin = cut;
             }

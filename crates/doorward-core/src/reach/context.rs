@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{Call, Inventory};
+use crate::inventory::{Call, InternetGateway, Inventory};
 use crate::reach::network::Network;
 use crate::reach::network::table::{GapIx, SubnetIx, VpcIx};
 
@@ -13,10 +13,15 @@ pub(crate) struct Context<'a> {
     pub(crate) inventory: &'a Inventory,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     pub(crate) fn subnet_with(self, vpc: VpcIx, address: IpAddr) -> Option<SubnetIx> {
-        let mut subnets = self.network.subnets.enumerate();
-        subnets.find(|(_, subnet)| subnet.vpc == vpc && subnet.contains(address)).map(|(index, _)| index)
+        let mut subnets = self.network.vpcs.at(vpc).subnets.iter().copied();
+        subnets.find(|subnet| self.network.subnets.at(*subnet).contains(address))
+    }
+
+    pub(crate) fn internet_gateway(self, vpc: VpcIx) -> Option<&'a InternetGateway> {
+        let id = self.network.vpcs.at(vpc).internet_gateway.as_ref()?;
+        self.inventory.internet_gateways.get(id)
     }
 
     pub(crate) fn gap(self, call: Call, vpc: VpcIx) -> Option<GapIx> {

@@ -38,10 +38,7 @@ impl Rules {
 
     /// The same for everybody.
     fn always(bounds: BoundsIx) -> Self {
-        Self {
-            by_address: AddressMap::of_entries(vec![(0, bounds)], vec![(0, bounds)]),
-            by_group: Vec::new(),
-        }
+        Self { by_address: AddressMap::new(&[], |_| bounds), by_group: Vec::new() }
     }
 
     /// For an address, and the groups that its interface carries where that is known here.

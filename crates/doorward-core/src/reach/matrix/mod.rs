@@ -3,8 +3,10 @@
 //! What a pair comes to is the path between two vantages (a subnet, and where an address stands among the prefixes of
 //! routes and network ACLs), what the sender's rules let out, and what the receiver's let in. Rules by address
 //! depend only on which prefixes an address is in, so senders that agree in all of that are one bundle, looked at
-//! once. Rules by group are few for each receiver and are looked at one by one, on top of their bundle.
+//! once, and only where a rule of the receiver names its address. Rules by group are few for each receiver and are looked
+//! at one by one, on top of their bundle.
 
+mod components;
 pub(crate) mod exposure;
 pub(crate) mod listing;
 mod references;
@@ -18,7 +20,8 @@ use crate::net::{Family, ranges};
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
-use crate::reach::flows::intern::{BoundsIx, FlowsIx, Interner};
+use crate::reach::flows::intern::{BoundsIx, FastMap, FlowsIx, Interner};
+use crate::reach::matrix::components::{ComponentIx, Components};
 use crate::reach::matrix::subnet_paths::{SubnetPath, SubnetPaths, VantageIx};
 use crate::reach::network::address_map::AddressMap;
 use crate::reach::network::equivalence;
@@ -60,9 +63,15 @@ pub(crate) struct Matrix<'a> {
     bundles: Table<BundleIx, Bundle>,
     paths: SubnetPaths,
     atoms: Table<AtomIx, IpAddr>,
-    outs: Table<OutIx, (SetIx, InterfaceKind)>,
-    /// For each vantage, the bundles with a way to it.
-    ways_to: HashMap<VantageIx, Vec<(BundleIx, SubnetPath)>>,
+    /// What interfaces send by address.
+    outs: Table<OutIx, AddressMap<BoundsIx>>,
+    components: Components,
+    /// The bundles of each component, in the order of their addresses.
+    by_address: HashMap<(ComponentIx, Family), Vec<(u128, BundleIx)>>,
+    /// Whether packets of a component may get another source on their path to a vantage.
+    translated: FastMap<(ComponentIx, VantageIx), bool>,
+    /// What the rules of each set let in by address.
+    inward: FastMap<SetIx, AddressMap<BoundsIx>>,
     /// Classes by the groups that their interfaces carry, and by those that their outbound rules name.
     carriers: HashMap<GroupIx, Vec<ClassIx>>,
     naming: HashMap<GroupIx, Vec<(ClassIx, FlowsIx)>>,
@@ -83,7 +92,10 @@ impl<'a> Matrix<'a> {
             paths: SubnetPaths::default(),
             atoms: Table::default(),
             outs: Table::default(),
-            ways_to: HashMap::new(),
+            components: Components::of(cx),
+            by_address: HashMap::new(),
+            translated: FastMap::default(),
+            inward: FastMap::default(),
             carriers: HashMap::new(),
             naming: HashMap::new(),
             balancing: BTreeSet::new(),
@@ -128,7 +140,13 @@ impl<'a> Matrix<'a> {
                 let line = &network.sets.at(interface.set).outward;
                 let out = *outs.entry((line, kind)).or_insert_with(|| OutIx::new(number));
                 if out.number() == number {
-                    self.outs.push((interface.set, kind));
+                    self.outs.push(match kind {
+                        InterfaceKind::Open | InterfaceKind::NatGateway => {
+                            let everything = BoundsIx::exact(self.interner.number(&Flows::all()));
+                            AddressMap::new(&[], |_| everything)
+                        }
+                        _ => line.map(|bounds| self.interner.bounds(bounds)),
+                    });
                 }
                 let node = self.nodes.push(Node {
                     class,
@@ -149,6 +167,17 @@ impl<'a> Matrix<'a> {
                 self.bundles.at_mut(*bundle).members.push(node);
             }
             self.of_class.push(packet_ends);
+        }
+        for (index, bundle) in self.bundles.enumerate() {
+            let address = *self.atoms.at(bundle.atom);
+            let component = self.components.with(self.paths.vpc(self.cx, bundle.vantage));
+            if let Some(component) = component {
+                let key = (component, ranges::family(address));
+                self.by_address.entry(key).or_default().push((ranges::number(address), index));
+            }
+        }
+        for bundles in self.by_address.values_mut() {
+            bundles.sort_unstable();
         }
     }
 
@@ -185,103 +214,96 @@ impl<'a> Matrix<'a> {
     }
 
     fn receive(&mut self, to: EndIx) {
-        let cx = self.cx;
         let node = self.nodes.at(to);
-        let (kind, vantage, family, address, set_ix) =
+        let (kind, vantage, family, address, set) =
             (node.kind, node.vantage, node.family, node.packet_end.own.address, node.set);
         if !kind.takes_in() {
             return;
         }
-        let set = cx.network.sets.at(set_ix);
-        let universe = self.interner.number(&Flows::of_family(family));
-        let everything = BoundsIx { must: universe, may: universe };
-        let mut lets_in: HashMap<AtomIx, BoundsIx> = HashMap::new();
-        let mut lets_out: HashMap<OutIx, BoundsIx> = HashMap::new();
-        if !self.ways_to.contains_key(&vantage) {
-            self.paths_to_vantage(vantage);
-        }
-        let ways = self.ways_to.remove(&vantage).unwrap_or_default();
-        for (bundle, cell) in &ways {
-            let node = self.bundles.at(*bundle);
-            let (atom, out) = (node.atom, node.out);
+        let everything = BoundsIx::exact(self.interner.number(&Flows::of_family(family)));
+        let inward = self.inward_of(set);
+        for bundle in self.senders(to, &inward) {
+            let node = self.bundles.at(bundle);
+            let (from, out) = (node.vantage, node.out);
+            let sender = *self.atoms.at(node.atom);
+            let cell = self.cell(from, vantage);
+            if cell.is_shut() {
+                continue;
+            }
             if cell.alone {
-                self.one_by_one(*bundle, to);
+                self.one_by_one(bundle, to);
                 continue;
             }
-            let inward = match (kind, cell.seen) {
-                (InterfaceKind::Open, _) => everything,
-                (_, Some(seen)) => self.lets(&set.inward, seen, everything),
-                (_, None) => match lets_in.get(&atom) {
-                    Some(known) => *known,
-                    None => {
-                        let bounds = self.lets(&set.inward, *self.atoms.at(atom), everything);
-                        lets_in.insert(atom, bounds);
-                        bounds
-                    }
-                },
+            let lets_in = match kind {
+                InterfaceKind::Open => everything,
+                _ => self.lets(&inward, cell.seen.unwrap_or(sender), everything),
             };
-            if inward.is_none() {
+            if lets_in.is_none() {
                 continue;
             }
-            let outward = self.lets_out(out, address, everything, &mut lets_out);
-            let bounds = self.interner.both(inward, outward);
+            let lets_out = self.lets_out(out, address, everything);
+            let bounds = self.interner.both(lets_in, lets_out);
             let bounds = self.interner.both(bounds, cell.bounds);
             if bounds.is_none() {
                 continue;
             }
-            for member in self.bundles.at(*bundle).members.clone() {
-                let class = self.nodes.at(member).class;
+            let members = std::mem::take(&mut self.bundles.at_mut(bundle).members);
+            for member in &members {
+                let class = self.nodes.at(*member).class;
                 self.add(class, bounds);
             }
+            self.bundles.at_mut(bundle).members = members;
         }
-        self.ways_to.insert(vantage, ways);
         if kind != InterfaceKind::Open {
-            self.by_groups(to, everything, &mut lets_out);
+            self.by_groups(to, &inward, everything);
         }
+        self.inward.insert(set, inward);
+    }
+
+    /// What the rules of a set let in by address; to be given back.
+    fn inward_of(&mut self, set: SetIx) -> AddressMap<BoundsIx> {
+        let known = self.inward.remove(&set);
+        known
+            .unwrap_or_else(|| self.cx.network.sets.at(set).inward.map(|bounds| self.interner.bounds(bounds)))
+    }
+
+    /// The bundles that rules by address may admit. Where no packet gets another source on its path, these are those with
+    /// an address that some rule names, of all whose packets may get there.
+    fn senders(&mut self, to: EndIx, inward: &AddressMap<BoundsIx>) -> Vec<BundleIx> {
+        let cx = self.cx;
+        let node = self.nodes.at(to);
+        let (family, vantage, address) = (node.family, node.vantage, node.packet_end.own.address);
+        let all = node.kind == InterfaceKind::Open;
+        let vpc = cx.network.interfaces.at(node.packet_end.interface).vpc;
+        let mut senders = Vec::new();
+        for component in self.components.leading_to(vpc) {
+            let Some(bundles) = self.by_address.get(&(component, family)) else { continue };
+            let translated = *self
+                .translated
+                .entry((component, vantage))
+                .or_insert_with(|| self.components.may_translate(cx, component, address));
+            if all || translated {
+                senders.extend(bundles.iter().map(|(_, bundle)| *bundle));
+                continue;
+            }
+            for (first, last) in inward.ranges_where(family, |bounds| !bounds.is_none()) {
+                let begin = bundles.partition_point(|(at, _)| *at < first);
+                let within = bundles.iter().skip(begin).take_while(|(at, _)| *at <= last);
+                senders.extend(within.map(|(_, bundle)| *bundle));
+            }
+        }
+        senders
     }
 
     /// What a line lets through at an address, cut to the family.
-    fn lets(&mut self, line: &AddressMap<Bounds>, at: IpAddr, everything: BoundsIx) -> BoundsIx {
-        let bounds = line.at(at).cloned().unwrap_or_else(Bounds::none);
-        let bounds = self.interner.bounds(&bounds);
+    fn lets(&mut self, line: &AddressMap<BoundsIx>, at: IpAddr, everything: BoundsIx) -> BoundsIx {
+        let bounds = line.at(at).copied().unwrap_or(BoundsIx::NONE);
         self.interner.both(bounds, everything)
     }
 
-    fn lets_out(
-        &mut self,
-        out: OutIx,
-        to: IpAddr,
-        everything: BoundsIx,
-        known: &mut HashMap<OutIx, BoundsIx>,
-    ) -> BoundsIx {
-        if let Some(known) = known.get(&out) {
-            return *known;
-        }
-        let (set, kind) = *self.outs.at(out);
-        let bounds = match kind {
-            InterfaceKind::Open | InterfaceKind::NatGateway => everything,
-            _ => self.lets(&self.cx.network.sets.at(set).outward, to, everything),
-        };
-        known.insert(out, bounds);
-        bounds
-    }
-
-    /// The bundles with a way to a vantage, and what each way lets through.
-    fn paths_to_vantage(&mut self, to: VantageIx) {
-        let family = self.paths.family(to);
-        let mut ways = Vec::new();
-        let bundles: Vec<(BundleIx, VantageIx)> =
-            self.bundles.enumerate().map(|(index, bundle)| (index, bundle.vantage)).collect();
-        for (bundle, from) in bundles {
-            if self.paths.family(from) != family {
-                continue;
-            }
-            let cell = self.cell(from, to);
-            if !cell.is_shut() {
-                ways.push((bundle, cell));
-            }
-        }
-        self.ways_to.insert(to, ways);
+    fn lets_out(&mut self, out: OutIx, to: IpAddr, everything: BoundsIx) -> BoundsIx {
+        let bounds = self.outs.at(out).at(to).copied().unwrap_or(BoundsIx::NONE);
+        self.interner.both(bounds, everything)
     }
 
     fn cell(&mut self, from: VantageIx, to: VantageIx) -> SubnetPath {

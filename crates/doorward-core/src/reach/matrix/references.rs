@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::reach::flows::intern::{BoundsIx, FlowsIx};
-use crate::reach::matrix::{EndIx, Matrix, OutIx};
+use crate::reach::matrix::{EndIx, Matrix};
+use crate::reach::network::address_map::AddressMap;
 use crate::reach::network::table::{ClassIx, Index as _};
 use crate::reach::trace::References;
 
@@ -31,12 +32,7 @@ impl Matrix<'_> {
     }
 
     /// What rules by group add, on either side.
-    pub(super) fn by_groups(
-        &mut self,
-        to: EndIx,
-        everything: BoundsIx,
-        lets_out: &mut HashMap<OutIx, BoundsIx>,
-    ) {
+    pub(super) fn by_groups(&mut self, to: EndIx, inward_of: &AddressMap<BoundsIx>, everything: BoundsIx) {
         let cx = self.cx;
         let node = self.nodes.at(to);
         let (set_ix, vantage, address, family) =
@@ -69,11 +65,11 @@ impl Matrix<'_> {
                     continue;
                 }
                 let seen = cell.seen.unwrap_or(atom_address);
-                let mut inward = self.lets(&set.inward, seen, everything);
+                let mut inward = self.lets(inward_of, seen, everything);
                 if cell.references >= References::Inbound {
                     inward = self.interner.either(inward, BoundsIx { must: inbound, may: inbound });
                 }
-                let mut outward = self.lets_out(out, address, everything, lets_out);
+                let mut outward = self.lets_out(out, address, everything);
                 if cell.references == References::Kept {
                     outward = self.interner.either(outward, BoundsIx { must: outbound, may: outbound });
                 }

@@ -9,7 +9,7 @@ use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::flows::intern::{BoundsIx, FastMap, Interner};
 use crate::reach::network::interfaces::PacketEnd;
-use crate::reach::network::table::{ClassIx, SubnetIx, Table, index};
+use crate::reach::network::table::{ClassIx, SubnetIx, Table, VpcIx, index};
 use crate::reach::trace::steps::{Detail, Trace};
 use crate::reach::trace::{References, round_trip};
 
@@ -66,8 +66,8 @@ impl SubnetPaths {
         *self.numbers.entry(vantage).or_insert_with(|| self.packet_ends.push(packet_end))
     }
 
-    pub(crate) fn family(&self, vantage: VantageIx) -> Family {
-        ranges::family(self.packet_ends.at(vantage).own.address)
+    pub(crate) fn vpc(&self, cx: Context<'_>, vantage: VantageIx) -> VpcIx {
+        cx.network.interfaces.at(self.packet_ends.at(vantage).interface).vpc
     }
 
     /// The way between two paths of one family.

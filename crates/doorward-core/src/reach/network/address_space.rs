@@ -98,23 +98,20 @@ pub(crate) fn cuts(cx: Context<'_>, interface: InterfaceIx) -> Vec<Cidr> {
     let mut cuts = cx.network.sets.at(interface.set).cidrs.clone();
     cuts.extend(&cx.network.vpcs.at(interface.vpc).cuts);
     cuts.extend(&cx.network.gateway_cuts);
-    if cx.network.vpcs.at(interface.vpc).joined {
+    if cx.network.vpcs.at(interface.vpc).is_joined() {
         cuts.extend(&cx.network.through_cuts);
     }
     if cx.network.classes.at(interface.class).named {
         // It may be the target of a load balancer, which whoever asks has to get to.
-        for node in cx.network.interfaces.rows().filter(|node| node.balancer.is_some()) {
-            cuts.extend(&cx.network.sets.at(node.set).cidrs);
-            cuts.extend(&cx.network.vpcs.at(node.vpc).cuts);
-        }
+        cuts.extend(&cx.network.balancer_cuts);
     }
     cuts
 }
 
 /// Pieces of ranges within which every address fares alike, for one interface.
 pub(crate) fn pieces(cx: Context<'_>, ranges: &Ranges, interface: InterfaceIx) -> Vec<(u128, u128, IpAddr)> {
-    let mut cuts = cuts(cx, interface);
-    if nat64::meets(ranges) {
+    let pieces = if nat64::meets(ranges) {
+        let mut cuts = cuts(cx, interface);
         // What is about IPv4 is about the addresses that NAT64 makes of it as well.
         let embedded = cuts.iter().filter_map(|cidr| match cidr.address() {
             IpAddr::V4(address) => {
@@ -125,7 +122,14 @@ pub(crate) fn pieces(cx: Context<'_>, ranges: &Ranges, interface: InterfaceIx) -
         });
         let embedded: Vec<Cidr> = embedded.collect();
         cuts.extend(embedded);
-    }
-    let pieces = ranges.cut(cuts);
+        ranges.cut(cuts)
+    } else {
+        let node = cx.network.interfaces.at(interface);
+        let (set, vpc) = (cx.network.sets.at(node.set), cx.network.vpcs.at(node.vpc));
+        let mut cuts = vec![&set.cut_at, &vpc.cut_at, &cx.network.gateway_cut_at];
+        cuts.extend(vpc.is_joined().then_some(&cx.network.through_cut_at));
+        cuts.extend(cx.network.classes.at(node.class).named.then_some(&cx.network.balancer_cut_at));
+        ranges.cut_at(&cuts)
+    };
     pieces.into_iter().map(|(from, to)| (from, to, ranges::address(ranges.family, from))).collect()
 }

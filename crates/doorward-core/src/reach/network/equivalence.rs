@@ -96,14 +96,14 @@ pub(crate) fn atoms(network: &Network) -> AddressMap<u32> {
     let mut cidrs: BTreeSet<Cidr> = network.sets.rows().flat_map(|set| set.cidrs.iter().copied()).collect();
     cidrs.extend(network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()));
     cidrs.extend(network.gateway_cuts.iter().copied());
-    innermost(&cidrs.into_iter().collect::<Vec<_>>())
+    innermost(cidrs)
 }
 
 /// For each address, the smallest prefix of routes and network ACLs that contains it.
 fn routed(network: &Network) -> AddressMap<u32> {
     let mut cidrs: BTreeSet<Cidr> = network.vpcs.rows().flat_map(|vpc| vpc.cuts.iter().copied()).collect();
     cidrs.extend(network.gateway_cuts.iter().copied());
-    innermost(&cidrs.into_iter().collect::<Vec<_>>())
+    innermost(cidrs)
 }
 
 fn is_named(interface: &InterfaceNode, named: &BTreeSet<String>) -> bool {
@@ -126,37 +126,8 @@ fn names(inventory: &Inventory) -> BTreeSet<String> {
     by_route.chain(targets.map(|target| target.id.clone())).collect()
 }
 
-/// For each address, the number of the smallest prefix that contains it: two addresses with the same number are in
-/// the same prefixes.
-fn innermost(cidrs: &[Cidr]) -> AddressMap<u32> {
-    let mut by_family: BTreeMap<Family, Vec<(u128, u128, u32)>> = BTreeMap::new();
-    for (cidr, number) in cidrs.iter().zip(0_u32..) {
-        let (from, to) = ranges::bounds(*cidr);
-        by_family.entry(cidr.family()).or_default().push((from, to, number));
-    }
-    let entries = |family: Family| {
-        let mut ranges = by_family.get(&family).cloned().unwrap_or_default();
-        ranges.sort_by_key(|(from, to, _)| (*from, std::cmp::Reverse(*to)));
-        let mut entries: Vec<(u128, u32)> = vec![(0, u32::MAX)];
-        let mut open: Vec<(u128, u32)> = Vec::new();
-        let close = |open: &mut Vec<(u128, u32)>, entries: &mut Vec<(u128, u32)>| {
-            if let Some((to, _)) = open.pop()
-                && let Some(next) = to.checked_add(1)
-            {
-                entries.push((next, open.last().map_or(u32::MAX, |(_, number)| *number)));
-            }
-        };
-        for (from, to, number) in ranges {
-            while open.last().is_some_and(|(end, _)| *end < from) {
-                close(&mut open, &mut entries);
-            }
-            open.push((to, number));
-            entries.push((from, number));
-        }
-        while !open.is_empty() {
-            close(&mut open, &mut entries);
-        }
-        entries
-    };
-    AddressMap::of_entries(entries(Family::V4), entries(Family::V6))
+/// For each address, the number of the longest prefix that contains it: two addresses with the same number are in the same
+/// prefixes.
+fn innermost(cidrs: BTreeSet<Cidr>) -> AddressMap<u32> {
+    AddressMap::of_longest(cidrs.into_iter().zip(0_u32..)).map(|number| number.unwrap_or(u32::MAX))
 }

@@ -1,11 +1,14 @@
 //! Network interfaces, and one that stands for each service whose interface was not recorded.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::inventory::{Interface, InterfaceId, Inventory, NamedResource, ResourceRef};
+use crate::net::Cidr;
 use crate::reach::network::Network;
-use crate::reach::network::services::{assumed, owners, services};
+use crate::reach::network::services::{Candidates, assumed, owners, services};
 use crate::reach::network::table::{ClassIx, Index as _, InterfaceIx, SetIx, SubnetIx, VpcIx};
+use crate::reach::network::vpcs::Delegated;
 use crate::text::shown;
 
 /// Something with addresses in a subnet.
@@ -90,18 +93,26 @@ impl InterfaceKind {
 
 /// Makes the hosts of a network, and says which belong to what.
 pub(crate) fn settle(network: &mut Network, inventory: &Inventory) {
-    let owners = owners(inventory);
+    let (mut owners, shut) = (owners(inventory), of_shut_endpoints(inventory));
+    let mut delegated: BTreeMap<VpcIx, Vec<(Cidr, InterfaceIx)>> = BTreeMap::new();
     for interface in inventory.interfaces.values().filter(|interface| interface.attached) {
-        let owner = owners.get(&interface.id).cloned();
-        seen(network, inventory, interface, owner);
+        let owner = owners.remove(&interface.id);
+        let Some(index) = seen(network, inventory, interface, owner, &shut) else { continue };
+        let prefixes = interface.prefixes.iter().map(|prefix| (*prefix, index));
+        if !interface.prefixes.is_empty() {
+            delegated.entry(network.interfaces.at(index).vpc).or_default().extend(prefixes);
+        }
     }
+    for (vpc, prefixes) in delegated {
+        network.vpcs.at_mut(vpc).delegated = Delegated::of(prefixes);
+    }
+    let candidates = Candidates::of(network, inventory);
     let mut unseen = Vec::new();
     for (owner, placement) in services(inventory) {
-        let hosts: Vec<InterfaceIx> = network
-            .interfaces
-            .enumerate()
-            .filter(|(_, host)| placement.is_of(network, host, inventory))
-            .map(|(index, _)| index)
+        let hosts: Vec<InterfaceIx> = placement
+            .candidates(network, &candidates)
+            .into_iter()
+            .filter(|host| placement.is_of(network, network.interfaces.at(*host), inventory))
             .collect();
         for &index in &hosts {
             let host = network.interfaces.at_mut(index);
@@ -131,13 +142,19 @@ pub(crate) fn settle(network: &mut Network, inventory: &Inventory) {
     }
 }
 
-fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, owner: Option<NamedResource>) {
-    let Some(&subnet) = network.subnet_of.get(&interface.subnet) else { return };
+fn seen(
+    network: &mut Network,
+    inventory: &Inventory,
+    interface: &Interface,
+    owner: Option<NamedResource>,
+    shut: &BTreeSet<&InterfaceId>,
+) -> Option<InterfaceIx> {
+    let subnet = *network.subnet_of.get(&interface.subnet)?;
     let vpc = network.subnets.at(subnet).vpc;
     let set = network.set(&interface.groups, inventory);
     let kind = match interface.kind.as_str() {
         "nat_gateway" | "natGateway" => InterfaceKind::NatGateway,
-        "vpc_endpoint" if is_shut(inventory, &interface.id) => InterfaceKind::ShutEndpoint,
+        "vpc_endpoint" if shut.contains(&interface.id) => InterfaceKind::ShutEndpoint,
         "vpc_endpoint" => InterfaceKind::InterfaceEndpoint,
         "network_load_balancer" | "gateway_load_balancer" if interface.groups.is_empty() => {
             InterfaceKind::Open
@@ -163,17 +180,19 @@ fn seen(network: &mut Network, inventory: &Inventory, interface: &Interface, own
         balancer: None,
         class: ClassIx::new(0),
     };
-    let index = settled(network, host);
-    for prefix in &interface.prefixes {
-        network.vpcs.at_mut(vpc).delegated.push((*prefix, index));
-    }
+    Some(settled(network, host))
 }
 
-/// Whether an interface is of an endpoint that is not available.
-fn is_shut(inventory: &Inventory, interface: &InterfaceId) -> bool {
-    let mut endpoints = inventory.endpoints.values();
-    let endpoint = endpoints.find(|endpoint| endpoint.interfaces.contains(interface));
-    endpoint.is_some_and(|endpoint| !endpoint.state.eq_ignore_ascii_case("available"))
+/// The interfaces of endpoints that are not available; of several endpoints that tell of one the first counts.
+fn of_shut_endpoints(inventory: &Inventory) -> BTreeSet<&InterfaceId> {
+    let mut is_shut: BTreeMap<&InterfaceId, bool> = BTreeMap::new();
+    for endpoint in inventory.endpoints.values() {
+        let shut = !endpoint.state.eq_ignore_ascii_case("available");
+        for interface in &endpoint.interfaces {
+            is_shut.entry(interface).or_insert(shut);
+        }
+    }
+    is_shut.into_iter().filter(|(_, shut)| *shut).map(|(interface, _)| interface).collect()
 }
 
 pub(crate) fn settled(network: &mut Network, host: InterfaceNode) -> InterfaceIx {

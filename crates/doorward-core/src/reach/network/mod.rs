@@ -17,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::inventory::{
-    AttachmentTarget, Call, Gap, InterfaceId, Inventory, NetworkAclId, Place, ResourceRef, RouteTableId,
-    SecurityGroupId, SubnetId, VpcId,
+    Call, Gap, InterfaceId, Inventory, NetworkAclId, Place, ResourceRef, RouteTableId, SecurityGroupId,
+    SubnetId, TransitTableId, VpcId,
 };
-use crate::net::ranges::Ranges;
+use crate::net::ranges::{Cuts, Ranges};
 use crate::net::{Cidr, Family};
 use crate::reach::network::address_map::AddressMap;
 use crate::reach::network::address_space::Outside;
@@ -64,8 +64,15 @@ pub(crate) struct Network {
     pub(crate) routed: Option<AddressMap<u32>>,
     /// Every prefix that gateways and peerings tell: of tables of transit gateways, static routes, far VPCs.
     pub(crate) gateway_cuts: Vec<Cidr>,
+    pub(crate) gateway_cut_at: Cuts,
     /// Every prefix outside that something names in a VPC that packets may go through.
     pub(crate) through_cuts: Vec<Cidr>,
+    pub(crate) through_cut_at: Cuts,
+    /// Every prefix that something names at a node of a load balancer.
+    pub(crate) balancer_cuts: Vec<Cidr>,
+    pub(crate) balancer_cut_at: Cuts,
+    /// For each route table of a transit gateway and each address, the place of the route that decides.
+    pub(crate) transit_routes: BTreeMap<TransitTableId, AddressMap<Option<usize>>>,
     /// What leads out of the recording, with the prefixes that may be there.
     pub(crate) remotes: BTreeMap<Outside, BTreeSet<Cidr>>,
     /// The public addresses that are in no VPC, of IPv4 and of IPv6.
@@ -84,11 +91,14 @@ impl Network {
         network.acls(inventory);
         network.subnets(inventory);
         network.edges(inventory);
+        network.gateways(inventory);
+        network.transit_routes = route_tables::of_transit_gateways(inventory);
         network.groups(inventory);
         interfaces::settle(&mut network, inventory);
         network.inside = network.vpcs.rows().flat_map(|vpc| vpc.cidrs.iter().copied()).collect();
         network.remotes = remotes::find(&network, inventory);
         network.cut(inventory);
+        network.cut_of_balancers();
         equivalence::sort(&mut network, inventory);
         network.internet = [Family::V4, Family::V6]
             .map(|family| (family, address_space::internet(&network.inside, family)))
@@ -98,7 +108,7 @@ impl Network {
 
     /// The VPCs that transit gateways join.
     pub(crate) fn joined(&self) -> impl Iterator<Item = VpcIx> {
-        self.vpcs.enumerate().filter(|(_, vpc)| vpc.joined).map(|(index, _)| index)
+        self.vpcs.enumerate().filter(|(_, vpc)| vpc.is_joined()).map(|(index, _)| index)
     }
 
     /// Notes where something changes along the line of addresses.
@@ -119,28 +129,37 @@ impl Network {
         for interface in self.interfaces.rows().filter(|interface| !interface.source_dest_check) {
             cuts.entry(interface.vpc).or_default().extend(self.sets.at(interface.set).cidrs.iter().copied());
         }
-        for attachment in inventory.attachments.values() {
-            if let AttachmentTarget::Vpc(vpc) = &attachment.to
-                && let Some(vpc) = self.vpc_of.get(vpc)
-            {
-                self.vpcs.at_mut(*vpc).joined = true;
-            }
-        }
         // Of a VPC that packets go through only what is about addresses outside matters to the others.
         let mut through: BTreeSet<Cidr> = BTreeSet::new();
         for (vpc, cidrs) in cuts {
-            if self.vpcs.at(vpc).joined {
+            let node = self.vpcs.at_mut(vpc);
+            if node.is_joined() {
                 through.extend(&cidrs);
             }
-            self.vpcs.at_mut(vpc).cuts = cidrs.into_iter().collect();
+            node.cut_at = Cuts::of(cidrs.iter().copied());
+            node.cuts = cidrs.into_iter().collect();
         }
         through.retain(|cidr| !self.inside.iter().any(|inside| inside.covers(*cidr)));
+        self.through_cut_at = Cuts::of(through.iter().copied());
         self.through_cuts = through.into_iter().collect();
         let routes = inventory.transit_tables.values().filter_map(|table| table.routes.as_ref()).flatten();
         let mut cidrs: BTreeSet<Cidr> = routes.map(|route| route.cidr).collect();
         cidrs.extend(inventory.vpn_connections.values().flat_map(|connection| &connection.routes));
         cidrs.extend(self.remotes.values().flatten());
+        self.gateway_cut_at = Cuts::of(cidrs.iter().copied());
         self.gateway_cuts = cidrs.into_iter().collect();
+    }
+
+    /// Notes where something changes for whom a load balancer may send to, since the client has to get to it.
+    pub(crate) fn cut_of_balancers(&mut self) {
+        let nodes = self.interfaces.rows().filter(|node| node.balancer.is_some());
+        let of_node = |node: &InterfaceNode| (node.set, node.vpc);
+        let (sets, vpcs): (BTreeSet<SetIx>, BTreeSet<VpcIx>) = nodes.map(of_node).unzip();
+        let mut cidrs: BTreeSet<Cidr> = BTreeSet::new();
+        cidrs.extend(sets.into_iter().flat_map(|set| &self.sets.at(set).cidrs));
+        cidrs.extend(vpcs.into_iter().flat_map(|vpc| &self.vpcs.at(vpc).cuts));
+        self.balancer_cut_at = Cuts::of(cidrs.iter().copied());
+        self.balancer_cuts = cidrs.into_iter().collect();
     }
 
     /// The gap of a call in a place; made here when the answer was there and did not tell.

@@ -155,13 +155,10 @@ fn is_hidden(inventory: &Inventory, gateway: &TransitGatewayId) -> bool {
 /// nothing.
 pub(crate) fn can_enter(cx: Context<'_>, outside: &Outside, interface: InterfaceIx) -> bool {
     let vpc = cx.network.interfaces.at(interface).vpc;
-    let id = &cx.network.vpcs.at(vpc).id;
+    let node = cx.network.vpcs.at(vpc);
+    let id = &node.id;
     let attached = |gateway: Option<&TransitGatewayId>| {
-        let mut attachments = cx.inventory.attachments.values();
-        attachments.any(|attachment| {
-            matches!(&attachment.to, AttachmentTarget::Vpc(to) if to == id)
-                && gateway.is_none_or(|gateway| attachment.gateway == *gateway)
-        })
+        node.attachments.iter().any(|(by, _)| gateway.is_none_or(|gateway| by == gateway))
     };
     match outside {
         Outside::Internet => true,
@@ -182,9 +179,9 @@ pub(crate) fn can_enter(cx: Context<'_>, outside: &Outside, interface: Interface
 
 /// Whether a route of a VPC names a target.
 fn leads_to(cx: Context<'_>, vpc: VpcIx, target: &RouteTarget) -> bool {
-    let id = &cx.network.vpcs.at(vpc).id;
     let named = |table: &RouteTable| table.routes.iter().any(|route| route.target == *target);
-    cx.inventory.route_tables.values().any(|table| table.vpc == *id && named(table))
+    let tables = cx.network.vpcs.at(vpc).tables.iter().map(|table| &cx.network.tables.at(*table).id);
+    tables.filter_map(|id| cx.inventory.route_tables.get(id)).any(named)
 }
 
 impl Outside {

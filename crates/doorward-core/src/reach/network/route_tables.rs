@@ -1,8 +1,11 @@
 //! Route tables: the route that decides for each address.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::inventory::{Call, Destination, Inventory, PrefixListId, RouteTableId, RouteTarget};
+use crate::inventory::{
+    Call, Destination, Inventory, PrefixListId, RouteTableId, RouteTarget, TransitRoute, TransitTableId,
+};
 use crate::net::Cidr;
 use crate::reach::network::Network;
 use crate::reach::network::address_map::AddressMap;
@@ -54,6 +57,22 @@ pub(crate) fn words(row: &RouteRow) -> String {
     format!("{}{list} to {}{propagated}", row.cidr, row.target)
 }
 
+/// For each route table of a transit gateway whose routes were seen, the place of the route that decides for each address:
+/// the longest prefix, and at equal length what is static before what was propagated (transit gateway guide, route
+/// evaluation order).
+pub(crate) fn of_transit_gateways(
+    inventory: &Inventory,
+) -> BTreeMap<TransitTableId, AddressMap<Option<usize>>> {
+    let tables = inventory.transit_tables.values();
+    let best = tables.filter_map(|table| {
+        let mut routes: Vec<(usize, &TransitRoute)> = table.routes.as_ref()?.iter().enumerate().collect();
+        routes.sort_by_key(|(_, route)| route.propagated);
+        let routes = routes.into_iter().map(|(place, route)| (route.cidr, place));
+        Some((table.id.clone(), AddressMap::of_longest(routes)))
+    });
+    best.collect()
+}
+
 impl Network {
     pub(crate) fn tables(&mut self, inventory: &Inventory) {
         for table in inventory.route_tables.values() {
@@ -101,11 +120,7 @@ impl Network {
                 }
             }
             rows.sort_by_key(|row| (std::cmp::Reverse(row.cidr.bits()), rank(row)));
-            let cidrs: Vec<Cidr> = rows.iter().map(|row| row.cidr).collect();
-            let best = AddressMap::new(&cidrs, |address| {
-                let at = rows.iter().position(|row| row.cidr.contains(address));
-                at.and_then(|at| u32::try_from(at).ok())
-            });
+            let best = AddressMap::of_longest(rows.iter().map(|row| row.cidr).zip(0_u32..));
             let index = self.tables.push(RouteTableNode {
                 id: table.id.clone(),
                 name: table.tags.get("Name").cloned(),
@@ -114,6 +129,7 @@ impl Network {
                 best,
             });
             self.table_of.insert(table.id.clone(), index);
+            self.vpcs.at_mut(vpc).tables.push(index);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::inventory::{
     Call, Direction, GroupReference, Inventory, Peer, Place, RuleIdentity, SecurityGroupId,
 };
 use crate::net::Cidr;
+use crate::net::ranges::Cuts;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::Network;
@@ -35,6 +36,8 @@ pub(crate) struct GroupSet {
     pub(crate) doubts: Vec<Doubt>,
     /// Every prefix in its rules.
     pub(crate) cidrs: Vec<Cidr>,
+    /// The same as numbers.
+    pub(crate) cut_at: Cuts,
 }
 
 /// Rules that may allow more than was seen of them.
@@ -125,7 +128,9 @@ impl Network {
             let built = self.built(&groups, inventory);
             (set, std::mem::replace(self.sets.at_mut(set), built))
         });
-        renewed.collect()
+        let renewed = renewed.collect();
+        self.cut_of_balancers();
+        renewed
     }
 
     /// A group that only a service tells of.
@@ -214,6 +219,7 @@ impl Network {
             in_from,
             out_to,
             doubts,
+            cut_at: Cuts::of(cidrs.iter().copied()),
             cidrs: cidrs.into_iter().collect(),
         }
     }

@@ -1,14 +1,15 @@
 //! Which resource each interface belongs to, and where services live whose interfaces were not recorded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::inventory::{
-    InterfaceId, Inventory, LoadBalancerKind, NamedResource, SecurityGroupId, SubnetId, Tags, TaskNetwork,
+    ContainerService, InterfaceId, Inventory, LoadBalancerKind, NamedResource, SecurityGroupId, SubnetId,
+    Tags, TaskNetwork,
 };
 use crate::net::{Cidr, Family, ranges};
 use crate::reach::network::Network;
 use crate::reach::network::interfaces::{InterfaceKind, InterfaceNode, NodeAddress, settled};
-use crate::reach::network::table::{ClassIx, Index as _};
+use crate::reach::network::table::{ClassIx, Index as _, InterfaceIx, SubnetIx};
 
 /// Hosts for a service whose interfaces were not seen: one in each subnet that it may be in, at a free address.
 pub(crate) fn assumed(
@@ -70,12 +71,13 @@ pub(crate) fn owners(inventory: &Inventory) -> BTreeMap<InterfaceId, NamedResour
         let owner = NamedResource { resource: (&endpoint.id).into(), name: name(&endpoint.tags) };
         (owner, endpoint.interfaces.iter().cloned().collect())
     });
+    let mut service_of: BTreeMap<(&str, Option<&String>), &ContainerService> = BTreeMap::new();
+    for service in inventory.container_services.values() {
+        service_of.entry((&service.name, service.cluster.as_ref())).or_insert(service);
+    }
     let tasks = inventory.container_tasks.values().map(|task| {
         let service = task.group.as_deref().and_then(|group| group.strip_prefix("service:"));
-        let service = service.and_then(|name| {
-            let mut services = inventory.container_services.values();
-            services.find(|service| service.name == name && service.cluster == task.cluster)
-        });
+        let service = service.and_then(|name| service_of.get(&(name, task.cluster.as_ref())));
         let owner = match service {
             Some(service) => NamedResource { resource: service.resource(), name: None },
             None => NamedResource { resource: task.resource(), name: task.group.clone() },
@@ -128,7 +130,49 @@ impl<'a> Placement<'a> {
     }
 }
 
+/// Interfaces by what services tell of theirs, each in the order of their indices.
+pub(crate) struct Candidates<'a> {
+    by_description: HashMap<&'a str, Vec<InterfaceIx>>,
+    by_subnet: HashMap<SubnetIx, Vec<InterfaceIx>>,
+}
+
+impl<'a> Candidates<'a> {
+    /// Of all interfaces that were recorded.
+    pub(crate) fn of(network: &Network, inventory: &'a Inventory) -> Self {
+        let mut candidates = Self { by_description: HashMap::new(), by_subnet: HashMap::new() };
+        for (index, node) in network.interfaces.enumerate() {
+            candidates.by_subnet.entry(node.subnet).or_default().push(index);
+            if let Some(interface) = node.id.as_ref().and_then(|id| inventory.interfaces.get(id)) {
+                candidates.by_description.entry(&interface.description).or_default().push(index);
+            }
+        }
+        candidates
+    }
+}
+
 impl Placement<'_> {
+    /// The interfaces that may be of it.
+    pub(crate) fn candidates(&self, network: &Network, all: &Candidates<'_>) -> Vec<InterfaceIx> {
+        match &self.evidence {
+            Evidence::Exactly(description) => {
+                all.by_description.get(description.as_str()).cloned().unwrap_or_default()
+            }
+            Evidence::Made { .. } | Evidence::Begins(_) | Evidence::Endpoint => {
+                let subnets: BTreeSet<SubnetIx> =
+                    self.subnets.iter().filter_map(|id| network.subnet_of.get(id).copied()).collect();
+                let mut candidates: Vec<InterfaceIx> = subnets
+                    .iter()
+                    .filter_map(|subnet| all.by_subnet.get(subnet))
+                    .flatten()
+                    .copied()
+                    .collect();
+                candidates.sort_unstable();
+                candidates
+            }
+            Evidence::Task => Vec::new(),
+        }
+    }
+
     pub(crate) fn is_of(&self, network: &Network, host: &InterfaceNode, inventory: &Inventory) -> bool {
         let interface = host.id.as_ref().and_then(|id| inventory.interfaces.get(id));
         let Some(interface) = interface else { return false };

@@ -3,9 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use crate::inventory::{Call, Inventory, NetworkAclId, Place, RouteTableId, SubnetId, VpcId};
+use crate::inventory::{
+    AttachmentId, AttachmentTarget, Call, InternetGatewayId, Inventory, NetworkAclId, Place, RouteTableId,
+    SubnetId, TransitGatewayId, VpcId,
+};
 use crate::net::Cidr;
-use crate::reach::network::table::{AclIx, InterfaceIx, TableIx, VpcIx};
+use crate::net::ranges::Cuts;
+use crate::reach::network::address_map::AddressMap;
+use crate::reach::network::table::{AclIx, InterfaceIx, SubnetIx, TableIx, VpcIx};
 use crate::reach::network::{Network, OrGap};
 
 #[derive(Debug)]
@@ -14,26 +19,72 @@ pub(crate) struct VpcNode {
     pub(crate) place: Place,
     pub(crate) cidrs: Vec<Cidr>,
     pub(crate) interfaces: HashMap<IpAddr, InterfaceIx>,
-    /// Hosts with delegated prefixes.
-    pub(crate) delegated: Vec<(Cidr, InterfaceIx)>,
+    /// Its subnets and its route tables, each in the order of their ids.
+    pub(crate) subnets: Vec<SubnetIx>,
+    pub(crate) tables: Vec<TableIx>,
+    /// Its internet gateway.
+    pub(crate) internet_gateway: Option<InternetGatewayId>,
+    /// By what it is attached to transit gateways.
+    pub(crate) attachments: Vec<(TransitGatewayId, AttachmentId)>,
+    pub(crate) delegated: Delegated,
     /// The tables that route the ingress of its gateways, by the gateway's id.
     pub(crate) edges: BTreeMap<String, TableIx>,
     /// Every prefix in its network ACLs and route tables, and in the groups of its appliances.
     pub(crate) cuts: Vec<Cidr>,
-    /// Whether it is attached to a transit gateway.
-    pub(crate) joined: bool,
+    /// The same as numbers.
+    pub(crate) cut_at: Cuts,
+}
+
+/// The interfaces with delegated prefixes (EC2 user guide, prefix delegation).
+#[derive(Debug, Default)]
+pub(crate) struct Delegated {
+    prefixes: Vec<(Cidr, InterfaceIx)>,
+    by_address: AddressMap<Option<InterfaceIx>>,
+}
+
+impl Delegated {
+    pub(crate) fn of(prefixes: Vec<(Cidr, InterfaceIx)>) -> Self {
+        Self { by_address: AddressMap::of_longest(prefixes.iter().copied()), prefixes }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cidr, InterfaceIx)> {
+        self.prefixes.iter().copied()
+    }
+
+    fn at(&self, address: IpAddr) -> Option<InterfaceIx> {
+        self.by_address.at(address).copied().flatten()
+    }
 }
 
 impl VpcNode {
+    fn new(id: VpcId, place: Place, cidrs: Vec<Cidr>) -> Self {
+        Self {
+            id,
+            place,
+            cidrs,
+            interfaces: HashMap::new(),
+            subnets: Vec::new(),
+            tables: Vec::new(),
+            internet_gateway: None,
+            attachments: Vec::new(),
+            delegated: Delegated::default(),
+            edges: BTreeMap::new(),
+            cuts: Vec::new(),
+            cut_at: Cuts::default(),
+        }
+    }
+
+    /// Whether it is attached to a transit gateway.
+    pub(crate) fn is_joined(&self) -> bool {
+        !self.attachments.is_empty()
+    }
+
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.cidrs.iter().any(|cidr| cidr.contains(address))
     }
 
     pub(crate) fn interface_at(&self, address: IpAddr) -> Option<InterfaceIx> {
-        let delegated = || {
-            self.delegated.iter().find(|(cidr, _)| cidr.contains(address)).map(|(_, interface)| *interface)
-        };
-        self.interfaces.get(&address).copied().or_else(delegated)
+        self.interfaces.get(&address).copied().or_else(|| self.delegated.at(address))
     }
 }
 
@@ -58,17 +109,8 @@ impl SubnetNode {
 impl Network {
     pub(crate) fn vpcs(&mut self, inventory: &Inventory) {
         for vpc in inventory.vpcs.values() {
-            let node = VpcNode {
-                id: vpc.id.clone(),
-                place: vpc.place.clone(),
-                cidrs: vpc.cidrs.iter().copied().collect(),
-                interfaces: HashMap::new(),
-                delegated: Vec::new(),
-                edges: BTreeMap::new(),
-                cuts: Vec::new(),
-                joined: false,
-            };
-            let index = self.vpcs.push(node);
+            let cidrs = vpc.cidrs.iter().copied().collect();
+            let index = self.vpcs.push(VpcNode::new(vpc.id.clone(), vpc.place.clone(), cidrs));
             self.vpc_of.insert(vpc.id.clone(), index);
         }
         let named = inventory.subnets.values().map(|subnet| &subnet.vpc);
@@ -86,16 +128,8 @@ impl Network {
         let subnets = inventory.subnets.values().filter(|subnet| subnet.vpc == *id);
         let cidrs: BTreeSet<Cidr> = subnets.flat_map(|subnet| subnet.cidrs.iter().copied()).collect();
         let place = inventory.gaps.iter().find(|gap| gap.is_of(Call::Vpcs)).map(|gap| gap.place.clone());
-        let index = self.vpcs.push(VpcNode {
-            id: id.clone(),
-            place: place.unwrap_or_default(),
-            cidrs: cidrs.into_iter().collect(),
-            interfaces: HashMap::new(),
-            delegated: Vec::new(),
-            edges: BTreeMap::new(),
-            cuts: Vec::new(),
-            joined: false,
-        });
+        let node = VpcNode::new(id.clone(), place.unwrap_or_default(), cidrs.into_iter().collect());
+        let index = self.vpcs.push(node);
         self.vpc_of.insert(id.clone(), index);
         index
     }
@@ -143,6 +177,24 @@ impl Network {
                 acl,
             });
             self.subnet_of.insert(id.clone(), index);
+            self.vpcs.at_mut(vpc).subnets.push(index);
+        }
+    }
+
+    /// Notes the gateways of each VPC: the first of a kind counts.
+    pub(crate) fn gateways(&mut self, inventory: &Inventory) {
+        for gateway in inventory.internet_gateways.values() {
+            let vpc = gateway.vpc.as_ref().and_then(|vpc| self.vpc_of.get(vpc));
+            if let Some(vpc) = vpc {
+                self.vpcs.at_mut(*vpc).internet_gateway.get_or_insert_with(|| gateway.id.clone());
+            }
+        }
+        for (key, attachment) in &inventory.attachments {
+            if let AttachmentTarget::Vpc(vpc) = &attachment.to
+                && let Some(vpc) = self.vpc_of.get(vpc)
+            {
+                self.vpcs.at_mut(*vpc).attachments.push(key.clone());
+            }
         }
     }
 

@@ -105,10 +105,8 @@ fn likely(cx: Context<'_>, vpc: VpcIx, to: IpAddr) -> Option<RouteTarget> {
     if let Some(peering) = peering {
         return Some(RouteTarget::Peering(peering.id.clone()));
     }
-    let mut gateways = cx.inventory.internet_gateways.values();
-    let gateway = gateways.find(|gateway| gateway.vpc.as_ref() == Some(&node.id));
     if cx.network.is_internet(to) {
-        return gateway.map(|gateway| RouteTarget::InternetGateway(gateway.id.clone()));
+        return cx.internet_gateway(vpc).map(|gateway| RouteTarget::InternetGateway(gateway.id.clone()));
     }
     let mut gateways = cx.inventory.vpn_gateways.values();
     let gateway = gateways.find(|gateway| gateway.vpc.as_ref() == Some(&node.id));

@@ -68,16 +68,16 @@ fn delegated(cx: Context<'_>, cidr: Cidr, ends: &mut Endpoints, told: &mut Vec<S
     let family = cidr.family();
     let asked = Ranges::of(family, [cidr]);
     for vpc in cx.network.vpcs.rows() {
-        for (prefix, interface) in &vpc.delegated {
-            let own = &cx.network.interfaces.at(*interface).addresses;
+        for (prefix, interface) in vpc.delegated.iter() {
+            let own = &cx.network.interfaces.at(interface).addresses;
             let own = Ranges::of(family, own.iter().map(|own| Cidr::host(own.address)));
-            let meant = Ranges::of(family, [*prefix]).and(&asked).minus(&own);
+            let meant = Ranges::of(family, [prefix]).and(&asked).minus(&own);
             if meant.is_empty() {
                 continue;
             }
-            let node = cx.network.interfaces.at(*interface);
+            let node = cx.network.interfaces.at(interface);
             told.push(format!("{prefix} is a prefix that is delegated to {}", node.title()));
-            ends.interfaces.extend(parts(cx, &meant, *interface));
+            ends.interfaces.extend(parts(cx, &meant, interface));
         }
     }
 }

@@ -88,8 +88,7 @@ pub(crate) fn egress(
 pub(crate) fn ingress(cx: Context<'_>, trace: &mut Trace, from: IpAddr, to: PacketEnd) -> Option<Entered> {
     let interface = cx.network.interfaces.at(to.interface);
     let vpc = cx.network.vpcs.at(interface.vpc);
-    let mut gateways = cx.inventory.internet_gateways.values();
-    let gateway = gateways.find(|gateway| gateway.vpc.as_ref() == Some(&vpc.id));
+    let gateway = cx.internet_gateway(interface.vpc);
     let nobody = |code: Code, why: String, lift: String| StepText {
         resource: interface.resource.clone(),
         name: interface.name.clone(),

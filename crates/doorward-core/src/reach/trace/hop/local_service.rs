@@ -86,7 +86,7 @@ fn within(cx: Context<'_>, vpc: VpcIx, address: IpAddr) -> Option<LocalService> 
     if cx.network.vpcs.at(vpc).cidrs.iter().any(|cidr| nth(cidr, 2)) {
         return Some(LocalService::Dns);
     }
-    let mut subnets = cx.network.subnets.rows().filter(|subnet| subnet.vpc == vpc);
+    let mut subnets = cx.network.vpcs.at(vpc).subnets.iter().map(|subnet| cx.network.subnets.at(*subnet));
     subnets.any(|subnet| subnet.cidrs.iter().any(|cidr| nth(cidr, 1))).then_some(LocalService::Dhcp)
 }
 

@@ -219,8 +219,5 @@ pub(crate) fn as_made(
 }
 
 fn internet_gateway_of(cx: Context<'_>, vpc: VpcIx) -> Option<RouteTarget> {
-    let id = &cx.network.vpcs.at(vpc).id;
-    let mut gateways = cx.inventory.internet_gateways.values();
-    let gateway = gateways.find(|gateway| gateway.vpc.as_ref() == Some(id))?;
-    Some(RouteTarget::InternetGateway(gateway.id.clone()))
+    Some(RouteTarget::InternetGateway(cx.internet_gateway(vpc)?.id.clone()))
 }

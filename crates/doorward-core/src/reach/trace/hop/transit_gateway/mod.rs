@@ -5,7 +5,7 @@ pub(crate) mod route_tables;
 use std::net::IpAddr;
 
 use crate::inventory::{
-    Attachment, AttachmentId, AttachmentTarget, Call, Direction, ResourceRef, TransitGatewayId, VpcId,
+    Attachment, AttachmentId, AttachmentTarget, Call, Direction, ResourceRef, TransitGatewayId,
 };
 use crate::reach::code::Code;
 use crate::reach::context::Context;
@@ -40,7 +40,7 @@ pub(crate) fn egress(
         trace.stop(|| plain(gateway, Code::BadState, why, hop::fix_of_state(&known.state)));
         return Next::Landed(Delivery::Dropped);
     }
-    let Some(attachment) = attachment_of(cx, gateway, &cx.network.vpcs.at(vpc).id) else {
+    let Some(attachment) = attachment_of(cx, gateway, vpc) else {
         let why = format!("{} is not attached to it", cx.network.vpcs.at(vpc).id);
         let lift = format!("attach {} to {gateway}", cx.network.vpcs.at(vpc).id);
         return Next::Landed(match cx.gap(Call::TransitAttachments, vpc) {
@@ -197,11 +197,9 @@ fn is_down(cx: Context<'_>, trace: &mut Trace, attachment: &Attachment) -> bool 
     true
 }
 
-fn attachment_of<'a>(cx: Context<'a>, gateway: &TransitGatewayId, vpc: &VpcId) -> Option<&'a Attachment> {
-    let mut attachments = cx.inventory.attachments.values();
-    attachments.find(|attachment| {
-        attachment.gateway == *gateway && matches!(&attachment.to, AttachmentTarget::Vpc(id) if id == vpc)
-    })
+fn attachment_of<'a>(cx: Context<'a>, gateway: &TransitGatewayId, vpc: VpcIx) -> Option<&'a Attachment> {
+    let mut attachments = cx.network.vpcs.at(vpc).attachments.iter();
+    attachments.find(|(by, _)| by == gateway).and_then(|key| cx.inventory.attachments.get(key))
 }
 
 /// The subnet of an attachment that is in the zone of another.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{Attachment, AttachmentTarget, Call, TransitRoute};
+use crate::inventory::{Attachment, AttachmentTarget, Call};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::SubnetIx;
@@ -58,7 +58,8 @@ pub(super) fn follow<'a>(
             });
             return Reached::Unclear;
         };
-        let Some(route) = best(routes, to) else {
+        let best = cx.network.transit_routes.get(&id).and_then(|best| best.at(to).copied().flatten());
+        let Some(route) = best.and_then(|best| routes.get(best)) else {
             trace.stop(|| {
                 plain(
                     &id,
@@ -124,10 +125,4 @@ pub(super) fn follow<'a>(
         )
     });
     Reached::Lost
-}
-
-/// The longest prefix; at equal length what is static before what was propagated.
-fn best(routes: &[TransitRoute], to: IpAddr) -> Option<&TransitRoute> {
-    let matching = routes.iter().filter(|route| route.cidr.contains(to));
-    matching.min_by_key(|route| (std::cmp::Reverse(route.cidr.bits()), route.propagated))
 }
