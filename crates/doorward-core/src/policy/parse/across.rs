@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
+use toml::de::DeValue;
+
 use super::firewall::FirewallAt;
 use super::target::TargetAt;
-use super::walk::{Span, Walk};
+use super::walk::{Section, Span, Walk};
 use crate::net::Flow;
 use crate::policy::mistake::did_you_mean;
 use crate::policy::{Address, Enforcement, FirewallName, Server, Transport};
@@ -15,8 +17,9 @@ use crate::policy::{Address, Enforcement, FirewallName, Server, Transport};
 ///
 /// `named` has the names of all firewalls, also of those with a mistake of their own. Both lists are in the
 /// order of the file, so that it is the second of two that is blamed.
-pub(super) fn check(
-    walk: &mut Walk<'_>,
+pub(super) fn check<'t>(
+    walk: &mut Walk<'t>,
+    root: &Section<'t, '_>,
     server: &Server,
     firewalls: &[FirewallAt],
     targets: &[TargetAt],
@@ -32,15 +35,17 @@ pub(super) fn check(
         for before in firewalls.iter().take(index) {
             if let Some(what) = fight(&before.firewall.kind, &at.firewall.kind) {
                 let name = &before.firewall.name;
-                let line = walk.spot(&before.name_at).line;
-                let what = format!("{what} `[firewall.{name}]`, on line {line}");
+                let place = walk.place(&before.kind_at);
+                let what = format!("{what} `[firewall.{name}]`, at {place}");
                 walk.error(&at.kind_at, what, Some("make them one firewall".into()));
             }
         }
         if let Enforcement::Relay { listen } = at.firewall.kind
             && same_port(listen, server.listen)
         {
-            let what = format!("the server itself listens on {}", server.listen);
+            let written = listens_at(root).map(|span| format!(", at {}", walk.place(&span)));
+            let what =
+                format!("the server itself listens on {}{}", server.listen, written.unwrap_or_default());
             walk.error(&at.kind_at, what, Some("choose another port".into()));
         }
     }
@@ -156,8 +161,17 @@ fn fight(one: &Enforcement, other: &Enforcement) -> Option<String> {
     }
 }
 
+/// Where the policy says on which address the server listens; none where it has the default.
+pub(super) fn listens_at(root: &Section<'_, '_>) -> Option<Span> {
+    let DeValue::Table(server) = root.get("server")?.get_ref() else { return None };
+    server.get("listen").map(|value| value.span())
+}
+
 /// Whether only one of two can listen; `[::]` is taken to serve IPv4 too, as it does on Linux.
-fn same_port(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn same_port(one: SocketAddr, other: SocketAddr) -> bool {
+    // A socket of `[::ffff:127.0.0.1]` is one of 127.0.0.1 (RFC 3493, section 3.7).
+    let plain = |at: SocketAddr| SocketAddr::new(at.ip().to_canonical(), at.port());
+    let (one, other) = (plain(one), plain(other));
     let wild = one.ip().is_unspecified() || other.ip().is_unspecified();
     let reach = |wide: SocketAddr, narrow: SocketAddr| {
         wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())

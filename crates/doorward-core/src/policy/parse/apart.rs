@@ -37,7 +37,8 @@ pub(super) fn check<'t>(
                     return None;
                 }
                 let shared = direct(firewalls, &from.target, &to.target)
-                    .or_else(|| jump.carried(&from.target, &to.target))?;
+                    .or_else(|| jump.carried(&from.target, &to.target))
+                    .or_else(|| within(&from.target, &to.target))?;
                 Some((from, to, less, shared))
             });
             if let Some((from, to, less, shared)) = found {
@@ -98,8 +99,7 @@ fn tell(
     less: &Less,
     shared: &Shared,
 ) {
-    let spot = walk.spot(&before.name_at);
-    let other = format!("{}:{}:{}", walk.file, spot.line, spot.column);
+    let other = walk.place(&before.name_at);
     let groups: Vec<&str> = less.groups.iter().map(String::as_str).collect();
     let why = match (groups.as_slice(), less.approval) {
         ([], true) => format!("`{}` without the approval of `{}`", from.name, to.name),
@@ -153,6 +153,43 @@ fn direct(firewalls: &[FirewallAt], from: &Target, to: &Target) -> Option<Shared
         Enforcement::Relay { .. } => return None,
     };
     Some(Shared { place: format!("{place} (`{both}`)"), chosen: at.shared, fix: fix.to_owned() })
+}
+
+/// Where one is a network that the other lies in, whatever the transports and the firewall of the other.
+fn within(from: &Target, to: &Target) -> Option<Shared> {
+    let Address::Network(networks) = &from.address else { return None };
+    // WireGuard is not carried yet, and nothing else leads into a whole network.
+    if !from.transports.contains(&Transport::Ssh) {
+        return None;
+    }
+    let both = from.ports.iter().find(|one| to.ports.iter().any(|other| one.meets(*other)))?;
+    let network = match &to.address {
+        Address::Network(others) => networks
+            .iter()
+            .find(|one| others.iter().any(|other| one.covers(*other) || other.covers(**one)))?
+            .to_string(),
+        Address::Host(host) => match to.address.ip() {
+            Some(address) => networks.iter().find(|network| network.contains(address))?.to_string(),
+            // Where the name leads is known only where it is resolved, which for these names is in the network.
+            None => {
+                let names = from.names.as_ref()?;
+                let has = |below: &&String| {
+                    host.strip_suffix(below.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+                };
+                names.below.iter().find(has)?.clone()
+            }
+        },
+        // What they resolve to is not in the policy.
+        Address::Rds(_) | Address::Proxy(_) | Address::Cache(_) | Address::Instance(_) | Address::Tag(..) => {
+            return None;
+        }
+    };
+    Some(Shared {
+        place: format!("the network of `[target.{}]` (`{network}`, `{both}`)", from.name),
+        chosen: false,
+        fix: "narrow the network or its `ports`".to_owned(),
+    })
 }
 
 /// The jump hosts of a policy.

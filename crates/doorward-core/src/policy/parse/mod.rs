@@ -10,6 +10,7 @@ mod jump;
 mod place;
 mod proxies;
 mod regions;
+mod relayed;
 mod remains;
 mod settings;
 mod syntax;
@@ -208,7 +209,8 @@ fn document_of<'t>(
     }
     firewalls.sort_by_key(|at| at.name_at.start);
     targets.sort_by_key(|at| at.name_at.start);
-    across::check(walk, &server, &firewalls, &targets, &names);
+    across::check(walk, &root, &server, &firewalls, &targets, &names);
+    relayed::check(walk, &root, &server, &firewalls, &targets);
     carried::check(walk, &root, &targets);
     apart::check(walk, &root, (ssm.as_ref(), ssh.as_ref()), &firewalls, &targets);
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::policy::{Address, Enforcement, Limits};
 
 mod carried;
+mod relays;
 
 const PEOPLE: &str = "[people]\npasswords = \"people.htpasswd\"\ngroups = \"people.groups\"\n";
 
@@ -57,7 +58,7 @@ lasts      = { usually = "2h", at-most = "8h" }
 approval   = { from = ["leads"], above = "4h" }
 
 [target.shell]
-address    = "10.0.0.7"
+address    = "10.1.0.7"
 ports      = ["tcp/22", "icmp"]
 groups     = ["ops"]
 transports = ["direct"]
@@ -712,19 +713,19 @@ fn parts_that_do_not_fit() {
     check_below(
         &two("security-group = \"sg-0a1b2c3d4e5f60718\"", "security-group = \"sg-0a1b2c3d4e5f60718\""),
         &[
-            "p:7:18: `sg-0a1b2c3d4e5f60718` already belongs to another firewall, and the two would conflict: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+            "p:7:18: `sg-0a1b2c3d4e5f60718` already belongs to another firewall, and the two would conflict: `[firewall.one]`, at p:5:18\n  hint: make them one firewall",
         ],
     );
     check_below(
         &two("nftables = \"inet d\"", "nftables = \"inet d\""),
         &[
-            "p:7:12: the table `inet d` already belongs to another firewall, and the two would conflict: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+            "p:7:12: the table `inet d` already belongs to another firewall, and the two would conflict: `[firewall.one]`, at p:5:12\n  hint: make them one firewall",
         ],
     );
     check_below(
         &two("relay = \"0.0.0.0:1\"", "relay = \"127.0.0.1:1\""),
         &[
-            "p:7:9: 127.0.0.1:1 already belongs to another relay: `[firewall.one]`, on line 4\n  hint: make them one firewall",
+            "p:7:9: 127.0.0.1:1 already belongs to another relay: `[firewall.one]`, at p:5:9\n  hint: make them one firewall",
         ],
     );
     check_below(&two("relay = \"10.0.0.1:1\"", "relay = \"127.0.0.1:1\""), &[]);

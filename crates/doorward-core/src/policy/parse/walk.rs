@@ -26,6 +26,12 @@ impl<'t> Walk<'t> {
         self.lines.spot(span.start)
     }
 
+    /// Where a span begins, as a message about another place names it.
+    pub(super) fn place(&self, span: &Span) -> String {
+        let spot = self.spot(span);
+        format!("{}:{}:{}", self.file, spot.line, spot.column)
+    }
+
     pub(super) fn error(&mut self, span: &Span, what: impl Into<String>, hint: Option<String>) {
         let spot = self.spot(span);
         if !self.unreadable.contains(&spot.line) {
