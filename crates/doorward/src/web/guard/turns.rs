@@ -10,7 +10,7 @@ use std::time::Duration;
 pub const TURN: Duration = Duration::from_secs(300);
 /// A turn that nobody comes for is free again after that long.
 const KEPT: Duration = Duration::from_secs(600);
-/// Neighbourhoods whose turns lie together, and places for them.
+/// Neighbourhoods whose turns lie together, and places for them. A shelf takes memory once somebody waits there.
 const SHELVES: u64 = 1024;
 const PLACES: usize = 8;
 /// Of these, the most that one neighbourhood may have.
@@ -28,13 +28,12 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Turns {
     state: RandomState,
-    places: Vec<Place>,
+    shelves: Vec<Option<Box<[Place; PLACES]>>>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        let places = vec![Place::default(); usize::try_from(SHELVES).unwrap_or(0) * PLACES];
-        Self { state: RandomState::new(), places }
+        Self { state: RandomState::new(), shelves: vec![None; usize::try_from(SHELVES).unwrap_or(0)] }
     }
 }
 
@@ -49,7 +48,8 @@ impl Turns {
         let neighbourhood = self.state.hash_one(neighbourhood).max(1);
         let account = self.state.hash_one(account).max(1);
         let shelf = usize::try_from(neighbourhood % SHELVES).unwrap_or(0);
-        let Some(places) = self.places.chunks_exact_mut(PLACES).nth(shelf) else { return Err(None) };
+        let Some(places) = self.shelves.get_mut(shelf) else { return Err(None) };
+        let places = places.get_or_insert_default();
         for place in places.iter_mut().filter(|place| place.account != 0 && place.ripe + KEPT <= now) {
             *place = Place::default();
         }
