@@ -79,8 +79,8 @@ fn db_on_a_database_admits_nobody_else() {
     let answer = check(&account, "shop", "orders-prod", Verdict::No);
     let codes: BTreeSet<Code> = answer.blockers.iter().map(|blocker| blocker.code).collect();
     assert!(codes.contains(&Code::SecurityGroup), "{:#?}", answer.blockers);
-    let lifts: Vec<&str> = answer.blockers.iter().map(|blocker| blocker.lift.as_str()).collect();
-    assert!(lifts.iter().all(|lift| !lift.is_empty()), "{lifts:?}");
+    let fixes: Vec<String> = answer.blockers.iter().map(|blocker| blocker.fix.to_string()).collect();
+    assert!(fixes.iter().all(|fix| !fix.is_empty()), "{fixes:?}");
 }
 
 #[test]

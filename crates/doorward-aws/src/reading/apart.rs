@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::inventory::{
-    Call, Inventory, Listener, LoadBalancer, LoadBalancerKind, Place, Target, TargetGroup,
+    Call, CrossZone, Inventory, Listener, LoadBalancer, LoadBalancerKind, Place, Target, TargetGroup,
 };
 
 use super::Reader;
@@ -18,8 +18,9 @@ pub(crate) struct Apart {
     pub(super) sends: BTreeMap<String, BTreeSet<String>>,
     /// Whether a load balancer sends to other zones, where its attributes say so.
     pub(super) cross_zone: BTreeMap<String, Option<bool>>,
-    /// Whether the targets of a group see the client's address, where its attributes say so.
-    pub(super) preserves: BTreeMap<String, Option<bool>>,
+    /// Whether the targets of a group see the client's address, where its attributes say so, and across which zones they
+    /// get packets.
+    pub(super) group_attributes: BTreeMap<String, (Option<bool>, CrossZone)>,
     /// The targets of a group.
     pub(super) targets: BTreeMap<String, Vec<Target>>,
     /// What stands behind a proxy.
@@ -49,7 +50,7 @@ impl Reader {
     }
 }
 
-/// Whether a target group stands for the instances of a classic load balancer, whose name it has.
+/// Whether a target group stands for the instances of a classic load balancer, whose ARN it has.
 pub(crate) fn is_classic(group: &TargetGroup, balancers: &BTreeMap<String, LoadBalancer>) -> bool {
     balancers.get(&group.arn).is_some_and(|balancer| balancer.kind == LoadBalancerKind::Classic)
 }
@@ -123,8 +124,11 @@ impl Apart {
     }
 
     fn target_group(&mut self, group: &mut TargetGroup, untold: &mut Untold) {
-        match self.preserves.remove(&group.arn) {
-            Some(told) => group.preserves_client = told.or_else(|| preserves_by_default(group)),
+        match self.group_attributes.remove(&group.arn) {
+            Some((preserves, cross_zone)) => {
+                group.preserves_client = preserves.or_else(|| preserves_by_default(group));
+                group.cross_zone = Some(cross_zone);
+            }
             None => untold.entry(Call::TargetGroupAttributes).or_default().push(group.arn.clone()),
         }
         match self.targets.remove(&group.arn) {
@@ -138,7 +142,7 @@ impl Apart {
 pub(crate) fn preserves_by_default(group: &TargetGroup) -> Option<bool> {
     match (group.protocol.as_str(), group.kind.as_str()) {
         ("HTTP" | "HTTPS", _) => Some(false),
-        ("UDP" | "TCP_UDP", _) => Some(true),
+        ("UDP" | "TCP_UDP" | "QUIC" | "TCP_QUIC", _) => Some(true),
         ("TCP" | "TLS", "ip") => Some(false),
         ("TCP" | "TLS", "instance" | "alb") => Some(true),
         _ => None,

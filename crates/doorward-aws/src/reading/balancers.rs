@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    Call, Listener, LoadBalancer, LoadBalancerKind, SubnetId, Target, TargetGroup, VpcId,
+    Call, CrossZone, Listener, LoadBalancer, LoadBalancerKind, SubnetId, Target, TargetGroup, VpcId,
 };
 
 use super::{Member, Reader, Unreadable, id, ids, needed_text, text};
@@ -19,23 +19,24 @@ impl Member for ClassicShape {
         self.name.as_deref()
     }
 
-    /// Its instances are a target group without a port, named like it.
+    /// Its instances are a target group without a port, with its ARN and name.
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let name = needed_text(self.name.as_ref(), "LoadBalancerName")?;
         let vpc: Option<VpcId> = id(self.vpc.as_deref())?;
-        let listener = |shape: &_| listener_of_classic(shape, &name);
+        let arn = LoadBalancer::classic_arn(&name, &reader.place);
+        let listener = |shape: &_| listener_of_classic(shape, &arn);
         let mut listeners: Vec<Listener> =
             self.listeners.0.iter().map(listener).collect::<Result<_, Unreadable>>()?;
         sort(&mut listeners);
         let instance = |shape: &ClassicInstance| {
             let id = needed_text(shape.id.as_ref(), "InstanceId")?;
-            Ok(Target { id, port: None, health: None })
+            Ok(Target { id, port: None, health: None, reason: None, zone: None })
         };
         let mut targets: Vec<Target> =
             self.instances.0.iter().map(instance).collect::<Result<_, Unreadable>>()?;
         targets.sort();
         let group = TargetGroup {
-            arn: name.clone(),
+            arn: arn.clone(),
             name: name.clone(),
             place: reader.place.clone(),
             vpc: vpc.clone(),
@@ -43,11 +44,12 @@ impl Member for ClassicShape {
             port: None,
             kind: "instance".to_owned(),
             preserves_client: Some(false),
+            cross_zone: Some(CrossZone::AsLoadBalancer),
             targets: Some(targets),
         };
         let balancer = LoadBalancer {
-            arn: name.clone(),
-            name: name.clone(),
+            arn: arn.clone(),
+            name,
             place: reader.place.clone(),
             kind: LoadBalancerKind::Classic,
             public: is_public(self.scheme.as_deref()),
@@ -59,8 +61,8 @@ impl Member for ClassicShape {
             cross_zone: None,
             listeners: Some(listeners),
         };
-        reader.keep(|inventory| &mut inventory.load_balancers, name.clone(), balancer, PartialEq::eq)?;
-        reader.keep(|inventory| &mut inventory.target_groups, name, group, PartialEq::eq)
+        reader.keep(|inventory| &mut inventory.load_balancers, arn.clone(), balancer, PartialEq::eq)?;
+        reader.keep(|inventory| &mut inventory.target_groups, arn, group, PartialEq::eq)
     }
 }
 
@@ -167,6 +169,7 @@ impl Member for TargetGroupShape {
             port: self.port,
             kind: text(self.kind.as_ref()).unwrap_or_else(|| "instance".to_owned()),
             preserves_client: None,
+            cross_zone: None,
             targets: None,
         };
         reader.keep(|inventory| &mut inventory.target_groups, arn, group, PartialEq::eq)
@@ -192,7 +195,8 @@ impl Reader {
 
     /// Takes the attributes of a target group.
     pub(crate) fn target_group_attributes(&mut self, group: &str, attributes: &AttributesAnswer) {
-        self.apart.preserves.insert(group.to_owned(), attributes.preserves_client());
+        let told = (attributes.preserves_client(), attributes.cross_zone_of_targets());
+        self.apart.group_attributes.insert(group.to_owned(), told);
     }
 
     /// Takes the targets of a target group.
@@ -219,6 +223,8 @@ fn target(shape: &HealthShape) -> Result<Target, Unreadable> {
         id: needed_text(target.id.as_ref(), "Id")?,
         port: target.port,
         health: shape.health.as_ref().and_then(|health| text(health.state.as_ref())),
+        reason: shape.health.as_ref().and_then(|health| text(health.reason.as_ref())),
+        zone: text(target.zone.as_ref()),
     })
 }
 

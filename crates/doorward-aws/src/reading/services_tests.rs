@@ -57,11 +57,12 @@ fn a_classic_load_balancer_brings_its_instances() {
         "ListenerDescriptions": [{"PolicyNames": [], "Listener": {"Protocol": "HTTP", "LoadBalancerPort": 80,
         "InstancePort": 8080}}], "Instances": [{"InstanceId": "i-0b"}, {"InstanceId": "i-0a"}]}]}"#,
     );
-    let balancer = &seen.load_balancers["old"];
+    let arn = "arn:aws:elasticloadbalancing:::loadbalancer/old";
+    let balancer = &seen.load_balancers[arn];
     assert_eq!((balancer.kind, balancer.public), (LoadBalancerKind::Classic, true));
     let listener = &balancer.listeners.as_ref().expect("listeners")[0];
     assert_eq!((listener.port, listener.instance_port), (80, Some(8080)));
-    let targets = seen.target_groups["old"].targets.as_ref().expect("targets");
+    let targets = seen.target_groups[arn].targets.as_ref().expect("targets");
     assert_eq!(targets.iter().map(|target| target.id.as_str()).collect::<Vec<_>>(), ["i-0a", "i-0b"]);
 }
 

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use doorward_core::inventory::{
-    AclEntry, AnsweredId, BlockMode, BlockPublicAccess, Call, Destination, Direction, Gap, Inventory,
-    LoadBalancerKind, NetworkAcl, NetworkAclId, Place, Route, RouteTable, RouteTableId, RouteTarget, Subnet,
-    SubnetId, Vpc,
+    AclEntry, AnsweredId, BlockMode, BlockPublicAccess, Call, CrossZone, Destination, Direction, Gap,
+    Inventory, LoadBalancerKind, NetworkAcl, NetworkAclId, Place, Route, RouteTable, RouteTableId,
+    RouteTarget, Subnet, SubnetId, Vpc,
 };
 use doorward_core::net::{Cidr, Flow};
 
@@ -58,8 +58,9 @@ const ASSUMPTIONS: [Assumption; 7] = [
     },
     Assumption {
         call: Call::TargetGroupAttributes,
-        what: "client IP preservation of each target group is as its protocol and target type have it by default",
-        fill: client_preservation,
+        what: "client IP preservation of each target group is as its protocol and target type have it by default, and \
+               cross-zone load balancing as the load balancer has it",
+        fill: target_group_attributes,
     },
 ];
 
@@ -201,13 +202,15 @@ fn cross_zone(inventory: &mut Inventory, place: &Place) -> bool {
     any
 }
 
-fn client_preservation(inventory: &mut Inventory, place: &Place) -> bool {
+/// User guide for Network Load Balancers, "Edit target group attributes".
+fn target_group_attributes(inventory: &mut Inventory, place: &Place) -> bool {
     let Inventory { target_groups, load_balancers, .. } = inventory;
     let here = target_groups.values_mut().filter(|group| group.place == *place);
     let mut any = false;
     for group in here.filter(|group| !is_classic(group, load_balancers)) {
         any = true;
         group.preserves_client = group.preserves_client.or_else(|| preserves_by_default(group));
+        group.cross_zone.get_or_insert(CrossZone::AsLoadBalancer);
     }
     any
 }

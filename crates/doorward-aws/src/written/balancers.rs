@@ -1,6 +1,6 @@
 //! Load balancers, their listeners and their targets.
 
-use doorward_core::inventory::{Call, Listener, LoadBalancer, LoadBalancerKind, TargetGroup};
+use doorward_core::inventory::{Call, CrossZone, Listener, LoadBalancer, LoadBalancerKind, TargetGroup};
 use serde_json::{Value, json};
 
 use super::answers::{Answers, each, texts, told};
@@ -41,7 +41,9 @@ impl Answers<'_> {
         self.add(Call::LoadBalancers, &balancer.place, member);
         let known = balancer.cross_zone.is_some();
         if known || !self.has_gap(Call::LoadBalancerAttributes, &balancer.place) {
-            let attributes = attribute("load_balancing.cross_zone.enabled", balancer.cross_zone);
+            let across =
+                balancer.cross_zone.map(|value| ("load_balancing.cross_zone.enabled", value.to_string()));
+            let attributes = each(across, attribute);
             let answer = json!({"LoadBalancerArn": balancer.arn, "Attributes": attributes});
             self.add_apart(Call::LoadBalancerAttributes, &balancer.place, answer);
         }
@@ -74,17 +76,33 @@ impl Answers<'_> {
             "TargetType": group.kind,
         }));
         self.add(Call::TargetGroups, &group.place, member);
-        let known = group.preserves_client.is_some();
+        let known = group.preserves_client.is_some() || group.cross_zone.is_some();
         if known || !self.has_gap(Call::TargetGroupAttributes, &group.place) {
-            let attributes = attribute("preserve_client_ip.enabled", group.preserves_client);
+            let preserves =
+                group.preserves_client.map(|value| ("preserve_client_ip.enabled", value.to_string()));
+            let across = group.cross_zone.map(|value| {
+                let value = match value {
+                    CrossZone::On => "true",
+                    CrossZone::Off => "false",
+                    CrossZone::AsLoadBalancer => "use_load_balancer_configuration",
+                };
+                ("load_balancing.cross_zone.enabled", value.to_owned())
+            });
+            let attributes = each(preserves.into_iter().chain(across), attribute);
             let answer = json!({"TargetGroupArn": group.arn, "Attributes": attributes});
             self.add_apart(Call::TargetGroupAttributes, &group.place, answer);
         }
         if let Some(targets) = &group.targets {
             let targets = each(targets, |target| {
                 told(json!({
-                    "Target": told(json!({"Id": target.id, "Port": target.port})),
-                    "TargetHealth": target.health.as_ref().map(|state| json!({ "State": state })),
+                    "Target": told(json!({
+                        "Id": target.id,
+                        "Port": target.port,
+                        "AvailabilityZone": target.zone,
+                    })),
+                    "TargetHealth": target.health.as_ref().map(|state| {
+                        told(json!({ "State": state, "Reason": target.reason }))
+                    }),
                 }))
             });
             let answer = json!({"TargetGroupArn": group.arn, "TargetHealthDescriptions": targets});
@@ -93,8 +111,8 @@ impl Answers<'_> {
     }
 }
 
-fn attribute(key: &str, value: Option<bool>) -> Value {
-    each(value, |value| json!({"Key": key, "Value": value.to_string()}))
+fn attribute((key, value): (&str, String)) -> Value {
+    json!({"Key": key, "Value": value})
 }
 
 fn scheme(balancer: &LoadBalancer) -> &'static str {

@@ -123,12 +123,12 @@ fn unseen(inventory: &mut Inventory, call: Call) {
             inventory.load_balancers.values_mut().for_each(|balancer| balancer.cross_zone = None);
         }
         Call::TargetHealth => {
-            let groups = inventory.target_groups.values_mut().filter(|group| group.arn != "old");
+            let groups = inventory.target_groups.values_mut().filter(|group| group.name != "old");
             groups.for_each(|group| group.targets = None);
         }
         Call::TargetGroupAttributes => {
-            let groups = inventory.target_groups.values_mut().filter(|group| group.arn != "old");
-            groups.for_each(|group| group.preserves_client = None);
+            let groups = inventory.target_groups.values_mut().filter(|group| group.name != "old");
+            groups.for_each(|group| (group.preserves_client, group.cross_zone) = (None, None));
         }
         Call::DatabaseProxyTargets => {
             inventory.database_proxies.values_mut().for_each(|proxy| proxy.targets = None);

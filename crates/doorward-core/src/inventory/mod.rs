@@ -39,15 +39,15 @@ pub use id::{
 };
 pub use interface::{ElasticAddress, Instance, Interface, InterfaceAddress};
 pub use network::{
-    AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Excepted, NetworkAcl, PrefixList,
-    Route, RouteTable, RouteTarget, Subnet, Vpc,
+    AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Excepted, NetworkAcl, NotATarget,
+    PrefixList, Route, RouteTable, RouteTarget, Subnet, Vpc,
 };
 pub use partition::Partition;
 pub use resource::{NamedResource, ResourceKind, ResourceRef, Scope};
 pub use service::{
-    Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, DatabaseProxyEndpoint,
-    Function, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache, SubnetGroup,
-    Target, TargetGroup, TaskNetwork,
+    Cache, ContainerService, ContainerTask, CrossZone, Database, DatabaseCluster, DatabaseProxy,
+    DatabaseProxyEndpoint, Function, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup,
+    ServerlessCache, SubnetGroup, Target, TargetGroup, TaskNetwork,
 };
 
 /// The tags of a resource.
@@ -128,7 +128,7 @@ pub struct Inventory {
     pub transit_tables: BTreeMap<TransitTableId, TransitTable>,
     /// VPC endpoints.
     pub endpoints: BTreeMap<EndpointId, Endpoint>,
-    /// Load balancers by ARN; classic ones by name.
+    /// Load balancers by ARN.
     pub load_balancers: BTreeMap<String, LoadBalancer>,
     /// Target groups by ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::{
     Direction, EgressOnlyGatewayId, EndpointId, InstanceId, InterfaceId, InternetGatewayId, NatGatewayId,
-    NetworkAclId, PeeringId, Place, PrefixListId, RouteTableId, SubnetId, Tags, TransitGatewayId, VpcId,
-    VpnGatewayId,
+    NetworkAclId, NotARule, PeeringId, Place, PrefixListId, RouteTableId, SubnetId, Tags, TransitGatewayId,
+    VpcId, VpnGatewayId,
 };
 use crate::net::{Cidr, Flow};
 
@@ -232,4 +232,50 @@ pub enum Excepted {
     Vpc(VpcId),
     /// One subnet.
     Subnet(SubnetId),
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cidr(cidr) => cidr.fmt(f),
+            Self::PrefixList(list) => list.fmt(f),
+        }
+    }
+}
+
+impl std::str::FromStr for Destination {
+    type Err = NotARule;
+
+    fn from_str(text: &str) -> Result<Self, NotARule> {
+        Ok(if text.starts_with("pl-") { Self::PrefixList(text.parse()?) } else { Self::Cidr(text.parse()?) })
+    }
+}
+
+/// A text that is not what a route leads to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not what a route leads to, like an internet gateway, a NAT gateway or a peering connection by its id"
+)]
+pub struct NotATarget(String);
+
+impl std::str::FromStr for RouteTarget {
+    type Err = NotATarget;
+
+    fn from_str(text: &str) -> Result<Self, NotATarget> {
+        let unknown = || NotATarget(text.to_owned());
+        let (kind, _) = text.split_once('-').ok_or_else(unknown)?;
+        let read = match kind {
+            "igw" => text.parse().map(Self::InternetGateway),
+            "eigw" => text.parse().map(Self::EgressOnlyGateway),
+            "nat" => text.parse().map(Self::NatGateway),
+            "eni" => text.parse().map(Self::Interface),
+            "i" => text.parse().map(Self::Instance),
+            "pcx" => text.parse().map(Self::Peering),
+            "tgw" => text.parse().map(Self::TransitGateway),
+            "vgw" => text.parse().map(Self::VpnGateway),
+            "vpce" => text.parse().map(Self::Endpoint),
+            _ => return Err(unknown()),
+        };
+        read.map_err(|_| unknown())
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{InterfaceId, Place, SecurityGroupId, SubnetId, Tags, VpcId};
+use super::{InterfaceId, Partition, Place, SecurityGroupId, SubnetId, Tags, VpcId};
 
 /// A load balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadBalancer {
-    /// Its ARN; a classic one has only its name.
+    /// Its ARN. Answers about a classic one have only its name; [`LoadBalancer::classic_arn`] makes the ARN of it.
     pub arn: String,
     /// Its name.
     pub name: String,
@@ -31,6 +31,23 @@ pub struct LoadBalancer {
     pub cross_zone: Option<bool>,
     /// Its listeners; none when they could not be seen.
     pub listeners: Option<Vec<Listener>>,
+}
+
+impl LoadBalancer {
+    /// The ARN of a classic load balancer: its name is unique only within its account and Region.
+    ///
+    /// Where the account is not known the profile stands for it, so that the ARN tells two of one name apart.
+    ///
+    /// Source: Service Authorization Reference, Elastic Load Balancing, resource type `loadbalancer`.
+    pub fn classic_arn(name: &str, place: &Place) -> String {
+        let region = place.region.as_deref().unwrap_or_default();
+        let account = place.account.as_ref().map(ToString::to_string).or_else(|| place.profile.clone());
+        format!(
+            "arn:{}:elasticloadbalancing:{region}:{}:loadbalancer/{name}",
+            Partition::of(region).arn(),
+            account.unwrap_or_default()
+        )
+    }
 }
 
 /// A kind of load balancer.
@@ -59,7 +76,7 @@ pub struct Listener {
     pub instance_port: Option<u16>,
 }
 
-/// Targets of load balancers. A classic load balancer's instances are one without a port, named like it.
+/// Targets of load balancers. A classic load balancer's instances are one without a port, with its ARN and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetGroup {
     /// Its ARN.
@@ -78,8 +95,21 @@ pub struct TargetGroup {
     pub kind: String,
     /// `preserve_client_ip.enabled`; none when that was not seen.
     pub preserves_client: Option<bool>,
+    /// `load_balancing.cross_zone.enabled`; none when that was not seen.
+    pub cross_zone: Option<CrossZone>,
     /// Its targets; none when they could not be seen.
     pub targets: Option<Vec<Target>>,
+}
+
+/// Whether the targets of a group get packets from nodes in other Availability Zones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CrossZone {
+    /// They do.
+    On,
+    /// They do not.
+    Off,
+    /// As the load balancer has it: `use_load_balancer_configuration`, which is the default.
+    AsLoadBalancer,
 }
 
 /// One target.
@@ -91,6 +121,10 @@ pub struct Target {
     pub port: Option<u16>,
     /// Its health, like `healthy`.
     pub health: Option<String>,
+    /// Why its health is not `healthy`, like `Target.NotInUse`.
+    pub reason: Option<String>,
+    /// The Availability Zone that it was registered in; `all` for an address outside the VPC.
+    pub zone: Option<String>,
 }
 
 /// An RDS instance, a member of an Aurora cluster among them.

@@ -73,6 +73,8 @@ codes! {
     ClassicListener "ELB_LISTENERS_MISMATCH" "the load balancer does not listen there",
     NotATarget "TARGET_ADDRESS_RESTRICTION" "the load balancer sends only to its targets",
     TargetPort "TARGET_PORT_RESTRICTION" "the load balancer sends only to the registered port",
+    ZoneNotEnabled "ELB_INSTALLED_AZ_RESTRICTION" "the load balancer sends only to targets in zones that are enabled for it",
+    SourcePreservation "ELBV2_SOURCE_ADDRESS_PRESERVATION" "the load balancer preserves the client's address only on a direct path",
     NotCrossZone "ELB_NOT_CROSSZONE" "the load balancer does not send across zones",
     BlockPublicAccess "VPC_BLOCK_PUBLIC_ACCESS_ENABLED" "VPC Block Public Access forbids it",
     EndpointInitiates "VPC_ENDPOINT_CANNOT_INITIATE" "an interface endpoint answers and starts nothing (Doorward's own code)",

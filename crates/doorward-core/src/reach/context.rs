@@ -5,15 +5,28 @@ use std::net::IpAddr;
 use crate::inventory::{Call, InternetGateway, Inventory};
 use crate::reach::network::Network;
 use crate::reach::network::table::{GapIx, SubnetIx, VpcIx};
+use crate::reach::question::stands_for::StandsFor;
 
 /// A question's inventory and what was made of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) network: &'a Network,
     pub(crate) inventory: &'a Inventory,
+    /// An address that stands for others, and what people call these.
+    pub(crate) called: Option<&'a StandsFor>,
 }
 
 impl<'a> Context<'a> {
+    /// The same, where an address is called by another name.
+    pub(crate) fn calling(self, meant: &'a StandsFor) -> Self {
+        Self { called: Some(meant), ..self }
+    }
+
+    /// What an address is called.
+    pub(crate) fn words(self, address: IpAddr) -> String {
+        self.called.and_then(|meant| meant.words(address)).unwrap_or_else(|| address.to_string())
+    }
+
     pub(crate) fn subnet_with(self, vpc: VpcIx, address: IpAddr) -> Option<SubnetIx> {
         let mut subnets = self.network.vpcs.at(vpc).subnets.iter().copied();
         subnets.find(|subnet| self.network.subnets.at(*subnet).contains(address))

@@ -16,12 +16,14 @@ mod selector;
 mod trace;
 
 pub use code::Code;
+pub use compare::change::{Change, Edit, Impossible, after};
 pub use compare::collateral::{Collateral, collateral, with_grant};
-pub use compare::edits::{Change, Edit, Impossible, after, of_grant};
+pub use compare::edits::of_grant;
 pub use flows::Flows;
 pub use matrix::exposure::Exposure;
+pub use question::repair::{Repair, RepairStep};
 pub use result::{
-    AllowedPath, Answer, Back, Blocker, Comparison, End, Hop, Pair, Part, Role, RoleId, Verdict,
+    AllowedPath, Answer, Back, Blocker, Comparison, End, Fix, Hop, Pair, Part, Role, RoleId, Verdict,
 };
 pub use selector::{Candidate, NotFound, Selector, Several};
 
@@ -63,7 +65,7 @@ impl Reachability {
     }
 
     fn context(&self) -> Context<'_> {
-        Context { network: &self.network, inventory: &self.inventory }
+        Context { network: &self.network, inventory: &self.inventory, called: None }
     }
 
     fn role(&self, interface: InterfaceIx) -> RoleId {

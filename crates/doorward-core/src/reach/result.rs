@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::inventory::{Gap, NamedResource, ResourceRef, SecurityGroupId, SubnetId, VpcId};
 use crate::net::{Cidr, Ports};
 use crate::reach::code::Code;
+use crate::reach::compare::change::Change;
 use crate::reach::flows::Flows;
 
 /// Whether it passes.
@@ -70,7 +71,7 @@ pub struct Hop {
 }
 
 /// Something that is in the way.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocker {
     /// Its explanation code.
     pub code: Code,
@@ -80,12 +81,49 @@ pub struct Blocker {
     pub name: Option<String>,
     /// Why it stops it.
     pub why: String,
-    /// The change that would lift it.
-    pub lift: String,
+    /// What fixes it.
+    pub fix: Fix,
     /// What of the asked it stops.
     pub flows: Flows,
     /// Whether it stops the replies and not the packet itself.
     pub replies: bool,
+}
+
+/// What fixes a blocker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fix {
+    /// These changes, which can be made to the account as it was read.
+    Changes(Vec<Change>),
+    /// What people can do, where no change is known that does it: something has to be created, or is in a state that
+    /// no setting changes.
+    Advice(String),
+}
+
+impl Fix {
+    /// The changes, or the advice where there are none.
+    pub(crate) fn of(changes: Vec<Change>, advice: impl FnOnce() -> String) -> Self {
+        if changes.is_empty() { Self::Advice(advice()) } else { Self::Changes(changes) }
+    }
+
+    /// The changes; none of an advice.
+    pub fn changes(&self) -> &[Change] {
+        match self {
+            Self::Changes(changes) => changes,
+            Self::Advice(_) => &[],
+        }
+    }
+}
+
+impl fmt::Display for Fix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changes(changes) => {
+                let words: Vec<String> = changes.iter().map(Change::to_string).collect();
+                f.write_str(&words.join("; "))
+            }
+            Self::Advice(advice) => f.write_str(advice),
+        }
+    }
 }
 
 /// How replies fare.

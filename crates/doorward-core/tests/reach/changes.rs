@@ -46,7 +46,7 @@ fn meant(inventory: &Inventory, drawn: &[(Index, bool, Index, Index, Index)]) ->
         } else {
             Edit::Remove((*flow.get(&standing)).clone())
         };
-        let change = Change { group: (*id).clone(), edit };
+        let change = Change::Rule { group: (*id).clone(), edit };
         if !changes.contains(&change) {
             changes.push(change);
         }

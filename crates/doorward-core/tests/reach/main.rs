@@ -12,6 +12,7 @@ mod accounts;
 mod agreement;
 mod by_hand;
 mod changes;
+mod fixes;
 mod flows;
 mod naive;
 mod questions;

@@ -7,7 +7,8 @@ use doorward_core::inventory::*;
 use doorward_core::net::{Cidr, Flow, Icmp};
 
 use crate::naive::{
-    Far, Packet, Passage, Point, Way, back, carry, embedded, forward, is_amazons, is_internet,
+    Far, Handed, Packet, Passage, Point, Way, back, carry, embedded, forward, is_amazons, is_internet,
+    through,
 };
 
 /// One question: how its ends are called, and the points that this means.
@@ -17,31 +18,44 @@ pub struct Question {
     pub to: String,
     /// The ways between them that any packet may take, each with the way back.
     pub ways: Vec<(Way, Result<Way, &'static str>)>,
+    /// The ways through load balancers.
+    pub handed: Vec<Handed>,
 }
 
 impl Question {
     pub fn new(inventory: &Inventory, from: (&str, &[Point]), to: (&str, &[Point])) -> Self {
-        let mut ways = Vec::new();
+        let (mut ways, mut handed) = (Vec::new(), Vec::new());
         for sender in from.1 {
             for receiver in to.1 {
+                let itself = matches!((sender, receiver), (Point::Host(a, _), Point::Host(b, _)) if a == b);
+                if !itself {
+                    handed.extend(through(inventory, sender, receiver, 2));
+                }
                 if let Ok(way) = forward(inventory, sender, receiver) {
                     let reply = back(inventory, sender, receiver, &way);
                     ways.push((way, reply));
                 }
             }
         }
-        Self { from: from.0.into(), to: to.0.into(), ways }
+        Self { from: from.0.into(), to: to.0.into(), ways, handed }
     }
 
     /// Whether a packet passes between any two points and a reply comes back to any of the client's ports.
     pub fn passes(&self, inventory: &Inventory, packet: Packet, clients: &[u16]) -> bool {
-        self.ways.iter().any(|way| !ports_back(inventory, way, packet, clients).is_empty())
+        let straight = |way: &_, packet| ports_back(inventory, way, packet, clients);
+        self.ways.iter().any(|way| !straight(way, packet).is_empty())
+            || self.handed.iter().any(|handed| !handed.ports_back(packet, &straight).is_empty())
     }
 
     /// The same if all that was not recorded lets it.
     pub fn may_pass(&self, inventory: &Inventory, packet: Packet, clients: &[u16]) -> bool {
-        let fares = |way, passage| !ports_of(inventory, way, packet, clients, passage).is_empty();
-        self.ways.iter().any(|way| fares(way, Passage::Passes) || fares(way, Passage::Unknown))
+        let straight = |way: &_, packet| {
+            let mut ports = ports_of(inventory, way, packet, clients, Passage::Passes);
+            ports.extend(ports_of(inventory, way, packet, clients, Passage::Unknown));
+            ports
+        };
+        self.ways.iter().any(|way| !straight(way, packet).is_empty())
+            || self.handed.iter().any(|handed| !handed.ports_back(packet, &straight).is_empty())
     }
 }
 
@@ -101,6 +115,7 @@ pub fn packets(inventory: &Inventory) -> Vec<Packet> {
         Packet::Other(50),
         Packet::Other(0),
     ]);
+    packets.extend(balanced(inventory));
     for flow in flows(inventory) {
         let ports = flow.ports().into_iter().flat_map(|ports| around(ports.from(), ports.to()));
         match flow {
@@ -115,6 +130,18 @@ pub fn packets(inventory: &Inventory) -> Vec<Packet> {
         }
     }
     packets.into_iter().collect()
+}
+
+/// The ports of listeners and of targets, by both transports.
+fn balanced(inventory: &Inventory) -> impl Iterator<Item = Packet> + '_ {
+    let listeners = inventory.load_balancers.values().flat_map(|it| it.listeners.iter().flatten());
+    let heard = listeners.flat_map(|listener| [Some(listener.port), listener.instance_port]);
+    let groups = inventory.target_groups.values();
+    let sent = groups.flat_map(|group| {
+        let own = group.targets.iter().flatten().map(|target| target.port);
+        own.chain([group.port])
+    });
+    heard.chain(sent).flatten().flat_map(|port| [Packet::Tcp(port), Packet::Udp(port)])
 }
 
 fn around(from: u16, to: u16) -> impl Iterator<Item = u16> {

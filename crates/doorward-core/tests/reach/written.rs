@@ -42,8 +42,11 @@
 //! except eu-west-1 subnet-a both
 //! ```
 //!
+//! Load balancers have lines of their own, in `balancers`.
+//!
 //! A VPC without a default ACL gets one that admits all, one without a main table an empty one.
 
+mod balancers;
 mod services;
 
 use std::collections::BTreeSet;
@@ -276,6 +279,7 @@ impl Line<'_> {
             _ if kind.starts_with("acl-") => self.entry(kind, inventory),
             _ if kind.starts_with("rtb-") => self.route(kind, inventory),
             _ if kind.starts_with("tgw-rtb-") => self.transit_route(kind, inventory),
+            _ if self.of_balancers(kind, inventory) => {}
             _ => panic!("what is this? {}", self.line),
         }
     }

@@ -119,7 +119,7 @@ impl Changed {
                 let rule: RuleIdentity =
                     format!("tcp/7000 from {}", from(&mut chance)).parse().expect("a rule");
                 let group = chance.pick(&groups);
-                let change = |edit| [Change { group: group.clone(), edit }];
+                let change = |edit| [Change::Rule { group: group.clone(), edit }];
                 let (opened, took) =
                     timed(|| reachability.change(&change(Edit::Add(rule.clone()))).expect("it can be made"));
                 let closed =

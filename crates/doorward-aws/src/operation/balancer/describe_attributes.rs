@@ -1,5 +1,6 @@
 //! `elasticloadbalancing:DescribeLoadBalancerAttributes` and `DescribeTargetGroupAttributes`: what is set apart.
 
+use doorward_core::inventory::CrossZone;
 use serde::Deserialize;
 
 use crate::operation::{Body, Operation, Service};
@@ -57,6 +58,16 @@ impl AttributesAnswer {
     /// Whether load balancers of this group send to targets in other zones (`load_balancing.cross_zone.enabled`).
     pub(crate) fn cross_zone(&self) -> Option<bool> {
         self.flag("load_balancing.cross_zone.enabled")
+    }
+
+    /// Across which zones the targets of this group get packets (`load_balancing.cross_zone.enabled`).
+    pub(crate) fn cross_zone_of_targets(&self) -> CrossZone {
+        match self.cross_zone() {
+            Some(true) => CrossZone::On,
+            Some(false) => CrossZone::Off,
+            // `use_load_balancer_configuration`, which is the default.
+            None => CrossZone::AsLoadBalancer,
+        }
     }
 
     /// Whether targets see the address of the client (`preserve_client_ip.enabled`).

@@ -46,6 +46,8 @@ pub(crate) struct TargetShape {
     pub(crate) id: Option<String>,
     #[serde(rename = "Port", default)]
     pub(crate) port: Option<u16>,
+    #[serde(rename = "AvailabilityZone", default)]
+    pub(crate) zone: Option<String>,
 }
 
 /// How it is.
@@ -53,4 +55,6 @@ pub(crate) struct TargetShape {
 pub(crate) struct StateShape {
     #[serde(rename = "State", default)]
     pub(crate) state: Option<String>,
+    #[serde(rename = "Reason", default)]
+    pub(crate) reason: Option<String>,
 }

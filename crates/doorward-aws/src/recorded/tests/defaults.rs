@@ -1,5 +1,7 @@
 //! What was not recorded, taken as AWS makes it.
 
+use doorward_core::inventory::CrossZone;
+
 use super::*;
 
 const NETWORK: &str = r#"{"Vpcs": [{"VpcId": "vpc-0a", "CidrBlock": "10.0.0.0/16"}],
@@ -73,6 +75,8 @@ fn settings_of_balancers_have_defaults() {
     let preserves: Vec<Option<bool>> =
         account.target_groups.values().map(|group| group.preserves_client).collect();
     assert_eq!((cross, preserves), (vec![Some(true), Some(false)], vec![Some(false), Some(true)]));
+    let across = account.target_groups.values().map(|group| group.cross_zone);
+    assert_eq!(across.collect::<Vec<_>>(), [Some(CrossZone::AsLoadBalancer); 2]);
     assert!(
         told.iter().any(|line| line.starts_with("cross-zone"))
             && told.iter().any(|line| line.starts_with("client IP"))

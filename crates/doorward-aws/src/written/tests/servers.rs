@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    Cache, ContainerService, ContainerTask, Database, DatabaseCluster, DatabaseProxy, DatabaseProxyEndpoint,
-    Function, Inventory, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache,
-    SubnetGroup, Tags, Target, TargetGroup, TaskNetwork,
+    Cache, ContainerService, ContainerTask, CrossZone, Database, DatabaseCluster, DatabaseProxy,
+    DatabaseProxyEndpoint, Function, Inventory, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup,
+    ServerlessCache, SubnetGroup, Tags, Target, TargetGroup, TaskNetwork,
 };
 
 use super::rich::{here, id, set, tags, text};
@@ -53,7 +53,7 @@ pub(super) fn balancers(inventory: &mut Inventory) {
         ..network.clone()
     };
     let classic = LoadBalancer {
-        arn: "old".into(),
+        arn: LoadBalancer::classic_arn("old", &here()),
         name: "old".into(),
         kind: LoadBalancerKind::Classic,
         state: None,
@@ -61,7 +61,7 @@ pub(super) fn balancers(inventory: &mut Inventory) {
         listeners: Some(vec![Listener {
             protocol: "SSL".into(),
             port: 443,
-            target_groups: BTreeSet::from(["old".into()]),
+            target_groups: BTreeSet::from([LoadBalancer::classic_arn("old", &here())]),
             instance_port: Some(8443),
         }]),
         ..application.clone()
@@ -72,6 +72,8 @@ pub(super) fn balancers(inventory: &mut Inventory) {
         id: id.into(),
         port,
         health: health.map(str::to_owned),
+        reason: (health == Some("unused")).then(|| "Target.NotInUse".to_owned()),
+        zone: (port == Some(8443)).then(|| "all".to_owned()),
     };
     let group = |name: &str, protocol: &str, kind: &str, preserves_client, targets| TargetGroup {
         arn: format!("{ELB}:targetgroup/{name}/1a"),
@@ -82,11 +84,12 @@ pub(super) fn balancers(inventory: &mut Inventory) {
         port: (kind != "lambda").then_some(80),
         kind: kind.into(),
         preserves_client,
+        cross_zone: Some(if kind == "ip" { CrossZone::Off } else { CrossZone::AsLoadBalancer }),
         targets: Some(targets),
     };
     let web = vec![target("i-0a", Some(8080), Some("healthy")), target("i-0b", None, None)];
     let instances = TargetGroup {
-        arn: "old".into(),
+        arn: LoadBalancer::classic_arn("old", &here()),
         port: None,
         preserves_client: Some(false),
         ..group("old", "", "instance", None, vec![target("i-0a", None, None)])
@@ -100,7 +103,7 @@ pub(super) fn balancers(inventory: &mut Inventory) {
             None,
             vec![target("arn:aws:lambda:eu-west-1:123456789012:function:f", None, None)],
         ),
-        group("dns", "TCP_UDP", "ip", Some(true), vec![]),
+        group("dns", "TCP_UDP", "ip", Some(true), vec![target("10.9.0.4", Some(8443), Some("unused"))]),
         instances,
     ] {
         inventory.target_groups.insert(group.arn.clone(), group);

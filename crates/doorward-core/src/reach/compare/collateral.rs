@@ -7,7 +7,8 @@ use crate::grant::Grant;
 use crate::inventory::{Inventory, NamedResource, StandingRule};
 use crate::policy::{Address, Policy};
 use crate::reach::Reachability;
-use crate::reach::compare::edits::{Change, Impossible, after, of_grant};
+use crate::reach::compare::change::{Change, Impossible, after};
+use crate::reach::compare::edits::of_grant;
 use crate::reach::flows::Flows;
 use crate::reach::result::{Comparison, End};
 use crate::reach::selector::Selector;
@@ -40,8 +41,10 @@ pub fn with_grant(
         Ok(mark) => matches!(mark.because, Because::Grant { id, .. } if id == *grant.id()),
         Err(_) => false,
     };
-    for Change { group, .. } in &changes {
-        if let Some(group) = inventory.groups.get_mut(group) {
+    for change in &changes {
+        if let Change::Rule { group, .. } = change
+            && let Some(group) = inventory.groups.get_mut(group)
+        {
             group.rules.retain(|_, standing| !of_this(standing));
         }
     }

@@ -1,115 +1,21 @@
-//! Edits of security group rules, as a plan, a grant or a file proposes them.
+//! Changes of security group rules, by group; and those that a grant makes.
 
 use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::Deserialize;
 
 use crate::grant::Grant;
-use crate::inventory::{Gap, Inventory, RuleIdentity, SecurityGroupId, Seen, StandingRule};
+use crate::inventory::{Inventory, RuleIdentity, SecurityGroupId, Seen, StandingRule};
 use crate::net::Cidr;
 use crate::policy::{Enforcement, Policy, Target, Transport, did_you_mean};
+use crate::reach::compare::change::{Change, Edit, Impossible};
 
-/// A rule of a security group that comes or goes.
-///
-/// Written `{"group": "sg-…", "add": "tcp/5432 from 203.0.113.7/32"}`, or with `remove`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Written")]
-pub struct Change {
-    /// Where.
-    pub group: SecurityGroupId,
-    /// What.
-    pub edit: Edit,
-}
-
-/// What is done to a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Edit {
-    /// A rule comes. One that stands already stays as it is.
-    Add(RuleIdentity),
-    /// A rule goes.
-    Remove(RuleIdentity),
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.edit {
-            Edit::Add(rule) => write!(f, "{}: add {rule}", self.group),
-            Edit::Remove(rule) => write!(f, "{}: remove {rule}", self.group),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a change like {\"group\": \"sg-…\", \"add\": \"tcp/22 from …\"}")]
-struct Written {
-    group: SecurityGroupId,
-    add: Option<String>,
-    remove: Option<String>,
-}
-
-impl TryFrom<Written> for Change {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        let rule = |text: String| text.parse::<RuleIdentity>().map_err(|error| error.to_string());
-        let edit = match (written.add, written.remove) {
-            (Some(text), None) => Edit::Add(rule(text)?),
-            (None, Some(text)) => Edit::Remove(rule(text)?),
-            _ => return Err(format!("a change of {} has either `add` or `remove`", written.group)),
-        };
-        Ok(Self { group: written.group, edit })
-    }
-}
-
-/// Why a change cannot be made to an inventory.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Impossible {
-    /// The group is not there.
-    #[error("the security group {group} is not in the inventory")]
-    NoGroup {
-        /// Which.
-        group: SecurityGroupId,
-        /// The one that may be meant.
-        meant: Option<SecurityGroupId>,
-    },
-    /// The group could not be seen.
-    #[error("the security group {group} could not be seen: {gap}")]
-    Unseen {
-        /// Which.
-        group: SecurityGroupId,
-        /// Why not.
-        gap: Gap,
-    },
-    /// What should go does not stand.
-    #[error("the rule `{rule}` does not stand in {group}, so it cannot be removed")]
-    NoRule {
-        /// Where.
-        group: SecurityGroupId,
-        /// Which.
-        rule: RuleIdentity,
-    },
-}
-
-/// The inventory after all of the changes, in their order; or the first that cannot be made.
-pub fn after(inventory: &Inventory, changes: &[Change]) -> Result<Inventory, Impossible> {
-    let edited = edited(inventory, changes)?;
-    let mut after = inventory.clone();
-    for (group, rules) in edited {
-        if let Some(group) = after.groups.get_mut(&group) {
-            group.rules = rules;
-        }
-    }
-    Ok(after)
-}
-
-/// The rules of each group that is changed, after all of the changes.
+/// The rules of each group that is changed, after all of the changes; changes of anything else are left out.
 pub(crate) fn edited(
     inventory: &Inventory,
     changes: &[Change],
 ) -> Result<BTreeMap<SecurityGroupId, BTreeMap<RuleIdentity, StandingRule>>, Impossible> {
     let mut after = BTreeMap::new();
-    for Change { group, edit } in changes {
+    for change in changes {
+        let Change::Rule { group, edit } = change else { continue };
         let there = match inventory.group(group) {
             Seen::There(there) => there,
             Seen::Unseen(gap) => return Err(Impossible::Unseen { group: group.clone(), gap: gap.clone() }),
@@ -152,13 +58,14 @@ fn of_target(policy: &Policy, target: &Target, source: Cidr) -> Vec<Change> {
     };
     let ports = target.ports.iter().filter(|flow| flow.fits(source.family()));
     let add = |flow| Edit::Add(RuleIdentity::admitting(flow, source));
-    ports.map(|flow| Change { group: group.clone(), edit: add(*flow) }).collect()
+    ports.map(|flow| Change::Rule { group: group.clone(), edit: add(*flow) }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::{Call, GapSource, Place, SecurityGroup};
+    use crate::inventory::{Call, Gap, GapSource, Place, SecurityGroup};
+    use crate::reach::compare::change::after;
 
     fn inventory(rules: &[&str]) -> Inventory {
         let id: SecurityGroupId = "sg-0a".parse().expect("an id");
@@ -218,19 +125,5 @@ mod tests {
         let unseen = Inventory { gaps: vec![gap], ..inventory(&[]) };
         let add = changes(r#"[{"group": "sg-0a", "add": "all from 10.0.0.0/8"}]"#);
         assert!(matches!(after(&unseen, &add), Err(Impossible::Unseen { .. })));
-    }
-
-    #[test]
-    fn a_change_is_one_or_the_other() {
-        let check = |json: &str, expected: &str| {
-            let error = serde_json::from_str::<Vec<Change>>(json).expect_err(json).to_string();
-            assert!(error.contains(expected), "{json}: {error}");
-        };
-        check(r#"[{"group": "sg-0a"}]"#, "a change of sg-0a has either `add` or `remove`");
-        check(r#"[{"group": "sg-0a", "add": "tcp/22 from ::/0", "remove": "tcp/22 from ::/0"}]"#, "either");
-        check(r#"[{"group": "sg-0a", "add": "ssh from ::/0"}]"#, "`ssh` is not a flow");
-        check(r#"[{"group": "web", "add": "tcp/22 from ::/0"}]"#, "`web` is not the id of a security group");
-        check(r#"[{"group": "sg-0a", "ad": "tcp/22 from ::/0"}]"#, "unknown field `ad`");
-        check(r#"["sg-0a"]"#, "a change like");
     }
 }

@@ -6,7 +6,8 @@ use crate::inventory::{Direction, NatGateway, Peer, RuleIdentity, SecurityGroupI
 use crate::net::ranges::{self, Ranges};
 use crate::net::{Cidr, Family};
 use crate::reach::Reachability;
-use crate::reach::compare::edits::{self, Change, Impossible};
+use crate::reach::compare::change::{self, Change, Impossible};
+use crate::reach::compare::edits;
 use crate::reach::compare::rules::PairComparer;
 use crate::reach::compare::{self, Sides};
 use crate::reach::flows::bounds::Bounds;
@@ -35,9 +36,14 @@ impl Reachability {
     /// It looks only at those whom a changed rule names, and so takes much less than [`Self::of`] and
     /// [`Self::difference`] on the inventory after the changes, with the same result.
     pub fn change(&mut self, changes: &[Change]) -> Result<Comparison, Impossible> {
-        let groups: BTreeSet<SecurityGroupId> = changes.iter().map(|change| change.group.clone()).collect();
-        if self.asks_who_sends(&groups) {
-            let after = Self::of(edits::after(&self.inventory, changes)?);
+        let of_rules = |change: &Change| match change {
+            Change::Rule { group, .. } => Some(group.clone()),
+            _ => None,
+        };
+        let rules_alone = changes.iter().all(|change| of_rules(change).is_some());
+        let groups: BTreeSet<SecurityGroupId> = changes.iter().filter_map(of_rules).collect();
+        if !rules_alone || self.asks_who_sends(&groups) {
+            let after = Self::of(change::after(&self.inventory, changes)?);
             let difference = self.compare(&after);
             *self = after;
             return Ok(difference);

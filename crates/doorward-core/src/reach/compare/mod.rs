@@ -1,5 +1,6 @@
 //! Compares two inventories: the paths that open and those that close.
 
+pub(crate) mod change;
 pub(crate) mod collateral;
 pub(crate) mod edits;
 mod incremental;

@@ -192,7 +192,6 @@ impl<'a> Matrix<'a> {
         for class in std::mem::take(&mut self.touched) {
             let Some(cell) = self.row.get_mut(class.number()) else { continue };
             let bounds = std::mem::replace(cell, BoundsIx::NONE);
-            let bounds = self.balanced(class, to, bounds);
             let alone = class == to && cx.network.classes.at(class).members.len() == 1;
             if !bounds.is_none() && !alone {
                 row.push((class, bounds));
@@ -250,6 +249,7 @@ impl<'a> Matrix<'a> {
             let members = std::mem::take(&mut self.bundles.at_mut(bundle).members);
             for member in &members {
                 let class = self.nodes.at(*member).class;
+                let bounds = self.balanced(*member, to, bounds);
                 self.add(class, bounds);
             }
             self.bundles.at_mut(bundle).members = members;
@@ -343,17 +343,14 @@ impl<'a> Matrix<'a> {
         PacketEnd::of(other, own.copied().unwrap_or(node.packet_end.own))
     }
 
-    /// What load balancers at either end leave of it.
-    fn balanced(&mut self, from: ClassIx, to: ClassIx, bounds: BoundsIx) -> BoundsIx {
-        if !self.balancing.contains(&from) && !self.balancing.contains(&to) {
+    /// What load balancers at either end allow of it.
+    pub(super) fn balanced(&mut self, from: EndIx, to: EndIx, bounds: BoundsIx) -> BoundsIx {
+        let (sender, receiver) = (self.nodes.at(from), self.nodes.at(to));
+        if !self.balancing.contains(&sender.class) && !self.balancing.contains(&receiver.class) {
             return bounds;
         }
-        let cx = self.cx;
-        let first = |class: ClassIx| cx.network.classes.at(class).members.first().copied();
-        let (Some(sender), Some(receiver)) = (first(from), first(to)) else { return bounds };
-        let own = cx.network.interfaces.at(receiver).addresses.first();
-        let met = own.and_then(|own| load_balancer::limits(cx, sender, receiver, own.address));
-        match met {
+        let (sender, receiver) = (sender.packet_end, receiver.packet_end);
+        match load_balancer::limits(self.cx, sender.interface, receiver.interface, receiver.own.address) {
             Some(met) => {
                 let met = self.interner.bounds(&met);
                 self.interner.both(bounds, met)

@@ -75,6 +75,7 @@ impl Matrix<'_> {
                 }
                 let bounds = self.interner.both(inward, outward);
                 let bounds = self.interner.both(bounds, cell.bounds);
+                let bounds = self.balanced(packet_end, to, bounds);
                 if !bounds.is_none() {
                     self.add(class, bounds);
                 }

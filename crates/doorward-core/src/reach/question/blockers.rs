@@ -6,11 +6,14 @@ use std::net::IpAddr;
 use crate::inventory::{Direction, Peer, ResourceRef, RuleIdentity};
 use crate::net::Cidr;
 use crate::reach::code::Code;
+use crate::reach::compare::change::Change;
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::network::security_groups::GroupNode;
-use crate::reach::network::table::{AclIx, GroupIx, InterfaceIx, SetIx, SubnetIx};
-use crate::reach::result::Blocker;
+use crate::reach::network::table::{AclIx, InterfaceIx, SetIx, SubnetIx};
+use crate::reach::question::fixes;
+use crate::reach::question::stands_for::StandsFor;
+use crate::reach::result::{Blocker, Fix};
 use crate::reach::trace::path_text;
 use crate::reach::trace::steps::{GroupCheck, Step, StepKind, StepText};
 
@@ -46,8 +49,35 @@ enum Cause<'s> {
 struct Stopped<'s> {
     step: &'s Step,
     flows: Flows,
-    /// Who is at the other end.
-    others: BTreeSet<(IpAddr, Option<InterfaceIx>)>,
+    others: BTreeSet<Other>,
+    /// The changes that the steps themselves know of.
+    changes: Vec<Change>,
+}
+
+/// What is at the other end of packets that are stopped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Other {
+    address: IpAddr,
+    pub(super) peer: Option<InterfaceIx>,
+    /// The prefixes that the address stands for: its own, where it stands for itself.
+    pub(super) cidrs: Vec<Cidr>,
+    words: String,
+}
+
+impl Other {
+    fn of(cx: Context<'_>, address: IpAddr, peer: Option<InterfaceIx>, meant: Option<&StandsFor>) -> Self {
+        let meant = meant.and_then(|meant| Some((meant.cidrs(address)?, meant.words(address)?)));
+        match meant {
+            Some((cidrs, words)) => Self { address, peer, cidrs, words },
+            None => {
+                let words = match peer {
+                    Some(peer) => format!("{address} ({})", cx.network.interfaces.at(peer).title()),
+                    None => address.to_string(),
+                };
+                Self { address, peer, cidrs: vec![Cidr::host(address)], words }
+            }
+        }
+    }
 }
 
 /// What stops packets, as it is found.
@@ -62,20 +92,29 @@ impl<'s> Blockers<'s> {
         Self { cx, causes: BTreeMap::new() }
     }
 
-    /// Notes that a step stops some flows.
-    pub(crate) fn add(&mut self, step: &'s Step, flows: Flows) {
+    /// Notes that a step stops some flows, of packets between an interface and `meant` where that is outside.
+    pub(crate) fn add(&mut self, step: &'s Step, flows: Flows, meant: Option<&StandsFor>) {
         let cause = self.cause(step, &flows);
         let stopped = self.causes.entry(cause);
-        let stopped =
-            stopped.or_insert_with(|| Stopped { step, flows: Flows::NONE, others: BTreeSet::new() });
+        let stopped = stopped.or_insert_with(|| Stopped {
+            step,
+            flows: Flows::NONE,
+            others: BTreeSet::new(),
+            changes: Vec::new(),
+        });
         stopped.flows = stopped.flows.union(&flows);
+        for change in fixes::of_step(step, meant) {
+            if !stopped.changes.contains(&change) {
+                stopped.changes.push(change);
+            }
+        }
         match &step.note {
             StepKind::Text(_) => {}
             StepKind::NetworkAcl { other, .. } => {
-                stopped.others.insert((*other, None));
+                stopped.others.insert(Other::of(self.cx, *other, None, meant));
             }
             StepKind::SecurityGroups(asked) => {
-                stopped.others.insert((asked.other, asked.peer));
+                stopped.others.insert(Other::of(self.cx, asked.other, asked.peer, meant));
             }
         }
     }
@@ -118,7 +157,7 @@ impl<'s> Blockers<'s> {
 /// A step as a blocker of some flows.
 pub(crate) fn blocker<'a>(cx: Context<'a>, step: &'a Step, flows: Flows) -> Option<Blocker> {
     let mut blocked = Blockers::new(cx);
-    blocked.add(step, flows);
+    blocked.add(step, flows, None);
     blocked.into_blockers().pop()
 }
 
@@ -129,7 +168,7 @@ fn blocked_by(cx: Context<'_>, cause: &Cause<'_>, stopped: Stopped<'_>) -> Block
             resource: plain.resource.clone(),
             name: plain.name.clone(),
             why: plain.why.clone(),
-            lift: plain.lift.clone(),
+            fix: Fix::of(stopped.changes, || plain.lift.clone()),
             flows: stopped.flows,
             replies: stopped.step.replies,
         },
@@ -147,15 +186,11 @@ fn blocked_by(cx: Context<'_>, cause: &Cause<'_>, stopped: Stopped<'_>) -> Block
 }
 
 /// The first of them, and how many more.
-fn shortened(cx: Context<'_>, others: &BTreeSet<(IpAddr, Option<InterfaceIx>)>) -> String {
-    let Some((address, peer)) = others.first() else { return "nobody".into() };
-    let first = match peer {
-        Some(peer) => format!("{address} ({})", cx.network.interfaces.at(*peer).title()),
-        None => address.to_string(),
-    };
+fn shortened(others: &BTreeSet<Other>) -> String {
+    let Some(first) = others.first() else { return "nobody".into() };
     match others.len() - 1 {
-        0 => first,
-        more => format!("{first} and {more} more"),
+        0 => first.words.clone(),
+        more => format!("{} and {more} more", first.words),
     }
 }
 
@@ -180,32 +215,35 @@ fn acl_blocker(
     direction: Direction,
     stopped: Stopped<'_>,
 ) -> Blocker {
-    let Stopped { step, flows, others } = stopped;
+    let Stopped { step, flows, others, .. } = stopped;
     let replies = step.replies;
     let (resource, name) = path_text::acl_name(cx, acl, subnet);
     let node = cx.network.subnets.at(subnet);
     let whose = if acl.is_none() { "the network ACL of " } else { "" };
     let ports = if replies { "the client's port (1024-65535)".to_owned() } else { flows.to_string() };
-    let whom = shortened(cx, &others);
+    let whom = shortened(&others);
     let (way, whom) = match direction {
         Direction::In => ("into", format!("from {whom}")),
         Direction::Out => ("out of", format!("to {whom}")),
     };
     let what = if replies { format!("replies to {ports}") } else { ports };
-    let first = others.first().map(|(address, _)| *address);
+    let first = others.first().map(|other| other.address);
     let denied = first.and_then(|other| denying(cx, step, acl, direction, other, &flows));
     let entry = match (acl, denied) {
         (None, _) => "its network ACL was not seen".into(),
         (Some(_), Some((number, words))) => format!("entry {number} denies {words}"),
         (Some(_), None) => "no entry allows it".into(),
     };
+    let changes = acl.map(|acl| fixes::entries(cx, acl, direction, &others, &flows, replies));
     let direction = if direction == Direction::In { "inbound" } else { "outbound" };
     Blocker {
         code: Code::Acl,
         why: format!("it does not let {what} {way} {} {whom}: {entry}", node.id),
-        lift: format!(
-            "add an {direction} entry to {whose}{resource} that allows {what} {whom}, before the one that denies it"
-        ),
+        fix: Fix::of(changes.unwrap_or_default(), || {
+            format!(
+                "add an {direction} entry to {whose}{resource} that allows {what} {whom}, before those that deny it"
+            )
+        }),
         resource,
         name,
         flows,
@@ -267,45 +305,30 @@ fn group_blocker(
             (Code::SecurityGroupEmpty, format!("{} has no {word} rule", named.join(", ")))
         }
         None => {
-            let whom = shortened(cx, &others);
+            let whom = shortened(&others);
             let named = named.join(", ");
             let why = format!("no {word} rule of {named} admits {flows} {preposition} {whom}");
             (Code::SecurityGroup, why)
         }
     };
-    // A reference lives longer than an address.
-    let shared = if references { shared(cx, &others) } else { None };
-    let by = match (shared, others.first()) {
-        (Some(group), _) => cx.network.groups.at(group).id.to_string(),
-        (None, Some((address, _))) if others.len() == 1 => Cidr::host(*address).to_string(),
-        (None, _) => format!("each of {}", shortened(cx, &others)),
-    };
     let first = groups.first();
     let name = first.map(|group| group.name.clone()).filter(|name| !name.is_empty());
-    let lift = match first {
-        Some(group) => format!("add an {word} rule to {}: {flows} {preposition} {by}", group.id),
-        None => format!("give {} a security group", interface.resource),
+    let changes = first.map(|group| fixes::rules(cx, &group.id, direction, references, &others, &flows));
+    let advice = || match first {
+        Some(group) => format!(
+            "add an {word} rule to {}: {flows} {preposition} each of {}",
+            group.id,
+            shortened(&others)
+        ),
+        None => format!("attach a security group to {}", interface.resource),
     };
     Blocker {
         code,
         resource: first.map_or_else(|| interface.resource.clone(), |group| (&group.id).into()),
         name,
         why,
-        lift,
+        fix: Fix::of(changes.unwrap_or_default(), advice),
         flows,
         replies: false,
     }
-}
-
-/// A group that all of them carry.
-fn shared(cx: Context<'_>, others: &BTreeSet<(IpAddr, Option<InterfaceIx>)>) -> Option<GroupIx> {
-    let mut shared: Option<BTreeSet<GroupIx>> = None;
-    for (_, peer) in others {
-        let carried = &cx.network.sets.at(cx.network.interfaces.at((*peer)?).set).groups;
-        shared = Some(match shared {
-            None => carried.iter().copied().collect(),
-            Some(shared) => shared.into_iter().filter(|group| carried.contains(group)).collect(),
-        });
-    }
-    shared?.first().copied()
 }

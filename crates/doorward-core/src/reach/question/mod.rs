@@ -1,8 +1,12 @@
 //! Answers one question: every sender with every receiver, as few of them as stand for all.
 
+mod alternatives;
 mod blockers;
+mod fixes;
 mod outside;
 mod pairs;
+pub(crate) mod repair;
+pub(crate) mod stands_for;
 mod unattached;
 
 use std::borrow::Cow;
@@ -17,7 +21,7 @@ use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::table::GapIx;
 use crate::reach::question::blockers::Blockers;
 use crate::reach::question::pairs::PairGroup;
-use crate::reach::result::{Answer, Back, Blocker, Hop, Part, Verdict};
+use crate::reach::result::{Answer, Back, Blocker, Fix, Hop, Part, Verdict};
 use crate::reach::selector::Selector;
 use crate::reach::selector::resolve::{self, Absent, Certain, Endpoints};
 use crate::reach::trace::path_text;
@@ -42,8 +46,8 @@ pub(crate) fn ask(cx: Context<'_>, from: &Selector, to: &Selector, asked: Option
     notes.append(&mut receivers.notes);
     let mut cases = Vec::new();
     pairs::between_interfaces(cx, &senders, &receivers, asked, &mut cases);
-    outside::from_outside(cx, &senders, &receivers, &mut cases);
-    outside::to_outside(cx, &senders, &receivers, &mut cases);
+    outside::from_outside(cx, from, &senders, &receivers, &mut cases);
+    outside::to_outside(cx, to, &senders, &receivers, &mut cases);
     unattached::cases(cx, &senders, &receivers, &mut cases);
     if cases.is_empty() {
         return nobody(cx, (from, &senders), (to, &receivers), notes);
@@ -93,7 +97,7 @@ fn nobody(cx: Context<'_>, from: Asked<'_>, to: Asked<'_>, notes: Vec<String>) -
             resource: which.resource(),
             name: None,
             why,
-            lift: "name an interface that is in use, or what carries one".into(),
+            fix: Fix::Advice("name an interface that is in use, or what carries one".into()),
             flows: Flows::NONE,
             replies: false,
         });
@@ -146,7 +150,8 @@ fn shown_path(cx: Context<'_>, case: &PairGroup<'_>, asked: Option<&Flows>) -> (
         let must = !round_trip.bounds.must.and(&wanted).is_empty();
         let may = round_trip.bounds.may.meets(&wanted);
         // What a load balancer hands on gets nowhere with what it does not listen to.
-        (must, may, if round_trip.handed_on && !may { 0 } else { depth(round_trip, &wanted) })
+        let idle = round_trip.handed_on.as_ref().is_some_and(|sent| !sent.meets(&wanted));
+        (must, may, if idle { 0 } else { depth(round_trip, &wanted) })
     });
     let Some((_, round_trip)) = best else { return (Vec::new(), no_back()) };
     let passing = round_trip.bounds.must.and(&wanted);
@@ -155,19 +160,20 @@ fn shown_path(cx: Context<'_>, case: &PairGroup<'_>, asked: Option<&Flows>) -> (
     let mut hops = vec![pairs::end_hop(cx, &case.tips.0)];
     let mut stopped = false;
     for step in round_trip.steps.iter().filter(|step| !step.replies) {
-        if !step.allow.may.meets(&flow) {
+        let flow = step.about.as_ref().unwrap_or(&flow);
+        if !step.allow.may.meets(flow) {
             stopped = true;
             break;
         }
-        hops.push(path_text::hop(cx, step, &flow));
+        hops.push(path_text::hop(cx, step, flow));
     }
     if !stopped {
         hops.push(pairs::end_hop(cx, &case.tips.1));
     }
     let must = round_trip.bounds.must.and(&wanted);
     let verdict = if must.is_empty() {
-        let forward =
-            round_trip.steps.iter().filter(|step| !step.replies).all(|step| step.allow.may.meets(&flow));
+        let mut forward = round_trip.steps.iter().filter(|step| !step.replies);
+        let forward = forward.all(|step| step.allow.may.meets(step.about.as_ref().unwrap_or(&flow)));
         if forward && !round_trip.bounds.may.is_empty() { Verdict::Unknown } else { Verdict::No }
     } else if round_trip.whole.covers(&must) {
         Verdict::Yes
@@ -183,7 +189,7 @@ fn shown_path(cx: Context<'_>, case: &PairGroup<'_>, asked: Option<&Flows>) -> (
         if step.allow.may.is_empty() {
             break;
         }
-        way_back.push(path_text::hop(cx, step, &replies_to(&flow)));
+        way_back.push(path_text::hop(cx, step, &replies_to(step.about.as_ref().unwrap_or(&flow))));
     }
     (hops, Back { verdict, ports, hops: way_back })
 }
@@ -207,20 +213,8 @@ fn blockers(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>) -> 
         if case.round_trips.is_empty() {
             blockers.push(apart(cx, case, &wanting));
         }
-        for (family, round_trip) in case.round_trips.iter().filter(|(_, round_trip)| !round_trip.handed_on) {
-            let wanting = wanting.and(&Flows::of_family(*family));
-            for step in &round_trip.steps {
-                let let_through = if step.replies {
-                    let (_, every) = step.allow.may.requests();
-                    every
-                } else {
-                    step.allow.may.clone()
-                };
-                let stopped = wanting.minus(&let_through);
-                if !stopped.is_empty() {
-                    blocked.add(step, stopped);
-                }
-            }
+        for (step, stopped) in alternatives::blocking(case, &wanting) {
+            blocked.add(step, stopped, case.meant.as_ref());
         }
     }
     blockers.extend(blocked.into_blockers());
@@ -234,7 +228,7 @@ fn apart(cx: Context<'_>, case: &PairGroup<'_>, wanting: &Flows) -> Blocker {
         resource,
         name,
         why: format!("{} and {} have no addresses of one family", case.from, case.to),
-        lift: "give both an address of one family".into(),
+        fix: Fix::Advice("give both an address of one family".into()),
         flows: wanting.clone(),
         replies: false,
     }
@@ -266,7 +260,8 @@ fn gaps(cx: Context<'_>, cases: &[PairGroup<'_>], asked: Option<&Flows>) -> Vec<
                     known.insert(gap);
                 }
                 (None, _) => {
-                    let Some(blocker) = blockers::blocker(cx, step, open.clone()) else { continue };
+                    let about = step.about.as_ref().unwrap_or(&open).clone();
+                    let Some(blocker) = blockers::blocker(cx, step, about) else { continue };
                     let gap = Gap::behind(blocker.resource, blocker.why);
                     if !gaps.contains(&gap) {
                         gaps.push(gap);
@@ -314,7 +309,7 @@ fn rank(verdict: Verdict) -> u8 {
 /// How far a packet gets.
 fn depth(round_trip: &RoundTrip, wanted: &Flows) -> usize {
     let forward = round_trip.steps.iter().filter(|step| !step.replies);
-    forward.take_while(|step| step.allow.may.meets(wanted)).count()
+    forward.take_while(|step| step.allow.may.meets(step.about.as_ref().unwrap_or(wanted))).count()
 }
 
 /// Some reply to a request, to find the entry that lets it back.

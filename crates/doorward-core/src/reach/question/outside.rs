@@ -6,14 +6,16 @@ use std::rc::Rc;
 
 use crate::inventory::{ResourceKind, ResourceRef};
 use crate::net::ranges::{self, Ranges};
-use crate::net::{Cidr, Family, nat64};
+use crate::net::{Family, nat64};
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::interfaces::PacketEnd;
 use crate::reach::network::remotes;
 use crate::reach::question::pairs::{PairGroup, PathEnd, by_class, several};
+use crate::reach::question::stands_for::{StandsFor, few};
 use crate::reach::result::Hop;
+use crate::reach::selector::Selector;
 use crate::reach::selector::resolve::{Endpoints, Selected};
 use crate::reach::trace::hop::load_balancer::{self, Client};
 use crate::reach::trace::hop::local_service;
@@ -22,6 +24,7 @@ use crate::reach::trace::steps::Detail;
 
 pub(crate) fn from_outside(
     cx: Context<'_>,
+    asked: &Selector,
     senders: &Endpoints,
     receivers: &Endpoints,
     cases: &mut Vec<PairGroup<'_>>,
@@ -30,30 +33,30 @@ pub(crate) fn from_outside(
         let Some(Selected { interface: sink, packet_ends, .. }) = sinks.first() else { continue };
         let mut of_sink = Vec::new();
         for (outside, ranges) in &senders.outside {
-            if !remotes::can_enter(cx, outside, *sink) {
-                continue;
-            }
-            let packet_ends: Vec<&PacketEnd> = packet_ends
-                .iter()
-                .filter(|packet_end| ranges::family(packet_end.own.address) == ranges.family)
-                .collect();
-            if packet_ends.is_empty() {
-                continue;
-            }
+            let enters = remotes::can_enter(cx, outside, *sink);
             let mut pieces = Vec::new();
             for (first, last, address) in address_space::pieces(cx, ranges, *sink) {
+                let piece = Ranges::join(ranges.family, vec![(first, last)]);
+                let meant = StandsFor::of(asked, &piece, true, address);
+                let cx = cx.calling(&meant);
                 let client = Client::Outside(outside, address);
-                let round_trips = packet_ends.iter().flat_map(|packet_end| {
-                    let direct = round_trip::inward(cx, outside, address, **packet_end, Detail::All);
-                    std::iter::once(direct).chain(load_balancer::paths_through(cx, &client, **packet_end))
+                // A load balancer may be in another VPC than its targets, and speak another family with them.
+                let round_trips = packet_ends.iter().flat_map(|end| {
+                    let straight = enters && ranges::family(end.own.address) == ranges.family;
+                    let direct =
+                        straight.then(|| round_trip::inward(cx, outside, address, *end, Detail::All));
+                    direct.into_iter().chain(load_balancer::paths_through(cx, &client, *end))
                 });
                 let round_trips: Vec<(Family, RoundTrip)> =
                     round_trips.map(|round_trip| (ranges.family, round_trip)).collect();
+                if round_trips.is_empty() {
+                    continue;
+                }
                 pieces.push(Piece { first, last, beyond: Beyond::At(outside.clone()), round_trips });
             }
             let names = (&"".into(), &several(cx, sinks).into());
             let tips = |outside| (PathEnd::Outside(outside), PathEnd::Interface(*sink));
-            gather(ranges.family, pieces, names, &tips, &mut of_sink);
+            gather(ranges.family, pieces, names, &tips, asked, &mut of_sink);
         }
         cases.extend(without_wrong_places(of_sink));
     }
@@ -77,6 +80,7 @@ fn without_wrong_places(mut cases: Vec<PairGroup<'_>>) -> Vec<PairGroup<'_>> {
 
 pub(crate) fn to_outside(
     cx: Context<'_>,
+    asked: &Selector,
     senders: &Endpoints,
     receivers: &Endpoints,
     cases: &mut Vec<PairGroup<'_>>,
@@ -111,6 +115,9 @@ pub(crate) fn to_outside(
             let Some(sent) = packet_ends.first().map(|own| ranges::family(own.own.address)) else { continue };
             let mut pieces = Vec::new();
             for (first, last, address) in address_space::pieces(cx, &range, *source) {
+                let piece = Ranges::join(*family, vec![(first, last)]);
+                let meant = StandsFor::of(asked, &piece, true, address);
+                let cx = cx.calling(&meant);
                 let to = match address {
                     IpAddr::V4(address) if by_nat64 => IpAddr::V6(nat64::synthesized(address)),
                     _ => address,
@@ -124,7 +131,7 @@ pub(crate) fn to_outside(
             }
             let names = (&several(cx, sources).into(), &"".into());
             let tips = |outside| (PathEnd::Interface(*source), PathEnd::Outside(outside));
-            gather(*family, pieces, names, &tips, cases);
+            gather(*family, pieces, names, &tips, asked, cases);
         }
     }
 }
@@ -201,6 +208,7 @@ fn gather(
     pieces: Vec<Piece>,
     names: (&Rc<str>, &Rc<str>),
     tips: &dyn Fn(Hop) -> (PathEnd, PathEnd),
+    asked: &Selector,
     cases: &mut Vec<PairGroup<'_>>,
 ) {
     let mut alike: Vec<(Beyond, PairGroup<'_>)> = Vec::new();
@@ -228,7 +236,10 @@ fn gather(
     let alone = alike.len() == 1;
     for (beyond, case) in &mut alike {
         let ranges = case.outside.iter().map(|(_, from, to)| (*from, *to)).collect();
-        let words = few(&Ranges::join(family, ranges).prefixes());
+        let ranges = Ranges::join(family, ranges);
+        let first = case.outside.first().map(|(_, from, _)| ranges::address(family, *from));
+        case.meant = first.map(|address| StandsFor::of(asked, &ranges, alone, address));
+        let words = few(&ranges.prefixes());
         let name = match &mut case.tips {
             (PathEnd::Outside(hop), _) => {
                 hop.because = if alone { String::new() } else { words.clone() };
@@ -247,14 +258,4 @@ fn gather(
         };
     }
     cases.extend(alike.into_iter().map(|(_, case)| case));
-}
-
-/// The first prefixes, and how many more.
-fn few(prefixes: &[Cidr]) -> String {
-    const SHOWN: usize = 6;
-    let shown: Vec<String> = prefixes.iter().take(SHOWN).map(ToString::to_string).collect();
-    match prefixes.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => format!("{} and {more} more prefixes", shown.join(", ")),
-        _ => shown.join(", "),
-    }
 }

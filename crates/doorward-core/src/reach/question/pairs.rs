@@ -11,6 +11,7 @@ use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::interfaces::{Named, PacketEnd};
 use crate::reach::network::table::{ClassIx, InterfaceIx};
+use crate::reach::question::stands_for::StandsFor;
 use crate::reach::result::{Hop, Verdict};
 use crate::reach::selector::resolve::{Endpoints, Selected};
 use crate::reach::trace::hop::load_balancer::{self, Client};
@@ -38,6 +39,8 @@ pub(crate) struct PairGroup<'e> {
     pub(crate) whole: Flows,
     /// Addresses outside that this is about.
     pub(crate) outside: Vec<(Family, u128, u128)>,
+    /// The one of them that was traced, and what people mean by it.
+    pub(crate) meant: Option<StandsFor>,
     /// All flows that could be asked about.
     pub(crate) universe: Flows,
 }
@@ -53,7 +56,18 @@ impl<'e> PairGroup<'e> {
         let bounds =
             round_trips.iter().fold(Bounds::none(), |sum, (_, round_trip)| sum.union(&round_trip.bounds));
         let whole = round_trips.iter().fold(Flows::NONE, |sum, (_, round_trip)| sum.union(&round_trip.whole));
-        Self { from, to, tips, pair: None, round_trips, bounds, whole, outside: Vec::new(), universe }
+        Self {
+            from,
+            to,
+            tips,
+            pair: None,
+            round_trips,
+            bounds,
+            whole,
+            outside: Vec::new(),
+            meant: None,
+            universe,
+        }
     }
 
     /// What should pass and does not, or not with every reply.
@@ -139,9 +153,11 @@ pub(crate) fn round_trips(
             if family == ranges::family(b.own.address) {
                 let detail = if family == Family::V4 { v4 } else { v6 };
                 round_trips.push((family, round_trip::between(cx, *a, *b, detail.clone())));
-                let handed_on = load_balancer::paths_through(cx, &Client::Interface(*a), *b);
-                round_trips.extend(handed_on.into_iter().map(|round_trip| (family, round_trip)));
             }
+            // A load balancer may speak one family with its clients and another with its targets.
+            let family = ranges::family(b.own.address);
+            let handed_on = load_balancer::paths_through(cx, &Client::Interface(*a), *b);
+            round_trips.extend(handed_on.into_iter().map(|round_trip| (family, round_trip)));
         }
     }
     round_trips

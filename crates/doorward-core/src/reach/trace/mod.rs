@@ -1,6 +1,7 @@
 //! Follows a packet, subnet by subnet, as route tables lead it.
 
 pub(crate) mod filters;
+pub(crate) mod fix;
 pub(crate) mod hop;
 pub(crate) mod path_text;
 pub(crate) mod public_address;
@@ -283,6 +284,8 @@ impl Tracer<'_> {
         let (cx, packet) = (self.cx, &mut self.packet);
         let vpc = packet.vpc(cx);
         let Some((target, row)) = route::look_up(cx, trace, packet) else {
+            let replies = trace.replies;
+            trace.fix(|| fix::onward(cx, packet, replies));
             // Without a table nothing says where it goes: it may get there.
             let unseen =
                 packet.at.regional.is_none() && cx.network.subnets.at(packet.at.subnet).table.is_err();

@@ -128,7 +128,7 @@ pub(crate) fn whichever(round_trips: Vec<RoundTrip>, unseen: impl FnOnce() -> St
             back: Bounds::none(),
             steps: Vec::new(),
             end: None,
-            handed_on: false,
+            handed_on: None,
         };
     };
     let (mut bounds, mut whole, mut back) = (shown.bounds.clone(), shown.whole.clone(), shown.back.clone());
@@ -145,7 +145,14 @@ pub(crate) fn whichever(round_trips: Vec<RoundTrip>, unseen: impl FnOnce() -> St
     if doubtful {
         let allow = Bounds { must: bounds.must.clone(), may: Flows::all() };
         let at = shown.steps.iter().position(|step| step.replies).unwrap_or(shown.steps.len());
-        let step = Step { note: StepKind::Text(unseen()), allow, gap: None, replies: false };
+        let step = Step {
+            note: StepKind::Text(unseen()),
+            allow,
+            gap: None,
+            replies: false,
+            about: None,
+            fix: Vec::new(),
+        };
         shown.steps.insert(at, step);
     }
     RoundTrip { bounds, whole, back, ..shown }

@@ -18,7 +18,7 @@ use crate::reach::trace::hop::{
 use crate::reach::trace::replies::Client;
 use crate::reach::trace::steps::{Detail, Step, StepText, Trace};
 use crate::reach::trace::{
-    self, Delivery, Location, Origin, References, RouteTaken, Sender, filters, public_address, replies,
+    self, Delivery, Location, Origin, References, RouteTaken, Sender, filters, fix, public_address, replies,
 };
 
 /// What passes between two addresses.
@@ -33,8 +33,9 @@ pub(crate) struct RoundTrip {
     pub(crate) steps: Vec<Step>,
     /// Where outside it ends, of one that is sent there and arrives.
     pub(crate) end: Option<Outside>,
-    /// Whether a load balancer hands it on: then its steps are about two connections, each with flows of its own.
-    pub(crate) handed_on: bool,
+    /// What a load balancer sends to the receiver, where it goes through one: its steps are about two connections, each
+    /// with flows of its own.
+    pub(crate) handed_on: Option<Flows>,
 }
 
 /// What may become of a packet that is sent outside.
@@ -181,6 +182,7 @@ pub(crate) fn path(
                 why: format!("packets for {address} end {elsewhere}"),
                 lift: "lead the route to where the receiver is".into(),
             });
+            trace.fix(|| fix::route_into(cx, from.at, receiver.vpc, address));
             PathOutcome { references: would_be(cx, from, receiver.vpc), ..way }
         }
     }
@@ -241,12 +243,13 @@ pub(crate) fn outward(
             name: None,
             because: String::new(),
             code: Code::NoDestination,
-            why: format!("packets for {to} end {elsewhere}"),
+            why: format!("packets for {} end {elsewhere}", cx.words(to)),
             lift: match taken.delivery {
                 Delivery::Inside { .. } => format!("ask about an interface: nothing in use has {to} there"),
                 _ => "route it by an internet gateway or a NAT gateway".to_owned(),
             },
         });
+        trace.fix(|| fix::route(cx, sender.at, to, sender.public, false));
     }
     let end = match taken.delivery {
         Delivery::Internet(_) | Delivery::Service(_) => Some(Outside::Internet),
@@ -366,5 +369,5 @@ pub(crate) fn finished(trace: Trace, family: Family) -> RoundTrip {
     let (bounds, whole) = trace.passes();
     let bounds = bounds.within(&Flows::of_family(family));
     let whole = whole.and(&bounds.must);
-    RoundTrip { bounds, whole, back: trace.reply, steps: trace.steps, end: None, handed_on: false }
+    RoundTrip { bounds, whole, back: trace.reply, steps: trace.steps, end: None, handed_on: None }
 }

@@ -59,15 +59,16 @@ pub(crate) fn look_up(
     match row {
         None => {
             trace.stop(|| {
+                let called = cx.words(to);
                 let lift = match &packet.left {
                     Some(nat) => nat_gateway::way_out(nat),
                     None if local_service::is_reserved(to) => {
                         "ask about another address: this one is reserved for services of AWS, and no route leads there"
                             .to_owned()
                     }
-                    None => format!("add a route to {to} to {}", table.id),
+                    None => format!("add a route to {called} to {}, by a gateway that leads there", table.id),
                 };
-                plain(String::new(), Code::NoRoute, format!("{} has no route to {to}", table.id), lift)
+                plain(String::new(), Code::NoRoute, format!("{} has no route to {called}", table.id), lift)
             });
             None
         }

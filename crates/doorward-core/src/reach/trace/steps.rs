@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::inventory::{Direction, ResourceRef};
 use crate::reach::code::Code;
+use crate::reach::compare::change::Change;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::table::{AclIx, GapIx, InterfaceIx, SubnetIx};
@@ -17,6 +18,11 @@ pub(crate) struct Step {
     pub(crate) gap: Option<GapIx>,
     /// Whether it is met by the replies.
     pub(crate) replies: bool,
+    /// The flows of the connection that it is met by, where that is not the one which was asked about: a load balancer
+    /// stands between two.
+    pub(crate) about: Option<Flows>,
+    /// Changes of the account by which it would allow all.
+    pub(crate) fix: Vec<Change>,
 }
 
 /// What it is; in words only once somebody wants to read them.
@@ -69,6 +75,8 @@ pub(crate) struct Trace {
     pub(crate) steps: Vec<Step>,
     /// Which steps are wanted.
     detail: Detail,
+    /// Whether the step that was met last is among `steps`.
+    kept: bool,
     /// Whether what is met now is met by the replies.
     pub(crate) replies: bool,
     /// Whether what is met now is met by packets of IPv4 that a NAT gateway made of packets of IPv6.
@@ -82,6 +90,7 @@ impl Trace {
             reply: Bounds::all(),
             steps: Vec::new(),
             detail,
+            kept: false,
             replies: false,
             nat64: false,
         }
@@ -92,7 +101,11 @@ impl Trace {
         let met = if self.replies { &mut self.reply } else { &mut self.forward };
         *met = met.and(&allow);
         if self.is_wanted(&allow) {
-            self.steps.push(Step { note: note(), allow, gap, replies: self.replies });
+            let replies = self.replies;
+            self.steps.push(Step { note: note(), allow, gap, replies, about: None, fix: Vec::new() });
+            self.kept = true;
+        } else {
+            self.kept = false;
         }
     }
 
@@ -102,6 +115,13 @@ impl Trace {
             Detail::Stops(flows) if self.replies => !allow.is_exact() || !allow.must.answers(flows),
             Detail::Stops(flows) => !allow.is_exact() || !allow.must.covers(flows),
             Detail::All => true,
+        }
+    }
+
+    /// Notes by which changes the step that was met last would allow all.
+    pub(crate) fn fix(&mut self, changes: impl FnOnce() -> Vec<Change>) {
+        if let (true, Some(step)) = (self.kept, self.steps.last_mut()) {
+            step.fix = changes();
         }
     }
 

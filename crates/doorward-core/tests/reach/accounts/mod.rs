@@ -4,6 +4,7 @@
 //! account shrinks by leaving things out. What AWS would not let be made (two routes of one prefix, a route to
 //! another VPC's interface) is left out when the account is written.
 
+mod balancers;
 mod numbers;
 mod places;
 mod routes;
@@ -18,6 +19,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::written::account;
+use balancers::{BalancerRecipe, TargetGroupRecipe, balancer, target_group};
 use places::{AclRecipe, GroupRecipe, HostRecipe, Pick, Where, acl, group, host, pick, place, share};
 use ways::{NatRecipe, SubnetRecipe, TableRecipe, TransitRecipe, VpcRecipe, nat, table, transit, vpc};
 /// A random account; it is shown as the lines that it was read from.
@@ -59,6 +61,8 @@ struct Recipe {
     transit_peering: Option<(Pick, Pick)>,
     /// Of which VPC, whether it is a gateway's, whether it is pending, whether every table leads to it.
     endpoints: Vec<(Pick, bool, bool, bool)>,
+    balancers: Vec<BalancerRecipe>,
+    target_groups: Vec<TargetGroupRecipe>,
     /// Whether both ways are blocked; exceptions of VPCs or subnets.
     block: Option<(bool, Vec<Exception>)>,
 }
@@ -90,12 +94,14 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         vec(transit(), 0..=2),
         transit_peering,
         vec((pick(), share(85), share(8), share(50)), 0..=2),
+        prop_oneof![1 => Just(Vec::new()), 1 => vec(balancer(), 1..=2)],
+        vec(target_group(), 1..=3),
         block,
     );
     (network, ways).prop_map(
         |(
             (vpcs, subnets, hosts, groups, lists, acls, tables),
-            (nats, peerings, transits, transit_peering, endpoints, block),
+            (nats, peerings, transits, transit_peering, endpoints, balancers, target_groups, block),
         )| Recipe {
             vpcs,
             subnets,
@@ -109,6 +115,8 @@ fn recipe() -> impl Strategy<Value = Recipe> {
             transits,
             transit_peering,
             endpoints,
+            balancers,
+            target_groups,
             block,
         },
     )

@@ -18,6 +18,7 @@ impl Recipe {
         self.write_acls(&mut text);
         self.write_transits(&mut text);
         self.write_tables(&mut text, lists);
+        self.write_balancers(&mut text);
         self.write_block(&mut text);
         text
     }

@@ -113,7 +113,7 @@ fn a_private_address_is_not_reached_from_the_internet() {
     let answer = ask(&lines, "internet", "10.0.1.20", "tcp/22");
     let [blocker] = answer.blockers.as_slice() else { panic!("{:#?}", answer.blockers) };
     assert_eq!(blocker.why, "10.0.1.20 is a private address, which cannot be reached from the internet");
-    assert_eq!(blocker.lift, "use its public address 203.0.113.20");
+    assert_eq!(blocker.fix.to_string(), "use its public address 203.0.113.20");
 }
 
 /// [20] A VPN leads to private addresses, not to public ones.

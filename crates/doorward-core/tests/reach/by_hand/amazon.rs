@@ -42,6 +42,6 @@ fn no_route_to_what_is_reserved() {
     let answer = Reachability::of(account.clone()).ask(&from, &to, None);
     assert!(!answer.blockers.is_empty());
     for blocker in answer.blockers {
-        assert!(!blocker.lift.contains("add a route"), "{}", blocker.lift);
+        assert!(!blocker.fix.to_string().contains("add a route"), "{}", blocker.fix);
     }
 }

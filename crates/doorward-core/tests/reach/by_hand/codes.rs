@@ -46,6 +46,13 @@ const ROUTES: &str = "
     tgw-rtb-1 ::/0 tgw-attach-2
 ";
 
+/// A load balancer in one zone, without its listener and target group.
+const BALANCER: &str = "
+    lb lb-1 network subnet-a
+    eni eni-n subnet-a 10.0.1.30 sg-open
+    node eni-n lb-1
+";
+
 /// Who, whom, with what packet, in which account, and the code that has to be among the blockers.
 type Given = (Code, &'static [&'static str], [&'static str; 3]);
 
@@ -182,6 +189,28 @@ const GIVEN: &[Given] = &[
         ],
         ["eni-a", "198.51.100.7", "tcp/443"],
     ),
+    (
+        Code::ZoneNotEnabled,
+        &[BALANCER, "tg tg-1 vpc-1 ip TCP 8080", "target tg-1 10.0.2.10", "listen lb-1 TCP 443 tg-1"],
+        ["eni-n", "eni-b", "tcp/8080"],
+    ),
+    (
+        Code::SourcePreservation,
+        &[
+            TRANSIT,
+            ONE,
+            TWO,
+            ROUTES,
+            BALANCER,
+            "tg tg-1 vpc-1 ip TCP 8080 kept",
+            "target tg-1 10.2.1.10 all",
+            "listen lb-1 TCP 443 tg-1",
+            "group sg-c",
+            "sg-c out tcp/443 10.0.1.30/32",
+            "eni eni-c subnet-b 10.0.2.30 sg-c",
+        ],
+        ["eni-c", "eni-z", "tcp/8080"],
+    ),
     (Code::BlockPublicAccess, &[IGW, "block eu-west-1 both"], ["eni-p", "198.51.100.7", "tcp/443"]),
     (
         Code::EndpointInitiates,
@@ -200,7 +229,7 @@ const GIVEN: &[Given] = &[
     ),
 ];
 
-/// Those of load balancers are given elsewhere, and these three only mark what is not known, of which a gap tells.
+/// Most of load balancers are given elsewhere, and these three only mark what is not known, of which a gap tells.
 const ELSEWHERE: &[Code] = &[
     Code::Listener,
     Code::ListenerNoTargets,

@@ -246,7 +246,7 @@ fn a_nat_gateway_in_a_private_subnet() {
         let answer = Reachability::of(account.clone()).ask(&from, &to, Some(&flow.into()));
         let [blocker] = answer.blockers.as_slice() else { panic!("{:#?}", answer.blockers) };
         assert_eq!(blocker.code, code);
-        assert!(blocker.lift.contains("put nat-1 into a public subnet"), "{}", blocker.lift);
+        assert!(blocker.fix.to_string().contains("put nat-1 into a public subnet"), "{}", blocker.fix);
     }
 }
 

@@ -6,6 +6,7 @@
 mod acls;
 mod addresses;
 mod amazon;
+mod balancers;
 mod codes;
 mod endpoints;
 mod found;
@@ -24,8 +25,10 @@ use doorward_core::inventory::Inventory;
 use doorward_core::net::{Flow, Icmp};
 use doorward_core::reach::{Reachability, Selector, Verdict};
 
-use crate::naive::{Packet, Passage, Point, is_internet, packet};
-use crate::questions::{behind, clients, hosts, outside, points_inside, points_outside};
+use crate::naive::{Packet, Point, is_internet};
+use crate::questions::{
+    Question, behind, clients, hosts, outside, points_inside, points_outside, ports_back,
+};
 use crate::written::account;
 
 /// A group that is in nobody's way.
@@ -100,23 +103,25 @@ fn naive(inventory: &Inventory, from: &str, to: &str, flow: &str) -> Verdict {
     };
     assert_eq!(asked.flow().to_string(), flow, "one packet");
     let clients = clients(inventory);
-    let (mut best, mut unsure) = (0, false);
-    for sender in points(inventory, from, false) {
-        for receiver in points(inventory, to, true) {
-            // A private address that is asked for means nothing on the internet.
-            let is_private = matches!(&receiver, Point::Host(_, own) if to.parse() == Ok(*own));
-            if is_private && matches!(&sender, Point::Internet(address) if address.is_ipv4()) {
-                continue;
-            }
-            let passage = |client: &u16| packet(inventory, &sender, &receiver, asked, *client);
-            best = best.max(clients.iter().filter(|client| passage(client) == Passage::Passes).count());
-            unsure |= clients.iter().any(|client| passage(client) == Passage::Unknown);
-        }
-    }
-    match best {
-        0 if unsure => UNKNOWN,
+    // A private address that is asked for means nothing on the internet.
+    let receivers = points(inventory, to, true);
+    let is_private = |point: &Point| matches!(point, Point::Host(_, own) if to.parse() == Ok(*own));
+    let is_outside = |point: &Point| matches!(point, Point::Internet(address) if address.is_ipv4());
+    let private = receivers.iter().any(is_private);
+    let mut senders = points(inventory, from, false);
+    senders.retain(|sender| !private || !is_outside(sender));
+    let question = Question::new(inventory, (from, &senders), (to, &receivers));
+    let straight = |way: &_, packet| ports_back(inventory, way, packet, &clients);
+    let all = if asked.has_ports() { clients.len() } else { 1 };
+    let direct = question.ways.iter().map(|way| straight(way, asked).len());
+    let handed = question.handed.iter().map(|handed| {
+        let back = handed.ports_back(asked, &straight).len();
+        if handed.always(asked, &clients, &straight) { back } else { back.min(all - 1) }
+    });
+    match direct.chain(handed).max().unwrap_or(0) {
+        0 if question.may_pass(inventory, asked, &clients) => UNKNOWN,
         0 => NO,
-        all if all == clients.len() => YES,
+        some if some == all => YES,
         _ => PARTLY,
     }
 }

@@ -280,7 +280,7 @@ fn a_function_outside_every_vpc() {
         blocker.why,
         "function fn is not attached to a VPC, so it has no private address and cannot reach one"
     );
-    assert_eq!(blocker.lift, "attach it to subnets and security groups of the VPC");
+    assert_eq!(blocker.fix.to_string(), "attach it to subnets and security groups of the VPC");
 }
 
 /// A service whose tasks use the interfaces of their instances is known, and what it can reach is not.

@@ -6,6 +6,7 @@ use doorward_core::inventory::*;
 use doorward_core::net::{Flow, Icmp};
 
 use super::Packet;
+use super::balancers::{balancer_of, listens, sendings};
 use super::space::{acl_of, entries};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,10 @@ pub enum Check {
     Nat,
     /// A gateway endpoint carries TCP and echo requests.
     GatewayEndpoint,
+    /// A node of a load balancer sends to its targets alone.
+    Sends { node: InterfaceId, to: InterfaceId, address: IpAddr },
+    /// A load balancer takes what it listens to.
+    Listens { node: InterfaceId },
 }
 
 impl Check {
@@ -42,6 +47,8 @@ impl Check {
             Self::Answers(_) => "what is answered",
             Self::Nat => "protocol at a NAT gateway",
             Self::GatewayEndpoint => "protocol at a gateway endpoint",
+            Self::Sends { .. } => "targets of a load balancer",
+            Self::Listens { .. } => "listeners of a load balancer",
         }
     }
 
@@ -74,6 +81,14 @@ impl Check {
             Self::Answers(packets) => packets.contains(&packet),
             Self::Nat => matches!(packet, Packet::Tcp(_) | Packet::Udp(_) | Packet::Icmp(..)),
             Self::GatewayEndpoint => matches!(packet, Packet::Tcp(_) | Packet::Icmp(8, _)),
+            Self::Sends { node, to, address } => {
+                let (node, to) = (&inventory.interfaces[node], &inventory.interfaces[to]);
+                sendings(inventory, node, to, *address).iter().any(|sending| sending.sent == packet)
+            }
+            Self::Listens { node } => {
+                let balancer = balancer_of(inventory, &inventory.interfaces[node]);
+                balancer.is_some_and(|balancer| listens(balancer, packet))
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! routes choose by destination only; whatever it has to get past on the way is noted, and asked of the packet.
 //! What AWS's documentation leaves open is chosen here and marked "Choice:".
 
+mod balancers;
 mod check;
 mod gateways;
 mod space;
@@ -16,6 +17,7 @@ use std::net::IpAddr;
 use doorward_core::inventory::*;
 use doorward_core::net::{Family, Flow, Icmp, Ports};
 
+pub use balancers::{Handed, through};
 pub use space::{embedded, is_amazons, is_internet};
 pub use way::{Way, back, forward};
 
@@ -109,16 +111,6 @@ pub enum Passage {
 }
 
 /// Carries one packet there and its reply back, to the client's own port.
-pub fn packet(inventory: &Inventory, from: &Point, to: &Point, packet: Packet, client: u16) -> Passage {
-    let way = match forward(inventory, from, to) {
-        Ok(way) => way,
-        Err(why) => return Passage::Lost(why),
-    };
-    let way_back = back(inventory, from, to, &way);
-    carry(inventory, &way, way_back.as_ref().map_err(|why| *why), packet, client)
-}
-
-/// The same where the way is known already.
 pub fn carry(
     inventory: &Inventory,
     way: &Way,

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use doorward_core::inventory::*;
 use doorward_core::net::Family;
 
+use super::balancers::balancer_of;
 use super::check::Check;
 use super::space::{amazons, is_internet};
 use super::walk::{References, Walk};
@@ -160,9 +161,12 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
         && inventory.peerings[peering].one_region()
     {
         walk.ask(Check::GroupsForAStranger { of: id.clone(), other: *other });
-    } else if let Some(id) = receiver {
+    } else if let Some(id) = &receiver {
         let peer = walk.sender.filter(|_| walk.references.ingress).map(|sender| sender.id.clone());
-        walk.ask(Check::groups(&inventory.interfaces[&id], Direction::In, walk.source, peer));
+        walk.ask(Check::groups(&inventory.interfaces[id], Direction::In, walk.source, peer));
+    }
+    if let Some(id) = &receiver {
+        balancers(inventory, &mut walk, id, to.address());
     }
     Ok(walk.way)
 }
@@ -183,7 +187,14 @@ fn to_public(
         Point::Host(sender, _) if sender == id => return Err("itself"),
         Point::Host(..) => {}
     }
-    let out = forward(inventory, from, &Point::Internet(public))?;
+    let mut out = forward(inventory, from, &Point::Internet(public))?;
+    // [21] Targets are registered by what is not public.
+    if let Point::Host(sender, _) = from
+        && balancer_of(inventory, &inventory.interfaces[sender]).is_some()
+    {
+        let (node, to) = (sender.clone(), id.clone());
+        out.checks.push(Check::Sends { node, to, address: public });
+    }
     if out.lost_track {
         return Ok(out);
     }
@@ -217,6 +228,24 @@ fn to_public(
         lost_track: false,
         halves: Some(Box::new((out, source, inward))),
     })
+}
+
+/// [21] A node of a load balancer sends to its targets, and takes what it listens to.
+fn balancers(inventory: &Inventory, walk: &mut Walk<'_>, id: &InterfaceId, address: IpAddr) {
+    let receiver = &inventory.interfaces[id];
+    if let Some((sender, balancer)) =
+        walk.sender.and_then(|sender| Some((sender, balancer_of(inventory, sender)?)))
+    {
+        walk.ask(Check::Sends { node: sender.id.clone(), to: id.clone(), address });
+        // [21] A classic one meets the ACL on its way out also within a subnet.
+        if balancer.kind == LoadBalancerKind::Classic && sender.subnet == receiver.subnet {
+            let subnet = sender.subnet.clone();
+            walk.ask(Check::Acl { subnet, direction: Direction::Out, other: address });
+        }
+    }
+    if balancer_of(inventory, receiver).is_some() {
+        walk.ask(Check::Listens { node: id.clone() });
+    }
 }
 
 /// Walks the way of a reply, which has to come back the way that the packet took.

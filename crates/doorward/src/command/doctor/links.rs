@@ -373,7 +373,7 @@ impl Walker<'_> {
                 let first = answer.blockers.first();
                 let found =
                     first.map_or_else(|| "no path allows it".to_owned(), |blocker| blocker.why.clone());
-                self.add(link, State::Worn, found, first.map(|blocker| blocker.lift.clone()));
+                self.add(link, State::Worn, found, first.map(|blocker| blocker.fix.to_string()));
             }
         }
     }

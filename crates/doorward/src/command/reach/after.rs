@@ -1,6 +1,5 @@
 //! What a change would open and close: another recording, a file of changes, a grant, or one that might be asked for.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -9,9 +8,10 @@ use doorward_core::grant::{Grant, GrantId};
 use doorward_core::inventory::Inventory;
 use doorward_core::policy::{Person, TargetName, did_you_mean};
 use doorward_core::reach::{
-    AllowedPath, Change, Comparison, End, Flows, Impossible, Reachability, Role, RoleId, after, with_grant,
+    AllowedPath, Change, Comparison, Flows, Impossible, Reachability, after, with_grant,
 };
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::json;
 use super::listing::{self, Names};
@@ -122,11 +122,24 @@ fn read(path: &Path) -> Result<Vec<Change>, Failure> {
     let text = std::fs::read(path).map_err(|error| {
         Failure::of(Code::of_io(&error), &error).context(format!("cannot read `{}`", path.display()))
     })?;
-    serde_json::from_slice(&text).map_err(|error| {
+    // What `--fix --json` printed has the changes in it.
+    let object = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let changes = if object {
+        serde_json::from_slice::<Fixed>(&text).map(|fixed| fixed.changes)
+    } else {
+        serde_json::from_slice(&text)
+    };
+    changes.map_err(|error| {
         Failure::of(Code::Data, &error)
             .context(format!("`{}` is not a list of changes", path.display()))
             .hint(r#"write [{"group": "sg-…", "add": "tcp/5432 from 203.0.113.7/32"}, …], or "remove""#)
     })
+}
+
+/// The JSON of `--fix`, as far as it is a list of changes.
+#[derive(Deserialize)]
+struct Fixed {
+    changes: Vec<Change>,
 }
 
 /// A grant as it is kept. A store that is not there is not made for this.
@@ -218,16 +231,11 @@ fn impossible(error: Impossible) -> Failure {
             "check that it is in this account: choose the account and Region with `--profile` and `--region`",
         ),
         Impossible::NoRule { .. } => failure.hint("write the rule as it is in the security group"),
+        Impossible::Missing { .. }
+        | Impossible::NotThere { .. }
+        | Impossible::NumberTaken { .. }
+        | Impossible::Attached { .. } => failure.hint("`doorward inventory show` lists the account"),
     }
-}
-
-/// The paths grouped by their destination.
-fn by_receiver(ways: &[AllowedPath]) -> BTreeMap<&End, Vec<AllowedPath>> {
-    let mut receivers: BTreeMap<&End, Vec<AllowedPath>> = BTreeMap::new();
-    for way in ways {
-        receivers.entry(&way.to).or_default().push(way.clone());
-    }
-    receivers
 }
 
 fn as_text(difference: &Comparison, compared: &Compared) -> String {
@@ -236,7 +244,7 @@ fn as_text(difference: &Comparison, compared: &Compared) -> String {
     let mut text = String::new();
     for (title, ways, side) in sides {
         let names = Names::of(side.roles());
-        for (receiver, ways) in by_receiver(ways) {
+        for (receiver, ways) in listing::by_receiver(ways) {
             if !text.is_empty() {
                 text.push('\n');
             }
@@ -253,21 +261,11 @@ fn as_json_of<'a>(
     remarks: &'a Remarks,
 ) -> json::Comparison<'a> {
     let (before, after) = (Names::of(compared.before.roles()), Names::of(compared.after.roles()));
-    let roles = |ways: &[AllowedPath], names: &Names<'a>| -> Vec<json::RoleView<'a>> {
-        let ends = ways.iter().flat_map(|way| [&way.from, &way.to]);
-        let named: BTreeMap<RoleId, &'a Role> = ends
-            .filter_map(|end| match end {
-                End::Role(id) => Some((*id, names.role(*id)?)),
-                End::Internet | End::Remote(_) => None,
-            })
-            .collect();
-        named.into_values().map(json::role).collect()
-    };
     json::Comparison {
         opened: difference.opened.iter().map(|way| json::way(way, &after)).collect(),
         closed: difference.closed.iter().map(|way| json::way(way, &before)).collect(),
-        roles_of_opened: roles(&difference.opened, &after),
-        roles_of_closed: roles(&difference.closed, &before),
+        roles_of_opened: json::roles_of(&difference.opened, &after),
+        roles_of_closed: json::roles_of(&difference.closed, &before),
         gaps: &compared.after.inventory().gaps,
         notes: &remarks.passed_over,
         assumed: &remarks.assumed,

@@ -1,9 +1,12 @@
 //! Answers as JSON: flows in FLOW's own syntax, merged and sorted.
 
+use std::collections::BTreeMap;
+
 use doorward_core::inventory::{Gap, NamedResource, ResourceKind, ResourceRef};
 use doorward_core::net::Flow;
 use doorward_core::reach::{
-    AllowedPath, Answer, Back, Blocker, Code, End, Flows, Hop, Pair, Part, Role, Selector, Verdict,
+    AllowedPath, Answer, Back, Blocker, Change, Code, End, Flows, Hop, Pair, Part, Role, RoleId, Selector,
+    Verdict,
 };
 use serde::Serialize;
 
@@ -68,11 +71,12 @@ fn hop(hop: &Hop) -> HopView<'_> {
 }
 
 #[derive(Serialize)]
-struct BlockerView<'a> {
+pub(super) struct BlockerView<'a> {
     code: Code,
     resource: &'a str,
     why: &'a str,
-    lift: &'a str,
+    fix: String,
+    changes: &'a [Change],
     kind: ResourceKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
@@ -80,11 +84,12 @@ struct BlockerView<'a> {
     replies: bool,
 }
 
-fn blocker(blocker: &Blocker) -> BlockerView<'_> {
-    let Blocker { code, resource, name, why, lift, flows, replies } = blocker;
+pub(super) fn blocker(blocker: &Blocker) -> BlockerView<'_> {
+    let Blocker { code, resource, name, why, fix, flows, replies } = blocker;
     let (name, flows) = (name.as_deref(), flows.list());
     let (kind, resource) = (resource.kind(), resource.id());
-    BlockerView { code: *code, resource, why, lift, kind, name, flows, replies: *replies }
+    let (changes, fix) = (fix.changes(), fix.to_string());
+    BlockerView { code: *code, resource, why, fix, changes, kind, name, flows, replies: *replies }
 }
 
 #[derive(Serialize)]
@@ -112,7 +117,7 @@ fn part(part: &Part) -> PartView<'_> {
 }
 
 #[derive(Serialize)]
-struct EndpointView<'a> {
+pub(super) struct EndpointView<'a> {
     kind: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
@@ -120,7 +125,7 @@ struct EndpointView<'a> {
     name: Option<&'a str>,
 }
 
-fn endpoint(endpoint: &Selector) -> EndpointView<'_> {
+pub(super) fn endpoint(endpoint: &Selector) -> EndpointView<'_> {
     match endpoint {
         Selector::Internet => EndpointView { kind: "internet", id: None, name: None },
         Selector::Address(address) => {
@@ -203,6 +208,18 @@ pub(super) fn role(role: &Role) -> RoleView<'_> {
         owners: role.owners.iter().map(NamedResource::described).collect(),
         public: role.public,
     }
+}
+
+/// The roles that some paths name, each once.
+pub(super) fn roles_of<'a>(paths: &[AllowedPath], names: &Names<'a>) -> Vec<RoleView<'a>> {
+    let ends = paths.iter().flat_map(|path| [&path.from, &path.to]);
+    let named: BTreeMap<RoleId, &'a Role> = ends
+        .filter_map(|end| match end {
+            End::Role(id) => Some((*id, names.role(*id)?)),
+            End::Internet | End::Remote(_) => None,
+        })
+        .collect();
+    named.into_values().map(role).collect()
 }
 
 /// A line of a list.

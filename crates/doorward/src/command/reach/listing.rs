@@ -263,6 +263,15 @@ pub(super) fn grouped(ways: &[AllowedPath], names: &Names<'_>) -> String {
     rows.iter().map(|(what, who)| format!("  {what:width$}  {who}\n")).collect()
 }
 
+/// The paths of each receiver together.
+pub(super) fn by_receiver(paths: &[AllowedPath]) -> BTreeMap<&End, Vec<AllowedPath>> {
+    let mut receivers: BTreeMap<&End, Vec<AllowedPath>> = BTreeMap::new();
+    for path in paths {
+        receivers.entry(&path.to).or_default().push(path.clone());
+    }
+    receivers
+}
+
 /// A receiver in a line: its name, and in brackets how many, where, with which groups, of what.
 pub(super) fn heading(end: &End, names: &Names<'_>, inventory: &Inventory) -> String {
     let End::Role(id) = end else { return format!("{}\n", names.end(end)) };

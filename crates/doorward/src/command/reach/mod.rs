@@ -2,6 +2,7 @@
 
 mod after;
 mod answer;
+mod fix;
 mod json;
 mod listing;
 mod picture;
@@ -33,12 +34,14 @@ use super::account::{Account, Source};
 #[derive(Debug, Args)]
 #[command(
     override_usage = "doorward reach [OPTIONS] FROM TO [FLOW]...
+       doorward reach [OPTIONS] --fix FROM TO FLOW...
        doorward reach [OPTIONS] --to X | --from X | --all [FLOW]...
        doorward reach [OPTIONS] --after CHANGE [FLOW]...",
     after_help = "Examples:
   doorward reach internet orders-prod tcp/5432
   doorward reach web-1 orders-prod --inventory examples/account
   doorward reach --to orders-prod tcp/5432
+  doorward reach web-1 orders-prod tcp/5432 --fix        the changes that allow it
   doorward reach --all --svg account.svg                 draw the account
   doorward reach --all --json | jq 'select(.to.name == \"db\")'
   doorward reach internet group:db tcp/5432 --assert no     in a pipeline
@@ -46,10 +49,11 @@ use super::account::{Account, Source};
   doorward reach --after orders-db --as jon --address 93.184.215.14
 
 Exit code of a question: 0 yes, 1 no, 2 partly, 3 unknown, because parts of the inventory are missing. With --assert: \
-0 if that is the answer, else 1. Exit code of a list or a difference: 0, also when it is empty. 64 and above: no answer.
+0 if that is the answer, else 1. With --fix: 0 if nothing has to be changed or the changes allow the traffic, 1 if no \
+known change does, 3 unknown. Exit code of a list or a difference: 0, also when it is empty. 64 and above: no answer.
 
 JSON of a question: {\"verdict\": \"yes|no|partly|unknown\", \"flows\": [FLOW…], \"hops\": [{\"resource\", \"kind\", \
-\"because\", \"name\"}], \"blockers\": [{\"code\", \"resource\", \"why\", \"lift\", …}], \"return\": {\"verdict\", \"ports\", \
+\"because\", \"name\"}], \"blockers\": [{\"code\", \"resource\", \"why\", \"fix\", \"changes\": [CHANGE…], …}], \"return\": {\"verdict\", \"ports\", \
 \"hops\"}, \"gaps\": […], \"at_most\": [FLOW…], \"parts\": […], \"notes\": […], \"from\", \"to\", \"asked\"}. `flows` are \
 allowed for at least one source and destination; `at_most` may be allowed, depending on what could not be read. With \
 --assume, \"assumed\": [TEXT…] lists what was not recorded and was assumed.
@@ -63,8 +67,13 @@ describes a role before the first path that names it. At the end, lines {\"gap\"
 JSON of a difference: {\"opened\": [PATH…], \"closed\": [PATH…], \"roles_of_opened\": […], \
 \"roles_of_closed\": […], \"gaps\": […], \"notes\": […], \"assumed\": […]}.
 
-CHANGE is a folder with another recorded account; a file with changes of rules, [{\"group\": \"sg-…\", \"add\": \
-\"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}]; the ID of a grant or a \
+JSON of --fix, which --after takes as a file: {\"verdict\", \"fixed\": true, \"changes\": [CHANGE…], \"steps\": [{\"what\", \
+\"opens\": [PATH…]}], \"blockers\": […], \"gaps\", \"from\", \"to\", \"asked\", \"roles\": […]}.
+
+CHANGE is a folder with another recorded account; a file with changes, [{\"group\": \"sg-…\", \"add\": \
+\"tcp/5432 from 203.0.113.7/32\"}, {\"group\": \"sg-…\", \"remove\": \"all to 0.0.0.0/0\"}, {\"network_acl\": \"acl-…\", \"add\": \
+\"90 allow tcp/443 from 10.0.0.0/8\"}, {\"route_table\": \"rtb-…\", \"add\": \"0.0.0.0/0 by igw-…\"}, …], or the JSON of \
+--fix; the ID of a grant or a \
 request; or a target of the policy, as the person of --as would request it from --address."
 )]
 pub struct Reach {
@@ -98,6 +107,9 @@ pub struct Reach {
     /// Exit with 0 if this is the answer, and with 1 if it is not
     #[arg(long, value_name = "ANSWER", conflicts_with_all = ["to", "from", "all", "pairs", "after"])]
     assert: Option<Expected>,
+    /// Say by which changes FLOW would be allowed, and what else each of them would open
+    #[arg(long, conflicts_with_all = ["to", "from", "all", "pairs", "after", "svg", "assert"])]
+    fix: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -130,9 +142,12 @@ impl Reach {
                 let from = question::endpoint(&from, &inventory)?;
                 let to = question::endpoint(&to, &inventory)?;
                 let reachability = Reachability::of(inventory);
+                let asked = answer::Asked { from: &from, to: &to, flows: flows.as_ref() };
+                if self.fix {
+                    return fix::run(&reachability, &asked, &remarks.assumed, self.json).map(ExitCode::from);
+                }
                 let mut answer = reachability.ask(&from, &to, flows.as_ref());
                 answer.notes.extend(remarks.passed_over);
-                let asked = answer::Asked { from: &from, to: &to, flows: flows.as_ref() };
                 answer::print(&answer, &asked, &remarks.assumed, self.json, self.assert)
             }
             Question::List { from, to, flows, pairs } => {

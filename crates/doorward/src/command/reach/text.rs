@@ -1,6 +1,6 @@
 //! An answer as people read it: the verdict in a line, the path hop by hop, and everything that blocks it.
 
-use doorward_core::reach::{Answer, Back, Blocker, Flows, Hop, Part, Selector, Verdict};
+use doorward_core::reach::{Answer, Back, Blocker, Fix, Flows, Hop, Part, Selector, Verdict};
 
 use crate::answer_text::{FLOWS, folded, named, verdict};
 use crate::command::count;
@@ -45,7 +45,7 @@ pub(super) fn assumed(assumed: &[String]) -> String {
     text
 }
 
-fn section(text: &mut String, title: &str, lines: Vec<String>) {
+pub(super) fn section(text: &mut String, title: &str, lines: Vec<String>) {
     if lines.is_empty() {
         return;
     }
@@ -142,8 +142,8 @@ fn parts(answer: &Answer) -> Vec<String> {
 }
 
 /// The code, the resource, the reason and the fix.
-fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
-    let Blocker { code, resource, name, why, lift, flows, replies } = blocker;
+pub(super) fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
+    let Blocker { code, resource, name, why, fix, flows, replies } = blocker;
     let kind = resource.kind();
     let mut lines = vec![format!("{code}  {kind} {}", named(resource, name.as_deref()))];
     let what = if *replies { "replies of " } else { "" };
@@ -152,8 +152,13 @@ fn blocker(blocker: &Blocker, asked: Option<&Flows>) -> Vec<String> {
         lines.push(format!("  blocks       {what}{}", folded(flows)));
     }
     lines.push(format!("  because      {why}"));
-    if !lift.is_empty() {
-        lines.push(format!("  fix          {lift}"));
+    let fixes = match fix {
+        Fix::Changes(changes) => changes.iter().map(ToString::to_string).collect(),
+        Fix::Advice(advice) => vec![advice.clone()],
+    };
+    for (number, fix) in fixes.iter().filter(|fix| !fix.is_empty()).enumerate() {
+        let title = if number == 0 { "fix" } else { "" };
+        lines.push(format!("  {title:11}  {fix}"));
     }
     lines
 }

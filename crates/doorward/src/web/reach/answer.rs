@@ -198,14 +198,15 @@ fn back(back: &Back) -> Markup {
 }
 
 fn blocker(blocker: &Blocker) -> Markup {
-    let Blocker { code, resource: id, name, why, lift, flows, replies } = blocker;
+    let Blocker { code, resource: id, name, why, fix, flows, replies } = blocker;
+    let fix = fix.to_string();
     html! {
         li {
             p { code.code title=(code.meaning()) { (code) } " " span.kind { (id.kind()) } " " (resource(id.id(), name.as_deref())) }
             p { (sentence(why)) }
             @if *replies { p.quiet { "Blocks the replies to " (flows) "." } }
             @else if !flows.is_empty() && !flows.is_all() { p.quiet { "Blocks " (flows) "." } }
-            @if !lift.is_empty() { p.lift { "Fix: " (lift) } }
+            @if !fix.is_empty() { p.fix { "Fix: " (fix) } }
         }
     }
 }

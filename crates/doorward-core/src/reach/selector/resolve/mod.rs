@@ -17,7 +17,7 @@ use crate::reach::flows::Flows;
 use crate::reach::network::address_space::Outside;
 use crate::reach::network::interfaces::{Named, PacketEnd};
 use crate::reach::network::table::InterfaceIx;
-use crate::reach::result::Blocker;
+use crate::reach::result::{Blocker, Fix};
 use crate::reach::selector::{Selector, Several};
 
 /// Who is meant.
@@ -81,7 +81,7 @@ impl Absent {
             resource: self.resource.clone(),
             name: None,
             why: self.why.clone(),
-            lift: self.lift.clone(),
+            fix: Fix::Advice(self.lift.clone()),
             flows: Flows::NONE,
             replies: false,
         }

@@ -5,7 +5,7 @@ use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::table::InterfaceIx;
 use crate::reach::trace::steps::{StepText, Trace};
-use crate::reach::trace::{Delivery, Location, Next, Origin, Packet, References, filters};
+use crate::reach::trace::{Delivery, Location, Next, Origin, Packet, References, filters, fix};
 
 pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by: &RouteTarget) -> Next {
     let (vpc, to) = (packet.vpc(cx), packet.to);
@@ -46,9 +46,10 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, by
             plain(
                 Code::SourceDestCheck,
                 format!("{by} takes only what is for its own addresses"),
-                format!("switch the source/destination check of {by} off, if it is to forward"),
+                format!("disable the source/destination check of {by}, if it is to forward"),
             )
         });
+        trace.fix(|| fix::forwarding(cx, index));
         return Next::Landed(Delivery::Dropped);
     }
     if packet.at != Location::within(interface.subnet) {

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use crate::inventory::{Call, InternetGatewayId, ResourceRef};
 use crate::reach::code::Code;
+use crate::reach::compare::change::Change;
 use crate::reach::context::Context;
 use crate::reach::network::address_space;
 use crate::reach::network::interfaces::{self, PacketEnd};
+use crate::reach::trace::fix;
 use crate::reach::trace::hop::{self, block_public_access, gateway_route_table};
 use crate::reach::trace::round_trip::Entered;
 use crate::reach::trace::steps::{StepText, Trace};
@@ -24,7 +26,7 @@ pub(crate) fn egress(
     let gateway = ResourceRef::from(id);
     let mut carried = hop::attached(cx, trace, vpc, Call::InternetGateways, &gateway, there);
     let replies = trace.replies;
-    let mut stop = |code: Code, why: String, lift: String| {
+    let mut stop = |code: Code, why: String, lift: String, changes: Vec<Change>| {
         carried = false;
         trace.stop(|| StepText {
             resource: gateway.clone(),
@@ -34,23 +36,25 @@ pub(crate) fn egress(
             why,
             lift,
         });
+        trace.fix(|| changes);
     };
     if let Some(code) = address_space::not_internet(cx.network, to) {
         stop(
             code,
-            format!("{to} is not an address of the internet"),
+            format!("{} is not an address of the internet", cx.words(to)),
             "route it to where that address is".into(),
+            fix::route(cx, packet.at, to, packet.public, replies),
         );
-    }
-    if to.is_ipv4() && !packet.public && !replies {
+    } else if to.is_ipv4() && !packet.public && !replies {
         stop(
             Code::NoPublicAddressOut,
             format!("{} has no public address", packet.taken.seen),
             if packet.handed_over {
                 "route it by a NAT gateway or a NAT instance of this VPC".into()
             } else {
-                "give it an elastic address, or route it by a NAT gateway".into()
+                "associate an Elastic IP address with it, or route it by a NAT gateway".into()
             },
+            translated_sender(cx, packet),
         );
     }
     // Replies are of the receiver's own address, and what an appliance sends on has its address from here on.
@@ -59,6 +63,7 @@ pub(crate) fn egress(
             Code::Spoofed,
             format!("{} is not an address of its VPC", packet.taken.seen),
             "route it by a gateway of the sender's own VPC".into(),
+            Vec::new(),
         );
     }
     let translated = packet.left.is_some();
@@ -67,7 +72,8 @@ pub(crate) fn egress(
         stop(
             Code::BlockPublicAccess,
             "VPC Block Public Access forbids it".into(),
-            "except the subnet from it".into(),
+            "exclude the subnet from it".into(),
+            fix::exclusion(cx, packet.at.subnet, false),
         );
     }
     // A NAT instance; IPv6 keeps its source.
@@ -82,6 +88,19 @@ pub(crate) fn egress(
         packet.taken.references = References::Lost;
     }
     Next::Landed(if carried { Delivery::Internet(gateway) } else { Delivery::Dropped })
+}
+
+/// A public address for the sender, or for the appliance that sends on from its own address.
+fn translated_sender(cx: Context<'_>, packet: &Packet) -> Vec<Change> {
+    match packet.forwarded {
+        // The internet gateway translates addresses of its own VPC alone.
+        None if packet.handed_over => fix::route(cx, packet.at, packet.to, false, false),
+        None => fix::public_address(cx, packet.interface, packet.taken.seen),
+        Some(appliance) => {
+            let own = interfaces::own_address(cx.network.interfaces.at(appliance), packet.to);
+            own.map(|own| fix::public_address(cx, Some(appliance), own)).unwrap_or_default()
+        }
+    }
 }
 
 /// In by the internet gateway of the receiver's VPC.
@@ -105,9 +124,10 @@ pub(crate) fn ingress(cx: Context<'_>, trace: &mut Trace, from: IpAddr, to: Pack
             nobody(
                 Code::NoPublicAddressIn,
                 format!("{} has no public address", to.own.address),
-                "give it an elastic address, or put a load balancer before it".into(),
+                "associate an Elastic IP address with it, or put a load balancer before it".into(),
             )
         });
+        trace.fix(|| fix::public_address(cx, Some(to.interface), to.own.address));
     }
     let plain = |resource: ResourceRef, code: Code, why: &str, lift: &str| StepText {
         resource,
@@ -123,7 +143,10 @@ pub(crate) fn ingress(cx: Context<'_>, trace: &mut Trace, from: IpAddr, to: Pack
             Some(gap) => trace.doubt(Some(gap), || {
                 plain((&vpc.id).into(), code, "its internet gateway was not seen", "let it be seen")
             }),
-            None => trace.stop(|| plain((&vpc.id).into(), code, why, "attach an internet gateway to it")),
+            None => {
+                trace.stop(|| plain((&vpc.id).into(), code, why, "create an internet gateway and attach it"));
+                trace.fix(|| fix::gateway(cx, interface.vpc));
+            }
         }
         return None;
     };
@@ -133,9 +156,10 @@ pub(crate) fn ingress(cx: Context<'_>, trace: &mut Trace, from: IpAddr, to: Pack
                 (&gateway.id).into(),
                 Code::BlockPublicAccess,
                 "VPC Block Public Access forbids it",
-                "except the subnet from it",
+                "exclude the subnet from it",
             )
         });
+        trace.fix(|| fix::exclusion(cx, interface.subnet, true));
     } else {
         trace.pass(|| plain((&gateway.id).into(), Code::BlockPublicAccess, "", ""));
     }

@@ -14,7 +14,7 @@ use crate::reach::network::route_tables::RouteRow;
 use crate::reach::network::table::VpcIx;
 use crate::reach::trace::steps::{StepKind, StepText, Trace};
 use crate::reach::trace::{
-    Delivery, Location, Next, Packet, References, RegionalTable, Translation, filters, hop,
+    Delivery, Location, Next, Packet, References, RegionalTable, Translation, filters, fix, hop,
 };
 
 fn plain(nat: &NatGateway, code: Code, why: String, lift: String) -> StepText {
@@ -168,10 +168,12 @@ pub(crate) fn leave(
             trace.stop(|| {
                 let why = format!(
                     "the route table of its subnet leads {} to {target}, and not to an internet gateway",
-                    packet.to
+                    cx.words(packet.to)
                 );
                 plain(nat, Code::NoRoute, why, way_out(&nat.id))
             });
+            let replies = trace.replies;
+            trace.fix(|| fix::onward(cx, packet, replies));
             Some(Delivery::Dropped)
         }
     }
@@ -211,7 +213,8 @@ pub(crate) fn as_made(
             Some((target, None))
         }
         None => {
-            let why = format!("the route table that AWS makes for it has no route to {}", packet.to);
+            let why =
+                format!("the route table that AWS makes for it has no route to {}", cx.words(packet.to));
             trace.stop(|| step("", why));
             None
         }

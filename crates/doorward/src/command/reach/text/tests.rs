@@ -48,13 +48,18 @@ fn yes() -> Answer {
     }
 }
 
+fn change(rule: &str) -> doorward_core::reach::Change {
+    let json = format!(r#"{{"group": "sg-0db", "add": "{rule}"}}"#);
+    serde_json::from_str(&json).expect("a change")
+}
+
 fn blocker() -> Blocker {
     Blocker {
         code: Code::SecurityGroup,
         resource: ResourceRef::of(ResourceKind::SecurityGroup, "sg-0db"),
         name: Some("db".into()),
         why: "no rule admits tcp/5432 from 203.0.113.7".into(),
-        lift: "add `tcp/5432 from 203.0.113.7/32` to sg-0db".into(),
+        fix: Fix::Changes(vec![change("tcp/5432 from 203.0.113.7/32"), change("tcp/5432 from ::/0")]),
         flows: flows("tcp/5432"),
         replies: false,
     }
@@ -99,7 +104,7 @@ fn a_no_shows_every_blocker() {
         resource: ResourceRef::of(ResourceKind::NetworkAcl, "acl-0a"),
         name: None,
         why: "entry 90 denies tcp/0-1023".into(),
-        lift: String::new(),
+        fix: Fix::Advice(String::new()),
         flows: flows("tcp/22"),
         replies: true,
     };
@@ -114,7 +119,8 @@ blocked by
   ENI_SG_RULES_MISMATCH  security group sg-0db (db)
     blocks       tcp/5432
     because      no rule admits tcp/5432 from 203.0.113.7
-    fix          add `tcp/5432 from 203.0.113.7/32` to sg-0db
+    fix          add an inbound rule to sg-0db: tcp/5432 from 203.0.113.7/32
+                 add an inbound rule to sg-0db: tcp/5432 from ::/0
   SUBNET_ACL_RESTRICTION  network ACL acl-0a
     blocks       replies of tcp/22
     because      entry 90 denies tcp/0-1023
@@ -257,6 +263,7 @@ fn json_has_the_keys_that_are_promised() {
     assert_eq!(at("/to"), r#"{"kind":"internet"}"#);
     assert_eq!(at("/blockers/0/code"), r#""ENI_SG_RULES_MISMATCH""#);
     assert_eq!(at("/blockers/0/replies"), "false");
+    assert_eq!(at("/blockers/0/changes/0/add"), r#""tcp/5432 from 203.0.113.7/32""#);
     assert_eq!(at("/return/ports"), r#"["1024-65535"]"#);
     assert_eq!(at("/return/verdict"), r#""yes""#);
     assert_eq!(at("/gaps/0/call"), r#""ec2:DescribeNetworkAcls""#);
