@@ -1,0 +1,41 @@
+//! An Elastic IP address that is associated is not released.
+//!
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReleaseAddress.html>: "you must use DisassociateAddress to
+//! disassociate the Elastic IP address before you can release it. Otherwise, Amazon EC2 returns an error
+//! (InvalidIPAddress.InUse)." One of a NAT gateway is disassociated by deleting the gateway.
+
+use crate::account::Account;
+use crate::answer::{Refusal, refusal};
+use crate::call::{Call, Service};
+
+pub(super) async fn check(account: &Account, call: &Call) -> Result<(), Refusal> {
+    let id = match call.action.as_str() {
+        "ReleaseAddress" => call.form.get("AllocationId").ok_or_else(|| {
+            let message = "You must specify an allocation id when releasing a VPC elastic IP address";
+            refusal("InvalidParameterValue", message)
+        })?,
+        "DisassociateAddress" => return not_of_a_service(account, call).await,
+        _ => return Ok(()),
+    };
+    let found = account.ask(Service::Ec2, "DescribeAddresses", &[("AllocationId.1", id)]).await?;
+    for address in found.list("addressesSet") {
+        if !address.text_at("associationId").is_empty() {
+            let message = format!("Address {} is in use.", address.text_at("publicIp"));
+            return Err(refusal("InvalidIPAddress.InUse", message));
+        }
+    }
+    Ok(())
+}
+
+async fn not_of_a_service(account: &Account, call: &Call) -> Result<(), Refusal> {
+    let association = call.form.get("AssociationId").unwrap_or_default();
+    let found = account.ask(Service::Ec2, "DescribeAddresses", &[]).await?;
+    let is_it = |interface: &str| account.interfaces.contains_key(interface);
+    for address in found.list("addressesSet") {
+        if address.text_at("associationId") == association && is_it(address.text_at("networkInterfaceId")) {
+            let message = "You do not have permission to access the specified resource.";
+            return Err(refusal("AuthFailure", message));
+        }
+    }
+    Ok(())
+}

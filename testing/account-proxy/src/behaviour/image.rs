@@ -1,0 +1,50 @@
+//! An image is `pending` for a while, then `available` or `failed`; its name is unique in the account and Region.
+//!
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html>,
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html> (`InvalidAMIName.Duplicate`).
+
+use crate::account::Account;
+use crate::answer::{Refusal, refusal};
+use crate::call::{Call, Service};
+use crate::life::Life;
+use crate::settings::{Delay, Ending};
+use crate::xml::Element;
+
+pub(super) async fn before(account: &Account, call: &mut Call) -> Result<(), Refusal> {
+    match call.action.as_str() {
+        "DescribeImages" => call.hold_filter("state"),
+        "CreateImage" | "CopyImage" => {
+            let name = call.form.get("Name").unwrap_or_default();
+            let fields = [("Owner.1", "self"), ("Filter.1.Name", "name"), ("Filter.1.Value.1", name)];
+            let found = account.ask(Service::Ec2, "DescribeImages", &fields).await?;
+            if let Some(image) = found.list("imagesSet").iter().find(|it| it.text_at("name") == name) {
+                let id = image.text_at("imageId");
+                let message = format!("AMI name {name} is already in use by AMI {id}");
+                return Err(refusal("InvalidAMIName.Duplicate", message));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+pub(super) fn after(account: &mut Account, call: &Call, answer: &mut Element) {
+    match call.action.as_str() {
+        "CreateImage" | "CopyImage" => {
+            let failed = account.settings.ending(|ending| (*ending == Ending::Image).then_some(()));
+            let end = if failed.is_some() { "failed" } else { "available" };
+            let life = Life::new(account.now, "pending").then(account.delay(Delay::ImagePending), end);
+            account.live(answer.text_at("imageId"), life);
+        }
+        "DescribeImages" => {
+            let Some(set) = answer.child_mut("imagesSet") else { return };
+            for image in &mut set.children {
+                if let Some(state) = account.state(image.text_at("imageId")) {
+                    image.set("imageState", state);
+                }
+            }
+            set.children.retain(|image| call.admits("state", image.text_at("imageState")));
+        }
+        _ => {}
+    }
+}
