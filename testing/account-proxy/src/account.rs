@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::answer::Refusal;
 use crate::behaviour::{
-    database::Database, instance_refresh, interfaces, interfaces::Interface, tokens::Tokens,
+    database::Database, instance_refresh, interfaces, interfaces::Interface, reference, tokens::Tokens,
     visibility::Unseen,
 };
 use crate::call::Service;
@@ -39,6 +39,10 @@ pub(crate) struct Account {
     pub(crate) launched: BTreeMap<String, Element>,
     /// The interfaces that each Lambda function uses, by the keys of their owners.
     pub(crate) functions: BTreeMap<String, Vec<String>>,
+    /// The descriptions of rules that refer to groups.
+    pub(crate) descriptions: BTreeMap<reference::Rule, String>,
+    /// Whether the default VPC is as AWS makes it.
+    pub(crate) has_default_vpc: bool,
     /// Parameters that AWS ignores in silence and a client should not send.
     pub(crate) violations: Vec<String>,
     agenda: Vec<Due>,
@@ -81,6 +85,8 @@ impl Account {
             refreshes: BTreeMap::new(),
             launched: BTreeMap::new(),
             functions: BTreeMap::new(),
+            descriptions: BTreeMap::new(),
+            has_default_vpc: false,
             violations: Vec::new(),
             agenda: Vec::new(),
         }

@@ -10,6 +10,8 @@ use crate::xml::Element;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) kind: String,
+    /// The other headers of moto's answer.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
 }
 
@@ -34,7 +36,7 @@ impl Answer {
             root.put(Element::with(&format!("{}Result", call.action), children));
             root.put(Element::with("ResponseMetadata", vec![Element::with_text("RequestId", REQUEST)]));
         }
-        Self { status: 200, kind: XML.to_owned(), body: Body::Xml(root) }
+        Self { status: 200, kind: XML.to_owned(), headers: Vec::new(), body: Body::Xml(root) }
     }
 
     pub(crate) fn is_success(&self) -> bool {
@@ -105,6 +107,7 @@ impl Refusal {
                 return Answer {
                     status: self.status,
                     kind,
+                    headers: Vec::new(),
                     body: Body::Bytes(Bytes::from(body.to_string())),
                 };
             }
@@ -119,6 +122,6 @@ impl Refusal {
                 )
             }
         };
-        Answer { status: self.status, kind: XML.to_owned(), body: Body::Xml(root) }
+        Answer { status: self.status, kind: XML.to_owned(), headers: Vec::new(), body: Body::Xml(root) }
     }
 }

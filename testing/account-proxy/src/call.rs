@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use hyper::http::request::Parts;
 
+use crate::behaviour::reference::Rule;
 use crate::form::Form;
 
 /// A service of AWS, as far as its calls are distinguished here.
@@ -58,6 +59,8 @@ pub(crate) struct Call {
     pub(crate) form: Form,
     /// Filters that moto cannot apply, because it does not know what is filtered by; applied to its answer.
     pub(crate) filters: BTreeMap<&'static str, Vec<String>>,
+    /// The rules that refer to groups and that the call names, with their descriptions.
+    pub(crate) references: Vec<(Rule, Option<String>)>,
     pub(crate) head: Parts,
     pub(crate) body: Bytes,
 }
@@ -80,7 +83,7 @@ impl Call {
         };
         form.remove("Action");
         form.remove("Version");
-        Self { service, region, action, form, filters: BTreeMap::new(), head, body }
+        Self { service, region, action, form, filters: BTreeMap::new(), references: Vec::new(), head, body }
     }
 
     /// Whether it is this call.

@@ -88,12 +88,13 @@ fn read(answer: &[u8]) -> Option<Answer> {
     let (head, rest) = answer.split_at_checked(end + 4)?;
     let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let (mut chunked, mut kind) = (false, String::new());
+    let (mut chunked, mut kind, mut headers) = (false, String::new(), Vec::new());
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         match name.trim().to_ascii_lowercase().as_str() {
             "transfer-encoding" => chunked = value.trim().eq_ignore_ascii_case("chunked"),
             "content-type" => value.trim().clone_into(&mut kind),
-            _ => {}
+            "connection" | "content-length" | "date" | "server" => {}
+            other => headers.push((other.to_owned(), value.trim().to_owned())),
         }
     }
     let body = if chunked { joined(rest)? } else { rest.to_vec() };
@@ -102,7 +103,7 @@ fn read(answer: &[u8]) -> Option<Answer> {
         Some(root) if root.name != "html" => Body::Xml(root),
         _ => Body::Bytes(Bytes::from(body)),
     };
-    Some(Answer { status, kind, body })
+    Some(Answer { status, kind, headers, body })
 }
 
 fn joined(mut chunks: &[u8]) -> Option<Vec<u8>> {

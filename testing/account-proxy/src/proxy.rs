@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -157,7 +157,14 @@ async fn respond(
         return Ok(written(status, "application/json", Bytes::from(value.to_string())));
     }
     let answer = world.answer(Call::read(head, body)).await?;
-    Ok(written(answer.status, &answer.kind, answer.bytes()))
+    let mut response = written(answer.status, &answer.kind, answer.bytes());
+    for (name, value) in &answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok(response)
 }
 
 fn written(status: u16, kind: &str, body: Bytes) -> Response<Full<Bytes>> {

@@ -38,6 +38,10 @@ pub enum Delay {
     DatabaseStarting,
     /// A database in `deleting`.
     DatabaseDeleting,
+    /// A database proxy in `creating`.
+    ProxyCreating,
+    /// A database proxy in `deleting`.
+    ProxyDeleting,
     /// A snapshot of a database in `creating`.
     SnapshotCreating,
     /// A balancer from `provisioning` to `active` or `failed`.
@@ -66,6 +70,8 @@ impl Delay {
             Self::InstanceStopping | Self::InstanceShuttingDown => 60,
             Self::ImagePending => 240,
             Self::EndpointPending | Self::EndpointDeleting => 120,
+            Self::ProxyCreating => 300,
+            Self::ProxyDeleting => 180,
             Self::DatabaseCreating => 420,
             Self::DatabaseBackingUp | Self::DatabaseModifying | Self::ScalingGroupDeleting => 120,
             Self::DatabaseRebooting => 60,

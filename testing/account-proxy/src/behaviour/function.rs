@@ -1,9 +1,9 @@
 //! A Lambda function in a VPC has network interfaces that it shares with the functions of the same subnets and security groups,
 //! and that stay for a while after the last of them is gone.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html>: "If you update your VPC-connected function to remove
-//! the VPC …, Lambda can take up to 20 minutes to delete the attached Hyperplane ENI"; "Lambda only deletes it if no other
-//! function is using it."
+//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html>: "When you update a function to remove its VPC
+//! configuration, Lambda requires up to 20 minutes to delete the attached Hyperplane ENI. Lambda only deletes the ENI if no other
+//! function (or published function version) is using that Hyperplane ENI."
 
 use serde_json::Value;
 

@@ -3,6 +3,7 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html>
 
+use super::instance_interfaces::show_groups;
 use crate::account::{Account, Errand};
 use crate::answer::{Answer, Refusal, refusal};
 use crate::call::{Call, Service};
@@ -166,6 +167,9 @@ pub(super) fn after(account: &mut Account, call: &Call, answer: &mut Element) {
 
 /// An instance as it is now.
 fn show(account: &Account, item: &mut Element) {
+    if item.child("networkInterfaceSet").is_some() {
+        show_groups(item);
+    }
     if let Some(now) = account.state(item.text_at("instanceId"))
         && item.child("instanceState").is_some()
     {

@@ -1,9 +1,7 @@
 //! The interface that is made with an instance goes with it; one that was attached to it stays. moto leaves both attached to what
 //! is terminated.
 //!
-//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html>, *Termination behavior*: "By default, network interfaces
-//! that are automatically created and attached to an instance using the console are set to terminate when the instance
-//! terminates"; `DeleteOnTermination` of
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html>; `DeleteOnTermination` of
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterfaceSpecification.html>.
 
 use std::collections::BTreeSet;
@@ -11,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::account::Account;
 use crate::answer::Refusal;
 use crate::call::{Call, Service};
+use crate::form::Form;
 use crate::xml::Element;
 
 /// How moto describes what it makes with an instance.
@@ -50,8 +49,8 @@ pub(super) async fn before(account: &mut Account, call: &Call) -> Result<(), Ref
     Ok(())
 }
 
-/// Keeps what is not deleted with its instance.
-pub(super) fn after(account: &mut Account, call: &Call, answer: &mut Element) {
+/// Keeps what is not deleted with its instance, and changes an instance's groups and check where they are: at its interface.
+pub(super) async fn after(account: &mut Account, call: &Call, answer: &mut Element) -> Result<(), Refusal> {
     match call.action.as_str() {
         "RunInstances" => {
             for asked in call.form.parts("NetworkInterface") {
@@ -77,6 +76,35 @@ pub(super) fn after(account: &mut Account, call: &Call, answer: &mut Element) {
                 }
             }
         }
+        "ModifyInstanceAttribute" => {
+            let id = call.form.get("InstanceId").unwrap_or_default();
+            let mut change = Form::default();
+            for (at, group) in call.form.list("GroupId").into_iter().enumerate() {
+                change.set(&format!("SecurityGroupId.{}", at + 1), group);
+            }
+            if let Some(check) = call.form.get("SourceDestCheck.Value") {
+                change.set("SourceDestCheck.Value", check);
+            }
+            let found = account.find("DescribeNetworkInterfaces", "attachment.instance-id", id).await?;
+            let primary = found.list("networkInterfaceSet").iter();
+            let mut primary = primary.filter(|it| it.text_at("attachment/deviceIndex") == "0");
+            if let Some(primary) = primary.next().filter(|_| change.fields().next().is_some()) {
+                change.set("NetworkInterfaceId", primary.text_at("networkInterfaceId"));
+                let fields: Vec<(&str, &str)> = change.fields().collect();
+                account.ask(Service::Ec2, "ModifyNetworkInterfaceAttribute", &fields).await?;
+            }
+        }
         _ => {}
+    }
+    Ok(())
+}
+
+/// Shows the groups of an instance's primary interface as those of the instance. moto lacks those that were given with the
+/// interface.
+pub(super) fn show_groups(instance: &mut Element) {
+    let mut interfaces = instance.list("networkInterfaceSet").iter();
+    let primary = interfaces.find(|it| it.text_at("attachment/deviceIndex") == "0");
+    if let Some(groups) = primary.and_then(|it| it.child("groupSet")).cloned() {
+        instance.put(groups);
     }
 }

@@ -1,7 +1,8 @@
 //! A version of a launch template that names a source takes over what it does not give itself.
 //!
-//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html>: "The new version inherits
-//! the same launch parameters as the source version, except for parameters that you specify in LaunchTemplateData."
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html>, `SourceVersion`: "the new version
+//! inherits the launch parameters from the source version. If you specify additional launch parameters for the new version, they
+//! overwrite any corresponding launch parameters inherited from the source version."
 
 use crate::account::Account;
 use crate::answer::Refusal;

@@ -6,15 +6,18 @@
 pub(crate) mod database;
 pub(crate) mod instance_refresh;
 pub(crate) mod interfaces;
+pub(crate) mod reference;
 pub(crate) mod tokens;
 pub(crate) mod visibility;
 
 mod addresses;
 mod balancer;
+mod default_vpc;
 mod dependencies;
 mod endpoint;
 mod function;
 mod group_names;
+mod group_networks;
 mod image;
 mod instance;
 mod instance_interfaces;
@@ -38,6 +41,7 @@ use crate::xml::Element;
 /// Answers a call.
 pub(crate) async fn answer(account: &mut Account, moto: &Moto, call: &mut Call) -> Result<Answer, Refusal> {
     parameters::check(account, call)?;
+    default_vpc::complete(account).await?;
     tag::check(call)?;
     // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html: DryRunOperation
     if call.service == Service::Ec2 && call.form.is_set("DryRun") {
@@ -77,6 +81,8 @@ async fn before(account: &mut Account, call: &mut Call) -> Result<Option<Answer>
             group_names::check(call)?;
             subnet_attribute::check(call)?;
             quotas::check(account, call).await?;
+            group_networks::check(account, call).await?;
+            reference::before(account, call).await?;
             dependencies::check(account, call).await?;
             internet_gateway::check(account, call).await?;
             interfaces::before(account, call).await?;
@@ -116,7 +122,8 @@ async fn after(account: &mut Account, call: &Call, answer: &mut Element) -> Resu
             nat_gateway::after(account, call, answer).await?;
             endpoint::after(account, call, answer).await?;
             instance::after(account, call, answer);
-            instance_interfaces::after(account, call, answer);
+            instance_interfaces::after(account, call, answer).await?;
+            reference::after(account, call, answer);
             image::after(account, call, answer);
             route::after(account, call, answer);
             interfaces::after(account, call, answer);

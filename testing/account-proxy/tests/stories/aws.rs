@@ -189,7 +189,10 @@ impl Aws {
         let scope = format!("Credential=test/20261129/{REGION}/{service}/aws4_request");
         let authorization = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
         let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
+            (
+                "content-type",
+                if target.is_empty() { "application/json" } else { "application/x-amz-json-1.1" },
+            ),
             ("authorization", authorization.as_str()),
             ("x-amz-target", target),
         ];

@@ -9,6 +9,8 @@ pub fn tests() -> Vec<Test> {
         ("a NAT gateway without an internet gateway fails", fails_without_internet_gateway),
         ("a NAT gateway fails if the test says so, and holds its address until then", fails_if_set),
         ("a NAT gateway that is deleted holds its address until it is", deleted_in_time),
+        ("the default VPC has an internet gateway and a route to it", default_vpc),
+        ("an address is released in the default VPC only while it is associated", released),
         ("a VPC has one internet gateway", one_internet_gateway),
         ("a route leads to something that exists", route_targets),
         ("a subnet has one route table", one_route_table),
@@ -162,4 +164,32 @@ fn needs_a_subnet(aws: &Aws) {
     let fields =
         [("SubnetId", subnets[0].as_str()), ("ConnectivityType", "private"), ("AllocationId", &address(aws))];
     assert_eq!(aws.ec2("CreateNatGateway", &fields).code(), "InvalidParameterCombination");
+}
+
+fn default_vpc(aws: &Aws) {
+    let fields = [("Filter.1.Name", "isDefault"), ("Filter.1.Value.1", "true")];
+    let vpc = aws.text("DescribeVpcs", &fields, "vpcSet/item/vpcId");
+    let fields = [("Filter.1.Name", "attachment.vpc-id"), ("Filter.1.Value.1", vpc.as_str())];
+    let gateway = aws.text("DescribeInternetGateways", &fields, "internetGatewaySet/item/internetGatewayId");
+    let fields = [("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", vpc.as_str())];
+    let found = aws.ec2("DescribeRouteTables", &fields).ok();
+    assert!(found.at("routeTableSet/item").unwrap().texts("routeSet", "gatewayId").contains(&gateway));
+}
+
+fn released(aws: &Aws) {
+    let image = aws.image();
+    let run = |more: &[(&str, &str)]| {
+        let mut fields = vec![("ImageId", image.as_str()), ("MinCount", "1"), ("MaxCount", "1")];
+        fields.extend_from_slice(more);
+        let instance = aws.text("RunInstances", &fields, "instancesSet/item/instanceId");
+        aws.advance(30);
+        let held = address(aws);
+        aws.ec2("AssociateAddress", &[("AllocationId", &held), ("InstanceId", &instance)]).ok();
+        aws.ec2("ReleaseAddress", &[("AllocationId", &held)])
+    };
+    let found =
+        aws.ec2("DescribeSubnets", &[("Filter.1.Name", "defaultForAz"), ("Filter.1.Value.1", "true")]).ok();
+    run(&[("SubnetId", found.text_at("subnetSet/item/subnetId"))]).ok();
+    let Network { subnets, .. } = aws.network();
+    assert_eq!(run(&[("SubnetId", &subnets[0])]).code(), "InvalidIPAddress.InUse");
 }

@@ -13,6 +13,8 @@ pub fn tests() -> Vec<Test> {
         ("an image fails if the test says so", image_fails),
         ("a version of a launch template inherits from its source", inherits),
         ("an interface that is in use is not deleted", interface_in_use),
+        ("groups of an instance are those of its interface, both ways", groups),
+        ("groups of another VPC are refused", other_network),
         ("an interface that was attached stays when its instance goes", attached_stays),
     ]
 }
@@ -147,4 +149,44 @@ fn attached_stays(aws: &Aws) {
     let [left] = &aws.interfaces("subnet-id", &network.subnets[0])[..] else { panic!("one interface") };
     assert_eq!((left.text_at("networkInterfaceId"), left.text_at("status")), (own.as_str(), "available"));
     aws.ec2("DeleteNetworkInterface", &[("NetworkInterfaceId", &own)]).ok();
+}
+
+fn groups(aws: &Aws) {
+    let network = aws.network();
+    let image = aws.image();
+    let fields = [
+        ("ImageId", image.as_str()),
+        ("MinCount", "1"),
+        ("MaxCount", "1"),
+        ("NetworkInterface.1.DeviceIndex", "0"),
+        ("NetworkInterface.1.SubnetId", &network.subnets[0]),
+        ("NetworkInterface.1.SecurityGroupId.1", &network.group),
+    ];
+    let id = aws.text("RunInstances", &fields, "instancesSet/item/instanceId");
+    let shown = || {
+        let found = aws.ec2("DescribeInstances", &[("InstanceId.1", &id)]).ok();
+        found.at("reservationSet/item/instancesSet/item").unwrap().texts("groupSet", "groupId")
+    };
+    assert_eq!(shown(), [network.group.as_str()]);
+    let other = aws.group(&network.vpc, "other");
+    aws.ec2("ModifyInstanceAttribute", &[("InstanceId", &id), ("GroupId.1", &other)]).ok();
+    aws.ec2("ModifyInstanceAttribute", &[("InstanceId", &id), ("SourceDestCheck.Value", "false")]).ok();
+    let [interface] = &aws.interfaces("group-id", &other)[..] else { panic!("one interface") };
+    assert_eq!(interface.text_at("sourceDestCheck"), "false");
+    assert_eq!(shown(), [other.as_str()]);
+    aws.ec2("DeleteSecurityGroup", &[("GroupId", &network.group)]).ok();
+}
+
+fn other_network(aws: &Aws) {
+    let network = aws.network();
+    let vpc = aws.vpc("10.1.0.0/16");
+    let group = aws.group(&vpc, "other");
+    let fields = [("SubnetId", network.subnets[0].as_str()), ("SecurityGroupId.1", &group)];
+    assert_eq!(aws.ec2("CreateNetworkInterface", &fields).code(), "InvalidParameter");
+    let image = aws.image();
+    let run: Vec<(&str, &str)> = [("ImageId", image.as_str()), ("MinCount", "1"), ("MaxCount", "1")]
+        .into_iter()
+        .chain(fields)
+        .collect();
+    assert_eq!(aws.ec2("RunInstances", &run).code(), "InvalidParameter");
 }

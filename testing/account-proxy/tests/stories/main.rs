@@ -22,7 +22,9 @@ mod functions;
 mod gateways;
 mod instances;
 mod parameters;
+mod proxies;
 mod quotas;
+mod references;
 mod refreshes;
 mod restores;
 mod tokens;
@@ -47,7 +49,9 @@ fn main() -> ExitCode {
         ("gateways", gateways::tests()),
         ("instances", instances::tests()),
         ("parameters", parameters::tests()),
+        ("proxies", proxies::tests()),
         ("quotas", quotas::tests()),
+        ("references", references::tests()),
         ("refreshes", refreshes::tests()),
         ("restores", restores::tests()),
         ("tokens", tokens::tests()),

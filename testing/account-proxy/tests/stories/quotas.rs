@@ -11,6 +11,7 @@ pub fn tests() -> Vec<Test> {
         ("groups of an interface", groups_of_an_interface),
         ("rules of a group", rules_of_a_group),
         ("a prefix list counts by its most entries", prefix_lists),
+        ("a prefix list of AWS counts by its weight", weights),
         ("NAT gateways of a zone", nat_gateways),
         ("routes of a table", routes),
         ("databases and snapshots", databases),
@@ -36,7 +37,8 @@ fn addresses(aws: &Aws) {
 }
 
 fn internet_gateways(aws: &Aws) {
-    for _ in 0..5 {
+    // That of the default VPC is one.
+    for _ in 1..5 {
         aws.ec2("CreateInternetGateway", &[]).ok();
     }
     assert_eq!(aws.ec2("CreateInternetGateway", &[]).code(), "InternetGatewayLimitExceeded");
@@ -183,4 +185,23 @@ fn rules_times_groups(aws: &Aws) {
     let body = "{\"ServiceCode\": \"ec2\", \"QuotaCode\": \"L-0263D0A3\"}";
     let (_, answer) = aws.json("servicequotas", "POST", "/", "ServiceQuotasV20190624.GetServiceQuota", body);
     assert!(answer.contains("\"Value\":5"), "{answer}");
+}
+
+fn weights(aws: &Aws) {
+    let Network { group, .. } = aws.network();
+    let name = "com.amazonaws.global.cloudfront.origin-facing";
+    let fields = [("Filter.1.Name", "prefix-list-name"), ("Filter.1.Value.1", name)];
+    let list = aws.text("DescribeManagedPrefixLists", &fields, "prefixListSet/item/prefixListId");
+    let authorize = |port: &str| {
+        let fields = [
+            ("GroupId", group.as_str()),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", port),
+            ("IpPermissions.1.ToPort", port),
+            ("IpPermissions.1.PrefixListIds.1.PrefixListId", &list),
+        ];
+        aws.ec2("AuthorizeSecurityGroupIngress", &fields)
+    };
+    authorize("443").ok();
+    assert_eq!(authorize("80").code(), "RulesPerSecurityGroupLimitExceeded");
 }

@@ -6,6 +6,7 @@
 mod create;
 mod delete;
 mod modify;
+mod proxy;
 mod restore;
 mod snapshot;
 mod stop;
@@ -54,6 +55,7 @@ pub(super) async fn before(account: &mut Account, call: &mut Call) -> Result<Opt
         "RebootDBInstance" => must_be(account, &named(call), &["available"], "available").map(|()| None),
         "DeleteDBInstance" => delete::before(account, call).await.map(Some),
         "CreateDBSnapshot" | "DeleteDBSnapshot" => snapshot::before(account, call).await.map(|()| None),
+        "CreateDBProxy" | "DeleteDBProxy" => proxy::before(account, call).await,
         "CreateDBSubnetGroup" | "ModifyDBSubnetGroup" | "DeleteDBSubnetGroup" => {
             subnet_group::before(account, call).await
         }
@@ -74,6 +76,7 @@ pub(super) async fn after(account: &mut Account, call: &Call, answer: &mut Eleme
             account.live(&named(call), life);
         }
         "CreateDBSnapshot" => snapshot::after(account, call),
+        "CreateDBProxy" => proxy::after(account, call).await?,
         _ => {}
     }
     show_all(account, answer);
@@ -84,6 +87,8 @@ pub(super) async fn after(account: &mut Account, call: &Call, answer: &mut Eleme
 fn show_all(account: &Account, answer: &mut Element) {
     answer.each("DBInstance", &mut |item| show(account, item));
     answer.each("DBSnapshot", &mut |item| snapshot::show(account, item));
+    answer.each("DBProxy", &mut |item| proxy::show(account, item));
+    answer.each("member", &mut |item| proxy::show(account, item));
 }
 
 fn show(account: &Account, item: &mut Element) {

@@ -1,8 +1,7 @@
 //! A database that is stopped is started again by AWS after seven days.
 //!
-//! <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html>: "When you stop a DB instance, you can
-//! stop it for up to 7 days. If you don't manually start your DB instance after it is stopped for 7 consecutive days, RDS
-//! automatically starts it for you."
+//! <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html>: "If you don't manually start your DB
+//! instance after it is stopped for seven consecutive days, RDS automatically starts your DB instance for you."
 
 use super::create::is_identifier;
 use super::{named, snapshot};

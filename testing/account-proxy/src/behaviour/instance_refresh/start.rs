@@ -110,8 +110,8 @@ fn preferences(asked: &Form, group: &Element) -> Result<Preferences, Refusal> {
         let message = "The difference between MaxHealthyPercentage and MinHealthyPercentage cannot be greater than 100.";
         return Err(refusal("ValidationError", message));
     }
-    // "The default is to use the value for the default instance warmup defined for the group. If it is not enabled, … the health
-    // check grace period."
+    // "If you do not specify this property, the instance warmup by default is the value of the DefaultInstanceWarmup property, if
+    // defined …, or the HealthCheckGracePeriod property otherwise."
     let warmup = ["DefaultInstanceWarmup", "HealthCheckGracePeriod"];
     let warmup = warmup.iter().find_map(|name| group.text_at(name).parse().ok()).unwrap_or(0);
     Ok(Preferences {
@@ -123,9 +123,8 @@ fn preferences(asked: &Form, group: &Element) -> Result<Preferences, Refusal> {
     })
 }
 
-/// "a desired configuration is specified …; the Auto Scaling group has a launch template that does not use $Latest or $Default, or
-/// an AWS Systems Manager parameter":
-/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-rollback.html>
+/// "A rollback is not supported in the following situations: There is no desired configuration specified for the instance refresh. …
+/// The Auto Scaling group uses the launch template's $Latest or $Default version."
 fn can_roll_back(before: &Element, wanted: Option<&Element>) -> Result<(), Refusal> {
     let moves = |template: &Element| matches!(template.text_at("Version"), "" | "$Latest" | "$Default");
     if wanted.is_none_or(moves) || moves(before) {

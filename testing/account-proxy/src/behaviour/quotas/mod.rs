@@ -104,7 +104,7 @@ async fn routes(account: &Account, call: &Call) -> Result<(), Refusal> {
     within(account, Quota::Routes, count + 1, "RouteLimitExceeded", &call.action)
 }
 
-/// "NAT gateways … count against your quota in the pending, active, and deleting states", per Availability Zone.
+/// A NAT gateway counts while it is pending, available or deleting, per Availability Zone.
 async fn nat_gateways(account: &Account, call: &Call) -> Result<(), Refusal> {
     let Some(subnet) = call.form.get("SubnetId") else { return Ok(()) };
     let found = account.ask(Service::Ec2, "DescribeSubnets", &[("SubnetId.1", subnet)]).await?;

@@ -1,9 +1,10 @@
 //! A security group has at most so many rules for IPv4 and so many for IPv6, inbound and outbound apart.
 //!
-//! <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>, *Security groups*: "This quota is enforced
-//! separately for IPv4 rules and IPv6 rules"; "A rule that references a security group or AWS-managed prefix list ID counts as
-//! one rule for IPv4 and one rule for IPv6." A customer-managed prefix list counts by its maximum number of entries:
-//! <https://docs.aws.amazon.com/vpc/latest/userguide/managed-prefix-lists.html>.
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>, *Security groups*: "this quota is enforced
+//! separately for IPv4 rules and IPv6 rules". A rule that refers to a security group counts for both. A customer-managed prefix list
+//! counts by its maximum number of entries, one of AWS by its weight:
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html#security-group-size>,
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html>.
 //!
 //! moto itself refuses the 61st CIDR of both families together, which is stricter than AWS.
 
@@ -49,9 +50,26 @@ async fn prefix_list(account: &Account, id: &str) -> Count {
     let fields = [("PrefixListId.1", id)];
     let found = account.ask(Service::Ec2, "DescribeManagedPrefixLists", &fields).await.unwrap_or_default();
     let Some(list) = found.list("prefixListSet").first() else { return (1, 1) };
+    let weight = weight(list.text_at("prefixListName"));
     match (list.text_at("maxEntries").parse(), list.text_at("addressFamily")) {
         (Ok(entries), "IPv6") if list.text_at("ownerId") != "AWS" => (0, entries),
         (Ok(entries), _) if list.text_at("ownerId") != "AWS" => (entries, 0),
-        _ => (1, 1),
+        (_, "IPv6") => (0, weight),
+        _ => (weight, 0),
+    }
+}
+
+/// How much a list of AWS counts: `com.amazonaws.REGION.s3`, `com.amazonaws.global.cloudfront.origin-facing`. One that the page
+/// does not list counts as one rule.
+fn weight(name: &str) -> usize {
+    let service = name.splitn(4, '.').nth(3).unwrap_or_default();
+    match service.trim_start_matches("ipv6.") {
+        "cloudfront.origin-facing" => 55,
+        "ec2-instance-connect" => 2,
+        "groundstation" => 5,
+        "route53-healthchecks" => 25,
+        "s3express" => 6,
+        "vpc-lattice" => 10,
+        _ => 1,
     }
 }

@@ -44,6 +44,6 @@ pub(crate) fn before(account: &Account, call: &Call) -> Result<Option<Answer>, R
             "GlobalQuota": false,
         }});
         let kind = "application/x-amz-json-1.1".to_owned();
-        Answer { status: 200, kind, body: Body::Bytes(Bytes::from(body.to_string())) }
+        Answer { status: 200, kind, headers: Vec::new(), body: Body::Bytes(Bytes::from(body.to_string())) }
     }))
 }
