@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::answer::Refusal;
 use crate::behaviour::{
-    database::Database, instance_refresh, interfaces, interfaces::Interface, reference, tokens::Tokens,
-    visibility::Unseen,
+    database::Database, instance_refresh, interfaces, interfaces::Interface, reference, regional_nat_gateway,
+    scaling_activity, tokens::Tokens, visibility::Unseen,
 };
 use crate::call::Service;
 use crate::clock::later;
@@ -39,6 +39,10 @@ pub(crate) struct Account {
     pub(crate) launched: BTreeMap<String, Element>,
     /// The interfaces that each Lambda function uses, by the keys of their owners.
     pub(crate) functions: BTreeMap<String, Vec<String>>,
+    /// The zones of regional NAT gateways.
+    pub(crate) regional: BTreeMap<String, Vec<regional_nat_gateway::Zone>>,
+    /// What Auto Scaling groups did, the oldest first.
+    pub(crate) activities: Vec<scaling_activity::Activity>,
     /// The descriptions of rules that refer to groups.
     pub(crate) descriptions: BTreeMap<reference::Rule, String>,
     /// Whether the default VPC is as AWS makes it.
@@ -85,6 +89,8 @@ impl Account {
             refreshes: BTreeMap::new(),
             launched: BTreeMap::new(),
             functions: BTreeMap::new(),
+            regional: BTreeMap::new(),
+            activities: Vec::new(),
             descriptions: BTreeMap::new(),
             has_default_vpc: false,
             violations: Vec::new(),

@@ -57,6 +57,8 @@ pub(crate) struct Call {
     pub(crate) action: String,
     /// Its parameters, without `Action` and `Version`. What is sent to moto is written from them.
     pub(crate) form: Form,
+    /// The same as the client sent it: a behaviour changes `form` for moto.
+    pub(crate) asked: Form,
     /// Filters that moto cannot apply, because it does not know what is filtered by; applied to its answer.
     pub(crate) filters: BTreeMap<&'static str, Vec<String>>,
     /// The rules that refer to groups and that the call names, with their descriptions.
@@ -83,7 +85,18 @@ impl Call {
         };
         form.remove("Action");
         form.remove("Version");
-        Self { service, region, action, form, filters: BTreeMap::new(), references: Vec::new(), head, body }
+        let asked = form.clone();
+        Self {
+            service,
+            region,
+            action,
+            form,
+            asked,
+            filters: BTreeMap::new(),
+            references: Vec::new(),
+            head,
+            body,
+        }
     }
 
     /// Whether it is this call.

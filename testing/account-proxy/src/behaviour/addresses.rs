@@ -5,6 +5,7 @@
 //! the Elastic IP address before you can release it. Otherwise, Amazon EC2 returns an error (InvalidIPAddress.InUse)." An address
 //! of a NAT gateway is disassociated by deleting the gateway.
 
+use super::regional_nat_gateway;
 use crate::account::Account;
 use crate::answer::{Refusal, refusal};
 use crate::call::{Call, Service};
@@ -19,6 +20,9 @@ pub(super) async fn check(account: &Account, call: &Call) -> Result<(), Refusal>
         _ => return Ok(()),
     };
     let found = account.ask(Service::Ec2, "DescribeAddresses", &[("AllocationId.1", id)]).await?;
+    if regional_nat_gateway::holds(account, id) {
+        return Err(refusal("InvalidIPAddress.InUse", format!("Address {id} is in use.")));
+    }
     for address in found.list("addressesSet") {
         let interface = address.text_at("networkInterfaceId");
         if !address.text_at("associationId").is_empty()

@@ -7,6 +7,8 @@ pub(crate) mod database;
 pub(crate) mod instance_refresh;
 pub(crate) mod interfaces;
 pub(crate) mod reference;
+pub(crate) mod regional_nat_gateway;
+pub(crate) mod scaling_activity;
 pub(crate) mod tokens;
 pub(crate) mod visibility;
 
@@ -52,7 +54,6 @@ pub(crate) async fn answer(account: &mut Account, moto: &Moto, call: &mut Call) 
         return Ok(first);
     }
     visibility::before(account, call)?;
-    let asked = call.form.clone();
     let mut answer = match before(account, call).await? {
         Some(answer) => answer,
         None => moto.forward(call).await?,
@@ -69,7 +70,7 @@ pub(crate) async fn answer(account: &mut Account, moto: &Moto, call: &mut Call) 
             Body::Bytes(_) => {}
         }
     }
-    tokens::after(account, call, &asked, &answer);
+    tokens::after(account, call, &answer);
     Ok(answer)
 }
 
@@ -107,7 +108,10 @@ async fn before(account: &mut Account, call: &mut Call) -> Result<Option<Answer>
             if let Some(answer) = instance_refresh::before(account, call).await? {
                 return Ok(Some(answer));
             }
-            scaling_group::before(account, call).await
+            if let Some(answer) = scaling_group::before(account, call).await? {
+                return Ok(Some(answer));
+            }
+            scaling_activity::before(account, call).await
         }
         Service::Quotas => quotas::service_quotas::before(account, call),
         Service::Lambda => function::before(account, call).await,

@@ -7,6 +7,7 @@
 //! nor the routes).
 
 use super::interfaces::{self, Kind};
+use super::regional_nat_gateway;
 use crate::account::{Account, Errand};
 use crate::answer::{Answer, Refusal, refusal};
 use crate::call::{Call, Service};
@@ -20,6 +21,9 @@ const SHOWN: i64 = 3_600;
 
 pub(super) async fn before(account: &mut Account, call: &mut Call) -> Result<Option<Answer>, Refusal> {
     match call.action.as_str() {
+        "CreateNatGateway" if regional_nat_gateway::is_asked(call) => {
+            regional_nat_gateway::before(account, call).await.map(|()| None)
+        }
         "CreateNatGateway" => create(call).map(|()| None),
         "DescribeNatGateways" => {
             call.hold_filter("state");
@@ -35,11 +39,10 @@ pub(super) async fn before(account: &mut Account, call: &mut Call) -> Result<Opt
 
 fn create(call: &Call) -> Result<(), Refusal> {
     let is_private = call.form.get("ConnectivityType") == Some("private");
-    let is_regional = call.form.get("AvailabilityMode") == Some("regional");
-    if !is_regional && !call.form.has("SubnetId") {
+    if !call.form.has("SubnetId") {
         return Err(refusal("MissingParameter", "The request must contain the parameter SubnetId"));
     }
-    if !is_regional && !is_private && !call.form.has("AllocationId") {
+    if !is_private && !call.form.has("AllocationId") {
         return Err(refusal("MissingParameter", "The request must contain the parameter AllocationId"));
     }
     if is_private && call.form.has("AllocationId") {
@@ -112,7 +115,11 @@ pub(super) async fn after(account: &mut Account, call: &Call, answer: &mut Eleme
 async fn begin(account: &mut Account, call: &Call, gateway: &Element) -> Result<(), Refusal> {
     let id = gateway.text_at("natGatewayId").to_owned();
     let vpc = gateway.text_at("vpcId");
-    for address in gateway.list("natGatewayAddressSet") {
+    let is_regional = regional_nat_gateway::is_asked(call);
+    if is_regional {
+        regional_nat_gateway::adopt(account, call, gateway).await?;
+    }
+    for address in gateway.list("natGatewayAddressSet").iter().filter(|_| !is_regional) {
         let kind = Kind {
             is: "nat_gateway",
             requester: "AIDAJIC2NTIF7SVEXAMPLE",
@@ -126,7 +133,7 @@ async fn begin(account: &mut Account, call: &Call, gateway: &Element) -> Result<
         _ => None,
     });
     let attached = account.find("DescribeInternetGateways", "attachment.vpc-id", vpc).await?;
-    if call.form.get("ConnectivityType") != Some("private") && attached.list("internetGatewaySet").is_empty()
+    if call.asked.get("ConnectivityType") != Some("private") && attached.list("internetGatewaySet").is_empty()
     {
         let message = format!("Network {vpc} has no Internet gateway attached");
         failure = failure.or(Some(("Gateway.NotAttached".to_owned(), message)));
@@ -148,6 +155,13 @@ async fn begin(account: &mut Account, call: &Call, gateway: &Element) -> Result<
 /// A gateway as it is now. While it is pending its address is not attached yet, and a failed one has none.
 fn show(account: &Account, gateway: &mut Element) {
     let id = gateway.text_at("natGatewayId").to_owned();
+    match account.regional.get(&id) {
+        Some(zones) => regional_nat_gateway::show(gateway, zones),
+        None => gateway.set("availabilityMode", "zonal"),
+    }
+    if gateway.child("connectivityType").is_none() {
+        gateway.set("connectivityType", "public");
+    }
     let Some(life) = account.lives.get(&id) else { return };
     let state = life.state(account.now);
     gateway.set("state", state);

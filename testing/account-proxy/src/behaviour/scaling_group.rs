@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteAutoScalingGroup.html> (`ResourceInUse`, `ForceDelete`),
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_Instance.html> (`LaunchTemplate`).
 
+use super::scaling_activity;
 use crate::account::{Account, Errand};
 use crate::answer::{Answer, Refusal, refusal};
 use crate::call::{Call, Service};
@@ -31,8 +32,12 @@ pub(super) async fn describe(account: &Account, name: &str) -> Result<Element, R
 /// Keeps with which template the instances of a group were launched: those that are new have that of the group.
 pub(super) fn note(account: &mut Account, group: &Element) {
     let Some(template) = group.child("LaunchTemplate") else { return };
+    let name = group.text_at("AutoScalingGroupName");
     for instance in group.texts("Instances", "InstanceId") {
-        account.launched.entry(instance).or_insert_with(|| template.clone());
+        if !account.launched.contains_key(&instance) {
+            scaling_activity::launched(account, name, &instance);
+            account.launched.insert(instance, template.clone());
+        }
     }
 }
 
@@ -53,7 +58,9 @@ pub(super) async fn before(account: &mut Account, call: &Call) -> Result<Option<
             return Err(refusal("AlreadyExists", message));
         }
         "DeleteAutoScalingGroup" => return delete(account, call, name).await,
-        "UpdateAutoScalingGroup" | "DescribeAutoScalingGroups" => note_all(account).await?,
+        "UpdateAutoScalingGroup" | "DescribeAutoScalingGroups" | "DescribeScalingActivities" => {
+            note_all(account).await?
+        }
         _ => {}
     }
     Ok(None)

@@ -41,10 +41,8 @@ pub(crate) fn before(account: &Account, call: &Call) -> Result<Option<Answer>, R
 }
 
 /// Keeps the answer of a first call. A call that failed can be sent again.
-pub(crate) fn after(account: &mut Account, call: &Call, asked: &Form, answer: &Answer) {
-    if let (true, Some((token, _))) = (answer.is_success(), token(call)) {
-        let mut form = asked.clone();
-        form.remove("ClientToken");
+pub(crate) fn after(account: &mut Account, call: &Call, answer: &Answer) {
+    if let (true, Some((token, form))) = (answer.is_success(), token(call)) {
         account.tokens.insert((call.action.clone(), token), (form, answer.clone()));
     }
 }
@@ -54,8 +52,8 @@ fn token(call: &Call) -> Option<(String, Form)> {
     if call.service != Service::Ec2 || call.reads() {
         return None;
     }
-    let token = call.form.get("ClientToken").filter(|token| !token.is_empty())?.to_owned();
-    let mut form = call.form.clone();
+    let token = call.asked.get("ClientToken").filter(|token| !token.is_empty())?.to_owned();
+    let mut form = call.asked.clone();
     form.remove("ClientToken");
     Some((token, form))
 }

@@ -14,6 +14,7 @@ pub fn tests() -> Vec<Test> {
         ("a VPC has one internet gateway", one_internet_gateway),
         ("a route leads to something that exists", route_targets),
         ("a subnet has one route table", one_route_table),
+        ("a regional NAT gateway is in a VPC and in no subnet", regional),
         ("a NAT gateway needs a subnet, and an address if it is public", needs_a_subnet),
     ]
 }
@@ -192,4 +193,45 @@ fn released(aws: &Aws) {
     run(&[("SubnetId", found.text_at("subnetSet/item/subnetId"))]).ok();
     let Network { subnets, .. } = aws.network();
     assert_eq!(run(&[("SubnetId", &subnets[0])]).code(), "InvalidIPAddress.InUse");
+}
+
+fn regional(aws: &Aws) {
+    let network = aws.network();
+    let create = |more: &[(&str, &str)]| {
+        let mut fields = vec![("AvailabilityMode", "regional")];
+        fields.extend_from_slice(more);
+        aws.ec2("CreateNatGateway", &fields)
+    };
+    assert_eq!(create(&[]).code(), "MissingParameter");
+    let both = [("VpcId", network.vpc.as_str()), ("SubnetId", &network.subnets[0])];
+    assert_eq!(create(&both).code(), "InvalidParameterCombination");
+    let held = address(aws);
+    let fields = [
+        ("VpcId", network.vpc.as_str()),
+        ("AvailabilityZoneAddress.1.AvailabilityZone", "eu-west-1a"),
+        ("AvailabilityZoneAddress.1.AllocationId.1", &held),
+        ("TagSpecification.1.ResourceType", "natgateway"),
+        ("TagSpecification.1.Tag.1.Key", "Name"),
+        ("TagSpecification.1.Tag.1.Value", "main"),
+        ("ClientToken", "step"),
+    ];
+    let id = create(&fields).ok().text_at("natGateway/natGatewayId").to_owned();
+    assert_eq!(create(&fields).ok().text_at("natGateway/natGatewayId"), id);
+    assert_eq!(create(&fields[..3]).code(), "Resource.AlreadyAssociated");
+    assert_eq!((of(aws, &id, "state").as_str(), of(aws, &id, "subnetId").as_str()), ("pending", ""));
+    aws.advance(90);
+    assert_eq!(of(aws, &id, "state"), "available");
+    assert_eq!(of(aws, &id, "availabilityMode"), "regional");
+    assert_eq!(of(aws, &id, "natGatewayAddressSet/item/allocationId"), held);
+    assert_eq!(of(aws, &id, "tagSet/item/value"), "main");
+    assert_eq!(aws.ec2("ReleaseAddress", &[("AllocationId", &held)]).code(), "InvalidIPAddress.InUse");
+    let detach = [("InternetGatewayId", network.gateway.as_str()), ("VpcId", &network.vpc)];
+    assert_eq!(aws.ec2("DetachInternetGateway", &detach).code(), "DependencyViolation");
+    // It is in no subnet.
+    aws.ec2("DeleteSubnet", &[("SubnetId", &network.subnets[0])]).ok();
+    aws.ec2("DeleteNatGateway", &[("NatGatewayId", &id)]).ok();
+    aws.advance(180);
+    assert_eq!(of(aws, &id, "state"), "deleted");
+    aws.ec2("ReleaseAddress", &[("AllocationId", &held)]).ok();
+    aws.ec2("DetachInternetGateway", &detach).ok();
 }

@@ -13,7 +13,7 @@ pub fn tests() -> Vec<Test> {
         ("an image fails if the test says so", image_fails),
         ("a version of a launch template inherits from its source", inherits),
         ("an interface that is in use is not deleted", interface_in_use),
-        ("groups of an instance are those of its interface, both ways", groups),
+        ("groups of an instance are those of its primary interface", groups),
         ("groups of another VPC are refused", other_network),
         ("an interface that was attached stays when its instance goes", attached_stays),
     ]

@@ -16,6 +16,7 @@ pub fn tests() -> Vec<Test> {
         ("what a refresh must be", must_be),
         ("instances that match are skipped", skips),
         ("a refresh bakes", bakes),
+        ("each launch and termination is an activity", activities),
         ("a group has a name of its own and goes in time", groups),
     ]
 }
@@ -248,4 +249,18 @@ fn groups(aws: &Aws) {
     assert_eq!(aws.scaling("CreateAutoScalingGroup", &create).code(), "AlreadyExists");
     aws.advance(120);
     assert!(groups().is_empty());
+}
+
+fn activities(aws: &Aws) {
+    web(aws);
+    let listed = || {
+        let found = aws.scaling("DescribeScalingActivities", &[WEB]).ok();
+        found.texts("DescribeScalingActivitiesResult/Activities", "Description")
+    };
+    let count = |what: &str| listed().iter().filter(|it| it.starts_with(what)).count();
+    assert_eq!((count("Launching"), count("Terminating")), (4, 0));
+    start(aws, &[("Preferences.MinHealthyPercentage", "0")]).ok();
+    run(aws);
+    assert_eq!((count("Launching"), count("Terminating")), (8, 4));
+    assert!(listed()[0].starts_with("Launching"), "the newest comes first");
 }

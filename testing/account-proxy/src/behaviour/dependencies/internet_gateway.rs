@@ -8,6 +8,7 @@
 use super::violation;
 use crate::account::Account;
 use crate::answer::Refusal;
+use crate::behaviour::regional_nat_gateway;
 use crate::call::{Call, Service};
 
 pub(super) async fn detach(account: &Account, call: &Call) -> Result<(), Refusal> {
@@ -24,7 +25,9 @@ pub(super) async fn detach(account: &Account, call: &Call) -> Result<(), Refusal
         let state = account.state(it.text_at("instanceId"));
         runs(state.unwrap_or(it.text_at("instanceState/name"))) && !it.text_at("ipAddress").is_empty()
     });
-    if mapped || public.next().is_some() {
+    let found = account.find("DescribeNatGateways", "vpc-id", vpc).await?;
+    let mut regional = found.list("natGatewaySet").iter().map(|it| it.text_at("natGatewayId"));
+    if mapped || public.next().is_some() || regional.any(|id| regional_nat_gateway::is_alive(account, id)) {
         return Err(violation(format!(
             "Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the \
              gateway {id}."

@@ -5,7 +5,7 @@
 use super::{Refresh, Status, active, next};
 use crate::account::Account;
 use crate::answer::Refusal;
-use crate::behaviour::scaling_group;
+use crate::behaviour::{scaling_activity, scaling_group};
 use crate::call::Service;
 use crate::settings::Delay;
 use crate::xml::Element;
@@ -97,6 +97,7 @@ async fn replace(account: &mut Account, group: &str) -> Result<(), Refusal> {
     for instance in batch.iter().filter(|id| known.contains(id)) {
         let fields = [("InstanceId", instance.as_str()), ("ShouldDecrementDesiredCapacity", "false")];
         account.ask(Service::Scaling, "TerminateInstanceInAutoScalingGroup", &fields).await?;
+        scaling_activity::terminated(account, group, instance);
     }
     let now = scaling_group::describe(account, group).await?;
     scaling_group::note(account, &now);

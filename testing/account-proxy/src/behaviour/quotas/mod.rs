@@ -115,6 +115,7 @@ async fn nat_gateways(account: &Account, call: &Call) -> Result<(), Refusal> {
     let counted = found.list("natGatewaySet").iter().filter(|it| {
         let state = account.state(it.text_at("natGatewayId")).unwrap_or_else(|| it.text_at("state"));
         matches!(state, "pending" | "available" | "deleting")
+            && !account.regional.contains_key(it.text_at("natGatewayId"))
             && in_zone.iter().any(|subnet| subnet == it.text_at("subnetId"))
     });
     within(account, Quota::NatGateways, counted.count() + 1, "NatGatewayLimitExceeded", &call.action)
