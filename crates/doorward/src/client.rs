@@ -1,23 +1,28 @@
 //! A Doorward server as the command line sees it: its API, and the session that `doorward login` keeps.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+mod bodies;
+mod login;
+mod text;
+
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use doorward_core::grant::GrantId;
-use doorward_core::policy::{Group, Person, TargetName, Transport, people};
-use doorward_core::text::one_line;
-use jiff::{SignedDuration, Timestamp};
+use doorward_core::policy::{Person, TargetName, Transport};
+use jiff::SignedDuration;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use self::bodies::{Ended, Failed, OpenBody, Signed};
+use self::login::{Devices, sign_in};
+use self::text::read;
 use crate::requests::{Answer, Carried, ClosedView, GrantView, Offer, OpenedView, Through};
 use crate::vending::Vended;
+
+pub use self::bodies::{Me, Session};
+pub use self::login::{Login, own_folder};
 
 /// Why a server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -74,104 +79,6 @@ pub enum Error {
     NoHome,
 }
 
-/// Where what belongs to one person is kept.
-pub fn own_folder() -> Result<PathBuf, Error> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    let config = std::env::var_os("XDG_CONFIG_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    Ok(config.or_else(home).ok_or(Error::NoHome)?.join("doorward"))
-}
-
-/// What `doorward login` keeps, readable by its owner alone.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Login {
-    /// The server.
-    pub url: String,
-    /// Who is signed in.
-    pub person: Person,
-    /// The token.
-    pub token: String,
-    pub ends: Timestamp,
-    /// Whether the token may cross a network without TLS, because the person said so when they signed in.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub insecure: bool,
-}
-
-/// The token is a secret.
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("url", &self.url).field("person", &self.person).finish_non_exhaustive()
-    }
-}
-
-impl Login {
-    fn path() -> Result<PathBuf, Error> {
-        Ok(own_folder()?.join("login.json"))
-    }
-
-    /// Makes the session's file its owner's alone: which it was, where others could read it. Refused where others could
-    /// write it, because what stands there may be theirs.
-    pub fn shut() -> Result<Option<PathBuf>, Error> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = Self::path()?;
-        let about = match std::fs::metadata(&path) {
-            Ok(about) => about,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::File { path, source }),
-        };
-        let mode = about.permissions().mode();
-        if mode & 0o022 != 0 {
-            return Err(Error::Exposed(path));
-        }
-        if mode & 0o077 == 0 {
-            return Ok(None);
-        }
-        match std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)) {
-            Ok(()) => Ok(Some(path)),
-            Err(source) => Err(Error::File { path, source }),
-        }
-    }
-
-    /// What was typed to sign in as who was signed in last, where their session has expired.
-    pub fn again(now: Timestamp) -> Option<String> {
-        let text = std::fs::read_to_string(Self::path().ok()?).ok()?;
-        let login: Self = serde_json::from_str(&text).ok()?;
-        (now >= login.ends).then(|| sign_in(&login.url, Some(&login.person)))
-    }
-
-    /// The session that was kept, unless there is none or it has expired.
-    pub fn kept(now: Timestamp) -> Result<Option<Self>, Error> {
-        let path = Self::path()?;
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::File { path, source }),
-        };
-        let login: Self =
-            serde_json::from_str(&text).map_err(|error| Error::File { path, source: error.into() })?;
-        Ok((now < login.ends).then_some(login))
-    }
-
-    /// Keeps it.
-    pub fn keep(&self) -> Result<PathBuf, Error> {
-        write_own(Self::path()?, self)
-    }
-
-    /// Forgets it.
-    pub fn forget() -> Result<(), Error> {
-        let path = Self::path()?;
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File { path, source }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// How somebody signs in to a server.
-fn sign_in(url: &str, person: Option<&Person>) -> String {
-    let person = person.map(|person| format!(" --as {}", people::shell_word(person.as_str())));
-    format!("doorward login {url}{}", person.unwrap_or_default())
-}
-
 /// A connection to a server's API.
 pub struct Client {
     agent: ureq::Agent,
@@ -186,120 +93,6 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
     }
-}
-
-#[derive(Deserialize)]
-struct Signed {
-    token: String,
-    person: Person,
-    ends: Timestamp,
-    device: Option<String>,
-}
-
-/// A session of the person who is signed in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Session {
-    /// By which it is ended.
-    pub id: String,
-    /// `browser` or `api`.
-    pub kind: String,
-    /// When it began.
-    pub since: Timestamp,
-    /// The address from which it began.
-    pub from: String,
-    /// When it was last used, to the minute.
-    pub used: Timestamp,
-    /// The address from which it was last used.
-    pub used_from: String,
-    /// Its end, if it is used until then.
-    pub ends: Timestamp,
-    /// Whether it is the one that asks.
-    pub current: bool,
-}
-
-#[derive(Deserialize)]
-struct Ended {
-    ended: usize,
-}
-
-/// By what this machine is known to servers at which somebody signed in from it; it signs nobody in.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Devices(BTreeMap<String, String>);
-
-impl Devices {
-    fn path() -> Result<PathBuf, Error> {
-        Ok(own_folder()?.join("devices.json"))
-    }
-
-    fn key(url: &str, person: &str) -> String {
-        format!("{person}@{url}")
-    }
-
-    /// Those that are kept; none of a file that cannot be read: it only makes a sign-in wait less.
-    fn kept() -> Self {
-        let text = Self::path().ok().and_then(|path| std::fs::read_to_string(path).ok());
-        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
-    }
-
-    fn keep(mut self, url: &str, person: &str, device: &str) -> Result<(), Error> {
-        self.0.insert(Self::key(url, person), device.to_owned());
-        write_own(Self::path()?, &self).map(drop)
-    }
-}
-
-/// Writes a file that its owner alone can read, whole or not at all.
-fn write_own(path: PathBuf, value: &impl Serialize) -> Result<PathBuf, Error> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let failed = |source| Error::File { path: path.clone(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let fresh = path.with_extension("new");
-    // One that was left behind would keep the mode that it has.
-    match std::fs::remove_file(&fresh) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(failed(source)),
-        _ => {}
-    }
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
-    let text = serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    std::fs::rename(&fresh, &path).map_err(failed)?;
-    Ok(path)
-}
-
-/// Who is signed in, as a server sees them.
-#[derive(Debug, Deserialize)]
-pub struct Me {
-    /// The person.
-    pub person: Person,
-    /// Their groups; none from a server that does not report them.
-    #[serde(default)]
-    pub groups: BTreeSet<Group>,
-    /// Whether they are an operator.
-    pub operator: bool,
-    /// When the session expires, if it is not used until then.
-    pub ends: Timestamp,
-    /// The address that a grant would admit; none where the server cannot tell.
-    pub address: Option<IpAddr>,
-}
-
-#[derive(Deserialize)]
-struct Failed {
-    error: String,
-    hint: Option<String>,
-}
-
-#[derive(Serialize)]
-struct OpenBody<'a> {
-    target: &'a TargetName,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lasts: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<Transport>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
 }
 
 /// Trusts what the machine trusts, a company's own authority too (SSL_CERT_FILE names another file).
@@ -370,10 +163,8 @@ impl Client {
         let client = Self::new(url, None, insecure)?;
         let devices = Devices::kept();
         let mut body = serde_json::json!({ "name": name, "password": password });
-        if let (Some(device), Some(body)) =
-            (devices.0.get(&Devices::key(&client.url, name)), body.as_object_mut())
-        {
-            body.insert("device".into(), device.as_str().into());
+        if let (Some(device), Some(body)) = (devices.of(&client.url, name), body.as_object_mut()) {
+            body.insert("device".into(), device.into());
         }
         let signed: Signed = client.send("POST", "/api/v1/sessions", Some(&body))?;
         if let Some(device) = &signed.device {
@@ -544,54 +335,9 @@ impl Client {
     }
 }
 
-/// What a server answers. Each text in it is one line: it begins no lines of ours, and neither does an error
-/// that quotes it.
-fn read<T: DeserializeOwned>(answer: &mut ureq::http::Response<ureq::Body>) -> Result<T, ureq::Error> {
-    let mut value: Value = answer.body_mut().read_json()?;
-    join_lines(&mut value);
-    T::deserialize(value).map_err(ureq::Error::Json)
-}
-
-fn join_lines(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            if let Cow::Owned(line) = one_line(text) {
-                *text = line;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(join_lines),
-        Value::Object(fields) => {
-            let in_one_line = |(name, mut field): (String, Value)| {
-                join_lines(&mut field);
-                (one_line(&name).into_owned(), field)
-            };
-            *fields = std::mem::take(fields).into_iter().map(in_one_line).collect();
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_writes_no_lines_of_ours() {
-        let mut value = serde_json::json!({
-            "why\nhint: x": ["a\r\nfix: x", { "still": "\u{2028}\u{1b}[2J" }], "plain": "rené \u{26a0}", "n": 1
-        });
-        join_lines(&mut value);
-        let expected = serde_json::json!({
-            "why\\nhint: x": ["a\\r\\nfix: x", { "still": "\\u{2028}\u{1b}[2J" }], "plain": "rené \u{26a0}", "n": 1
-        });
-        assert_eq!(value, expected);
-        // Neither does an error that quotes it.
-        let quoted = GrantId::deserialize(Value::from("g\nerror: x")).expect_err("no grant");
-        assert!(quoted.to_string().contains('\n'), "{quoted}");
-        let mut value = Value::from("g\nerror: x");
-        join_lines(&mut value);
-        assert!(!GrantId::deserialize(value).expect_err("no grant").to_string().contains('\n'));
-    }
 
     #[test]
     fn nothing_secret_crosses_a_network_in_clear_unasked() {

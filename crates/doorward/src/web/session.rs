@@ -4,28 +4,36 @@
 //! signed in. That is safe, because no GET changes anything and every form has a token of its session, besides the
 //! check of its origin.
 
+mod cookies;
+mod our_page;
+
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, COOKIE, LOCATION, ORIGIN};
+use axum::http::header::{AUTHORIZATION, LOCATION};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use doorward_core::audit::Event;
-use doorward_core::policy::{PasswordHash, Person, Policy};
+use doorward_core::policy::{PasswordHash, Person};
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use subtle::ConstantTimeEq as _;
 
 use super::failure::Failure;
-use super::host::Authority;
 use super::origin::Origin;
 use super::{Web, api};
 use crate::clock::random;
 use crate::requests::{Caller, KnownSession};
 use crate::store::{self, Session, SessionKind};
+
+use self::cookies::SESSION;
+
+pub use self::cookies::{BeforeSession, set, unset};
+pub(super) use self::cookies::{attributes, cookie, named};
+pub use self::our_page::{from_our_page, of_another_page, origin_of};
 
 /// What a session is known by: 256 random bits, in base64.
 #[derive(Clone)]
@@ -325,234 +333,5 @@ impl FromRequestParts<Arc<Web>> for api::RevokingBearer {
     }
 }
 
-/// The names of the two cookies, without what says how browsers keep them.
-const SESSION: &str = "doorward";
-const FORM: &str = "doorward-form";
-
-/// A cookie's name as it is sent. Browsers keep `__Host-` for cookies that are Secure and of all paths of this host alone,
-/// `__Secure-` for those that are Secure (RFC 6265bis, section 4.1.3).
-pub(super) fn named(name: &str, policy: &Policy, origin: Origin) -> String {
-    let kept = match (origin.secure, policy.server.prefix()) {
-        (false, _) => "",
-        (true, "") => "__Host-",
-        (true, _) => "__Secure-",
-    };
-    format!("{kept}{name}")
-}
-
-/// Where a cookie is sent to, and that scripts do not see it.
-pub(super) fn attributes(policy: &Policy, origin: Origin) -> String {
-    let path = match policy.server.prefix() {
-        "" => "/",
-        prefix => prefix,
-    };
-    let secure = if origin.secure { "; Secure" } else { "" };
-    format!("; Path={path}; HttpOnly{secure}")
-}
-
-/// The `Set-Cookie` that hands out a session.
-pub fn set(policy: &Policy, origin: Origin, token: &Token) -> String {
-    let (name, attributes, token) =
-        (named(SESSION, policy, origin), attributes(policy, origin), token.as_str());
-    format!("{name}={token}{attributes}; SameSite=Lax; Max-Age={}", policy.server.sessions.at_most.as_secs())
-}
-
-/// The `Set-Cookie` that takes it back.
-pub fn unset(policy: &Policy, origin: Origin) -> String {
-    let (name, attributes) = (named(SESSION, policy, origin), attributes(policy, origin));
-    format!("{name}={attributes}; SameSite=Lax; Max-Age=0")
-}
-
-/// What ties the sign-in form to the browser that asked for it, so that nobody can be signed in as somebody else
-/// by a form on another page.
-#[derive(Debug, Clone)]
-pub struct BeforeSession {
-    value: String,
-    /// Whether the browser has it already.
-    pub sent: bool,
-}
-
-impl BeforeSession {
-    /// The browser's, or a new one.
-    pub fn of(policy: &Policy, headers: &HeaderMap, origin: Origin) -> Result<Self, getrandom::Error> {
-        if let Some(Token(value)) = cookie(headers, &named(FORM, policy, origin)).and_then(Token::read) {
-            return Ok(Self { value, sent: true });
-        }
-        Ok(Self { value: Token::new()?.0, sent: false })
-    }
-
-    /// The token in the form.
-    pub fn form_token(&self, web: &Web) -> String {
-        BASE64.encode(hmac::sign(web.key(), format!("sign-in {}", self.value).as_bytes()))
-    }
-
-    /// Whether a form has it.
-    pub fn fits(&self, web: &Web, form_token: &str) -> bool {
-        self.sent && bool::from(self.form_token(web).as_bytes().ct_eq(form_token.as_bytes()))
-    }
-
-    /// The `Set-Cookie` that hands it out.
-    pub fn set(&self, policy: &Policy, origin: Origin) -> String {
-        let (name, attributes) = (named(FORM, policy, origin), attributes(policy, origin));
-        format!("{name}={}{attributes}; SameSite=Strict", self.value)
-    }
-}
-
-pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(found, value)| (found == name).then_some(value))
-}
-
-/// Whether a form was sent from a page of ours, as far as the browser says.
-///
-/// Browsers say `Sec-Fetch-Site` over https and on this machine, and `Origin` always; a program that says neither
-/// still has to know the form's token. The host that the request is for was found to be ours before.
-pub fn from_our_page(headers: &HeaderMap, extensions: &Extensions, policy: &Policy) -> bool {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if let Some(site) = text("sec-fetch-site") {
-        return matches!(site, "same-origin" | "none");
-    }
-    let Some(from) = text(ORIGIN.as_str()) else { return true };
-    let server = &policy.server;
-    let ours = [&server.url, &server.url_v4, &server.url_v6];
-    let configured = ours.into_iter().flatten().any(|url| origin_of(url).eq_ignore_ascii_case(from));
-    let secure = extensions.get::<Origin>().is_some_and(|origin| origin.secure);
-    configured || extensions.get::<Authority>().is_some_and(|authority| authority.is_origin(from, secure))
-}
-
-/// Says that a form came from a page of another site, which may be this one under a name that the server does not know.
-pub fn of_another_page(so: &str) -> Failure {
-    let why = format!("this form was not sent from a page of this server, {so}");
-    Failure::new(StatusCode::FORBIDDEN, why).hint(
-        "if you followed a link from another site, open the page again; behind a proxy, an operator sets `url` and has the proxy forward `Host`",
-    )
-}
-
-/// Scheme, host and port of a URL.
-pub fn origin_of(url: &str) -> &str {
-    let start = url.find("://").map_or(0, |scheme| scheme + 3);
-    let end = url.get(start..).and_then(|rest| rest.find(['/', '?', '#']));
-    end.and_then(|end| url.get(..start + end)).unwrap_or(url)
-}
-
 #[cfg(test)]
-mod tests {
-    use doorward_core::policy::HashKind;
-    use sqlx::Connection as _;
-
-    use super::*;
-    use crate::web::testing::{House, OTHER_HASH, PASSWORD, policy};
-
-    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(*name, value.parse().expect("a header"));
-        }
-        headers
-    }
-
-    fn check(lines: &[(&'static str, &str)], expected: bool) {
-        let mut policy = policy();
-        policy.server.url = Some("https://door.example/".into());
-        let headers = headers(lines);
-        let mut extensions = Extensions::new();
-        extensions.insert(origin(true));
-        let host = headers.get("host").and_then(|host| host.to_str().ok());
-        if let Some(authority) = host.and_then(Authority::read) {
-            extensions.insert(authority);
-        }
-        assert_eq!(from_our_page(&headers, &extensions, &policy), expected, "{lines:?}");
-    }
-
-    fn origin(secure: bool) -> Origin {
-        let peer = std::net::IpAddr::from([203, 0, 113, 7]);
-        Origin { peer, client: Some(peer), unknown: None, secure }
-    }
-
-    #[test]
-    fn forms_of_other_pages_are_told_apart() {
-        check(&[], true);
-        check(&[("sec-fetch-site", "same-origin")], true);
-        check(&[("sec-fetch-site", "none")], true);
-        check(&[("sec-fetch-site", "cross-site")], false);
-        check(&[("sec-fetch-site", "same-site")], false);
-        check(&[("sec-fetch-site", "cross-site"), ("origin", "https://door.example")], false);
-        check(&[("origin", "https://door.example")], true);
-        check(&[("origin", "http://door.example")], false);
-        check(&[("origin", "https://door.example.evil.test")], false);
-        check(&[("origin", "https://evil.test"), ("host", "door.example")], false);
-        check(&[("origin", "https://door.example:8443"), ("host", "door.example:8443")], true);
-        check(&[("origin", "http://door.example"), ("host", "door.example")], false);
-        check(&[("origin", "null"), ("host", "null")], false);
-        check(&[("origin", "null")], false);
-    }
-
-    #[test]
-    fn an_origin_has_no_path() {
-        assert_eq!(origin_of("https://door.example:8443/x?y"), "https://door.example:8443");
-        assert_eq!(origin_of("https://door.example"), "https://door.example");
-        assert_eq!(origin_of("http://[::1]:80/"), "http://[::1]:80");
-    }
-
-    #[test]
-    fn a_cookie_is_found_among_others() {
-        let sent = headers(&[("cookie", "a=b; xdoorward=1"), ("cookie", "doorward=2; doorward=3")]);
-        assert_eq!(cookie(&sent, "doorward"), Some("2"));
-        assert_eq!(cookie(&sent, "__Host-doorward"), None);
-    }
-
-    #[test]
-    fn a_cookie_is_secure_where_the_page_is() {
-        let token = Token::new().expect("random bytes");
-        let check = |url: &str, secure: bool, start: &str, attributes: &str| {
-            let mut policy = policy();
-            policy.server.url = Some(url.into());
-            let set = set(&policy, origin(secure), &token);
-            let value = token.as_str();
-            assert_eq!(set, format!("{start}={value}; {attributes}; SameSite=Lax; Max-Age=43200"));
-            let unset = unset(&policy, origin(secure));
-            assert_eq!(unset, format!("{start}=; {attributes}; SameSite=Lax; Max-Age=0"));
-            let form = BeforeSession::of(&policy, &HeaderMap::new(), origin(secure)).expect("random bytes");
-            let set = form.set(&policy, origin(secure));
-            assert!(set.starts_with(&format!("{start}-form=")), "{set}");
-            assert!(set.ends_with(&format!("; {attributes}; SameSite=Strict")), "{set}");
-        };
-        check("http://localhost:8080", false, "doorward", "Path=/; HttpOnly");
-        check("http://localhost:8080/door", false, "doorward", "Path=/door; HttpOnly");
-        check("https://door.example", true, "__Host-doorward", "Path=/; HttpOnly; Secure");
-        check("https://x.example/door", true, "__Secure-doorward", "Path=/door; HttpOnly; Secure");
-    }
-
-    #[test]
-    fn what_is_derived_differs_by_purpose_and_session() {
-        let (one, other) = (Token::new().expect("random bytes"), Token::new().expect("random bytes"));
-        assert_ne!(one.derive("form"), other.derive("form"));
-        assert_ne!(one.derive("form"), one.derive("address"));
-        let hash = |kind| PasswordHash::decoy(kind, 5);
-        assert_ne!(one.bound(&hash(HashKind::Bcrypt)), one.bound(&hash(HashKind::Sha256Crypt)));
-        assert_ne!(one.bound(&hash(HashKind::Bcrypt)), other.bound(&hash(HashKind::Bcrypt)));
-        assert!(Token::read(one.as_str()).is_some());
-        assert!(Token::read("short").is_none());
-    }
-
-    #[tokio::test]
-    async fn a_password_that_is_changed_meanwhile_starts_no_session() {
-        let house = House::new("").await;
-        // While the audit log is locked the sign-in has been verified and waits to be recorded.
-        let file = house.folder().join("doorward.db").display().to_string();
-        let mut other = sqlx::SqliteConnection::connect(&file).await.expect("the store");
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.expect("a lock");
-        let change = async {
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-            house.people(&[("jon", OTHER_HASH)]);
-            sqlx::raw_sql("COMMIT").execute(&mut other).await.expect("no lock");
-        };
-        let (answer, ()) = tokio::join!(house.try_sign_in("jon", PASSWORD), change);
-        assert_eq!(house.get("/", &answer.cookies()).await.status, StatusCode::SEE_OTHER);
-    }
-}
+mod tests;

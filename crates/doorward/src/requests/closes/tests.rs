@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Connection as _};
 
 use super::super::Answer;
 use super::*;
-use crate::requests::{Ask, Opened};
+use crate::requests::{Ask, Caller, Error, Opened, Requests};
 use crate::status::Nudge;
 use crate::web::testing::House;
 
