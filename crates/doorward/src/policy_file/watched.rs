@@ -1,10 +1,10 @@
 //! A file that is followed: read again when it changes, by a thread of its own, so that one that does not answer keeps no
-//! other waiting.
+//! other waiting. The thread lives as long as the file is followed.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::stamps::Stamp;
@@ -28,10 +28,43 @@ pub(super) struct Watched {
     bytes: Arc<Vec<u8>>,
     /// Why the file as it is now could not be read.
     unread: Option<(io::ErrorKind, String)>,
-    /// A reading that goes on.
-    reading: Option<Receiver<Seen>>,
+    /// Who reads it, from the first time on.
+    reader: Option<Reader>,
+    /// Whether a reading goes on.
+    reading: bool,
     /// Whether that takes longer than is waited for.
     is_late: bool,
+}
+
+/// The thread that reads one file whenever it is asked to. It ends when this is dropped.
+#[derive(Debug)]
+struct Reader {
+    ask: Sender<Ask>,
+    found: Receiver<Seen>,
+}
+
+/// One reading. `known` is the stamp of which the bytes are known, where they are.
+#[derive(Debug)]
+struct Ask {
+    by: Read,
+    known: Option<Option<Stamp>>,
+}
+
+impl Reader {
+    fn start(path: &Path, most: u64) -> io::Result<Self> {
+        let (ask, asked) = channel::<Ask>();
+        let (tell, found) = channel();
+        let path = path.to_owned();
+        let reads = move || {
+            for Ask { by, known } in asked {
+                if tell.send(Seen::of(&path, most, by, known)).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("policy-file".into()).spawn(reads)?;
+        Ok(Self { ask, found })
+    }
 }
 
 /// What a reading found; no bytes of a file that has not changed.
@@ -53,7 +86,8 @@ impl Watched {
             settled: false,
             bytes,
             unread: None,
-            reading: None,
+            reader: None,
+            reading: false,
             is_late: false,
         }
     }
@@ -72,28 +106,27 @@ impl Watched {
 
     /// Begins to look whether it changed, unless a reading goes on.
     pub fn begin(&mut self) {
-        if self.reading.is_some() {
+        if self.reading {
             return;
         }
-        let (send, receive) = channel();
-        let (path, most, by) = (self.path.clone(), self.most, self.by);
-        let known = self.settled.then(|| self.stamp.clone());
-        let look = move || {
-            // Whoever asked may be gone by now.
-            let _ = send.send(Seen::of(&path, most, by, known));
-        };
+        if self.reader.is_none() {
+            self.reader = Reader::start(&self.path, self.most).ok();
+        }
         // Without a thread there is nobody to wait for, and the next look tries again.
-        if std::thread::Builder::new().name("policy-file".into()).spawn(look).is_ok() {
-            self.reading = Some(receive);
+        let Some(reader) = &self.reader else { return };
+        let known = self.settled.then(|| self.stamp.clone());
+        self.reading = reader.ask.send(Ask { by: self.by, known }).is_ok();
+        if !self.reading {
+            self.reader = None;
         }
     }
 
     /// Takes what was found in, and waits for it until an instant where it was not late before. Whether anything is another.
     pub fn take(&mut self, until: Instant) -> bool {
-        let Some(reading) = &self.reading else { return false };
+        let Some(reader) = self.reader.as_ref().filter(|_| self.reading) else { return false };
         let limit =
             if self.is_late { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
-        let seen = match reading.recv_timeout(limit) {
+        let seen = match reader.found.recv_timeout(limit) {
             Ok(seen) => seen,
             Err(RecvTimeoutError::Timeout) if self.is_late => return false,
             Err(RecvTimeoutError::Timeout) => {
@@ -105,11 +138,12 @@ impl Watched {
                 return true;
             }
             Err(RecvTimeoutError::Disconnected) => {
+                self.reader = None;
                 let why = io::Error::other("the thread that read it broke off");
                 Seen { stamp: None, settled: false, bytes: Some(Err(why)) }
             }
         };
-        self.reading = None;
+        self.reading = false;
         let was_late = std::mem::take(&mut self.is_late);
         let before = (Arc::clone(&self.bytes), self.unread.take());
         (self.stamp, self.settled) = (seen.stamp, seen.settled);
@@ -150,5 +184,54 @@ impl Seen {
         let (stamp, settled) = Stamp::of(path);
         let is_same = known.is_some_and(|known| known == stamp);
         Self { stamp, settled, bytes: (!is_same).then(|| by(path, most)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::{Mutex, PoisonError};
+    use std::thread::{self, ThreadId};
+
+    use super::*;
+
+    static READERS: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
+
+    fn noting(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        READERS.lock().unwrap_or_else(PoisonError::into_inner).push(thread::current().id());
+        read(path, most)
+    }
+
+    fn breaking_off(_: &Path, _: u64) -> io::Result<Vec<u8>> {
+        panic!("a fault of the file system")
+    }
+
+    #[test]
+    fn one_thread_reads_a_file_however_often_and_another_one_once_that_broke_off() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("people.groups");
+        let mut file = Watched::unread(&path, 100);
+        file.read_by(noting);
+        let mut look = |text: String| {
+            std::fs::write(&path, &text).expect("a file");
+            file.begin();
+            file.begin();
+            assert!(file.take(Instant::now() + Duration::from_secs(10)));
+            assert_eq!(*file.content().expect("its content"), text.into_bytes());
+        };
+        (0..50).for_each(|number| look(format!("dbs: jon{number}\n")));
+        let readers = || READERS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert_eq!(readers().len(), 50);
+        assert_eq!(readers().into_iter().collect::<HashSet<_>>().len(), 1);
+
+        file.read_by(breaking_off);
+        file.begin();
+        assert!(file.take(Instant::now() + Duration::from_secs(10)));
+        assert!(file.content().is_err());
+        file.read_by(noting);
+        file.begin();
+        assert!(file.take(Instant::now() + Duration::from_secs(10)));
+        assert_eq!(*file.content().expect("its content"), b"dbs: jon49\n");
+        assert_eq!(readers().into_iter().collect::<HashSet<_>>().len(), 2);
     }
 }

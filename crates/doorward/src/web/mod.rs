@@ -32,6 +32,7 @@ mod segment;
 mod serve;
 mod session;
 mod sign_in;
+mod store_poll;
 mod tally;
 mod targets;
 #[cfg(test)]
@@ -65,6 +66,7 @@ use guard::Guard;
 use in_flight::InFlight;
 use notes::Notes;
 use proving::{Known, Lingering};
+use store_poll::StorePoll;
 use tally::Tally;
 use unnamed::Unnamed;
 use verifying::Verifying;
@@ -91,6 +93,7 @@ pub struct Web {
     account: Account,
     key: hmac::Key,
     reload: Notify,
+    store_poll: StorePoll,
 }
 
 impl fmt::Debug for Web {
@@ -118,6 +121,7 @@ impl Web {
             account: Account::default(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?),
             reload: Notify::new(),
+            store_poll: StorePoll::default(),
         }))
     }
 

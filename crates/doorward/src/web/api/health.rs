@@ -39,9 +39,10 @@ pub struct Readiness {
     reasons: Vec<String>,
 }
 
-/// `GET /readyz`: for monitoring. It needs no authentication, so it returns counts, and names neither people nor targets.
+/// `GET /readyz`: for monitoring. It needs no authentication, so it returns counts, names neither people
+/// nor targets, and polls the store once a second at most.
 pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>) {
-    let (clock, status) = (web.requests().clock(), web.requests().nudge().status());
+    let (clock, status) = (web.requests().clock().clone(), web.requests().nudge().status());
     let mut reasons = Vec::new();
     match status.at {
         None => reasons.push("no reconciliation pass has completed yet".to_owned()),
@@ -76,7 +77,9 @@ pub async fn ready(State(web): State<Arc<Web>>) -> (StatusCode, Json<Readiness>)
     if !status.alarms.is_empty() {
         reasons.push("the store was altered: `doorward audit verify` lists the differences".to_owned());
     }
-    if in_time(web.requests().store().answers()).await.is_err() {
+    let store = web.requests().store().clone();
+    let poll = async move { in_time(store.answers()).await.is_ok() };
+    if !web.store_poll.outcome(move || clock.uptime(), poll).await {
         reasons.push("the store does not answer".to_owned());
     }
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -80,6 +80,7 @@ async fn who_was_signed_in_revokes_although_sessions_cannot_be_read_and_opens_no
     let approval = format!("/api/v1/grants/{of_the_operator}/approval");
     let approved = house.call(Method::POST, &approval, &richard, Some(json!({ "agree": true }))).await;
     assert_eq!(approved.status, StatusCode::SERVICE_UNAVAILABLE, "{}", approved.text());
+    house.pass(1);
     let ready = house.get("/api/v1/readyz", "").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(ready.text().contains("the store does not answer"), "{}", ready.text());
