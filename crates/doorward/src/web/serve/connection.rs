@@ -85,6 +85,8 @@ impl Serving {
         Self { router, certificate, turns: Turns::new(2 * processors), times, stopping }
     }
 
+    /// What is no request reaches no service: hyper answers it by itself (`on_error` in its `proto/h1/role.rs`, and a 431 by
+    /// `h2`), and has no hook for headers. Such an answer, 400 or 431, has no body, and in HTTP/1.1 ends the connection.
     fn http(&self, network: Network) -> Builder<Tasks> {
         let mut http = Builder::new(Tasks { turns: Arc::clone(&self.turns), network });
         http.http1()

@@ -1,5 +1,6 @@
 //! Listening for real: on loopback, plain and with certificates made for the moment.
 
+mod bare;
 mod faults;
 mod http2;
 mod proxied;
