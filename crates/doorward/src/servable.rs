@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use doorward_core::policy::{FileAt, Mistake, Reading, Role, Tls};
+use doorward_core::policy::{FileAt, Mistake, Policy, Reading, Role, Spot, Tls};
 
-use crate::store;
+use crate::store::{self, AuditFiles, Foreign};
 use crate::web::{Error, usable_certificate};
 
 /// What is wrong with the files that a policy names, as far as whoever asks may read them. `file` is what the policy is
@@ -20,6 +20,14 @@ pub fn mistakes(policy: &Path, reading: &Reading, file: &str) -> Vec<Mistake> {
     let tls = pair.and_then(|(certificate, key)| tls(policy, certificate, key, file));
     let store = of(Role::Store).and_then(|at| store_of(policy, at, file));
     people.chain(tls).chain(store).collect()
+}
+
+/// Files of the store that belong to another user than the server's, if there are any.
+pub fn foreign(path: &Path, policy: &Policy, reading: &Reading, file: &str) -> Option<Mistake> {
+    let store = (!policy.server.store.contains("://")).then(|| Path::new(&policy.server.store));
+    let foreign = Foreign::in_folder(store, &AuditFiles::of(policy, path))?;
+    let at = reading.files.iter().find(|at| at.role == Role::Store).map_or(Spot::START, |at| at.at);
+    Some(Mistake::warning(file, at, foreign.to_string(), Some(foreign.hint())))
 }
 
 fn beside(policy: &Path, written: &str) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 /// The path of a file next to another, by the other's name with an ending.
@@ -16,11 +16,21 @@ pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
 ///
 /// If root creates it, it gets the owner of `like`: the server, which is not root, has to write it.
 pub(crate) fn open(path: &Path, make: bool, like: &Path) -> io::Result<File> {
-    let made = make && !path.exists();
-    let file =
-        OpenOptions::new().read(true).write(true).create(make).truncate(false).mode(0o600).open(path)?;
-    if made && let Ok(like) = std::fs::metadata(like) {
-        let _ = chown(path, Some(like.uid()), Some(like.gid()));
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).truncate(false).mode(0o600);
+    if make {
+        match options.clone().create_new(true).open(path) {
+            Ok(created) => {
+                let folder = path.parent().unwrap_or(Path::new("."));
+                if let Ok(like) = std::fs::metadata(like).or_else(|_| std::fs::metadata(folder)) {
+                    // The open file: the path may lead to another one by now.
+                    let _ = fchown(&created, Some(like.uid()), Some(like.gid()));
+                }
+                return Ok(created);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(file)
+    options.create(make).open(path)
 }

@@ -46,7 +46,7 @@ struct Report<'r> {
 impl Check {
     pub fn run(self, policy: &Path) -> Result<ExitCode, Failure> {
         let mut examined = examine(policy)?;
-        examined.mistakes.extend(unservable(policy));
+        examined.mistakes.extend(unservable(policy, examined.loaded.as_ref().map(|loaded| &*loaded.policy)));
         let name = policy.display().to_string();
         // Those of the policy in its order, and those of the people's files behind them.
         let place = |mistake: &Mistake| match mistake.file == name {
@@ -70,12 +70,15 @@ impl Check {
     }
 }
 
-/// What of the policy a server could not use.
-fn unservable(policy: &Path) -> Vec<Mistake> {
+/// What of the policy a server could not use. `loaded` is the policy with its paths resolved, if it has no error.
+fn unservable(policy: &Path, loaded: Option<&Policy>) -> Vec<Mistake> {
     let name = policy.display().to_string();
     let Ok(bytes) = bounded_file::read(policy, policy_file::POLICY_AT_MOST) else { return Vec::new() };
     let Ok(text) = utf8(&bytes, &name) else { return Vec::new() };
-    servable::mistakes(policy, &doorward_core::policy::read(text, &name), &name)
+    let reading = doorward_core::policy::read(text, &name);
+    let mut mistakes = servable::mistakes(policy, &reading, &name);
+    mistakes.extend(loaded.and_then(|loaded| servable::foreign(policy, loaded, &reading, &name)));
+    mistakes
 }
 
 /// Whether AWS is asked for something in no Region that is named here.

@@ -117,6 +117,7 @@ impl Key {
                     let _ = fs::remove_file(path);
                     return Err(not_made(source));
                 }
+                super::owners::give_to_folders_owner(&file, path);
                 tracing::info!(key = %path.display(), "created the audit key; keep a copy of it away from the store");
                 Ok(Self::new(&random))
             }

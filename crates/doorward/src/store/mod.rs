@@ -17,6 +17,7 @@ mod key;
 mod known;
 mod noticed;
 mod outside;
+mod owners;
 mod passwords;
 mod reading;
 mod record;
@@ -26,6 +27,7 @@ mod sessions;
 mod tables;
 mod told;
 mod trust;
+mod url;
 mod vended;
 mod verify;
 mod walk;
@@ -45,6 +47,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection as _, Row};
 use trust::Trust;
+use url::{sqlite_url, without_password};
 
 use writing::Queue;
 
@@ -54,6 +57,7 @@ pub use grants::Change;
 pub use key::{Key, KeyError};
 pub use known::{Mark, REMEMBERED};
 pub use outside::AuditFiles;
+pub use owners::Foreign;
 pub use passwords::{Binding, Seen};
 pub use rows::{Mistrusted, Standing};
 pub use rules::NotedRule;
@@ -109,6 +113,9 @@ pub enum Error {
         /// What was found, in words; not for those who only ask for a grant.
         why: String,
     },
+    /// Another user owns its files.
+    #[error("cannot open the store: {0}")]
+    Owner(Foreign),
     /// The key of the audit log is not there, or is none.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -148,6 +155,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Key(error) => error.hint(),
+            Self::Owner(foreign) => Some(foreign.hint()),
             _ => None,
         }
     }
@@ -176,6 +184,10 @@ impl Store {
         let shown = if remote { without_password(store) } else { store.to_owned() };
         let url = if remote { store.to_owned() } else { sqlite_url(Path::new(store)) };
         let opened = |source| Error::Open { store: shown.clone(), source };
+        let file = (!remote).then(|| Path::new(store));
+        if let Some(foreign) = Foreign::to_this_process(file, files) {
+            return Err(Error::Owner(foreign));
+        }
         if !remote {
             usable(Path::new(store)).map_err(|source| opened(source.into()))?;
         }
@@ -233,7 +245,7 @@ impl Store {
             (Some(noted), _) => noted.clone(),
             (None, kept) => kept?,
         };
-        files.tell_of_others((!remote).then(|| Path::new(store)));
+        files.tell_of_others(file);
         let trust = Trust::new(key, is_new, files.head.clone(), installation.to_string());
         // What is found from here on is accepted by another head than this.
         trust.inner().noted = head;
@@ -352,8 +364,16 @@ fn is_database(start: &[u8]) -> bool {
 fn usable(path: &Path) -> Result<(), Unusable> {
     placed(path)?;
     // Nobody else reads who opened what; SQLite's side files follow.
-    let opened =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).truncate(false).mode(0o600);
+    let opened = match options.clone().create_new(true).open(path) {
+        Ok(created) => {
+            owners::give_to_folders_owner(&created, path);
+            Ok(created)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => options.create(true).open(path),
+        Err(error) => Err(error),
+    };
     let start = opened.and_then(starts).map_err(|error| Unusable::ReadOnly(error.into()))?;
     if is_database(&start) { Ok(()) } else { Err(Unusable::Foreign) }
 }
@@ -398,82 +418,5 @@ fn told(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
     match code.filter(|code| *code < 10_000).map(|code| code & 0xff) {
         Some(8 | 14) => Unusable::ReadOnly(error.into()).into(),
         _ => error.into(),
-    }
-}
-
-/// SQLite's URL form, in which `?`, `#` and `%` of a path are escaped.
-fn sqlite_url(path: &Path) -> String {
-    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    format!("sqlite://{path}?mode=rwc")
-}
-
-/// The URL of a database without what is secret in it: the password before the `@`, and every parameter whose name, once
-/// `%` is undone, speaks of a password or a key. Nothing behind a `?` that is no parameter is shown.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.into() };
-    let (host, user) = match rest.rsplit_once('@') {
-        // Whether the `@` ends a password that should have been escaped, or is in a parameter, nobody can tell.
-        Some((user, _)) if user.contains(['?', '/']) => return format!("{scheme}://…"),
-        Some((user, host)) => (host, Some(user.split(':').next().unwrap_or_default())),
-        None => (rest, None),
-    };
-    let (place, parameters) = match host.split_once('?') {
-        Some((place, parameters)) => (place, Some(parameters)),
-        None => (host, None),
-    };
-    let shown = |parameter: &&str| {
-        let name = parameter.split_once('=').map(|(name, _)| unescaped(name).to_lowercase());
-        // A user without an `@` behind it is a parameter, too.
-        name.is_some_and(|name| !["pass", "secret", "key", "token"].iter().any(|word| name.contains(word)))
-    };
-    let parameters: Vec<&str> = parameters.into_iter().flat_map(|all| all.split('&')).filter(shown).collect();
-    let user = user.map(|user| format!("{user}@")).unwrap_or_default();
-    let behind = if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) };
-    format!("{scheme}://{user}{place}{behind}")
-}
-
-/// A text in which `%XX` is the byte that it stands for.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let escaped = (*first == b'%')
-            .then(|| behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_not_shown() {
-        assert_eq!(without_password("postgres://jon:s@cret@db/doorward"), "postgres://jon@db/doorward");
-        assert_eq!(without_password("postgres://db/doorward"), "postgres://db/doorward");
-        let check = |url: &str, expected: &str| {
-            let shown = without_password(url);
-            assert_eq!(shown, expected, "{url}");
-            assert!(!shown.contains("cret"), "{url}: {shown}");
-        };
-        check("postgres://db/doorward?password=s3cret", "postgres://db/doorward");
-        check(
-            "postgres://db/doorward?sslmode=require&password=s3cret",
-            "postgres://db/doorward?sslmode=require",
-        );
-        check(
-            "postgres://jon@db/doorward?user=jon&PassWord=s3cret&a=b",
-            "postgres://jon@db/doorward?user=jon&a=b",
-        );
-        check("postgres://db/doorward?pass%77ord=s3cret", "postgres://db/doorward");
-        check("postgres://db/doorward?sslpassword=s3cret&sslkey=/s3cret", "postgres://db/doorward");
-        check("postgres://jon:s3c@ret?x/cret@db/doorward", "postgres://…");
-        check("postgres:///doorward?host=/run&s3cret", "postgres:///doorward?host=/run");
-        check("postgres://db/x?password=s3@cret", "postgres://…");
-        check("postgres://db/x?Password=s3cret@", "postgres://…");
     }
 }

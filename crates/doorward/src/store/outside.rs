@@ -1,7 +1,7 @@
 //! The last head of the audit log, stored outside the store: it reveals a truncated audit log.
 
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ const LEFT_BEHIND: Duration = Duration::from_secs(600);
 /// The most bytes of a key or a head that are read.
 pub(super) const AT_MOST: u64 = 1 << 16;
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -167,7 +167,9 @@ pub(super) fn replace(path: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> 
     if let Ok(like) = std::fs::metadata(like) {
         // An operator who is root must not take it away from the server, which could not read it again. Nobody else
         // can give it away.
-        let _ = chown(file.path(), Some(like.uid()), Some(like.gid()));
+        let _ = fchown(file.as_file(), Some(like.uid()), Some(like.gid()));
+    } else {
+        super::owners::give_to_folders_owner(file.as_file(), path);
     }
     file.persist(path)?;
     sync_folder(path)
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn who_else_may_write_the_head_or_the_key_is_told() {
-        use std::os::unix::fs::PermissionsExt as _;
+        use std::os::unix::fs::{PermissionsExt as _, chown};
         let folder = tempfile::tempdir().expect("a folder");
         let files = AuditFiles::named(None, None, &folder.path().join("d.db"));
         let mode = |path: &Path, mode| {
