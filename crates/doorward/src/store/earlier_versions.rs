@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(store.doors(now).await.expect("read"), doors);
         assert!(!store.seen_passwords(now).await.expect("read")[&jon].accepts(&password));
         let verified = store.verify_all(&[]).await.expect("read");
-        let noted = "the place of rules \"group 1\" in the store was noted by somebody without the key";
+        let noted = "the firewall entry \"group 1\" was noted by somebody without the key";
         assert_eq!(verified.found.len(), 2, "{verified:?}");
         assert!(verified.found[0].contains("\"jon\"") && verified.found[1] == noted);
 

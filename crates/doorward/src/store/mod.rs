@@ -4,6 +4,7 @@
 
 mod accept;
 mod answering;
+mod attempts;
 mod beginning;
 mod checkpoint;
 mod closes;

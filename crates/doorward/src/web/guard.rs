@@ -3,7 +3,7 @@
 //! Attempts are counted by account and network together (the delay doubles), by network over all accounts, and by
 //! account over all networks. Strangers can use up budgets, so a client that is delayed only by them gets its own turn
 //! after five minutes. All counters are in a fixed number of cells: a refused attempt changes none of them, and none is
-//! emptied to make room.
+//! emptied to make room. Those of accounts outlive a restart ([`saved`]).
 //!
 //! A person who has signed in before cannot be kept out by strangers and neighbours:
 //! - A *device*, a browser or a login file that got a secret at a sign-in, has a budget of its own that nobody else
@@ -15,6 +15,7 @@
 //!   one is answered as if it had not been checked, so that it does not reveal who signs in from there.
 
 mod kept;
+mod saved;
 mod sketch;
 mod turns;
 
@@ -29,6 +30,7 @@ use self::sketch::{Bucket, Budget, Sketch, millis};
 use self::turns::Turns;
 
 pub use self::kept::Kept;
+pub use self::saved::Saved;
 
 /// Tries of an account from a network that cost nothing but themselves.
 const FREE: u32 = 3;
@@ -140,12 +142,13 @@ pub struct Guard {
     wrong: Vec<u64>,
 }
 
-impl Default for Guard {
-    fn default() -> Self {
+impl Guard {
+    /// With counters that are chosen by a secret, which is the same after a restart: see [`Saved`].
+    pub fn keyed(secret: &[u8; 32]) -> Self {
         Self {
-            pairs: Sketch::new(CELLS),
-            networks: Sketch::new(CELLS),
-            accounts: Sketch::new(CELLS),
+            pairs: Sketch::new(CELLS, secret),
+            networks: Sketch::new(CELLS, secret),
+            accounts: Sketch::new(CELLS, secret),
             turns: Turns::default(),
             devices: Exact::default(),
             known_pairs: Exact::default(),

@@ -44,6 +44,7 @@ mod verifying;
 mod words;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,8 +62,9 @@ use tokio::sync::Notify;
 use crate::account::Account;
 use crate::clock::random;
 use crate::requests::Requests;
+use crate::store::Store;
 use failure::Failure;
-use guard::Guard;
+use guard::{Guard, Saved};
 use in_flight::InFlight;
 use notes::Notes;
 use proving::{Known, Lingering};
@@ -85,6 +87,8 @@ pub struct Web {
     known: Known,
     lingering: Lingering,
     guard: Mutex<Guard>,
+    /// Whether the file of saved attempts has any.
+    has_saved: AtomicBool,
     in_flight: InFlight,
     tally: Mutex<Tally>,
     unnamed: Mutex<Unnamed>,
@@ -107,12 +111,19 @@ impl Web {
     pub fn new(requests: Arc<Requests>) -> Result<Arc<Self>, getrandom::Error> {
         // Passwords are slow on purpose: at most half of the processors look at them, the rest serves who is in.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (store, clock) = (requests.store(), requests.clock());
+        let mut guard = Guard::keyed(&store.attempts_key());
+        let saved = saved_attempts(store);
+        if let Some(saved) = &saved {
+            guard.restore(saved, clock.now(), clock.uptime());
+        }
         Ok(Arc::new(Self {
             requests,
             verifying: Verifying::new(cores / 2),
             known: Known::default(),
             lingering: Lingering::default(),
-            guard: Mutex::default(),
+            guard: Mutex::new(guard),
+            has_saved: AtomicBool::new(saved.is_some()),
             in_flight: InFlight::default(),
             tally: Mutex::default(),
             unnamed: Mutex::default(),
@@ -192,8 +203,29 @@ impl Web {
         self.guard().change(person.as_str(), now).map_err(Failure::too_many)
     }
 
+    /// Saves the budgets of accounts for the next process, where any of them has something to regain.
+    async fn save_attempts(&self) {
+        let clock = self.requests.clock();
+        let saved = self.guard().saved(clock.now(), clock.uptime());
+        if saved.is_empty() && !self.has_saved.load(Ordering::Relaxed) {
+            return;
+        }
+        let (store, has_any) = (self.requests.store().clone(), !saved.is_empty());
+        let kept = tokio::task::spawn_blocking(move || {
+            let text = serde_json::to_string(&saved).map_err(std::io::Error::from)?;
+            store.keep_attempts(&text)
+        });
+        match kept.await {
+            Ok(Ok(())) => self.has_saved.store(has_any, Ordering::Relaxed),
+            Ok(Err(error)) => tracing::warn!(%error, "could not save the counters of failed sign-ins"),
+            // The runtime is ending.
+            Err(_) => {}
+        }
+    }
+
     /// Writes what is due by time: called every minute, and with `ending` once more at the end.
     pub async fn keep_house(&self, ending: bool) {
+        self.save_attempts().await;
         let clock = self.requests.clock();
         let summary = self.tally().summary(clock.uptime(), ending);
         let Some(why) = summary else { return };
@@ -202,6 +234,17 @@ impl Web {
             tracing::error!(%error, "recording refused sign-ins failed");
         }
     }
+}
+
+/// What an earlier process saved of failed sign-ins. Without it everybody has all of their attempts.
+fn saved_attempts(store: &Store) -> Option<Saved> {
+    let read = store.kept_attempts().and_then(|text| {
+        text.map(|text| serde_json::from_str(&text)).transpose().map_err(std::io::Error::from)
+    });
+    read.unwrap_or_else(|error| {
+        tracing::warn!(%error, "could not read the counters of failed sign-ins, they start again at zero");
+        None
+    })
 }
 
 /// Every page and every call of the API.

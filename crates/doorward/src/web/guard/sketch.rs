@@ -2,10 +2,13 @@
 //!
 //! A count-min sketch (Cormode, Muthukrishnan 2005): a key is counted in one cell of each row, and its count is the
 //! least of them. A cell may also count other keys, so a count can be too high but never too low; choosing keys that
-//! share a cell requires this process's hash key. Nothing is ever evicted.
+//! share a cell requires the key that the cells are chosen with. Nothing is ever evicted.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
+
+use ring::hmac;
+use serde::{Deserialize, Serialize};
 
 /// Two keys that share one cell do not share the others.
 const ROWS: usize = 4;
@@ -13,37 +16,93 @@ const ROWS: usize = 4;
 /// Cells by key; `C` is what is counted.
 #[derive(Debug)]
 pub(super) struct Sketch<C> {
-    rows: [(RandomState, Vec<C>); ROWS],
+    key: hmac::Key,
+    rows: [Vec<C>; ROWS],
+}
+
+/// What is hashed of a key.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl Hasher for Bytes {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Nobody asks for it: the bytes are what is used.
+    fn finish(&self) -> u64 {
+        0
+    }
 }
 
 impl<C: Copy + Default> Sketch<C> {
-    /// With so many cells in each row.
-    pub(super) fn new(width: usize) -> Self {
-        Self { rows: std::array::from_fn(|_| (RandomState::new(), vec![C::default(); width.max(1)])) }
+    /// With so many cells in each row, chosen by a secret.
+    pub(super) fn new(width: usize, secret: &[u8; 32]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        Self { key, rows: std::array::from_fn(|_| vec![C::default(); width.max(1)]) }
     }
 
     /// The cells of a key.
     pub(super) fn cells(&self, key: &impl Hash) -> impl Iterator<Item = C> {
-        self.rows.iter().filter_map(move |(state, row)| row.get(place(state, key, row.len())).copied())
+        let places = self.places(key);
+        self.rows.iter().zip(places).filter_map(|(row, place)| row.get(place).copied())
     }
 
     /// Changes each cell of a key.
     pub(super) fn change(&mut self, key: &impl Hash, mut change: impl FnMut(&mut C)) {
-        for (state, row) in &mut self.rows {
-            let place = place(state, key, row.len());
+        let places = self.places(key);
+        for (row, place) in self.rows.iter_mut().zip(places) {
             row.get_mut(place).map(&mut change);
         }
+    }
+
+    /// The place of a key in each row: a quarter of its MAC for each.
+    fn places(&self, key: &impl Hash) -> [usize; ROWS] {
+        let mut bytes = Bytes::default();
+        key.hash(&mut bytes);
+        let tag = hmac::sign(&self.key, &bytes.0);
+        let mut places = [0; ROWS];
+        for ((place, part), row) in places.iter_mut().zip(tag.as_ref().as_chunks::<8>().0).zip(&self.rows) {
+            *place = usize::try_from(u64::from_le_bytes(*part) % row.len() as u64).unwrap_or(0);
+        }
+        places
     }
 
     /// How many cells there are: as many after any flood as before.
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {
-        self.rows.iter().map(|(_, row)| row.len()).sum()
+        self.rows.iter().map(Vec::len).sum()
     }
 }
 
-fn place(state: &RandomState, key: &impl Hash, width: usize) -> usize {
-    usize::try_from(state.hash_one(key) % width as u64).unwrap_or(0)
+/// One cell of budgets as it is saved: its number over all rows, what is taken, and for how many milliseconds the last of
+/// that has been coming back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell(usize, u32, u64);
+
+impl Sketch<Bucket> {
+    /// Every cell of which something is taken.
+    pub(super) fn saved(&self, budget: Budget, now: Duration) -> Vec<Cell> {
+        let cells = self.rows.iter().flatten().map(|bucket| bucket.brought_up(budget, now)).enumerate();
+        let taken = cells.filter(|(_, bucket)| bucket.taken > 0);
+        taken
+            .map(|(number, bucket)| Cell(number, bucket.taken, millis(now).saturating_sub(bucket.at)))
+            .collect()
+    }
+
+    /// Takes again what was taken, as it is after `since`, at the uptime `now`.
+    pub(super) fn restore(&mut self, cells: &[Cell], budget: Budget, (since, now): (Duration, Duration)) {
+        let each = millis(budget.each).max(1);
+        let width = self.rows.iter().map(Vec::len).min().unwrap_or(1).max(1);
+        for Cell(number, taken, for_millis) in cells {
+            let row = self.rows.get_mut(number / width);
+            let Some(bucket) = row.and_then(|row| row.get_mut(number % width)) else { continue };
+            let passed = for_millis.saturating_add(millis(since));
+            let back = u32::try_from(passed / each).unwrap_or(u32::MAX);
+            let at = millis(now).saturating_sub(passed % each);
+            *bucket = Bucket { taken: taken.saturating_sub(back).max(bucket.taken), at };
+        }
+    }
 }
 
 /// So many at once, and another each so often.
@@ -104,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_key_is_never_taken_for_idler_than_it_is() {
-        let mut sketch: Sketch<u32> = Sketch::new(64);
+        let mut sketch: Sketch<u32> = Sketch::new(64, &[7; 32]);
         for key in 0..1000_u32 {
             for _ in 0..key % 5 {
                 sketch.change(&key, |count| *count += 1);

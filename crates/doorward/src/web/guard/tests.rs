@@ -12,7 +12,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 /// Addresses far apart, so that each is a network, a neighbourhood and a provider of its own.
-fn stranger(number: u32) -> IpAddr {
+pub(super) fn stranger(number: u32) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from(
         (number % 200 + 11) << 24 | (number / 200 % 250) << 16 | (number / 50_000) << 8 | 1,
     ))
@@ -22,7 +22,12 @@ fn asked(account: &str, address: IpAddr) -> Asked<'_> {
     Asked { account, address, device: None, known: false, fingerprint: 0 }
 }
 
-fn attempt(guard: &mut Guard, account: &str, address: IpAddr, now: Duration) -> Result<(), Duration> {
+pub(super) fn attempt(
+    guard: &mut Guard,
+    account: &str,
+    address: IpAddr,
+    now: Duration,
+) -> Result<(), Duration> {
     guard.attempt(&asked(account, address), now).map(drop).map_err(|refused| refused.too_many().wait)
 }
 
@@ -40,7 +45,7 @@ fn admitted(guard: &mut Guard, account: &str, address: IpAddr, from: Duration) -
 
 #[test]
 fn the_delay_doubles_and_has_an_end() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let mut now = seconds(1);
     let mut waits = Vec::new();
     for _ in 0..12 {
@@ -53,7 +58,7 @@ fn the_delay_doubles_and_has_an_end() {
 
 #[test]
 fn trying_too_early_costs_nothing() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     for _ in 0..4 {
         admitted(&mut guard, "jon", HOME, seconds(1));
     }
@@ -65,7 +70,7 @@ fn trying_too_early_costs_nothing() {
 
 #[test]
 fn a_right_password_does_not_count() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     for _ in 0..100 {
         let pass = guard.attempt(&asked("jon", HOME), seconds(1)).expect("a try");
         guard.succeeded(&pass, seconds(1));
@@ -76,14 +81,14 @@ fn a_right_password_does_not_count() {
 
 #[test]
 fn tries_at_once_are_counted_before_they_fail() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let let_through = (0..100).filter(|_| attempt(&mut guard, "jon", HOME, seconds(1)).is_ok()).count();
     assert_eq!(let_through, 3);
 }
 
 #[test]
 fn one_address_cannot_walk_through_all_accounts() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let mut tries = 0;
     for second in 0..60 {
         for account in 0..5 {
@@ -97,7 +102,7 @@ fn one_address_cannot_walk_through_all_accounts() {
 
 #[test]
 fn an_ipv6_network_is_one_address() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let host = |host: u16| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, host));
     let let_through =
         (0..100).filter(|number| attempt(&mut guard, "jon", host(*number), seconds(1)).is_ok()).count();
@@ -108,7 +113,7 @@ fn an_ipv6_network_is_one_address() {
 #[test]
 fn many_networks_of_one_provider_are_no_more_tries() {
     let guess = |address: &dyn Fn(u32) -> IpAddr| {
-        let mut guard = Guard::default();
+        let mut guard = Guard::keyed(&[7; 32]);
         let mut tries = 0;
         for second in 0..600_u32 {
             for one in 0..50 {
@@ -130,7 +135,7 @@ fn many_networks_of_one_provider_are_no_more_tries() {
 
 #[test]
 fn the_budget_of_an_account_cannot_be_washed_away() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let guesses = |guard: &mut Guard, now: Duration| {
         (0..60).filter(|number| attempt(guard, "jon", stranger(*number), now).is_ok()).count()
     };
@@ -151,7 +156,7 @@ fn the_budget_of_an_account_cannot_be_washed_away() {
 
 #[test]
 fn a_turn_outlives_a_flood() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     for number in 0..60 {
         let _ = attempt(&mut guard, "jon", stranger(number), seconds(0));
     }
@@ -173,7 +178,7 @@ fn a_turn_outlives_a_flood() {
 
 #[test]
 fn strangers_hold_up_a_new_address_for_some_minutes_at_most() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let mut tries = 0;
     for second in 0..7200_u32 {
         // Ten tries a second from ever new addresses.
@@ -195,7 +200,7 @@ fn strangers_hold_up_a_new_address_for_some_minutes_at_most() {
 
 #[test]
 fn a_neighbour_cannot_keep_a_device_out() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     for tenth in 0..3300_u64 {
         let now = Duration::from_millis(tenth * 100);
         let _ = guard.attempt(&Asked { known: true, fingerprint: tenth + 1, ..asked("lee", HOME) }, now);
@@ -214,7 +219,7 @@ fn a_neighbour_cannot_keep_a_device_out() {
 
 #[test]
 fn a_neighbour_cannot_keep_a_known_pair_out_and_gets_few_guesses() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let (mut looked_at, mut waits) = (0, 0);
     for tenth in 0..36_000_u64 {
         let now = Duration::from_millis(tenth * 100);
@@ -236,7 +241,7 @@ fn a_neighbour_cannot_keep_a_known_pair_out_and_gets_few_guesses() {
 
 #[test]
 fn an_old_client_with_a_wrong_password_costs_the_known_pair_nothing() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let same = Asked { known: true, fingerprint: 42, ..asked("lee", HOME) };
     let mut looked_at = 0;
     for second in 0..600 {
@@ -252,7 +257,7 @@ fn an_old_client_with_a_wrong_password_costs_the_known_pair_nothing() {
 
 #[test]
 fn who_exists_is_not_told_by_a_refusal() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     for second in 0..300 {
         let answers = |result: Result<Pass, Refused>| match result {
             Ok(pass) => pass.answered(),
@@ -278,7 +283,7 @@ fn memory_is_bounded() {
 
 #[test]
 fn a_person_changes_things_at_a_human_pace() {
-    let mut guard = Guard::default();
+    let mut guard = Guard::keyed(&[7; 32]);
     let changes = (0..200).filter(|_| guard.change("jon", seconds(1)).is_ok()).count();
     assert_eq!(changes, 60);
     assert_eq!(guard.change("jon", seconds(3)), Ok(()));

@@ -4,7 +4,39 @@ use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 
 use super::sent_to;
+use crate::web::guard::Asked;
 use crate::web::testing::{HASH, House, OTHER_HASH, PASSWORD, form_request};
+
+/// How many guesses at an account are looked at, each from a network of its own.
+fn looked_at(house: &House) -> usize {
+    let (web, uptime) = (house.web(), house.requests().clock().uptime());
+    let guess = |number: u8| {
+        let address = std::net::IpAddr::from([number + 11, number, 0, 1]);
+        let asked = Asked { account: "jon", address, device: None, known: false, fingerprint: 0 };
+        web.guard().attempt(&asked, uptime).is_ok()
+    };
+    (0..60).filter(|number| guess(*number)).count()
+}
+
+#[tokio::test]
+async fn a_restart_gives_an_account_no_new_attempts() {
+    let house = House::new("").await;
+    house.web().keep_house(false).await;
+    let file = house.folder().join("doorward.db.audit-head.attempts");
+    assert!(!file.exists(), "nobody has guessed");
+    assert_eq!(looked_at(&house), 20);
+    house.web().keep_house(true).await;
+    let house = house.restarted();
+    assert_eq!(looked_at(&house), 0);
+    house.web().keep_house(true).await;
+    house.pass(60);
+    let house = house.restarted();
+    assert_eq!(looked_at(&house), 4, "one each 15 s, also while no server ran");
+    house.pass(3600);
+    house.web().keep_house(true).await;
+    assert!(std::fs::read_to_string(&file).expect("a file").contains("\"cells\":[]"));
+    assert_eq!(looked_at(&house.restarted()), 20);
+}
 
 #[tokio::test]
 async fn whoever_is_not_signed_in_is_sent_to_sign_in_and_back() {
