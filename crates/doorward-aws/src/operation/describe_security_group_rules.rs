@@ -3,7 +3,7 @@
 use doorward_core::inventory::SecurityGroupId;
 use serde::Deserialize;
 
-use super::{Asked, Body, Operation, PAGE, Paged, Service};
+use super::{Asked, Body, Operation, PAGE, Paged, PeerShape, Service};
 use crate::wire::{Form, List, Tag};
 
 /// Asks for all rules of all groups or of some.
@@ -81,25 +81,9 @@ pub(crate) struct RuleShape {
     #[serde(rename = "PrefixListId", alias = "prefixListId", default)]
     pub(crate) prefix_list: Option<String>,
     #[serde(rename = "ReferencedGroupInfo", alias = "referencedGroupInfo", default)]
-    pub(crate) referenced: Option<ReferencedGroup>,
+    pub(crate) referenced: Option<PeerShape>,
     #[serde(rename = "Description", alias = "description", default)]
     pub(crate) description: Option<String>,
     #[serde(rename = "Tags", alias = "tagSet", default)]
     pub(crate) tags: List<Tag>,
-}
-
-/// A group on the other side, maybe of another VPC and account.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(expecting = "an object")]
-pub(crate) struct ReferencedGroup {
-    #[serde(rename = "GroupId", alias = "groupId", default)]
-    pub(crate) group: Option<String>,
-    #[serde(rename = "UserId", alias = "userId", default)]
-    pub(crate) owner: Option<String>,
-    #[serde(rename = "VpcId", alias = "vpcId", default)]
-    pub(crate) vpc: Option<String>,
-    #[serde(rename = "VpcPeeringConnectionId", alias = "vpcPeeringConnectionId", default)]
-    pub(crate) peering: Option<String>,
-    #[serde(rename = "PeeringStatus", alias = "peeringStatus", default)]
-    pub(crate) state: Option<String>,
 }

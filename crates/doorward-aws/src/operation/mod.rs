@@ -117,7 +117,7 @@ pub(crate) use get_transit_gateway_route_table_propagations::{
 };
 pub(crate) use lookup_events::LookupEvents;
 pub(crate) use modify_security_group_rules::ModifySecurityGroupRules;
-pub(crate) use permission::{Permission, PermissionShape, RangeShape};
+pub(crate) use permission::{PeerShape, Permission, PermissionShape};
 pub(crate) use put_role_policy::PutRolePolicy;
 pub(crate) use revoke_security_group::{MayRevokeIngress, RevokeEgress, RevokeIngress};
 pub(crate) use search_transit_gateway_routes::{SearchTransitGatewayRoutes, TransitRouteShape};

@@ -59,19 +59,19 @@ pub(crate) struct PermissionShape {
     #[serde(rename = "ToPort", alias = "toPort", default)]
     pub(crate) to: Option<i64>,
     #[serde(rename = "IpRanges", alias = "ipRanges", default)]
-    pub(crate) v4: List<RangeShape>,
+    pub(crate) v4: List<PeerShape>,
     #[serde(rename = "Ipv6Ranges", alias = "ipv6Ranges", default)]
-    pub(crate) v6: List<RangeShape>,
+    pub(crate) v6: List<PeerShape>,
     #[serde(rename = "UserIdGroupPairs", alias = "groups", default)]
-    pub(crate) groups: List<RangeShape>,
+    pub(crate) groups: List<PeerShape>,
     #[serde(rename = "PrefixListIds", alias = "prefixListIds", default)]
-    pub(crate) prefix_lists: List<RangeShape>,
+    pub(crate) prefix_lists: List<PeerShape>,
 }
 
-/// One other side in it: a prefix, a group or a prefix list.
+/// The other side of a rule: a prefix, a group or a prefix list.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(expecting = "an object")]
-pub(crate) struct RangeShape {
+pub(crate) struct PeerShape {
     #[serde(
         rename = "CidrIp",
         alias = "cidrIp",
@@ -86,7 +86,7 @@ pub(crate) struct RangeShape {
     pub(crate) peer: Option<String>,
     #[serde(rename = "Description", alias = "description", default)]
     pub(crate) description: Option<String>,
-    // What a group on the other side has besides.
+    // What a group has besides, which may be of another VPC and account.
     #[serde(rename = "UserId", alias = "userId", default)]
     pub(crate) owner: Option<String>,
     #[serde(rename = "VpcId", alias = "vpcId", default)]

@@ -9,7 +9,7 @@ use doorward_core::inventory::{
 };
 
 use super::{Member, Reader, Unreadable, cidr, id, line, text};
-use crate::operation::{GroupShape, PermissionShape, RuleShape};
+use crate::operation::{GroupShape, PeerShape, PermissionShape, RuleShape};
 use crate::wire::Protocol;
 
 /// The rules of groups, told in two ways.
@@ -70,10 +70,8 @@ impl Member for GroupShape {
             }
         }
         let id = group.id.clone();
-        for pair in self.ingress.0.iter().chain(&self.egress.0).flat_map(|shape| &shape.groups.0) {
-            let told =
-                (pair.owner.as_ref(), pair.vpc.as_deref(), pair.peering.as_deref(), pair.state.as_ref());
-            reader.groups.reference(&id, pair.peer.as_deref(), told);
+        for peer in self.ingress.0.iter().chain(&self.egress.0).flat_map(|shape| &shape.groups.0) {
+            reader.groups.reference(&id, peer);
         }
         if reader.contradicts
             && let Some(known) = reader.inventory.groups.get(&id)
@@ -100,9 +98,8 @@ impl Member for RuleShape {
 
     fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
         let group = SecurityGroupId::answered(&self.group)?;
-        if let Some(of) = &self.referenced {
-            let told = (of.owner.as_ref(), of.vpc.as_deref(), of.peering.as_deref(), of.state.as_ref());
-            reader.groups.reference(&group, of.group.as_deref(), told);
+        if let Some(peer) = &self.referenced {
+            reader.groups.reference(&group, peer);
         }
         let (rules, owner) = reader.groups.rules.entry(group).or_default();
         *owner = owner.take().or_else(|| self.owner.clone());
@@ -123,23 +120,16 @@ impl Member for RuleShape {
     }
 }
 
-/// The owner, the VPC, the peering connection and its state, as a reference tells them.
-type ToldOfReference<'t> = (Option<&'t String>, Option<&'t str>, Option<&'t str>, Option<&'t String>);
-
 impl Told {
-    fn reference(
-        &mut self,
-        group: &SecurityGroupId,
-        peer: Option<&str>,
-        (owner, vpc, peering, state): ToldOfReference<'_>,
-    ) {
+    fn reference(&mut self, group: &SecurityGroupId, shape: &PeerShape) {
         // A reference to what cannot be read is told of as a rule.
-        let Some(peer) = peer.and_then(|peer| SecurityGroupId::answered(peer).ok()) else { return };
+        let peer = shape.peer.as_deref().and_then(|peer| SecurityGroupId::answered(peer).ok());
+        let Some(peer) = peer else { return };
         let known = self.references.entry((group.clone(), peer)).or_default();
-        known.owner = text(owner).or(known.owner.take());
-        known.vpc = id(vpc).ok().flatten().or(known.vpc.take());
-        known.peering = id(peering).ok().flatten().or(known.peering.take());
-        known.peering_state = text(state).or(known.peering_state.take());
+        known.owner = text(shape.owner.as_ref()).or(known.owner.take());
+        known.vpc = id(shape.vpc.as_deref()).ok().flatten().or(known.vpc.take());
+        known.peering = id(shape.peering.as_deref()).ok().flatten().or(known.peering.take());
+        known.peering_state = text(shape.state.as_ref()).or(known.peering_state.take());
     }
 
     /// Gives the groups their rules: those with ids where they were told.
@@ -200,7 +190,7 @@ pub(crate) fn unnamed(id: SecurityGroupId, place: &Place) -> SecurityGroup {
 
 /// A rule as `DescribeSecurityGroupRules` tells it.
 pub(crate) fn rule(shape: &RuleShape) -> Result<(RuleIdentity, StandingRule), Unreadable> {
-    let referenced = shape.referenced.as_ref().and_then(|referenced| referenced.group.as_deref());
+    let referenced = shape.referenced.as_ref().and_then(|referenced| referenced.peer.as_deref());
     let peer = match (shape.v4.as_deref().or(shape.v6.as_deref()), referenced, shape.prefix_list.as_deref()) {
         (Some(prefix), ..) => Peer::Cidr(cidr(prefix)?),
         (None, Some(group), _) => Peer::Group(SecurityGroupId::answered(group)?),
@@ -241,7 +231,7 @@ fn permissions(
     })
 }
 
-impl crate::operation::RangeShape {
+impl PeerShape {
     /// The other side; a group of EC2-Classic has a name and no id.
     fn read(&self, peer: impl FnOnce(&str) -> Result<Peer, Unreadable>) -> Result<Peer, Unreadable> {
         self.peer.as_deref().ok_or(Unreadable::NoPeer).and_then(peer)

@@ -3,6 +3,7 @@
 //! An answer is recognised by its keys and by the fields of its members, and not by the file's name. Folders that are
 //! named like a Region or an account, and keys around an answer, say where it is from.
 
+mod cores;
 mod defaults;
 mod files;
 mod keys;
@@ -96,14 +97,13 @@ pub fn recorded(path: &Path) -> Result<Inventory, NotRecorded> {
 
 /// The same, with the files that were passed over.
 pub fn recording(path: &Path) -> Result<Recording, NotRecorded> {
+    if path.is_dir() {
+        return cores::gather(&files::below(path)?)?.finish(path);
+    }
     let mut gathered = Gathered::default();
-    let is_folder = path.is_dir();
-    let files = if is_folder { files::below(path)? } else { vec![path.to_owned()] };
-    for path in files {
-        match files::read(&path)? {
-            Content::Whole(bytes) => gathered.file(&path, &bytes, !is_folder)?,
-            Content::Head(bytes) => gathered.head(&path, &bytes),
-        }
+    match files::read(path)? {
+        Content::Whole(bytes) => gathered.file(path, &bytes, true)?,
+        Content::Head(bytes) => gathered.head(path, &bytes),
     }
     gathered.finish(path)
 }
@@ -247,8 +247,8 @@ impl Gathered {
             recorded.reader.inventory.gaps.push(gap);
         }
         let mut whole = Inventory::default();
-        for recorded in self.places.into_values() {
-            whole.merge(recorded.inventory());
+        for inventory in cores::on_all_cores(self.places.into_values().collect(), Recorded::inventory) {
+            whole.merge(inventory);
         }
         self.saved.finish(&mut whole);
         Ok(Recording { inventory: whole, passed_over })

@@ -61,6 +61,13 @@ impl Saved {
         }
     }
 
+    /// Adds what another file says.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.gaps.extend(other.gaps);
+        self.incomplete.extend(other.incomplete);
+        self.quota = other.quota.or(self.quota);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.gaps.is_empty() && self.incomplete.is_empty()
     }

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use doorward_core::inventory::{Destination, Inventory, PrefixListId};
 use doorward_core::net::{Flow, Ports};
-use doorward_core::reach::{Flows, PathQuery, Reachability, Selector, Verdict};
+use doorward_core::reach::{End, Flows, PathQuery, Reachability, RoleId, Selector, Verdict};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -338,6 +338,38 @@ proptest! {
             }
         }
         prop_assert_eq!(listed, BTreeMap::new());
+    }
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    /// What may be allowed between two roles is what may be allowed between any two of their interfaces.
+    #[test]
+    fn roles_are_allowed_at_most_what_their_interfaces_are(account in accounts()) {
+        let asked = Asked::of(&account);
+        let mut listed: BTreeMap<(RoleId, RoleId), Flows> = BTreeMap::new();
+        asked.real.paths(&PathQuery::default(), &mut |path| {
+            if let (End::Role(from), End::Role(to)) = (path.from, path.to) {
+                let at_most = listed.entry((from, to)).or_default();
+                *at_most = at_most.union(&path.at_most);
+            }
+            ControlFlow::Continue(())
+        });
+        let roles = asked.real.roles().iter();
+        let role_of: BTreeMap<String, RoleId> =
+            roles.flat_map(|role| role.members.iter().map(|member| (member.to_string(), role.id))).collect();
+        let mut single: BTreeMap<(RoleId, RoleId), Flows> = BTreeMap::new();
+        for (from, _) in hosts(&account.inventory) {
+            for (to, _) in hosts(&account.inventory).into_iter().filter(|(to, _)| *to != from) {
+                let answer = asked.real.ask(&asked.end(&from), &asked.end(&to), None);
+                if !answer.at_most.is_empty() {
+                    let at_most = single.entry((role_of[&from], role_of[&to])).or_default();
+                    *at_most = at_most.union(&answer.at_most);
+                }
+            }
+        }
+        prop_assert_eq!(listed, single);
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 
 mod collectors;
 mod contradictions;
+mod cores;
 mod defaults;
 mod other_files;
 
