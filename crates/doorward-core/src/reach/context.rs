@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::inventory::{Call, InternetGateway, Inventory};
+use crate::inventory::{Call, InternetGateway, Inventory, LoadBalancer};
 use crate::reach::network::Network;
+use crate::reach::network::interfaces::PacketEnd;
 use crate::reach::network::table::{GapIx, SubnetIx, VpcIx};
 use crate::reach::question::stands_for::StandsFor;
 
@@ -35,6 +36,13 @@ impl<'a> Context<'a> {
     pub(crate) fn internet_gateway(self, vpc: VpcIx) -> Option<&'a InternetGateway> {
         let id = self.network.vpcs.at(vpc).internet_gateway.as_ref()?;
         self.inventory.internet_gateways.get(id)
+    }
+
+    /// The load balancers that may send to an address of an interface.
+    pub(crate) fn balancers_sending_to(self, to: PacketEnd) -> impl Iterator<Item = &'a LoadBalancer> {
+        let node = self.network.interfaces.at(to.interface);
+        let keys = self.network.balancers.sending_to(node, to.own.address);
+        keys.into_iter().filter_map(move |key| self.inventory.load_balancers.get(key))
     }
 
     pub(crate) fn gap(self, call: Call, vpc: VpcIx) -> Option<GapIx> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod address_map;
 pub(crate) mod address_space;
+pub(crate) mod balancers;
 pub(crate) mod equivalence;
 pub(crate) mod interfaces;
 pub(crate) mod network_acls;
@@ -24,6 +25,7 @@ use crate::net::ranges::{Cuts, Ranges};
 use crate::net::{Cidr, Family};
 use crate::reach::network::address_map::AddressMap;
 use crate::reach::network::address_space::Outside;
+use crate::reach::network::balancers::Balancers;
 use crate::reach::network::equivalence::EquivalenceClass;
 use crate::reach::network::interfaces::InterfaceNode;
 use crate::reach::network::network_acls::AclNode;
@@ -71,6 +73,7 @@ pub(crate) struct Network {
     /// Every prefix that something names at a node of a load balancer.
     pub(crate) balancer_cuts: Vec<Cidr>,
     pub(crate) balancer_cut_at: Cuts,
+    pub(crate) balancers: Balancers,
     /// For each route table of a transit gateway and each address, the place of the route that decides.
     pub(crate) transit_routes: BTreeMap<TransitTableId, AddressMap<Option<usize>>>,
     /// What leads out of the recording, with the prefixes that may be there.
@@ -99,6 +102,7 @@ impl Network {
         network.remotes = remotes::find(&network, inventory);
         network.cut(inventory);
         network.cut_of_balancers();
+        network.balancers = Balancers::of(inventory);
         equivalence::sort(&mut network, inventory);
         network.internet = [Family::V4, Family::V6]
             .map(|family| (family, address_space::internet(&network.inside, family)))

@@ -63,7 +63,7 @@ pub(crate) fn paths_through(cx: Context<'_>, client: &Client<'_>, to: PacketEnd)
 fn through(cx: Context<'_>, client: &Client<'_>, to: PacketEnd, left: usize) -> Vec<RoundTrip> {
     let mut round_trips = Vec::new();
     let Some(left) = left.checked_sub(1) else { return round_trips };
-    for balancer in cx.inventory.load_balancers.values() {
+    for balancer in cx.balancers_sending_to(to) {
         let sent = targets::sent(cx, balancer);
         let sent: Vec<&Sent<'_>> =
             sent.iter().filter(|sent| sent.is_for(cx, balancer, to.interface, to.own.address)).collect();
