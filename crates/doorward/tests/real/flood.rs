@@ -63,13 +63,17 @@ struct Case {
 
 const KINDS: [&str; 5] = ["silent", "byte", "tls", "h2", "body"];
 
-const FEW: [Case; 6] = [
+const FEW: [Case; 10] = [
     Case { kind: "silent", addresses: 1, files: 1024, relay_full: true },
     Case { kind: "byte", addresses: 50, files: 1024, relay_full: false },
     Case { kind: "h2", addresses: 50, files: 16384, relay_full: true },
     Case { kind: "body", addresses: 1, files: 16384, relay_full: false },
     Case { kind: "tls", addresses: 50, files: 16384, relay_full: false },
     Case { kind: "settings", addresses: 50, files: 1024, relay_full: false },
+    Case { kind: "window-updates", addresses: 50, files: 1024, relay_full: false },
+    Case { kind: "priorities", addresses: 50, files: 1024, relay_full: false },
+    Case { kind: "unknown-frames", addresses: 50, files: 1024, relay_full: false },
+    Case { kind: "empty-data", addresses: 50, files: 1024, relay_full: false },
 ];
 
 fn cases() -> Vec<Case> {
