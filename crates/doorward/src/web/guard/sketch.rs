@@ -4,11 +4,15 @@
 //! least of them. A cell may also count other keys, so a count can be too high but never too low; choosing keys that
 //! share a cell requires the key that the cells are chosen with. Nothing is ever evicted.
 
+mod row;
+
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use ring::hmac;
 use serde::{Deserialize, Serialize};
+
+use self::row::Row;
 
 /// Two keys that share one cell do not share the others.
 const ROWS: usize = 4;
@@ -17,7 +21,7 @@ const ROWS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Sketch<C> {
     key: hmac::Key,
-    rows: [Vec<C>; ROWS],
+    rows: [Row<C>; ROWS],
 }
 
 /// What is hashed of a key.
@@ -39,13 +43,13 @@ impl<C: Copy + Default> Sketch<C> {
     /// With so many cells in each row, chosen by a secret.
     pub(super) fn new(width: usize, secret: &[u8; 32]) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        Self { key, rows: std::array::from_fn(|_| vec![C::default(); width.max(1)]) }
+        Self { key, rows: std::array::from_fn(|_| Row::new(width)) }
     }
 
     /// The cells of a key.
     pub(super) fn cells(&self, key: &impl Hash) -> impl Iterator<Item = C> {
         let places = self.places(key);
-        self.rows.iter().zip(places).filter_map(|(row, place)| row.get(place).copied())
+        self.rows.iter().zip(places).filter_map(|(row, place)| row.get(place))
     }
 
     /// Changes each cell of a key.
@@ -71,7 +75,7 @@ impl<C: Copy + Default> Sketch<C> {
     /// How many cells there are: as many after any flood as before.
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {
-        self.rows.iter().map(Vec::len).sum()
+        self.rows.iter().map(Row::len).sum()
     }
 }
 
@@ -83,9 +87,12 @@ pub struct Cell(usize, u32, u64);
 impl Sketch<Bucket> {
     /// Every cell of which something is taken.
     pub(super) fn saved(&self, budget: Budget, now: Duration) -> Vec<Cell> {
-        let cells = self.rows.iter().flatten().map(|bucket| bucket.brought_up(budget, now)).enumerate();
-        let taken = cells.filter(|(_, bucket)| bucket.taken > 0);
-        taken
+        let rows =
+            self.rows.iter().scan(0, |first, row| Some((std::mem::replace(first, *first + row.len()), row)));
+        let cells = rows.flat_map(|(first, row)| row.changed().map(move |(at, bucket)| (first + at, bucket)));
+        let cells = cells.map(|(number, bucket)| (number, bucket.brought_up(budget, now)));
+        cells
+            .filter(|(_, bucket)| bucket.taken > 0)
             .map(|(number, bucket)| Cell(number, bucket.taken, millis(now).saturating_sub(bucket.at)))
             .collect()
     }
@@ -93,7 +100,7 @@ impl Sketch<Bucket> {
     /// Takes again what was taken, as it is after `since`, at the uptime `now`.
     pub(super) fn restore(&mut self, cells: &[Cell], budget: Budget, (since, now): (Duration, Duration)) {
         let each = millis(budget.each).max(1);
-        let width = self.rows.iter().map(Vec::len).min().unwrap_or(1).max(1);
+        let width = self.rows.iter().map(Row::len).min().unwrap_or(1).max(1);
         for Cell(number, taken, for_millis) in cells {
             let row = self.rows.get_mut(number / width);
             let Some(bucket) = row.and_then(|row| row.get_mut(number % width)) else { continue };
