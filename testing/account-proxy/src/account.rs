@@ -24,7 +24,7 @@ pub(crate) struct Account {
     moto: Moto,
     /// The time of the call that is being answered, or of what is due before it.
     pub(crate) now: Timestamp,
-    /// What the test set; lent by the proxy for the length of a call.
+    /// The test's settings; lent by the proxy for the length of a call.
     pub(crate) settings: Settings,
     /// States by id; a database is `db:NAME`, its snapshot `snapshot:NAME`, a balancer its ARN.
     pub(crate) lives: BTreeMap<String, Life>,
@@ -41,7 +41,7 @@ pub(crate) struct Account {
     pub(crate) functions: BTreeMap<String, Vec<String>>,
     /// The zones of regional NAT gateways.
     pub(crate) regional: BTreeMap<String, Vec<regional_nat_gateway::Zone>>,
-    /// What Auto Scaling groups did, the oldest first.
+    /// The activities of Auto Scaling groups, the oldest first.
     pub(crate) activities: Vec<scaling_activity::Activity>,
     /// The descriptions of rules that refer to groups.
     pub(crate) descriptions: BTreeMap<reference::Rule, String>,
@@ -52,7 +52,7 @@ pub(crate) struct Account {
     agenda: Vec<Due>,
 }
 
-/// Something that happens when its time has come.
+/// An action that is due at a time.
 #[derive(Debug, Clone)]
 struct Due {
     at: Timestamp,
@@ -60,7 +60,7 @@ struct Due {
     errand: Errand,
 }
 
-/// What happens.
+/// An action of the account that no call asks for.
 #[derive(Debug, Clone)]
 pub(crate) enum Errand {
     /// moto is asked to do what AWS has done by now.

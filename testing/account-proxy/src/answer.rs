@@ -1,4 +1,4 @@
-//! What a call gets: an answer of moto, one of our own, or a refusal by AWS's code.
+//! The answer to a call: moto's, one of our own, or a refusal by AWS's code.
 
 use bytes::Bytes;
 
@@ -15,7 +15,7 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
 }
 
-/// What an answer says.
+/// The body of an answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Xml(Element),

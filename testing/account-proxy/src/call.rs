@@ -55,7 +55,7 @@ pub(crate) struct Call {
     pub(crate) region: String,
     /// `DescribeVpcs`; of a service without actions the method and the path.
     pub(crate) action: String,
-    /// Its parameters, without `Action` and `Version`. What is sent to moto is written from them.
+    /// Its parameters, without `Action` and `Version`. The form that is sent to moto is written from them.
     pub(crate) form: Form,
     /// The same as the client sent it: a behaviour changes `form` for moto.
     pub(crate) asked: Form,

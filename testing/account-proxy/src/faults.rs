@@ -12,7 +12,7 @@ use crate::call::{Call, Service};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// What happens.
+    /// The kind of fault.
     pub kind: Kind,
     /// Which of the calls that are counted, from now on: 1 is the next.
     pub nth: u64,
@@ -31,7 +31,7 @@ fn one() -> u64 {
     1
 }
 
-/// What happens to a call.
+/// The effect of a fault on a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {

@@ -59,7 +59,7 @@ pub(crate) struct Seen {
     action: String,
     status: u16,
     code: Option<String>,
-    /// What a fault did to it.
+    /// The fault that met it.
     fault: Option<String>,
 }
 

@@ -1,10 +1,10 @@
-//! What a test can set: how long things take, what is allowed, what fails.
+//! A test's settings: how long things take, how many are allowed, and which fail.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What takes time, and how long unless a test says otherwise: within what AWS's own waiters wait for.
+/// A state that takes time. The defaults are within the limits of AWS's own waiters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delay {
@@ -88,7 +88,7 @@ impl Delay {
     }
 }
 
-/// What an account may have, by the name of AWS's quota.
+/// A quota of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Quota {

@@ -13,7 +13,7 @@ pub struct Element {
     pub attributes: String,
     /// Its text, without markup.
     pub text: String,
-    /// What it contains, in order.
+    /// Its children, in order.
     pub children: Vec<Self>,
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn before(account: &mut Account, call: &mut Call) -> Result<Opt
     Ok(None)
 }
 
-/// Those with interfaces take time; gateway endpoints do not.
+/// Deleting an interface endpoint takes time; deleting a gateway endpoint does not.
 async fn delete(account: &mut Account, call: &mut Call) -> Result<Option<Answer>, Refusal> {
     let mut at_once = Vec::new();
     let mut failures = Vec::new();

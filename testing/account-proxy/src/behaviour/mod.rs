@@ -1,4 +1,4 @@
-//! What AWS does and moto does not: a file for each behaviour, with the page of AWS's documentation that says so.
+//! Each behaviour that AWS has and moto lacks, in a file that cites the page of AWS's documentation.
 //!
 //! A behaviour sees each call twice: `before` moto, where it may change the call, refuse it or answer it, and `after`, where
 //! it may change moto's answer. A call that it is not about leaves it untouched.
@@ -74,7 +74,7 @@ pub(crate) async fn answer(account: &mut Account, moto: &Moto, call: &mut Call) 
     Ok(answer)
 }
 
-/// What is refused, changed or answered before moto sees a call.
+/// Refuses, changes or answers a call before moto sees it.
 async fn before(account: &mut Account, call: &mut Call) -> Result<Option<Answer>, Refusal> {
     match call.service {
         Service::Ec2 => {
@@ -119,7 +119,7 @@ async fn before(account: &mut Account, call: &mut Call) -> Result<Option<Answer>
     }
 }
 
-/// What is changed in moto's answer.
+/// Changes moto's answer.
 async fn after(account: &mut Account, call: &Call, answer: &mut Element) -> Result<(), Refusal> {
     match call.service {
         Service::Ec2 => {

@@ -76,7 +76,7 @@ async fn delete(account: &mut Account, call: &Call) -> Result<Answer, Refusal> {
     Ok(Answer::of(call, vec![Element::with_text("natGatewayId", id)]))
 }
 
-/// What it holds becomes free at a time: its address and its interface.
+/// Its address and its interface become free at a time.
 fn release(account: &mut Account, id: &str, gateway: &Element, at: jiff::Timestamp) {
     for address in gateway.list("natGatewayAddressSet") {
         let association = address.text_at("associationId");

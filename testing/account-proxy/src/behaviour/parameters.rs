@@ -1,9 +1,9 @@
 //! A parameter that a call does not have, or has to have, is refused.
 //!
-//! The names are those of AWS's own models of its services, as botocore has them. EC2 refuses what it does not know:
+//! The names are those of AWS's own models of its services, as botocore has them. EC2 refuses unknown ones:
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>, `UnknownParameter` and
 //! `MissingParameter`. RDS, Elastic Load Balancing and Auto Scaling ignore it, so it is noted as a violation; they refuse
-//! what is missing: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html>.
+//! a call that lacks one: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/CommonErrors.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::answer::{Refusal, refusal};
 use crate::call::{Call, Service};
 
-/// What a call takes: each name with `N` for numbers, and the names that are required below a prefix.
+/// The parameters of a call: each name with `N` for numbers, and the names that are required below a prefix.
 #[derive(Debug, Default)]
 struct Shape {
     names: BTreeSet<String>,
@@ -66,7 +66,7 @@ fn with_n(name: &str) -> String {
     parts.collect::<Vec<_>>().join(".")
 }
 
-/// Refuses what AWS would refuse.
+/// Refuses a call that AWS would refuse.
 pub(crate) fn check(account: &mut Account, call: &Call) -> Result<(), Refusal> {
     let Some(shape) = SHAPES.get(&(call.service, call.action.clone())) else { return Ok(()) };
     let mut given: BTreeSet<String> = BTreeSet::from([String::new()]);

@@ -1,14 +1,15 @@
-//! What an Auto Scaling group did: an activity for each instance that it launched or terminated. moto lists none.
+//! An Auto Scaling group has an activity for each instance that it launched, and for each that an instance refresh terminated. moto
+//! lists none.
 //!
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeScalingActivities.html>: activities of deleted groups are
-//! not shown, and the newest comes first.
+//! shown with `IncludeDeletedGroups` only.
 
 use jiff::Timestamp;
 
-use super::scaling_group;
+use super::scaling_group::{self, LISTED};
 use crate::account::Account;
 use crate::answer::{Answer, Refusal};
-use crate::call::Call;
+use crate::call::{Call, Service};
 use crate::xml::Element;
 
 /// One activity.
@@ -44,8 +45,13 @@ pub(super) async fn before(account: &Account, call: &Call) -> Result<Option<Answ
     if let Some(group) = asked {
         scaling_group::describe(account, group).await?;
     }
+    let found = account.ask(Service::Scaling, "DescribeAutoScalingGroups", &[]).await?;
+    let groups = found.texts(LISTED, "AutoScalingGroupName");
+    let shows = |group: &String| call.form.is_set("IncludeDeletedGroups") || groups.contains(group);
+    // The newest first.
     let all = account.activities.iter().enumerate().rev();
-    let shown = all.filter(|(_, activity)| asked.is_none_or(|group| activity.group == group));
+    let shown = all
+        .filter(|(_, activity)| asked.is_none_or(|group| activity.group == group) && shows(&activity.group));
     let members = shown.map(|(number, Activity { group, at, description, cause })| {
         Element::with(
             "member",

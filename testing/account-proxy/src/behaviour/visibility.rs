@@ -1,4 +1,4 @@
-//! What was just made may not be there yet: calls that name it are answered that it does not exist, and lists lack it.
+//! A new resource is not visible at once: calls that name it are answered that it does not exist, and lists lack it.
 //!
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>; the codes are those of
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
@@ -84,7 +84,7 @@ pub(crate) fn before(account: &mut Account, call: &Call) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// Hides what was just made, and takes what is hidden out of lists.
+/// Hides new resources, and takes hidden ones out of lists.
 pub(crate) fn after(account: &mut Account, call: &Call, answer: &mut Element) {
     if call.service != Service::Ec2 {
         return;
@@ -121,7 +121,7 @@ fn hides(account: &mut Account, id: &str) -> bool {
     is_hidden
 }
 
-/// AWS's word for something that does not exist.
+/// AWS's answer for a resource that does not exist.
 pub(crate) fn not_found(id: &str) -> Refusal {
     let kind = KINDS.iter().find(|kind| id.starts_with(kind.prefix));
     let code = kind.map_or("InvalidParameterValue", |kind| kind.code);

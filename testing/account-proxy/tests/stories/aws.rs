@@ -56,6 +56,16 @@ fn start() -> Moto {
     Moto { port, child }
 }
 
+/// moto's address.
+pub fn moto_url() -> String {
+    format!("http://127.0.0.1:{}", moto())
+}
+
+/// The state of a proxy that listens at a port.
+pub fn state(port: u16) -> String {
+    exchange(port, "GET", "/account-proxy/state", &[], b"").unwrap().1
+}
+
 /// Ends moto, after the last test.
 pub fn end() {
     if let Some(mut moto) = MOTO.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -91,7 +101,7 @@ fn exchange(
     Ok((status, body.to_owned()))
 }
 
-/// What a call was answered.
+/// The answer to a call.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -320,7 +330,7 @@ impl Aws {
 
 impl Drop for Aws {
     fn drop(&mut self) {
-        // What moto refused to do when it was due, and parameters that AWS does not know.
+        // Due actions that moto refused, and parameters that AWS does not know.
         let (_, state) = self.steer("GET", "state", "");
         if !std::thread::panicking() && !state.contains("\"violations\":[]") {
             panic!("{state}");

@@ -1,14 +1,18 @@
 //! How a test steers the proxy.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use crate::Test;
-use crate::aws::Aws;
+use crate::aws::{self, Aws};
 
 pub fn tests() -> Vec<Test> {
     vec![
         ("calls are listed with their codes", calls),
         ("each call moves the time by a tick", tick),
         ("a delay can be set", delay),
-        ("what cannot be read is refused", unreadable),
+        ("a body that cannot be read is refused", unreadable),
+        ("the program prints its address and ends with an error that says why", program),
     ]
 }
 
@@ -58,5 +62,31 @@ fn unreadable(aws: &Aws) {
         let (status, answer) = aws.steer("POST", what, body);
         assert_eq!(status, 400, "{what}: {answer}");
         assert!(answer.contains("error"), "{answer}");
+    }
+}
+
+fn program(_: &Aws) {
+    let program = env!("CARGO_BIN_EXE_account-proxy");
+    let mut child = Command::new(program)
+        .args(["--moto", &aws::moto_url(), "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let answer =
+        line.trim().strip_prefix("{\"url\":\"http://127.0.0.1:").and_then(|rest| rest.strip_suffix("\"}"));
+    let state = aws::state(answer.unwrap_or_else(|| panic!("{line}")).parse().unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(state.contains("\"calls\":[]"), "{state}");
+    for (arguments, why) in [
+        (&["--listen", "127.0.0.1:0"][..], "`--moto` is missing"),
+        (&["--moto"][..], "`--moto` needs a value"),
+        (&["--port", "1"][..], "there is no option `--port`"),
+    ] {
+        let ended = Command::new(program).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!((ended.status.code(), said.contains(why)), (Some(2), true), "{said}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is not deleted while something depends on it.
+//! Resources that are not deleted while another one depends on them.
 
 use crate::Test;
 use crate::aws::{Aws, Network};

@@ -1,4 +1,4 @@
-//! What the proxy adds to moto, seen by a client that speaks forms and XML over a socket.
+//! The behaviour that the proxy adds to moto, seen by a client that speaks forms and XML over a socket.
 //!
 //! The tests share one moto server, which each of them resets, so they run one after the other. Without `moto_server` they
 //! are listed as ignored, with the reason in their names; under `CI=true` they fail instead.

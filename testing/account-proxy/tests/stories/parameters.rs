@@ -7,7 +7,7 @@ pub fn tests() -> Vec<Test> {
     vec![
         ("EC2 refuses a parameter that it does not know", unknown),
         ("a parameter that is missing is refused by the code of the service", missing),
-        ("what others ignore is a violation", ignored),
+        ("a parameter that another service ignores is a violation", ignored),
         ("lists and structures are known in both dialects", known),
         ("tags are for what is created, and aws: is reserved", tags),
         ("names and descriptions of groups have an alphabet", group_names),

@@ -13,7 +13,7 @@ pub fn tests() -> Vec<Test> {
         ("a refresh is cancelled", cancelled),
         ("a refresh is rolled back by the user", rolled_back_by_the_user),
         ("one refresh at a time", one_at_a_time),
-        ("what a refresh must be", must_be),
+        ("an invalid refresh is refused", must_be),
         ("instances that match are skipped", skips),
         ("a refresh bakes", bakes),
         ("each launch and termination is an activity", activities),

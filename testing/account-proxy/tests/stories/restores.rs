@@ -1,4 +1,4 @@
-//! What a restored database lacks.
+//! Restored databases, and the properties that they lack.
 
 use crate::Test;
 use crate::aws::{Aws, Network};

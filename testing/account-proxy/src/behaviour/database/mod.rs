@@ -27,7 +27,7 @@ use crate::xml::Element;
 pub(crate) struct Database {
     /// When AWS starts it again.
     restart: Option<Timestamp>,
-    /// What waits for the maintenance window, and the time of it.
+    /// The time of the maintenance window, and the values that wait for it.
     pending: Option<(Timestamp, Vec<Element>)>,
     /// The resource id of a restored database, which is not that of the original.
     resource_id: Option<String>,

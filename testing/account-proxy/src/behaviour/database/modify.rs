@@ -1,4 +1,4 @@
-//! What is modified without `ApplyImmediately` waits for the maintenance window, and is among the pending values until then.
+//! A modification without `ApplyImmediately` waits for the maintenance window, and is among the pending values until then.
 //!
 //! <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.DBInstance.Modifying.html#USER_ModifyInstance.Settings>
 //! says of each setting when it changes: the groups, the parameter group, deletion protection and the windows always at once.
@@ -18,7 +18,7 @@ use crate::life::Life;
 use crate::settings::Delay;
 use crate::xml::Element;
 
-/// What waits for the window unless it is to be applied immediately.
+/// The settings that wait for the window unless they are to be applied immediately.
 const WAITS: [&str; 11] = [
     "AllocatedStorage",
     "BackupRetentionPeriod",
@@ -126,4 +126,24 @@ pub(super) async fn after(account: &mut Account, call: &Call, answer: &mut Eleme
         result.put(item);
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_window_is_within_a_week_and_not_now() {
+        fn check(now: &str, expected: &str) {
+            let next = next(now.parse().unwrap(), "wed:06:38-wed:07:08").unwrap();
+            assert_eq!(next, expected.parse().unwrap(), "{now}");
+        }
+        // 2026-11-25 is a Wednesday.
+        check("2026-11-24T23:59:59Z", "2026-11-25T06:38:00Z");
+        check("2026-11-25T06:37:59Z", "2026-11-25T06:38:00Z");
+        check("2026-11-25T06:38:00Z", "2026-12-02T06:38:00Z");
+        check("2026-11-29T12:00:00Z", "2026-12-02T06:38:00Z");
+        assert!(next("2026-11-29T12:00:00Z".parse().unwrap(), "some day").is_err());
+    }
 }

@@ -59,7 +59,7 @@ async fn default_network(account: &Account, call: &mut Call) -> Result<(), Refus
 pub(super) async fn after(account: &mut Account, call: &Call, answer: &mut Element) -> Result<(), Refusal> {
     let key = named(call);
     let name = call.form.get("DBInstanceIdentifier").unwrap_or_default();
-    // What moto takes over from the original, and AWS does not.
+    // moto keeps these of the original, and AWS does not.
     let asked = |field: &'static str| if call.form.is_set(field) { "true" } else { "false" };
     let fields = [
         ("DBInstanceIdentifier", name),

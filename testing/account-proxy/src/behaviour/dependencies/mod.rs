@@ -1,4 +1,4 @@
-//! What something else depends on is not deleted.
+//! A resource that another one depends on is not deleted.
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>: "DependencyViolation: The specified object
 //! has dependent resources. A number of resources in a VPC might have dependent resources, which prevent you from deleting or

@@ -67,7 +67,7 @@ impl Status {
     }
 }
 
-/// What was asked for, or AWS's defaults.
+/// The preferences that were given, or AWS's defaults.
 #[derive(Debug, Clone, Copy)]
 struct Preferences {
     min_healthy: i64,

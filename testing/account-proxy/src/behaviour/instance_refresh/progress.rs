@@ -31,7 +31,7 @@ pub(crate) async fn step(account: &mut Account, key: &str) -> Result<(), Refusal
             Ok(())
         }
         Status::Cancelling => {
-            // What was replaced stays; the group keeps the template that it had.
+            // Replaced instances stay; the group keeps the template that it had.
             set_template(account, &group, &before).await?;
             end(account, &group, Status::Cancelled, "Cancelled due to user request.");
             Ok(())

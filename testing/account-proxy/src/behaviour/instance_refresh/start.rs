@@ -1,4 +1,4 @@
-//! What a new instance refresh must be.
+//! The conditions of a new instance refresh.
 //!
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_StartInstanceRefresh.html>,
 //! <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_RefreshPreferences.html>

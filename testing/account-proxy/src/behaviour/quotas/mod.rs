@@ -1,4 +1,4 @@
-//! How much of a thing an account may have.
+//! An account may have a limited number of each resource.
 //!
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>; the codes are those of
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
@@ -12,7 +12,7 @@ use crate::answer::{Refusal, refusal};
 use crate::call::{Call, Service};
 use crate::settings::Quota;
 
-/// What a creating call adds to: the quota, the call that lists what there is, its list, the code, and the parameter that the
+/// A creating call and its quota: the call, the quota, the call that lists what exists, its list, the code, and the parameter that the
 /// list is filtered by.
 type Counted =
     (&'static str, Quota, &'static str, &'static str, &'static str, Option<(&'static str, &'static str)>);

@@ -1,4 +1,4 @@
-//! What Service Quotas says of a quota is what is enforced here.
+//! Service Quotas reports the quotas that are enforced here.
 //!
 //! <https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html>
 
