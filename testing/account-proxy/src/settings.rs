@@ -96,8 +96,6 @@ pub enum Quota {
     Vpcs,
     /// Internet gateways per Region.
     InternetGateways,
-    /// Egress-only internet gateways per Region.
-    EgressOnlyInternetGateways,
     /// Elastic IP addresses per Region.
     Addresses,
     /// Subnets per VPC.
@@ -128,7 +126,6 @@ impl Quota {
         match self {
             Self::Vpcs
             | Self::InternetGateways
-            | Self::EgressOnlyInternetGateways
             | Self::Addresses
             | Self::NatGateways
             | Self::GroupsPerInterface => 5,

@@ -18,6 +18,7 @@ pub fn tests() -> Vec<Test> {
         ("groups change at once", groups_at_once),
         ("a database is renamed", renamed),
         ("a subnet group covers two zones and is free before it goes", subnet_groups),
+        ("a parameter group is free before it goes", parameter_groups),
         ("a subnet group is changed", subnet_group_changes),
         ("a snapshot has a valid name and is not deleted while it is made", snapshot_names),
     ]
@@ -266,4 +267,20 @@ fn snapshot_names(aws: &Aws) {
     assert_eq!(delete().code(), "InvalidDBSnapshotState");
     aws.advance(180);
     delete().ok();
+}
+
+fn parameter_groups(aws: &Aws) {
+    let fields = [
+        ("DBParameterGroupName", "ours"),
+        ("DBParameterGroupFamily", "postgres17"),
+        ("Description", "for a test"),
+    ];
+    aws.rds("CreateDBParameterGroup", &fields).ok();
+    dev(aws, &[("DBParameterGroupName", "ours")]);
+    let delete = |name: &str| aws.rds("DeleteDBParameterGroup", &[("DBParameterGroupName", name)]);
+    assert_eq!(delete("default.postgres17").code(), "InvalidDBParameterGroupState");
+    assert_eq!(delete("ours").code(), "InvalidDBParameterGroupState");
+    aws.rds("DeleteDBInstance", &[DEV, ("SkipFinalSnapshot", "true")]).ok();
+    aws.advance(300);
+    delete("ours").ok();
 }

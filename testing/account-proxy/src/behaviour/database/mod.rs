@@ -6,6 +6,7 @@
 mod create;
 mod delete;
 mod modify;
+mod parameter_group;
 mod proxy;
 mod restore;
 mod snapshot;
@@ -55,6 +56,7 @@ pub(super) async fn before(account: &mut Account, call: &mut Call) -> Result<Opt
         "RebootDBInstance" => must_be(account, &named(call), &["available"], "available").map(|()| None),
         "DeleteDBInstance" => delete::before(account, call).await.map(Some),
         "CreateDBSnapshot" | "DeleteDBSnapshot" => snapshot::before(account, call).await.map(|()| None),
+        "DeleteDBParameterGroup" => parameter_group::before(account, call).await.map(|()| None),
         "CreateDBProxy" | "DeleteDBProxy" => proxy::before(account, call).await,
         "CreateDBSubnetGroup" | "ModifyDBSubnetGroup" | "DeleteDBSubnetGroup" => {
             subnet_group::before(account, call).await

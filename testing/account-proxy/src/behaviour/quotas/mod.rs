@@ -17,7 +17,7 @@ use crate::settings::Quota;
 type Counted =
     (&'static str, Quota, &'static str, &'static str, &'static str, Option<(&'static str, &'static str)>);
 
-const COUNTED: [Counted; 7] = [
+const COUNTED: [Counted; 6] = [
     ("CreateVpc", Quota::Vpcs, "DescribeVpcs", "vpcSet", "VpcLimitExceeded", None),
     (
         "CreateInternetGateway",
@@ -25,14 +25,6 @@ const COUNTED: [Counted; 7] = [
         "DescribeInternetGateways",
         "internetGatewaySet",
         "InternetGatewayLimitExceeded",
-        None,
-    ),
-    (
-        "CreateEgressOnlyInternetGateway",
-        Quota::EgressOnlyInternetGateways,
-        "DescribeEgressOnlyInternetGateways",
-        "egressOnlyInternetGatewaySet",
-        "EgressOnlyInternetGatewayLimitExceeded",
         None,
     ),
     ("AllocateAddress", Quota::Addresses, "DescribeAddresses", "addressesSet", "AddressLimitExceeded", None),
