@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::name::{FirewallName, GrantId, Person, TargetName};
+use crate::name::{FirewallName, GrantId, NetworkName, Person, RoleName, TargetName};
 pub use crate::name::{InstallationId, NotAnInstallation};
 
 /// Why a rule stands.
@@ -30,6 +30,26 @@ pub enum Because {
         /// Which firewall's.
         firewall: FirewallName,
     },
+    /// A role that is declared: it admits this, or reaches it.
+    Role {
+        /// Which role's table says so.
+        role: RoleName,
+    },
+    /// A network that is declared.
+    Network {
+        /// Which.
+        network: NetworkName,
+    },
+}
+
+impl Because {
+    /// Whether a role or a network is the reason: such rules are planned with networks, and all others by the reconciler.
+    pub fn is_declared(&self) -> bool {
+        match self {
+            Self::Role { .. } | Self::Network { .. } => true,
+            Self::Grant { .. } | Self::Static { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for Because {
@@ -37,6 +57,8 @@ impl fmt::Display for Because {
         match self {
             Self::Grant { id, person, target } => write!(f, "{id} {person} to {target}"),
             Self::Static { firewall } => write!(f, "the static list of {firewall}"),
+            Self::Role { role } => write!(f, "the role {role}"),
+            Self::Network { network } => write!(f, "the network {network}"),
         }
     }
 }
@@ -44,7 +66,7 @@ impl fmt::Display for Because {
 /// What a rule's description says.
 ///
 /// `doorward 3f9c2a1b g-k3v9t2m4x7q8 jon to orders-db until 2026-11-22T10:00:00Z`, or
-/// `doorward 3f9c2a1b static orders-clients`.
+/// `doorward 3f9c2a1b static orders-clients`; also `role db` or `network main` for what a policy declares.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     /// Which installation made the rule.
@@ -63,6 +85,9 @@ pub struct NotAMark;
 impl Mark {
     /// The tag that each rule of ours bears in AWS; its value is the installation.
     pub const TAG: &'static str = "doorward";
+
+    /// The tag of each resource of a network, which says what it is for.
+    pub const PART_TAG: &'static str = "doorward:part";
 
     /// A mark; the end is rounded up to a whole second, since a mark has no fractions.
     pub fn new(by: InstallationId, because: Because, until: Option<Timestamp>) -> Self {
@@ -84,6 +109,8 @@ impl fmt::Display for Mark {
                 write!(f, "doorward {} {id} {} to {target}", self.by, escape(person.as_str()))
             }
             (Because::Static { firewall }, _) => write!(f, "doorward {} static {firewall}", self.by),
+            (Because::Role { role }, _) => write!(f, "doorward {} role {role}", self.by),
+            (Because::Network { network }, _) => write!(f, "doorward {} network {network}", self.by),
         }
     }
 }
@@ -97,6 +124,16 @@ impl FromStr for Mark {
             ["doorward", by, "static", firewall] => Ok(Self {
                 by: by.parse().map_err(|_| NotAMark)?,
                 because: Because::Static { firewall: firewall.parse().map_err(|_| NotAMark)? },
+                until: None,
+            }),
+            ["doorward", by, "role", role] => Ok(Self {
+                by: by.parse().map_err(|_| NotAMark)?,
+                because: Because::Role { role: role.parse().map_err(|_| NotAMark)? },
+                until: None,
+            }),
+            ["doorward", by, "network", network] => Ok(Self {
+                by: by.parse().map_err(|_| NotAMark)?,
+                because: Because::Network { network: network.parse().map_err(|_| NotAMark)? },
                 until: None,
             }),
             ["doorward", by, id, person, "to", target, "until", until] => Ok(Self {
@@ -176,6 +213,20 @@ mod tests {
             assert_eq!(mark.to_string().parse(), Ok(mark.clone()), "{mark}");
             assert!(mark.to_string().ends_with("until 2026-11-22T10:00:01Z"), "{mark}");
         }
+    }
+
+    #[test]
+    fn a_mark_of_what_is_declared_reads_as_it_writes() {
+        let by = InstallationId::from_random([7; 4]);
+        let role = Because::Role { role: "db_connect".parse().expect("a role") };
+        let network = Because::Network { network: "main".parse().expect("a network") };
+        for (because, text) in [(role, "role db_connect"), (network, "network main")] {
+            let mark = Mark::new(by.clone(), because, None);
+            assert_eq!(mark.to_string(), format!("doorward 07070707 {text}"));
+            assert_eq!(mark.to_string().parse(), Ok(mark.clone()));
+            assert!(mark.because.is_declared());
+        }
+        assert!(!self::mark("jon").because.is_declared());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::permission::PermissionShape;
 use super::{Asked, Body, Operation, PAGE, Paged, Service};
-use crate::wire::{Form, List};
+use crate::wire::{Form, List, Tag};
 
 /// Asks for all groups, or for some by a filter: one that is gone is then left out, where a list of ids would refuse
 /// the whole call.
@@ -68,4 +68,6 @@ pub(crate) struct GroupShape {
     pub(crate) ingress: List<PermissionShape>,
     #[serde(rename = "IpPermissionsEgress", alias = "ipPermissionsEgress", default)]
     pub(crate) egress: List<PermissionShape>,
+    #[serde(rename = "Tags", alias = "tagSet", default)]
+    pub(crate) tags: List<Tag>,
 }

@@ -8,7 +8,7 @@ use doorward_core::inventory::{
     SecurityGroup, SecurityGroupId, SecurityGroupRuleId, StandingRule,
 };
 
-use super::{Member, Reader, Unreadable, cidr, id, line, text};
+use super::{Member, Reader, Unreadable, cidr, id, line, tags, text};
 use crate::operation::{GroupShape, PeerShape, PermissionShape, RuleShape};
 use crate::wire::Protocol;
 
@@ -171,6 +171,7 @@ pub(crate) fn group(shape: &GroupShape, place: &Place) -> Result<SecurityGroup, 
         name: line(shape.name.as_ref()),
         about: line(shape.about.as_ref()),
         owner: shape.owner.clone(),
+        tags: tags(&shape.tags),
         ..unnamed(SecurityGroupId::answered(&shape.id)?, place)
     })
 }
@@ -184,6 +185,7 @@ pub(crate) fn unnamed(id: SecurityGroupId, place: &Place) -> SecurityGroup {
         vpc: None,
         name: String::new(),
         about: String::new(),
+        tags: Default::default(),
         rules: Default::default(),
     }
 }

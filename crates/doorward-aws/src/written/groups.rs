@@ -7,7 +7,7 @@ use doorward_core::inventory::{
 use doorward_core::net::Family;
 use serde_json::{Map, Value, json};
 
-use super::answers::{Answers, each, told};
+use super::answers::{Answers, each, tags, told};
 use crate::wire::written;
 
 impl Answers<'_> {
@@ -29,6 +29,7 @@ impl Answers<'_> {
                     "Description": group.about,
                     "OwnerId": group.owner,
                     "VpcId": group.vpc,
+                    "Tags": tags(&group.tags),
                     "IpPermissions": rules(Direction::In),
                     "IpPermissionsEgress": rules(Direction::Out),
                 }));

@@ -121,6 +121,7 @@ impl Account {
             vpc: Some(id(vpc)),
             name: name.into(),
             about: String::new(),
+            tags: Default::default(),
             rules: rules.iter().map(|text| (rule(text), StandingRule::default())).collect(),
         };
         self.change(|it| drop(it.groups.insert(group.id.clone(), group)))

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use super::{NotAnId, PeeringId, Place, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use super::{
+    NotAnId, Owned, PeeringId, Place, PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags, VpcId,
+};
 use crate::mark::Mark;
 use crate::name::InstallationId;
 use crate::net::{Cidr, Family, Flow, NetError};
@@ -24,6 +26,8 @@ pub struct SecurityGroup {
     pub name: String,
     /// Its description.
     pub about: String,
+    /// Its tags.
+    pub tags: Tags,
     /// Its rules by what they let through: AWS, too, knows a rule by that and not by its description.
     pub rules: BTreeMap<RuleIdentity, StandingRule>,
 }
@@ -119,7 +123,8 @@ pub enum Peer {
 }
 
 impl Peer {
-    fn weight(&self, family: Family, weights: &BTreeMap<PrefixListId, u32>) -> u32 {
+    /// What it counts in a family.
+    pub(crate) fn weight(&self, family: Family, weights: &BTreeMap<PrefixListId, u32>) -> u32 {
         match self {
             Self::Cidr(cidr) => u32::from(cidr.family() == family),
             Self::Group(_) => 1,
@@ -221,12 +226,12 @@ impl StandingRule {
 
     /// The right to touch it, if `by` made it.
     pub fn owned(&self, by: &InstallationId) -> Option<Owned<SecurityGroupRuleId>> {
-        self.id.clone().filter(|_| self.made_by(by)).map(Owned)
+        self.id.clone().filter(|_| self.made_by(by)).map(Owned::proven)
     }
 
     /// The right to touch it, if its id is among those that a store has noted as its own.
     pub(super) fn noted(&self, ids: &BTreeSet<SecurityGroupRuleId>) -> Option<Owned<SecurityGroupRuleId>> {
-        self.id.clone().filter(|id| ids.contains(id)).map(Owned)
+        self.id.clone().filter(|id| ids.contains(id)).map(Owned::proven)
     }
 
     /// The right to close it because its own mark, which its tag confirms, says that its time is up, whoever made it.
@@ -235,18 +240,7 @@ impl StandingRule {
             Ownership::Marked(mark) => mark.until.is_some_and(|until| until <= now),
             Ownership::Foreign | Ownership::TagOnly(_) | Ownership::MarkOnly(_) => false,
         };
-        self.id.clone().filter(|_| over).map(Owned)
-    }
-}
-
-/// The id of something that a Doorward made: what destroys takes only this.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Owned<Id>(Id);
-
-impl<Id> Owned<Id> {
-    /// The id.
-    pub fn id(&self) -> &Id {
-        &self.0
+        self.id.clone().filter(|_| over).map(Owned::proven)
     }
 }
 

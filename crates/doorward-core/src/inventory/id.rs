@@ -29,6 +29,20 @@ pub trait AnsweredId: Sized {
     fn answered(text: &str) -> Result<Self, NotAnId>;
 }
 
+/// An id that AWS has yet to give, in an inventory that is wanted.
+///
+/// It names what the resource is for, so that two wanted inventories of one declaration are equal.
+pub trait PlannedId: Sized {
+    /// The id of a resource that is to be made for a purpose, like `main/private-subnet/euw1-az1`.
+    fn planned(purpose: &str) -> Self;
+
+    /// Whether AWS has yet to give it.
+    fn is_planned(&self) -> bool;
+}
+
+/// How a planned id begins; no answer is read as such.
+const PLANNED: &str = "new:";
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $kind:literal, $like:literal) => {
         $(#[$doc])*
@@ -41,9 +55,21 @@ macro_rules! id {
         impl AnsweredId for $name {
             fn answered(text: &str) -> Result<Self, NotAnId> {
                 match text.trim() {
-                    "" => Err(NotAnId { given: text.into(), kind: $kind, like: $like }),
+                    text if text.is_empty() || text.starts_with(PLANNED) => {
+                        Err(NotAnId { given: text.into(), kind: $kind, like: $like })
+                    }
                     text => Ok(Self(crate::text::shown(text).into_owned())),
                 }
+            }
+        }
+
+        impl PlannedId for $name {
+            fn planned(purpose: &str) -> Self {
+                Self(format!("{PLANNED}{purpose}"))
+            }
+
+            fn is_planned(&self) -> bool {
+                self.0.starts_with(PLANNED)
             }
         }
 
@@ -177,5 +203,22 @@ impl SecurityGroupRuleId {
     /// The id of a rule in an account that lives in memory.
     pub fn numbered(number: u64) -> Self {
         Self(format!("sgr-{number:017x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planned_id_is_nobodys_answer() {
+        let planned = SubnetId::planned("main/private-subnet/euw1-az1");
+        assert!(planned.is_planned());
+        assert_eq!(planned.to_string(), "new:main/private-subnet/euw1-az1");
+        assert!(
+            SubnetId::answered(planned.as_str()).is_err() && planned.as_str().parse::<SubnetId>().is_err()
+        );
+        assert!(!SubnetId::answered("subnet-0a").expect("an id").is_planned());
+        assert!(SubnetId::answered(" ").is_err());
     }
 }

@@ -83,3 +83,17 @@ pub struct ElasticAddress {
     /// Its tags.
     pub tags: Tags,
 }
+
+impl ElasticAddress {
+    /// The address that stands in a wanted inventory for one that AWS has yet to choose.
+    ///
+    /// Nobody has an address of 0.0.0.0/8 (RFC 1122, 3.2.1.3), so it is never taken for another.
+    pub fn planned(number: u32) -> Ipv4Addr {
+        Ipv4Addr::from(number & 0x00ff_ffff)
+    }
+
+    /// Whether AWS has yet to choose an address.
+    pub fn is_planned(address: Ipv4Addr) -> bool {
+        matches!(address.octets(), [0, ..])
+    }
+}

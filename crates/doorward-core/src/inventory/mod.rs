@@ -2,12 +2,14 @@
 //!
 //! The account as it is and the account as it should be are the same type.
 
+mod digest;
 mod gap;
 mod gateway;
 mod group;
 mod id;
 mod interface;
 mod network;
+mod owned;
 mod partition;
 mod resource;
 mod service;
@@ -18,10 +20,10 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::name::InstallationId;
 
+pub use digest::Digest;
 pub use gap::{Call, Cause, Gap, GapSource};
 pub use gateway::{
     Attachment, AttachmentTarget, EgressOnlyGateway, Endpoint, EndpointKind, InternetGateway,
@@ -29,11 +31,11 @@ pub use gateway::{
     VpnConnection, VpnGateway, VpnTunnel,
 };
 pub use group::{
-    Direction, GroupReference, NotARule, Owned, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule,
+    Direction, GroupReference, NotARule, Ownership, Peer, RuleIdentity, SecurityGroup, StandingRule,
 };
 pub use id::{
     AccountId, AnsweredId, AttachmentId, ConnectEndpointId, EgressOnlyGatewayId, EndpointId, InstanceId,
-    InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, NotAnId, PeeringId, PrefixListId,
+    InterfaceId, InternetGatewayId, NatGatewayId, NetworkAclId, NotAnId, PeeringId, PlannedId, PrefixListId,
     RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TransitGatewayId, TransitTableId, VpcId,
     VpnConnectionId, VpnGatewayId,
 };
@@ -42,6 +44,7 @@ pub use network::{
     AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Excepted, NetworkAcl, NotATarget,
     PrefixList, Route, RouteTable, RouteTarget, Subnet, Vpc,
 };
+pub use owned::{Owned, made_by};
 pub use partition::Partition;
 pub use resource::{NamedResource, ResourceKind, ResourceRef, Scope};
 pub use service::{
@@ -378,27 +381,5 @@ impl Inventory {
     /// Whether `by` made a rule, which may have no id yet.
     pub fn made_by(&self, rule: &StandingRule, by: &InstallationId) -> bool {
         rule.made_by(by) || self.owned(rule, by).is_some()
-    }
-
-    /// A digest of the groups and their rules: a plan holds it, and is refused once it has moved.
-    pub fn digest(&self) -> Digest {
-        let mut hash = Sha256::new();
-        for group in self.groups.values() {
-            hash.update(format!("{} {:?} {}\n", group.id, group.place, group.rules.len()));
-            for (identity, rule) in &group.rules {
-                hash.update(format!("{identity:?} {rule:?}\n"));
-            }
-        }
-        Digest(hash.finalize().into())
-    }
-}
-
-/// SHA-256 of an inventory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Digest([u8; 32]);
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

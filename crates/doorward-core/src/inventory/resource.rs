@@ -104,6 +104,8 @@ kinds! {
     Database "database", None, &[Call::Databases], &["rds"];
     /// An RDS cluster.
     DatabaseCluster "database cluster", None, &[Call::DatabaseClusters], &["cluster"];
+    /// A DB subnet group.
+    DatabaseSubnetGroup "DB subnet group", None, &[Call::DatabaseSubnetGroups], &[];
     /// An RDS Proxy.
     DatabaseProxy "database proxy", None, &[Call::DatabaseProxies], &["proxy"];
     /// A further endpoint of an RDS Proxy.
@@ -142,6 +144,7 @@ impl ResourceKind {
                 | Self::ClassicLoadBalancer
                 | Self::Database
                 | Self::DatabaseCluster
+                | Self::DatabaseSubnetGroup
                 | Self::DatabaseProxy
                 | Self::DatabaseProxyEndpoint
                 | Self::ReplicationGroup

@@ -22,6 +22,11 @@ pub enum NameError {
     /// White space at an end of it, which nobody sees.
     #[error("`{0}` begins or ends with white space, which a name cannot")]
     Ends(String),
+    /// AWS or the policy means something else by it.
+    #[error(
+        "`{0}` cannot be the name of a role: `default`, `internet` and names that begin with `sg-` are reserved"
+    )]
+    Reserved(String),
     /// A byte that Apache's files, a rule's description or a URL could not carry.
     #[error("`{name}` has {what}, which a name cannot have")]
     Forbidden {
@@ -103,6 +108,24 @@ name!(
     /// A firewall: where rules are enforced.
     FirewallName, plain
 );
+name!(
+    /// A network that the policy declares.
+    NetworkName, plain
+);
+name!(
+    /// A role: a security group that resources have attached for what they are, or for what they may reach.
+    RoleName, role
+);
+
+/// The name of a security group too, which AWS reserves `default` and the form of an id for (EC2 API reference,
+/// `CreateSecurityGroup`). `internet` means everybody where a role could be named.
+fn role(text: &str) -> Result<(), NameError> {
+    plain(text)?;
+    if text.starts_with("sg-") || matches!(text, "default" | "internet") {
+        return Err(NameError::Reserved(text.into()));
+    }
+    Ok(())
+}
 
 impl Person {
     /// The person as AWS names a session and a source identity: see [`aws_name`].
@@ -196,6 +219,16 @@ mod tests {
         check("j", "j=");
         check("j=", "j==");
         check("rené", "ren=C3=A9");
+    }
+
+    #[test]
+    fn a_role_can_be_a_security_group() {
+        for name in ["db", "db_connect", "web.1"] {
+            assert!(name.parse::<RoleName>().is_ok(), "{name}");
+        }
+        for name in ["default", "internet", "sg-0a1b"] {
+            assert_eq!(name.parse::<RoleName>(), Err(NameError::Reserved(name.into())));
+        }
     }
 
     mod laws {

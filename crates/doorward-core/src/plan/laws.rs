@@ -6,10 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::firewall::{Because, Rule};
+use crate::firewall::{Because, InstallationId, Mark, Rule, Ruleset};
 use crate::grant::{Grant, GrantId, Life};
-use crate::inventory::{Place, PrefixListId, RULES_PER_GROUP};
-use crate::net::{Cidr, Flow};
+use crate::inventory::{
+    Direction, Inventory, Peer, Place, PrefixListId, RULES_PER_GROUP, RuleIdentity, SecurityGroup,
+    SecurityGroupId, SecurityGroupRuleId, StandingRule,
+};
+use crate::net::{Cidr, Family, Flow};
 use crate::policy::{
     Address, Enforcement, Firewall, FirewallName, Lasts, Person, Target, TargetName, Transport,
 };
@@ -123,7 +126,12 @@ fn standing() -> impl Strategy<Value = (String, Option<String>)> {
         let until = end.map(|seconds| NOW + SignedDuration::from_secs(seconds));
         Mark::new(installation(by), because, until).to_string()
     });
-    let description = prop_oneof![mark, Just("the office".to_owned()), Just(String::new())];
+    let declared = (1..3_u8).prop_map(|by| {
+        let because = Because::Role { role: "db".parse().expect("a role") };
+        Mark::new(installation(by), because, None).to_string()
+    });
+    let description =
+        prop_oneof![3 => mark, 1 => declared, 1 => Just("the office".to_owned()), 1 => Just(String::new())];
     let tag = prop_oneof![
         Just(None),
         (1..3_u8).prop_map(|by| Some(installation(by).to_string())),
@@ -152,6 +160,7 @@ fn account(most: usize) -> impl Strategy<Value = Inventory> {
                 vpc: None,
                 name: "clients".into(),
                 about: String::new(),
+                tags: Default::default(),
                 rules: rules.collect(),
             };
             (id, group)
@@ -223,7 +232,8 @@ proptest! {
         perform_all(&mut after, plan.steps()).expect("every step can be performed");
         for (id, group) in &before.groups {
             for (identity, rule) in &group.rules {
-                if identity.direction == Direction::Out || rule.owned(&by).is_none() {
+                let declared = rule.description.parse::<Mark>().is_ok_and(|mark| mark.because.is_declared());
+                if identity.direction == Direction::Out || declared || rule.owned(&by).is_none() {
                     prop_assert_eq!(after.groups[id].rules.get(identity), Some(rule));
                 }
             }
@@ -312,6 +322,7 @@ fn a_full_group_makes_room_before_it_adds() {
         vpc: None,
         name: String::new(),
         about: String::new(),
+        tags: Default::default(),
         rules: BTreeMap::new(),
     };
     let mut account = Inventory { groups: BTreeMap::from([(group.clone(), empty)]), ..Inventory::default() };

@@ -24,6 +24,7 @@ pub use people::{EditError, HashError, HashKind, PasswordHash, People};
 use crate::inventory::{Place, SecurityGroupId, VpcId};
 pub use crate::name::{FirewallName, Group, NameError, Person, TargetName};
 use crate::net::{Cidr, Flow, Special};
+use crate::topology::Topology;
 
 /// A whole policy file, checked. Paths are as written; the program resolves them beside the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Policy {
     pub ssh: Option<Ssh>,
     /// A folder with a recorded account, in which what else a grant lets in is looked up; when the policy names one.
     pub inventory: Option<String>,
+    /// Networks and roles. Nothing is done with them yet but to check them.
+    pub topology: Topology,
     /// Places of enforcement by name.
     pub firewalls: BTreeMap<FirewallName, Firewall>,
     /// What can be reached, by name.

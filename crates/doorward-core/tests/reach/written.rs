@@ -328,6 +328,7 @@ impl Line<'_> {
             vpc: self.one(),
             name: self.id.into(),
             about: String::new(),
+            tags: Default::default(),
             rules: Default::default(),
         };
         inventory.groups.insert(group.id.clone(), group);

@@ -28,6 +28,7 @@ pub fn account(groups: &[&str]) -> Simulated {
             vpc: None,
             name: (*id).into(),
             about: String::new(),
+            tags: BTreeMap::new(),
             rules: BTreeMap::new(),
         };
         (group.id.clone(), group)

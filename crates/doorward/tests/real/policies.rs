@@ -70,6 +70,7 @@ pub fn policy(kind: Enforcement, statics: &[&str], targets: &[(&str, &str, &[&st
         aws: doorward_core::inventory::Place::default(),
         ssm: None,
         ssh: None,
+        topology: Default::default(),
         inventory: None,
         targets: targets.iter().map(|given| (given.0.parse().expect("a name"), target(given))).collect(),
         firewalls: BTreeMap::from([(name.clone(), firewall)]),

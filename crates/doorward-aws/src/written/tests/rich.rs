@@ -37,6 +37,7 @@ fn groups(inventory: &mut Inventory) {
         vpc: Some(id("vpc-0a")),
         name: "db".into(),
         about: "databases".into(),
+        tags: tags("db"),
         rules: BTreeMap::from([
             (rule(Direction::In, "tcp/5432", Peer::Group(id("sg-0b"))), standing("sgr-01", None)),
             (
@@ -55,6 +56,7 @@ fn groups(inventory: &mut Inventory) {
         vpc: None,
         name: String::new(),
         about: String::new(),
+        tags: BTreeMap::new(),
         rules: BTreeMap::new(),
         ..group.clone()
     };

@@ -262,7 +262,7 @@ impl Table {
         let mut words: Vec<String> = mark.split(' ').map(str::to_owned).collect();
         let places: &[usize] = match rule.because() {
             Because::Grant { .. } => &[5, 3],
-            Because::Static { .. } => &[3],
+            Because::Static { .. } | Because::Role { .. } | Because::Network { .. } => &[3],
         };
         for place in places {
             let Some(word) = words.get_mut(*place) else { continue };

@@ -74,6 +74,7 @@ fn policy(statics: &[&str], targets: &[(&str, &str, &[&str])]) -> Policy {
         aws: crate::inventory::Place::default(),
         ssm: None,
         ssh: None,
+        topology: Default::default(),
         inventory: None,
         targets: targets.iter().map(|given| (given.0.parse().expect("a name"), target(given))).collect(),
         firewalls: BTreeMap::from([(firewall.name.clone(), firewall)]),

@@ -7,14 +7,17 @@ mod files;
 mod firewall;
 mod id;
 mod jump;
+mod network;
 mod place;
 mod proxies;
 mod regions;
 mod relayed;
 mod remains;
+mod role;
 mod settings;
 mod syntax;
 mod target;
+mod topology;
 mod url;
 mod walk;
 
@@ -167,8 +170,21 @@ fn names(people: &BTreeSet<Person>) -> String {
     if more > 0 { format!("{} and {more} more", told.join(", ")) } else { told.join(", ") }
 }
 
-const SECTIONS: [&str; 11] =
-    ["people", "aws", "server", "audit", "grants", "limits", "ssm", "ssh", "inventory", "firewall", "target"];
+const SECTIONS: [&str; 13] = [
+    "people",
+    "aws",
+    "server",
+    "audit",
+    "grants",
+    "limits",
+    "ssm",
+    "ssh",
+    "inventory",
+    "firewall",
+    "target",
+    "network",
+    "role",
+];
 
 fn document_of<'t>(
     walk: &mut Walk<'t>,
@@ -186,6 +202,7 @@ fn document_of<'t>(
     let ssm = jump::ssm(walk, &root, &aws);
     let ssh = jump::ssh(walk, &root, &aws);
     let inventory = settings::inventory(walk, &root);
+    let topology = topology::read(walk, &root, &aws);
 
     let named = tables(walk, &root, "firewall");
     let mut firewalls = Vec::new();
@@ -224,6 +241,7 @@ fn document_of<'t>(
         aws,
         ssm,
         ssh,
+        topology,
         inventory: inventory.as_ref().map(|at| at.folder.clone()),
         firewalls: firewalls.iter().map(|firewall| (firewall.name.clone(), firewall.clone())).collect(),
         targets: targets
@@ -247,7 +265,9 @@ fn unknown_sections<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) {
             format!("`{given}` is not in a table")
         };
         let hint = match did_you_mean(given, SECTIONS) {
-            Some(meant @ ("firewall" | "target")) => format!("did you mean `[{meant}.NAME]`?"),
+            Some(meant @ ("firewall" | "target" | "network" | "role")) => {
+                format!("did you mean `[{meant}.NAME]`?")
+            }
             Some(meant) => format!("did you mean `[{meant}]`?"),
             None if table => format!("there are {}", walk::and(&SECTIONS)),
             None => "move it below its `[table]`".to_owned(),
@@ -256,7 +276,7 @@ fn unknown_sections<'t>(walk: &mut Walk<'t>, root: &Section<'t, '_>) {
     }
 }
 
-/// The tables below `[firewall.…]` or `[target.…]`.
+/// The tables below `[firewall.…]`, `[target.…]` and the like.
 fn tables<'t, 'v>(
     walk: &mut Walk<'t>,
     root: &Section<'t, 'v>,

@@ -8,6 +8,7 @@ use crate::policy::{Address, Enforcement, Limits};
 
 mod carried;
 mod relays;
+mod topology;
 
 const PEOPLE: &str = "[people]\npasswords = \"people.htpasswd\"\ngroups = \"people.groups\"\n";
 
@@ -250,7 +251,7 @@ fn unknown_keys() {
         &[
             "p:4:2: a policy has no `[grant]`\n  hint: did you mean `[grants]`?",
             "p:6:2: a policy has no `[targets]`\n  hint: did you mean `[target.NAME]`?",
-            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `audit`, `grants`, `limits`, `ssm`, `ssh`, `inventory`, `firewall` and `target`",
+            "p:8:2: a policy has no `[users]`\n  hint: there are `people`, `aws`, `server`, `audit`, `grants`, `limits`, `ssm`, `ssh`, `inventory`, `firewall`, `target`, `network` and `role`",
         ],
     );
     check(

@@ -157,6 +157,7 @@ firewall   = "gate"
             vpc: None,
             name: "clients".into(),
             about: String::new(),
+            tags: Default::default(),
             rules: rules.collect(),
         };
         Inventory { groups: [(id, group)].into(), ..Inventory::default() }

@@ -77,6 +77,7 @@ mod tests {
             vpc: None,
             name: "clients".into(),
             about: String::new(),
+            tags: Default::default(),
             rules: rules.collect(),
         };
         Inventory { groups: [(id, group)].into(), ..Inventory::default() }

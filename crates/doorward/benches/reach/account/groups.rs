@@ -66,6 +66,7 @@ impl Writer {
             vpc: Some(site.vpc.clone()),
             name: format!("group-{number}"),
             about: "made for a bench".to_owned(),
+            tags: Default::default(),
             rules: Default::default(),
         };
         let wanted = 1 + self.chance.below(6);

@@ -138,6 +138,7 @@ pub(super) fn ends(cx: Context<'_>, named: &NamedResource) -> Endpoints {
         | ResourceKind::RouteTable
         | ResourceKind::PrefixList
         | ResourceKind::EgressOnlyGateway
+        | ResourceKind::DatabaseSubnetGroup
         | ResourceKind::TransitTable => Endpoints::default(),
     }
 }

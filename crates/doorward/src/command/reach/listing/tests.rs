@@ -50,6 +50,7 @@ fn inventory() -> Inventory {
         vpc: None,
         name: "db".into(),
         about: String::new(),
+        tags: BTreeMap::new(),
         rules: BTreeMap::new(),
     };
     Inventory { groups: [(id, group)].into(), ..Inventory::default() }

@@ -1,0 +1,74 @@
+//! Security groups, their rules, and what has them attached.
+
+use std::collections::BTreeSet;
+
+use super::Changes;
+use crate::inventory::{Inventory, SecurityGroup};
+use crate::plan::Step;
+use crate::plan::network::change::Change;
+use crate::plan::network::phase::Phase;
+use crate::plan::network::why::Why;
+use crate::plan::rules::group_steps;
+use crate::topology::Holder;
+
+pub(super) fn changed(changes: &mut Changes<'_>) {
+    const EGRESS: &str = "a role reaches only what admits it, and what it is declared to reach";
+    for group in changes.wanted.groups.values() {
+        // The default security group is made with its VPC.
+        let Some(right) = group.owned(changes.by) else { continue };
+        match changes.actual.groups.get(&group.id) {
+            Some(before) => rules(changes, before, group),
+            None => {
+                let mut bare = group.clone();
+                bare.rules.clear();
+                let why = Why::declared(&group.tags, changes.by);
+                changes.add(Change::CreateSecurityGroup(Box::new(bare.clone())), why);
+                changes.add(Change::RevokeDefaultEgress(right), Why::For(EGRESS));
+                rules(changes, &bare, group);
+            }
+        }
+    }
+    holders(changes);
+}
+
+fn rules(changes: &mut Changes<'_>, is: &SecurityGroup, should: &SecurityGroup) {
+    const MADE: &str = "roles and networks are declared so";
+    const GONE: &str = "no role and no network is declared so";
+    let mut steps = Vec::new();
+    let noted = &changes.actual.noted;
+    group_steps(changes.actual, is, should, |_, rule| is.owned_rule(rule, changes.by, noted), &mut steps);
+    // Where the quota leaves no room for both, removals come first.
+    let mut first = true;
+    for step in steps {
+        match step {
+            Step::Revoke { .. } if first => {
+                let tight = matches!(step, Step::Revoke { .. }) && adds(changes.actual, is, should);
+                let phase = if tight { Phase::Rules } else { Phase::RulesGone };
+                changes.add_in(phase, Change::Rules(step), Why::For(GONE));
+            }
+            Step::Revoke { .. } => changes.add(Change::Rules(step), Why::For(GONE)),
+            Step::Authorize { .. } => {
+                first = false;
+                changes.add(Change::Rules(step), Why::For(MADE));
+            }
+            Step::Describe { .. } => changes.add(Change::Rules(step), Why::For(MADE)),
+        }
+    }
+}
+
+/// Whether rules are to be added to a group.
+fn adds(_: &Inventory, is: &SecurityGroup, should: &SecurityGroup) -> bool {
+    should.rules.keys().any(|rule| !is.rules.contains_key(rule))
+}
+
+fn holders(changes: &mut Changes<'_>) {
+    const WHY: &str = "roles are attached where they are declared, and nowhere else";
+    for vpc in changes.actual.vpcs.keys() {
+        for holder in Holder::all_in(changes.actual, vpc) {
+            let before = holder.groups(changes.actual);
+            let after: Option<&BTreeSet<_>> = holder.groups(changes.wanted);
+            let Some(groups) = after.filter(|after| before != Some(after)).cloned() else { continue };
+            changes.add(Change::SetGroups { holder, groups }, Why::For(WHY));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! A plan for networks and roles: the difference of two inventories in all that networks are made of.
+//!
+//! Rules of security groups are planned as everywhere ([`rules`](super::rules)); here they get their place among the rest.
+
+mod change;
+mod cost;
+mod difference;
+mod ids;
+mod perform;
+mod phase;
+mod quota;
+mod why;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use change::{Awaited, Change, Modified};
+pub use cost::{Cost, NatChoice, Prices, sum};
+pub use difference::{NetworkStep, network_difference};
+pub use ids::Ids;
+pub use perform::{Give, Refused, perform_change};
+pub use phase::Phase;
+pub use quota::{Exceeded, Quota, exceeded};
+pub use why::Why;

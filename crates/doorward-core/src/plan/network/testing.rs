@@ -1,0 +1,442 @@
+//! An account that somebody else made, random declarations for it, and what somebody does to it manually.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
+
+use super::Give;
+use crate::inventory::*;
+use crate::name::InstallationId;
+use crate::net::{Cidr, Flow};
+use crate::topology::*;
+
+pub(crate) fn by() -> InstallationId {
+    InstallationId::from_random([0x3f, 0x9c, 0x2a, 0x1b])
+}
+
+pub(crate) fn id<I: AnsweredId>(text: &str) -> I {
+    I::answered(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+pub(crate) fn place() -> Place {
+    Place { profile: None, region: Some("eu-west-1".into()), account: None }
+}
+
+pub(crate) fn cidr(text: &str) -> Cidr {
+    text.parse().expect("a prefix")
+}
+
+pub(crate) fn zone(number: usize) -> ZoneId {
+    format!("euw1-az{number}").parse().expect("a zone")
+}
+
+pub(crate) fn site(zones: usize) -> Site {
+    let zones = (1..=zones).map(|number| (zone(number), format!("eu-west-1{number}"))).collect();
+    Site { place: place(), by: by(), zones: Some(zones) }
+}
+
+/// Gives ids as AWS does.
+#[derive(Default)]
+pub(crate) struct Numbers(u32);
+
+impl Numbers {
+    fn next(&mut self) -> u32 {
+        self.0 += 1;
+        self.0
+    }
+}
+
+impl Give for Numbers {
+    fn id(&mut self, _: &str) -> Option<String> {
+        // Ids of all kinds are texts here; what matters is that each is another.
+        Some(format!("given-{:08x}", self.next()))
+    }
+
+    fn rule(&mut self) -> SecurityGroupRuleId {
+        id(&format!("sgr-{:08x}", self.next()))
+    }
+
+    fn address(&mut self, _: Ipv4Addr) -> Option<Ipv4Addr> {
+        Some(Ipv4Addr::from(0xcb00_7100 + self.next()))
+    }
+}
+
+/// Leaves planned ids as they are, so that what comes out can be compared with what was wanted.
+#[derive(Default)]
+pub(crate) struct AsPlanned(Numbers);
+
+impl Give for AsPlanned {
+    fn id(&mut self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn rule(&mut self) -> SecurityGroupRuleId {
+        self.0.rule()
+    }
+
+    fn address(&mut self, _: Ipv4Addr) -> Option<Ipv4Addr> {
+        None
+    }
+}
+
+fn interface(name: &str, subnet: &str, vpc: &str, group: &str, instance: Option<&str>) -> Interface {
+    Interface {
+        id: id(name),
+        vpc: id(vpc),
+        subnet: id(subnet),
+        groups: [id(group)].into(),
+        addresses: Vec::new(),
+        prefixes: BTreeSet::new(),
+        source_dest_check: true,
+        kind: "interface".into(),
+        requester: None,
+        description: String::new(),
+        instance: instance.map(id),
+        attached: true,
+        tags: Tags::new(),
+    }
+}
+
+/// The default VPC of an account, with two of AWS's subnets, two instances, a database and a function.
+pub(crate) fn account() -> Inventory {
+    let mut account = Inventory::default();
+    let vpc = Vpc {
+        id: id("vpc-0d"),
+        place: place(),
+        owner: None,
+        cidrs: [cidr("172.31.0.0/16")].into(),
+        default: true,
+        tags: Tags::new(),
+    };
+    let parts = DefaultParts { table: id("rtb-0d"), acl: id("acl-0d"), group: id("sg-0d") };
+    parts.add(&mut account, &vpc);
+    account.vpcs.insert(vpc.id.clone(), vpc);
+    let gateway = InternetGateway { id: id("igw-0d"), vpc: Some(id("vpc-0d")), tags: Tags::new() };
+    account.internet_gateways.insert(gateway.id.clone(), gateway);
+    account.route_tables.get_mut("rtb-0d").expect("a table").routes.push(Route {
+        destination: Destination::Cidr(cidr("0.0.0.0/0")),
+        target: RouteTarget::InternetGateway(id("igw-0d")),
+        propagated: false,
+        blackhole: false,
+    });
+    for (name, prefix, number) in [("subnet-0d1", "172.31.0.0/20", 1), ("subnet-0d2", "172.31.16.0/20", 2)] {
+        let subnet = Subnet {
+            id: id(name),
+            vpc: id("vpc-0d"),
+            zone: None,
+            zone_id: Some(zone(number).to_string()),
+            cidrs: [cidr(prefix)].into(),
+            tags: Tags::new(),
+        };
+        account.network_acls.get_mut("acl-0d").expect("an ACL").subnets.insert(subnet.id.clone());
+        account.subnets.insert(subnet.id.clone(), subnet);
+    }
+    let group = SecurityGroup {
+        id: id("sg-0web"),
+        place: place(),
+        owner: None,
+        vpc: Some(id("vpc-0d")),
+        name: "web-servers".into(),
+        about: String::new(),
+        tags: Tags::new(),
+        rules: BTreeMap::new(),
+    };
+    account.groups.insert(group.id.clone(), group);
+    for (instance, eni, subnet, group) in
+        [("i-0a", "eni-0a", "subnet-0d1", "sg-0web"), ("i-0b", "eni-0b", "subnet-0d2", "sg-0d")]
+    {
+        let interface = interface(eni, subnet, "vpc-0d", group, Some(instance));
+        let it = Instance {
+            id: id(instance),
+            place: place(),
+            state: "running".into(),
+            interfaces: [interface.id.clone()].into(),
+            platform: None,
+            tags: [("service".to_owned(), instance.to_owned())].into(),
+        };
+        account.interfaces.insert(interface.id.clone(), interface);
+        account.instances.insert(it.id.clone(), it);
+    }
+    let database = Database {
+        name: "orders".into(),
+        arn: None,
+        place: place(),
+        engine: "postgres".into(),
+        status: "available".into(),
+        vpc: Some(id("vpc-0d")),
+        zone: None,
+        subnets: [id("subnet-0d1"), id("subnet-0d2")].into(),
+        groups: [id("sg-0d")].into(),
+        public: false,
+        host: None,
+        port: Some(5432),
+        cluster: None,
+        tags: Tags::new(),
+    };
+    account.databases.insert((place(), "orders".into()), database);
+    let list = PrefixList {
+        id: id("pl-0s3"),
+        place: place(),
+        name: "com.amazonaws.eu-west-1.s3".into(),
+        entries: None,
+        max_entries: None,
+    };
+    account.prefix_lists.insert(list.id.clone(), list);
+    account
+}
+
+fn zones() -> impl Strategy<Value = Zones> {
+    let some = prop::sample::subsequence(vec![1, 2, 3, 4], 1..=4);
+    prop_oneof![
+        (1..=4_u8).prop_map(Zones::Count),
+        some.prop_map(|zones| Zones::These(zones.into_iter().map(zone).collect())),
+    ]
+}
+
+fn network(name: &'static str) -> impl Strategy<Value = Network> {
+    let services = vec!["dynamodb", "s3", "ssm", "ssmmessages"];
+    let endpoints = prop::sample::subsequence(services, 0..=4);
+    (zones(), prop::sample::select(Nat::ALL.to_vec()), endpoints).prop_map(move |(zones, nat, endpoints)| {
+        Network {
+            name: name.parse().expect("a name"),
+            at: place(),
+            vpc: match name {
+                "main" => VpcChoice::Made(cidr("10.0.0.0/16")),
+                "side" => VpcChoice::Made(cidr("10.1.0.0/18")),
+                _ => VpcChoice::Default,
+            },
+            zones,
+            subnet_bits: 21,
+            nat,
+            endpoints: endpoints.iter().map(|service| service.parse().expect("a service")).collect(),
+        }
+    })
+}
+
+fn flows() -> impl Strategy<Value = BTreeSet<Flow>> {
+    prop::sample::subsequence(vec!["tcp/5432", "tcp/443", "icmp"], 1..=2)
+        .prop_map(|flows| flows.iter().map(|flow| flow.parse().expect("a flow")).collect())
+}
+
+const ROLES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// A role in the first or the last network, with the numbers of those that it admits, what it reaches and where it is.
+type Drawn = (bool, Vec<(usize, BTreeSet<Flow>)>, Option<BTreeSet<Flow>>, Vec<Carrier>);
+
+fn role() -> impl Strategy<Value = Drawn> {
+    let carriers = vec![
+        Carrier::Instance(id("i-0a")),
+        Carrier::Tag("service".into(), "i-0b".into()),
+        Carrier::Database("orders".into()),
+        Carrier::Function("missing".into()),
+    ];
+    (
+        any::<bool>(),
+        prop::collection::vec((0..6_usize, flows()), 0..4),
+        prop::option::of(flows()),
+        prop::sample::subsequence(carriers, 0..=4),
+    )
+}
+
+/// Networks and roles for that account.
+pub(crate) fn topology() -> impl Strategy<Value = Topology> {
+    let networks = (
+        prop::option::weighted(0.8, network("main")),
+        prop::option::weighted(0.3, network("side")),
+        prop::option::weighted(0.6, network("old")),
+    );
+    let roles = prop::collection::vec(prop::option::of(role()), ROLES.len());
+    (networks, roles).prop_map(|((main, side, old), roles)| {
+        let networks: BTreeMap<NetworkName, Network> =
+            [main, side, old].into_iter().flatten().map(|it| (it.name.clone(), it)).collect();
+        let name = |number: usize| -> RoleName { ROLES[number].parse().expect("a role") };
+        let homes: Vec<NetworkName> = networks.keys().cloned().collect();
+        let home = |first: bool| if first { homes.first() } else { homes.last() };
+        let there: Vec<(usize, &NetworkName)> = roles
+            .iter()
+            .enumerate()
+            .filter_map(|(number, role)| Some((number, home(role.as_ref()?.0)?)))
+            .collect();
+        let roles = roles.iter().enumerate().filter_map(|(number, role)| {
+            let (first, admits, reaches, on) = role.as_ref()?;
+            let network = home(*first)?.clone();
+            let admits = admits.iter().filter_map(|(other, flows)| {
+                let source = match other {
+                    4 => Source::Outside(Outside::Internet),
+                    5 => Source::Outside(Outside::Cidr(cidr("192.0.2.0/24"))),
+                    other if there.contains(&(*other, &network)) => Source::Role(name(*other)),
+                    _ => return None,
+                };
+                Some((source, flows.clone()))
+            });
+            let role = Role {
+                name: name(number),
+                network: network.clone(),
+                admits: admits.collect(),
+                reaches: reaches.iter().map(|flows| (Outside::Internet, flows.clone())).collect(),
+                on: on.iter().cloned().collect(),
+            };
+            Some((role.name.clone(), role))
+        });
+        let roles = roles.collect();
+        Topology { networks, roles }
+    })
+}
+
+/// Something that somebody does manually. `which` chooses among what it can be done to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drift {
+    pub(crate) kind: u8,
+    pub(crate) which: usize,
+}
+
+pub(crate) fn drift() -> impl Strategy<Value = Vec<Drift>> {
+    prop::collection::vec((0..14_u8, any::<usize>()).prop_map(|(kind, which)| Drift { kind, which }), 0..6)
+}
+
+fn chosen<'m, K, V>(all: impl Iterator<Item = (&'m K, &'m mut V)>, which: usize) -> Option<&'m mut V>
+where
+    K: 'm,
+    V: 'm,
+{
+    let mut all: Vec<&mut V> = all.map(|(_, it)| it).collect();
+    (!all.is_empty()).then(|| all.swap_remove(which % all.len()))
+}
+
+impl Drift {
+    /// Does it, where there is something to do it to.
+    pub(crate) fn happen(self, account: &mut Inventory) {
+        let by = by();
+        let Self { kind, which } = self;
+        let tables = account.route_tables.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
+        let groups = account.groups.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
+        let rule = |text: &str| text.parse::<RuleIdentity>().expect("a rule");
+        let standing = |number: usize| StandingRule {
+            id: Some(id(&format!("sgr-drift{number:x}"))),
+            ..StandingRule::default()
+        };
+        match kind {
+            0 => drop(chosen(tables, which).map(|it| it.routes.retain(|it| it.target == RouteTarget::Local))),
+            1 => drop(chosen(tables, which).map(|it| it.subnets.clear())),
+            2 => drop(chosen(tables, which).map(|it| {
+                it.routes.push(Route {
+                    destination: Destination::Cidr(cidr("192.0.2.0/24")),
+                    target: RouteTarget::Peering(id("pcx-0a")),
+                    propagated: false,
+                    blackhole: false,
+                });
+            })),
+            3 => drop(chosen(groups, which).map(|it| {
+                it.rules.entry(rule("tcp/22 from 0.0.0.0/0")).or_insert(standing(which));
+            })),
+            4 => drop(chosen(groups, which).map(|it| it.rules.pop_first())),
+            5 => drop(chosen(groups, which).map(|it| {
+                it.rules.values_mut().for_each(|it| it.description = "mine".into());
+            })),
+            6 => drop(chosen(groups, which).map(|it| {
+                it.rules.values_mut().for_each(|it| it.tag = None);
+            })),
+            7 => {
+                let ours: BTreeSet<VpcId> = account
+                    .vpcs
+                    .values()
+                    .filter(|it| it.owned(&by).is_some())
+                    .map(|it| it.id.clone())
+                    .collect();
+                let defaults = account.groups.iter_mut().filter(|(_, it)| {
+                    it.name == "default" && it.vpc.as_ref().is_some_and(|vpc| ours.contains(vpc))
+                });
+                if let Some(group) = chosen(defaults, which) {
+                    group.rules.entry(rule("all from 10.0.0.0/8")).or_insert(standing(which));
+                }
+            }
+            8 => {
+                let ours: BTreeSet<SecurityGroupId> = groups.map(|(id, _)| id.clone()).collect();
+                for interface in account.interfaces.values_mut() {
+                    interface.groups.retain(|group| !ours.contains(group));
+                    if interface.groups.is_empty() {
+                        interface.groups.insert(id("sg-0d"));
+                    }
+                }
+            }
+            9 => {
+                let in_default =
+                    |it: &SecurityGroup| it.vpc.as_ref().is_some_and(|vpc| vpc.as_str() == "vpc-0d");
+                let role = chosen(groups.filter(|(_, it)| in_default(it)), which).map(|it| it.id.clone());
+                if let Some(role) = role {
+                    account.interfaces.get_mut("eni-0b").expect("an interface").groups.insert(role);
+                }
+            }
+            10 => drop(chosen(account.endpoints.iter_mut(), which).map(|it| it.tables.pop_first())),
+            11 => drop(
+                chosen(account.database_subnet_groups.iter_mut(), which).map(|it| it.subnets.pop_first()),
+            ),
+            12 => drop(chosen(account.nat_gateways.iter_mut(), which).map(|it| it.state = "failed".into())),
+            _ => {
+                let mut subnets = account.subnets.values().filter(|it| it.owned(&by).is_some());
+                let name = format!("eni-drift{which:x}");
+                let Some(subnet) = subnets.next().cloned() else { return };
+                let Some(group) = account
+                    .groups
+                    .values()
+                    .find(|it| it.name == "default" && it.vpc.as_ref() == Some(&subnet.vpc))
+                else {
+                    return;
+                };
+                let it = interface(
+                    &name,
+                    subnet.id.as_str(),
+                    subnet.vpc.as_str(),
+                    group.id.as_str(),
+                    Some("i-0a"),
+                );
+                account.interfaces.insert(it.id.clone(), it);
+            }
+        }
+    }
+}
+
+/// What is not ours, of which nothing may change: without our groups where they are attached, without our subnets where AWS
+/// lists them, and without the default groups that stand in for a last one.
+pub(crate) fn foreign(account: &Inventory) -> Inventory {
+    let by = by();
+    let mut account = account.clone();
+    let vpcs: BTreeSet<VpcId> =
+        account.vpcs.values().filter(|it| it.owned(&by).is_some()).map(|it| it.id.clone()).collect();
+    let in_ours = |vpc: &VpcId| vpcs.contains(vpc);
+    let groups: BTreeSet<SecurityGroupId> = account
+        .groups
+        .values()
+        .filter(|it| it.owned(&by).is_some() || it.name == "default")
+        .map(|it| it.id.clone())
+        .collect();
+    let subnets: BTreeSet<SubnetId> =
+        account.subnets.values().filter(|it| it.owned(&by).is_some()).map(|it| it.id.clone()).collect();
+    account.vpcs.retain(|_, it| it.owned(&by).is_none());
+    account.subnets.retain(|_, it| it.owned(&by).is_none());
+    account.route_tables.retain(|_, it| it.owned(&by).is_none() && !in_ours(&it.vpc));
+    account.network_acls.retain(|_, it| !in_ours(&it.vpc));
+    account.internet_gateways.retain(|_, it| it.owned(&by).is_none());
+    account.nat_gateways.retain(|_, it| it.owned(&by).is_none());
+    account.elastic_addresses.retain(|_, it| it.owned(&by).is_none());
+    account.endpoints.retain(|_, it| it.owned(&by).is_none());
+    account.groups.retain(|_, it| it.owned(&by).is_none() && !it.vpc.as_ref().is_some_and(in_ours));
+    account.database_subnet_groups.retain(|_, it| it.owned(&by).is_none());
+    account.network_acls.values_mut().for_each(|it| it.subnets.retain(|it| !subnets.contains(it)));
+    account.route_tables.values_mut().for_each(|it| it.subnets.retain(|it| !subnets.contains(it)));
+    account.interfaces.values_mut().for_each(|it| it.groups.retain(|it| !groups.contains(it)));
+    account.databases.values_mut().for_each(|it| it.groups.retain(|it| !groups.contains(it)));
+    account
+}
+
+/// Without what only AWS can know: ids of rules; and routes in one order.
+pub(crate) fn comparable(account: &Inventory) -> Inventory {
+    let mut account = account.clone();
+    account.groups.values_mut().flat_map(|it| it.rules.values_mut()).for_each(|it| it.id = None);
+    account
+        .route_tables
+        .values_mut()
+        .for_each(|it| it.routes.sort_by_key(|route| (route.destination.clone(), route.target.clone())));
+    account
+}

@@ -1,0 +1,170 @@
+//! A layout in the making: what is wanted so far, what of ours is kept, and what is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::net::Ipv4Addr;
+
+use super::{Layout, Note, Obstacle, Site};
+use crate::inventory::{
+    Call, ElasticAddress, Endpoint, EndpointId, InternetGateway, InternetGatewayId, Inventory, NatGateway,
+    NatGatewayId, PlannedId, RouteTable, RouteTableId, SecurityGroup, SecurityGroupId, Subnet, SubnetId,
+    Tags, Vpc, VpcId, made_by,
+};
+use crate::mark::{Because, Mark};
+use crate::name::InstallationId;
+use crate::topology::Purpose;
+
+/// A kind of resource that networks are made of and that has tags.
+pub trait Made: Clone + PartialEq {
+    /// By what it is known.
+    type Id: Ord + Clone + Display;
+
+    /// All of the kind.
+    fn all(inventory: &Inventory) -> &BTreeMap<Self::Id, Self>;
+
+    /// All of the kind, to be changed.
+    fn all_mut(inventory: &mut Inventory) -> &mut BTreeMap<Self::Id, Self>;
+
+    /// Its tags.
+    fn tags(&self) -> &Tags;
+}
+
+macro_rules! made {
+    ($($kind:ident $id:ident $all:ident,)*) => {
+        $(impl Made for $kind {
+            type Id = $id;
+
+            fn all(inventory: &Inventory) -> &BTreeMap<$id, Self> {
+                &inventory.$all
+            }
+
+            fn all_mut(inventory: &mut Inventory) -> &mut BTreeMap<$id, Self> {
+                &mut inventory.$all
+            }
+
+            fn tags(&self) -> &Tags {
+                &self.tags
+            }
+        })*
+    };
+}
+
+made! {
+    Vpc VpcId vpcs,
+    Subnet SubnetId subnets,
+    RouteTable RouteTableId route_tables,
+    InternetGateway InternetGatewayId internet_gateways,
+    NatGateway NatGatewayId nat_gateways,
+    ElasticAddress Ipv4Addr elastic_addresses,
+    Endpoint EndpointId endpoints,
+    SecurityGroup SecurityGroupId groups,
+}
+
+/// What a resource is for, if `by` made it.
+pub fn purpose_of(tags: &Tags, by: &InstallationId) -> Option<Purpose> {
+    made_by(tags, by)?.parse().ok()
+}
+
+/// See the module.
+pub(super) struct Draft<'a> {
+    pub(super) actual: &'a Inventory,
+    pub(super) site: &'a Site,
+    pub(super) wanted: Inventory,
+    kept: BTreeSet<String>,
+    obstacles: Vec<Obstacle>,
+    notes: Vec<Note>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(actual: &'a Inventory, site: &'a Site) -> Self {
+        let (kept, obstacles, notes) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Self { actual, site, wanted: actual.clone(), kept, obstacles, notes }
+    }
+
+    /// Reports each call that gave no whole answer in this place.
+    pub(super) fn needs(&mut self, calls: &[Call]) {
+        for gap in calls.iter().filter_map(|call| self.actual.gap(*call, &self.site.place)) {
+            self.obstacles.push(Obstacle::Unread(gap.clone()));
+        }
+    }
+
+    pub(super) fn obstacle(&mut self, obstacle: Obstacle) {
+        self.obstacles.push(obstacle);
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// What would otherwise be left as it is, because something uses it, prevents the layout.
+    pub(super) fn notes_prevent(&mut self) {
+        for note in std::mem::take(&mut self.notes) {
+            match note {
+                Note::InUse { what, users } => self.obstacles.push(Obstacle::InUse { what, users }),
+                other => self.notes.push(other),
+            }
+        }
+    }
+
+    /// Whether nothing prevents the layout so far.
+    pub(super) fn is_clear(&self) -> bool {
+        self.obstacles.is_empty()
+    }
+
+    pub(super) fn finish(self) -> Result<Layout, Vec<Obstacle>> {
+        if self.obstacles.is_empty() {
+            Ok(Layout { wanted: self.wanted, notes: self.notes })
+        } else {
+            Err(self.obstacles)
+        }
+    }
+
+    /// The resource of a kind that stands for a purpose. Of several, which a lost answer can leave, the first.
+    pub(super) fn standing<K: Made>(&self, purpose: &Purpose) -> Option<&'a K> {
+        let text = purpose.to_string();
+        let by = &self.site.by;
+        K::all(self.actual).values().find(|it| made_by(it.tags(), by) == Some(text.as_str()))
+    }
+
+    /// Keeps the resource of a purpose, or has it made.
+    pub(super) fn put<K: Made<Id: PlannedId>>(
+        &mut self,
+        purpose: &Purpose,
+        id: impl Fn(&K) -> &K::Id,
+        new: impl FnOnce(K::Id, Tags) -> K,
+    ) -> K::Id {
+        let standing = self.standing::<K>(purpose).map(|it| id(it).clone());
+        let id = standing.unwrap_or_else(|| K::Id::planned(&purpose.to_string()));
+        self.keep(&id);
+        let tags = self.tags(purpose);
+        K::all_mut(&mut self.wanted).entry(id.clone()).or_insert_with(|| new(id.clone(), tags));
+        id
+    }
+
+    /// Says that a resource of ours is still wanted.
+    pub(super) fn keep(&mut self, id: &impl Display) {
+        self.kept.insert(id.to_string());
+    }
+
+    /// Whether a resource of ours is still wanted.
+    pub(super) fn is_kept(&self, id: &impl Display) -> bool {
+        self.kept.contains(&id.to_string())
+    }
+
+    /// The tags of what is made for a purpose.
+    pub(super) fn tags(&self, purpose: &Purpose) -> Tags {
+        [
+            (Mark::TAG.to_owned(), self.site.by.to_string()),
+            (Mark::PART_TAG.to_owned(), purpose.to_string()),
+            ("Name".to_owned(), purpose.name()),
+        ]
+        .into()
+    }
+
+    /// The description of a rule.
+    pub(super) fn mark(&self, because: Because) -> Mark {
+        Mark::new(self.site.by.clone(), because, None)
+    }
+}

@@ -1,0 +1,133 @@
+//! The security groups of roles, with rules that reference groups.
+
+use std::collections::BTreeMap;
+
+use super::Obstacle;
+use super::draft::Draft;
+use crate::inventory::{
+    Direction, Peer, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule, VpcId, made_by,
+};
+use crate::mark::{Because, Mark};
+use crate::name::RoleName;
+use crate::topology::{Network, Part, Purpose, Role, Source, Topology};
+
+/// The groups of a network's roles. All are there before the first rule, so roles may admit each other.
+pub(super) fn lay_out(
+    draft: &mut Draft<'_>,
+    topology: &Topology,
+    network: &Network,
+    vpc: &VpcId,
+) -> BTreeMap<RoleName, SecurityGroupId> {
+    let mut groups = BTreeMap::new();
+    for role in topology.roles_in(&network.name) {
+        groups.extend(group(draft, network, vpc, role).map(|id| (role.name.clone(), id)));
+    }
+    let mut rules: BTreeMap<&RoleName, Vec<(RuleIdentity, Mark)>> =
+        groups.keys().map(|role| (role, Vec::new())).collect();
+    for role in topology.roles_in(&network.name) {
+        let mark = draft.mark(Because::Role { role: role.name.clone() });
+        for (holder, rule) in rules_of(role, &groups) {
+            if let Some(rules) = rules.get_mut(holder) {
+                rules.push((rule, mark.clone()));
+            }
+        }
+    }
+    for (role, rules) in rules {
+        if let Some(id) = groups.get(role) {
+            set_rules(draft, id, rules);
+        }
+    }
+    groups
+}
+
+/// The rules that a role's table asks for, in its own group and in those that it admits: what is admitted by one side is
+/// allowed to leave the other, and nothing else.
+fn rules_of<'r>(
+    role: &'r Role,
+    groups: &BTreeMap<RoleName, SecurityGroupId>,
+) -> Vec<(&'r RoleName, RuleIdentity)> {
+    let own = groups.get(&role.name);
+    let mut rules = Vec::new();
+    let rule = |direction, flow, peer| RuleIdentity { direction, flow, peer };
+    for (source, flows) in &role.admits {
+        for flow in flows.iter().copied() {
+            match source {
+                Source::Role(other) => {
+                    let there =
+                        groups.get(other).map(|id| rule(Direction::In, flow, Peer::Group(id.clone())));
+                    rules.extend(there.map(|rule| (&role.name, rule)));
+                    let back = own.map(|id| rule(Direction::Out, flow, Peer::Group(id.clone())));
+                    rules.extend(back.map(|rule| (other, rule)));
+                }
+                Source::Outside(outside) => {
+                    let prefixes = outside.prefixes(flow);
+                    rules.extend(
+                        prefixes.map(|cidr| (&role.name, rule(Direction::In, flow, Peer::Cidr(cidr)))),
+                    );
+                }
+            }
+        }
+    }
+    for (outside, flows) in &role.reaches {
+        for flow in flows.iter().copied() {
+            let prefixes = outside.prefixes(flow);
+            rules.extend(prefixes.map(|cidr| (&role.name, rule(Direction::Out, flow, Peer::Cidr(cidr)))));
+        }
+    }
+    rules
+}
+
+/// The group of a role; none if somebody else's has its name.
+fn group(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId, role: &Role) -> Option<SecurityGroupId> {
+    let by = &draft.site.by;
+    // A VPC has one group of a name (EC2 API reference, `InvalidGroup.Duplicate`).
+    let taken = draft.actual.groups.values().find(|group| {
+        group.vpc.as_ref() == Some(vpc)
+            && group.name == role.name.as_str()
+            && made_by(&group.tags, by).is_none()
+    });
+    if let Some(taken) = taken {
+        let (role, group) = (role.name.clone(), taken.id.clone());
+        draft.obstacle(Obstacle::NameTaken { role, group, vpc: vpc.clone() });
+        return None;
+    }
+    let place = draft.site.place.clone();
+    let purpose = Purpose::of(&network.name, Part::Role(role.name.clone()));
+    Some(draft.put::<SecurityGroup>(
+        &purpose,
+        |group| &group.id,
+        |id, tags| SecurityGroup {
+            id,
+            place,
+            owner: None,
+            vpc: Some(vpc.clone()),
+            name: role.name.to_string(),
+            about: format!("The role {} of the network {}", role.name, network.name),
+            tags,
+            rules: BTreeMap::new(),
+        },
+    ))
+}
+
+/// Sets the rules of a group of ours: those that are declared, and those that are not ours to remove.
+pub(super) fn set_rules(draft: &mut Draft<'_>, id: &SecurityGroupId, rules: Vec<(RuleIdentity, Mark)>) {
+    let by = draft.site.by.clone();
+    let Some(group) = draft.wanted.groups.get(id) else { return };
+    let mut kept: BTreeMap<RuleIdentity, StandingRule> = group
+        .rules
+        .iter()
+        .filter(|(_, rule)| group.owned_rule(rule, &by, &draft.actual.noted).is_none())
+        .map(|(identity, rule)| (identity.clone(), rule.clone()))
+        .collect();
+    for (identity, mark) in rules {
+        let before = group.rules.get(&identity).and_then(|rule| rule.id.clone());
+        kept.entry(identity).or_insert_with(|| StandingRule {
+            id: before,
+            description: mark.to_string(),
+            tag: Some(by.to_string()),
+        });
+    }
+    if let Some(group) = draft.wanted.groups.get_mut(id) {
+        group.rules = kept;
+    }
+}
