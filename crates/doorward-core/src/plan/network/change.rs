@@ -1,13 +1,14 @@
 //! One change to a network: one call to AWS, with the tags of what it creates.
 
+mod words;
+
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use crate::inventory::{
-    Destination, ElasticAddress, Endpoint, EndpointId, InternetGateway, InternetGatewayId, NatAvailability,
-    NatGateway, NatGatewayId, Owned, Place, ResourceKind, ResourceRef, Route, RouteTable, RouteTableId,
-    RuleIdentity, SecurityGroup, SecurityGroupId, Subnet, SubnetGroup, SubnetId, Vpc, VpcId,
+    Destination, ElasticAddress, Endpoint, EndpointId, InternetGateway, InternetGatewayId, NatGateway,
+    NatGatewayId, Owned, Place, ResourceKind, ResourceRef, Route, RouteTable, RouteTableId, RuleIdentity,
+    SecurityGroup, SecurityGroupId, Subnet, SubnetGroup, SubnetId, Vpc, VpcId,
 };
 use crate::plan::Step;
 use crate::topology::{DefaultParts, Holder};
@@ -204,140 +205,6 @@ impl Awaited {
             Self::NatGateway(id) | Self::NatGatewayGone(id) => id.into(),
             Self::Endpoint(id) | Self::EndpointGone(id) => id.into(),
             Self::GroupUnused(id) => id.into(),
-        }
-    }
-}
-
-fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
-}
-
-fn to(destination: &Destination) -> String {
-    match destination {
-        Destination::Cidr(cidr) => cidr.to_string(),
-        Destination::PrefixList(list) => list.to_string(),
-    }
-}
-
-/// In the imperative, like `create the subnet new:main/private-subnet/euw1-az1 (10.0.8.0/21 in euw1-az1)`.
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CreateVpc(vpc, _) => write!(f, "create the VPC {} ({})", vpc.id, joined(&vpc.cidrs)),
-            Self::EnableDnsNames(vpc) => write!(f, "enable DNS host names in {}", vpc.id()),
-            Self::EmptyDefaultGroup { group, rules, .. } => {
-                write!(f, "remove all rules of the default security group {group}: {}", joined(rules))
-            }
-            Self::CreateSubnet(subnet) => {
-                let zone = subnet.zone_id.as_deref().unwrap_or("its zone");
-                write!(f, "create the subnet {} ({} in {zone})", subnet.id, joined(&subnet.cidrs))
-            }
-            Self::CreateInternetGateway(gateway) => write!(f, "create the internet gateway {}", gateway.id),
-            Self::AttachInternetGateway(gateway, vpc) => write!(f, "attach {gateway} to {vpc}"),
-            Self::AllocateAddress(_) => f.write_str("allocate an elastic address"),
-            Self::CreateNatGateway(gateway) => match &gateway.availability {
-                NatAvailability::Zonal(subnet) => {
-                    write!(f, "create the NAT gateway {} in {subnet}", gateway.id)
-                }
-                NatAvailability::Regional(_) => write!(f, "create the regional NAT gateway {}", gateway.id),
-            },
-            Self::CreateRouteTable(table) => write!(f, "create the route table {}", table.id),
-            Self::CreateRoute(table, route) => {
-                write!(f, "add the route to {} by {} to {table}", to(&route.destination), route.target)
-            }
-            Self::ReplaceRoute(table, route) => {
-                write!(f, "change the route to {} in {table} to {}", to(&route.destination), route.target)
-            }
-            Self::AssociateTable { table, subnet, before } => match before {
-                Some(before) => write!(f, "associate {subnet} with {table} instead of {before}"),
-                None => write!(f, "associate {subnet} with {table}"),
-            },
-            Self::CreateEndpoint(endpoint) => {
-                write!(f, "create the VPC endpoint {} for {}", endpoint.id, endpoint.service)
-            }
-            Self::ModifyEndpoint(modified) => modified.fmt(f),
-            Self::CreateSubnetGroup(group) => {
-                write!(f, "create the DB subnet group {} of {}", group.name, joined(&group.subnets))
-            }
-            Self::ModifySubnetGroup(_, group) => {
-                write!(
-                    f,
-                    "set the subnets of the DB subnet group {} to {}",
-                    group.name,
-                    joined(&group.subnets)
-                )
-            }
-            Self::CreateSecurityGroup(group) => {
-                write!(f, "create the security group {} ({})", group.id, group.name)
-            }
-            Self::RevokeDefaultEgress(group) => {
-                write!(
-                    f,
-                    "remove from {} the rule that AWS adds to each new group: all to 0.0.0.0/0",
-                    group.id()
-                )
-            }
-            Self::Rules(Step::Authorize { group, rules }) => {
-                write!(f, "add to {group}: {}", joined(rules.iter().map(|(rule, _)| rule)))
-            }
-            Self::Rules(Step::Describe { group, rules }) => {
-                let rules = rules.iter().map(|remark| &remark.rule);
-                write!(f, "restore the descriptions and tags of rules in {group}: {}", joined(rules))
-            }
-            Self::Rules(Step::Revoke { group, rules }) => {
-                write!(f, "remove from {group}: {}", joined(rules.iter().map(|(_, rule)| rule)))
-            }
-            Self::SetGroups { holder, groups } => {
-                let resource = holder.resource();
-                write!(f, "set the security groups of {} {resource} to {}", resource.kind(), joined(groups))
-            }
-            Self::Await(awaited) => awaited.fmt(f),
-            Self::DeleteRoute(table, destination) => {
-                write!(f, "delete the route to {} from {}", to(destination), table.id())
-            }
-            Self::ReleaseAddress(address) => write!(f, "release the elastic address {}", address.id()),
-            Self::DetachInternetGateway(gateway, vpc) => write!(f, "detach {} from {vpc}", gateway.id()),
-            Self::DeleteEndpoint(_)
-            | Self::DeleteNatGateway(_)
-            | Self::DeleteSubnetGroup(..)
-            | Self::DeleteSubnet(_)
-            | Self::DeleteRouteTable(_)
-            | Self::DeleteSecurityGroup(_)
-            | Self::DeleteInternetGateway(_)
-            | Self::DeleteVpc(_) => {
-                let resource = self.touches();
-                write!(f, "delete the {} {resource}", resource.kind())
-            }
-        }
-    }
-}
-
-impl fmt::Display for Modified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "change what {} is associated with:", self.id.id())?;
-        let mut parts = Vec::new();
-        let (add, remove) = &self.tables;
-        parts.extend((!add.is_empty()).then(|| format!("add {}", joined(add))));
-        parts.extend((!remove.is_empty()).then(|| format!("remove {}", joined(remove))));
-        let (add, remove) = &self.subnets;
-        parts.extend((!add.is_empty()).then(|| format!("add {}", joined(add))));
-        parts.extend((!remove.is_empty()).then(|| format!("remove {}", joined(remove))));
-        let (add, remove) = &self.groups;
-        parts.extend((!add.is_empty()).then(|| format!("attach {}", joined(add))));
-        parts.extend((!remove.is_empty()).then(|| format!("detach {}", joined(remove))));
-        write!(f, " {}", parts.join("; "))
-    }
-}
-
-impl fmt::Display for Awaited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NatGateway(id) => write!(f, "wait until {id} is available"),
-            Self::NatGatewayGone(id) => write!(f, "wait until {id} is deleted"),
-            Self::Endpoint(id) => write!(f, "wait until {id} is available"),
-            Self::EndpointGone(id) => write!(f, "wait until {id} is deleted"),
-            Self::GroupUnused(id) => write!(f, "wait until no interface has {id} attached"),
         }
     }
 }

@@ -1,9 +1,13 @@
 //! An account that somebody else made, random declarations for it, and what somebody does to it manually.
 
+mod drift;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
+
+pub(crate) use drift::drift;
 
 use super::Give;
 use crate::inventory::*;
@@ -80,7 +84,14 @@ impl Give for AsPlanned {
     }
 }
 
-fn interface(name: &str, subnet: &str, vpc: &str, group: &str, instance: Option<&str>) -> Interface {
+/// An interface with one group.
+pub(crate) fn interface(
+    name: &str,
+    subnet: &str,
+    vpc: &str,
+    group: &str,
+    instance: Option<&str>,
+) -> Interface {
     Interface {
         id: id(name),
         vpc: id(vpc),
@@ -282,119 +293,6 @@ pub(crate) fn topology() -> impl Strategy<Value = Topology> {
         let roles = roles.collect();
         Topology { networks, roles }
     })
-}
-
-/// Something that somebody does manually. `which` chooses among what it can be done to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Drift {
-    pub(crate) kind: u8,
-    pub(crate) which: usize,
-}
-
-pub(crate) fn drift() -> impl Strategy<Value = Vec<Drift>> {
-    prop::collection::vec((0..14_u8, any::<usize>()).prop_map(|(kind, which)| Drift { kind, which }), 0..6)
-}
-
-fn chosen<'m, K, V>(all: impl Iterator<Item = (&'m K, &'m mut V)>, which: usize) -> Option<&'m mut V>
-where
-    K: 'm,
-    V: 'm,
-{
-    let mut all: Vec<&mut V> = all.map(|(_, it)| it).collect();
-    (!all.is_empty()).then(|| all.swap_remove(which % all.len()))
-}
-
-impl Drift {
-    /// Does it, where there is something to do it to.
-    pub(crate) fn happen(self, account: &mut Inventory) {
-        let by = by();
-        let Self { kind, which } = self;
-        let tables = account.route_tables.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
-        let groups = account.groups.iter_mut().filter(|(_, it)| it.owned(&by).is_some());
-        let rule = |text: &str| text.parse::<RuleIdentity>().expect("a rule");
-        let standing = |number: usize| StandingRule {
-            id: Some(id(&format!("sgr-drift{number:x}"))),
-            ..StandingRule::default()
-        };
-        match kind {
-            0 => drop(chosen(tables, which).map(|it| it.routes.retain(|it| it.target == RouteTarget::Local))),
-            1 => drop(chosen(tables, which).map(|it| it.subnets.clear())),
-            2 => drop(chosen(tables, which).map(|it| {
-                it.routes.push(Route {
-                    destination: Destination::Cidr(cidr("192.0.2.0/24")),
-                    target: RouteTarget::Peering(id("pcx-0a")),
-                    propagated: false,
-                    blackhole: false,
-                });
-            })),
-            3 => drop(chosen(groups, which).map(|it| {
-                it.rules.entry(rule("tcp/22 from 0.0.0.0/0")).or_insert(standing(which));
-            })),
-            4 => drop(chosen(groups, which).map(|it| it.rules.pop_first())),
-            5 => drop(chosen(groups, which).map(|it| {
-                it.rules.values_mut().for_each(|it| it.description = "mine".into());
-            })),
-            6 => drop(chosen(groups, which).map(|it| {
-                it.rules.values_mut().for_each(|it| it.tag = None);
-            })),
-            7 => {
-                let ours: BTreeSet<VpcId> = account
-                    .vpcs
-                    .values()
-                    .filter(|it| it.owned(&by).is_some())
-                    .map(|it| it.id.clone())
-                    .collect();
-                let defaults = account.groups.iter_mut().filter(|(_, it)| {
-                    it.name == "default" && it.vpc.as_ref().is_some_and(|vpc| ours.contains(vpc))
-                });
-                if let Some(group) = chosen(defaults, which) {
-                    group.rules.entry(rule("all from 10.0.0.0/8")).or_insert(standing(which));
-                }
-            }
-            8 => {
-                let ours: BTreeSet<SecurityGroupId> = groups.map(|(id, _)| id.clone()).collect();
-                for interface in account.interfaces.values_mut() {
-                    interface.groups.retain(|group| !ours.contains(group));
-                    if interface.groups.is_empty() {
-                        interface.groups.insert(id("sg-0d"));
-                    }
-                }
-            }
-            9 => {
-                let in_default =
-                    |it: &SecurityGroup| it.vpc.as_ref().is_some_and(|vpc| vpc.as_str() == "vpc-0d");
-                let role = chosen(groups.filter(|(_, it)| in_default(it)), which).map(|it| it.id.clone());
-                if let Some(role) = role {
-                    account.interfaces.get_mut("eni-0b").expect("an interface").groups.insert(role);
-                }
-            }
-            10 => drop(chosen(account.endpoints.iter_mut(), which).map(|it| it.tables.pop_first())),
-            11 => drop(
-                chosen(account.database_subnet_groups.iter_mut(), which).map(|it| it.subnets.pop_first()),
-            ),
-            12 => drop(chosen(account.nat_gateways.iter_mut(), which).map(|it| it.state = "failed".into())),
-            _ => {
-                let mut subnets = account.subnets.values().filter(|it| it.owned(&by).is_some());
-                let name = format!("eni-drift{which:x}");
-                let Some(subnet) = subnets.next().cloned() else { return };
-                let Some(group) = account
-                    .groups
-                    .values()
-                    .find(|it| it.name == "default" && it.vpc.as_ref() == Some(&subnet.vpc))
-                else {
-                    return;
-                };
-                let it = interface(
-                    &name,
-                    subnet.id.as_str(),
-                    subnet.vpc.as_str(),
-                    group.id.as_str(),
-                    Some("i-0a"),
-                );
-                account.interfaces.insert(it.id.clone(), it);
-            }
-        }
-    }
 }
 
 /// What is not ours, of which nothing may change: without our groups where they are attached, without our subnets where AWS

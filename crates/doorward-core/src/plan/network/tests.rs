@@ -1,8 +1,10 @@
 //! Whole plans, as they read.
 
-use super::testing::{AsPlanned, account, by, site};
+use super::testing::{AsPlanned, account, by, id, interface, place, site};
 use super::*;
-use crate::inventory::Inventory;
+use crate::inventory::{Instance, InterfaceAddress, Inventory, Tags};
+use crate::net::Flow;
+use crate::reach::{Reachability, Selector, Verdict};
 use crate::topology::{Topology, layout};
 
 fn declared(text: &str) -> Topology {
@@ -120,6 +122,60 @@ delete the NAT gateway new:main/nat-gateway/euw1-az1
 wait until new:main/nat-gateway/euw1-az1 is deleted
 release the elastic address 0.0.0.1
 ";
+
+#[test]
+fn roles_reach_what_admits_them_and_nothing_else() {
+    const TEXT: &str = "[network.main]\nzones = [\"euw1-az1\"]\n\
+        [role.web]\nadmits = { internet = [\"tcp/443\"] }\non = [\"instance:i-0000000a\"]\n\
+        [role.db_connect]\non = [\"instance:i-0000000a\"]\n\
+        [role.db]\nadmits = { db_connect = [\"tcp/5432\"] }\non = [\"instance:i-0000000b\"]\n";
+    let (_, mut before) = planned(TEXT, &Inventory::default());
+    for (instance, kind, address, public) in [
+        ("i-0000000a", "public", "10.0.0.10", Some([198, 51, 100, 10])),
+        ("i-0000000b", "private", "10.0.8.10", None),
+    ] {
+        let subnet = format!("new:main/{kind}-subnet/euw1-az1");
+        let eni = format!("eni-{instance}");
+        let subnet = before.subnets.keys().find(|it| it.as_str() == subnet).expect("a subnet").clone();
+        let vpc = before.vpcs.keys().next().expect("a VPC").clone();
+        let group = before.groups.values().find(|it| it.name == "default").expect("a group").id.clone();
+        let mut it = interface(&eni, "subnet-0a", "vpc-0a", "sg-0a", Some(instance));
+        (it.subnet, it.vpc, it.groups) = (subnet, vpc, [group].into());
+        let address = address.parse().expect("an address");
+        it.addresses = vec![InterfaceAddress { address, public: public.map(Into::into) }];
+        let machine = Instance {
+            id: id(instance),
+            place: place(),
+            state: "running".into(),
+            interfaces: [it.id.clone()].into(),
+            platform: None,
+            tags: Tags::new(),
+        };
+        before.interfaces.insert(it.id.clone(), it);
+        before.instances.insert(machine.id.clone(), machine);
+    }
+    let (_, after) = planned(TEXT, &before);
+    let verdicts = |inventory: &Inventory| {
+        let reachability = Reachability::of(inventory.clone());
+        let asked = [
+            ("internet", "i-0000000a", "tcp/443"),
+            ("internet", "i-0000000a", "tcp/22"),
+            ("i-0000000a", "i-0000000b", "tcp/5432"),
+            ("i-0000000a", "i-0000000b", "tcp/22"),
+            ("i-0000000b", "i-0000000a", "tcp/443"),
+            ("i-0000000b", "internet", "tcp/443"),
+        ];
+        asked.map(|(from, to, flow)| {
+            let end =
+                |text| Selector::find(text, inventory).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let flow: Flow = flow.parse().expect("a flow");
+            reachability.ask(&end(from), &end(to), Some(&flow.into())).verdict
+        })
+    };
+    use Verdict::{No, Yes};
+    assert_eq!(verdicts(&before), [No; 6]);
+    assert_eq!(verdicts(&after), [Yes, No, Yes, No, No, No]);
+}
 
 #[test]
 fn a_change_says_why_and_what_it_touches() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Changes;
-use crate::inventory::{Inventory, SecurityGroup};
+use crate::inventory::SecurityGroup;
 use crate::plan::Step;
 use crate::plan::network::change::Change;
 use crate::plan::network::phase::Phase;
@@ -37,28 +37,17 @@ fn rules(changes: &mut Changes<'_>, is: &SecurityGroup, should: &SecurityGroup) 
     let mut steps = Vec::new();
     let noted = &changes.actual.noted;
     group_steps(changes.actual, is, should, |_, rule| is.owned_rule(rule, changes.by, noted), &mut steps);
-    // Where the quota leaves no room for both, removals come first.
-    let mut first = true;
+    // Where the quota leaves no room for both, rules are removed before others are added.
+    let (adds, mut added) = (steps.iter().any(|step| matches!(step, Step::Authorize { .. })), false);
     for step in steps {
-        match step {
-            Step::Revoke { .. } if first => {
-                let tight = matches!(step, Step::Revoke { .. }) && adds(changes.actual, is, should);
-                let phase = if tight { Phase::Rules } else { Phase::RulesGone };
-                changes.add_in(phase, Change::Rules(step), Why::For(GONE));
-            }
-            Step::Revoke { .. } => changes.add(Change::Rules(step), Why::For(GONE)),
-            Step::Authorize { .. } => {
-                first = false;
-                changes.add(Change::Rules(step), Why::For(MADE));
-            }
-            Step::Describe { .. } => changes.add(Change::Rules(step), Why::For(MADE)),
-        }
+        let (phase, why) = match step {
+            Step::Revoke { .. } if adds && !added => (Phase::Rules, GONE),
+            Step::Revoke { .. } => (Phase::RulesGone, GONE),
+            Step::Authorize { .. } | Step::Describe { .. } => (Phase::Rules, MADE),
+        };
+        added |= matches!(step, Step::Authorize { .. });
+        changes.add_in(phase, Change::Rules(step), Why::For(why));
     }
-}
-
-/// Whether rules are to be added to a group.
-fn adds(_: &Inventory, is: &SecurityGroup, should: &SecurityGroup) -> bool {
-    should.rules.keys().any(|rule| !is.rules.contains_key(rule))
 }
 
 fn holders(changes: &mut Changes<'_>) {
