@@ -55,6 +55,7 @@ fn endpoint(text: &str) {
         Ok(Selector::Cidr(cidr)) => assert_eq!(text.parse(), Ok(cidr)),
         Ok(Selector::Internet) => assert_eq!(text, "internet"),
         Ok(Selector::Resource(resource)) => assert!(!resource.resource.id().is_empty()),
+        Ok(Selector::Several(several)) => assert!(!several.resources.is_empty()),
         Err(NotFound::Several { found, .. }) => {
             assert!(found.len() > 1);
             for one in found {

@@ -61,7 +61,9 @@ pub fn ask(reachability: &Reachability) -> Answered {
             (one, other, service(&mut chance))
         })
         .collect();
-    let names: Vec<String> = (0..100).map(|_| format!("server-{}", chance.below(servers.len()))).collect();
+    let named: Vec<&String> =
+        inventory.instances.values().filter_map(|instance| instance.tags.get("Name")).collect();
+    let names: Vec<String> = (0..100).map(|_| (*chance.pick(&named)).clone()).collect();
     Answered {
         flow: took(&ends, |(from, to, flows)| {
             black_box(reachability.ask(from, to, Some(flows)));

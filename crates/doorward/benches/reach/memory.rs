@@ -78,7 +78,7 @@ pub fn taken<T>(work: impl FnOnce() -> T) -> (T, Taken) {
     (done, Taken { peak, asked, resident: reset.then(high_water).flatten() })
 }
 
-fn high_water() -> Option<u64> {
+pub fn high_water() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;

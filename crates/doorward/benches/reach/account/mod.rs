@@ -144,11 +144,11 @@ fn place() -> Place {
 }
 
 /// Tags with a name.
-fn named(name: &str) -> Tags {
+pub fn named(name: &str) -> Tags {
     Tags::from([("Name".to_owned(), name.to_owned())])
 }
 
 /// The id of the so-manieth thing of a kind.
-fn id<Id: FromStr<Err: Debug>>(kind: &str, number: usize) -> Id {
+pub fn id<Id: FromStr<Err: Debug>>(kind: &str, number: usize) -> Id {
     format!("{kind}-{number:017x}").parse().expect("an id")
 }
