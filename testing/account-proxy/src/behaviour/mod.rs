@@ -128,7 +128,7 @@ async fn after(account: &mut Account, call: &Call, answer: &mut Element) -> Resu
             instance::after(account, call, answer);
             instance_interfaces::after(account, call, answer).await?;
             reference::after(account, call, answer);
-            image::after(account, call, answer);
+            image::after(account, call, answer).await?;
             route::after(account, call, answer);
             interfaces::after(account, call, answer);
         }

@@ -86,10 +86,23 @@ fn image_state(aws: &Aws, id: &str) -> String {
 
 fn images(aws: &Aws) {
     let instance = aws.instance(&aws.network());
-    let fields = [("InstanceId", instance.as_str()), ("Name", "release-1")];
+    let fields = [
+        ("InstanceId", instance.as_str()),
+        ("Name", "release-1"),
+        ("TagSpecification.1.ResourceType", "image"),
+        ("TagSpecification.1.Tag.1.Key", "step"),
+        ("TagSpecification.1.Tag.1.Value", "7"),
+        ("TagSpecification.2.ResourceType", "snapshot"),
+        ("TagSpecification.2.Tag.1.Key", "step"),
+        ("TagSpecification.2.Tag.1.Value", "8"),
+    ];
     let id = aws.text("CreateImage", &fields, "imageId");
+    assert_eq!(aws.text("DescribeImages", &[("ImageId.1", &id)], "imagesSet/item/tagSet/item/value"), "7");
+    let fields = [("Filter.1.Name", "tag:step"), ("Filter.1.Value.1", "8")];
+    assert_eq!(aws.ec2("DescribeSnapshots", &fields).ok().list("snapshotSet").len(), 1);
     assert_eq!(image_state(aws, &id), "pending");
-    assert_eq!(aws.ec2("CreateImage", &fields).code(), "InvalidAMIName.Duplicate");
+    let again = [("InstanceId", instance.as_str()), ("Name", "release-1")];
+    assert_eq!(aws.ec2("CreateImage", &again).code(), "InvalidAMIName.Duplicate");
     let run = [("ImageId", id.as_str()), ("MinCount", "1"), ("MaxCount", "1")];
     assert_eq!(aws.ec2("RunInstances", &run).code(), "InvalidAMIID.Unavailable");
     aws.advance(240);
