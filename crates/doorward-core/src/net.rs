@@ -11,7 +11,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-pub use special::{Special, embedded, special, special_prefix, special_within};
+pub use special::{Special, embedded, hands_out_credentials, special, special_prefix, special_within};
 
 /// A text that is no address, no range of ports or no flow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -70,6 +70,27 @@ impl fmt::Display for Special {
     }
 }
 
+impl Special {
+    /// Whether nothing that a relay may forward to has such an address: it means this link, several hosts or none.
+    pub fn is_no_target(self) -> bool {
+        matches!(
+            self,
+            Self::LinkLocal | Self::ThisNetwork | Self::Multicast | Self::Broadcast | Self::Reserved
+        )
+    }
+}
+
+/// Link-local services of EC2 that hand out credentials, and those of ECS and EKS, by IPv4 and by IPv6 (EC2 user guide,
+/// "Access instance metadata for an EC2 instance"; ECS developer guide, "Task IAM role"; EKS user guide, "Learn how EKS Pod
+/// Identity grants pods access to AWS services").
+const CREDENTIALS: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+];
+
 const V4: [(Ipv4Addr, u8, Special); 22] = [
     (Ipv4Addr::UNSPECIFIED, 32, Special::Unspecified),
     (Ipv4Addr::UNSPECIFIED, 8, Special::ThisNetwork),
@@ -145,6 +166,11 @@ pub fn special(address: IpAddr) -> Option<Special> {
             })
         }
     }
+}
+
+/// Whether AWS hands out the credentials of a role at an address, to whoever can connect from the machine that has the role.
+pub fn hands_out_credentials(address: IpAddr) -> bool {
+    CREDENTIALS.contains(&address.to_canonical())
 }
 
 /// Whether the first `bits` bits of a difference are all zero.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward_core::net::{Special, hands_out_credentials, special};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 
@@ -95,7 +96,51 @@ async fn look_up(to: &Upstream, looking_up: &Arc<Semaphore>) -> io::Result<Vec<S
     let looked_up = tokio::task::spawn_blocking(move || {
         // Held until the resolver has answered, which a time limit does not shorten.
         let _held = (own, turn);
-        Ok((host.as_str(), port).to_socket_addrs()?.collect())
+        targets((host.as_str(), port).to_socket_addrs()?)
     });
     looked_up.await.map_err(io::Error::other)?
+}
+
+/// The addresses of a name that can be a target's. Whoever answers for a name decides where the relay connects: it must not
+/// be to the credentials of the server's own role.
+fn targets(resolved: impl Iterator<Item = SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+    let refused = |address: &SocketAddr| {
+        hands_out_credentials(address.ip()) || special(address.ip()).is_some_and(Special::is_no_target)
+    };
+    let (refused, targets): (Vec<_>, Vec<_>) = resolved.partition(refused);
+    match refused.first() {
+        Some(address) if targets.is_empty() => {
+            let why =
+                format!("the name resolves to {}, which cannot be the address of a target", address.ip());
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+        }
+        _ => Ok(targets),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_no_credentials() {
+        let resolve = |addresses: &[&str]| {
+            let found = addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 80));
+            targets(found).map(|to| to.into_iter().map(|to| to.ip().to_string()).collect::<Vec<_>>())
+        };
+        for closed in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "169.254.170.2",
+            "fd00:ec2::254",
+            "fe80::1",
+            "224.0.0.1",
+        ] {
+            let refused = resolve(&[closed]).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "{closed}");
+        }
+        assert_eq!(resolve(&["169.254.169.254", "10.0.0.7"]).unwrap(), ["10.0.0.7"]);
+        assert_eq!(resolve(&["127.0.0.1", "fd00:ec2::253"]).unwrap(), ["127.0.0.1", "fd00:ec2::253"]);
+        assert_eq!(resolve(&[]).unwrap(), Vec::<String>::new());
+    }
 }

@@ -1,24 +1,13 @@
 //! Where a relay leads: to another machine, and not back to this one's own listeners or to what only this machine may ask.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::across::{listens_at, same_port};
 use super::firewall::FirewallAt;
 use super::target::TargetAt;
 use super::walk::{Section, Walk};
-use crate::net::{Flow, Special, special};
+use crate::net::{Flow, hands_out_credentials, special};
 use crate::policy::{Address, Enforcement, Server, Target};
-
-/// Link-local services of EC2 that hand out credentials, and those of ECS and EKS, by IPv4 and by IPv6 (EC2 user guide,
-/// "Access instance metadata for an EC2 instance"; ECS developer guide, "Task IAM role"; EKS user guide, "Learn how EKS Pod
-/// Identity grants pods access to AWS services").
-const CREDENTIALS: [IpAddr; 5] = [
-    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
-];
 
 /// Reports every relay whose target is the relay itself, another listener of this policy, or an address that means this
 /// machine or its link to whoever connects.
@@ -127,7 +116,7 @@ fn leads_to_this_machine(walk: &mut Walk<'_>, relay: &FirewallAt, at: &TargetAt,
     let Host(address) = host;
     let place = walk.place(&relay.kind_at);
     let leads = format!("the relay `{name}`, at {place}, forwards to `{}`", at.target.address);
-    if CREDENTIALS.contains(&address) {
+    if hands_out_credentials(address) {
         let what = format!("{leads}: every grant would admit to the credentials of the server's own role");
         return walk.error(&at.address_at, what, Some("write the address of the target".to_owned()));
     }
@@ -145,13 +134,7 @@ fn leads_to_this_machine(walk: &mut Walk<'_>, relay: &FirewallAt, at: &TargetAt,
             let hint = "set `shared = true` in the target if this is intended".to_owned();
             walk.warning(&at.address_at, what, Some(hint));
         }
-        Some(
-            kind @ (Special::LinkLocal
-            | Special::ThisNetwork
-            | Special::Multicast
-            | Special::Broadcast
-            | Special::Reserved),
-        ) => {
+        Some(kind) if kind.is_no_target() => {
             let what = format!("{leads}, which is {kind} and not the address of a target");
             walk.error(&at.address_at, what, Some("write the address of the target".to_owned()));
         }
