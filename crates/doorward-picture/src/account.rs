@@ -71,6 +71,7 @@ fn title(inventory: &Inventory, scope: &PathQuery) -> String {
         Selector::Internet => "the internet".to_owned(),
         Selector::Address(address) => address.to_string(),
         Selector::Cidr(cidr) => cidr.to_string(),
+        Selector::Host(name) => name.to_string(),
         Selector::Resource(resource) => {
             resource.name.clone().unwrap_or_else(|| resource.resource.to_string())
         }

@@ -71,6 +71,7 @@ pub(crate) fn end(endpoint: &Selector) -> String {
         Selector::Internet => "the internet".into(),
         Selector::Address(address) => address.to_string(),
         Selector::Cidr(cidr) => cidr.to_string(),
+        Selector::Host(name) => name.to_string(),
         Selector::Resource(resource) => {
             format!("{} {}", resource.resource.kind(), named(&resource.resource, resource.name.as_deref()))
         }

@@ -37,6 +37,7 @@ shape! {
         cidr: Option<String> = "CidrBlock" | "cidrBlock",
         v4: List<PeeringV4Shape> = "CidrBlockSet" | "cidrBlockSet",
         v6: List<PeeringV6Shape> = "Ipv6CidrBlockSet" | "ipv6CidrBlockSet",
+        options: Option<PeeringOptionsShape> = "PeeringOptions" | "peeringOptions",
     }
 }
 
@@ -51,5 +52,12 @@ shape! {
     /// Likewise, of IPv6.
     PeeringV6Shape {
         cidr: Option<String> = "Ipv6CidrBlock" | "ipv6CidrBlock",
+    }
+}
+
+shape! {
+    /// What its VPC allows the other.
+    PeeringOptionsShape {
+        resolves: Option<bool> = "AllowDnsResolutionFromRemoteVpc" | "allowDnsResolutionFromRemoteVpc",
     }
 }

@@ -36,6 +36,7 @@ mod describe_transit_gateway_peering_attachments;
 mod describe_transit_gateway_route_tables;
 mod describe_transit_gateway_vpc_attachments;
 mod describe_transit_gateways;
+mod describe_vpc_attribute;
 mod describe_vpc_block_public_access_exclusions;
 mod describe_vpc_block_public_access_options;
 mod describe_vpc_endpoints;
@@ -96,6 +97,7 @@ pub(crate) use describe_transit_gateway_vpc_attachments::{
     DescribeTransitGatewayVpcAttachments, TransitVpcShape,
 };
 pub(crate) use describe_transit_gateways::{DescribeTransitGateways, TransitGatewayShape};
+pub(crate) use describe_vpc_attribute::{DescribeVpcAttribute, FlagShape, VpcAttributeAnswer};
 pub(crate) use describe_vpc_block_public_access_exclusions::{
     BlockExclusionShape, DescribeVpcBlockPublicAccessExclusions,
 };

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::inventory::{
-    Call, CrossZone, Inventory, Listener, LoadBalancer, LoadBalancerKind, Place, Target, TargetGroup,
+    Call, CrossZone, DnsAttributes, Inventory, Listener, LoadBalancer, LoadBalancerKind, Place, Target,
+    TargetGroup, VpcId,
 };
 
 use super::Reader;
@@ -23,6 +24,8 @@ pub(crate) struct Apart {
     pub(super) group_attributes: BTreeMap<String, (Option<bool>, CrossZone)>,
     /// The targets of a group.
     pub(super) targets: BTreeMap<String, Vec<Target>>,
+    /// The DNS attributes of a VPC.
+    pub(super) dns: BTreeMap<VpcId, DnsAttributes>,
     /// What stands behind a proxy.
     pub(super) behind: BTreeMap<String, BTreeSet<String>>,
     /// Whether there is a cluster of ECS whose services and tasks would have to be told.
@@ -68,6 +71,11 @@ fn not_told(whose: &[String]) -> String {
 
 impl Apart {
     fn put(mut self, inventory: &mut Inventory, place: &Place, untold: &mut Untold) {
+        for (id, dns) in std::mem::take(&mut self.dns) {
+            if let Some(vpc) = inventory.vpcs.get_mut(&id) {
+                vpc.dns = dns;
+            }
+        }
         for balancer in inventory.load_balancers.values_mut() {
             if balancer.kind != LoadBalancerKind::Classic {
                 self.balancer(balancer, untold);

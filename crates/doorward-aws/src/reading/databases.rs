@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    Call, Database, DatabaseCluster, DatabaseProxy, DatabaseProxyEndpoint, SecurityGroupId, SubnetGroup,
-    SubnetId,
+    Call, ClusterEndpointKind, ClusterEndpointMembers, Database, DatabaseCluster, DatabaseClusterEndpoint,
+    DatabaseProxy, DatabaseProxyEndpoint, SecurityGroupId, SubnetGroup, SubnetId,
 };
 
 use super::{Member, Reader, Unreadable, id, ids, needed, needed_text, tags, text};
 use crate::operation::cache::CacheSubnetGroup;
 use crate::operation::database::{
-    ClusterShape, DatabaseShape, DatabaseSubnetGroup, GroupMembership, ProxyEndpointShape, ProxyShape,
-    ProxyTargetShape, SubnetGroupShape,
+    ClusterEndpointShape, ClusterShape, DatabaseShape, DatabaseSubnetGroup, GroupMembership,
+    ProxyEndpointShape, ProxyShape, ProxyTargetShape, SubnetGroupShape,
 };
 
 impl Member for DatabaseShape {
@@ -87,6 +87,48 @@ impl Member for ClusterShape {
             |inventory| &mut inventory.database_clusters,
             (reader.place.clone(), name),
             cluster,
+            PartialEq::eq,
+        )
+    }
+}
+
+impl Member for ClusterEndpointShape {
+    const CALL: Call = Call::DatabaseClusterEndpoints;
+
+    fn named(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Those that the cluster tells of itself are left out.
+    fn read(&self, reader: &mut Reader) -> Result<(), Unreadable> {
+        if matches!(self.kind.as_deref(), Some("WRITER" | "READER")) {
+            return Ok(());
+        }
+        let name = needed_text(self.name.as_ref(), "DBClusterEndpointIdentifier")?;
+        let names = |list: &[String]| list.iter().filter_map(|name| text(Some(name))).collect();
+        let endpoint = DatabaseClusterEndpoint {
+            name: name.clone(),
+            arn: text(self.arn.as_ref()),
+            place: reader.place.clone(),
+            cluster: needed_text(self.cluster.as_ref(), "DBClusterIdentifier")?,
+            status: text(self.status.as_ref()).unwrap_or_default(),
+            host: text(self.host.as_ref()),
+            kind: match text(self.custom.as_ref()).as_deref() {
+                None | Some("ANY") => ClusterEndpointKind::Any,
+                Some("READER") => ClusterEndpointKind::Reader,
+                Some("WRITER") => ClusterEndpointKind::Writer,
+                Some(other) => return Err(Unreadable::Odd("CustomEndpointType", other.to_owned())),
+            },
+            // The excluded ones count only where none are named (RDS API, `DBClusterEndpoint`).
+            members: match self.only.0.as_slice() {
+                [] => ClusterEndpointMembers::AllBut(names(&self.excluded.0)),
+                only => ClusterEndpointMembers::Only(names(only)),
+            },
+        };
+        reader.keep(
+            |inventory| &mut inventory.database_cluster_endpoints,
+            (reader.place.clone(), name),
+            endpoint,
             PartialEq::eq,
         )
     }

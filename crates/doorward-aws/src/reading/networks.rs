@@ -1,9 +1,9 @@
 //! VPCs and subnets.
 
-use doorward_core::inventory::{Call, Subnet, Vpc};
+use doorward_core::inventory::{Call, DnsAttributes, Subnet, Vpc, VpcId};
 
 use super::{Member, Reader, Unreadable, cidr, needed, tags, text};
-use crate::operation::{BlockStateShape, SubnetShape, V6BlockShape, VpcShape};
+use crate::operation::{BlockStateShape, FlagShape, SubnetShape, V6BlockShape, VpcAttributeAnswer, VpcShape};
 
 impl Member for VpcShape {
     const CALL: Call = Call::Vpcs;
@@ -21,6 +21,7 @@ impl Member for VpcShape {
             owner: text(self.owner.as_ref()),
             cidrs: v4.chain(v6(&self.v6.0)).map(|block| cidr(block)).collect::<Result<_, _>>()?,
             default: self.default.unwrap_or_default(),
+            dns: DnsAttributes::default(),
             tags: tags(&self.tags),
         };
         reader.keep(|inventory| &mut inventory.vpcs, vpc.id.clone(), vpc, PartialEq::eq)
@@ -51,6 +52,21 @@ impl Member for SubnetShape {
             tags: tags(&self.tags),
         };
         reader.keep(|inventory| &mut inventory.subnets, subnet.id.clone(), subnet, PartialEq::eq)
+    }
+}
+
+impl Reader {
+    /// Takes an attribute of a VPC; each comes in an answer of its own.
+    pub(crate) fn vpc_attribute(&mut self, answer: &VpcAttributeAnswer) {
+        match needed::<VpcId>(answer.vpc.as_deref(), "VpcId") {
+            Ok(vpc) => {
+                let known = self.apart.dns.entry(vpc).or_default();
+                let value = |flag: &Option<FlagShape>| flag.as_ref().and_then(|flag| flag.value);
+                known.support = value(&answer.support).or(known.support);
+                known.hostnames = value(&answer.hostnames).or(known.hostnames);
+            }
+            Err(why) => self.unreadable(Call::VpcAttributes, answer.vpc.as_deref(), &why),
+        }
     }
 }
 

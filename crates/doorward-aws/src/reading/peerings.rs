@@ -36,6 +36,7 @@ fn side(shape: Option<&PeeringSideShape>, name: &'static str) -> Result<PeeringS
         owner: text(shape.owner.as_ref()),
         region: text(shape.region.as_ref()),
         cidrs: cidrs.map(cidr).collect::<Result<_, _>>()?,
+        resolves: shape.options.as_ref().and_then(|options| options.resolves).unwrap_or_default(),
     })
 }
 

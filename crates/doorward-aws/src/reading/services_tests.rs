@@ -1,6 +1,8 @@
 //! Answers of the services besides EC2, in both notations.
 
-use doorward_core::inventory::{Call, Inventory, LoadBalancerKind, Place, TaskNetwork};
+use doorward_core::inventory::{
+    Call, ClusterEndpointKind, ClusterEndpointMembers, Inventory, LoadBalancerKind, Place, TaskNetwork,
+};
 
 use super::Reader;
 use super::tests::alike;
@@ -11,8 +13,8 @@ use crate::operation::balancer::{
 use crate::operation::cache::{DescribeCacheClusters, DescribeReplicationGroups, DescribeServerlessCaches};
 use crate::operation::container::{DescribeServices, DescribeTasks};
 use crate::operation::database::{
-    DescribeDBClusters, DescribeDBInstances, DescribeDBProxies, DescribeDBProxyEndpoints,
-    DescribeDBProxyTargets,
+    DescribeDBClusterEndpoints, DescribeDBClusters, DescribeDBInstances, DescribeDBProxies,
+    DescribeDBProxyEndpoints, DescribeDBProxyTargets,
 };
 use crate::operation::{ListFunctions, Operation, Paged};
 
@@ -286,6 +288,26 @@ fn a_replication_group_is_known_by_itself_or_by_its_caches() {
     };
     assert_eq!(members("sess"), (vec!["sess-001".to_owned(), "sess-002".to_owned()], 1));
     assert_eq!(members("other"), (vec!["other-001".to_owned()], 0));
+}
+
+#[test]
+fn the_members_of_custom_endpoints_are_read() {
+    let seen = recorded::<DescribeDBClusterEndpoints>(
+        r#"{"DBClusterEndpoints": [{"DBClusterIdentifier": "aur", "Endpoint": "w", "Status": "available", "EndpointType": "WRITER"},
+        {"DBClusterEndpointIdentifier": "reports", "DBClusterIdentifier": "aur", "Endpoint": "c", "Status": "available",
+        "EndpointType": "CUSTOM", "CustomEndpointType": "READER", "StaticMembers": [], "ExcludedMembers": ["aur-3"],
+        "DBClusterEndpointArn": "arn:aws:rds:eu-west-1:1:cluster-endpoint:reports"},
+        {"DBClusterEndpointIdentifier": "two", "DBClusterIdentifier": "aur", "EndpointType": "CUSTOM", "CustomEndpointType": "ANY",
+        "StaticMembers": ["aur-1", "aur-2"], "ExcludedMembers": []},
+        {"DBClusterEndpointIdentifier": "odd", "DBClusterIdentifier": "aur", "EndpointType": "CUSTOM", "CustomEndpointType": "X"}]}"#,
+    );
+    let endpoints: Vec<_> = seen.database_cluster_endpoints.values().collect();
+    let [reports, two] = endpoints.as_slice() else { panic!("{endpoints:?}") };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!((reports.host.as_deref(), reports.kind), (Some("c"), ClusterEndpointKind::Reader));
+    assert_eq!(reports.members, ClusterEndpointMembers::AllBut(names(&["aur-3"])));
+    assert_eq!(two.members, ClusterEndpointMembers::Only(names(&["aur-1", "aur-2"])));
+    assert_eq!(seen.gaps.len(), 1, "{:?}", seen.gaps);
 }
 
 #[test]

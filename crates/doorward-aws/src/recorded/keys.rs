@@ -10,7 +10,7 @@ use super::shapes::{Held, shape};
 use crate::operation::balancer::{ClassicShape, LoadBalancerShape, TargetGroupShape};
 use crate::operation::cache::{CacheShape, CacheSubnetGroup, GroupOfCachesShape, ServerlessCacheShape};
 use crate::operation::database::{
-    ClusterShape, DatabaseShape, DatabaseSubnetGroup, ProxyEndpointShape, ProxyShape,
+    ClusterEndpointShape, ClusterShape, DatabaseShape, DatabaseSubnetGroup, ProxyEndpointShape, ProxyShape,
 };
 use crate::operation::{
     AddressShape, AttachmentShape, BlockExclusionShape, BlockOptionsShape, EgressOnlyGatewayShape,
@@ -30,8 +30,8 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     /// The call that answers with it.
     pub(super) call: Call,
-    /// Whether one object stands under it and not a list.
-    pub(super) single: bool,
+    /// The field of the one object that stands under it, where that is no list.
+    pub(super) single: Option<&'static str>,
     pub(super) read: Read,
     /// A member has one of these fields. Where none are named, what reads the members decides.
     id: &'static [&'static str],
@@ -79,7 +79,9 @@ const KEYS: &[Key] = &[
     each::<NetworkAclShape>("NetworkAcls", &["NetworkAclId"], &["Entries", "Associations"], &["RouteTableId"]),
     each::<ListShape>("PrefixLists", &["PrefixListId"], &["PrefixListName", "Cidrs"], &[]),
     together("Entries", Call::PrefixListEntries, owned::entries, &["Cidr"], &[], &[]),
-    Key { single: true, ..each::<BlockOptionsShape>("VpcBlockPublicAccessOptions", &[], &[], &[]) },
+    Key { single: Some("InternetGatewayBlockMode"), ..each::<BlockOptionsShape>("VpcBlockPublicAccessOptions", &[], &[], &[]) },
+    Key { single: Some("Value"), ..together("EnableDnsSupport", Call::VpcAttributes, owned::dns_support, &[], &[], &[]) },
+    Key { single: Some("Value"), ..together("EnableDnsHostnames", Call::VpcAttributes, owned::dns_hostnames, &[], &[], &[]) },
     each::<BlockExclusionShape>("VpcBlockPublicAccessExclusions", &["InternetGatewayExclusionMode", "ExclusionId"], &["InternetGatewayExclusionMode"], &[]),
     each::<ClassicShape>("LoadBalancerDescriptions", &["LoadBalancerName"], &["ListenerDescriptions"], &[]),
     together("Listeners", Call::Listeners, owned::listeners, &["ListenerArn"], &["DefaultActions", "Protocol"], &["PortRanges", "RuleArn"]),
@@ -90,6 +92,7 @@ const KEYS: &[Key] = &[
     each::<TargetGroupShape>("TargetGroups", &["TargetGroupArn"], &["HealthCheckProtocol", "HealthCheckEnabled", "VpcId"], &["DBProxyName", "RuleArn", "ListenerArn"]),
     each::<DatabaseShape>("DBInstances", &["DBInstanceIdentifier"], &["DBInstanceStatus"], &["DBSnapshotIdentifier"]),
     each::<ClusterShape>("DBClusters", &["DBClusterIdentifier"], &["DBClusterMembers", "ReaderEndpoint"], &["DBClusterSnapshotIdentifier", "DBInstanceIdentifier", "EndpointType"]),
+    each::<ClusterEndpointShape>("DBClusterEndpoints", &["DBClusterEndpointIdentifier", "EndpointType"], &["EndpointType"], &["DBProxyEndpointName"]),
     each::<DatabaseSubnetGroup>("DBSubnetGroups", &["DBSubnetGroupName"], &["Subnets"], &[]),
     each::<ProxyShape>("DBProxies", &["DBProxyName"], &["VpcSubnetIds", "RequireTLS"], &["TargetGroupName", "DBProxyEndpointName"]),
     each::<ProxyEndpointShape>("DBProxyEndpoints", &["DBProxyEndpointName"], &["VpcSubnetIds", "TargetRole"], &[]),
@@ -121,7 +124,7 @@ const GROUPED: &[(Call, &[&str])] = &[
 type Fields = &'static [&'static str];
 
 const fn each<M: Member>(name: &'static str, id: Fields, beside: Fields, never: Fields) -> Key {
-    Key { name, call: M::CALL, single: false, read: Read::Each(member::<M>), id, beside, never }
+    Key { name, call: M::CALL, single: None, read: Read::Each(member::<M>), id, beside, never }
 }
 
 const fn together(
@@ -132,7 +135,7 @@ const fn together(
     beside: Fields,
     never: Fields,
 ) -> Key {
-    Key { name, call, single: false, read: Read::Together(read), id, beside, never }
+    Key { name, call, single: None, read: Read::Together(read), id, beside, never }
 }
 
 impl std::fmt::Debug for Key {

@@ -1,13 +1,15 @@
 //! Answers of load balancing, RDS and ECS that do not say whose they are, or whether they are ours at all: other
 //! services answer with keys of the same name.
 
-use doorward_core::inventory::{AnsweredId, Call, Inventory, LoadBalancerKind, PrefixListId, TransitTableId};
+use doorward_core::inventory::{
+    AnsweredId, Call, Inventory, LoadBalancerKind, PrefixListId, TransitTableId, VpcId,
+};
 
 use super::shapes::{About, Held};
 use crate::operation::balancer::{AttributesAnswer, HealthShape, ListenerRuleShape, ListenerShape};
 use crate::operation::container::{FailureShape, ServiceShape, TaskShape};
 use crate::operation::database::ProxyTargetShape;
-use crate::operation::{EntryShape, PropagationShape, TransitRouteShape};
+use crate::operation::{EntryShape, FlagShape, PropagationShape, TransitRouteShape, VpcAttributeAnswer};
 use crate::reading::{Reader, is_classic};
 
 /// `Listeners`
@@ -129,6 +131,40 @@ pub(super) fn failures(reader: &mut Reader, held: &Held) {
         if let Some(why) = shape.why() {
             reader.gap(call, why);
         }
+    }
+}
+
+/// `EnableDnsSupport`
+pub(super) fn dns_support(reader: &mut Reader, held: &Held) {
+    vpc_attribute(reader, held, |flag, vpc| VpcAttributeAnswer {
+        vpc,
+        support: Some(flag),
+        ..VpcAttributeAnswer::default()
+    });
+}
+
+/// `EnableDnsHostnames`
+pub(super) fn dns_hostnames(reader: &mut Reader, held: &Held) {
+    vpc_attribute(reader, held, |flag, vpc| VpcAttributeAnswer {
+        vpc,
+        hostnames: Some(flag),
+        ..VpcAttributeAnswer::default()
+    });
+}
+
+fn vpc_attribute(
+    reader: &mut Reader,
+    held: &Held,
+    answer: fn(FlagShape, Option<String>) -> VpcAttributeAnswer,
+) {
+    let vpcs = reader.inventory.vpcs.keys().cloned();
+    match whose::<VpcId>(&held.about, "VpcId", "vpc-", vpcs.collect()) {
+        Ok(vpc) => {
+            for flag in held.shapes::<FlagShape>(reader, Call::VpcAttributes) {
+                reader.vpc_attribute(&answer(flag, Some(vpc.to_string())));
+            }
+        }
+        Err(why) => reader.gap(Call::VpcAttributes, why),
     }
 }
 

@@ -28,13 +28,14 @@ const WRAPPERS: [&str; 12] = [
 ];
 
 /// Texts that say whose an answer is: the nearest counts.
-const OWNERS: [&str; 6] = [
+const OWNERS: [&str; 7] = [
     "DBProxyName",
     "ListenerArn",
     "LoadBalancerArn",
     "PrefixListId",
     "TargetGroupArn",
     "TransitGatewayRouteTableId",
+    "VpcId",
 ];
 
 pub(super) struct Walk<'r, 't> {
@@ -220,15 +221,19 @@ impl<'r, 't> Walk<'r, 't> {
     fn answer(&mut self, key: &'static Key, piece: &'t RawValue, around: &Around) {
         match form(piece) {
             Form::List => self.members(key, piece, around),
-            Form::Object if key.single => {
+            Form::Object if let Some(field) = key.single => {
                 let names = Names::of(piece);
-                if names.has("InternetGatewayBlockMode") {
-                    self.member(key, piece, &names, around, &mut Vec::new());
+                if names.has(field) {
+                    let mut held = Vec::new();
+                    self.member(key, piece, &names, around, &mut held);
+                    self.hold_all(held, around);
                 }
             }
             Form::Object => self.piece(piece, &Around { is_whole: false, ..around.within() }),
             // As Go writes an empty list.
             Form::Other if piece.get() == "null" => self.empty(key, around),
+            // The word of a template, and no answer.
+            Form::Other if key.single.is_some() => {}
             Form::Text | Form::Other => self.unread = self.unread.or(Some(Unread::NoList(key.name))),
         }
     }

@@ -45,6 +45,10 @@ pub(super) fn note_what_is_missing(
 
 /// Whether a call had nothing to tell that is not known without it: a table's routes where there is no table.
 fn nothing_to_ask(call: Call, inventory: &Inventory, told: &BTreeMap<Call, Pages>) -> bool {
+    // What a recording does not say of DNS counts as AWS has it by default.
+    if call == Call::VpcAttributes {
+        return true;
+    }
     let to = |wanted: fn(&AttachmentTarget) -> bool| {
         inventory.attachments.values().any(|attachment| wanted(&attachment.to))
     };
@@ -68,6 +72,11 @@ fn nothing_to_ask(call: Call, inventory: &Inventory, told: &BTreeMap<Call, Pages
         Call::TargetGroupAttributes | Call::TargetHealth => (Call::TargetGroups, true),
         Call::DatabaseProxyTargets => (Call::DatabaseProxies, true),
         Call::DatabaseProxyEndpoints => (Call::DatabaseProxies, inventory.database_proxies.is_empty()),
+        // A cluster tells whether it has custom endpoints.
+        Call::DatabaseClusterEndpoints => (
+            Call::DatabaseClusters,
+            inventory.database_clusters.values().all(|cluster| cluster.custom_hosts.is_empty()),
+        ),
         // A cache tells which group it is in.
         Call::ReplicationGroups => {
             (Call::Caches, inventory.caches.values().all(|cache| cache.replication_group.is_none()))

@@ -1,6 +1,6 @@
 //! Which calls a survey makes, and which others each answer asks for.
 
-use doorward_core::inventory::{Call, PrefixListId, TransitTableId};
+use doorward_core::inventory::{Call, DnsAttribute, PrefixListId, TransitTableId, VpcId};
 
 use super::Survey;
 use crate::operation::balancer::{
@@ -14,8 +14,8 @@ use crate::operation::container::{
     DescribeServices, DescribeTasks, ListClusters, ListServices, ListTasks, SERVICES_A_CALL, TASKS_A_CALL,
 };
 use crate::operation::database::{
-    DescribeDBClusters, DescribeDBInstances, DescribeDBProxies, DescribeDBProxyEndpoints,
-    DescribeDBProxyTargets, DescribeDBSubnetGroups,
+    DescribeDBClusterEndpoints, DescribeDBClusters, DescribeDBInstances, DescribeDBProxies,
+    DescribeDBProxyEndpoints, DescribeDBProxyTargets, DescribeDBSubnetGroups,
 };
 use crate::operation::{
     Asked, DescribeAddresses, DescribeEgressOnlyInternetGateways, DescribeInstances,
@@ -23,9 +23,9 @@ use crate::operation::{
     DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules, DescribeSecurityGroups,
     DescribeSubnets, DescribeTransitGatewayAttachments, DescribeTransitGatewayPeeringAttachments,
     DescribeTransitGatewayRouteTables, DescribeTransitGatewayVpcAttachments, DescribeTransitGateways,
-    DescribeVpcBlockPublicAccessExclusions, DescribeVpcBlockPublicAccessOptions, DescribeVpcEndpoints,
-    DescribeVpcPeeringConnections, DescribeVpcs, DescribeVpnConnections, DescribeVpnGateways,
-    GetManagedPrefixListEntries, GetTransitGatewayRouteTablePropagations, ListFunctions,
+    DescribeVpcAttribute, DescribeVpcBlockPublicAccessExclusions, DescribeVpcBlockPublicAccessOptions,
+    DescribeVpcEndpoints, DescribeVpcPeeringConnections, DescribeVpcs, DescribeVpnConnections,
+    DescribeVpnGateways, GetManagedPrefixListEntries, GetTransitGatewayRouteTablePropagations, ListFunctions,
     SearchTransitGatewayRoutes,
 };
 
@@ -47,7 +47,17 @@ impl Survey {
     fn networks(&mut self) {
         self.ask(DescribeSecurityGroups { groups: Asked::All, token: None });
         self.ask(DescribeSecurityGroupRules { groups: Asked::All, token: None });
-        self.ask(DescribeVpcs::default());
+        self.all(Call::Vpcs, DescribeVpcs::default(), |survey, vpcs| {
+            survey.reader.take(&vpcs);
+            for vpc in vpcs.into_iter().filter_map(|vpc| vpc.id?.parse::<VpcId>().ok()) {
+                for attribute in DnsAttribute::ALL {
+                    let operation = DescribeVpcAttribute { vpc: vpc.clone(), attribute };
+                    survey.one(Call::VpcAttributes, operation, |survey, answer| {
+                        survey.reader.vpc_attribute(&answer);
+                    });
+                }
+            }
+        });
         self.ask(DescribeSubnets::default());
         self.ask(DescribeRouteTables::default());
         self.ask(DescribeNetworkAcls::default());
@@ -159,6 +169,7 @@ impl Survey {
     fn databases(&mut self) {
         self.ask(DescribeDBInstances::default());
         self.ask(DescribeDBClusters::default());
+        self.ask(DescribeDBClusterEndpoints::default());
         self.ask(DescribeDBSubnetGroups::default());
         self.ask(DescribeDBProxyEndpoints::default());
         self.all(Call::DatabaseProxies, DescribeDBProxies::default(), |survey, proxies| {

@@ -126,6 +126,7 @@ fn places(inventory: &Inventory) -> BTreeSet<Place> {
     let services = inventory.databases.keys().chain(inventory.database_clusters.keys());
     let services = services.chain(inventory.database_subnet_groups.keys());
     let services = services.chain(inventory.database_proxies.keys()).chain(inventory.caches.keys());
+    let services = services.chain(inventory.database_cluster_endpoints.keys());
     let services = services.chain(inventory.database_proxy_endpoints.keys());
     let services = services.chain(inventory.replication_groups.keys());
     let services = services.chain(inventory.serverless_caches.keys());
@@ -161,6 +162,7 @@ fn holds_all(call: Call) -> bool {
             | Call::TargetGroupAttributes
             | Call::TargetHealth
             | Call::DatabaseProxyTargets
+            | Call::VpcAttributes
     )
 }
 
@@ -195,6 +197,7 @@ fn names(call: Call) -> (&'static str, &'static str) {
         Call::SecurityGroups => ("ec2-describe-security-groups", "SecurityGroups"),
         Call::SecurityGroupRules => ("ec2-describe-security-group-rules", "SecurityGroupRules"),
         Call::Vpcs => ("ec2-describe-vpcs", "Vpcs"),
+        Call::VpcAttributes => ("ec2-describe-vpc-attribute", "EnableDnsSupport"),
         Call::Subnets => ("ec2-describe-subnets", "Subnets"),
         Call::RouteTables => ("ec2-describe-route-tables", "RouteTables"),
         Call::NetworkAcls => ("ec2-describe-network-acls", "NetworkAcls"),
@@ -241,6 +244,7 @@ fn names(call: Call) -> (&'static str, &'static str) {
         Call::TargetHealth => ("elbv2-describe-target-health", "TargetHealthDescriptions"),
         Call::Databases => ("rds-describe-db-instances", "DBInstances"),
         Call::DatabaseClusters => ("rds-describe-db-clusters", "DBClusters"),
+        Call::DatabaseClusterEndpoints => ("rds-describe-db-cluster-endpoints", "DBClusterEndpoints"),
         Call::DatabaseSubnetGroups => ("rds-describe-db-subnet-groups", "DBSubnetGroups"),
         Call::DatabaseProxies => ("rds-describe-db-proxies", "DBProxies"),
         Call::DatabaseProxyTargets => ("rds-describe-db-proxy-targets", "Targets"),

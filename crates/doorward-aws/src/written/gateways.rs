@@ -235,5 +235,6 @@ fn side(side: &PeeringSide) -> Value {
         "CidrBlock": of(Family::V4).next(),
         "CidrBlockSet": each(of(Family::V4), |cidr| json!({ "CidrBlock": cidr })),
         "Ipv6CidrBlockSet": each(of(Family::V6), |cidr| json!({ "Ipv6CidrBlock": cidr })),
+        "PeeringOptions": json!({ "AllowDnsResolutionFromRemoteVpc": side.resolves }),
     }))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use doorward_core::inventory::{
-    AclEntry, BlockMode, Call, Destination, Direction, Excepted, Interface, NetworkAcl, Place, Route,
-    RouteTable, RouteTarget,
+    AclEntry, BlockMode, Call, Destination, Direction, DnsAttributes, Excepted, Interface, NetworkAcl, Place,
+    Route, RouteTable, RouteTarget,
 };
 use doorward_core::net::{Cidr, Family};
 use serde_json::{Value, json};
@@ -29,6 +29,15 @@ impl Answers<'_> {
                 "Tags": tags(&vpc.tags),
             }));
             self.add(Call::Vpcs, &vpc.place, member);
+            if vpc.dns != DnsAttributes::default() {
+                let flag = |known: Option<bool>| known.map(|known| json!({ "Value": known }));
+                let answer = told(json!({
+                    "VpcId": vpc.id,
+                    "EnableDnsSupport": flag(vpc.dns.support),
+                    "EnableDnsHostnames": flag(vpc.dns.hostnames),
+                }));
+                self.add_apart(Call::VpcAttributes, &vpc.place, answer);
+            }
         }
         for subnet in self.inventory.subnets.values() {
             let member = told(json!({

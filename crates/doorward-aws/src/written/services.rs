@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use doorward_core::inventory::{Call, Place, SecurityGroupId, SubnetGroup, SubnetId, TaskNetwork};
+use doorward_core::inventory::{
+    Call, ClusterEndpointKind, ClusterEndpointMembers, Place, SecurityGroupId, SubnetGroup, SubnetId,
+    TaskNetwork,
+};
 use serde_json::{Value, json};
 
 use super::answers::{Answers, each, tags, texts, told, unnamed};
@@ -108,6 +111,28 @@ impl Answers<'_> {
     }
 
     fn endpoints(&mut self) {
+        for endpoint in self.inventory.database_cluster_endpoints.values() {
+            let (only, excluded) = match &endpoint.members {
+                ClusterEndpointMembers::Only(only) => (texts(only), json!([])),
+                ClusterEndpointMembers::AllBut(excluded) => (json!([]), texts(excluded)),
+            };
+            let member = told(json!({
+                "DBClusterEndpointIdentifier": endpoint.name,
+                "DBClusterEndpointArn": endpoint.arn,
+                "DBClusterIdentifier": endpoint.cluster,
+                "Status": endpoint.status,
+                "Endpoint": endpoint.host,
+                "EndpointType": "CUSTOM",
+                "CustomEndpointType": match endpoint.kind {
+                    ClusterEndpointKind::Any => "ANY",
+                    ClusterEndpointKind::Reader => "READER",
+                    ClusterEndpointKind::Writer => "WRITER",
+                },
+                "StaticMembers": only,
+                "ExcludedMembers": excluded,
+            }));
+            self.add(Call::DatabaseClusterEndpoints, &endpoint.place, member);
+        }
         for proxy in self.inventory.database_proxy_endpoints.values() {
             let member = told(json!({
                 "DBProxyEndpointName": proxy.name,

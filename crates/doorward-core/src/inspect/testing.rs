@@ -90,6 +90,7 @@ impl Account {
             owner: None,
             cidrs: ids(&[cidr]),
             default: false,
+            dns: DnsAttributes::default(),
             tags: Tags::new(),
         };
         self.change(|it| drop(it.vpcs.insert(vpc.id.clone(), vpc)))
@@ -224,6 +225,7 @@ impl Account {
             owner: None,
             region: Some(region.into()),
             cidrs: BTreeSet::new(),
+            resolves: false,
         };
         let peering = Peering {
             id: id(peering),

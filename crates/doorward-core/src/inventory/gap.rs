@@ -241,6 +241,8 @@ pub enum Call {
     SecurityGroupRules,
     /// `ec2:DescribeVpcs`
     Vpcs,
+    /// `ec2:DescribeVpcAttribute`
+    VpcAttributes,
     /// `ec2:DescribeSubnets`
     Subnets,
     /// `ec2:DescribeRouteTables`
@@ -309,6 +311,8 @@ pub enum Call {
     Databases,
     /// `rds:DescribeDBClusters`
     DatabaseClusters,
+    /// `rds:DescribeDBClusterEndpoints`
+    DatabaseClusterEndpoints,
     /// `rds:DescribeDBSubnetGroups`
     DatabaseSubnetGroups,
     /// `rds:DescribeDBProxies`
@@ -341,6 +345,7 @@ impl Call {
         Self::SecurityGroups,
         Self::SecurityGroupRules,
         Self::Vpcs,
+        Self::VpcAttributes,
         Self::Subnets,
         Self::RouteTables,
         Self::NetworkAcls,
@@ -375,6 +380,7 @@ impl Call {
         Self::TargetHealth,
         Self::Databases,
         Self::DatabaseClusters,
+        Self::DatabaseClusterEndpoints,
         Self::DatabaseSubnetGroups,
         Self::DatabaseProxies,
         Self::DatabaseProxyTargets,
@@ -403,6 +409,7 @@ impl Call {
             Self::SecurityGroups => "ec2:DescribeSecurityGroups",
             Self::SecurityGroupRules => "ec2:DescribeSecurityGroupRules",
             Self::Vpcs => "ec2:DescribeVpcs",
+            Self::VpcAttributes => "ec2:DescribeVpcAttribute",
             Self::Subnets => "ec2:DescribeSubnets",
             Self::RouteTables => "ec2:DescribeRouteTables",
             Self::NetworkAcls => "ec2:DescribeNetworkAcls",
@@ -437,6 +444,7 @@ impl Call {
             Self::TargetHealth => "elasticloadbalancing:DescribeTargetHealth",
             Self::Databases => "rds:DescribeDBInstances",
             Self::DatabaseClusters => "rds:DescribeDBClusters",
+            Self::DatabaseClusterEndpoints => "rds:DescribeDBClusterEndpoints",
             Self::DatabaseSubnetGroups => "rds:DescribeDBSubnetGroups",
             Self::DatabaseProxies => "rds:DescribeDBProxies",
             Self::DatabaseProxyTargets => "rds:DescribeDBProxyTargets",

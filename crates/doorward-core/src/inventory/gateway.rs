@@ -164,6 +164,8 @@ pub struct PeeringSide {
     pub region: Option<String>,
     /// Its prefixes, as the peering tells them.
     pub cidrs: BTreeSet<Cidr>,
+    /// `AllowDnsResolutionFromRemoteVpc`: whether public names of this VPC resolve to private addresses in the other.
+    pub resolves: bool,
 }
 
 /// A transit gateway.

@@ -41,16 +41,17 @@ pub use id::{
 };
 pub use interface::{ElasticAddress, Instance, Interface, InterfaceAddress};
 pub use network::{
-    AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Excepted, NetworkAcl, NotATarget,
-    PrefixList, Route, RouteTable, RouteTarget, Subnet, Vpc,
+    AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, DnsAttribute, DnsAttributes,
+    Excepted, NetworkAcl, NotATarget, PrefixList, Route, RouteTable, RouteTarget, Subnet, Vpc,
 };
 pub use owned::{Owned, made_by};
 pub use partition::Partition;
 pub use resource::{NamedResource, ResourceKind, ResourceRef, Scope};
 pub use service::{
-    Cache, ContainerService, ContainerTask, CrossZone, Database, DatabaseCluster, DatabaseProxy,
-    DatabaseProxyEndpoint, Function, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup,
-    ServerlessCache, SubnetGroup, Target, TargetGroup, TaskNetwork,
+    Cache, ClusterEndpointKind, ClusterEndpointMembers, ContainerService, ContainerTask, CrossZone, Database,
+    DatabaseCluster, DatabaseClusterEndpoint, DatabaseProxy, DatabaseProxyEndpoint, Function, Listener,
+    LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache, SubnetGroup, Target, TargetGroup,
+    TaskNetwork,
 };
 
 /// The tags of a resource.
@@ -139,6 +140,8 @@ pub struct Inventory {
     pub databases: BTreeMap<(Place, String), Database>,
     /// RDS clusters by name.
     pub database_clusters: BTreeMap<(Place, String), DatabaseCluster>,
+    /// Custom endpoints of RDS clusters by name.
+    pub database_cluster_endpoints: BTreeMap<(Place, String), DatabaseClusterEndpoint>,
     /// RDS subnet groups by name.
     pub database_subnet_groups: BTreeMap<(Place, String), SubnetGroup>,
     /// RDS proxies by name.
@@ -231,6 +234,7 @@ impl Inventory {
             target_groups,
             databases,
             database_clusters,
+            database_cluster_endpoints,
             database_subnet_groups,
             database_proxies,
             database_proxy_endpoints,
@@ -272,6 +276,7 @@ impl Inventory {
             && *target_groups == other.target_groups
             && *databases == other.databases
             && *database_clusters == other.database_clusters
+            && *database_cluster_endpoints == other.database_cluster_endpoints
             && *database_subnet_groups == other.database_subnet_groups
             && *database_proxies == other.database_proxies
             && *database_proxy_endpoints == other.database_proxy_endpoints
@@ -318,6 +323,7 @@ impl Inventory {
             target_groups,
             databases,
             database_clusters,
+            database_cluster_endpoints,
             database_subnet_groups,
             database_proxies,
             database_proxy_endpoints,
@@ -359,6 +365,7 @@ impl Inventory {
         self.target_groups.extend(target_groups);
         self.databases.extend(databases);
         self.database_clusters.extend(database_clusters);
+        self.database_cluster_endpoints.extend(database_cluster_endpoints);
         self.database_subnet_groups.extend(database_subnet_groups);
         self.database_proxies.extend(database_proxies);
         self.database_proxy_endpoints.extend(database_proxy_endpoints);

@@ -23,6 +23,8 @@ pub struct Vpc {
     pub cidrs: BTreeSet<Cidr>,
     /// Whether it is the default VPC of its Region.
     pub default: bool,
+    /// Whether Amazon's DNS server answers there, and what.
+    pub dns: DnsAttributes,
     /// Its tags.
     pub tags: Tags,
 }
@@ -31,6 +33,64 @@ impl Vpc {
     /// Whether an address is within its prefixes.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.cidrs.iter().any(|cidr| cidr.contains(address))
+    }
+}
+
+/// The DNS attributes of a VPC, as far as they are known.
+///
+/// What is not known counts as on: a name that was recorded shows that `enableDnsHostnames` was on, and
+/// `enableDnsSupport` is on by default (VPC user guide, DNS attributes for your VPC).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DnsAttributes {
+    /// `enableDnsSupport`
+    pub support: Option<bool>,
+    /// `enableDnsHostnames`
+    pub hostnames: Option<bool>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DnsAttribute {
+    /// `enableDnsSupport`
+    Support,
+    /// `enableDnsHostnames`
+    Hostnames,
+}
+
+impl DnsAttribute {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Support, Self::Hostnames];
+
+    /// As the API calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Support => "enableDnsSupport",
+            Self::Hostnames => "enableDnsHostnames",
+        }
+    }
+}
+
+impl DnsAttributes {
+    /// Whether one of them is known to be off.
+    pub fn is_off(self, attribute: DnsAttribute) -> bool {
+        let known = match attribute {
+            DnsAttribute::Support => self.support,
+            DnsAttribute::Hostnames => self.hostnames,
+        };
+        known == Some(false)
+    }
+
+    /// The first that is off, without which the DNS server of the VPC resolves no name to a private address.
+    pub fn off(self) -> Option<DnsAttribute> {
+        DnsAttribute::ALL.into_iter().find(|attribute| self.is_off(*attribute))
+    }
+
+    /// The same with one of them turned on.
+    pub(crate) fn turn_on(&mut self, attribute: DnsAttribute) {
+        match attribute {
+            DnsAttribute::Support => self.support = Some(true),
+            DnsAttribute::Hostnames => self.hostnames = Some(true),
+        }
     }
 }
 

@@ -111,7 +111,7 @@ kinds! {
     /// A further endpoint of an RDS Proxy.
     DatabaseProxyEndpoint "database proxy endpoint", None, &[Call::DatabaseProxyEndpoints], &["proxy"];
     /// An endpoint of an RDS cluster, by its name in DNS.
-    DatabaseEndpoint "database endpoint", None, &[Call::DatabaseClusters], &[];
+    DatabaseEndpoint "database endpoint", None, &[Call::DatabaseClusters, Call::DatabaseClusterEndpoints], &["cluster"];
     /// A replication group of ElastiCache.
     ReplicationGroup "replication group", None, &[Call::ReplicationGroups, Call::Caches], &["cache"];
     /// An endpoint of a replication group, by its name in DNS.

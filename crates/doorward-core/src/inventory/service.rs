@@ -160,6 +160,13 @@ pub struct Database {
     pub tags: Tags,
 }
 
+impl Database {
+    /// Whether a text is its ARN or its name.
+    pub fn is_called(&self, text: &str) -> bool {
+        self.arn.as_deref() == Some(text) || self.name == text
+    }
+}
+
 /// An Aurora or multi-AZ cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseCluster {
@@ -189,6 +196,47 @@ pub struct DatabaseCluster {
     pub writer: Option<String>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// A custom endpoint of a cluster: a name in DNS for some of its instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseClusterEndpoint {
+    /// `DBClusterEndpointIdentifier`
+    pub name: String,
+    /// Its ARN.
+    pub arn: Option<String>,
+    /// Where it was seen.
+    pub place: Place,
+    /// The name of its cluster.
+    pub cluster: String,
+    /// Its status.
+    pub status: String,
+    /// Its name in DNS.
+    pub host: Option<String>,
+    /// Which instances can be members.
+    pub kind: ClusterEndpointKind,
+    /// Which of them are.
+    pub members: ClusterEndpointMembers,
+}
+
+/// `CustomEndpointType`: which instances can be members of a custom endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterEndpointKind {
+    /// All of the cluster.
+    Any,
+    /// Those that only read.
+    Reader,
+    /// The one that writes.
+    Writer,
+}
+
+/// Which instances are members of a custom endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClusterEndpointMembers {
+    /// `StaticMembers`: these, and none that are added later.
+    Only(BTreeSet<String>),
+    /// `ExcludedMembers`: all but these, also those that are added later.
+    AllBut(BTreeSet<String>),
 }
 
 /// Subnets of databases or caches.

@@ -16,7 +16,7 @@ mod selector;
 mod trace;
 
 pub use code::Code;
-pub use compare::change::{Change, Edit, Impossible, after};
+pub use compare::change::{Change, Edit, Impossible, after, commands};
 pub use compare::collateral::{Collateral, collateral, with_grant};
 pub use compare::edits::of_grant;
 pub use flows::Flows;
@@ -25,7 +25,7 @@ pub use question::repair::{Repair, RepairStep};
 pub use result::{
     AllowedPath, Answer, Back, Blocker, Comparison, End, Fix, Hop, Pair, Part, Role, RoleId, Verdict,
 };
-pub use selector::{Candidate, NotFound, Selector, Several};
+pub use selector::{Candidate, HostName, NotFound, Selector, Several};
 
 use std::ops::ControlFlow;
 

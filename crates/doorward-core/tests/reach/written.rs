@@ -1,7 +1,7 @@
 //! Accounts written as lines of text: short enough to read, and what a failing random account is shown as.
 //!
 //! ```text
-//! vpc vpc-1 10.0.0.0/16 2001:db8:1::/56 in us-east-1
+//! vpc vpc-1 10.0.0.0/16 2001:db8:1::/56 in us-east-1 nodns nohostnames
 //! subnet subnet-a vpc-1 a 10.0.1.0/24
 //! group sg-a vpc-1
 //! sg-a in tcp/5432 sg-b peering=deleted
@@ -9,6 +9,7 @@
 //! instance i-a eni-a Name=web aws:autoscaling:groupName=web state=stopped
 //! rds orders eni-a public
 //! cluster aurora orders writer=orders
+//! custom reports aurora only orders reader
 //! balancer shop eni-a public tcp/443
 //! function fn subnet-a sg-a
 //! service api staging eni-a
@@ -29,7 +30,7 @@
 //! vpn vpn-1 vgw-1 192.168.0.0/16 up down
 //! nat nat-1 subnet-a 10.0.1.5=203.0.113.5 private pending
 //! nat nat-2 vpc-1 203.0.113.6 rtb-a
-//! pcx pcx-1 vpc-1 vpc-2 pending
+//! pcx pcx-1 vpc-1 vpc-2 pending resolves
 //! pcx pcx-2 vpc-1 vpc-unrecorded 10.9.0.0/16
 //! tgw tgw-1 references
 //! attach tgw-attach-1 tgw-1 vpc-1 tgw-rtb-1 subnet-a mute pending
@@ -183,7 +184,8 @@ impl Line<'_> {
             "rds" => self.database(inventory),
             "service" => self.service(inventory),
             "bridged" => self.bridged(inventory),
-            "cluster" | "cache" | "replicated" | "serverless" | "proxyendpoint" | "balancer" | "function" => {
+            "cluster" | "custom" | "cache" | "replicated" | "serverless" | "proxyendpoint" | "balancer"
+            | "function" => {
                 self.named_service(kind, inventory);
             }
             "list" => {
@@ -290,13 +292,16 @@ impl Line<'_> {
     }
 
     fn vpc(&self, inventory: &mut Inventory) {
-        let region = if self.says("in") { self.word(self.rest.len() - 1) } else { "eu-west-1" };
+        let place_of = self.rest.iter().position(|word| *word == "in");
+        let region = place_of.map_or("eu-west-1", |at| self.word(at + 1));
+        let known = |attribute: &str| self.says(&format!("no{attribute}")).then_some(false);
         let vpc = Vpc {
             id: self.id(),
             place: place(region),
             owner: None,
             cidrs: self.all(),
             default: false,
+            dns: DnsAttributes { support: known("dns"), hostnames: known("hostnames") },
             tags: Tags::new(),
         };
         inventory.vpcs.insert(vpc.id.clone(), vpc);
@@ -576,6 +581,7 @@ impl Line<'_> {
                 owner: None,
                 region: seen.map_or(Some("eu-west-1".into()), |seen| seen.place.region.clone()),
                 cidrs: seen.map_or_else(|| self.all(), |seen| seen.cidrs.clone()),
+                resolves: self.says("resolves"),
                 vpc,
             }
         };

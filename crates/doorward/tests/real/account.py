@@ -262,7 +262,7 @@ ALL = {
     "elb": ["describe_load_balancers"],
     "elbv2": ["describe_load_balancers", "describe_target_groups"],
     "rds": ["describe_db_instances", "describe_db_clusters", "describe_db_subnet_groups", "describe_db_proxies"]
-    + ["describe_db_proxy_endpoints"],
+    + ["describe_db_proxy_endpoints", "describe_db_cluster_endpoints"],
     "elasticache": ["describe_cache_subnet_groups", "describe_replication_groups", "describe_serverless_caches"],
     "lambda": ["list_functions"],
     "ecs": ["list_clusters"],
@@ -297,6 +297,11 @@ def dump(client, folder):
 
     lists = [item["PrefixListId"] for item in answers["ec2", "describe_managed_prefix_lists"].get("PrefixLists", [])]
     each("ec2", "get_managed_prefix_list_entries", "PrefixListId", lists)
+    for vpc in answers["ec2", "describe_vpcs"].get("Vpcs", []):
+        for attribute in ("enableDnsSupport", "enableDnsHostnames"):
+            number += 1
+            fields = {"VpcId": vpc["VpcId"]}
+            ask("ec2", "describe_vpc_attribute", f"{number}.json", fields, Attribute=attribute, **fields)
     tables = answers["ec2", "describe_transit_gateway_route_tables"].get("TransitGatewayRouteTables", [])
     for table in [table["TransitGatewayRouteTableId"] for table in tables]:
         number += 1

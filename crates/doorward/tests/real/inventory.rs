@@ -31,8 +31,13 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Calls that moto answers with an error of its own: 500, since it does not know them.
-const UNKNOWN_TO_MOTO: [Call; 4] =
-    [Call::BlockPublicAccess, Call::BlockExclusions, Call::DatabaseProxyEndpoints, Call::ServerlessCaches];
+const UNKNOWN_TO_MOTO: [Call; 5] = [
+    Call::BlockPublicAccess,
+    Call::BlockExclusions,
+    Call::DatabaseClusterEndpoints,
+    Call::DatabaseProxyEndpoints,
+    Call::ServerlessCaches,
+];
 
 /// Calls that moto answers wrongly: it tells of every attachment as if it were a peering without ends.
 const WRONG_IN_MOTO: [Call; 1] = [Call::TransitPeerings];
@@ -132,6 +137,7 @@ fn whole(live: &Inventory) {
         "group_references",
         "incomplete_groups",
         "block_public_access",
+        "database_cluster_endpoints",
         "database_proxy_endpoints",
         "replication_groups",
         "serverless_caches",

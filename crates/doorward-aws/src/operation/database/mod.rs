@@ -1,5 +1,6 @@
 //! The calls of RDS.
 
+mod describe_cluster_endpoints;
 mod describe_clusters;
 mod describe_instances;
 mod describe_proxies;
@@ -9,6 +10,7 @@ mod describe_subnet_groups;
 
 use serde::Deserialize;
 
+pub(crate) use describe_cluster_endpoints::{ClusterEndpointShape, DescribeDBClusterEndpoints};
 pub(crate) use describe_clusters::{ClusterShape, ClustersAnswer, DescribeDBClusters};
 pub(crate) use describe_instances::{DatabaseShape, DatabasesAnswer, DescribeDBInstances};
 pub(crate) use describe_proxies::{DescribeDBProxies, ProxiesAnswer, ProxyShape};

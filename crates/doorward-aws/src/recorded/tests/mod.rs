@@ -1,5 +1,7 @@
 //! Folders as people record them, and as they break.
 
+use doorward_core::inventory::DnsAttributes;
+
 use super::*;
 
 mod collectors;
@@ -364,4 +366,28 @@ fn a_file_that_is_too_large_is_not_read() {
         error.to_string().ends_with("vpcs.json` has 513 MiB; a recorded answer has 512 at most"),
         "{error}"
     );
+}
+
+/// `describe-vpc-attribute` answers with one attribute of one VPC: each file is one.
+#[test]
+fn the_attributes_of_a_vpc_are_put_together() {
+    let support = r#"{"VpcId": "vpc-0a", "EnableDnsSupport": {"Value": false}}"#;
+    let hostnames = r#"{"EnableDnsHostnames": {"Value": true}, "VpcId": "vpc-0a"}"#;
+    let dns = |files: &[(&str, &str)]| {
+        let account = account(files);
+        assert_eq!(gaps(&account), [""; 0]);
+        account.vpcs.values().next().expect("a VPC").dns
+    };
+    let both = DnsAttributes { support: Some(false), hostnames: Some(true) };
+    assert_eq!(dns(&[("a.json", support), ("b.json", VPCS), ("c.json", hostnames)]), both);
+    // Whose it is may be said by the file's path, or there is only one VPC that it can be of.
+    let bare = r#"{"EnableDnsHostnames": {"Value": false}}"#;
+    let off = DnsAttributes { support: None, hostnames: Some(false) };
+    for path in ["vpc-0a/hostnames.json", "hostnames.json"] {
+        assert_eq!(dns(&[("b.json", VPCS), (path, bare)]), off, "{path}");
+    }
+    assert_eq!(dns(&[("b.json", VPCS)]), DnsAttributes::default());
+    let of_another =
+        account(&[("b.json", VPCS), ("t.json", r#"{"EnableDnsSupport": true, "Type": "AWS::EC2::VPC"}"#)]);
+    assert_eq!(of_another.vpcs.values().next().expect("a VPC").dns, DnsAttributes::default());
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use doorward_core::inventory::{
-    AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Direction, ElasticAddress, Excepted,
-    GroupReference, Instance, Interface, InterfaceAddress, Inventory, NetworkAcl, Peer, Place, PrefixList,
-    Route, RouteTable, RouteTarget, RuleIdentity, SecurityGroup, StandingRule, Subnet, Tags, Vpc,
+    AclEntry, BlockExclusion, BlockMode, BlockPublicAccess, Destination, Direction, DnsAttributes,
+    ElasticAddress, Excepted, GroupReference, Instance, Interface, InterfaceAddress, Inventory, NetworkAcl,
+    Peer, Place, PrefixList, Route, RouteTable, RouteTarget, RuleIdentity, SecurityGroup, StandingRule,
+    Subnet, Tags, Vpc,
 };
 
 use super::{servers, ways_out};
@@ -96,6 +97,7 @@ fn network(inventory: &mut Inventory) {
         owner: text("123456789012"),
         cidrs: set(cidrs),
         default: name == "vpc-0b",
+        dns: DnsAttributes { support: Some(true), hostnames: (name == "vpc-0b").then_some(false) },
         tags: tags(name),
     };
     for vpc in [

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use doorward_core::inventory::{
-    Cache, ContainerService, ContainerTask, CrossZone, Database, DatabaseCluster, DatabaseProxy,
-    DatabaseProxyEndpoint, Function, Inventory, Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup,
-    ServerlessCache, SubnetGroup, Tags, Target, TargetGroup, TaskNetwork,
+    Cache, ClusterEndpointKind, ClusterEndpointMembers, ContainerService, ContainerTask, CrossZone, Database,
+    DatabaseCluster, DatabaseClusterEndpoint, DatabaseProxy, DatabaseProxyEndpoint, Function, Inventory,
+    Listener, LoadBalancer, LoadBalancerKind, ReplicationGroup, ServerlessCache, SubnetGroup, Tags, Target,
+    TargetGroup, TaskNetwork,
 };
 
 use super::rich::{here, id, set, tags, text};
@@ -159,6 +160,26 @@ pub(super) fn services(inventory: &mut Inventory) {
         tags: tags("c"),
     };
     inventory.database_clusters.insert(key("c"), cluster);
+    let endpoint = DatabaseClusterEndpoint {
+        name: "c-1".into(),
+        arn: text("arn:aws:rds:eu-west-1:123456789012:cluster-endpoint:c-1"),
+        place: here(),
+        cluster: "c".into(),
+        status: "available".into(),
+        host: text("c-1.example.org"),
+        kind: ClusterEndpointKind::Reader,
+        members: ClusterEndpointMembers::AllBut(BTreeSet::from(["orders".to_owned()])),
+    };
+    let other = DatabaseClusterEndpoint {
+        name: "c-2".into(),
+        arn: None,
+        host: text("c-2.example.org"),
+        kind: ClusterEndpointKind::Any,
+        members: ClusterEndpointMembers::Only(BTreeSet::from(["orders".to_owned()])),
+        ..endpoint.clone()
+    };
+    inventory.database_cluster_endpoints =
+        [endpoint, other].into_iter().map(|it| (key(&it.name), it)).collect();
     let group = SubnetGroup {
         name: "private".into(),
         place: here(),

@@ -72,6 +72,7 @@ pub(super) fn gateways(inventory: &mut Inventory) {
         owner: region.map(|_| "123456789012".into()),
         region: region.map(str::to_owned),
         cidrs: set(cidrs),
+        resolves: vpc == "vpc-0a",
     };
     let peering = Peering {
         id: id("pcx-0a"),

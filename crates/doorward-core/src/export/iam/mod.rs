@@ -240,6 +240,8 @@ fn resources_of(action: &str) -> Option<(&'static str, &'static str)> {
         "elasticache:DescribeCacheSubnetGroups" => Some(("elasticache", "subnetgroup:*")),
         "elasticache:DescribeReplicationGroups" => Some(("elasticache", "replicationgroup:*")),
         "elasticache:DescribeServerlessCaches" => Some(("elasticache", "serverlesscache:*")),
+        // It asks for the endpoint and for its cluster.
+        "rds:DescribeDBClusterEndpoints" => Some(("rds", "*")),
         "rds:DescribeDBClusters" => Some(("rds", "cluster:*")),
         "rds:DescribeDBInstances" => Some(("rds", "db:*")),
         "rds:DescribeDBProxies" => Some(("rds", "db-proxy:*")),

@@ -60,7 +60,7 @@ pub fn collateral(opened: &Comparison, with: &Reachability, target: &Address) ->
     let targets = target.map_or_else(Vec::new, |endpoint| match endpoint {
         Selector::Resource(resource) => vec![resource],
         Selector::Several(several) => several.resources,
-        Selector::Internet | Selector::Address(_) | Selector::Cidr(_) => Vec::new(),
+        Selector::Internet | Selector::Address(_) | Selector::Cidr(_) | Selector::Host(_) => Vec::new(),
     });
     let mut found: BTreeMap<NamedResource, (Flows, Flows)> = BTreeMap::new();
     for way in &opened.opened {

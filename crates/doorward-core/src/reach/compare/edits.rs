@@ -115,7 +115,7 @@ mod tests {
         );
         check(
             r#"[{"group": "sg-0a", "remove": "all from 10.0.0.0/8"}]"#,
-            "the rule `all from 10.0.0.0/8` does not stand in sg-0a, so it cannot be removed",
+            "sg-0a has no rule `all from 10.0.0.0/8`, so it cannot be removed",
         );
         let gap = Gap {
             source: GapSource::Call(Call::SecurityGroupRules),

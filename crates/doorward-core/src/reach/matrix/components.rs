@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::inventory::{
     AttachmentTarget, Call, EndpointKind, NatAvailability, RouteTarget, TransitGatewayId,
 };
+use crate::net::Family;
 use crate::reach::context::Context;
 use crate::reach::network::table::{Index, Table, TableIx, VpcIx, index};
 use crate::reach::trace::hop::appliance;
@@ -32,6 +33,7 @@ impl Components {
         let mut joining = Joining::of(cx);
         joining.by_routes(cx);
         joining.by_transit_gateways(cx);
+        joining.over_internet(cx);
         let mut components = Self::default();
         let mut numbers: BTreeMap<usize, ComponentIx> = BTreeMap::new();
         let uncertain: BTreeSet<usize> =
@@ -182,6 +184,29 @@ impl Joining {
         };
         if !certain {
             self.uncertain.push(at);
+        }
+    }
+
+    /// By IPv6 a packet may get over the internet from a VPC with a route there to one with an internet gateway.
+    fn over_internet(&mut self, cx: Context<'_>) {
+        let leads_out = |table: &TableIx| {
+            let mut routes = cx.network.tables.at(*table).routes.iter().filter(|row| !row.blackhole);
+            routes.any(|row| {
+                let by = matches!(
+                    row.target,
+                    RouteTarget::InternetGateway(_) | RouteTarget::EgressOnlyGateway(_)
+                );
+                by && row.cidr.family() == Family::V6
+            })
+        };
+        let mut internet: Option<usize> = None;
+        for (vpc, node) in cx.network.vpcs.enumerate() {
+            let has_v6 = node.cidrs.iter().any(|cidr| cidr.family() == Family::V6);
+            let is_there = node.internet_gateway.is_some() || node.tables.iter().any(leads_out);
+            if has_v6 && is_there {
+                let internet = *internet.get_or_insert(vpc.number());
+                self.join(internet, vpc.number());
+            }
         }
     }
 

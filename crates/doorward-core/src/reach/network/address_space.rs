@@ -9,8 +9,9 @@ use crate::net::{Cidr, Family};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::network::Network;
-use crate::reach::network::table::InterfaceIx;
+use crate::reach::network::table::{InterfaceIx, VpcIx};
 use crate::reach::result::End;
+use crate::reach::trace::hop::local_service;
 
 /// Prefixes of IPv4 that nobody on the internet has (IANA special-purpose registry). Those kept for documentation
 /// count as the internet: people write examples with them.
@@ -43,9 +44,23 @@ pub(crate) fn internet(inside: &[Cidr], family: Family) -> Ranges {
     }
 }
 
-/// Prefixes of services of AWS, to which no route may lead (VPC user guide, route table concepts).
+/// Prefixes of services of AWS, to which no route may lead: packets for them are not forwarded, also where a wider route
+/// matches (VPC user guide, subnet route tables).
 pub(crate) fn reserved() -> Vec<Cidr> {
     cidrs(&["169.254.168.0/22", "fd00:ec2::/32"])
+}
+
+/// What AWS reserves, and each address in it that it serves.
+pub(crate) fn amazons() -> Vec<Cidr> {
+    reserved().into_iter().chain(local_service::addresses().map(Cidr::host)).collect()
+}
+
+/// Whether packets for an address are not forwarded.
+pub(crate) fn is_reserved(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => matches!(address.octets(), [169, 254, 168..=171, _]),
+        IpAddr::V6(address) => matches!(address.segments(), [0xfd00, 0xec2, ..]),
+    }
 }
 
 /// The addresses that are neither the internet's nor a VPC's: what can only be behind a VPN.
@@ -57,9 +72,19 @@ pub(crate) fn beyond(network: &Network, family: Family) -> Ranges {
     all.minus(&network.internet(family)).minus(&Ranges::of(family, network.inside.iter().copied()))
 }
 
-/// Why an address is not one of the internet, if it is not.
-pub(crate) fn not_internet(network: &Network, address: IpAddr) -> Option<Code> {
-    if network.is_internet(address) {
+/// Whether an address is one of IPv6 that the internet routes. Those of VPCs are among them: each VPC has a prefix of its
+/// own there, and its addresses are the same inside and outside (VPC user guide, IP addressing).
+pub(crate) fn is_global_v6(address: IpAddr) -> bool {
+    // 2000::/3
+    matches!(address, IpAddr::V6(address) if address.octets().first().is_some_and(|first| first >> 5 == 1))
+}
+
+/// Why a gateway of a VPC does not send packets for an address to the internet, if it does not.
+///
+/// What another VPC has is on the internet for this one where it is an address of IPv6.
+pub(crate) fn not_internet(network: &Network, vpc: VpcIx, address: IpAddr) -> Option<Code> {
+    let of_another = is_global_v6(address) && !network.vpcs.at(vpc).contains(address);
+    if network.is_internet(address) || of_another {
         return None;
     }
     let shared = "100.64.0.0/10".parse::<Cidr>().is_ok_and(|cidr| cidr.contains(address));
@@ -112,6 +137,7 @@ pub(crate) fn cuts(cx: Context<'_>, interface: InterfaceIx) -> Vec<Cidr> {
 pub(crate) fn pieces(cx: Context<'_>, ranges: &Ranges, interface: InterfaceIx) -> Vec<(u128, u128, IpAddr)> {
     let pieces = if nat64::meets(ranges) {
         let mut cuts = cuts(cx, interface);
+        cuts.extend(amazons());
         // What is about IPv4 is about the addresses that NAT64 makes of it as well.
         let embedded = cuts.iter().filter_map(|cidr| match cidr.address() {
             IpAddr::V4(address) => {
@@ -126,7 +152,7 @@ pub(crate) fn pieces(cx: Context<'_>, ranges: &Ranges, interface: InterfaceIx) -
     } else {
         let node = cx.network.interfaces.at(interface);
         let (set, vpc) = (cx.network.sets.at(node.set), cx.network.vpcs.at(node.vpc));
-        let mut cuts = vec![&set.cut_at, &vpc.cut_at, &cx.network.gateway_cut_at];
+        let mut cuts = vec![&set.cut_at, &vpc.cut_at, &cx.network.gateway_cut_at, &cx.network.amazon_cut_at];
         cuts.extend(vpc.is_joined().then_some(&cx.network.through_cut_at));
         cuts.extend(cx.network.classes.at(node.class).named.then_some(&cx.network.balancer_cut_at));
         ranges.cut_at(&cuts)

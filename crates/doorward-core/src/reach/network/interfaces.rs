@@ -226,11 +226,14 @@ pub(crate) enum Named {
     Interface,
     /// By its private address, which means nothing on the internet.
     Private,
+    /// By a name in DNS that resolves to its private address, in VPCs whose DNS server resolves such names.
+    PrivateName,
     /// By its public address, from wherever: also what the name of an internet-facing load balancer resolves to
     /// (Elastic Load Balancing API, `CreateLoadBalancer`, `Scheme`).
     Public,
-    /// By a name that resolves to its private address in its own VPC and to its public one elsewhere: that of a
-    /// database that is publicly accessible (RDS user guide, hiding a DB instance in a VPC from the internet).
+    /// By a name that resolves to its private address in its own VPC and to its public one elsewhere: that of an instance
+    /// with a public address (VPC user guide, DNS attributes), or of a database that is publicly accessible (RDS user
+    /// guide, hiding a DB instance in a VPC from the internet).
     PublicElsewhere,
 }
 

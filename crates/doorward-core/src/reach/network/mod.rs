@@ -67,6 +67,8 @@ pub(crate) struct Network {
     /// Every prefix that gateways and peerings tell: of tables of transit gateways, static routes, far VPCs.
     pub(crate) gateway_cuts: Vec<Cidr>,
     pub(crate) gateway_cut_at: Cuts,
+    /// What AWS reserves and serves itself.
+    pub(crate) amazon_cut_at: Cuts,
     /// Every prefix outside that something names in a VPC that packets may go through.
     pub(crate) through_cuts: Vec<Cidr>,
     pub(crate) through_cut_at: Cuts,
@@ -151,6 +153,7 @@ impl Network {
         cidrs.extend(inventory.vpn_connections.values().flat_map(|connection| &connection.routes));
         cidrs.extend(self.remotes.values().flatten());
         self.gateway_cut_at = Cuts::of(cidrs.iter().copied());
+        self.amazon_cut_at = Cuts::of(address_space::amazons());
         self.gateway_cuts = cidrs.into_iter().collect();
     }
 

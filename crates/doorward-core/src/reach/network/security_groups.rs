@@ -72,7 +72,7 @@ impl Network {
         places.extend(inventory.groups.values().map(|group| (&group.id, group.place.clone())));
         for (id, place) in places {
             let gap = match inventory.groups.get(id) {
-                None => Some(self.gap(Call::SecurityGroups, &place, &format!("it tells nothing of {id}"))),
+                None => Some(self.gap(Call::SecurityGroups, &place, &format!("it does not mention {id}"))),
                 Some(_) if inventory.incomplete_groups.contains(id) => Some(self.gap(
                     Call::SecurityGroupRules,
                     &place,
@@ -135,7 +135,7 @@ impl Network {
 
     /// A group that only a service tells of.
     fn missing(&mut self, id: &SecurityGroupId) -> GroupIx {
-        let gap = self.gap(Call::SecurityGroups, &Place::default(), &format!("it tells nothing of {id}"));
+        let gap = self.gap(Call::SecurityGroups, &Place::default(), &format!("it does not mention {id}"));
         let index = self.groups.push(GroupNode {
             id: id.clone(),
             name: String::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::inventory::{
-    AttachmentId, AttachmentTarget, Call, InternetGatewayId, Inventory, NetworkAclId, Place, RouteTableId,
+    AttachmentId, AttachmentTarget, Call, DnsAttributes, InternetGatewayId, Inventory, NetworkAclId, Place, RouteTableId,
     SubnetId, TransitGatewayId, VpcId,
 };
 use crate::net::Cidr;
@@ -18,6 +18,7 @@ pub(crate) struct VpcNode {
     pub(crate) id: VpcId,
     pub(crate) place: Place,
     pub(crate) cidrs: Vec<Cidr>,
+    pub(crate) dns: DnsAttributes,
     pub(crate) interfaces: HashMap<IpAddr, InterfaceIx>,
     /// Its subnets and its route tables, each in the order of their ids.
     pub(crate) subnets: Vec<SubnetIx>,
@@ -62,6 +63,7 @@ impl VpcNode {
             id,
             place,
             cidrs,
+            dns: DnsAttributes::default(),
             interfaces: HashMap::new(),
             subnets: Vec::new(),
             tables: Vec::new(),
@@ -110,7 +112,8 @@ impl Network {
     pub(crate) fn vpcs(&mut self, inventory: &Inventory) {
         for vpc in inventory.vpcs.values() {
             let cidrs = vpc.cidrs.iter().copied().collect();
-            let index = self.vpcs.push(VpcNode::new(vpc.id.clone(), vpc.place.clone(), cidrs));
+            let node = VpcNode::new(vpc.id.clone(), vpc.place.clone(), cidrs);
+            let index = self.vpcs.push(VpcNode { dns: vpc.dns, ..node });
             self.vpc_of.insert(vpc.id.clone(), index);
         }
         let named = inventory.subnets.values().map(|subnet| &subnet.vpc);
@@ -161,11 +164,11 @@ impl Network {
             let table =
                 table_of.get(id).or_else(|| main_of.get(vpc_id)).and_then(|table| self.table_of.get(*table));
             let table = table.copied().ok_or_else(|| {
-                self.gap(Call::RouteTables, &place, &format!("it tells of no route table of {id}"))
+                self.gap(Call::RouteTables, &place, &format!("it has no route table of {id}"))
             });
             let acl = acl_of.get(id).or_else(|| default_of.get(vpc_id)).and_then(|acl| self.acl_of.get(*acl));
             let acl = acl.copied().ok_or_else(|| {
-                self.gap(Call::NetworkAcls, &place, &format!("it tells of no network ACL of {id}"))
+                self.gap(Call::NetworkAcls, &place, &format!("it has no network ACL of {id}"))
             });
             let index = self.subnets.push(SubnetNode {
                 id: id.clone(),

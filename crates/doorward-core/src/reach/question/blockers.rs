@@ -293,13 +293,13 @@ fn group_blocker(
                 format!("its rule {rule} is stale: the peering connection to that group is not active")
             } else {
                 format!(
-                    "its rule {rule} does not count here: who carries a group is not known behind this way"
+                    "its rule {rule} does not match here: the security groups of the sender are not known on this path"
                 )
             };
             (Code::ReferencesLost, why)
         }
         None if groups.is_empty() => {
-            (Code::SecurityGroupEmpty, format!("{} carries no security group", interface.title()))
+            (Code::SecurityGroupEmpty, format!("{} has no security group attached", interface.title()))
         }
         None if !groups.iter().any(|group| group.rules.iter().any(|rule| rule.direction == direction)) => {
             (Code::SecurityGroupEmpty, format!("{} has no {word} rule", named.join(", ")))

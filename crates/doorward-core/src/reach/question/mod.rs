@@ -76,7 +76,9 @@ const WHO_IS_WHERE: &[Call] = &[
 type Asked<'e> = (&'e Selector, &'e Endpoints);
 
 fn nobody(cx: Context<'_>, from: Asked<'_>, to: Asked<'_>, notes: Vec<String>) -> Answer {
-    let by_address = [from.0, to.0].iter().any(|end| matches!(end, Selector::Address(_) | Selector::Cidr(_)));
+    let by_address = [from.0, to.0]
+        .iter()
+        .any(|end| matches!(end, Selector::Address(_) | Selector::Cidr(_) | Selector::Host(_)));
     let calls = if by_address { WHO_IS_WHERE } else { &[Call::Interfaces, Call::Instances] };
     let absent = || from.1.absent.iter().chain(&to.1.absent);
     let certain = absent().any(|absent| matches!(absent.certain, Certain::Yes));
@@ -97,7 +99,7 @@ fn nobody(cx: Context<'_>, from: Asked<'_>, to: Asked<'_>, notes: Vec<String>) -
             resource: which.resource(),
             name: None,
             why,
-            fix: Fix::Advice("name an interface that is in use, or what carries one".into()),
+            fix: Fix::Advice("name an interface that is in use, or a resource that has one".into()),
             flows: Flows::NONE,
             replies: false,
         });

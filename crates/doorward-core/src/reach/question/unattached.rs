@@ -34,7 +34,8 @@ pub(crate) fn cases(
         cases.push(PairGroup::new((&from, &to), tips, round_trips, Flows::of_family(Family::V4)));
     };
     for sink in &receivers.interfaces {
-        let public = |end: &&PacketEnd| end.own.public && end.named != Named::Private;
+        let public =
+            |end: &&PacketEnd| end.own.public && !matches!(end.named, Named::Private | Named::PrivateName);
         let mut trips: Vec<RoundTrip> =
             sink.packet_ends.iter().filter(public).map(|end| to_public(cx, absent, *end)).collect();
         if trips.is_empty() {

@@ -141,7 +141,7 @@ pub(super) fn text_of(resource: &ResourceRef, all: &[Entry]) -> String {
 
 /// A name in DNS as configurations have it: in any case, with a dot or a port behind it, with the `dualstack.` that Route 53
 /// puts before the names of load balancers in aliases.
-fn dns_name(text: &str) -> String {
+pub(super) fn dns_name(text: &str) -> String {
     let host = match text.rsplit_once(':') {
         Some((host, port)) if port.parse::<u16>().is_ok() => host,
         _ => text,
@@ -173,6 +173,7 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         load_balancers,
         databases,
         database_clusters,
+        database_cluster_endpoints,
         database_proxies,
         database_proxy_endpoints,
         replication_groups,
@@ -249,12 +250,23 @@ pub(super) fn entries(inventory: &Inventory) -> Vec<Entry> {
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())
     }));
     for cluster in database_clusters.values() {
-        let hosts = cluster.host.iter().chain(&cluster.reader_host).chain(&cluster.custom_hosts);
+        let undescribed = |host: &&String| {
+            let mut endpoints = database_cluster_endpoints.values();
+            !endpoints.any(|endpoint| endpoint.host.as_ref() == Some(*host))
+        };
+        let hosts = cluster.host.iter().chain(&cluster.reader_host);
+        let hosts = hosts.chain(cluster.custom_hosts.iter().filter(undescribed));
         all.extend(hosts.map(|host| {
             let resource = ResourceRef::of(ResourceKind::DatabaseEndpoint, host);
             Entry::new(resource, None, &cluster.place).with_host(Some(host))
         }));
     }
+    all.extend(database_cluster_endpoints.values().filter_map(|it| {
+        let host = it.host.as_ref()?;
+        let resource = ResourceRef::of(ResourceKind::DatabaseEndpoint, host);
+        let entry = Entry::new(resource, Some(it.name.clone()), &it.place);
+        Some(entry.with_arn(it.arn.as_ref()).with_host(Some(host)))
+    }));
     all.extend(database_proxy_endpoints.values().map(|it| {
         let entry = Entry::new(it.resource(), None, &it.place);
         entry.with_arn(it.arn.as_ref()).with_host(it.host.as_ref())

@@ -1,6 +1,7 @@
 //! The ends of a question: the internet, addresses, or any resource by id, name or ARN.
 
 mod catalog;
+pub(crate) mod hostname;
 pub(crate) mod resolve;
 mod several;
 
@@ -10,6 +11,7 @@ use std::net::IpAddr;
 
 pub use self::catalog::Candidate;
 use self::catalog::Entry;
+pub use self::hostname::HostName;
 pub use self::several::Several;
 use self::several::are_instances;
 use crate::inventory::{Gap, GapSource, Inventory, NamedResource, ResourceKind, ResourceRef, Tags};
@@ -27,6 +29,8 @@ pub enum Selector {
     Address(IpAddr),
     /// Whoever has an address of a prefix.
     Cidr(Cidr),
+    /// Whoever has a name in DNS that EC2 gave.
+    Host(HostName),
     /// A resource.
     Resource(NamedResource),
     /// Several resources that one text means together.
@@ -83,7 +87,10 @@ impl Selector {
             Err(NetError::NotACidr(_)) => {}
             Err(mistake) => return Err(mistake.into()),
         }
-        Self::find_resource(text, inventory)
+        match HostName::read(text) {
+            Some(name) => Ok(Self::Host(name)),
+            None => Self::find_resource(text, inventory),
+        }
     }
 
     fn find_resource(text: &str, inventory: &Inventory) -> Result<Self, NotFound> {
@@ -141,6 +148,7 @@ impl Selector {
             Self::Internet => ResourceRef::of(ResourceKind::Internet, "internet"),
             Self::Address(address) => ResourceRef::of(ResourceKind::Address, &address.to_string()),
             Self::Cidr(cidr) => ResourceRef::of(ResourceKind::Prefix, &cidr.to_string()),
+            Self::Host(name) => ResourceRef::of(ResourceKind::Address, &name.to_string()),
             Self::Resource(resource) => resource.resource.clone(),
             Self::Several(several) => ResourceRef::of(ResourceKind::Several, &several.text),
         }
@@ -159,6 +167,7 @@ impl fmt::Display for Selector {
             Self::Internet => f.write_str("internet"),
             Self::Address(address) => address.fmt(f),
             Self::Cidr(cidr) => cidr.fmt(f),
+            Self::Host(name) => name.fmt(f),
             Self::Resource(resource) => resource.fmt(f),
             Self::Several(several) => several.fmt(f),
         }

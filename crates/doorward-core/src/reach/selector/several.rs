@@ -27,7 +27,7 @@ impl Several {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        format!("{} stands for {}: {}{rest}", self.text, self.counted(), named.join(", "))
+        format!("{} means {}: {}{rest}", self.text, self.counted(), named.join(", "))
     }
 
     /// How many of each kind.

@@ -12,11 +12,10 @@ use crate::inventory::{
 use crate::net::{Cidr, nat64, ranges};
 use crate::reach::compare::change::{Change, Edit};
 use crate::reach::context::Context;
-use crate::reach::network::address_space::Outside;
+use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::remotes;
 use crate::reach::network::route_tables::RouteRow;
 use crate::reach::network::table::{InterfaceIx, SubnetIx, TableIx, VpcIx};
-use crate::reach::trace::hop::local_service;
 use crate::reach::trace::{Location, Packet, RegionalTable};
 
 /// A route for a packet from where it is.
@@ -46,17 +45,21 @@ fn table(cx: Context<'_>, at: Location) -> Option<TableIx> {
 /// A route from a place to an address. `public` says whether an internet gateway translates the sender.
 pub(crate) fn route(cx: Context<'_>, at: Location, to: IpAddr, public: bool, replies: bool) -> Vec<Change> {
     let node = cx.network.subnets.at(at.subnet);
+    let to_internet = || {
+        let table = &cx.network.tables.at(table(cx, at)?).id;
+        internet(cx, node.vpc, table, to, public || replies, replies)
+    };
     let found = if cx.network.is_internet(to) || nat64::embedded(to).is_some() {
-        table(cx, at).and_then(|table| {
-            let table = &cx.network.tables.at(table).id;
-            internet(cx, node.vpc, table, to, public || replies, replies)
-        })
-    } else if local_service::is_reserved(to) {
+        to_internet()
+    } else if address_space::is_reserved(to) {
         None
     } else {
         let others = cx.network.vpcs.enumerate().map(|(index, _)| index);
         let mut inside = others.filter_map(|other| inside(cx, node.vpc, other, to));
-        inside.next().or_else(|| remote(cx, node.vpc, to))
+        // Another VPC is on the internet as well by its addresses of IPv6.
+        let outside = address_space::not_internet(cx.network, node.vpc, to).is_none();
+        let over_internet = || if outside { to_internet() } else { None };
+        inside.next().or_else(|| remote(cx, node.vpc, to)).or_else(over_internet)
     };
     found.and_then(|(destination, target)| added(cx, at, to, destination, target)).into_iter().collect()
 }

@@ -1,8 +1,10 @@
 //! Follows a packet, subnet by subnet, as route tables lead it.
 
+pub(crate) mod dns_names;
 pub(crate) mod filters;
 pub(crate) mod fix;
 pub(crate) mod hop;
+pub(crate) mod over_internet;
 pub(crate) mod path_text;
 pub(crate) mod public_address;
 pub(crate) mod replies;

@@ -70,7 +70,7 @@ pub(crate) fn deciding(
 fn entry(cx: Context<'_>, acl: AclIx, direction: Direction, other: IpAddr, flow: &Flows) -> String {
     match deciding(cx, acl, direction, other, flow) {
         Some((number, words, true)) => format!("entry {number} allows {words}"),
-        _ => "it lets it through".into(),
+        _ => "it allows it".into(),
     }
 }
 

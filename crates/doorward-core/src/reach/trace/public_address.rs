@@ -14,6 +14,7 @@ use crate::reach::flows::bounds::Bounds;
 use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::interfaces::{Named, PacketEnd};
 use crate::reach::network::table::InterfaceIx;
+use crate::reach::trace::dns_names;
 use crate::reach::trace::hop::{load_balancer, vpc_endpoint};
 use crate::reach::trace::round_trip::{self, RoundTrip};
 use crate::reach::trace::steps::{Detail, Step, StepKind, StepText, Trace};
@@ -24,9 +25,9 @@ pub(crate) fn is_meant(cx: Context<'_>, from: InterfaceIx, to: PacketEnd) -> boo
     let vpc = |interface: InterfaceIx| cx.network.interfaces.at(interface).vpc;
     to.own.address.is_ipv4()
         && match to.named {
-            Named::Interface | Named::Private => false,
+            Named::Interface | Named::Private | Named::PrivateName => false,
             Named::Public => true,
-            Named::PublicElsewhere => vpc(from) != vpc(to.interface),
+            Named::PublicElsewhere => !dns_names::is_private(cx, vpc(from), vpc(to.interface)),
         }
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn meets_outside(cx: Context<'_>, trace: &mut Trace, outside: &Outsid
     };
     match (outside, to.named) {
         // What has no public address at all is stopped by the internet gateway.
-        (Outside::Internet, Named::Private) if to.own.public => trace.stop(|| {
+        (Outside::Internet, Named::Private | Named::PrivateName) if to.own.public => trace.stop(|| {
             let why = format!("{own} is a private address, which cannot be reached from the internet");
             let public = to.own.public_address.map_or_else(String::new, |public| format!(" {public}"));
             let lift = format!("use its public address{public}");

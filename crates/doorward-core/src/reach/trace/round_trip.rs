@@ -18,7 +18,8 @@ use crate::reach::trace::hop::{
 use crate::reach::trace::replies::Client;
 use crate::reach::trace::steps::{Detail, Step, StepText, Trace};
 use crate::reach::trace::{
-    self, Delivery, Location, Origin, References, RouteTaken, Sender, filters, fix, public_address, replies,
+    self, Delivery, Location, Origin, References, RouteTaken, Sender, dns_names, filters, fix, over_internet,
+    public_address, replies,
 };
 
 /// What passes between two addresses.
@@ -121,6 +122,7 @@ pub(crate) fn between(cx: Context<'_>, from: PacketEnd, to: PacketEnd, detail: D
         return public_address::between(cx, from, to, &detail);
     }
     let mut trace = Trace::new(detail);
+    dns_names::resolve(cx, &mut trace, from.interface, to);
     let way = path(cx, &mut trace, sender(cx, from), to.interface, to.own.address);
     let rest = trace.steps.split_off(0);
     trace.replies = false;
@@ -169,6 +171,11 @@ pub(crate) fn path(
                 replies::from_inside(cx, trace, Client::Inside(from), &taken, server);
             }
             way
+        }
+        // The VPC of the receiver has the address on the internet as well.
+        Delivery::Internet(_) if let Some(end) = over_internet::receiver(to, address) => {
+            over_internet::arrive(cx, trace, from, &taken, end);
+            PathOutcome { references: References::Lost, ..way }
         }
         Delivery::Unknown => way,
         Delivery::Dropped => PathOutcome { references: would_be(cx, from, receiver.vpc), ..way },
@@ -300,8 +307,32 @@ pub(crate) fn enter(
     to: PacketEnd,
 ) -> Option<Entered> {
     let interface = cx.network.interfaces.at(to.interface);
-    let (vpc, ends) = (interface.vpc, (from, to.own.address));
     public_address::meets_outside(cx, trace, outside, to);
+    let entered = come_in(cx, trace, outside, from, to);
+    let seen = entered.as_ref().map_or(from, |entered| entered.taken.seen);
+    match outside {
+        Outside::Peering(id)
+            if vpc_peering::carries_references(cx, id) && interface.kind != InterfaceKind::NatGateway =>
+        {
+            vpc_endpoint::receive(cx, trace, to.interface);
+            filters::security_groups_of_unrecorded(cx, trace, to.interface, seen);
+            load_balancer::listen(cx, trace, to.interface);
+        }
+        _ => receive(cx, trace, to.interface, seen, None, false),
+    }
+    entered
+}
+
+/// In from outside up to the subnet of the receiver.
+pub(crate) fn come_in(
+    cx: Context<'_>,
+    trace: &mut Trace,
+    outside: &Outside,
+    from: IpAddr,
+    to: PacketEnd,
+) -> Option<Entered> {
+    let vpc = cx.network.interfaces.at(to.interface).vpc;
+    let ends = (from, to.own.address);
     let entered = match outside {
         Outside::Internet => internet_gateway::ingress(cx, trace, from, to),
         Outside::Vpn(id) => vpn_gateway::ingress(cx, trace, id, from, to),
@@ -313,16 +344,6 @@ pub(crate) fn enter(
     let seen = entered.as_ref().map_or(from, |entered| entered.taken.seen);
     if let Some(origin) = entered.as_ref().and_then(|entered| entered.taken.origin()) {
         filters::arrive(cx, trace, vpc, to.own.address, seen, origin);
-    }
-    match outside {
-        Outside::Peering(id)
-            if vpc_peering::carries_references(cx, id) && interface.kind != InterfaceKind::NatGateway =>
-        {
-            vpc_endpoint::receive(cx, trace, to.interface);
-            filters::security_groups_of_unrecorded(cx, trace, to.interface, seen);
-            load_balancer::listen(cx, trace, to.interface);
-        }
-        _ => receive(cx, trace, to.interface, seen, None, false),
     }
     entered
 }
@@ -357,7 +378,7 @@ pub(crate) fn receive(
             because: String::new(),
             code: Code::NatInward,
             why: "a NAT gateway takes in nothing unasked".into(),
-            lift: "ask for what is behind it by another way".into(),
+            lift: "ask about the instances behind it".into(),
         });
     }
     vpc_endpoint::receive(cx, trace, index);

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use crate::inventory::RouteTarget;
 use crate::reach::code::Code;
 use crate::reach::context::Context;
+use crate::reach::network::address_space;
 use crate::reach::network::route_tables::{RouteRow, words};
 use crate::reach::network::table::VpcIx;
-use crate::reach::trace::hop::{local_service, nat_gateway};
+use crate::reach::trace::hop::nat_gateway;
 use crate::reach::trace::steps::{StepText, Trace};
 use crate::reach::trace::{Packet, RegionalTable};
 
@@ -35,7 +36,9 @@ pub(crate) fn look_up(
             return target.map(|target| (target, None));
         }
     };
-    let row = table.lookup(to);
+    // Packets for what AWS reserves are not forwarded, whatever a route says.
+    let reserved = address_space::is_reserved(to);
+    let row = table.lookup(to).filter(|_| !reserved);
     let plain = |because: String, code: Code, why: String, lift: String| StepText {
         resource: (&table.id).into(),
         name: table.name.clone(),
@@ -45,7 +48,8 @@ pub(crate) fn look_up(
         lift,
     };
     // The local routes are in every table, and only a longer prefix beats them.
-    let settled = row.is_some_and(|row| row.target == RouteTarget::Local) && table.unknown.is_none();
+    let local = row.is_some_and(|row| row.target == RouteTarget::Local) && table.unknown.is_none();
+    let settled = local || reserved;
     if let (Some(gap), false) = (table.unknown, settled) {
         trace.doubt(Some(gap), || {
             plain(
@@ -62,7 +66,7 @@ pub(crate) fn look_up(
                 let called = cx.words(to);
                 let lift = match &packet.left {
                     Some(nat) => nat_gateway::way_out(nat),
-                    None if local_service::is_reserved(to) => {
+                    None if reserved => {
                         "ask about another address: this one is reserved for services of AWS, and no route leads there"
                             .to_owned()
                     }

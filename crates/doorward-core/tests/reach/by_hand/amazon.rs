@@ -1,6 +1,9 @@
 //! What AWS serves in every VPC: rule 9 of `SEMANTICS.md`.
 
-use super::{NO, TWO_SUBNETS, YES, check};
+use doorward_core::net::Flow;
+use doorward_core::reach::{Reachability, Selector};
+
+use super::{NO, PARTLY, TWO_SUBNETS, YES, check};
 
 /// [9] The DNS server, metadata and the time answer whatever groups, ACLs and routes say, and nothing else does.
 #[test]
@@ -29,11 +32,57 @@ fn amazons_own_addresses() {
     );
 }
 
+/// [9] Of a prefix that AWS serves in part each address is asked by itself.
+#[test]
+fn a_prefix_that_aws_serves_in_part() {
+    let lines = [TWO_SUBNETS, super::OPEN, "eni eni-a subnet-a 10.0.1.10 sg-open"].join("\n");
+    let real = Reachability::of(crate::written::account(&lines));
+    let end = |text: &str| Selector::find(text, real.inventory()).expect("an end");
+    let ask = |prefix: &str, flow: &str| {
+        let asked = flow.parse::<Flow>().expect("a flow").into();
+        real.ask(&end("eni-a"), &end(prefix), Some(&asked))
+    };
+    for (prefix, flow, expected) in [
+        ("169.254.169.252/31", "udp/53", PARTLY),
+        ("169.254.169.252/31", "udp/123", NO),
+        ("169.254.0.0/16", "tcp/80", PARTLY),
+        ("169.254.169.123/32", "udp/123", YES),
+        ("169.254.171.0/24", "udp/123", NO),
+        ("fd00:ec2::/32", "udp/53", NO),
+    ] {
+        let answer = ask(prefix, flow);
+        assert_eq!(answer.verdict, expected, "{prefix} {flow}: {answer:#?}");
+    }
+    let answer = ask("169.254.169.252/31", "udp/53");
+    let parts: Vec<_> = answer.parts.iter().map(|part| (part.to.as_str(), part.verdict)).collect();
+    assert_eq!(
+        parts,
+        [("outside: 169.254.169.252/32", NO), ("the Amazon DNS server: 169.254.169.253/32", YES)]
+    );
+    let note = "AWS serves some addresses of 169.254.169.252/31 itself, which security groups and network ACLs do not \
+                filter: 169.254.169.253 (the Amazon DNS server)";
+    assert_eq!(answer.notes, [note]);
+}
+
+/// [9] What AWS reserves is not forwarded by a wider route; what is beside it is.
+#[test]
+fn a_wider_route_leads_to_nothing_that_is_reserved() {
+    let base = "
+        eni eni-a subnet-a 10.0.1.10 sg-open
+        vgw vgw-1 vpc-1
+        vpn vpn-1 vgw-1 0.0.0.0/0
+        table rtb-a vpc-1 subnet-a
+        rtb-a 0.0.0.0/0 vgw-1
+    ";
+    check(
+        &[TWO_SUBNETS, super::OPEN, base],
+        &[("eni-a", "169.254.168.7", "tcp/443", NO), ("eni-a", "192.168.1.7", "tcp/443", YES)],
+    );
+}
+
 /// No fix adds a route to addresses that no route may lead to.
 #[test]
 fn no_route_to_what_is_reserved() {
-    use doorward_core::reach::{Reachability, Selector};
-
     let account = crate::written::account(
         &[TWO_SUBNETS, super::OPEN, "eni eni-a subnet-a 10.0.1.10 sg-open"].join("\n"),
     );

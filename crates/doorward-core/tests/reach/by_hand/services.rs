@@ -152,8 +152,49 @@ fn the_endpoints_of_a_database_cluster() {
     let answer = ask(&[&base, "cluster aur aur-1 aur-2 writer=aur-1"], "eni-c", custom, "tcp/5432");
     assert_eq!(
         answer.notes,
-        ["which instances of aur the custom endpoint has was not recorded: all are asked"]
+        ["it was not recorded which instances of aur are members of the custom endpoint: all are asked"]
     );
+}
+
+/// A custom endpoint leads to the members that were named, or to all but those that were excluded; one for readers never
+/// to the instance that writes.
+#[test]
+fn the_members_of_a_custom_endpoint() {
+    let base = "
+        eni eni-c subnet-a 10.0.1.10 sg-open
+        eni eni-w subnet-b 10.0.2.10 sg-open
+        eni eni-r subnet-b 10.0.2.11 sg-r
+        eni eni-s subnet-b 10.0.2.12 sg-open
+        group sg-r
+        rds aur-1 eni-w
+        rds aur-2 eni-r
+        rds aur-3 eni-s
+        cluster aur aur-1 aur-2 aur-3 writer=aur-1
+    ";
+    let base = [TWO_SUBNETS, OPEN, base].join("\n");
+    for (members, expected) in [
+        ("only aur-1 aur-3", YES),
+        ("only aur-2", NO),
+        ("only aur-1 aur-2", PARTLY),
+        ("but aur-2", YES),
+        ("but aur-1 aur-3", NO),
+        ("but", PARTLY),
+        ("only aur-1 aur-2 reader", NO),
+        ("but aur-2 reader", YES),
+        ("but aur-3 reader", NO),
+        ("only aur-1 reader", NO),
+    ] {
+        let endpoint = format!("custom reports aur {members}");
+        let names = ["reports", "cluster:reports", "reports.cluster-custom.eu-west-1.amazonaws.com"];
+        for name in names {
+            let answer = ask(&[&base, &endpoint], "eni-c", name, "tcp/5432");
+            assert_eq!(answer.verdict, expected, "{endpoint}, by {name}: {answer:#?}");
+            assert!(answer.notes.iter().all(|note| !note.contains("not recorded")), "{:?}", answer.notes);
+        }
+    }
+    let arn = "arn:aws:rds:eu-west-1:111111111111:cluster-endpoint:reports";
+    let answer = ask(&[&base, "custom reports aur only aur-3"], "eni-c", arn, "tcp/5432");
+    assert_eq!(answer.verdict, YES, "{answer:#?}");
 }
 
 /// A replication group is its nodes; its endpoints lead to the primary, to the replicas or to all.

@@ -6,7 +6,7 @@ use doorward_core::inventory::*;
 use doorward_core::net::Family;
 
 use super::check::Check;
-use super::space::{embedded, is_internet};
+use super::space::{embedded, is_outside};
 use super::walk::{References, Walk};
 use super::way::{Crossing, End, Lost, Mask};
 use super::{Far, family};
@@ -22,7 +22,7 @@ impl<'a> Walk<'a> {
         if gateway.vpc.as_ref() != Some(&subnet.vpc) {
             return Err("the internet gateway is not attached");
         }
-        if !is_internet(self.inventory, self.to) {
+        if !is_outside(self.inventory, &subnet.vpc, self.to) {
             return Err("not an address of the internet");
         }
         // Choice: what came in by a gateway and got past Block Public Access is answered.
@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
         if gateway.vpc.as_ref() != Some(&subnet.vpc) {
             return Err("the egress-only gateway is not attached");
         }
-        if family(self.to) == Family::V4 || !is_internet(self.inventory, self.to) {
+        if family(self.to) == Family::V4 || !is_outside(self.inventory, &subnet.vpc, self.to) {
             return Err("not an address of the internet");
         }
         if !self.is_of(&subnet.vpc) {

@@ -38,6 +38,16 @@ pub fn is_internet(inventory: &Inventory, address: IpAddr) -> bool {
     }
 }
 
+/// Whether a gateway of a VPC sends what is for an address to the internet: of IPv6, also what another VPC has.
+pub fn is_outside(inventory: &Inventory, vpc: &VpcId, address: IpAddr) -> bool {
+    is_internet(inventory, address) || is_global(address) && !inventory.vpcs[vpc].contains(address)
+}
+
+/// Whether the internet routes an address of IPv6, in a VPC or not.
+pub fn is_global(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.segments()[0] & 0xe000 == 0x2000)
+}
+
 /// The address of IPv4 that one of 64:ff9b::/96 stands for.
 pub fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else { return None };
@@ -53,12 +63,25 @@ pub fn amazons(vpc: &Vpc, address: IpAddr) -> Option<Vec<Packet>> {
         IpAddr::V4(base) => u32::from(base) + 2 == u32::from(address),
         IpAddr::V6(_) => false,
     });
+    // [9] Its DNS server does not answer where DNS support is off.
+    let silent = vpc.dns.support == Some(false);
     match address.octets() {
+        [169, 254, 169, 253] if silent => Some(Vec::new()),
+        _ if dns && silent => Some(Vec::new()),
         [169, 254, 169, 253] => Some(vec![Packet::Tcp(53), Packet::Udp(53)]),
-        [169, 254, 169, 254] => Some(vec![Packet::Tcp(80)]),
+        [169, 254, 169, 254] | [169, 254, 170, 2 | 23] => Some(vec![Packet::Tcp(80)]),
+        [169, 254, 169, 250 | 251] => Some(vec![Packet::Tcp(1688)]),
         [169, 254, 169, 123] => Some(vec![Packet::Udp(123)]),
         _ if dns => Some(vec![Packet::Tcp(53), Packet::Udp(53)]),
         _ => None,
+    }
+}
+
+/// Whether AWS keeps an address for services of its own.
+pub fn is_reserved(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => u32::from(address) >> 10 == u32::from(Ipv4Addr::new(169, 254, 168, 0)) >> 10,
+        IpAddr::V6(address) => address.segments()[..2] == [0xfd00, 0xec2],
     }
 }
 
@@ -90,6 +113,10 @@ pub fn table_of<'a>(inventory: &'a Inventory, subnet: &Subnet) -> Option<&'a Rou
 /// Choice: the prefixes of the VPC are `local` unless the table has a static route of exactly that prefix, whose
 /// target then replaces `local` (VPC user guide, "Replace or restore the target for a local route").
 pub fn lookup(inventory: &Inventory, table: &RouteTable, address: IpAddr) -> Option<Route> {
+    // [9] Nothing is forwarded there, whatever a route says.
+    if is_reserved(address) {
+        return None;
+    }
     let mut best: Option<((u8, u8), Route)> = None;
     let mut consider = |bits: u8, rank: u8, route: Route| {
         if best.as_ref().is_none_or(|(at, _)| (bits, rank) > *at) {

@@ -9,7 +9,7 @@ use doorward_core::net::Family;
 
 use super::balancers::balancer_of;
 use super::check::Check;
-use super::space::{amazons, is_internet};
+use super::space::{amazons, is_global, is_internet};
 use super::walk::{References, Walk};
 use super::{Far, Point, family};
 
@@ -110,7 +110,7 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
         }
         Point::Amazon(_) => return Err("it asks nobody"),
         Point::Internet(address) => {
-            if !is_internet(inventory, *address) {
+            if !is_internet(inventory, *address) && !is_global(*address) {
                 return Err("not an address of the internet");
             }
             let Point::Host(id, inside) = to else { return Err("from outside to outside") };
@@ -121,6 +121,16 @@ pub fn forward(inventory: &Inventory, from: &Point, to: &Point) -> Result<Way, L
             let Point::Host(id, _) = to else { return Err("from outside to outside") };
             walk.enter_from_afar(far, &inventory.interfaces[id])?;
         }
+    }
+    // [15] By IPv6 another VPC is on the internet as well.
+    if let (Point::Host(sender, _), Point::Host(id, inside)) = (from, to)
+        && inside.is_ipv6()
+        && matches!(walk.way.crossings.last(), Some(Crossing::Internet(_) | Crossing::Outward(_)))
+        && inventory.interfaces[sender].vpc != inventory.interfaces[id].vpc
+    {
+        let mut out = forward(inventory, from, &Point::Internet(*inside))?;
+        sends(inventory, &mut out, from, id, *inside);
+        return joined(inventory, out, from.address(), to);
     }
     walk.way.server = Some(walk.to).filter(|server| *server != to.address());
     let arrived = match (&walk.way.end, to) {
@@ -188,13 +198,7 @@ fn to_public(
         Point::Host(..) => {}
     }
     let mut out = forward(inventory, from, &Point::Internet(public))?;
-    // [21] Targets are registered by what is not public.
-    if let Point::Host(sender, _) = from
-        && balancer_of(inventory, &inventory.interfaces[sender]).is_some()
-    {
-        let (node, to) = (sender.clone(), id.clone());
-        out.checks.push(Check::Sends { node, to, address: public });
-    }
+    sends(inventory, &mut out, from, id, public);
     if out.lost_track {
         return Ok(out);
     }
@@ -212,7 +216,22 @@ fn to_public(
     let told = own.or(nat.and_then(|nat| nat.public_address)).map(IpAddr::V4);
     let regional = last.regional.as_ref().map(|_| last.address);
     let source = regional.or(told).ok_or("no public address")?;
-    let inward = forward(inventory, &Point::Internet(source), &host)?;
+    joined(inventory, out, source, &host)
+}
+
+/// [21] Targets are registered by what is not public.
+fn sends(inventory: &Inventory, out: &mut Way, from: &Point, to: &InterfaceId, address: IpAddr) {
+    if let Point::Host(sender, _) = from
+        && balancer_of(inventory, &inventory.interfaces[sender]).is_some()
+    {
+        let (node, to) = (sender.clone(), to.clone());
+        out.checks.push(Check::Sends { node, to, address });
+    }
+}
+
+/// A way out to the internet, and from there in to an interface.
+fn joined(inventory: &Inventory, out: Way, source: IpAddr, host: &Point) -> Result<Way, Lost> {
+    let inward = forward(inventory, &Point::Internet(source), host)?;
     let checks = out.checks.iter().chain(&inward.checks).cloned().collect();
     let appliances = out.appliances.iter().chain(&inward.appliances).cloned().collect();
     let crossings = out.crossings.iter().chain(&inward.crossings).cloned().collect();
@@ -250,10 +269,12 @@ fn balancers(inventory: &Inventory, walk: &mut Walk<'_>, id: &InterfaceId, addre
 
 /// Walks the way of a reply, which has to come back the way that the packet took.
 pub fn back(inventory: &Inventory, from: &Point, to: &Point, forward: &Way) -> Result<Way, Lost> {
-    if let (Some(halves), Point::Public(id, inside, public)) = (&forward.halves, to) {
+    if let (Some(halves), Point::Public(id, inside, there) | Point::Host(id, inside @ there)) =
+        (&forward.halves, to)
+    {
         let (out, source, inward) = halves.as_ref();
         let mut way = back(inventory, &Point::Internet(*source), &Point::Host(id.clone(), *inside), inward)?;
-        let rest = back(inventory, from, &Point::Internet(*public), out)?;
+        let rest = back(inventory, from, &Point::Internet(*there), out)?;
         way.checks.extend(rest.checks);
         way.unsure |= rest.unsure;
         return Ok(way);

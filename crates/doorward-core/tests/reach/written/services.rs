@@ -35,6 +35,34 @@ impl Line<'_> {
                 };
                 inventory.database_clusters.insert(key, cluster);
             }
+            "custom" => {
+                let words: BTreeSet<String> = self
+                    .rest
+                    .iter()
+                    .skip(2)
+                    .filter(|word| **word != "reader")
+                    .map(|&word| word.into())
+                    .collect();
+                let endpoint = DatabaseClusterEndpoint {
+                    arn: Some(format!("arn:aws:rds:{REGION}:111111111111:cluster-endpoint:{name}")),
+                    cluster: self.word(0).into(),
+                    status: "available".into(),
+                    host: host(".cluster-custom"),
+                    kind: if self.says("reader") {
+                        ClusterEndpointKind::Reader
+                    } else {
+                        ClusterEndpointKind::Any
+                    },
+                    members: match self.word(1) {
+                        "only" => ClusterEndpointMembers::Only(words),
+                        "but" => ClusterEndpointMembers::AllBut(words),
+                        _ => panic!("only or but? {}", self.line),
+                    },
+                    name,
+                    place,
+                };
+                inventory.database_cluster_endpoints.insert(key, endpoint);
+            }
             "cache" => {
                 let id: InterfaceId = self.at(0);
                 let interface = inventory.interfaces.get_mut(&id).expect("an interface");

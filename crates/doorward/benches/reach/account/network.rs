@@ -166,6 +166,7 @@ fn vpc(site: &Site, inventory: &mut Inventory) {
         owner: Some("123456789012".to_owned()),
         cidrs: site.cidrs.into_iter().collect(),
         default: false,
+        dns: DnsAttributes::default(),
         tags: named(&format!("network-{}", site.number)),
     };
     inventory.vpcs.insert(vpc.id.clone(), vpc);
@@ -189,6 +190,7 @@ fn peering(sites: &[Site], (one, other): (usize, usize), inventory: &mut Invento
         owner: Some("123456789012".to_owned()),
         region: Some("eu-west-1".to_owned()),
         cidrs: site.cidrs.into_iter().collect(),
+        resolves: false,
     };
     let peering = Peering {
         id: id("pcx", one * 0x100 + other),

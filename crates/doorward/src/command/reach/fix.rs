@@ -1,6 +1,7 @@
-//! `--fix`: the least set of changes that lets one flow through, and what else each of them opens.
+//! `--fix`: the least set of changes that allows one flow, the commands that make them, and what else each of them opens.
 
-use doorward_core::reach::{Reachability, Repair, RepairStep, Verdict};
+use doorward_core::inventory::Inventory;
+use doorward_core::reach::{Reachability, Repair, RepairStep, Verdict, commands};
 use serde::Serialize;
 
 use super::answer::Asked;
@@ -29,15 +30,16 @@ pub(super) fn run(
         return Err(failure.hint("name what should be allowed, like `tcp/5432`"));
     };
     let repair = reachability.repair(asked.from, asked.to, flows);
+    let inventory = reachability.inventory();
     command::print(&if as_json {
-        command::json(&as_json_of(&repair, asked, assumed))?
+        command::json(&as_json_of(&repair, asked, inventory, assumed))?
     } else {
-        as_text(&repair, asked) + &text::assumed(assumed)
+        as_text(&repair, asked, inventory) + &text::assumed(assumed)
     })?;
     Ok(exit(&repair))
 }
 
-fn as_text(repair: &Repair, asked: &Asked<'_>) -> String {
+fn as_text(repair: &Repair, asked: &Asked<'_>, inventory: &Inventory) -> String {
     let what = asked.flows.map(folded).unwrap_or_default();
     let between = format!("{what} from {} to {}", end(asked.from), end(asked.to));
     if repair.before == Verdict::Yes {
@@ -54,6 +56,9 @@ fn as_text(repair: &Repair, asked: &Asked<'_>) -> String {
     }
     for (number, RepairStep { change, opens }) in (1..).zip(&repair.changes) {
         lines.push_str(&format!("\n{number}. {change}\n"));
+        for command in commands(inventory, std::slice::from_ref(change)) {
+            lines.push_str(&format!("   $ {command}\n"));
+        }
         if opens.is_empty() {
             lines.push_str("   opens nothing else\n");
         }
@@ -91,13 +96,20 @@ struct View<'a> {
 #[derive(Serialize)]
 struct StepView<'a> {
     what: String,
+    commands: Vec<String>,
     opens: Vec<json::WayView<'a>>,
 }
 
-fn as_json_of<'a>(repair: &'a Repair, asked: &Asked<'a>, assumed: &'a [String]) -> View<'a> {
+fn as_json_of<'a>(
+    repair: &'a Repair,
+    asked: &Asked<'a>,
+    inventory: &Inventory,
+    assumed: &'a [String],
+) -> View<'a> {
     let names = Names::of(repair.after.roles());
     let steps = repair.changes.iter().map(|step| StepView {
         what: step.change.to_string(),
+        commands: commands(inventory, std::slice::from_ref(&step.change)),
         opens: step.opens.iter().map(|way| json::way(way, &names)).collect(),
     });
     let opened: Vec<_> = repair.changes.iter().flat_map(|step| step.opens.iter().cloned()).collect();

@@ -132,6 +132,7 @@ pub(super) fn endpoint(endpoint: &Selector) -> EndpointView<'_> {
             EndpointView { kind: "address", id: Some(address.to_string()), name: None }
         }
         Selector::Cidr(cidr) => EndpointView { kind: "cidr", id: Some(cidr.to_string()), name: None },
+        Selector::Host(name) => EndpointView { kind: "name", id: Some(name.to_string()), name: None },
         Selector::Resource(resource) => EndpointView {
             kind: resource.resource.kind().word(),
             id: Some(resource.resource.id().to_owned()),

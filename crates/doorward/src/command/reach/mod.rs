@@ -67,7 +67,7 @@ describes a role before the first path that names it. At the end, lines {\"gap\"
 JSON of a difference: {\"opened\": [PATH…], \"closed\": [PATH…], \"roles_of_opened\": […], \
 \"roles_of_closed\": […], \"gaps\": […], \"notes\": […], \"assumed\": […]}.
 
-JSON of --fix, which --after takes as a file: {\"verdict\", \"fixed\": true, \"changes\": [CHANGE…], \"steps\": [{\"what\", \
+JSON of --fix, which --after takes as a file: {\"verdict\", \"fixed\": true, \"changes\": [CHANGE…], \"steps\": [{\"what\", \"commands\", \
 \"opens\": [PATH…]}], \"blockers\": […], \"gaps\", \"from\", \"to\", \"asked\", \"roles\": […]}.
 
 CHANGE is a folder with another recorded account; a file with changes, [{\"group\": \"sg-…\", \"add\": \

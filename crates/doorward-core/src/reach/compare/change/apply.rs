@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::inventory::{
     AclEntry, BlockExclusion, CrossZone, Destination, Direction, Excepted, InterfaceId, InternetGatewayId,
-    Inventory, LoadBalancerKind, NetworkAclId, Place, Route, RouteTableId, RouteTarget, SecurityGroupId,
-    SubnetId, VpcId,
+    Inventory, LoadBalancerKind, NetworkAclId, Peer, Place, Route, RouteTableId, RouteTarget, SecurityGroup,
+    SecurityGroupId, SubnetId, TransitRoute, TransitTableId, VpcId,
 };
+use crate::net::Cidr;
 use crate::reach::compare::change::{Change, Edit, Impossible, directed};
 use crate::reach::compare::edits;
+use crate::reach::network::Network;
 
 /// The inventory after all of the changes, in their order; or the first that cannot be made.
 pub fn after(inventory: &Inventory, changes: &[Change]) -> Result<Inventory, Impossible> {
@@ -23,8 +25,11 @@ pub fn after(inventory: &Inventory, changes: &[Change]) -> Result<Inventory, Imp
 fn make(inventory: &mut Inventory, change: &Change) -> Result<(), Impossible> {
     match change {
         Change::Rule { group, .. } => rule(inventory, group, change),
+        Change::DeleteGroup { group } => delete_group(inventory, group),
         Change::AclEntry { acl, edit } => entry(inventory, acl, edit),
         Change::Route { table, edit } => route(inventory, table, edit),
+        Change::DeleteRouteTable { table } => delete_table(inventory, table),
+        Change::DeleteTransitRoute { table, cidr } => delete_transit_route(inventory, table, *cidr),
         Change::AttachGateway { gateway, vpc } => attach(inventory, gateway, vpc),
         Change::AssociateAddress { interface, private } => associate(inventory, interface, *private),
         Change::DisableSourceDestCheck { interface } => {
@@ -33,8 +38,14 @@ fn make(inventory: &mut Inventory, change: &Change) -> Result<(), Impossible> {
             Ok(())
         }
         Change::ExcludeFromBlock { of, both_ways } => exclude(inventory, of, *both_ways),
+        Change::EnableDns { vpc, attribute } => {
+            let found = inventory.vpcs.get_mut(vpc).ok_or_else(|| missing("the VPC", vpc))?;
+            found.dns.turn_on(*attribute);
+            Ok(())
+        }
         Change::EnableCrossZone { target_group } => across(inventory, target_group),
         Change::EnableZone { balancer, subnet } => zone(inventory, balancer, subnet),
+        Change::MakePrivate { database } => make_private(inventory, database),
     }
 }
 
@@ -46,6 +57,66 @@ fn rule(inventory: &mut Inventory, group: &SecurityGroupId, change: &Change) -> 
     let mut edited = edits::edited(inventory, std::slice::from_ref(change))?;
     if let (Some(group), Some(rules)) = (inventory.groups.get_mut(group), edited.remove(group)) {
         group.rules = rules;
+    }
+    Ok(())
+}
+
+/// A group that something uses cannot be deleted (API, `DeleteSecurityGroup`).
+fn delete_group(inventory: &mut Inventory, id: &SecurityGroupId) -> Result<(), Impossible> {
+    let interface = inventory.interfaces.values().find(|interface| interface.groups.contains(id));
+    let peer = Peer::Group(id.clone());
+    let refers = |group: &&SecurityGroup| group.id != *id && group.rules.keys().any(|rule| rule.peer == peer);
+    let user = interface.map(|interface| interface.id.to_string());
+    let user = user.or_else(|| inventory.groups.values().find(refers).map(|group| group.id.to_string()));
+    if let Some(user) = user {
+        return Err(Impossible::InUse { what: id.to_string(), user });
+    }
+    inventory.groups.remove(id).map(|_| ()).ok_or_else(|| missing("the security group", id))
+}
+
+/// A table that something is associated with cannot be deleted, nor the main one (API, `DeleteRouteTable`).
+fn delete_table(inventory: &mut Inventory, id: &RouteTableId) -> Result<(), Impossible> {
+    let table = inventory.route_tables.get(id).ok_or_else(|| missing("the route table", id))?;
+    let subnets = table.subnets.iter().map(ToString::to_string);
+    let mut users = subnets.chain(table.gateways.iter().cloned());
+    let main = || table.main.then(|| format!("{}, as its main route table", table.vpc));
+    if let Some(user) = users.next().or_else(main) {
+        return Err(Impossible::InUse { what: id.to_string(), user });
+    }
+    inventory.route_tables.remove(id);
+    Ok(())
+}
+
+fn delete_transit_route(
+    inventory: &mut Inventory,
+    id: &TransitTableId,
+    cidr: Cidr,
+) -> Result<(), Impossible> {
+    let table = inventory.transit_tables.get_mut(id);
+    let table = table.ok_or_else(|| missing("the route table of a transit gateway", id))?;
+    let is = |route: &TransitRoute| !route.propagated && route.cidr == cidr;
+    let routes = table.routes.as_mut().filter(|routes| routes.iter().any(is));
+    let not_there = || Impossible::NotThere { of: id.to_string(), what: format!("static route to {cidr}") };
+    routes.ok_or_else(not_there)?.retain(|route| !is(route));
+    Ok(())
+}
+
+/// It loses its public addresses.
+fn make_private(inventory: &mut Inventory, text: &str) -> Result<(), Impossible> {
+    let mut found = inventory.databases.values_mut().filter(|database| database.is_called(text));
+    let database = match (found.next(), found.next()) {
+        (Some(database), None) => database,
+        (Some(_), Some(_)) => return Err(missing("a single database called", text)),
+        (None, _) => return Err(missing("the database", text)),
+    };
+    database.public = false;
+    let resource = database.resource();
+    let network = Network::of(inventory);
+    let members = network.members.get(&resource).into_iter().flatten();
+    for id in members.filter_map(|member| network.interfaces.at(*member).id.as_ref()) {
+        if let Some(interface) = inventory.interfaces.get_mut(id) {
+            interface.addresses.iter_mut().for_each(|own| own.public = None);
+        }
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! A change of an account's configuration: one type for what a fix, a grant, a plan or a file proposes.
 //!
 //! A change is a value, so that it can be made to an inventory and asked about ([`after`]), told in a sentence
-//! ([`fmt::Display`]), and written to a file that `doorward reach --after` reads (`written`).
+//! ([`fmt::Display`]), written to a file that `doorward reach --after` reads (`written`), and made by the AWS CLI
+//! ([`commands`]).
 
 mod apply;
+mod command;
 mod written;
 
 use std::fmt;
@@ -12,11 +14,13 @@ use std::net::IpAddr;
 use serde::Deserialize;
 
 use crate::inventory::{
-    AclEntry, Destination, Direction, Excepted, Gap, InterfaceId, InternetGatewayId, NetworkAclId,
-    RouteTableId, RouteTarget, RuleIdentity, SecurityGroupId, SubnetId, VpcId,
+    AclEntry, Destination, Direction, DnsAttribute, Excepted, Gap, InterfaceId, InternetGatewayId,
+    NetworkAclId, RouteTableId, RouteTarget, RuleIdentity, SecurityGroupId, SubnetId, TransitTableId, VpcId,
 };
+use crate::net::Cidr;
 
 pub use apply::after;
+pub use command::commands;
 
 /// A change of an account's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -28,6 +32,11 @@ pub enum Change {
         group: SecurityGroupId,
         /// The rule. Adding one that is there changes nothing.
         edit: Edit<RuleIdentity>,
+    },
+    /// A security group is deleted.
+    DeleteGroup {
+        /// The group.
+        group: SecurityGroupId,
     },
     /// An entry of a network ACL is added, or that of a number is removed.
     AclEntry {
@@ -42,6 +51,18 @@ pub enum Change {
         table: RouteTableId,
         /// The route.
         edit: Edit<(Destination, RouteTarget), Destination>,
+    },
+    /// A route table of a VPC is deleted.
+    DeleteRouteTable {
+        /// The route table.
+        table: RouteTableId,
+    },
+    /// A static route is removed from a route table of a transit gateway.
+    DeleteTransitRoute {
+        /// The route table.
+        table: TransitTableId,
+        /// The destination of the route.
+        cidr: Cidr,
     },
     /// An internet gateway is attached to a VPC.
     AttachGateway {
@@ -69,6 +90,13 @@ pub enum Change {
         /// Whether in both directions, or outward only.
         both_ways: bool,
     },
+    /// A DNS attribute of a VPC is turned on.
+    EnableDns {
+        /// The VPC.
+        vpc: VpcId,
+        /// The attribute.
+        attribute: DnsAttribute,
+    },
     /// Cross-zone load balancing of a target group is turned on.
     EnableCrossZone {
         /// The ARN of the target group; of a classic load balancer, its own.
@@ -80,6 +108,11 @@ pub enum Change {
         balancer: String,
         /// The subnet.
         subnet: SubnetId,
+    },
+    /// A database is made private: it is no longer publicly accessible.
+    MakePrivate {
+        /// The ARN of the database; its name, where that is not known.
+        database: String,
     },
 }
 
@@ -104,6 +137,7 @@ impl fmt::Display for Change {
                 let article = if verb == "add" { format!("an {article}") } else { format!("the {article}") };
                 write!(f, "{verb} {article} rule {at} {group}: {rule}")
             }
+            Self::DeleteGroup { group } => write!(f, "delete {group}"),
             Self::AclEntry { acl, edit: Edit::Add(entry) } => {
                 let verb = if entry.allow { "allows" } else { "denies" };
                 let (direction, whom) = directed(entry.direction);
@@ -119,6 +153,8 @@ impl fmt::Display for Change {
             Self::Route { table, edit: Edit::Remove(destination) } => {
                 write!(f, "remove the route to {destination} from {table}")
             }
+            Self::DeleteRouteTable { table } => write!(f, "delete {table}"),
+            Self::DeleteTransitRoute { table, cidr } => write!(f, "remove the route to {cidr} from {table}"),
             Self::AttachGateway { gateway, vpc } => write!(f, "attach {gateway} to {vpc}"),
             Self::AssociateAddress { interface, private } => {
                 write!(f, "associate an Elastic IP address with {private} of {interface}")
@@ -134,10 +170,12 @@ impl fmt::Display for Change {
                 let ways = if *both_ways { "in both directions" } else { "for egress" };
                 write!(f, "exclude {of} from VPC Block Public Access {ways}")
             }
+            Self::EnableDns { vpc, attribute } => write!(f, "turn {} of {vpc} on", attribute.name()),
             Self::EnableCrossZone { target_group } => {
                 write!(f, "turn cross-zone load balancing of {target_group} on")
             }
             Self::EnableZone { balancer, subnet } => write!(f, "enable {subnet} for {balancer}"),
+            Self::MakePrivate { database } => write!(f, "make {database} private"),
         }
     }
 }
@@ -170,7 +208,7 @@ pub enum Impossible {
         gap: Gap,
     },
     /// A rule that should be removed does not stand.
-    #[error("the rule `{rule}` does not stand in {group}, so it cannot be removed")]
+    #[error("{group} has no rule `{rule}`, so it cannot be removed")]
     NoRule {
         /// The group.
         group: SecurityGroupId,
@@ -192,6 +230,14 @@ pub enum Impossible {
         of: String,
         /// Like `inbound entry 90`.
         what: String,
+    },
+    /// Something that should be deleted is in use.
+    #[error("{what} cannot be deleted: it is used by {user}")]
+    InUse {
+        /// Its id.
+        what: String,
+        /// One of its users.
+        user: String,
     },
     /// A network ACL has an entry of that number already.
     #[error("{acl} has an {direction} entry {number} already")]

@@ -4,16 +4,21 @@
 //!
 //! ```text
 //! {"group": "sg-…", "add": "tcp/5432 from 203.0.113.7/32"}
+//! {"group": "sg-…", "delete": true}
 //! {"network_acl": "acl-…", "add": "90 allow tcp/443 from 10.0.0.0/8"}
 //! {"network_acl": "acl-…", "remove": "90 inbound"}
 //! {"route_table": "rtb-…", "add": "0.0.0.0/0 by igw-…"}
 //! {"route_table": "rtb-…", "remove": "0.0.0.0/0"}
+//! {"route_table": "rtb-…", "delete": true}
+//! {"transit_table": "tgw-rtb-…", "remove": "10.1.0.0/16"}
 //! {"internet_gateway": "igw-…", "attach": "vpc-…"}
 //! {"interface": "eni-…", "associate_address": "10.0.1.5"}
 //! {"interface": "eni-…", "source_dest_check": false}
 //! {"subnet": "subnet-…", "exclude_from_block_public_access": "bidirectional"}
+//! {"vpc": "vpc-…", "enable": "enableDnsHostnames"}
 //! {"target_group": "arn:…", "cross_zone": true}
 //! {"load_balancer": "arn:…", "enable_subnet": "subnet-…"}
+//! {"database": "arn:…", "publicly_accessible": false}
 //! ```
 
 use std::fmt::Display;
@@ -22,8 +27,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::inventory::{
-    AclEntry, Destination, Direction, Excepted, InterfaceId, InternetGatewayId, NetworkAclId, Peer,
-    RouteTableId, RouteTarget, RuleIdentity, SecurityGroupId, SubnetId, VpcId,
+    AclEntry, Destination, Direction, DnsAttribute, Excepted, InterfaceId, InternetGatewayId, NetworkAclId,
+    Peer, RouteTableId, RouteTarget, RuleIdentity, SecurityGroupId, SubnetId, TransitTableId, VpcId,
 };
 use crate::reach::compare::change::{Change, Edit, directed};
 
@@ -39,6 +44,8 @@ pub(super) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     route_table: Option<RouteTableId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    transit_table: Option<TransitTableId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     internet_gateway: Option<InternetGatewayId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     interface: Option<InterfaceId>,
@@ -51,9 +58,13 @@ pub(super) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     load_balancer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     add: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remove: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attach: Option<VpcId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,9 +74,13 @@ pub(super) struct Written {
     #[serde(skip_serializing_if = "Option::is_none")]
     exclude_from_block_public_access: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    enable: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cross_zone: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     enable_subnet: Option<SubnetId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publicly_accessible: Option<bool>,
 }
 
 impl Written {
@@ -83,6 +98,11 @@ impl Written {
         }
     }
 
+    /// Whether something is deleted as a whole.
+    fn deletes(&mut self) -> bool {
+        self.delete.take_if(|delete| *delete).is_some()
+    }
+
     fn excluded(&mut self, of: Excepted) -> Result<Change, String> {
         let both_ways = match self.exclude_from_block_public_access.take().as_deref() {
             Some("bidirectional") => true,
@@ -94,6 +114,9 @@ impl Written {
 
     fn change(&mut self) -> Result<Change, String> {
         if let Some(group) = self.group.take() {
+            if self.deletes() {
+                return Ok(Change::DeleteGroup { group });
+            }
             let edit = self.edit(&group, parsed::<RuleIdentity>, parsed::<RuleIdentity>)?;
             return Ok(Change::Rule { group, edit });
         }
@@ -102,9 +125,27 @@ impl Written {
             return Ok(Change::AclEntry { acl, edit });
         }
         if let Some(table) = self.route_table.take() {
+            if self.deletes() {
+                return Ok(Change::DeleteRouteTable { table });
+            }
             let edit = self.edit(&table, route, parsed::<Destination>)?;
             return Ok(Change::Route { table, edit });
         }
+        if let Some(table) = self.transit_table.take() {
+            let cidr =
+                self.remove.take().ok_or("a change of a transit gateway's route table has `remove`")?;
+            return Ok(Change::DeleteTransitRoute { table, cidr: parsed(&cidr)? });
+        }
+        if let Some(database) = self.database.take() {
+            return match self.publicly_accessible.take() {
+                Some(false) => Ok(Change::MakePrivate { database }),
+                _ => Err("a change of a database is `\"publicly_accessible\": false`".into()),
+            };
+        }
+        self.of_gateways_and_balancers()
+    }
+
+    fn of_gateways_and_balancers(&mut self) -> Result<Change, String> {
         if let Some(gateway) = self.internet_gateway.take() {
             let vpc =
                 self.attach.take().ok_or("a change of an internet gateway says to what to `attach` it")?;
@@ -120,6 +161,11 @@ impl Written {
             };
         }
         if let Some(vpc) = self.vpc.take() {
+            if let Some(name) = self.enable.take() {
+                let attribute = DnsAttribute::ALL.into_iter().find(|attribute| attribute.name() == name);
+                let attribute = attribute.ok_or("`enable` is `enableDnsSupport` or `enableDnsHostnames`")?;
+                return Ok(Change::EnableDns { vpc, attribute });
+            }
             return self.excluded(Excepted::Vpc(vpc));
         }
         if let Some(subnet) = self.subnet.take() {
@@ -201,6 +247,9 @@ impl From<&Change> for Written {
                 (written.add, written.remove) = texts(edit, |rule| rule.to_string(), |rule| rule.to_string());
                 written.group = Some(group);
             }
+            Change::DeleteGroup { group } => {
+                (written.group, written.delete) = (Some(group), Some(true));
+            }
             Change::AclEntry { acl, edit } => {
                 let added = |entry: AclEntry| {
                     let verb = if entry.allow { "allow" } else { "deny" };
@@ -215,6 +264,12 @@ impl From<&Change> for Written {
                 let added = |(to, by): (Destination, RouteTarget)| format!("{to} by {by}");
                 (written.add, written.remove) = texts(edit, added, |to| to.to_string());
                 written.route_table = Some(table);
+            }
+            Change::DeleteRouteTable { table } => {
+                (written.route_table, written.delete) = (Some(table), Some(true));
+            }
+            Change::DeleteTransitRoute { table, cidr } => {
+                (written.transit_table, written.remove) = (Some(table), Some(cidr.to_string()));
             }
             Change::AttachGateway { gateway, vpc } => {
                 (written.internet_gateway, written.attach) = (Some(gateway), Some(vpc));
@@ -233,11 +288,17 @@ impl From<&Change> for Written {
                     Excepted::Subnet(subnet) => written.subnet = Some(subnet),
                 }
             }
+            Change::EnableDns { vpc, attribute } => {
+                (written.vpc, written.enable) = (Some(vpc), Some(attribute.name().into()));
+            }
             Change::EnableCrossZone { target_group } => {
                 (written.target_group, written.cross_zone) = (Some(target_group), Some(true));
             }
             Change::EnableZone { balancer, subnet } => {
                 (written.load_balancer, written.enable_subnet) = (Some(balancer), Some(subnet));
+            }
+            Change::MakePrivate { database } => {
+                (written.database, written.publicly_accessible) = (Some(database), Some(false));
             }
         }
         written
@@ -271,19 +332,24 @@ mod tests {
         for json in [
             r#"{"group":"sg-0a","add":"tcp/5432 from 203.0.113.7/32"}"#,
             r#"{"group":"sg-0a","remove":"all to sg-0b"}"#,
+            r#"{"group":"sg-0a","delete":true}"#,
             r#"{"network_acl":"acl-0a","add":"90 allow tcp/443 from 10.0.0.0/8"}"#,
             r#"{"network_acl":"acl-0a","add":"91 deny udp/0-65535 to ::/0"}"#,
             r#"{"network_acl":"acl-0a","remove":"90 outbound"}"#,
             r#"{"route_table":"rtb-0a","add":"0.0.0.0/0 by igw-0a"}"#,
             r#"{"route_table":"rtb-0a","add":"pl-0a by vpce-0a"}"#,
             r#"{"route_table":"rtb-0a","remove":"10.1.0.0/16"}"#,
+            r#"{"route_table":"rtb-0a","delete":true}"#,
+            r#"{"transit_table":"tgw-rtb-0a","remove":"10.1.0.0/16"}"#,
             r#"{"internet_gateway":"igw-0a","attach":"vpc-0a"}"#,
             r#"{"interface":"eni-0a","associate_address":"10.0.1.5"}"#,
             r#"{"interface":"eni-0a","source_dest_check":false}"#,
             r#"{"vpc":"vpc-0a","exclude_from_block_public_access":"egress"}"#,
             r#"{"subnet":"subnet-0a","exclude_from_block_public_access":"bidirectional"}"#,
+            r#"{"vpc":"vpc-0a","enable":"enableDnsSupport"}"#,
             r#"{"target_group":"arn:tg","cross_zone":true}"#,
             r#"{"load_balancer":"arn:lb","enable_subnet":"subnet-0a"}"#,
+            r#"{"database":"orders","publicly_accessible":false}"#,
         ] {
             let change: Change = serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"));
             assert_eq!(serde_json::to_string(&change).expect("JSON"), json);
@@ -313,6 +379,8 @@ mod tests {
             r#"[{"route_table": "rtb-0a", "add": "0.0.0.0/0 by nothing"}]"#,
             "is not what a route leads to",
         );
+        check(r#"[{"group": "sg-0a", "delete": false}]"#, "has either `add` or `remove`");
+        check(r#"[{"database": "orders", "publicly_accessible": true}]"#, "a change of a database is");
         check(r#"[{"interface": "eni-0a", "source_dest_check": true}]"#, "either `associate_address`");
     }
 }

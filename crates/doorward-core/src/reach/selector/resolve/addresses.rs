@@ -148,9 +148,9 @@ fn outside(cx: Context<'_>, cidr: Cidr, public: &BTreeSet<Ipv4Addr>, ends: &mut 
     let beyond = range.and(&address_space::beyond(cx.network, family));
     ends.targets = ends.outside.iter().map(|(_, range)| range.clone()).collect();
     ends.targets.extend(Some(beyond).filter(|beyond| !beyond.is_empty()));
-    if cidr == Cidr::host(cidr.address())
-        && let Some(service) = local_service::anywhere(cx, cidr.address())
-    {
+    if cidr != Cidr::host(cidr.address()) {
+        ends.notes.extend(local_service::note_within(cidr));
+    } else if let Some(service) = local_service::anywhere(cx, cidr.address()) {
         ends.notes.push(local_service::note(service, cidr.address()));
         ends.targets = vec![range.clone()];
     }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Endpoints;
 use super::resources::by_name;
-use crate::inventory::{DatabaseCluster, Place, ReplicationGroup, ResourceKind, ResourceRef};
+use crate::inventory::{
+    ClusterEndpointKind, ClusterEndpointMembers, DatabaseCluster, Place, ReplicationGroup, ResourceKind,
+    ResourceRef,
+};
 use crate::reach::context::Context;
 
 /// The members that an endpoint leads to, and what a reader should know of that.
@@ -20,9 +23,9 @@ pub(super) fn ends(cx: Context<'_>, resource: &ResourceRef) -> Endpoints {
     let mut clusters = cx.inventory.database_clusters.values();
     let mut groups = cx.inventory.replication_groups.values();
     let members = match resource.kind() {
-        ResourceKind::DatabaseEndpoint => {
+        ResourceKind::DatabaseEndpoint => of_custom(cx, id).or_else(|| {
             clusters.find(|cluster| has_endpoint(cluster, id)).map(|cluster| of_cluster(cluster, id))
-        }
+        }),
         ResourceKind::CacheEndpoint => {
             groups.find(|group| group_endpoint(group, id)).map(|group| of_group(group, id))
         }
@@ -51,7 +54,7 @@ fn of_cluster<'i>(cluster: &'i DatabaseCluster, id: &str) -> Members<'i> {
     let writer: BTreeSet<&String> = cluster.writer.iter().collect();
     let readers: BTreeSet<&String> = all.difference(&writer).copied().collect();
     let (names, note) = if writer.is_empty() {
-        (all, Some(format!("which instance of {} writes was not recorded: all are asked", cluster.name)))
+        (all, Some(unknown_writer(&cluster.name)))
     } else if is(cluster.host.as_ref(), id) {
         (writer, None)
     } else if is(cluster.reader_host.as_ref(), id) {
@@ -59,12 +62,49 @@ fn of_cluster<'i>(cluster: &'i DatabaseCluster, id: &str) -> Members<'i> {
         (if readers.is_empty() { writer } else { readers }, None)
     } else {
         let note = format!(
-            "which instances of {} the custom endpoint has was not recorded: all are asked",
+            "it was not recorded which instances of {} are members of the custom endpoint: all are asked",
             cluster.name
         );
         (all, Some(note))
     };
     Members { kind: ResourceKind::Database, place: &cluster.place, names, note }
+}
+
+/// Those that a custom endpoint has as members (Aurora user guide, considerations for custom endpoints).
+fn of_custom<'i>(cx: Context<'i>, id: &str) -> Option<Members<'i>> {
+    let mut endpoints = cx.inventory.database_cluster_endpoints.values();
+    let endpoint = endpoints.find(|endpoint| is(endpoint.host.as_ref(), id))?;
+    let key = (endpoint.place.clone(), endpoint.cluster.clone());
+    let cluster = cx.inventory.database_clusters.get(&key);
+    let in_cluster = cx.inventory.databases.values().filter(|database| {
+        database.place == endpoint.place && database.cluster.as_ref() == Some(&endpoint.cluster)
+    });
+    let all: BTreeSet<&String> = match cluster {
+        Some(cluster) => cluster.members.iter().collect(),
+        None => in_cluster.map(|database| &database.name).collect(),
+    };
+    let members: BTreeSet<&String> = match &endpoint.members {
+        ClusterEndpointMembers::Only(only) => only.iter().collect(),
+        ClusterEndpointMembers::AllBut(excluded) => {
+            all.into_iter().filter(|name| !excluded.contains(*name)).collect()
+        }
+    };
+    let writer = cluster.and_then(|cluster| cluster.writer.as_ref());
+    let (names, note) = match (endpoint.kind, writer) {
+        (ClusterEndpointKind::Any, _) => (members, None),
+        (ClusterEndpointKind::Reader, Some(writer)) => {
+            (members.into_iter().filter(|name| *name != writer).collect(), None)
+        }
+        (ClusterEndpointKind::Writer, Some(writer)) => {
+            (members.into_iter().filter(|name| *name == writer).collect(), None)
+        }
+        (_, None) => (members, Some(unknown_writer(&endpoint.cluster))),
+    };
+    Some(Members { kind: ResourceKind::Database, place: &endpoint.place, names, note })
+}
+
+fn unknown_writer(cluster: &str) -> String {
+    format!("it was not recorded which instance of {cluster} writes: all are asked")
 }
 
 fn group_endpoint(group: &ReplicationGroup, id: &str) -> bool {
@@ -81,7 +121,7 @@ fn of_group<'i>(group: &'i ReplicationGroup, id: &str) -> Members<'i> {
         return everything;
     }
     if primaries.is_empty() {
-        let note = format!("which nodes of {} are primary was not recorded: all are asked", group.name);
+        let note = format!("it was not recorded which nodes of {} are primary: all are asked", group.name);
         return Members { note: Some(note), ..everything };
     }
     let replicas: BTreeSet<&String> = everything.names.difference(&primaries).copied().collect();

@@ -3,6 +3,7 @@
 mod addresses;
 mod apart;
 mod endpoints;
+mod hostnames;
 mod resources;
 mod states;
 
@@ -104,7 +105,7 @@ impl Selected {
         let named = self.packet_ends.first()?.named;
         let all = self.part.is_none() && self.packet_ends.len() == addresses.len();
         // Public addresses differ within a class.
-        let by_class = matches!(named, Named::Interface | Named::Private);
+        let by_class = matches!(named, Named::Interface | Named::Private | Named::PrivateName);
         (all && by_class && self.packet_ends.iter().all(|end| end.named == named)).then_some(named)
     }
 
@@ -123,6 +124,7 @@ pub(crate) fn resolve(cx: Context<'_>, endpoint: &Selector) -> Endpoints {
         Selector::Internet => internet_ends(cx),
         Selector::Address(address) => addresses::ends(cx, Cidr::host(*address)),
         Selector::Cidr(cidr) => addresses::ends(cx, *cidr),
+        Selector::Host(name) => hostnames::ends(cx, name),
         Selector::Resource(resource) => resources::ends(cx, resource),
         Selector::Several(several) => together(cx, several),
     };

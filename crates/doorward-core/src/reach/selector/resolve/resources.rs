@@ -27,7 +27,7 @@ fn remote_ends(cx: Context<'_>, outside: Outside) -> Endpoints {
     let outside: Vec<_> = ranges.into_iter().filter(|(_, range)| !range.is_empty()).collect();
     let mut ends = Endpoints { outside, behind, ..Endpoints::default() };
     if ends.outside.is_empty() {
-        ends.notes.push("no route tells which addresses are behind it".into());
+        ends.notes.push("no route shows which addresses are behind it".into());
     }
     ends
 }
@@ -191,7 +191,7 @@ fn with_notes(cx: Context<'_>, mut ends: Endpoints, named: &NamedResource) -> En
         if let (None, Some(own)) = (&interface.id, interface.addresses.first()) {
             let subnet = &cx.network.subnets.at(interface.subnet).id;
             ends.notes.push(format!(
-                "no interface of {} was seen; one at {} in {subnet}, an address that nobody else has, stands for it",
+                "no interface of {} was seen; one at {} in {subnet} is assumed, an address that nothing else has",
                 named.resource, own.address
             ));
         }

@@ -25,7 +25,7 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &E
         lift: "route it by an internet gateway".into(),
     };
     if to.is_ipv4() || trace.replies {
-        trace.stop(|| plain(Code::Protocol, "it carries IPv6, outward".into()));
+        trace.stop(|| plain(Code::Protocol, "it forwards only IPv6, and only outward".into()));
         return Next::Landed(Delivery::Dropped);
     }
     if !packet.is_at_home(cx) {
@@ -36,7 +36,7 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &Packet, id: &E
         });
         return Next::Landed(Delivery::Dropped);
     }
-    if let Some(code) = address_space::not_internet(cx.network, to) {
+    if let Some(code) = address_space::not_internet(cx.network, vpc, to) {
         trace.stop(|| plain(code, format!("{to} is not an address of the internet")));
         return Next::Landed(Delivery::Dropped);
     }

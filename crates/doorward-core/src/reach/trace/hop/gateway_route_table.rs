@@ -82,7 +82,7 @@ pub(crate) fn ingress(
             trace.doubt(None, || {
                 plain(
                     Code::UnknownDestination,
-                    format!("what the appliances behind {id} let through is not known"),
+                    format!("it is not known which packets the appliances behind {id} allow"),
                 )
             });
             Some(inside(Origin::Gateway, Vec::new()))

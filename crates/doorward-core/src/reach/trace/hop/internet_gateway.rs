@@ -38,7 +38,7 @@ pub(crate) fn egress(
         });
         trace.fix(|| changes);
     };
-    if let Some(code) = address_space::not_internet(cx.network, to) {
+    if let Some(code) = address_space::not_internet(cx.network, vpc, to) {
         stop(
             code,
             format!("{} is not an address of the internet", cx.words(to)),

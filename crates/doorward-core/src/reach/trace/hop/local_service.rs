@@ -5,14 +5,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::inventory::{ResourceKind, ResourceRef};
+use crate::inventory::{DnsAttribute, ResourceKind, ResourceRef};
 use crate::net::{Cidr, Flow, Ports};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
 use crate::reach::flows::bounds::Bounds;
-use crate::reach::network::address_space;
 use crate::reach::network::table::{InterfaceIx, VpcIx};
+use crate::reach::trace::dns_names;
 use crate::reach::trace::steps::{StepKind, StepText, Trace};
 
 /// Something that AWS serves in every VPC.
@@ -54,6 +54,15 @@ impl LocalService {
         }
     }
 
+    /// When it does not answer.
+    fn unless(self) -> Option<&'static str> {
+        match self {
+            Self::Dns => Some("enableDnsSupport of the VPC is off"),
+            Self::Metadata => Some("the metadata options of the instance forbid it, which were not recorded"),
+            Self::ContainerMetadata | Self::Time | Self::Activation | Self::Dhcp => None,
+        }
+    }
+
     /// What it answers.
     fn flows(self) -> Flows {
         let (tcp, udp) = (|port| Flow::Tcp(Ports::one(port)), |port| Flow::Udp(Ports::one(port)));
@@ -65,6 +74,11 @@ impl LocalService {
             Self::Dhcp => udp(67).into(),
         }
     }
+}
+
+/// The addresses of what is served in every VPC.
+pub(crate) fn addresses() -> impl Iterator<Item = IpAddr> {
+    EVERYWHERE.iter().map(|(_, address)| *address)
 }
 
 /// What has an address in every VPC.
@@ -103,11 +117,6 @@ pub(crate) fn anywhere(cx: Context<'_>, address: IpAddr) -> Option<LocalService>
     everywhere(address).or_else(|| vpcs().find_map(|(vpc, _)| at(cx, vpc, address)))
 }
 
-/// Whether no route may lead to an address.
-pub(crate) fn is_reserved(address: IpAddr) -> bool {
-    address_space::reserved().iter().any(|cidr| cidr.contains(address))
-}
-
 /// Meets a service.
 pub(crate) fn egress(
     cx: Context<'_>,
@@ -118,7 +127,12 @@ pub(crate) fn egress(
 ) {
     let flows = service.flows();
     let words = flows.to_string();
-    let vpc = &cx.network.vpcs.at(cx.network.interfaces.at(from).vpc).id;
+    let node = cx.network.vpcs.at(cx.network.interfaces.at(from).vpc);
+    let vpc = &node.id;
+    if service == LocalService::Dns && node.dns.is_off(DnsAttribute::Support) {
+        trace.stop(|| dns_names::is_off(node, DnsAttribute::Support));
+        trace.fix(|| dns_names::turned_on(node, DnsAttribute::Support));
+    }
     trace.meet(Bounds::exact(flows), None, || {
         StepKind::Text(StepText {
             resource: ResourceRef::of(ResourceKind::Address, &to.to_string()),
@@ -134,17 +148,24 @@ pub(crate) fn egress(
     });
 }
 
-/// What a reader should know of it.
+/// What a reader should know of an address that AWS serves.
 pub(crate) fn note(service: LocalService, address: IpAddr) -> String {
     let name = service.name();
-    let unless = match service {
-        LocalService::Dns => ". It answers unless DNS support of the VPC is off, which was not recorded",
-        LocalService::Metadata => {
-            ". It answers unless the metadata options of the instance forbid it, which were not recorded"
-        }
-        _ => "",
-    };
+    let unless = service.unless().map_or_else(String::new, |unless| format!(". It answers unless {unless}"));
     format!(
         "{address} is {name}: security groups and network ACLs do not filter it, and no route leads there{unless}"
     )
+}
+
+/// The same of each address within a prefix, in one sentence.
+pub(crate) fn note_within(cidr: Cidr) -> Option<String> {
+    let within = EVERYWHERE.iter().filter(|(_, address)| cidr.contains(*address));
+    let named: Vec<String> =
+        within.map(|(service, address)| format!("{address} ({})", service.name())).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "AWS serves some addresses of {cidr} itself, which security groups and network ACLs do not filter: {}",
+            named.join(", ")
+        )
+    })
 }

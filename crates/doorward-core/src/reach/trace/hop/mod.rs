@@ -78,7 +78,7 @@ pub(crate) fn fix_of_state(state: &str) -> String {
     match plain.to_ascii_lowercase().as_str() {
         "pendingacceptance" => "accept it",
         "pending" | "provisioning" | "initiatingrequest" | "modifying" => "wait until it is available",
-        _ => "create another: this one will not carry packets again",
+        _ => "create another: this one will not forward packets again",
     }
     .to_owned()
 }

@@ -55,8 +55,8 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
     };
     trace.meet(Bounds::exact(carried), None, || {
         let icmp = if embedded.is_some() { "ICMP echo" } else { "ICMP" };
-        let why = format!("it carries only TCP, UDP and {icmp}");
-        StepKind::Text(plain(nat, Code::Protocol, why, "send it another way".into()))
+        let why = format!("it forwards only TCP, UDP and {icmp}");
+        StepKind::Text(plain(nat, Code::Protocol, why, "send it by another gateway".into()))
     });
     let address = address(cx, packet, nat, at);
     packet.taken.translations.push(Translation { at, address, to: packet.to, legs: packet.taken.legs.len() });
@@ -80,7 +80,7 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
 fn refused(cx: Context<'_>, trace: &Trace, packet: &Packet, nat: &NatGateway) -> Option<StepText> {
     let vpc = cx.network.vpcs.at(packet.vpc(cx));
     let (code, why, lift) = if trace.replies {
-        let lift = "route replies back the way that the request came".to_owned();
+        let lift = "route replies by the path of the request".to_owned();
         (Code::NatInward, "replies cannot go out by a NAT gateway".to_owned(), lift)
     } else if nat.vpc != vpc.id || !packet.handed_over && !packet.is_at_home(cx) {
         // What a transit gateway hands to the VPC counts as its own (transit gateway guide, centralized outbound routing).
@@ -95,7 +95,7 @@ fn refused(cx: Context<'_>, trace: &Trace, packet: &Packet, nat: &NatGateway) ->
     } else if packet.to.is_ipv6() && nat64::embedded(packet.to).is_none() {
         // It translates the addresses of 64:ff9b::/96 (VPC user guide, DNS64 and NAT64).
         let lift = "route IPv6 by an egress-only internet gateway".to_owned();
-        (Code::Protocol, "it carries IPv6 only to 64:ff9b::/96".to_owned(), lift)
+        (Code::Protocol, "it forwards IPv6 only to 64:ff9b::/96".to_owned(), lift)
     } else {
         return None;
     };
@@ -159,7 +159,7 @@ pub(crate) fn leave(
         }
         _ if packet.at.regional.is_some() => {
             trace.doubt(None, || {
-                let why = format!("what a regional NAT gateway sends by {target} is not documented");
+                let why = format!("it is not documented what a regional NAT gateway sends by {target}");
                 plain(nat, Code::UnknownDestination, why, "use a zonal NAT gateway".into())
             });
             Some(Delivery::Unknown)

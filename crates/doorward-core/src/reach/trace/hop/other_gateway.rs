@@ -26,9 +26,9 @@ fn unknown(id: &str) -> StepText {
     StepText {
         resource: ResourceRef::of(ResourceKind::OtherGateway, id),
         name: None,
-        because: "what is behind it is not known".into(),
+        because: "the network behind it is not known".into(),
         code: Code::UnknownDestination,
-        why: format!("what is behind {id} is not known"),
-        lift: "ask whoever runs what is behind it".into(),
+        why: format!("the network behind {id} is not known"),
+        lift: "ask the operator of that network".into(),
     }
 }

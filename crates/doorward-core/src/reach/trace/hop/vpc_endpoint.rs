@@ -25,7 +25,7 @@ pub(crate) fn egress(
         because,
         code,
         why,
-        lift: "send it another way".into(),
+        lift: "send it by another gateway".into(),
     };
     let gap = cx.gap(Call::Endpoints, vpc);
     let endpoint = cx.inventory.endpoints.get(id);
@@ -55,7 +55,7 @@ pub(crate) fn egress(
                 StepKind::Text(plain(
                     Code::EndpointProtocol,
                     because,
-                    "it carries only TCP and ICMP echo".into(),
+                    "it forwards only TCP and ICMP echo".into(),
                 ))
             });
             Next::Landed(Delivery::Service(id.clone()))
@@ -65,7 +65,7 @@ pub(crate) fn egress(
                 plain(
                     Code::UnknownDestination,
                     String::new(),
-                    format!("what the appliances behind {id} let through is not known"),
+                    format!("it is not known which packets the appliances behind {id} allow"),
                 )
             });
             Next::Landed(Delivery::Unknown)
@@ -120,7 +120,7 @@ pub(crate) fn initiate(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
             because: String::new(),
             code: Code::EndpointInitiates,
             why: "an interface endpoint answers and starts nothing".into(),
-            lift: "ask the other way round".into(),
+            lift: "ask in the other direction".into(),
         });
     }
 }

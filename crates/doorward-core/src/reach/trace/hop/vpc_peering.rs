@@ -61,7 +61,7 @@ pub(crate) fn egress(cx: Context<'_>, trace: &mut Trace, packet: &mut Packet, id
                 } else {
                     format!("{to} is not in {}", side.vpc)
                 },
-                format!("route {to} by what leads to it; a peering carries nothing further"),
+                format!("route {to} by what leads to it; a peering forwards nothing further"),
             )
         });
         return Next::Landed(Delivery::Dropped);
@@ -112,7 +112,7 @@ pub(crate) fn ingress(
     };
     if !side.cidrs.is_empty() && !side.cidrs.iter().any(|cidr| cidr.contains(from)) {
         let why = format!("{from} is not in {}", side.vpc);
-        let lift = format!("ask about an address of {}; a peering carries nothing further", side.vpc);
+        let lift = format!("ask about an address of {}; a peering forwards nothing further", side.vpc);
         trace.stop(|| plain(Code::PeeringAddress, why, lift));
         return None;
     }

@@ -22,7 +22,7 @@ pub(crate) fn down(connection: &VpnConnection) -> Option<StepText> {
     let (why, lift) = if connection.state == "available" {
         (
             format!("none of its tunnels is up: {}", tunnels.join(", ")),
-            "bring a tunnel up at the customer gateway".to_owned(),
+            "start a tunnel at the customer gateway".to_owned(),
         )
     } else {
         let lift = "wait until it is available, or create another".to_owned();

@@ -24,8 +24,9 @@ pub(crate) fn listen(cx: Context<'_>, trace: &mut Trace, index: InterfaceIx) {
     };
     if let Some(state) = not_serving(balancer) {
         let why = format!("its state is {state}");
-        trace
-            .stop(|| plain(String::new(), Code::BadState, why, "wait until it is active, or create it anew"));
+        trace.stop(|| {
+            plain(String::new(), Code::BadState, why, "wait until it is active, or create it again")
+        });
     }
     // "The Gateway Load Balancer endpoint … route traffic" (guide for Gateway Load Balancers, Getting started): what
     // addresses a node itself is not taken.

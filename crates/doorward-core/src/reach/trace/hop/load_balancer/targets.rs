@@ -337,7 +337,7 @@ fn health_words(target: &Target) -> Option<String> {
         "unhealthy" => {
             Some(", which is unhealthy: it gets requests only while no target of the group is healthy".into())
         }
-        "initial" => Some(", whose first health checks are not finished".into()),
+        "initial" => Some(" (its first health checks are not finished)".into()),
         "unused" => match target.reason.as_deref() {
             Some("Target.InvalidState") => Some(", which is stopped".into()),
             _ => Some(", which was reported as unused".into()),

@@ -150,12 +150,12 @@ fn what_is_unrecorded(cx: Context<'_>, attachment: &Attachment) -> Option<String
         AttachmentTarget::Vpn(_) | AttachmentTarget::DirectConnect(_) => None,
         AttachmentTarget::Vpc(vpc) => Some(format!("{vpc} was not recorded")),
         AttachmentTarget::Peer(peer) => Some(format!("{peer} was not recorded")),
-        AttachmentTarget::Other(kind, id) => Some(format!("what is behind its {kind} {id} is not known")),
+        AttachmentTarget::Other(kind, id) => Some(format!("the network behind its {kind} {id} is not known")),
     }
 }
 
 fn unrecorded(id: &AttachmentId, why: String) -> StepText {
-    let lift = "record the account that owns it as well, or ask whoever runs what is behind it".to_owned();
+    let lift = "record the account that owns it as well, or ask the operator of that network".to_owned();
     StepText { because: why.clone(), ..plain(id, Code::UnknownDestination, why, lift) }
 }
 

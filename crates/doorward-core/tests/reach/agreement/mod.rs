@@ -3,6 +3,8 @@
 //! The ordinary run takes 2,000 accounts for the pairs of interfaces and fewer for what else is asked;
 //! `PROPTEST_CASES` sets another number for all.
 
+mod resolving;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
