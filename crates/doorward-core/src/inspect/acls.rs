@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::Addresses;
 use super::facts::{Facts, some};
-use super::{Finding, Rule, Severity, fix};
+use super::{Finding, Remedy, Rule, Severity};
 use crate::inventory::{AclEntry, Call, Direction, NetworkAcl, SubnetId};
 use crate::net::ranges;
 use crate::net::{Cidr, Family, Flow, Ports};
-use crate::reach::Flows;
+use crate::reach::{Change, Edit, Flows};
 
 /// The ports that clients choose for themselves.
 ///
@@ -238,11 +238,11 @@ fn of_direction(
         rule: Rule::AclCutsReplies,
         severity,
         of: Some(format!("{} {family}", if direction == Direction::In { "inbound" } else { "outbound" })),
-        about: format!("{} lets {services} through and cuts replies on {family}", acl.id),
+        about: format!("{} allows {services} and cuts the replies on {family}", acl.id),
         resource,
         evidence,
-        fix: format!("let {} 1024-65535 {away} to the same addresses", protocols(&cuts)),
-        commands: admit(facts, acl, direction, &cuts),
+        fix: format!("allow {} 1024-65535 {away} to the same addresses", protocols(&cuts)),
+        remedy: Remedy::of(facts, admit(acl, direction, &cuts)),
         gaps,
     })
 }
@@ -255,12 +255,7 @@ fn protocols(cuts: &BTreeMap<Cut, Addresses>) -> String {
 /// Entries that let the replies through, where nothing but the deny at the end is in their way: what somebody
 /// denied on purpose is not undone by a command to copy. They are for the prefixes that the connections are let
 /// through for.
-fn admit(
-    facts: &Facts<'_>,
-    acl: &NetworkAcl,
-    direction: Direction,
-    cuts: &BTreeMap<Cut, Addresses>,
-) -> Vec<String> {
+fn admit(acl: &NetworkAcl, direction: Direction, cuts: &BTreeMap<Cut, Addresses>) -> Vec<Change> {
     let mut wanted: BTreeSet<(&'static str, Cidr)> = BTreeSet::new();
     let own = || acl.entries.iter().filter(|entry| entry.number < 32_767);
     for (cut, whom) in cuts {
@@ -278,11 +273,15 @@ fn admit(
     }
     let back = opposite(direction);
     let last = own().filter(|entry| entry.direction == back).map(|entry| entry.number).max().unwrap_or(0);
-    let place = facts.place(&acl.vpc);
+    let ports = Ports::range(1_024, 65_535).unwrap_or(Ports::ALL);
     let entries = wanted.into_iter().zip((1_u32..).map(|at| last + 10 * at));
     entries
         .filter(|(_, number)| *number < 32_767)
-        .map(|((protocol, cidr), number)| fix::admit_replies(&place, &acl.id, back, number, protocol, cidr))
+        .map(|((protocol, cidr), number)| {
+            let flow = if protocol == "tcp" { Flow::Tcp(ports) } else { Flow::Udp(ports) };
+            let entry = AclEntry { number, direction: back, cidr, flow, allow: true };
+            Change::AclEntry { acl: acl.id.clone(), edit: Edit::Add(entry) }
+        })
         .collect()
 }
 
@@ -311,9 +310,9 @@ mod tests {
             ]
         );
         assert_eq!(
-            finding.commands,
+            finding.remedy.commands,
             [
-                "aws ec2 create-network-acl-entry --region eu-west-1 --network-acl-id acl-x --egress --rule-number 10 --protocol tcp --port-range From=1024,To=65535 --cidr-block 0.0.0.0/0 --rule-action allow"
+                "aws ec2 create-network-acl-entry --region eu-west-1 --network-acl-id acl-x --egress --rule-number 10 --protocol 6 --port-range From=1024,To=65535 --cidr-block 0.0.0.0/0 --rule-action allow"
             ]
         );
     }
@@ -348,7 +347,7 @@ mod tests {
         let account = acl(&["out 100 tcp/443 0.0.0.0/0 allow"]);
         let [finding] = found(&account, RULE).try_into().expect("one finding");
         assert_eq!(finding.of.as_deref(), Some("outbound IPv4"));
-        assert!(finding.commands[0].contains("--ingress"), "{:?}", finding.commands);
+        assert!(finding.remedy.commands[0].contains("--ingress"), "{:?}", finding.remedy.commands);
     }
 
     #[test]
@@ -363,7 +362,7 @@ mod tests {
             finding.evidence[0],
             "tcp/443 comes in from 192.0.2.0/24; replies go out to tcp/1024-39999, tcp/40001-65535 alone"
         );
-        assert!(finding.commands.is_empty(), "{:?}", finding.commands);
+        assert!(finding.remedy.commands.is_empty(), "{:?}", finding.remedy.commands);
     }
 
     #[test]
@@ -388,8 +387,8 @@ mod tests {
             "{:?}",
             finding.evidence
         );
-        assert_eq!(finding.commands.len(), 2, "{:?}", finding.commands);
-        assert!(finding.commands.iter().all(|command| command.contains("--cidr-block 0.0.0.0/0 ")));
+        assert_eq!(finding.remedy.commands.len(), 2, "{:?}", finding.remedy.commands);
+        assert!(finding.remedy.commands.iter().all(|command| command.contains("--cidr-block 0.0.0.0/0 ")));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::facts::{Facts, some};
 use super::routes::{destination, table_of};
 use super::serving::{Owner, owner};
-use super::{Finding, Rule, Severity, Subject};
+use super::{Finding, Remedy, Rule, Severity, Subject};
 use crate::inventory::{
     Call, Destination, Direction, Peer, Route, RouteTarget, SecurityGroup, SubnetGroup, SubnetId,
 };
@@ -92,13 +92,13 @@ fn way_out(facts: &Facts<'_>, resource: Subject, subnets: &BTreeSet<&SubnetId>) 
         rule: Rule::DatabaseWayOut,
         severity,
         of: None,
-        about: format!("{which} has a way out by {}", some(&targets)),
+        about: format!("{which} has a default route by {}", some(&targets)),
         resource,
         evidence,
-        fix: "give these subnets a route table of their own with no default route; what they need of AWS goes by \
+        fix: "associate these subnets with a route table without a default route, and reach services of AWS by VPC \
               endpoints"
             .to_owned(),
-        commands: Vec::new(),
+        remedy: Remedy::default(),
         gaps,
     })
 }
@@ -164,12 +164,12 @@ fn restored(facts: &Facts<'_>, resource: Subject, group: &SecurityGroup) -> Find
         )
         .collect();
     let gaps = facts.gaps(&[Call::Interfaces], &group.place);
-    let mut evidence = vec![format!("it carries {}", facts.group_text(&group.id))];
+    let mut evidence = vec![format!("it has {} attached", facts.group_text(&group.id))];
     evidence.extend(own.iter().cloned());
     evidence.push(match others.as_slice() {
-        [] if gaps.is_empty() => "nothing but databases carries it".to_owned(),
-        [] => "what else carries it could not be seen".to_owned(),
-        others => format!("it is carried by {}", some(others)),
+        [] if gaps.is_empty() => "only databases have it attached".to_owned(),
+        [] => "whether anything else has it attached could not be seen".to_owned(),
+        others => format!("it is attached to {}", some(others)),
     });
     let open = !own.is_empty() && !others.is_empty();
     Finding {
@@ -184,7 +184,7 @@ fn restored(facts: &Facts<'_>, resource: Subject, group: &SecurityGroup) -> Find
         resource,
         evidence,
         fix: "give it the groups that it had before it was restored, or one of its own".to_owned(),
-        commands: Vec::new(),
+        remedy: Remedy::default(),
         gaps,
     }
 }
@@ -217,7 +217,7 @@ fn one_zone(facts: &Facts<'_>) -> Vec<Finding> {
                 },
                 evidence: group.subnets.iter().map(|subnet| facts.subnet_text(subnet)).collect(),
                 fix: "add a subnet in another zone".to_owned(),
-                commands: Vec::new(),
+                remedy: Remedy::default(),
                 gaps: Vec::new(),
             })
         })
@@ -245,7 +245,7 @@ mod tests {
         let nat = RouteTarget::NatGateway(id("nat-a"));
         let [finding] = found(&out(nat), rule).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Low);
-        assert_eq!(finding.about, "database subnet group private has a way out by nat-a");
+        assert_eq!(finding.about, "database subnet group private has a default route by nat-a");
         assert_eq!(finding.evidence, ["subnet-a: rtb-x sends 0.0.0.0/0 to nat-a"]);
         let igw = || out(RouteTarget::InternetGateway(id("igw-a")));
         check(&igw(), rule, &[(Severity::Medium, "private")]);

@@ -1,8 +1,8 @@
 //! Default groups that let something through.
 
 use super::facts::{Facts, some};
-use super::{Finding, Rule, Severity, fix};
-use crate::inventory::{Call, RuleIdentity, SecurityGroup};
+use super::{Finding, Remedy, Rule, Severity};
+use crate::inventory::{Call, SecurityGroup};
 
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
     let groups = facts.inventory.groups.values().filter(|group| group.name == "default");
@@ -19,12 +19,11 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     let carried = !carriers.is_empty() || !users.is_empty();
     let mut evidence: Vec<String> = group.rules.keys().map(|rule| format!("rule: {rule}")).collect();
     if !carriers.is_empty() {
-        evidence.push(format!("carried by {}", some(carriers.iter().map(|interface| &interface.id))));
+        evidence.push(format!("attached to {}", some(carriers.iter().map(|interface| &interface.id))));
     }
     if !users.is_empty() {
         evidence.push(format!("set for {}", some(&users)));
     }
-    let rules: Vec<&RuleIdentity> = group.rules.keys().collect();
     let vpc = group.vpc.as_ref().map(|vpc| format!(" of {vpc}")).unwrap_or_default();
     Some(Finding {
         rule: Rule::DefaultGroup,
@@ -34,7 +33,9 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
         about: match (carried, gaps.is_empty()) {
             (true, _) => format!("the default group{vpc} has rules, and is in use"),
             (false, true) => {
-                format!("the default group{vpc} has rules, for whatever is made without a group")
+                format!(
+                    "the default group{vpc} has rules, which count for everything that is created without a group"
+                )
             }
             (false, false) => {
                 format!("the default group{vpc} has rules, and whether it is in use is not known")
@@ -42,11 +43,15 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
         },
         evidence,
         fix: if carried {
-            "give what carries it a group of its own, and then take all rules out".to_owned()
+            "attach another group instead, and then remove all rules".to_owned()
         } else {
-            "take all rules out".to_owned()
+            "remove all rules".to_owned()
         },
-        commands: if carried || !gaps.is_empty() { Vec::new() } else { fix::revoke(group, &rules) },
+        remedy: if carried || !gaps.is_empty() {
+            Remedy::default()
+        } else {
+            Remedy::removing(facts, group, group.rules.keys())
+        },
         gaps,
     })
 }
@@ -64,11 +69,11 @@ mod tests {
             || Account::new().named("sg-d", "default", "vpc-a", &["in all sg-d", "out all 0.0.0.0/0"]);
         let [finding] = found(&account(), RULE).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Note);
-        assert_eq!(finding.commands.len(), 2);
+        assert_eq!(finding.remedy.commands.len(), 2);
         let [finding] =
             found(&account().interface("eni-a", "subnet-a", &["sg-d"]), RULE).try_into().expect("one");
         assert_eq!(finding.severity, Severity::Low);
-        assert!(finding.commands.is_empty(), "what is in use is not cut off by a command to copy");
+        assert!(finding.remedy.commands.is_empty(), "what is in use is not cut off by a command to copy");
         check(&account().function("report", &["sg-d"]), RULE, &[(Severity::Low, "sg-d")]);
     }
 

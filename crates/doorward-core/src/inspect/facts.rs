@@ -225,7 +225,7 @@ impl<'a> Facts<'a> {
                 format!("{peer} is in {its}, and {} that led there is `{}`", peering.id, peering.state)
             }
             None => {
-                format!("{peer} is in {its}, and no peering that carries references leads there from {own}")
+                format!("{peer} is in {its}, and no active peering in one Region leads there from {own}")
             }
         })
     }

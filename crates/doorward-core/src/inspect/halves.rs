@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::facts::{Facts, Reference, some};
-use super::{Finding, Rule, Severity, fix};
+use super::{Finding, Remedy, Rule, Severity};
 use crate::inventory::{
     Call, Direction, Interface, Inventory, Peer, RuleIdentity, SecurityGroup, SecurityGroupId,
 };
-use crate::reach::Flows;
+use crate::reach::{Change, Edit, Flows};
 
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
     facts.inventory.groups.values().flat_map(|group| of_group(facts, group)).collect()
@@ -99,12 +99,12 @@ fn missing(
     let (own, its) = (facts.group_text(&group.id), facts.group_text(&other.id));
     let (about, fix) = match direction {
         Direction::In => (
-            format!("{own} admits {its} on {asked}, and nobody who carries {its} is let out there"),
-            format!("let {its} out to {own} on {asked}"),
+            format!("{own} admits {its} on {asked}, and no rule lets interfaces with {its} send there"),
+            format!("add an outbound rule to {its} for {own} on {asked}"),
         ),
         Direction::Out => (
-            format!("{own} is let out to {its} on {asked}, and nobody who carries {its} admits it"),
-            format!("let {its} admit {own} on {asked}"),
+            format!("{own} may send to {its} on {asked}, and no rule of interfaces with {its} admits it"),
+            format!("add an inbound rule to {its} for {own} on {asked}"),
         ),
     };
     let back = match direction {
@@ -112,9 +112,9 @@ fn missing(
         Direction::Out => Direction::In,
     };
     let carriers = |id: &SecurityGroupId| some(facts.carriers(id).iter().map(|it| &it.id));
-    let commands = asked.list().into_iter().map(|flow| {
-        let rule = RuleIdentity { direction: back, flow, peer: Peer::Group(group.id.clone()) };
-        fix::authorize(other, &rule)
+    let changes = asked.list().into_iter().map(|flow| Change::Rule {
+        group: other.id.clone(),
+        edit: Edit::Add(RuleIdentity { direction: back, flow, peer: Peer::Group(group.id.clone()) }),
     });
     Finding {
         rule: Rule::HalfRole,
@@ -123,12 +123,12 @@ fn missing(
         of: Some(format!("{} {}", word(direction), group.id)),
         about,
         evidence: vec![
-            format!("{own} is carried by {}", carriers(&group.id)),
-            format!("{its} is carried by {}", carriers(&other.id)),
+            format!("{own} is attached to {}", carriers(&group.id)),
+            format!("{its} is attached to {}", carriers(&other.id)),
             format!("no group of theirs has a rule for {asked} {} any of the former", preposition(back)),
         ],
         fix,
-        commands: commands.collect(),
+        remedy: Remedy::of(facts, changes),
         gaps: Vec::new(),
     }
 }
@@ -161,13 +161,19 @@ fn nobody(facts: &Facts<'_>, group: &SecurityGroup, other: &SecurityGroup, asked
         resource: facts.group(other),
         of: Some(format!("{} {}", word(Direction::In), group.id)),
         about: if gaps.is_empty() {
-            format!("{own} admits {its} on {asked}, and nobody carries {its}")
+            format!("{own} admits {its} on {asked}, and no interface has {its} attached")
         } else {
-            format!("{own} admits {its} on {asked}, and whether anybody carries {its} is not known")
+            format!(
+                "{own} admits {its} on {asked}, and whether any interface has {its} attached is not known"
+            )
         },
         evidence: rules.iter().map(|rule| format!("rule of {own}: {rule}")).collect(),
-        fix: format!("give {its} to whoever needs {own}, or take the rule out"),
-        commands: if gaps.is_empty() { fix::revoke(group, &rules) } else { Vec::new() },
+        fix: format!("attach {its} to the clients of {own}, or remove the rule"),
+        remedy: if gaps.is_empty() {
+            Remedy::removing(facts, group, rules.iter().copied())
+        } else {
+            Remedy::default()
+        },
         gaps,
     }
 }
@@ -195,10 +201,10 @@ mod tests {
         assert_eq!(finding.severity, Severity::Medium);
         assert_eq!(
             finding.about,
-            "sg-db (db) admits sg-dbconnect (dbconnect) on tcp/5432, and nobody who carries sg-dbconnect (dbconnect) is let out there"
+            "sg-db (db) admits sg-dbconnect (dbconnect) on tcp/5432, and no rule lets interfaces with sg-dbconnect (dbconnect) send there"
         );
         assert_eq!(
-            finding.commands,
+            finding.remedy.commands,
             [
                 "aws ec2 authorize-security-group-egress --region eu-west-1 --group-id sg-dbconnect --ip-permissions 'IpProtocol=tcp,FromPort=5432,ToPort=5432,UserIdGroupPairs=[{GroupId=sg-db}]'"
             ]

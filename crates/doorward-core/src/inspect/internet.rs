@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::facts::{Facts, first, some};
 use super::reached::Reached;
 use super::serving::{Owner, owner};
-use super::{Finding, Rule, Severity, Subject, fix};
+use super::{Finding, Remedy, Rule, Severity, Subject};
 use crate::inventory::{
     Direction, Interface, NamedResource, Peer, ResourceKind, ResourceRef, RuleIdentity, SecurityGroup,
     SecurityGroupId,
@@ -119,7 +119,7 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
     let mut evidence: Vec<String> =
         reached.whom.iter().map(|(flows, whom)| format!("{flows} from {whom}")).collect();
     if !role.owners.is_empty() {
-        evidence.push(format!("who is reached: {}", some(role.owners.iter().map(NamedResource::described))));
+        evidence.push(format!("reached: {}", some(role.owners.iter().map(NamedResource::described))));
     }
     evidence.extend(hops);
     let whom = if narrow { "named addresses of the internet reach" } else { "the internet reaches" };
@@ -137,16 +137,17 @@ fn known(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
         fix: if meant {
             "nothing, if everyone is meant to reach it".to_owned()
         } else if narrow {
-            format!("if these addresses are no longer needed, take them out of {groups}")
+            format!("if these addresses are no longer needed, remove them from {groups}")
         } else if rules.is_empty() {
-            "let it have no public address, or a security group that admits only who needs it".to_owned()
+            "remove its public address, or attach a security group that admits only the clients that need it"
+                .to_owned()
         } else {
-            format!("let {groups} admit only who needs it, or let it have no public address")
+            format!("admit only the clients that need it in {groups}, or remove its public address")
         },
         // Which of several is the one too many, nobody but their owner knows.
-        commands: match rules.as_slice() {
-            [(group, rule)] if !meant => fix::revoke(group, &[rule]),
-            _ => Vec::new(),
+        remedy: match rules.as_slice() {
+            [(group, rule)] if !meant => Remedy::removing(facts, group, [*rule]),
+            _ => Remedy::default(),
         },
         gaps,
     }
@@ -205,12 +206,12 @@ fn unknown(facts: &Facts<'_>, role: &Role, reached: &Reached) -> Finding {
         resource: subject(facts, role),
         of: Some(which(role)),
         about: format!(
-            "whether the internet reaches {} is not known: what could not be seen decides",
+            "whether the internet reaches {} is not known, since it depends on resources that could not be read",
             role.name
         ),
         evidence: std::iter::once(format!("at most {flows}")).chain(first(hops, 12)).collect(),
-        fix: "allow the calls that gave no answer, and look again".to_owned(),
-        commands: Vec::new(),
+        fix: "allow the calls that gave no answer, and inspect again".to_owned(),
+        remedy: Remedy::default(),
         gaps,
     }
 }
@@ -251,9 +252,12 @@ mod tests {
         assert_eq!(finding.about, "the internet reaches x on tcp/22 (SSH)");
         assert_eq!(finding.resource.id, "vpc-a/sg-x");
         assert_eq!(finding.evidence[0], "tcp/22 from everyone on IPv4");
-        assert_eq!(finding.fix, "let sg-x (x) admit only who needs it, or let it have no public address");
         assert_eq!(
-            finding.commands,
+            finding.fix,
+            "admit only the clients that need it in sg-x (x), or remove its public address"
+        );
+        assert_eq!(
+            finding.remedy.commands,
             [
                 "aws ec2 revoke-security-group-ingress --region eu-west-1 --group-id sg-x --ip-permissions 'IpProtocol=tcp,FromPort=22,ToPort=22,IpRanges=[{CidrIp=0.0.0.0/0}]'"
             ]

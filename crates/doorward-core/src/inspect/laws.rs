@@ -1,11 +1,12 @@
 //! What holds for every account, however odd.
 
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 use super::testing::{Account, id};
 use super::{Finding, inspect};
 use crate::inventory::{Call, RouteTarget, SecurityGroupId};
-use crate::reach::Reachability;
+use crate::reach::{Reachability, after};
 
 const GROUPS: [&str; 4] = ["sg-a", "sg-b", "sg-c", "sg-gone"];
 const PEERS: [&str; 9] =
@@ -100,7 +101,24 @@ proptest! {
         prop_assert_eq!(prints.len(), found.len(), "two findings are told apart by nothing: {:#?}", found);
         for finding in &found {
             prop_assert!(!finding.about.is_empty() && !finding.fix.is_empty());
-            prop_assert!(finding.commands.iter().all(|command| command.starts_with("aws ")));
+            prop_assert!(finding.remedy.commands.iter().all(|command| command.starts_with("aws ")));
+        }
+    }
+
+    /// The changes of a finding can be made, and the account that has them does not have the finding any more.
+    #[test]
+    fn a_remedy_fixes_its_finding(account in account()) {
+        for finding in findings(&account).into_iter().filter(|finding| !finding.remedy.changes.is_empty()) {
+            let after = match after(&account.0, &finding.remedy.changes) {
+                Ok(after) => after,
+                Err(error) => return Err(TestCaseError::fail(format!("{error}: {finding:#?}"))),
+            };
+            let left = inspect(&Reachability::of(after));
+            let again = left.iter().find(|left| {
+                left.fingerprint() == finding.fingerprint() && left.evidence == finding.evidence
+            });
+            prop_assert!(again.is_none(), "{:#?}", finding);
+            prop_assert!(!finding.remedy.commands.is_empty());
         }
     }
 

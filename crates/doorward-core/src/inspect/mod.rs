@@ -1,4 +1,4 @@
-//! What is not as it should be in an account: each finding with its severity, its evidence and what would mend it.
+//! Misconfigurations of an account: each finding with its severity, its evidence and its fix.
 //!
 //! A file per rule or family of rules. Nothing here guesses: what only a call that gave no answer could tell is
 //! said to be unknown.
@@ -8,13 +8,13 @@ mod addresses;
 mod databases;
 mod default_group;
 mod facts;
-mod fix;
 mod halves;
 mod internet;
 mod public_database;
 mod quotas;
 mod reached;
 mod references;
+mod remedy;
 mod routes;
 mod rule;
 mod selves;
@@ -33,13 +33,14 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+pub use remedy::Remedy;
 pub use rule::{NoSuchRule, Rule, Severity};
 
 use crate::inventory::{Gap, Place};
 use crate::reach::Reachability;
 use facts::Facts;
 
-/// Something that is not as it should be.
+/// A misconfiguration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What was looked for.
@@ -57,8 +58,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// The change that mends it.
     pub fix: String,
-    /// The commands of the AWS CLI that make this change, where they are known exactly.
-    pub commands: Vec<String>,
+    /// The same as changes of the account, where they are known exactly.
+    #[serde(flatten)]
+    pub remedy: Remedy,
     /// What could not be seen and could change the finding.
     pub gaps: Vec<Gap>,
 }

@@ -2,10 +2,10 @@
 
 use super::addresses::Addresses;
 use super::facts::{Facts, hop};
-use super::{Finding, Rule, Severity, Subject, fix};
+use super::{Finding, Remedy, Rule, Severity, Subject};
 use crate::inventory::Database;
 use crate::net::{Cidr, Family, Flow, Ports};
-use crate::reach::{Flows, Selector, Verdict};
+use crate::reach::{Change, Flows, Selector, Verdict};
 
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
     let databases = facts.inventory.databases.values().filter(|database| database.public);
@@ -35,7 +35,7 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
         answer if answer.verdict == Verdict::No => {
             let blockers = answer.blockers.iter();
             evidence
-                .extend(blockers.map(|it| format!("in the way: {} ({}): {}", it.resource, it.code, it.why)));
+                .extend(blockers.map(|it| format!("blocked by {} ({}): {}", it.resource, it.code, it.why)));
             let about = format!("database {name} is called public, and the internet does not reach it");
             (Severity::Note, about)
         }
@@ -53,8 +53,12 @@ fn of_database(facts: &Facts<'_>, database: &Database) -> Finding {
         of: None,
         about,
         evidence,
-        fix: "make it private: inside the VPC its name leads to its private address all the same".to_owned(),
-        commands: vec![fix::make_private(&database.place, name)],
+        fix: "make it private: inside the VPC its name resolves to its private address in any case"
+            .to_owned(),
+        remedy: Remedy::of(
+            facts,
+            [Change::MakePrivate { database: database.arn.as_ref().unwrap_or(name).clone() }],
+        ),
         gaps,
     }
 }
@@ -98,6 +102,6 @@ mod tests {
         let closed = named.group("sg-db", "vpc-a", &["in tcp/5433 0.0.0.0/0"]);
         let [finding] = found(&closed, RULE).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Note);
-        assert!(finding.evidence.iter().any(|line| line.starts_with("in the way: sg-db")), "{finding:#?}");
+        assert!(finding.evidence.iter().any(|line| line.starts_with("blocked by sg-db")), "{finding:#?}");
     }
 }

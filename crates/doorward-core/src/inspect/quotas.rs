@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Facts, some};
-use super::{Finding, Rule, Severity, Subject};
+use super::{Finding, Remedy, Rule, Severity, Subject};
 use crate::inventory::{Call, Direction, Interface, Inventory, Place, RULES_PER_GROUP, SecurityGroupId};
 use crate::net::{Cidr, Family};
 
@@ -75,7 +75,7 @@ fn finding(
         about,
         evidence,
         fix: fix.to_owned(),
-        commands: Vec::new(),
+        remedy: Remedy::default(),
         gaps: Vec::new(),
     }
 }
@@ -107,7 +107,7 @@ fn rules(facts: &Facts<'_>) -> Vec<Finding> {
             let Some((severity, bound)) = near_rules(weight, quota) else { continue };
             let word = word(direction);
             let own = group.rules.keys().filter(|rule| rule.direction == direction).count();
-            let mut evidence = vec![format!("{own} {word} rules stand in it")];
+            let mut evidence = vec![format!("it has {own} {word} rules")];
             if count(own) != weight {
                 evidence.push(format!(
                     "they count {weight} on {family}: a reference counts for both families, a prefix list as \
@@ -120,7 +120,7 @@ fn rules(facts: &Facts<'_>) -> Vec<Finding> {
                 format!("{word} {}", quota.what),
                 format!("{} has {weight} of {bound} {word} rules on {family}", facts.group_text(&group.id)),
                 evidence,
-                "unite prefixes that touch, refer to a group instead of its addresses, or ask for a greater \
+                "join adjacent prefixes, refer to a group instead of its addresses, or ask for a greater \
                  quota (L-0EA8095F)",
             ));
         }
@@ -161,7 +161,7 @@ fn carried(facts: &Facts<'_>) -> Vec<Finding> {
             severity,
             facts.of_vpc("network interface", &first.id, &first.tags, &first.vpc),
             quota.what.to_owned(),
-            format!("{} groups are carried by {who}, of {bound}", groups.len()),
+            format!("{who} has {} of {bound} groups attached", groups.len()),
             vec![
                 format!("groups: {}", some(groups.iter().map(|group| facts.group_text(group)))),
                 format!(
@@ -191,7 +191,7 @@ fn routes(facts: &Facts<'_>) -> Vec<Finding> {
                 format!("{family} {}", ROUTES.what),
                 format!("{} has {number} routes of {family}, of {bound}", table.id),
                 vec!["propagated routes count apart and are left out".to_owned()],
-                "unite prefixes that lead the same way, use a prefix list, or ask for a greater quota (L-93826ACB)",
+                "join prefixes that have the same target, use a prefix list, or ask for a greater quota (L-93826ACB)",
             ));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Facts, Reference};
-use super::{Finding, Rule, Severity, fix};
+use super::{Finding, Remedy, Rule, Severity};
 use crate::inventory::{Gap, Peer, RuleIdentity, SecurityGroup, SecurityGroupId};
 
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
@@ -61,11 +61,15 @@ fn finding(facts: &Facts<'_>, group: &SecurityGroup, peer: &SecurityGroupId, bro
         },
         evidence,
         fix: if broken.certain {
-            "take what refers to it out".to_owned()
+            "remove the rules that reference it".to_owned()
         } else {
-            format!("look whether {peer} is still there; if not, take what refers to it out")
+            format!("check whether {peer} still exists; if not, remove the rules that reference it")
         },
-        commands: if broken.certain { fix::revoke(group, &broken.rules) } else { Vec::new() },
+        remedy: if broken.certain {
+            Remedy::removing(facts, group, broken.rules.iter().copied())
+        } else {
+            Remedy::default()
+        },
         gaps: broken.gaps,
     }
 }
@@ -95,7 +99,7 @@ mod tests {
         assert_eq!(finding.severity, Severity::Low);
         assert_eq!(finding.about, "2 rules of sg-db (db) refer to sg-gone and match nothing");
         assert_eq!(
-            finding.commands,
+            finding.remedy.commands,
             [
                 "aws ec2 revoke-security-group-ingress --region eu-west-1 --group-id sg-db --ip-permissions 'IpProtocol=tcp,FromPort=5432,ToPort=5432,UserIdGroupPairs=[{GroupId=sg-gone}]'",
                 "aws ec2 revoke-security-group-ingress --region eu-west-1 --group-id sg-db --ip-permissions 'IpProtocol=tcp,FromPort=5433,ToPort=5433,UserIdGroupPairs=[{GroupId=sg-gone}]'"
@@ -110,7 +114,7 @@ mod tests {
         let [finding] = found(&account, RULE).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Note);
         assert_eq!(finding.gaps.len(), 1);
-        assert!(finding.commands.is_empty());
+        assert!(finding.remedy.commands.is_empty());
     }
 
     #[test]

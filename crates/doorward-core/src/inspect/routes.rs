@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::facts::{Facts, name, some};
-use super::{Finding, Rule, Severity, Subject, fix};
+use super::{Finding, Remedy, Rule, Severity, Subject};
 use crate::inventory::{Call, Destination, Inventory, RouteTable, SubnetId, TransitTable};
+use crate::reach::{Change, Edit};
 
 pub(super) fn find(facts: &Facts<'_>) -> Vec<Finding> {
     let tables = facts.inventory.route_tables.values();
@@ -61,18 +62,19 @@ fn blackholes(facts: &Facts<'_>, table: &RouteTable) -> Option<Finding> {
     let gaps = facts.gaps(&[Call::Subnets], &resource.place);
     let used = !users.is_empty() || !table.gateways.is_empty() || !gaps.is_empty();
     // Propagated routes go with what propagates them and cannot be deleted.
-    let commands = dead.iter().filter(|route| !route.propagated);
-    let commands =
-        commands.map(|route| fix::delete_route(&resource.place, &table.id, &route.destination)).collect();
+    let removed = dead.iter().filter(|route| !route.propagated).map(|route| Change::Route {
+        table: table.id.clone(),
+        edit: Edit::Remove(route.destination.clone()),
+    });
     Some(Finding {
         rule: Rule::BlackholeRoute,
         severity: if used { Severity::Medium } else { Severity::Low },
-        about: format!("what {} sends to {to} is dropped: the target is gone", table.id),
+        about: format!("packets that {} routes to {to} are dropped, since the target is gone", table.id),
         resource,
         of: None,
         evidence,
-        fix: "lead these routes to something that is there, or delete them".to_owned(),
-        commands,
+        fix: "replace these routes by ones to a target that exists, or delete them".to_owned(),
+        remedy: Remedy::of(facts, removed),
         gaps,
     })
 }
@@ -82,7 +84,6 @@ fn unused(facts: &Facts<'_>, table: &RouteTable) -> Option<Finding> {
         return None;
     }
     let resource = facts.of_vpc("route table", &table.id, &table.tags, &table.vpc);
-    let commands = vec![fix::delete_table(&resource.place, &table.id)];
     Some(Finding {
         rule: Rule::UnusedRouteTable,
         severity: Severity::Note,
@@ -91,7 +92,7 @@ fn unused(facts: &Facts<'_>, table: &RouteTable) -> Option<Finding> {
         of: None,
         evidence: vec![format!("it is in {} and not its main table", table.vpc)],
         fix: "associate it, or delete it".to_owned(),
-        commands,
+        remedy: Remedy::of(facts, [Change::DeleteRouteTable { table: table.id.clone() }]),
         gaps: Vec::new(),
     })
 }
@@ -116,8 +117,9 @@ fn transit(facts: &Facts<'_>, table: &TransitTable) -> Option<Finding> {
         true => "no attachment that was seen uses the table".to_owned(),
         false => format!("used by {}", some(&users)),
     });
-    let commands = dead.iter().filter(|route| !route.propagated && !route.attachments.is_empty());
-    let commands = commands.map(|route| fix::delete_transit_route(&place, &table.id, route.cidr)).collect();
+    let removed = dead.iter().filter(|route| !route.propagated && !route.attachments.is_empty());
+    let removed =
+        removed.map(|route| Change::DeleteTransitRoute { table: table.id.clone(), cidr: route.cidr });
     Some(Finding {
         rule: Rule::BlackholeRoute,
         severity: Severity::Low,
@@ -130,9 +132,10 @@ fn transit(facts: &Facts<'_>, table: &TransitTable) -> Option<Finding> {
         },
         of: None,
         evidence,
-        fix: "lead these routes to an attachment that is there, or delete those that are not meant"
-            .to_owned(),
-        commands,
+        fix:
+            "replace these routes by ones to an attachment that exists, or delete those that are not intended"
+                .to_owned(),
+        remedy: Remedy::of(facts, removed),
         gaps: facts.gaps(&[Call::TransitAttachments], &place),
     })
 }
@@ -155,7 +158,7 @@ mod tests {
         assert_eq!(finding.severity, Severity::Medium);
         assert_eq!(finding.evidence, ["0.0.0.0/0 by nat-gone: blackhole", "used by subnet-a"]);
         assert_eq!(
-            finding.commands,
+            finding.remedy.commands,
             [
                 "aws ec2 delete-route --region eu-west-1 --route-table-id rtb-x --destination-cidr-block 0.0.0.0/0"
             ]
@@ -205,6 +208,6 @@ mod tests {
         check(&with(false), Rule::BlackholeRoute, &[]);
         let [finding] = found(&with(true), Rule::BlackholeRoute).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Low);
-        assert!(finding.commands.is_empty());
+        assert!(finding.remedy.commands.is_empty());
     }
 }

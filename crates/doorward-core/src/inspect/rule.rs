@@ -11,9 +11,9 @@ use serde::{Serialize, Serializer};
 pub enum Severity {
     /// Somebody may get in today.
     High,
-    /// One mistake more, and somebody may; or something does not work.
+    /// With one more error somebody may; or something does not work.
     Medium,
-    /// It is not as it should be.
+    /// A misconfiguration without immediate effect.
     Low,
     /// Worth knowing, or not known for certain.
     Note,
@@ -80,35 +80,35 @@ macro_rules! rules {
 
 rules! {
     InternetReachable "internet-reachable" High "Reachable from the internet"
-        "A packet from the internet gets there and its replies get back: gateway, routes, network ACLs, security groups and public address all let it. High for databases, SSH, RDP and their like and for everything at once; note for web ports of load balancers and for what only named addresses reach; low for ICMP alone; medium for the rest."
+        "A packet from the internet reaches it and the replies come back: gateway, routes, network ACLs, security groups and public address all allow it. High for databases, SSH, RDP and the like and for all ports at once; note for web ports of load balancers and where only named addresses are admitted; low for ICMP alone; medium for the rest."
     PublicDatabase "public-database" High "Database that is publicly accessible"
-        "RDS gives a database with PubliclyAccessible a public address. High when everyone really reaches its port, medium when only named addresses do; note when only the flag is set and something else is in the way, which the next change may lift."
+        "RDS gives a database with PubliclyAccessible a public address. High when everyone reaches its port, medium when only named addresses do; note when only the flag is set and something else blocks the packets, which the next change may undo."
     WideRule "wide-rule" Medium "Security group that admits very many addresses"
-        "The rules of a group together admit everyone, or more addresses than a /8 of IPv4 or a /32 of IPv6, on some port. Prefixes are united exactly: two halves are everyone. Medium when the internet really gets through it, low when something carries the group, note when nothing does or when it is a load balancer's web port."
-    StaleReference "stale-reference" Low "Rule that refers to a group which is not there"
-        "A rule refers to a group that was deleted, or to one in a VPC that no active peering leads to. It matches nothing, counts against the quota, and says something that is not so. Note when what could not be seen may hold the group."
+        "The rules of a group together admit everyone, or more addresses than a /8 of IPv4 or a /32 of IPv6, on some port. Prefixes are joined exactly: two halves are everyone. Medium when packets from the internet reach an interface by it, low when an interface has it attached, note when none has or when it is a load balancer's web port."
+    StaleReference "stale-reference" Low "Rule that references a group which does not exist"
+        "A rule references a group that was deleted, or one in a VPC without an active peering. It matches nothing, counts against the quota, and misleads its readers. Note when the group may be among the resources that could not be read."
     SelfReference "self-reference" Medium "Security group that admits itself"
-        "Whoever carries the group reaches everyone else who carries it, on ports that most of them never meant to offer. Medium when it opens ways to what is not known to serve those ports, low when it opens only ways to what does or to what takes nothing in, note when fewer than two interfaces carry it."
+        "All interfaces with the group attached reach each other, on ports that most of them were never meant to offer. Medium when it opens paths to interfaces that are not known to serve those ports, low when it opens only paths to interfaces that do or that accept nothing, note when fewer than two interfaces have it attached."
     HalfRole "half-role" Medium "Role whose other half is missing"
-        "A way needs two rules: the sender's groups have to let it out and the receiver's groups have to let it in. Medium when one of them is there and the other is not; note when a group is admitted that nobody carries."
+        "A path needs two rules: an outbound rule of the sender's groups and an inbound rule of the receiver's groups. Medium when one of them exists and the other does not; note when a group is admitted that no interface has attached."
     Quota "quota" Low "Quota that is reached or nearly so"
         "Ninety per cent or more of a quota of Amazon VPC: rules of a group, groups of an interface, routes of a table, entries of a network ACL, groups and interfaces of a Region. Medium when no more fits, low when little more does, note when only a default that can be raised is reached."
     UnusedGroup "unused-group" Low "Security group that nothing uses"
-        "No interface carries it, no other group refers to it, and no service that was described is set to use it. Note when a call that could have shown a use gave no answer: then it is not known."
+        "No interface has it attached, no other group references it, and no service that was described is set to use it. Note when a call that could have shown a use gave no answer: then it is not known."
     AclCutsReplies "acl-cuts-replies" Medium "Network ACL that cuts replies"
-        "A network ACL lets a connection through one way and not its replies, which go to a port that the client chose: 32768 to 60999 on Linux, 49152 to 65535 on Windows, 1024 to 65535 for NAT gateways, load balancers and Lambda. Medium when clients on Linux or Windows are cut, low when only others are or when nothing lives there."
+        "A network ACL allows a connection in one direction and not its replies, which go to a port that the client chose: 32768 to 60999 on Linux, 49152 to 65535 on Windows, 1024 to 65535 for NAT gateways, load balancers and Lambda. Medium when clients on Linux or Windows are cut, low when only others are or when no interface is there."
     BlackholeRoute "blackhole-route" Medium "Route to something that is gone"
-        "What it matches is dropped. Medium when subnets use the table, low when none does, and low in a transit gateway, where a black hole may be meant."
+        "Packets that it matches are dropped. Medium when subnets use the table, low when none does, and low in a transit gateway, where a black hole may be meant."
     UnusedRouteTable "unused-route-table" Note "Route table that nothing uses"
         "No subnet and no gateway is associated with it, and it is not the main table of its VPC."
-    DatabaseWayOut "database-way-out" Medium "Database subnet with a way out"
-        "A subnet of databases or caches has a default route. A database needs none: what gets in cannot carry data out where there is no way. High when the route leads to an internet gateway and a database in it has a public address, medium to an internet gateway otherwise, low to a NAT gateway or anything else."
+    DatabaseWayOut "database-way-out" Medium "Database subnet with a default route"
+        "A subnet of databases or caches has a default route. A database needs none: without a route an intruder cannot send data out. High when the route leads to an internet gateway and a database in it has a public address, medium to an internet gateway otherwise, low to a NAT gateway or anything else."
     DatabaseInDefaultGroup "database-in-default-group" High "Database in its VPC's default security group"
-        "A database that is restored from a snapshot without a word about groups lands in the VPC's default one, which by default admits everyone else who carries it. High when the group admits itself and others carry it, else medium."
+        "A database that is restored from a snapshot without naming groups gets the VPC's default one, which by default admits every other interface that has it attached. High when the group admits itself and other interfaces have it attached, else medium."
     DefaultGroup "default-group" Low "Default security group that has rules"
-        "Whatever is made without naming a group gets the default one, so it should let nothing through. Low when something carries it, note when nothing does."
-    DatabaseZones "database-zones" Low "Database subnet group in one availability zone"
-        "RDS wants two zones in a subnet group, and a database cannot move to another zone without."
+        "Resources that are created without naming a group get the default one, so it should have no rules. Low when an interface has it attached, note when none has."
+    DatabaseZones "database-zones" Low "Database subnet group in one Availability Zone"
+        "RDS requires two zones in a subnet group, and a database cannot move to another zone without."
 }
 
 impl fmt::Display for Rule {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::facts::{Facts, Within, admits_itself, first, some};
 use super::serving::{Owner, owner, serves, title};
-use super::{Finding, Rule, Severity, fix};
+use super::{Finding, Remedy, Rule, Severity};
 use crate::inventory::{Call, Direction, Peer, RuleIdentity, SecurityGroup};
 use crate::reach::{Flows, Role, RoleId};
 
@@ -49,9 +49,9 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
         opened.push(line);
     }
     evidence.push(match carriers {
-        0 => "no interface carries it".to_owned(),
-        1 => "one interface carries it, so it opens nothing today".to_owned(),
-        number => format!("{number} interfaces carry it"),
+        0 => "no interface has it attached".to_owned(),
+        1 => "one interface has it attached, so it opens nothing today".to_owned(),
+        number => format!("{number} interfaces have it attached"),
     });
     let opens = !opened.is_empty();
     evidence.extend(first(opened, 12));
@@ -63,9 +63,13 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     };
     let id = facts.group_text(&group.id);
     let about = match (opens, stray.is_empty()) {
-        (true, false) => format!("{id} admits itself and opens {stray} to what is not known to serve that"),
+        (true, false) => {
+            format!("{id} admits itself and opens {stray} to interfaces that are not known to serve that")
+        }
         (true, true) => {
-            format!("{id} admits itself on {admitted}, which whoever is reached serves or takes nothing of")
+            format!(
+                "{id} admits itself on {admitted}, and every interface that is reached serves that or accepts nothing of it"
+            )
         }
         (false, _) => format!("{id} admits itself on {admitted}"),
     };
@@ -76,10 +80,10 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
         of: None,
         about,
         evidence,
-        fix: "give those who serve a group of their own that admits this one on their port alone, and then take \
-              the reference to itself out"
+        fix: "attach a separate group to the interfaces that serve, which admits this one on their port alone, and \
+              then remove the reference to itself"
             .to_owned(),
-        commands: fix::revoke(group, &own),
+        remedy: Remedy::removing(facts, group, own.iter().copied()),
         gaps: if opens { facts.gaps(SHOWS_SERVING, &group.place) } else { facts.gaps(&[Call::Interfaces], &group.place) },
     })
 }
@@ -165,7 +169,7 @@ mod tests {
         assert_eq!(finding.severity, Severity::Medium);
         assert_eq!(
             finding.about,
-            "sg-dbconnect (dbconnect) admits itself and opens tcp/5432 to what is not known to serve that"
+            "sg-dbconnect (dbconnect) admits itself and opens tcp/5432 to interfaces that are not known to serve that"
         );
         assert_eq!(
             finding.evidence[2..],

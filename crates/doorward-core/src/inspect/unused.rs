@@ -1,8 +1,9 @@
 //! Groups that nothing uses, and those of which that cannot be known.
 
 use super::facts::Facts;
-use super::{Finding, Rule, Severity, fix};
+use super::{Finding, Remedy, Rule, Severity};
 use crate::inventory::{Call, SecurityGroup};
+use crate::reach::Change;
 
 /// Calls whose answers could show that a group is used. An idle function's group has no interface, so interfaces
 /// alone do not tell.
@@ -51,20 +52,20 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     let certain = gaps.is_empty() && doubts.is_empty();
     let own = facts.group_text(&group.id);
     let mut evidence = vec![
-        format!("none of {} carries it", counted(facts.inventory.interfaces.len(), "interface")),
+        format!("none of {} has it attached", counted(facts.inventory.interfaces.len(), "interface")),
         "no other group refers to it".to_owned(),
         "no database, proxy, cache, function, container service, load balancer or endpoint is set to use it"
             .to_owned(),
     ];
     evidence.extend(doubts);
-    evidence.push("launch templates and scaling groups were not looked at".to_owned());
+    evidence.push("launch templates and Auto Scaling groups were not read".to_owned());
     Some(Finding {
         rule: Rule::UnusedGroup,
         severity: if certain { Severity::Low } else { Severity::Note },
         resource: facts.group(group),
         of: None,
         about: if certain {
-            format!("nothing that was looked at uses {own}")
+            format!("nothing that was read uses {own}")
         } else {
             format!("whether anything uses {own} is not known")
         },
@@ -72,9 +73,13 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
         fix: if certain {
             "delete it once no launch template names it".to_owned()
         } else {
-            "look again with the calls allowed that gave no answer".to_owned()
+            "allow the calls that gave no answer, and inspect again".to_owned()
         },
-        commands: if certain { vec![fix::delete_group(group)] } else { Vec::new() },
+        remedy: if certain {
+            Remedy::of(facts, [Change::DeleteGroup { group: group.id.clone() }])
+        } else {
+            Remedy::default()
+        },
         gaps,
     })
 }
@@ -99,9 +104,12 @@ mod tests {
             .interface("eni-a", "subnet-a", &["sg-new"]);
         let [finding] = found(&account, RULE).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Low);
-        assert_eq!(finding.about, "nothing that was looked at uses sg-old (old)");
-        assert_eq!(finding.evidence[0], "none of 1 interface carries it");
-        assert_eq!(finding.commands, ["aws ec2 delete-security-group --region eu-west-1 --group-id sg-old"]);
+        assert_eq!(finding.about, "nothing that was read uses sg-old (old)");
+        assert_eq!(finding.evidence[0], "none of 1 interface has it attached");
+        assert_eq!(
+            finding.remedy.commands,
+            ["aws ec2 delete-security-group --region eu-west-1 --group-id sg-old"]
+        );
     }
 
     #[test]
@@ -127,7 +135,7 @@ mod tests {
         assert_eq!(finding.severity, Severity::Note);
         assert_eq!(finding.about, "whether anything uses sg-fn (fn) is not known");
         assert_eq!(finding.gaps[0].source, GapSource::Call(Call::Functions));
-        assert!(finding.commands.is_empty());
+        assert!(finding.remedy.commands.is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::addresses::Addresses;
 use super::facts::{Facts, some};
 use super::internet::{in_words, is_meant, web};
 use super::split::by_flow;
-use super::{Finding, Rule, Severity, fix};
+use super::{Finding, Remedy, Rule, Severity};
 use crate::inventory::{Call, Direction, Gap, Peer, RuleIdentity, SecurityGroup};
 use crate::net::{Cidr, Family};
 use crate::reach::Flows;
@@ -39,20 +39,20 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
     let users: Vec<&str> = facts.users(&group.id).collect();
     let reached = reached(facts, group, &wide);
     evidence.push(match (carriers.len(), users.as_slice()) {
-        (0, []) => "no interface carries it".to_owned(),
-        (0, users) => format!("no interface carries it now; it is set for {}", some(users)),
-        (1, _) => format!("{} carries it", some(carriers.iter().map(|interface| &interface.id))),
+        (0, []) => "no interface has it attached".to_owned(),
+        (0, users) => format!("no interface has it attached now; it is set for {}", some(users)),
+        (1, _) => format!("{} has it attached", some(carriers.iter().map(|interface| &interface.id))),
         (number, _) => {
             let ids = carriers.iter().map(|interface| &interface.id);
-            format!("{number} interfaces carry it: {}", some(ids))
+            format!("{number} interfaces have it attached: {}", some(ids))
         }
     });
     if !carriers.is_empty() {
         evidence.push(match &reached {
             Some((flows, roles)) => {
-                format!("the internet really gets through on {flows}, to {}", some(roles))
+                format!("the internet reaches {} on {flows}", some(roles))
             }
-            None => "the internet does not get through to any of them on this".to_owned(),
+            None => "the internet reaches none of them on this".to_owned(),
         });
     }
     // A load balancer whose interfaces were not seen is known by its own word.
@@ -72,9 +72,8 @@ fn of_group(facts: &Facts<'_>, group: &SecurityGroup) -> Option<Finding> {
         of: None,
         about: format!("{} admits very many addresses to {}", facts.group_text(&group.id), in_words(&wide)),
         evidence,
-        fix: "admit the prefixes, or better the groups, that need it, and then take these rules out"
-            .to_owned(),
-        commands: fix::revoke(group, &culprits),
+        fix: "admit the prefixes, or better the groups, that need it, and then remove these rules".to_owned(),
+        remedy: Remedy::removing(facts, group, culprits.iter().copied()),
         gaps,
     })
 }
@@ -173,11 +172,11 @@ mod tests {
                 "tcp/22 from everyone on IPv4",
                 "rule: tcp/22 from 0.0.0.0/1",
                 "rule: tcp/22 from 128.0.0.0/1",
-                "eni-a carries it",
-                "the internet does not get through to any of them on this"
+                "eni-a has it attached",
+                "the internet reaches none of them on this"
             ]
         );
-        assert_eq!(finding.commands.len(), 2, "{:?}", finding.commands);
+        assert_eq!(finding.remedy.commands.len(), 2, "{:?}", finding.remedy.commands);
     }
 
     #[test]
@@ -189,8 +188,8 @@ mod tests {
             .public("eni-b", "subnet-a", &["sg-web"]);
         let [finding] = found(&account, RULE).try_into().expect("one finding");
         assert_eq!(finding.severity, Severity::Medium);
-        assert_eq!(finding.evidence[2], "2 interfaces carry it: eni-a, eni-b");
-        assert_eq!(finding.evidence[3], "the internet really gets through on tcp/22, to web");
+        assert_eq!(finding.evidence[2], "2 interfaces have it attached: eni-a, eni-b");
+        assert_eq!(finding.evidence[3], "the internet reaches web on tcp/22");
     }
 
     #[test]
@@ -206,8 +205,8 @@ mod tests {
             ],
         );
         let [finding] = found(&account, RULE).try_into().expect("one finding");
-        assert_eq!(finding.evidence[1..], ["rule: tcp/22 from 0.0.0.0/0", "no interface carries it"]);
-        assert_eq!(finding.commands.len(), 1);
+        assert_eq!(finding.evidence[1..], ["rule: tcp/22 from 0.0.0.0/0", "no interface has it attached"]);
+        assert_eq!(finding.remedy.commands.len(), 1);
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Inventory {
             target_groups: _,
             databases,
             database_clusters,
+            database_cluster_endpoints: _,
             database_subnet_groups,
             database_proxies,
             database_proxy_endpoints: _,
@@ -107,7 +108,7 @@ impl Hash {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Place, Tags, Vpc};
+    use super::super::{DnsAttributes, Place, Tags, Vpc};
     use super::*;
 
     #[test]
@@ -118,6 +119,7 @@ mod tests {
             owner: None,
             cidrs: ["10.0.0.0/16".parse().expect("a prefix")].into(),
             default: false,
+            dns: DnsAttributes::default(),
             tags: Tags::new(),
         };
         let with =

@@ -137,7 +137,10 @@ pub(super) fn chains(
                     see: fn(&Guard) -> Option<String>,
                     plainly: &dyn Fn(&Guard) -> bool| {
         let mut rules = goto(guards, see, plainly);
-        rules.push(("ct direction reply return".into(), "answers to what this side began".into()));
+        rules.push((
+            "ct direction reply return".into(),
+            "replies to connections that this side started".into(),
+        ));
         rules.extend(goto(guards, see, &|guard| !plainly(guard)));
         Chain { name: format!("guarded.{hook}"), hook: None, rules }
     };
@@ -157,7 +160,7 @@ pub(super) fn chains(
     ]);
     if !elsewhere.is_empty() {
         let mut replies = goto(&elsewhere, Guard::back, &here);
-        replies.push(("ct direction original return".into(), "what this side began".into()));
+        replies.push(("ct direction original return".into(), "connections that this side started".into()));
         replies.extend(goto(&elsewhere, Guard::back, &|guard| !here(guard)));
         chains.extend([
             entering("arriving", &elsewhere, Guard::toward_local, &here),
@@ -224,7 +227,7 @@ fn hooks(local: bool) -> Vec<Chain> {
             "prerouting",
             &[
                 ("iif \"lo\" accept", "this machine itself"),
-                ("jump admitted.toward", "who is admitted"),
+                ("jump admitted.toward", "senders that are admitted"),
                 ("jump guarded.arriving", ELSEWHERE),
             ],
         );
@@ -241,12 +244,12 @@ fn hooks(local: bool) -> Vec<Chain> {
 
 /// Ahead of `dstnat` (-100), which rewrites destinations, and after connections are tracked (-200).
 const BEFORE_REWRITING: i32 = -150;
-const ELSEWHERE: &str = "who comes by another address of this machine";
+const ELSEWHERE: &str = "packets for another address of this machine";
 
 fn guarded_hooks(chain: impl Fn(&'static str, &[(&str, &str)]) -> Chain) -> [Chain; 3] {
-    const ADMITTED: &str = "who is admitted";
-    const GUARDED: &str = "who is not";
-    const DIALLED: &str = "by what was dialled";
+    const ADMITTED: &str = "senders that are admitted";
+    const GUARDED: &str = "senders that are not";
+    const DIALLED: &str = "by the address that was dialled";
     [
         // A grant is for people elsewhere; programs of this machine reach its services as before.
         chain(
@@ -267,8 +270,8 @@ fn guarded_hooks(chain: impl Fn(&'static str, &[(&str, &str)]) -> Chain) -> [Cha
                 ("ct status dnat jump admitted.dialled", DIALLED),
                 ("jump guarded.forward", GUARDED),
                 ("ct status dnat ct direction original jump guarded.dialled", DIALLED),
-                ("ct direction reply jump admitted.back", "answers to whom is admitted"),
-                ("ct direction reply jump guarded.back", "answers to whom is not"),
+                ("ct direction reply jump admitted.back", "replies to senders that are admitted"),
+                ("ct direction reply jump guarded.back", "replies to senders that are not"),
                 ("ct status dnat ct direction reply jump guarded.dialled", DIALLED),
             ],
         ),
@@ -276,10 +279,10 @@ fn guarded_hooks(chain: impl Fn(&'static str, &[(&str, &str)]) -> Chain) -> [Cha
             "output",
             &[
                 ("oif \"lo\" accept", "this machine itself"),
-                ("jump admitted.back", "answers to whom is admitted"),
+                ("jump admitted.back", "replies to senders that are admitted"),
                 ("ct status dnat ct direction reply jump admitted.dialled", DIALLED),
-                ("jump guarded.output", "answers to whom is not"),
-                ("ct direction reply jump guarded.back", "answers to whom is not"),
+                ("jump guarded.output", "replies to senders that are not"),
+                ("ct direction reply jump guarded.back", "replies to senders that are not"),
                 ("ct status dnat ct direction reply jump guarded.dialled", DIALLED),
             ],
         ),

@@ -118,6 +118,7 @@ pub(crate) fn account() -> Inventory {
         owner: None,
         cidrs: [cidr("172.31.0.0/16")].into(),
         default: true,
+        dns: DnsAttributes::default(),
         tags: Tags::new(),
     };
     let parts = DefaultParts { table: id("rtb-0d"), acl: id("acl-0d"), group: id("sg-0d") };

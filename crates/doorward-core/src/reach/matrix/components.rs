@@ -192,17 +192,16 @@ impl Joining {
         let leads_out = |table: &TableIx| {
             let mut routes = cx.network.tables.at(*table).routes.iter().filter(|row| !row.blackhole);
             routes.any(|row| {
-                let by = matches!(
-                    row.target,
-                    RouteTarget::InternetGateway(_) | RouteTarget::EgressOnlyGateway(_)
-                );
+                let by =
+                    matches!(row.target, RouteTarget::InternetGateway(_) | RouteTarget::EgressOnlyGateway(_));
                 by && row.cidr.family() == Family::V6
             })
         };
         let mut internet: Option<usize> = None;
         for (vpc, node) in cx.network.vpcs.enumerate() {
             let has_v6 = node.cidrs.iter().any(|cidr| cidr.family() == Family::V6);
-            let is_there = node.internet_gateway.is_some() || node.tables.iter().any(leads_out);
+            let unseen = cx.gap(Call::InternetGateways, vpc).is_some();
+            let is_there = unseen || node.internet_gateway.is_some() || node.tables.iter().any(leads_out);
             if has_v6 && is_there {
                 let internet = *internet.get_or_insert(vpc.number());
                 self.join(internet, vpc.number());

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::inventory::{
-    AttachmentId, AttachmentTarget, Call, DnsAttributes, InternetGatewayId, Inventory, NetworkAclId, Place, RouteTableId,
-    SubnetId, TransitGatewayId, VpcId,
+    AttachmentId, AttachmentTarget, Call, DnsAttributes, InternetGatewayId, Inventory, NetworkAclId, Place,
+    RouteTableId, SubnetId, TransitGatewayId, VpcId,
 };
 use crate::net::Cidr;
 use crate::net::ranges::Cuts;

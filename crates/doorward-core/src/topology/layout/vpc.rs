@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Obstacle;
 use super::draft::Draft;
 use crate::inventory::{
-    AclEntry, Destination, Direction, Inventory, NetworkAcl, NetworkAclId, PlannedId, Route, RouteTable,
-    RouteTableId, RouteTarget, SecurityGroup, SecurityGroupId, Tags, Vpc, VpcId,
+    AclEntry, Destination, Direction, DnsAttributes, Inventory, NetworkAcl, NetworkAclId, PlannedId, Route,
+    RouteTable, RouteTableId, RouteTarget, SecurityGroup, SecurityGroupId, Tags, Vpc, VpcId,
 };
 use crate::net::{Cidr, Family, Flow};
 use crate::topology::{Network, Part, Purpose, VpcChoice};
@@ -140,7 +140,15 @@ fn made(draft: &mut Draft<'_>, network: &Network, cidr: Cidr) -> Option<VpcId> {
     let id = draft.put::<Vpc>(
         &purpose(Part::Vpc),
         |vpc| &vpc.id,
-        |id, tags| Vpc { id, place, owner: None, cidrs: BTreeSet::from([cidr]), default: false, tags },
+        |id, tags| Vpc {
+            id,
+            place,
+            owner: None,
+            cidrs: BTreeSet::from([cidr]),
+            default: false,
+            dns: DnsAttributes::default(),
+            tags,
+        },
     );
     let parts = DefaultParts {
         table: RouteTableId::planned(&purpose(Part::MainTable).to_string()),

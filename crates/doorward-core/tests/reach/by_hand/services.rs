@@ -279,7 +279,7 @@ fn several_of_one_name_are_asked_together() {
         );
     }
     let answer = ask(&[TWO_SUBNETS, OPEN, FLEET], "web", "orders", "tcp/5432");
-    assert_eq!(answer.notes, ["web stands for 3 instances: i-1, i-2, i-3"]);
+    assert_eq!(answer.notes, ["web means 3 instances: i-1, i-2, i-3"]);
 }
 
 /// A function that is attached to no VPC reaches public addresses only, from one that is not known.

@@ -7,7 +7,7 @@
 mod balancers;
 mod check;
 mod gateways;
-mod names;
+pub mod names;
 mod space;
 mod transit;
 mod walk;
@@ -19,7 +19,6 @@ use doorward_core::inventory::*;
 use doorward_core::net::{Family, Flow, Icmp, Ports};
 
 pub use balancers::{Handed, through};
-pub use names::{resolves_private_names, resolves_privately};
 pub use space::{embedded, is_amazons, is_internet};
 pub use way::{Way, back, forward};
 

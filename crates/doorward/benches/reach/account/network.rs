@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use doorward_core::inventory::{
-    AclEntry, Destination, Direction, EgressOnlyGateway, ElasticAddress, Endpoint, EndpointKind, Interface,
-    InterfaceAddress, InternetGateway, Inventory, NatAvailability, NatGateway, NetworkAcl, Peering,
-    PeeringSide, PrefixList, PrefixListId, Route, RouteTable, RouteTarget, Subnet, SubnetId, Tags, Vpc,
-    VpcId,
+    AclEntry, Destination, Direction, DnsAttributes, EgressOnlyGateway, ElasticAddress, Endpoint,
+    EndpointKind, Interface, InterfaceAddress, InternetGateway, Inventory, NatAvailability, NatGateway,
+    NetworkAcl, Peering, PeeringSide, PrefixList, PrefixListId, Route, RouteTable, RouteTarget, Subnet,
+    SubnetId, Tags, Vpc, VpcId,
 };
 use doorward_core::net::{Cidr, Family, Flow, Icmp, Ports};
 

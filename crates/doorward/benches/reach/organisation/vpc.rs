@@ -108,6 +108,7 @@ pub fn build(site: &Site, inventory: &mut Inventory) {
         owner: site.place.account.as_ref().map(ToString::to_string),
         cidrs: super::one(site.cidr),
         default: false,
+        dns: doorward_core::inventory::DnsAttributes::default(),
         tags: named(&format!("network-{}", site.number)),
     };
     inventory.vpcs.insert(vpc.id.clone(), vpc);

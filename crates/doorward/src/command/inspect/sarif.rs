@@ -187,7 +187,7 @@ fn outcome(finding: &Finding) -> Outcome<'_> {
         text.push_str(&format!("\n- {line}"));
     }
     text.push_str(&format!("\nFix: {}.", finding.fix));
-    for command in &finding.commands {
+    for command in &finding.remedy.commands {
         text.push_str(&format!("\n$ {command}"));
     }
     Outcome {
@@ -201,7 +201,7 @@ fn outcome(finding: &Finding) -> Outcome<'_> {
             severity: finding.severity,
             evidence: &finding.evidence,
             fix: &finding.fix,
-            commands: &finding.commands,
+            commands: &finding.remedy.commands,
             gaps: finding.gaps.iter().map(ToString::to_string).collect(),
         },
     }
@@ -222,6 +222,7 @@ fn location(subject: &Subject) -> LogicalLocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use doorward_core::inspect::Remedy;
     use doorward_core::inventory::{Call, Place};
     use serde_json::Value;
 
@@ -238,8 +239,11 @@ mod tests {
             of: Some("sg-0b".into()),
             about: "a rule of sg-0a (db) refers to sg-0b and matches nothing".into(),
             evidence: vec!["rule: tcp/5432 from sg-0b".into()],
-            fix: "take what refers to it out".into(),
-            commands: vec!["aws ec2 revoke-security-group-ingress --group-id sg-0a".into()],
+            fix: "remove the rules that reference it".into(),
+            remedy: Remedy {
+                changes: Vec::new(),
+                commands: vec!["aws ec2 revoke-security-group-ingress --group-id sg-0a".into()],
+            },
             gaps: Vec::new(),
         }
     }

@@ -59,7 +59,7 @@ fn one(finding: &Finding) -> String {
         text.push_str(&wrapped("    ? ", "      ", &line));
     }
     text.push_str(&wrapped("    fix: ", "      ", &finding.fix));
-    for command in &finding.commands {
+    for command in &finding.remedy.commands {
         text.push_str(&format!("    $ {command}\n"));
     }
     text
@@ -130,7 +130,7 @@ mod tests {
     use doorward_core::inventory::GapSource;
 
     use super::*;
-    use doorward_core::inspect::Subject;
+    use doorward_core::inspect::{Remedy, Subject};
     use doorward_core::inventory::Place;
 
     fn place() -> Place {
@@ -154,12 +154,14 @@ mod tests {
             of: None,
             about: "sg-0a (db) admits very many addresses to tcp/22 (SSH)".into(),
             evidence: vec!["tcp/22 from everyone on IPv4".into(), "rule: tcp/22 from 0.0.0.0/0".into()],
-            fix: "admit the prefixes, or better the groups, that need it, and then take these rules out"
-                .into(),
-            commands: vec![format!(
-                "aws ec2 revoke-security-group-ingress {}",
-                "--long ".repeat(12).trim_end()
-            )],
+            fix: "admit the prefixes, or better the groups, that need it, and then remove these rules".into(),
+            remedy: Remedy {
+                changes: Vec::new(),
+                commands: vec![format!(
+                    "aws ec2 revoke-security-group-ingress {}",
+                    "--long ".repeat(12).trim_end()
+                )],
+            },
             gaps: Vec::new(),
         }
     }
@@ -198,7 +200,7 @@ MEDIUM: 1 finding
     wide-rule · security group sg-0a (db) · eu-west-1
     - tcp/22 from everyone on IPv4
     - rule: tcp/22 from 0.0.0.0/0
-    fix: admit the prefixes, or better the groups, that need it, and then take these rules out
+    fix: admit the prefixes, or better the groups, that need it, and then remove these rules
     $ aws ec2 revoke-security-group-ingress --long --long --long --long --long --long --long --long --long --long --long --long
 
 NOTE: 1 finding
@@ -208,7 +210,7 @@ NOTE: 1 finding
     - tcp/22 from everyone on IPv4
     - rule: tcp/22 from 0.0.0.0/0
     ? ec2:DescribeVpcs in eu-west-1: denied
-    fix: admit the prefixes, or better the groups, that need it, and then take these rules out
+    fix: admit the prefixes, or better the groups, that need it, and then remove these rules
     $ aws ec2 revoke-security-group-ingress --long --long --long --long --long --long --long --long --long --long --long --long
 
 checked 1 VPC, 2 subnets, 0 route tables, 1 network ACL, 1 security group with 3 rules, 0

@@ -234,6 +234,7 @@ fn impossible(error: Impossible) -> Failure {
         Impossible::Missing { .. }
         | Impossible::NotThere { .. }
         | Impossible::NumberTaken { .. }
+        | Impossible::InUse { .. }
         | Impossible::Attached { .. } => failure.hint("`doorward inventory show` lists the account"),
     }
 }
