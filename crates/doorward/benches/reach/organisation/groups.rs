@@ -74,7 +74,7 @@ pub fn build(site: &Site, inventory: &mut Inventory) {
             vpc: Some(site.vpc.clone()),
             name: format!("{purpose:?}-{}", site.number).to_lowercase(),
             about: "made for a bench".to_owned(),
-            tags: Tags::new(),
+            tags: std::default::Default::default(),
             rules: std::default::Default::default(),
         };
         let mut rules: Vec<(Direction, &str, Peer)> =
