@@ -177,9 +177,9 @@ impl Closes {
 
     /// Whether the end of a sign-in session was decided and is not recorded.
     pub(super) fn is_signed_out(&self, id: &str, person: &Person, made: Timestamp) -> bool {
-        let inner = self.inner();
+        let (inner, now) = (self.inner(), self.clock.now());
         let may_be = [EndOf::Session(id.to_owned()), EndOf::Sessions(person.clone())];
-        may_be.iter().filter_map(|of| inner.decided.get(of)).any(|one| one.end.ends(id, person, made))
+        may_be.iter().filter_map(|of| inner.decided.get(of)).any(|one| one.end.ends(id, person, made, now))
     }
 
     /// Has everything recorded, and goes on until it is.
@@ -276,7 +276,8 @@ impl Closes {
                 self.store.end_session_of(person, session, event.clone(), *at).await.map(drop)
             }
             KeptEnd::Sessions { sessions_of, but, events, at } => {
-                let ended = self.store.end_sessions_until(sessions_of, but.as_deref(), events.clone(), *at);
+                let (but, began) = (but.as_deref(), (*at, self.clock.now()));
+                let ended = self.store.end_sessions_until(sessions_of, but, events.clone(), began);
                 ended.await.map(drop)
             }
         }

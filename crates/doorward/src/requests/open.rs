@@ -1,10 +1,11 @@
 //! Opens a target, extends an open grant, and changes a waiting request.
 
 use doorward_core::audit::What;
-use doorward_core::decision::{Decision, Past, Reason, Request, decide, extends, window, within_limits};
+use doorward_core::decision::{
+    Decision, Past, Reason, Request, decide, extends, readable_reason, window, within_limits,
+};
 use doorward_core::grant::{Grant, GrantId, Life};
 use doorward_core::policy::{Policy, TargetName, Transport};
-use doorward_core::text;
 use jiff::Timestamp;
 
 use super::{Ask, Caller, Error, Opened, Requests, TRIES, retried};
@@ -80,7 +81,7 @@ impl Requests {
             return Err(self.refuse(caller, ask, vec![refusal]).await);
         }
         let until = grant.until().unwrap_or(now);
-        let reason = ask.reason.clone().filter(|reason| !text::is_blank(reason));
+        let reason = readable_reason(ask.reason.as_deref()).ok().flatten().map(str::to_owned);
         let what = if extended {
             What::Extended { grant: grant.id().clone(), until, reason, approved: None }
         } else {

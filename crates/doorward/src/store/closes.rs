@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::key::{Key, sync_folder};
 use super::outside::{AuditFiles, Noted};
+use super::sessions::began_by;
 use crate::state_file;
 
 /// Bytes that are taken from the disk at the start: room for some 200 ends. More are kept as long as the disk has room.
@@ -91,11 +92,11 @@ impl KeptEnd {
     }
 
     /// Whether a sign-in session has ended by it.
-    pub fn ends(&self, id: &str, of: &Person, made: Timestamp) -> bool {
+    pub fn ends(&self, id: &str, of: &Person, made: Timestamp, now: Timestamp) -> bool {
         match self {
             Self::Session { session, person, .. } => session == id && person == of,
             Self::Sessions { sessions_of, but, at, .. } => {
-                sessions_of == of && made <= *at && but.as_deref() != Some(id)
+                sessions_of == of && began_by(made, *at, now) && but.as_deref() != Some(id)
             }
             Self::Grant(_) => false,
         }

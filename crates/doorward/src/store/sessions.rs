@@ -73,6 +73,9 @@ pub struct Listed {
 /// Sessions that a person may have at once; the oldest go.
 const AT_ONCE: usize = 32;
 
+/// How many sessions that expired go with one that begins.
+const EXPIRED_AT_ONCE: i64 = 256;
+
 /// A use is written down when the last one that was is so old.
 const COARSE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -166,10 +169,14 @@ impl Store {
         let fields = fields(digest(token), session, session.used, &session.origin);
         let mut rows = vec![self.put_row(turn, &SESSIONS, &fields).await?];
         let expired = session.made.checked_sub(KEPT_AFTER_EXPIRY).unwrap_or(Timestamp::MIN);
-        sqlx::query("DELETE FROM sessions WHERE ends <= $1")
+        // Their entry says that they are gone: by a clock that was ahead they went too early, and would be missed.
+        let expired = sqlx::query("SELECT token FROM sessions WHERE ends <= $1 ORDER BY ends LIMIT $2")
             .bind(expired.as_millisecond())
-            .execute(&mut **turn)
+            .bind(EXPIRED_AT_ONCE)
+            .fetch_all(&mut **turn)
             .await?;
+        let expired = expired.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        rows.extend(self.delete_sessions(turn, expired).await?);
         let all = "SELECT token FROM sessions WHERE person = $1 AND ends > $2 ORDER BY used DESC, token";
         let all = sqlx::query(all)
             .bind(session.person.as_str())
@@ -261,15 +268,18 @@ impl Store {
 
     /// Ends a person's sessions that began until an instant, but for the one of an id, with the events that report it. How
     /// many: it is safe to do twice.
+    ///
+    /// `now` is when that is done. A session that began later than `now` by the clock did so before the clock was set back,
+    /// and ends with the others.
     pub async fn end_sessions_until(
         &self,
         person: &Person,
         but: Option<&str>,
         events: Vec<Event>,
-        until: Timestamp,
+        (until, now): (Timestamp, Timestamp),
     ) -> Result<u64, Error> {
         self.find_hidden_sessions(until).await;
-        let chosen = |one: &Token| one.made <= until && but != Some(id_of(&one.digest).as_str());
+        let chosen = |one: &Token| began_by(one.made, until, now) && but != Some(id_of(&one.digest).as_str());
         self.end_chosen(person, chosen, events, until).await
     }
 
@@ -363,6 +373,12 @@ impl Store {
         let names = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
+}
+
+/// Whether a session that began at `made` had begun by `until`, which was at `now` or before. What began in the future began
+/// before the clock was set back.
+pub(super) fn began_by(made: Timestamp, until: Timestamp, now: Timestamp) -> bool {
+    made <= until || made > now
 }
 
 /// A session by its token's digest, its begin and its end.

@@ -159,7 +159,10 @@ async fn a_session_is_missed_to_its_last_moment_and_an_expired_one_by_nobody() {
     assert_eq!(store.mend(Table::Sessions, ends - moment).await.expect("mended"), [""; 0]);
     assert_eq!(store.session("early", ends).await.expect("read"), None);
     assert_eq!(
-        store.end_sessions_until(&jon, Some(&session_id("later")), Vec::new(), ends).await.expect("ended"),
+        store
+            .end_sessions_until(&jon, Some(&session_id("later")), Vec::new(), (ends, ends))
+            .await
+            .expect("ended"),
         0
     );
     assert_eq!(rows().await, 1);
@@ -175,6 +178,43 @@ async fn a_session_is_missed_to_its_last_moment_and_an_expired_one_by_nobody() {
     store.keep_session("another", &another, None, signed_in(past)).await.expect("kept");
     assert_eq!(rows().await, 1);
     assert_eq!(store.mend(Table::Sessions, past).await.expect("mended"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_session_that_began_before_the_clock_was_set_back_ends_with_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("doorward.db").display().to_string();
+    let store = Store::open(&path, [1; 4]).await.expect("a store");
+    let (now, jon): (_, Person) = (Timestamp::now(), "jon".parse().expect("a name"));
+    let ahead = now + SignedDuration::from_mins(2);
+    store.keep_session("ahead", &session_of_jon(ahead), None, signed_in(ahead)).await.expect("kept");
+    store.keep_session("own", &session_of_jon(now), None, signed_in(now)).await.expect("kept");
+    let own = session_id("own");
+    let ended = store.end_sessions_until(&jon, Some(&own), Vec::new(), (now, now)).await.expect("ended");
+    assert_eq!(ended, 1);
+    assert_eq!(store.session("ahead", now).await.expect("read"), None);
+    assert!(store.session("own", now).await.expect("read").is_some());
+    // One that began after the decision and before it was recorded stays.
+    let (decided, recorded) = (now, now + SignedDuration::from_mins(5));
+    let ended = store.end_sessions_until(&jon, Some(&own), Vec::new(), (decided, recorded)).await;
+    assert_eq!(ended.expect("ended"), 0);
+    store.keep_session("after", &session_of_jon(ahead), None, signed_in(ahead)).await.expect("kept");
+    let ended = store.end_sessions_until(&jon, None, Vec::new(), (decided, recorded)).await;
+    assert_eq!(ended.expect("ended"), 1);
+    assert!(store.session("after", now).await.expect("read").is_some());
+}
+
+#[tokio::test]
+async fn sessions_that_went_while_the_clock_was_ahead_are_missed_by_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("doorward.db").display().to_string();
+    let store = Store::open(&path, [1; 4]).await.expect("a store");
+    let now = Timestamp::now();
+    store.keep_session("early", &session_of_jon(now), None, signed_in(now)).await.expect("kept");
+    let ahead = session_of_jon(now).ends + KEPT_AFTER_EXPIRY;
+    store.keep_session("ahead", &session_of_jon(ahead), None, signed_in(ahead)).await.expect("kept");
+    assert_eq!(store.session("early", now).await.expect("read"), None);
+    assert_eq!(store.mend(Table::Sessions, now).await.expect("mended"), [""; 0]);
 }
 
 #[tokio::test]
