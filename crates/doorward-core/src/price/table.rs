@@ -68,7 +68,7 @@ impl fmt::Display for Sure {
         f.write_str(match self {
             Self::List => "from AWS's price list",
             Self::Bill => "computed from a published bill",
-            Self::Several => "several pages agree",
+            Self::Several => "from several pages with the same price",
             Self::One => "from one page",
         })
     }

@@ -45,7 +45,8 @@ fn killed() -> Result<(), Failed> {
     let mut told = Told::default();
     let mut tokens: BTreeMap<String, String> = BTreeMap::new();
     let mut chance = Chance(0x5eed);
-    let longest = 450 * pace(&house, &people[0]);
+    let mut longest = 450 * pace(&house, &people[0]);
+    let mut in_vain = 0;
     for kill in 0..KILLS {
         let server = house.serve();
         for person in &people {
@@ -70,6 +71,12 @@ fn killed() -> Result<(), Failed> {
             workers.into_iter().map(|worker| worker.join().expect("a worker")).collect::<Vec<_>>()
         });
         server.kill();
+        // A machine that became slower meanwhile would kill each server before anybody was told anything.
+        in_vain = if news.iter().any(|news| !news.open.is_empty()) { 0 } else { in_vain + 1 };
+        if in_vain == 4 {
+            longest = (longest * 2).min(6_000);
+            in_vain = 0;
+        }
         for news in news {
             told.open.retain(|id| !news.closed.contains(id) && !news.unsure.contains(id));
             told.closed.extend(news.closed);

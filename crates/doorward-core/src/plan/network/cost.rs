@@ -206,7 +206,7 @@ impl NatChoice {
             Nat::None => "it costs nothing, and nothing leaves the private subnets but by VPC endpoints",
             Nat::Gateway => "it is the cheapest NAT gateway, with one address to the outside",
             Nat::GatewayPerZone => {
-                "a zone that fails leaves the others their way out, and no traffic crosses zones"
+                "a zone that fails leaves the others their path to the internet, and no traffic crosses zones"
             }
             Nat::Regional => "AWS follows the zones of the VPC by itself",
         }

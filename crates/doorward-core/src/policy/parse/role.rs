@@ -168,7 +168,7 @@ impl FromStr for OutsideText {
             }
             Ok(outside) => Ok(Self(outside)),
             Err(crate::net::NetError::NotACidr(_)) => Err(format!(
-                "`{text}` is neither a CIDR block nor `internet`; what a role admits, others reach without being listed"
+                "`{text}` is neither a CIDR block nor `internet`; a role reaches the roles that admit it without listing them"
             )),
             Err(error) => Err(error.to_string()),
         }

@@ -41,7 +41,7 @@ use super::account::{Account, Source};
   doorward reach internet orders-prod tcp/5432
   doorward reach web-1 orders-prod --inventory examples/account
   doorward reach --to orders-prod tcp/5432
-  doorward reach web-1 orders-prod tcp/5432 --fix        the changes that allow it
+  doorward reach web-1 orders-prod tcp/5432 --fix
   doorward reach --all --svg account.svg                 draw the account
   doorward reach --all --json | jq 'select(.to.name == \"db\")'
   doorward reach internet group:db tcp/5432 --assert no     in a pipeline

@@ -63,7 +63,8 @@ pub(in crate::plan::network) fn everything_out() -> RuleIdentity {
 }
 
 fn new_vpc(changes: &mut Changes<'_>, vpc: &Vpc) {
-    const EMPTY: &str = "what has no other security group attached reaches nothing in a network of Doorward";
+    const EMPTY: &str =
+        "an interface with no other security group attached reaches nothing in a network of Doorward";
     const NAMES: &str = "the private DNS names of VPC endpoints need it";
     let Some(parts) = DefaultParts::of(changes.wanted, &vpc.id) else { return };
     let why = Why::declared(&vpc.tags, changes.by);

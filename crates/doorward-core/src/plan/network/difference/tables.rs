@@ -45,8 +45,8 @@ fn is_static(route: &Route) -> bool {
 }
 
 fn routes(changes: &mut Changes<'_>, table: &RouteTable, before: &[Route]) {
-    const OUT: &str = "it is the way of these subnets to the internet";
-    const CLOSED: &str = "these subnets have no such way to the internet";
+    const OUT: &str = "it is the path of these subnets to the internet";
+    const CLOSED: &str = "these subnets have no such path to the internet";
     let standing = |destination: &Destination| {
         before.iter().find(|route| is_static(route) && route.destination == *destination)
     };

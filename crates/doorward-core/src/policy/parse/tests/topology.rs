@@ -194,7 +194,7 @@ fn roles_that_cannot_be() {
             "p:8:12: there is no `[role.db_conect]`\n  hint: did you mean `db_connect`?",
             "p:8:38: `0.0.0.0/0` is everybody; write `internet`, which is that in both families",
             "p:8:63: warning: `internet` has no flows, so nothing is allowed\n  hint: write a list like `[\"tcp/5432\"]`",
-            "p:9:13: `web` is neither a CIDR block nor `internet`; what a role admits, others reach without being listed",
+            "p:9:13: `web` is neither a CIDR block nor `internet`; a role reaches the roles that admit it without listing them",
             "p:10:7: `rds:1` is not the identifier of a DB instance or cluster (like `rds:orders-prod`)",
             "p:10:16: `ecs:orders` does not name a resource; it begins with one of `instance:`, `tag:`, `rds:`, `proxy:`, `cache:`, `service:` and `function:`",
             "p:10:30: `i-0a1b2c3d` does not name a resource; it begins with one of `instance:`, `tag:`, `rds:`, `proxy:`, `cache:`, `service:` and `function:`",
