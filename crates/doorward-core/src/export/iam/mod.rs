@@ -231,6 +231,7 @@ fn survey(suffix: &str, regions: &BTreeSet<Option<&str>>, account: Option<&Accou
 /// The service and the resources of a call that is allowed by resource.
 fn resources_of(action: &str) -> Option<(&'static str, &'static str)> {
     match action {
+        "ec2:DescribeVpcAttribute" => Some(("ec2", "vpc/*")),
         "ec2:GetManagedPrefixListEntries" => Some(("ec2", "prefix-list/*")),
         "ec2:SearchTransitGatewayRoutes" => Some(("ec2", "transit-gateway-route-table/*")),
         "ecs:DescribeServices" => Some(("ecs", "service/*")),
