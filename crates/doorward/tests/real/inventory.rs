@@ -119,7 +119,10 @@ fn alike() -> Result<(), Failed> {
     python(&["dump", &moto.url(), REGION, there.to_str().expect("a path")]);
     let mut from_boto3 = recorded(folder.path())?;
     assert_eq!(gaps(&live), actions(&[UNKNOWN_TO_MOTO.as_slice(), WRONG_IN_MOTO.as_slice()].concat()));
-    assert_eq!(gaps(&from_boto3), gaps(&live));
+    // A recording lacks nothing without the endpoints of clusters that have no custom ones.
+    let mut lacking = gaps(&live);
+    lacking.remove(Call::DatabaseClusterEndpoints.action());
+    assert_eq!(gaps(&from_boto3), lacking);
     // No answer of a describe call tells the quota; the survey asks Service Quotas for it.
     from_boto3.rules_per_group = read_back(&live).rules_per_group;
     same(&without_gaps(&read_back(&live)), &without_gaps(&from_boto3));
@@ -201,7 +204,7 @@ fn denied() -> Result<(), Failed> {
             Call::Subnets => assert!(seen.subnets.is_empty()),
             Call::PrefixListEntries => assert!(seen.prefix_lists.values().all(|list| list.entries.is_none())),
             Call::TargetHealth => {
-                let v2 = seen.target_groups.values().filter(|group| group.arn.starts_with("arn:"));
+                let v2 = seen.target_groups.values().filter(|group| group.arn.contains(":targetgroup/"));
                 assert!(v2.map(|group| &group.targets).all(Option::is_none));
             }
             _ => assert!(seen.databases.is_empty()),

@@ -316,7 +316,7 @@ fn forged() -> Result<(), Failed> {
         \"transport\":\"direct\",\"source\":\"0.0.0.0/0\",\"reason\":null,\"life\":\"open\",\"since\":\"1970-01-01T00:00:00Z\",\
         \"until\":\"2999-01-01T00:00:00Z\",\"approved_by\":null}')";
     sqlite(&house, insert);
-    let why = "the grant \"g-aaaaaaaaaaaa\" in the store: no entry of the record";
+    let why = "the grant \"g-aaaaaaaaaaaa\" in the store: no entry of the audit log";
     let (code, _, err) = house.run(&["audit", "verify"]);
     assert!(code == 1 && err.contains(why), "{code}: {err}");
     assert!(!wiki.lets_in());
