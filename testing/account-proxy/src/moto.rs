@@ -1,7 +1,17 @@
 //! moto's server, which has the account itself.
 
+use std::io;
+
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPECT, HOST, SERVER, TRANSFER_ENCODING,
+};
+use hyper::http::request::Builder;
+use hyper::http::response::Parts;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::answer::{Answer, Body, Refusal, refusal};
@@ -24,15 +34,15 @@ impl Moto {
     /// Hands a call on; a form is written again from its parameters.
     pub(crate) async fn forward(&self, call: &Call) -> Result<Answer, Refusal> {
         let path = call.head.uri.path_and_query().map_or("/", |it| it.as_str());
-        let mut head = format!("{} {path} HTTP/1.1\r\n", call.head.method);
+        let mut request = Request::builder().method(&call.head.method).uri(path);
         for (name, value) in &call.head.headers {
-            if !matches!(name.as_str(), "connection" | "content-length" | "transfer-encoding" | "expect") {
-                head.push_str(&format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes())));
+            if ![CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, EXPECT].contains(name) {
+                request = request.header(name, value);
             }
         }
         let body =
             if call.is_form() { written(call.service, &call.action, &call.form) } else { call.body.clone() };
-        self.exchange(head, &body).await
+        self.exchange(request, body).await
     }
 
     /// Asks something itself, in a Region.
@@ -45,12 +55,12 @@ impl Moto {
     ) -> Result<Element, Refusal> {
         let (name, _) = service.name_and_version();
         let scope = format!("test/20261129/{region}/{name}/aws4_request");
-        let head = format!(
-            "POST / HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-www-form-urlencoded\r\nauthorization: \
-             AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0\r\n",
-            self.address
-        );
-        let answer = self.exchange(head, &written(service, action, form)).await?;
+        let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        let request = Request::post("/")
+            .header(HOST, &self.address)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(AUTHORIZATION, authorization);
+        let answer = self.exchange(request, written(service, action, form)).await?;
         let broken = || refusal("InternalError", format!("moto has no answer to {action}")).status(500);
         let root = answer.xml().ok_or_else(broken)?;
         if answer.is_success() {
@@ -60,19 +70,21 @@ impl Moto {
         Err(refusal(error.text_at("Code"), error.text_at("Message")).status(answer.status))
     }
 
-    async fn exchange(&self, mut head: String, body: &[u8]) -> Result<Answer, Refusal> {
-        head.push_str(&format!("connection: close\r\ncontent-length: {}\r\n\r\n", body.len()));
-        let exchanged = async {
-            let mut tcp = TcpStream::connect(&self.address).await?;
-            tcp.write_all(head.as_bytes()).await?;
-            tcp.write_all(body).await?;
-            let mut answer = Vec::new();
-            tcp.read_to_end(&mut answer).await?;
-            std::io::Result::Ok(answer)
-        };
+    async fn exchange(&self, request: Builder, body: Bytes) -> Result<Answer, Refusal> {
         let unreachable = |why: String| refusal("ServiceUnavailable", format!("moto: {why}")).status(503);
-        let answer = exchanged.await.map_err(|error| unreachable(error.to_string()))?;
-        read(&answer).ok_or_else(|| unreachable("its answer cannot be read".to_owned()))
+        let request = request.header(CONNECTION, "close").body(Full::new(body));
+        let request = request.map_err(|error| unreachable(error.to_string()))?;
+        let exchanged = async {
+            let tcp = TcpStream::connect(&self.address).await?;
+            let (mut sender, connection) =
+                http1::handshake(TokioIo::new(tcp)).await.map_err(io::Error::other)?;
+            // It ends with the answer; what breaks it is the error of the request.
+            tokio::spawn(connection);
+            let (head, body) = sender.send_request(request).await.map_err(io::Error::other)?.into_parts();
+            io::Result::Ok((head, body.collect().await.map_err(io::Error::other)?.to_bytes()))
+        };
+        let (head, body) = exchanged.await.map_err(|error| unreachable(error.to_string()))?;
+        Ok(read(&head, body))
     }
 }
 
@@ -83,41 +95,20 @@ fn written(service: Service, action: &str, form: &Form) -> Bytes {
     Bytes::from(all.written())
 }
 
-fn read(answer: &[u8]) -> Option<Answer> {
-    let end = answer.windows(4).position(|it| it == b"\r\n\r\n")?;
-    let (head, rest) = answer.split_at_checked(end + 4)?;
-    let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
-    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let (mut chunked, mut kind, mut headers) = (false, String::new(), Vec::new());
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-        match name.trim().to_ascii_lowercase().as_str() {
-            "transfer-encoding" => chunked = value.trim().eq_ignore_ascii_case("chunked"),
-            "content-type" => value.trim().clone_into(&mut kind),
-            "connection" | "content-length" | "date" | "server" => {}
-            other => headers.push((other.to_owned(), value.trim().to_owned())),
+fn read(head: &Parts, body: Bytes) -> Answer {
+    let (mut kind, mut headers) = (String::new(), Vec::new());
+    for (name, value) in &head.headers {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        match *name {
+            CONTENT_TYPE => kind = value,
+            CONNECTION | CONTENT_LENGTH | TRANSFER_ENCODING | DATE | SERVER => {}
+            _ => headers.push((name.to_string(), value)),
         }
     }
-    let body = if chunked { joined(rest)? } else { rest.to_vec() };
     let tree = std::str::from_utf8(&body).ok().filter(|_| kind.contains("xml") || body.starts_with(b"<"));
     let body = match tree.and_then(Element::read) {
         Some(root) if root.name != "html" => Body::Xml(root),
-        _ => Body::Bytes(Bytes::from(body)),
+        _ => Body::Bytes(body),
     };
-    Some(Answer { status, kind, headers, body })
-}
-
-fn joined(mut chunks: &[u8]) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let end = chunks.windows(2).position(|it| it == b"\r\n")?;
-        let (size, rest) = chunks.split_at_checked(end)?;
-        let size = std::str::from_utf8(size).ok()?.split(';').next()?;
-        let size = usize::from_str_radix(size.trim(), 16).ok()?;
-        let (chunk, after) = rest.get(2..)?.split_at_checked(size)?;
-        if size == 0 {
-            return Some(body);
-        }
-        body.extend_from_slice(chunk);
-        chunks = after.get(2..)?;
-    }
+    Answer { status: head.status.as_u16(), kind, headers, body }
 }

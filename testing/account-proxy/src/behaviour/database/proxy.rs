@@ -4,10 +4,9 @@
 //! <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-network-prereqs.html>: subnets of two Availability Zones at
 //! least.
 
-use std::collections::BTreeSet;
-
 use crate::account::{Account, Errand};
 use crate::answer::{Answer, Refusal, refusal};
+use crate::behaviour::database::subnet_group;
 use crate::behaviour::interfaces::{self, Kind};
 use crate::call::{Call, Service};
 use crate::form::Form;
@@ -22,14 +21,7 @@ fn key(name: &str) -> String {
 pub(super) async fn before(account: &mut Account, call: &Call) -> Result<Option<Answer>, Refusal> {
     let name = call.form.get("DBProxyName").unwrap_or_default();
     if call.action == "CreateDBProxy" {
-        let mut zones = BTreeSet::new();
-        for subnet in call.form.list("VpcSubnetIds") {
-            let found = account.ask(Service::Ec2, "DescribeSubnets", &[("SubnetId.1", &subnet)]).await;
-            let found =
-                found.map_err(|_| refusal("InvalidSubnet", format!("The subnet {subnet} does not exist")))?;
-            zones.insert(found.text_at("subnetSet/item/availabilityZone").to_owned());
-        }
-        if zones.len() < 2 {
+        if subnet_group::zones_of(account, call.form.list("VpcSubnetIds")).await?.len() < 2 {
             let message =
                 "DB Proxies must be created with subnets that span at least two Availability Zones.";
             return Err(refusal("InvalidSubnet", message));

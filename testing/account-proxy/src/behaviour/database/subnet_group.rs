@@ -21,14 +21,20 @@ pub(super) async fn before(account: &Account, call: &Call) -> Result<Option<Answ
     Ok(None)
 }
 
-async fn covers(account: &Account, call: &Call) -> Result<(), Refusal> {
+/// The Availability Zones of some subnets.
+pub(super) async fn zones_of(account: &Account, subnets: Vec<String>) -> Result<BTreeSet<String>, Refusal> {
     let mut zones = BTreeSet::new();
-    for subnet in call.form.list("SubnetIds") {
+    for subnet in subnets {
         let found = account.ask(Service::Ec2, "DescribeSubnets", &[("SubnetId.1", &subnet)]).await;
         let found =
             found.map_err(|_| refusal("InvalidSubnet", format!("The subnet {subnet} does not exist")))?;
         zones.insert(found.text_at("subnetSet/item/availabilityZone").to_owned());
     }
+    Ok(zones)
+}
+
+async fn covers(account: &Account, call: &Call) -> Result<(), Refusal> {
+    let zones = zones_of(account, call.form.list("SubnetIds")).await?;
     if zones.len() < 2 {
         let message = format!(
             "DB Subnet Group doesn't meet availability zone coverage requirement. Please add subnets to cover at least 2 \
