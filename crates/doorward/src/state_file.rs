@@ -16,21 +16,30 @@ pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
 ///
 /// If root creates it, it gets the owner of `like`: the server, which is not root, has to write it.
 pub(crate) fn open(path: &Path, make: bool, like: &Path) -> io::Result<File> {
+    let given = |created: &File| {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        if let Ok(like) = std::fs::metadata(like).or_else(|_| std::fs::metadata(folder)) {
+            // The open file: the path may lead to another one by now.
+            let _ = fchown(created, Some(like.uid()), Some(like.gid()));
+        }
+    };
+    if make { open_or_create(path, given) } else { options().open(path) }
+}
+
+/// Opens a file to read and write. One that does not exist is created, for its owner alone, and shown to `created`.
+pub(crate) fn open_or_create(path: &Path, created: impl FnOnce(&File)) -> io::Result<File> {
+    match options().create_new(true).open(path) {
+        Ok(file) => {
+            created(&file);
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options().create(true).open(path),
+        Err(error) => Err(error),
+    }
+}
+
+fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).truncate(false).mode(0o600);
-    if make {
-        match options.clone().create_new(true).open(path) {
-            Ok(created) => {
-                let folder = path.parent().unwrap_or(Path::new("."));
-                if let Ok(like) = std::fs::metadata(like).or_else(|_| std::fs::metadata(folder)) {
-                    // The open file: the path may lead to another one by now.
-                    let _ = fchown(&created, Some(like.uid()), Some(like.gid()));
-                }
-                return Ok(created);
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    options.create(make).open(path)
+    options
 }

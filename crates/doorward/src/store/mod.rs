@@ -35,9 +35,8 @@ mod walk;
 mod writing;
 
 use std::borrow::Cow;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,8 +48,9 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection as _, Row};
 use trust::Trust;
 use url::{sqlite_url, without_password};
-
 use writing::Queue;
+
+use crate::state_file;
 
 pub use closes::{EndOf, KeptEnd, KeptEnds, keep_without_store};
 pub use doors::KeptDoors;
@@ -365,16 +365,7 @@ fn is_database(start: &[u8]) -> bool {
 fn usable(path: &Path) -> Result<(), Unusable> {
     placed(path)?;
     // Nobody else reads who opened what; SQLite's side files follow.
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).truncate(false).mode(0o600);
-    let opened = match options.clone().create_new(true).open(path) {
-        Ok(created) => {
-            owners::give_to_folders_owner(&created, path);
-            Ok(created)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => options.create(true).open(path),
-        Err(error) => Err(error),
-    };
+    let opened = state_file::open_or_create(path, |created| owners::give_to_folders_owner(created, path));
     let start = opened.and_then(starts).map_err(|error| Unusable::ReadOnly(error.into()))?;
     if is_database(&start) { Ok(()) } else { Err(Unusable::Foreign) }
 }
