@@ -9,7 +9,7 @@ mod rules;
 
 pub use perform::{NotPerformed, perform};
 pub use room::{NoRoom, room};
-pub use rules::{Remark, Step, difference, sweep, wanted};
+pub use rules::{Remark, Step, difference, steps, sweep, wanted};
 
 use crate::inventory::{Digest, Inventory};
 

@@ -95,12 +95,17 @@ fn mark(rule: &Rule, by: &InstallationId) -> Mark {
 /// Make before break: rules are added first, and those no longer wanted are taken away after. Where the
 /// group's quota leaves no room for both, removals come first.
 pub fn difference(actual: &Inventory, wanted: &Inventory, by: &InstallationId) -> Plan {
+    Plan::of(actual, steps(actual, wanted, by))
+}
+
+/// The same steps for a caller that has just read `actual` and performs them at once: no plan is kept that could be outdated.
+pub fn steps(actual: &Inventory, wanted: &Inventory, by: &InstallationId) -> Vec<Step> {
     let mut steps = Vec::new();
     for (id, should) in &wanted.groups {
         let Some(is) = actual.groups.get(id) else { continue };
         group_steps(actual, is, should, |identity, rule| ours(actual, identity, rule, by), &mut steps);
     }
-    Plan::of(actual, steps)
+    steps
 }
 
 /// The steps for one group, in which `right` says which rules may be touched.

@@ -286,7 +286,7 @@ fn steps(
         ..Inventory::default()
     };
     let wanted = plan::wanted(&alone, &BTreeMap::from([(desired.group.clone(), ruleset)]), by);
-    plan::difference(&alone, &wanted, by).for_account(alone.digest()).unwrap_or_default()
+    plan::steps(&alone, &wanted, by)
 }
 
 /// What is to be done to one group.
