@@ -245,6 +245,22 @@ impl Flows {
         (some.union(&rest), every.union(&rest))
     }
 
+    /// The packets that answer a request: to a port of the client's own, to which an echo or a query is answered by the
+    /// message of its kind, and any other protocol by itself.
+    pub(crate) fn replies_to(request: Flow) -> Flow {
+        let clients = || {
+            let first = u16::try_from(FIRST_CLIENT_PORT).unwrap_or_default();
+            Ports::range(first, u16::MAX).unwrap_or(Ports::ALL)
+        };
+        match request {
+            Flow::Tcp(_) => Flow::Tcp(clients()),
+            Flow::Udp(_) => Flow::Udp(clients()),
+            Flow::Icmp(icmp) => Flow::Icmp(answer(ICMP, icmp)),
+            Flow::Icmpv6(icmp) => Flow::Icmpv6(answer(ICMPV6, icmp)),
+            other => other,
+        }
+    }
+
     /// Taken as the packets that are let back: whether all of some requests get all of their replies.
     pub(crate) fn answers(&self, requests: &Self) -> bool {
         // Most questions are of one protocol with ports.
@@ -274,6 +290,20 @@ impl Flows {
     fn within(&self, base: u32, end: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
         let clipped = self.0.iter().map(move |&(from, to)| (from.max(base), to.min(end)));
         clipped.filter(|(from, to)| from < to)
+    }
+}
+
+/// The message of a family that answers another.
+fn answer(family: u32, request: Icmp) -> Icmp {
+    let answer = |kind: u8| {
+        let mut echoes = ECHOES.iter().filter(|(base, ..)| *base == family);
+        let found = echoes.find(|(_, asked, _)| *asked == u32::from(kind));
+        found.and_then(|(_, _, answer)| u8::try_from(*answer).ok()).unwrap_or(kind)
+    };
+    match request {
+        Icmp::All => Icmp::All,
+        Icmp::Type(kind) => Icmp::Type(answer(kind)),
+        Icmp::Code(kind, code) => Icmp::Code(answer(kind), code),
     }
 }
 

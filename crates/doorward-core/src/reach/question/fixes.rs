@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::inventory::{AclEntry, Destination, Direction, Peer, RuleIdentity, SecurityGroupId};
-use crate::net::{Cidr, Flow, Icmp, Ports};
+use crate::net::{Cidr, Flow};
 use crate::reach::compare::change::{Change, Edit};
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
@@ -101,7 +101,7 @@ pub(super) fn entries(
     let id = &cx.network.acls.at(acl).id;
     let Some(acl) = cx.inventory.network_acls.get(id) else { return Vec::new() };
     let packets: BTreeSet<Flow> = match replies {
-        true => flows.list().into_iter().flat_map(replies_to).collect(),
+        true => flows.list().into_iter().map(Flows::replies_to).collect(),
         false => flows.list().into_iter().collect(),
     };
     let cidrs: BTreeSet<Cidr> = others.iter().flat_map(|other| other.cidrs.iter().copied()).collect();
@@ -137,27 +137,4 @@ pub(super) fn entries(
         edit: Edit::Add(AclEntry { number, direction, cidr, flow, allow: true }),
     });
     entries.collect()
-}
-
-/// The packets that answer a request: to a port of the client's own, to which an echo or a query is answered by the
-/// message of its kind, and any other protocol by itself.
-fn replies_to(request: Flow) -> Vec<Flow> {
-    let clients = Ports::range(1024, u16::MAX).unwrap_or(Ports::ALL);
-    match request {
-        Flow::Tcp(_) => vec![Flow::Tcp(clients)],
-        Flow::Udp(_) => vec![Flow::Udp(clients)],
-        Flow::Icmp(icmp) => vec![Flow::Icmp(answer(icmp, &[(8, 0), (13, 14), (15, 16), (17, 18)]))],
-        Flow::Icmpv6(icmp) => vec![Flow::Icmpv6(answer(icmp, &[(128, 129)]))],
-        other => vec![other],
-    }
-}
-
-fn answer(request: Icmp, kinds: &[(u8, u8)]) -> Icmp {
-    let answer =
-        |kind: u8| kinds.iter().find(|(asked, _)| *asked == kind).map_or(kind, |(_, answer)| *answer);
-    match request {
-        Icmp::All => Icmp::All,
-        Icmp::Type(kind) => Icmp::Type(answer(kind)),
-        Icmp::Code(kind, code) => Icmp::Code(answer(kind), code),
-    }
 }

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::inventory::{Call, Gap, ResourceKind};
-use crate::net::{Family, Ports};
+use crate::net::{Family, Flow, Ports};
 use crate::reach::code::Code;
 use crate::reach::context::Context;
 use crate::reach::flows::Flows;
@@ -183,8 +183,8 @@ fn shown_path(cx: Context<'_>, case: &PairGroup<'_>, asked: Option<&Flows>) -> (
         Verdict::Partly
     };
     let back = round_trip.back.must.clone();
-    let udp = flow.meets(&Flows::from(crate::net::Flow::Udp(Ports::ALL)));
-    let ported = udp || flow.meets(&Flows::from(crate::net::Flow::Tcp(Ports::ALL)));
+    let udp = flow.meets(&Flows::from(Flow::Udp(Ports::ALL)));
+    let ported = udp || flow.meets(&Flows::from(Flow::Tcp(Ports::ALL)));
     let ports = if ported && verdict != Verdict::No { back.client_ports(udp) } else { Vec::new() };
     let mut way_back = Vec::new();
     for step in round_trip.steps.iter().filter(|step| step.replies) {
@@ -316,16 +316,9 @@ fn depth(round_trip: &RoundTrip, wanted: &Flows) -> usize {
 
 /// Some reply to a request, to find the entry that lets it back.
 fn replies_to(flow: &Flows) -> Flows {
-    let all = |flow: crate::net::Flow| Flows::from(flow);
-    let (tcp, udp) = (all(crate::net::Flow::Tcp(Ports::ALL)), all(crate::net::Flow::Udp(Ports::ALL)));
-    let clients = Ports::range(1024, u16::MAX).unwrap_or(Ports::ALL);
-    if flow.meets(&tcp) {
-        all(crate::net::Flow::Tcp(clients))
-    } else if flow.meets(&udp) {
-        all(crate::net::Flow::Udp(clients))
-    } else {
-        flow.clone()
-    }
+    let with_ports = [Flow::Tcp(Ports::ALL), Flow::Udp(Ports::ALL)];
+    let request = with_ports.into_iter().find(|transport| flow.meets(&Flows::from(*transport)));
+    request.map_or_else(|| flow.clone(), |request| Flows::from(Flows::replies_to(request)))
 }
 
 fn parts(cases: &[PairGroup<'_>], verdicts: &[Verdict], within: &Flows) -> Vec<Part> {
