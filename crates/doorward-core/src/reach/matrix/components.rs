@@ -13,19 +13,14 @@ use crate::reach::trace::hop::appliance;
 
 index!(ComponentIx);
 
-#[derive(Debug, Default)]
-struct Component {
-    tables: Vec<TableIx>,
-    /// Whether a packet from it may get anywhere, since not all of its routes are known.
-    uncertain: bool,
-}
-
 /// The components of a network.
 #[derive(Debug, Default)]
 pub(super) struct Components {
-    all: Table<ComponentIx, Component>,
+    /// The route tables of each.
+    tables: Table<ComponentIx, Vec<TableIx>>,
     of_vpc: Vec<ComponentIx>,
-    uncertain: Vec<ComponentIx>,
+    /// From these a packet may get anywhere, since not all of their routes are known.
+    uncertain: BTreeSet<ComponentIx>,
 }
 
 impl Components {
@@ -40,14 +35,13 @@ impl Components {
             std::mem::take(&mut joining.uncertain).into_iter().map(|node| joining.root(node)).collect();
         for (vpc, node) in cx.network.vpcs.enumerate() {
             let root = joining.root(vpc.number());
-            let component = *numbers.entry(root).or_insert_with(|| components.all.push(Component::default()));
+            let component = *numbers.entry(root).or_insert_with(|| components.tables.push(Vec::new()));
             components.of_vpc.push(component);
-            let component = components.all.at_mut(component);
-            component.tables.extend(&node.tables);
-            component.uncertain = uncertain.contains(&root);
+            components.tables.at_mut(component).extend(&node.tables);
+            if uncertain.contains(&root) {
+                components.uncertain.insert(component);
+            }
         }
-        let uncertain = components.all.enumerate().filter(|(_, component)| component.uncertain);
-        components.uncertain = uncertain.map(|(component, _)| component).collect();
         components
     }
 
@@ -64,7 +58,7 @@ impl Components {
 
     /// Whether a packet of a component to an address may get another source on its path, or meet an appliance.
     pub(super) fn may_translate(&self, cx: Context<'_>, component: ComponentIx, to: IpAddr) -> bool {
-        let mut tables = self.all.at(component).tables.iter().map(|table| cx.network.tables.at(*table));
+        let mut tables = self.tables.at(component).iter().map(|table| cx.network.tables.at(*table));
         tables.any(|table| {
             table.lookup(to).is_some_and(|row| {
                 matches!(
