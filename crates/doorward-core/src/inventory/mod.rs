@@ -197,6 +197,35 @@ impl Inventory {
         self.groups.get(id).map_or(Seen::Gone, Seen::There)
     }
 
+    /// The internet gateway that is attached to a VPC, which has one at most.
+    pub fn internet_gateway_of(&self, vpc: &VpcId) -> Option<&InternetGateway> {
+        self.internet_gateways.values().find(|gateway| gateway.vpc.as_ref() == Some(vpc))
+    }
+
+    /// The resources in a VPC for which EC2 refuses to delete it, without those that AWS makes and deletes with it.
+    pub fn in_vpc(&self, vpc: &VpcId) -> Vec<NamedResource> {
+        let of = |own: &Option<VpcId>| own.as_ref() == Some(vpc);
+        let tagged = |resource: ResourceRef, tags: &Tags| NamedResource::of(resource, tags.get("Name"));
+        let mut found = Vec::new();
+        let subnets = self.subnets.values().filter(|it| it.vpc == *vpc);
+        found.extend(subnets.map(|it| tagged((&it.id).into(), &it.tags)));
+        let groups = self.groups.values().filter(|it| of(&it.vpc) && it.name != "default");
+        found.extend(groups.map(|it| NamedResource::of(&it.id, Some(&it.name))));
+        let gateways = self.internet_gateways.values().filter(|it| of(&it.vpc));
+        found.extend(gateways.map(|it| tagged((&it.id).into(), &it.tags)));
+        let tables = self.route_tables.values().filter(|it| it.vpc == *vpc && !it.main);
+        found.extend(tables.map(|it| tagged((&it.id).into(), &it.tags)));
+        let endpoints = self.endpoints.values().filter(|it| it.vpc == *vpc);
+        found.extend(endpoints.map(|it| tagged((&it.id).into(), &it.tags)));
+        let gateways = self.nat_gateways.values().filter(|it| it.vpc == *vpc);
+        found.extend(gateways.map(|it| tagged((&it.id).into(), &it.tags)));
+        let gateways = self.egress_only_gateways.values().filter(|it| of(&it.vpc));
+        found.extend(gateways.map(|it| tagged((&it.id).into(), &it.tags)));
+        let gateways = self.vpn_gateways.values().filter(|it| of(&it.vpc));
+        found.extend(gateways.map(|it| tagged((&it.id).into(), &it.tags)));
+        found
+    }
+
     /// Rules that a group may have, for each direction and family.
     pub fn quota(&self, place: &Place) -> u32 {
         self.rules_per_group.get(place).copied().unwrap_or(RULES_PER_GROUP)

@@ -361,6 +361,11 @@ pub struct NamedResource {
 }
 
 impl NamedResource {
+    /// A resource with the name that it has, if it has one.
+    pub fn of(resource: impl Into<ResourceRef>, name: Option<&String>) -> Self {
+        Self { resource: resource.into(), name: name.cloned() }
+    }
+
     /// With its kind, like `instance i-0a1b (web)`; the id of an interface says its kind.
     pub fn described(&self) -> String {
         match self.resource.kind() {

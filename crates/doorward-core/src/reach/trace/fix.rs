@@ -6,8 +6,7 @@
 use std::net::IpAddr;
 
 use crate::inventory::{
-    AttachmentTarget, Destination, Excepted, InterfaceId, InternetGateway, NatAvailability, RouteTableId,
-    RouteTarget, VpcId,
+    AttachmentTarget, Destination, Excepted, InterfaceId, NatAvailability, RouteTableId, RouteTarget, VpcId,
 };
 use crate::net::{Cidr, nat64, ranges};
 use crate::reach::compare::change::{Change, Edit};
@@ -16,6 +15,7 @@ use crate::reach::network::address_space::{self, Outside};
 use crate::reach::network::remotes;
 use crate::reach::network::route_tables::RouteRow;
 use crate::reach::network::table::{InterfaceIx, SubnetIx, TableIx, VpcIx};
+use crate::reach::network::vpcs::VpcNode;
 use crate::reach::trace::{Location, Packet, RegionalTable};
 
 /// A route for a packet from where it is.
@@ -99,10 +99,10 @@ fn internet(
     public: bool,
     replies: bool,
 ) -> Option<(Cidr, RouteTarget)> {
-    let id = &cx.network.vpcs.at(vpc).id;
-    let gateway = attached(cx, id).map(|gateway| RouteTarget::InternetGateway(gateway.id.clone()));
+    let VpcNode { id, internet_gateway, .. } = cx.network.vpcs.at(vpc);
+    let gateway = internet_gateway.clone().map(RouteTarget::InternetGateway);
     let target = if nat64::embedded(to).is_some() {
-        nat(cx, id, table)
+        nat(cx, vpc, table)
     } else if to.is_ipv6() {
         let mut outward = cx.inventory.egress_only_gateways.values();
         let outward = outward.find(|gateway| gateway.vpc.as_ref() == Some(id));
@@ -111,18 +111,14 @@ fn internet(
     } else if public {
         gateway
     } else {
-        nat(cx, id, table).or(gateway)
+        nat(cx, vpc, table).or(gateway)
     };
     Some((Cidr::host(to), target?))
 }
 
-/// The internet gateway of a VPC.
-fn attached<'a>(cx: Context<'a>, vpc: &VpcId) -> Option<&'a InternetGateway> {
-    cx.inventory.internet_gateways.values().find(|gateway| gateway.vpc.as_ref() == Some(vpc))
-}
-
 /// A public NAT gateway of a VPC that has another table, with a route to an internet gateway.
-fn nat(cx: Context<'_>, vpc: &VpcId, table: &RouteTableId) -> Option<RouteTarget> {
+fn nat(cx: Context<'_>, vpc: VpcIx, table: &RouteTableId) -> Option<RouteTarget> {
+    let node = cx.network.vpcs.at(vpc);
     let leads_out = |own: TableIx| {
         let own = cx.network.tables.at(own);
         let out =
@@ -139,8 +135,8 @@ fn nat(cx: Context<'_>, vpc: &VpcId, table: &RouteTableId) -> Option<RouteTarget
             NatAvailability::Regional(own) => own.as_ref().and_then(|own| cx.network.table_of.get(own)),
         };
         let as_made = matches!(gateway.availability, NatAvailability::Regional(None));
-        let leads_out = own.map_or(as_made && attached(cx, vpc).is_some(), |own| leads_out(*own));
-        gateway.vpc == *vpc && gateway.public && gateway.state == "available" && leads_out
+        let leads_out = own.map_or(as_made && node.internet_gateway.is_some(), |own| leads_out(*own));
+        gateway.vpc == node.id && gateway.public && gateway.state == "available" && leads_out
     })?;
     Some(RouteTarget::NatGateway(gateway.id.clone()))
 }
@@ -224,12 +220,13 @@ fn changeable(cx: Context<'_>, interface: Option<InterfaceIx>) -> Option<Interfa
 
 /// An internet gateway that is attached to nothing, for a VPC that has none.
 pub(crate) fn gateway(cx: Context<'_>, vpc: VpcIx) -> Vec<Change> {
-    let id = &cx.network.vpcs.at(vpc).id;
+    let node = cx.network.vpcs.at(vpc);
     let mut free = cx.inventory.internet_gateways.values().filter(|gateway| gateway.vpc.is_none());
     // In which Region a gateway is was not recorded.
-    let one_place = cx.network.vpcs.rows().all(|other| other.place == cx.network.vpcs.at(vpc).place);
-    let free = free.next().filter(|_| one_place && attached(cx, id).is_none());
-    let change = free.map(|gateway| Change::AttachGateway { gateway: gateway.id.clone(), vpc: id.clone() });
+    let one_place = cx.network.vpcs.rows().all(|other| other.place == node.place);
+    let free = free.next().filter(|_| one_place && node.internet_gateway.is_none());
+    let change =
+        free.map(|gateway| Change::AttachGateway { gateway: gateway.id.clone(), vpc: node.id.clone() });
     change.into_iter().collect()
 }
 

@@ -143,6 +143,21 @@ impl<'a> Draft<'a> {
         id
     }
 
+    /// Keeps the security group of a purpose, or has it made, without rules.
+    pub(super) fn put_group(
+        &mut self,
+        purpose: &Purpose,
+        vpc: &VpcId,
+        name: String,
+        about: String,
+    ) -> SecurityGroupId {
+        let place = self.site.place.clone();
+        let vpc = Some(vpc.clone());
+        let rules = BTreeMap::new();
+        let group = |id, tags| SecurityGroup { id, place, owner: None, vpc, name, about, tags, rules };
+        self.put::<SecurityGroup>(purpose, |group| &group.id, group)
+    }
+
     /// Says that a resource of ours is still wanted.
     pub(super) fn keep(&mut self, id: &impl Display) {
         self.kept.insert(id.to_string());

@@ -7,7 +7,7 @@ use super::subnets::Subnets;
 use super::{Note, Obstacle};
 use crate::inventory::{
     Destination, Endpoint, EndpointId, EndpointKind, Inventory, PrefixListId, Route, RouteTableId,
-    RouteTarget, RuleIdentity, SecurityGroup, SecurityGroupId, SubnetId, VpcId, made_by,
+    RouteTarget, RuleIdentity, SecurityGroupId, SubnetId, VpcId, made_by,
 };
 use crate::mark::Because;
 use crate::net::{Family, Flow, Ports};
@@ -116,22 +116,10 @@ fn interface(
 
 /// The security group of interface endpoints: it admits HTTPS from the VPC, and sends nothing by itself.
 fn group(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId) -> SecurityGroupId {
-    let place = draft.site.place.clone();
     let purpose = Purpose::of(&network.name, Part::EndpointGroup);
-    let id = draft.put::<SecurityGroup>(
-        &purpose,
-        |group| &group.id,
-        |id, tags| SecurityGroup {
-            id,
-            place,
-            owner: None,
-            vpc: Some(vpc.clone()),
-            name: format!("{}-endpoints", network.name),
-            about: format!("Interface endpoints of the network {}", network.name),
-            tags,
-            rules: Default::default(),
-        },
-    );
+    let name = format!("{}-endpoints", network.name);
+    let about = format!("Interface endpoints of the network {}", network.name);
+    let id = draft.put_group(&purpose, vpc, name, about);
     let https = Flow::Tcp(Ports::one(443));
     let cidrs = draft.wanted.vpcs.get(vpc).map(|vpc| vpc.cidrs.clone()).unwrap_or_default();
     let mark = draft.mark(Because::Network { network: network.name.clone() });

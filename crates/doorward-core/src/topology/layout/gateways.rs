@@ -14,8 +14,7 @@ use crate::topology::{Nat, Network, Part, Purpose, SubnetKind, ZoneId};
 /// The internet gateway of the VPC. A VPC has one at most, so somebody else's is used where there is one.
 pub(super) fn internet(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId) -> InternetGatewayId {
     let purpose = Purpose::of(&network.name, Part::InternetGateway);
-    let attached = draft.actual.internet_gateways.values().find(|gateway| gateway.vpc.as_ref() == Some(vpc));
-    if let Some(attached) = attached {
+    if let Some(attached) = draft.actual.internet_gateway_of(vpc) {
         draft.keep(&attached.id);
         return attached.id.clone();
     }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Obstacle;
 use super::draft::Draft;
-use crate::inventory::{
-    Direction, Peer, RuleIdentity, SecurityGroup, SecurityGroupId, StandingRule, VpcId, made_by,
-};
+use crate::inventory::{Direction, Peer, RuleIdentity, SecurityGroupId, StandingRule, VpcId, made_by};
 use crate::mark::{Because, Mark};
 use crate::name::RoleName;
 use crate::topology::{Network, Part, Purpose, Role, Source, Topology};
@@ -91,22 +89,9 @@ fn group(draft: &mut Draft<'_>, network: &Network, vpc: &VpcId, role: &Role) -> 
         draft.obstacle(Obstacle::NameTaken { role, group, vpc: vpc.clone() });
         return None;
     }
-    let place = draft.site.place.clone();
     let purpose = Purpose::of(&network.name, Part::Role(role.name.clone()));
-    Some(draft.put::<SecurityGroup>(
-        &purpose,
-        |group| &group.id,
-        |id, tags| SecurityGroup {
-            id,
-            place,
-            owner: None,
-            vpc: Some(vpc.clone()),
-            name: role.name.to_string(),
-            about: format!("The role {} of the network {}", role.name, network.name),
-            tags,
-            rules: BTreeMap::new(),
-        },
-    ))
+    let about = format!("The role {} of the network {}", role.name, network.name);
+    Some(draft.put_group(&purpose, vpc, role.name.to_string(), about))
 }
 
 /// Sets the rules of a group of ours: those that are declared, and those that are not ours to remove.

@@ -28,7 +28,7 @@ pub(super) fn remove(draft: &mut Draft<'_>, network: &NetworkName) {
         forget_subnet(&mut draft.wanted, &id);
     }
     let tables = drop_unused::<RouteTable>(draft, network, |_, it| {
-        ((&it.id).into(), it.subnets.iter().map(|subnet| named(subnet.into(), None)).collect())
+        ((&it.id).into(), it.subnets.iter().map(|subnet| NamedResource::of(subnet, None)).collect())
     });
     for endpoint in draft.wanted.endpoints.values_mut() {
         endpoint.tables.retain(|table| !tables.contains(table));
@@ -78,7 +78,7 @@ fn drop_unused<K: Made>(
 fn routed_by(draft: &Draft<'_>, target: &RouteTarget) -> Vec<NamedResource> {
     let tables = draft.wanted.route_tables.values().filter(|it| it.owned(&draft.site.by).is_none());
     let tables = tables.filter(|it| it.routes.iter().any(|route| route.target == *target));
-    tables.map(|it| named((&it.id).into(), it.tags.get("Name"))).collect()
+    tables.map(|it| NamedResource::of(&it.id, it.tags.get("Name"))).collect()
 }
 
 /// What has an address of ours, but for our own NAT gateways that go.
@@ -86,11 +86,11 @@ fn users_of_address(draft: &Draft<'_>, address: &ElasticAddress) -> Vec<NamedRes
     let gateways = draft.wanted.nat_gateways.values().filter(|it| it.state != "failed");
     let gateways = gateways.filter(|it| it.public_address == Some(address.public));
     let mut users: Vec<NamedResource> =
-        gateways.map(|it| named((&it.id).into(), it.tags.get("Name"))).collect();
+        gateways.map(|it| NamedResource::of(&it.id, it.tags.get("Name"))).collect();
     let ours = draft.actual.nat_gateways.values().filter(|it| it.owned(&draft.site.by).is_some());
     let ours: BTreeSet<_> = ours.filter_map(|it| it.interface.as_ref()).collect();
     let interface = address.interface.as_ref().filter(|it| !ours.contains(it));
-    users.extend(interface.map(|it| named(it.into(), None)));
+    users.extend(interface.map(|it| NamedResource::of(it, None)));
     users
 }
 
@@ -100,8 +100,8 @@ fn made_in(draft: &Draft<'_>, subnet: &SubnetId) -> Vec<NamedResource> {
     let gateways = gateways.filter(|it| it.availability.subnet() == Some(subnet));
     let endpoints = draft.wanted.endpoints.values().filter(|it| it.subnets.contains(subnet));
     gateways
-        .map(|it| named((&it.id).into(), it.tags.get("Name")))
-        .chain(endpoints.map(|it| named((&it.id).into(), it.tags.get("Name"))))
+        .map(|it| NamedResource::of(&it.id, it.tags.get("Name")))
+        .chain(endpoints.map(|it| NamedResource::of(&it.id, it.tags.get("Name"))))
         .collect()
 }
 
@@ -147,32 +147,28 @@ fn users(
     users.extend(
         interfaces
             .filter(|it| it.instance.is_some() || it.requester.is_none())
-            .map(|it| named((&it.id).into(), it.tags.get("Name"))),
+            .map(|it| NamedResource::of(&it.id, it.tags.get("Name"))),
     );
     let balancers = inventory.load_balancers.values().filter(|it| it.groups.contains(id));
-    users.extend(balancers.map(|it| named(it.resource(), None)));
+    users.extend(balancers.map(|it| NamedResource::of(it.resource(), None)));
     let endpoints = inventory.endpoints.values().filter(|it| it.groups.contains(id));
-    users.extend(endpoints.map(|it| named((&it.id).into(), it.tags.get("Name"))));
+    users.extend(endpoints.map(|it| NamedResource::of(&it.id, it.tags.get("Name"))));
     let vpcs: BTreeSet<&VpcId> = inventory.vpcs.keys().collect();
     for vpc in vpcs {
         let holders = Holder::all_in(inventory, vpc);
         let holders = holders.iter().filter(|it| !matches!(it, Holder::Interface(_)));
         let holders = holders.filter(|it| it.groups(inventory).is_some_and(|groups| groups.contains(id)));
-        users.extend(holders.map(|it| named(it.resource(), None)));
+        users.extend(holders.map(|it| NamedResource::of(it.resource(), None)));
     }
     let references = inventory.groups.values().filter(|group| group.id != *id && !gone.contains(&group.id));
     users.extend(
         references
             .filter(|group| group.rules.keys().any(|rule| rule.peer == Peer::Group(id.clone())))
-            .map(|group| named((&group.id).into(), Some(&group.name))),
+            .map(|group| NamedResource::of(&group.id, Some(&group.name))),
     );
     users.sort();
     users.dedup();
     users
-}
-
-fn named(resource: ResourceRef, name: Option<&String>) -> NamedResource {
-    NamedResource { resource, name: name.cloned() }
 }
 
 /// What is in a subnet and is not ours.
@@ -194,15 +190,17 @@ pub(super) fn occupants(draft: &Draft<'_>, vpc: &VpcId, subnet: &SubnetId) -> Ve
             !(it.requester.is_some() && matches!(it.kind.as_str(), "nat_gateway" | "vpc_endpoint"))
                 || ours.is_empty()
         })
-        .map(|it| named((&it.id).into(), it.tags.get("Name")))
+        .map(|it| NamedResource::of(&it.id, it.tags.get("Name")))
         .collect();
     let foreign = inventory.nat_gateways.values().filter(|it| it.owned(by).is_none());
     let foreign = foreign.filter(|it| it.availability.subnet() == Some(subnet));
-    users.extend(foreign.map(|it| named((&it.id).into(), it.tags.get("Name"))));
+    users.extend(foreign.map(|it| NamedResource::of(&it.id, it.tags.get("Name"))));
     let balancers = inventory.load_balancers.values().filter(|it| it.subnets.contains(subnet));
-    users.extend(balancers.map(|it| named(it.resource(), None)));
+    users.extend(balancers.map(|it| NamedResource::of(it.resource(), None)));
     let functions = inventory.functions.values().filter(|it| it.vpc.as_ref() == Some(vpc));
-    users.extend(functions.filter(|it| it.subnets.contains(subnet)).map(|it| named(it.resource(), None)));
+    users.extend(
+        functions.filter(|it| it.subnets.contains(subnet)).map(|it| NamedResource::of(it.resource(), None)),
+    );
     users
 }
 
@@ -271,28 +269,12 @@ fn vpc(draft: &mut Draft<'_>, network: &NetworkName) {
     let ids: Vec<VpcId> = of_network::<Vpc>(draft, network).collect();
     for id in ids {
         let parts = DefaultParts::of(&draft.wanted, &id);
-        let mut users: Vec<NamedResource> = Vec::new();
         let wanted = &draft.wanted;
-        let subnets = wanted.subnets.values().filter(|it| it.vpc == id);
-        users.extend(subnets.map(|it| named((&it.id).into(), it.tags.get("Name"))));
-        let groups = wanted.groups.values().filter(|it| it.vpc.as_ref() == Some(&id) && it.name != "default");
-        users.extend(groups.map(|it| named((&it.id).into(), Some(&it.name))));
-        let gateways = wanted.internet_gateways.values().filter(|it| it.vpc.as_ref() == Some(&id));
-        users.extend(gateways.map(|it| named((&it.id).into(), it.tags.get("Name"))));
-        let tables = wanted.route_tables.values().filter(|it| it.vpc == id && !it.main);
-        users.extend(tables.map(|it| named((&it.id).into(), it.tags.get("Name"))));
-        let endpoints = wanted.endpoints.values().filter(|it| it.vpc == id);
-        users.extend(endpoints.map(|it| named((&it.id).into(), it.tags.get("Name"))));
-        let gateways = wanted.nat_gateways.values().filter(|it| it.vpc == id);
-        users.extend(gateways.map(|it| named((&it.id).into(), it.tags.get("Name"))));
-        let gateways = wanted.egress_only_gateways.values().filter(|it| it.vpc.as_ref() == Some(&id));
-        users.extend(gateways.map(|it| named((&it.id).into(), it.tags.get("Name"))));
-        let gateways = wanted.vpn_gateways.values().filter(|it| it.vpc.as_ref() == Some(&id));
-        users.extend(gateways.map(|it| named((&it.id).into(), it.tags.get("Name"))));
+        let mut users = wanted.in_vpc(&id);
         let subnet_groups = wanted.database_subnet_groups.values().filter(|it| it.vpc.as_ref() == Some(&id));
         users.extend(subnet_groups.map(|it| {
             let resource = ResourceRef::named(ResourceKind::DatabaseSubnetGroup, &it.name, &it.place);
-            named(resource, None)
+            NamedResource::of(resource, None)
         }));
         if !users.is_empty() {
             draft.obstacle(Obstacle::InUse { what: (&id).into(), users });

@@ -79,8 +79,7 @@ impl<G: Give> Performing<'_, G> {
             there(&self.account.subnets, subnet)?;
         }
         // `Gateway.NotAttached`
-        let mut attached = self.account.internet_gateways.values();
-        if !attached.any(|internet| internet.vpc.as_ref() == Some(&gateway.vpc)) {
+        if self.account.internet_gateway_of(&gateway.vpc).is_none() {
             return Err(Refused::State((&gateway.vpc).into()));
         }
         if let Some(address) = gateway.public_address {

@@ -134,20 +134,7 @@ impl<G: Give> Performing<'_, G> {
 
     pub(super) fn delete_vpc(&mut self, id: &VpcId) -> Result<(), Refused> {
         there(&self.account.vpcs, id)?;
-        let account = &*self.account;
-        let mut users: Vec<ResourceRef> = Vec::new();
-        users.extend(account.subnets.values().filter(|it| it.vpc == *id).map(|it| ResourceRef::from(&it.id)));
-        let tables = account.route_tables.values().filter(|it| it.vpc == *id && !it.main);
-        users.extend(tables.map(|it| ResourceRef::from(&it.id)));
-        let groups = account.groups.values().filter(|it| it.vpc.as_ref() == Some(id) && it.name != "default");
-        users.extend(groups.map(|it| ResourceRef::from(&it.id)));
-        let gateways = account.internet_gateways.values().filter(|it| it.vpc.as_ref() == Some(id));
-        users.extend(gateways.map(|it| ResourceRef::from(&it.id)));
-        let endpoints = account.endpoints.values().filter(|it| it.vpc == *id);
-        users.extend(endpoints.map(|it| ResourceRef::from(&it.id)));
-        let gateways = account.nat_gateways.values().filter(|it| it.vpc == *id);
-        users.extend(gateways.map(|it| ResourceRef::from(&it.id)));
-        unused(id, users.into_iter().next())?;
+        unused(id, self.account.in_vpc(id).into_iter().next().map(|user| user.resource))?;
         let parts = DefaultParts::of(self.account, id);
         self.account.vpcs.remove(id);
         if let Some(parts) = parts {

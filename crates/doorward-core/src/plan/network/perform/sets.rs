@@ -65,8 +65,7 @@ impl<G: Give> Performing<'_, G> {
     ) -> Result<(), Refused> {
         there(&self.account.vpcs, vpc)?;
         // `InvalidParameterValue`: a VPC has one internet gateway.
-        let mut others = self.account.internet_gateways.values();
-        if let Some(other) = others.find(|other| other.vpc.as_ref() == Some(vpc)) {
+        if let Some(other) = self.account.internet_gateway_of(vpc) {
             return Err(Refused::Duplicate((&other.id).into()));
         }
         there_mut(&mut self.account.internet_gateways, id)?.vpc = Some(vpc.clone());

@@ -183,11 +183,10 @@ fn attach(inventory: &mut Inventory, id: &InternetGatewayId, vpc: &VpcId) -> Res
     if !inventory.vpcs.contains_key(vpc) {
         return Err(missing("the VPC", vpc));
     }
-    let attached = |of: &VpcId| of == vpc;
-    let has_one = inventory.internet_gateways.values().any(|it| it.vpc.as_ref().is_some_and(attached));
+    let has_one = inventory.internet_gateway_of(vpc).is_some();
     let gateway =
         inventory.internet_gateways.get_mut(id).ok_or_else(|| missing("the internet gateway", id))?;
-    if gateway.vpc.as_ref().is_some_and(attached) {
+    if gateway.vpc.as_ref() == Some(vpc) {
         return Ok(());
     }
     if has_one || gateway.vpc.is_some() {
